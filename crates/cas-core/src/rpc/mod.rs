@@ -1,0 +1,3 @@
+//! Alibaba Cloud's RPC style: parameters in, one signed form out, an answer back. Pure, no I/O.
+
+pub mod params;
