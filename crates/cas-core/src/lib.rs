@@ -4,4 +4,18 @@
 //! it is the crate `cas-ffi`.
 #![forbid(unsafe_code)]
 
+pub mod api;
+pub mod call;
+pub mod certificate;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod credentials;
+pub mod endpoint;
+pub mod error;
+pub mod logging;
+pub mod retry;
 pub mod rpc;
+pub mod secret;
+pub mod transport;
+pub mod upload;

@@ -1,0 +1,278 @@
+//! One logical call: credentials, signature, sending, judging; again where that is certainly harmless.
+//!
+//! Sent again is only what was certainly not applied: where no connection stood, and where the service
+//! refused for rate. Anything else ends the call.
+
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use ring::rand::{SecureRandom, SystemRandom};
+use serde_json::Value;
+
+use crate::clock;
+use crate::credentials::{AccessKey, Provider};
+use crate::error::{Error, ErrorKind, quoted};
+use crate::logging::{Level, Logger};
+use crate::retry;
+use crate::rpc::answer::{HttpAnswer, Reading};
+use crate::rpc::codes;
+use crate::rpc::params::Params;
+use crate::rpc::redact::Secrets;
+use crate::rpc::v1;
+use crate::transport::{Failure, Reach, Transport};
+
+/// Makes calls for one client, from any thread.
+pub struct Caller {
+    pub(crate) transport: Box<dyn Transport>,
+    pub(crate) credentials: Box<dyn Provider>,
+    /// For messages.
+    pub(crate) endpoint: String,
+    pub(crate) timeout: Duration,
+    pub(crate) max_attempts: u32,
+    pub(crate) logger: Logger,
+}
+
+/// What a successful call brought.
+#[derive(Debug)]
+pub struct Answer {
+    /// The operation's fields, still untyped.
+    pub fields: Value,
+    /// The id under which support finds the request.
+    pub request_id: Option<String>,
+    /// HTTP status.
+    pub http_status: u16,
+    /// How often sending was tried.
+    pub attempts: u32,
+}
+
+/// An attempt that failed.
+struct Failed {
+    error: Error,
+    /// Whether sending again is harmless and may help.
+    again: bool,
+    /// How long the service asked to wait.
+    wait: Option<Duration>,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, again: false, wait: None }
+    }
+}
+
+impl Caller {
+    /// Calls `action` with `params`. `name` is the certificate's, for messages.
+    pub fn call(&self, action: &str, name: &str, params: &Params<'_>) -> Result<Answer, Error> {
+        let deadline = Instant::now() + self.timeout;
+        let mut attempt = 1;
+        loop {
+            let failed = match self.attempt(action, name, params, attempt, deadline) {
+                Ok(answer) => return Ok(Answer { attempts: attempt, ..answer }),
+                Err(failed) => failed,
+            };
+            let wait = match failed.wait {
+                Some(wait) => wait,
+                None => retry::pause(attempt, random()?),
+            };
+            let in_time = Instant::now() + wait < deadline;
+            if !failed.again || attempt >= self.max_attempts || !in_time {
+                let error = failed.error.with_attempts(attempt);
+                self.logger.log(Level::Error, || format!("{error} (attempts: {attempt})"));
+                return Err(error);
+            }
+            self.logger
+                .log(Level::Warn, || format!("{} Trying again in {} ms.", failed.error, wait.as_millis()));
+            thread::sleep(wait);
+            attempt += 1;
+        }
+    }
+
+    fn attempt(
+        &self,
+        action: &str,
+        name: &str,
+        params: &Params<'_>,
+        attempt: u32,
+        deadline: Instant,
+    ) -> Result<Answer, Failed> {
+        let access_key = self.credentials.access_key().map_err(|why| {
+            Error::new(ErrorKind::Credentials, format!("No usable access key was found: {why}."))
+                .with_hint("Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or give the client a key.")
+        })?;
+        let nonce = nonce()?;
+        let timestamp = clock::timestamp(SystemTime::now());
+        let mut params = params.clone();
+        v1::add_common(&mut params, &access_key, &nonce, &timestamp);
+        let form = v1::sign(&params, access_key.secret());
+        let started = Instant::now();
+        self.logger.log(Level::Debug, || {
+            format!(
+                "{action} {} to {}: attempt {attempt}, {} bytes.",
+                quoted(name),
+                self.endpoint,
+                form.as_bytes().len()
+            )
+        });
+        let exchange =
+            Exchange { action, name, endpoint: &self.endpoint, params: &params, access_key: &access_key };
+        let answer = match self.transport.post(&form, deadline) {
+            Ok(answer) => answer,
+            Err(failure) => return Err(exchange.no_answer(failure)),
+        };
+        self.logger.log(Level::Debug, || {
+            let (status, size, ms) = (answer.status, answer.body.len(), started.elapsed().as_millis());
+            format!("{action} {}: HTTP {status}, {size} bytes, {ms} ms.", quoted(name))
+        });
+        exchange.judge(&answer)
+    }
+}
+
+/// One request and all that is needed to speak about its answer.
+struct Exchange<'a> {
+    action: &'a str,
+    name: &'a str,
+    endpoint: &'a str,
+    params: &'a Params<'a>,
+    access_key: &'a AccessKey,
+}
+
+impl Exchange<'_> {
+    fn judge(&self, answer: &HttpAnswer) -> Result<Answer, Failed> {
+        match answer.read() {
+            Reading::Success(fields) => Ok(Answer {
+                request_id: answer.request_id(Some(&fields)),
+                fields,
+                http_status: answer.status,
+                attempts: 0,
+            }),
+            Reading::Refusal { code, message, request_id } => {
+                let refusal =
+                    self.refused(&code, &message, answer.status).with_answer(answer.status, request_id);
+                let again = refusal.kind() == ErrorKind::Throttled;
+                Err(Failed { error: refusal, again, wait: answer.retry_after })
+            }
+            Reading::NoAnswer(instead) => Err(self.not_understood(&instead, answer).into()),
+        }
+    }
+
+    fn refused(&self, code: &str, message: &str, http_status: u16) -> Error {
+        let Self { action, endpoint, .. } = self;
+        let name = quoted(self.name);
+        let meaning = codes::meaning(code, message, http_status);
+        let shown_code = self.secrets().redact(code);
+        let sentence = match meaning.kind {
+            ErrorKind::NameTaken => {
+                format!("{endpoint} already has a certificate named {name} ({shown_code}).")
+            }
+            ErrorKind::Permission => format!("The access key may not call {action} ({shown_code})."),
+            ErrorKind::Throttled => {
+                format!("{endpoint} refuses {action} of {name} because of too many calls ({shown_code}).")
+            }
+            _ => format!("{endpoint} refused {action} of {name}: {shown_code}."),
+        };
+        let mut error = Error::new(meaning.kind, sentence)
+            .with_retryable(meaning.retryable)
+            .with_service(shown_code, (!message.is_empty()).then(|| self.secrets().redact(message)));
+        let hint = match (meaning.kind, code) {
+            (ErrorKind::Permission, _) => {
+                format!("Grant this access key's user the RAM action yundun-cert:{action}.")
+            }
+            (_, "SignatureDoesNotMatch") => self.why_signatures_differ(message).to_owned(),
+            _ => meaning.hint.to_owned(),
+        };
+        if !hint.is_empty() {
+            error = error.with_hint(hint);
+        }
+        error
+    }
+
+    /// The gateway echoes its string-to-sign. Where it is ours, only the secret can be wrong.
+    fn why_signatures_differ(&self, message: &str) -> &'static str {
+        match message.split_once("string to sign is:") {
+            Some((_, theirs)) if theirs.trim() == v1::string_to_sign("POST", self.params).as_str() => {
+                "The access key secret is wrong: the request arrived as it was sent."
+            }
+            Some(_) => {
+                "The request was changed on its way: look for a proxy or gateway that rewrites requests."
+            }
+            None => "Check the access key secret.",
+        }
+    }
+
+    fn not_understood(&self, instead: &str, answer: &HttpAnswer) -> Error {
+        let Self { action, endpoint, .. } = self;
+        let instead = self.secrets().redact(instead);
+        let sentence =
+            format!("{endpoint} gave no API answer to {action} of {}, but {instead}.", quoted(self.name));
+        Error::new(ErrorKind::Protocol, sentence)
+            .with_hint(
+                "Check that the endpoint is Alibaba Cloud's and no proxy answers in its place; then look whether the \
+                 certificate is stored before sending it again.",
+            )
+            .with_answer(answer.status, answer.request_id(None))
+            .with_retryable(answer.status >= 500)
+    }
+
+    fn no_answer(&self, failure: Failure) -> Failed {
+        let Self { action, .. } = self;
+        let name = quoted(self.name);
+        let what = failure.what;
+        let unknown = format!(
+            "Look for {name} in the list of certificates. Calling again cannot store it twice: a name is unique."
+        );
+        let (kind, sentence, hint) = match failure.reach {
+            Reach::Nowhere if failure.deadline_passed => {
+                let hint = "Nothing was sent. Check the network, or allow more time.".to_owned();
+                (ErrorKind::Timeout, format!("{action} of {name} ran out of time: {what}."), hint)
+            }
+            Reach::Nowhere => (
+                ErrorKind::Network,
+                format!("{action} of {name} was not sent: {what}."),
+                failure.hint.unwrap_or_else(|| "Check the network.".to_owned()),
+            ),
+            Reach::Sent => (
+                ErrorKind::OutcomeUnknown,
+                format!("{action} of {name} was sent, but {what}: it may be stored."),
+                unknown,
+            ),
+            Reach::Answered => (
+                ErrorKind::Protocol,
+                format!("{action} of {name} was sent, but {what}: it may be stored."),
+                unknown,
+            ),
+        };
+        let again = kind == ErrorKind::Network && !failure.permanent;
+        let mut error = Error::new(kind, sentence).with_hint(hint);
+        if failure.permanent {
+            error = error.with_retryable(false);
+        }
+        if let Some(status) = failure.http_status {
+            error = error.with_answer(status, failure.request_id);
+        }
+        Failed { error, again, wait: None }
+    }
+
+    fn secrets(&self) -> Secrets<'_> {
+        let mut others = vec![self.access_key.secret()];
+        others.extend(self.access_key.security_token());
+        Secrets { private_key: self.params.get("Key"), others }
+    }
+}
+
+fn random_bytes<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| {
+        Error::new(ErrorKind::Internal, "The system gave no random numbers.")
+            .with_hint("Check that getrandom or /dev/urandom works in this environment.")
+    })?;
+    Ok(bytes)
+}
+
+fn random() -> Result<u64, Error> {
+    random_bytes().map(u64::from_ne_bytes)
+}
+
+/// 128 random bits as 32 hex digits: as long as the official SDKs' nonces.
+fn nonce() -> Result<String, Error> {
+    random_bytes().map(|bytes| format!("{:032x}", u128::from_ne_bytes(bytes)))
+}

@@ -1,0 +1,120 @@
+//! What is refused here, offline, because the service would refuse it or because it must not be sent.
+
+mod pem;
+
+use crate::error::{Error, ErrorKind, quoted};
+
+/// Longest name the service has ever documented, in bytes (its newest documents say 63).
+const MAX_NAME_BYTES: usize = 128;
+
+/// Refuses a name that cannot be one. A key passed as the name by mistake ends here: names are public.
+pub fn check_name(name: &str) -> Result<(), Error> {
+    if name.is_empty() {
+        return Err(Error::new(ErrorKind::InvalidArgument, "The certificate has no name.")
+            .with_hint("Give it a name that is unique in the account."));
+    }
+    if name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
+        return Err(Error::new(
+            ErrorKind::Certificate,
+            format!("The name {} is longer than 128 bytes or holds control characters.", quoted(name)),
+        )
+        .with_hint(
+            "Use a short name of letters, digits, \"-\" and \"_\"; up to 63 characters work everywhere.",
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses what is not a PEM certificate and an unencrypted PEM key; `name` is for the message.
+pub fn check(name: &str, certificate: &str, key: &str) -> Result<(), Error> {
+    let refuse = |what: &str, hint: &str| {
+        Err(Error::new(
+            ErrorKind::Certificate,
+            format!("The upload of {} was refused here: {what}.", quoted(name)),
+        )
+        .with_hint(hint))
+    };
+    let found = pem::labels(certificate);
+    if !found.contains(&"CERTIFICATE") {
+        return match found.first() {
+            Some(label) if label.ends_with("PRIVATE KEY") => refuse(
+                "a private key stands where the certificate should be",
+                "Pass the certificate first and the key second.",
+            ),
+            Some(label) => refuse(
+                &format!("the certificate text holds {}, not a certificate", quoted(label)),
+                "Pass a PEM that begins with -----BEGIN CERTIFICATE-----.",
+            ),
+            None => refuse(
+                "the certificate text holds no PEM certificate",
+                "A DER file becomes PEM with: openssl x509 -inform der -in FILE -out cert.pem",
+            ),
+        };
+    }
+    let found = pem::labels(key);
+    let Some(label) = found.iter().find(|label| label.ends_with("PRIVATE KEY")) else {
+        return refuse(
+            "the key text holds no PEM private key",
+            "Pass a PEM that begins with -----BEGIN PRIVATE KEY-----, -----BEGIN RSA PRIVATE KEY----- or \
+             -----BEGIN EC PRIVATE KEY-----.",
+        );
+    };
+    if *label == "ENCRYPTED PRIVATE KEY" || key.contains("Proc-Type: 4,ENCRYPTED") {
+        return refuse(
+            "the private key is encrypted with a passphrase",
+            "The service takes unencrypted keys only: openssl pkey -in KEY -out plain.pem",
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CERT: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    const KEY: &str = "-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----\n";
+
+    #[test]
+    fn names_that_cannot_be_names_are_refused() {
+        assert!(check_name("web, 名 (1)").is_ok());
+        assert!(check_name(&"x".repeat(128)).is_ok());
+        assert_eq!(check_name("").unwrap_err().kind(), ErrorKind::InvalidArgument);
+        for name in ["x".repeat(129).as_str(), "a\nb", KEY] {
+            let error = check_name(name).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Certificate);
+            assert!(!error.message().contains("hidden"));
+        }
+    }
+
+    #[test]
+    fn a_pair_passes_with_whatever_stands_around_it() {
+        assert!(check("n", CERT, KEY).is_ok());
+        let both = format!("Bag Attributes\r\n{KEY}{CERT}").replace('\n', "\r\n");
+        assert!(check("n", &both, &both).is_ok());
+        let ec =
+            "-----BEGIN EC PARAMETERS-----\nA\n-----END EC PARAMETERS-----\n-----BEGIN EC PRIVATE KEY-----\n";
+        assert!(check("n", CERT, ec).is_ok());
+    }
+
+    #[test]
+    fn what_is_refused_is_named_and_no_key_quoted() {
+        let encrypted = KEY.replace("PRIVATE", "ENCRYPTED PRIVATE");
+        let legacy = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n";
+        let request = CERT.replace("CERTIFICATE", "CERTIFICATE REQUEST");
+        for (certificate, key, part) in [
+            (KEY, CERT, "private key stands where"),
+            ("", KEY, "no PEM certificate"),
+            (request.as_str(), KEY, "CERTIFICATE REQUEST"),
+            (CERT, "", "no PEM private key"),
+            (CERT, CERT, "no PEM private key"),
+            (CERT, encrypted.as_str(), "passphrase"),
+            (CERT, legacy, "passphrase"),
+        ] {
+            let error = check("web", certificate, key).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Certificate);
+            assert!(error.message().contains(part) && error.message().contains("\"web\""), "{error}");
+            assert!(error.hint().is_some() && !error.message().contains("hidden"));
+        }
+    }
+}

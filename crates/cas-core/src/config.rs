@@ -1,0 +1,237 @@
+//! How a client is set up. Setters refuse at once what can be refused at once.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::api::Format;
+use crate::credentials::AccessKey;
+use crate::endpoint::{DEFAULT_REGION, Endpoint};
+use crate::error::{Error, ErrorKind};
+use crate::logging::Logger;
+use crate::secret::Secret;
+
+/// Everything a client can be told; `default()` is every default.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) access_key: Option<(String, Secret)>,
+    pub(crate) security_token: Option<Secret>,
+    pub(crate) region: String,
+    pub(crate) endpoint: Option<Endpoint>,
+    pub(crate) allow_plaintext: bool,
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) max_attempts: u32,
+    pub(crate) user_agent: String,
+    pub(crate) logger: Logger,
+    pub(crate) format: Format,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            access_key: None,
+            security_token: None,
+            region: DEFAULT_REGION.to_owned(),
+            endpoint: None,
+            allow_plaintext: false,
+            ca_file: None,
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(60),
+            max_attempts: 4,
+            user_agent: own_user_agent(),
+            logger: Logger::default(),
+            format: Format::default(),
+        }
+    }
+}
+
+fn own_user_agent() -> String {
+    format!("libcas/{}", env!("CARGO_PKG_VERSION"))
+}
+
+fn refuse(what: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument, what)
+}
+
+impl Config {
+    /// The access key to sign with, in place of what the environment holds.
+    pub fn set_access_key(&mut self, id: &str, secret: Secret) -> Result<(), Error> {
+        if id.is_empty() || secret.expose().is_empty() {
+            return Err(refuse("The access key id or its secret is empty."));
+        }
+        self.access_key = Some((id.to_owned(), secret));
+        Ok(())
+    }
+
+    /// The security token that belongs to a temporary access key (STS).
+    pub fn set_security_token(&mut self, token: Secret) -> Result<(), Error> {
+        if token.expose().is_empty() {
+            return Err(refuse("The security token is empty."));
+        }
+        self.security_token = Some(token);
+        Ok(())
+    }
+
+    /// The region whose host is called; it is also the suffix of certificate identifiers.
+    pub fn set_region(&mut self, region: &str) -> Result<(), Error> {
+        let plausible = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if !(1..=63).contains(&region.len()) || !region.bytes().all(plausible) {
+            return Err(refuse("The region is not a region id, such as cn-hangzhou."));
+        }
+        region.clone_into(&mut self.region);
+        Ok(())
+    }
+
+    /// The host to call, in place of the region's.
+    pub fn set_endpoint(&mut self, endpoint: &str) -> Result<(), Error> {
+        self.endpoint = Some(Endpoint::parse(endpoint)?);
+        Ok(())
+    }
+
+    /// Whether `http://` is allowed to a host other than this machine.
+    pub fn set_allow_plaintext(&mut self, allow: bool) {
+        self.allow_plaintext = allow;
+    }
+
+    /// A PEM bundle that replaces the system's roots; read when the client is made.
+    pub fn set_ca_file(&mut self, path: &str) -> Result<(), Error> {
+        if path.is_empty() {
+            return Err(refuse("The path of the CA file is empty."));
+        }
+        self.ca_file = Some(path.into());
+        Ok(())
+    }
+
+    /// How long making one connection may take: name look-up, TCP and TLS together.
+    pub fn set_connect_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
+        if timeout.is_zero() {
+            return Err(refuse("A connect timeout of 0 leaves no time to connect."));
+        }
+        self.connect_timeout = timeout;
+        Ok(())
+    }
+
+    /// How long a whole call may take, all attempts and pauses included.
+    pub fn set_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
+        if timeout.is_zero() {
+            return Err(refuse("A timeout of 0 leaves no time to call."));
+        }
+        self.timeout = timeout;
+        Ok(())
+    }
+
+    /// How often sending is tried at most; 1 means never again.
+    pub fn set_max_attempts(&mut self, attempts: u32) -> Result<(), Error> {
+        if attempts == 0 {
+            return Err(refuse("0 attempts would never send anything."));
+        }
+        self.max_attempts = attempts;
+        Ok(())
+    }
+
+    /// The program's name for the service's logs, such as `deployer/3.2`, put before the library's own.
+    pub fn set_user_agent(&mut self, product: &str) -> Result<(), Error> {
+        let printable = |b: u8| b == b' ' || b.is_ascii_graphic();
+        if product.trim().is_empty() || product.len() > 200 || !product.bytes().all(printable) {
+            return Err(refuse("The user agent must be printable ASCII of at most 200 bytes."));
+        }
+        self.user_agent = format!("{} {}", product.trim(), own_user_agent());
+        Ok(())
+    }
+
+    /// Where the client's messages go.
+    pub fn set_logger(&mut self, logger: Logger) {
+        self.logger = logger;
+    }
+
+    /// The form in which answers are asked for.
+    pub fn set_format(&mut self, format: Format) {
+        self.format = format;
+    }
+
+    /// The key given by the program, if there is one.
+    pub(crate) fn given_key(&self) -> Result<Option<AccessKey>, Error> {
+        match (&self.access_key, &self.security_token) {
+            (Some((id, secret)), token) => {
+                Ok(Some(AccessKey::new(id.clone(), secret.clone(), token.clone())))
+            }
+            (None, None) => Ok(None),
+            (None, Some(_)) => {
+                Err(refuse("A security token was set without the access key that it belongs to.")
+                    .with_hint("Set the temporary access key's id and secret as well."))
+            }
+        }
+    }
+
+    /// The host to call.
+    pub(crate) fn resolved_endpoint(&self) -> Result<Endpoint, Error> {
+        let endpoint = self.endpoint.clone().unwrap_or_else(|| Endpoint::of_region(&self.region));
+        if endpoint.is_plaintext() && !endpoint.is_loopback() && !self.allow_plaintext {
+            return Err(refuse(&format!(
+                "Plain http to {endpoint} would show the private key to the network."
+            ))
+            .with_hint("Use https, or allow plaintext explicitly if the network is trusted."));
+        }
+        Ok(endpoint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_work_is_refused_at_once() {
+        let mut config = Config::default();
+        let secret = |text: &str| Secret::new(text.to_owned());
+        assert!(config.set_access_key("", secret("s")).is_err());
+        assert!(config.set_access_key("i", secret("")).is_err());
+        assert!(config.set_security_token(secret("")).is_err());
+        assert!(config.set_region("Not a region").is_err());
+        assert!(config.set_region("").is_err());
+        assert!(config.set_endpoint("host/path").is_err());
+        assert!(config.set_ca_file("").is_err());
+        assert!(config.set_connect_timeout(Duration::ZERO).is_err());
+        assert!(config.set_timeout(Duration::ZERO).is_err());
+        assert!(config.set_max_attempts(0).is_err());
+        assert!(config.set_user_agent("a\r\nX-Evil: 1").is_err());
+        assert!(config.set_user_agent(" ").is_err());
+        assert!(format!("{config:?}").contains("access_key: None"));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let mut config = Config::default();
+        config.set_access_key("id", Secret::new("hidden".to_owned())).unwrap();
+        config.set_security_token(Secret::new("hidden".to_owned())).unwrap();
+        assert!(!format!("{config:?}").contains("hidden"));
+    }
+
+    #[test]
+    fn plaintext_leaves_this_machine_only_when_allowed() {
+        let mut config = Config::default();
+        config.set_endpoint("http://127.0.0.1:1").unwrap();
+        assert!(config.resolved_endpoint().is_ok());
+        config.set_endpoint("http://10.0.0.1").unwrap();
+        assert_eq!(config.resolved_endpoint().unwrap_err().kind(), ErrorKind::InvalidArgument);
+        config.set_allow_plaintext(true);
+        assert!(config.resolved_endpoint().is_ok());
+    }
+
+    #[test]
+    fn a_token_needs_its_key() {
+        let mut config = Config::default();
+        config.set_security_token(Secret::new("t".to_owned())).unwrap();
+        assert!(config.given_key().is_err());
+        config.set_access_key("id", Secret::new("s".to_owned())).unwrap();
+        assert_eq!(config.given_key().unwrap().unwrap().security_token(), Some("t"));
+    }
+
+    #[test]
+    fn the_program_stands_before_the_library_in_the_user_agent() {
+        let mut config = Config::default();
+        config.set_user_agent("deployer/3.2").unwrap();
+        assert_eq!(config.user_agent, format!("deployer/3.2 libcas/{}", env!("CARGO_PKG_VERSION")));
+    }
+}

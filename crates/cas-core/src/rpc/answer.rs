@@ -1,0 +1,337 @@
+//! Understands what came back: JSON or XML, success or error, or no API answer at all.
+
+use std::time::Duration;
+
+use quick_xml::Reader;
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::Event;
+use serde_json::{Map, Value};
+
+/// Largest answer that is read, in bytes. A list page is a hundred times smaller.
+pub const MAX_ANSWER_BYTES: usize = 1 << 20;
+
+/// Deepest XML that is read; real answers nest three deep.
+const MAX_XML_DEPTH: usize = 16;
+
+/// An HTTP answer as it arrived.
+#[derive(Debug, Default)]
+pub struct HttpAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// Header `x-acs-request-id`.
+    pub request_id: Option<String>,
+    /// Header `x-acs-retry-after`, milliseconds.
+    pub retry_after: Option<Duration>,
+    /// Header `Content-Type`.
+    pub content_type: Option<String>,
+    /// Header `Location`.
+    pub location: Option<String>,
+    /// At most [`MAX_ANSWER_BYTES`] bytes.
+    pub body: Vec<u8>,
+}
+
+/// What an answer says.
+#[derive(Debug)]
+pub enum Reading {
+    /// The operation's fields, still untyped.
+    Success(Value),
+    /// The gateway or the service refused. The message is as it came: redact it.
+    Refusal {
+        /// The service's code; never empty.
+        code: String,
+        /// The service's words; may be empty.
+        message: String,
+        /// The id of the request, from header or body.
+        request_id: Option<String>,
+    },
+    /// No answer of the API; says in one clause what came instead. Redact it.
+    NoAnswer(String),
+}
+
+impl HttpAnswer {
+    /// Reads the body. What it is, is taken from its first character, not from a header.
+    #[must_use]
+    pub fn read(&self) -> Reading {
+        if (300..400).contains(&self.status) {
+            return Reading::NoAnswer(match &self.location {
+                Some(location) => {
+                    let host = location.split(['?', '#']).next().unwrap_or_default();
+                    format!("a redirect to {host}, which is not followed")
+                }
+                None => "a redirect to nowhere".to_owned(),
+            });
+        }
+        let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body).trim_ascii();
+        let fields = match body.first() {
+            None => return Reading::NoAnswer(format!("nothing (HTTP {}, no body)", self.status)),
+            Some(b'{') => match serde_json::from_slice(body) {
+                Ok(Value::Object(fields)) => fields,
+                _ => return Reading::NoAnswer(self.instead("JSON that is cut or broken")),
+            },
+            Some(b'<') => match read_xml(body) {
+                Some(fields) => fields,
+                None => return Reading::NoAnswer(self.instead(&describe_markup(body))),
+            },
+            Some(_) => return Reading::NoAnswer(self.instead("neither JSON nor XML")),
+        };
+        self.judge(fields)
+    }
+
+    /// The id under which support finds the request, from the header or else from `fields`.
+    #[must_use]
+    pub fn request_id(&self, fields: Option<&Value>) -> Option<String> {
+        let from_body = || fields.and_then(|fields| text(fields, &["RequestId", "requestId"]));
+        let plausible = |id: &String| {
+            (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
+        self.request_id.clone().filter(plausible).or_else(|| from_body().filter(plausible))
+    }
+
+    /// A `Code` beside HTTP 200 is an error too, unless it is one of the ways to say that all is well
+    /// (the list is that of the official Node.js client).
+    fn judge(&self, fields: Map<String, Value>) -> Reading {
+        let fields = Value::Object(fields);
+        let code = text(&fields, &["Code", "code"]).unwrap_or_default();
+        let ok_code = matches!(code.as_str(), "" | "200" | "OK" | "Success" | "success");
+        if (200..300).contains(&self.status) && ok_code {
+            Reading::Success(fields)
+        } else if ok_code {
+            Reading::NoAnswer(self.instead("an error without a code"))
+        } else {
+            Reading::Refusal {
+                code,
+                message: text(&fields, &["Message", "message"]).unwrap_or_default(),
+                request_id: self.request_id(Some(&fields)),
+            }
+        }
+    }
+
+    fn instead(&self, what: &str) -> String {
+        format!("{what} (HTTP {}, {} bytes)", self.status, self.body.len())
+    }
+}
+
+/// The first of `names` that `fields` has, as text; numbers and booleans as they are written.
+#[must_use]
+pub fn text(fields: &Value, names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| match fields.get(name)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    })
+}
+
+/// The first of `names` that `fields` has, as a whole number, whether it is written as a number or as text.
+#[must_use]
+pub fn integer(fields: &Value, names: &[&str]) -> Option<i64> {
+    let text = text(fields, names)?;
+    let digits = text.strip_prefix('-').unwrap_or(&text);
+    (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+/// The children of the root element: text where an element has no children of its own, a list where a
+/// name is repeated. `None` for anything that is not a well-formed answer, an HTML page among it.
+fn read_xml(body: &[u8]) -> Option<Map<String, Value>> {
+    let body = std::str::from_utf8(body).ok()?;
+    let mut reader = Reader::from_str(body);
+    // Each open element: its name, its children, its text.
+    let mut open: Vec<(String, Map<String, Value>, String)> = Vec::new();
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(element) if open.len() < MAX_XML_DEPTH => {
+                open.push((element.local_name().as_ref().to_owned(), Map::new(), String::new()));
+            }
+            Event::Empty(element) if !open.is_empty() => {
+                let name = element.local_name().as_ref().to_owned();
+                insert(&mut open.last_mut()?.1, name, Value::String(String::new()));
+            }
+            Event::Text(text) => {
+                if let Some((_, _, content)) = open.last_mut() {
+                    content.push_str(&text);
+                } else if !text.trim().is_empty() {
+                    return None;
+                }
+            }
+            Event::CData(text) => open.last_mut()?.2.push_str(&text),
+            Event::GeneralRef(reference) => {
+                let content = &mut open.last_mut()?.2;
+                match reference.resolve_char_ref().ok()? {
+                    Some(character) => content.push(character),
+                    None => content.push_str(resolve_predefined_entity(&reference)?),
+                }
+            }
+            Event::End(_) => {
+                let (name, children, content) = open.pop()?;
+                let Some((_, siblings, _)) = open.last_mut() else {
+                    return (!name.eq_ignore_ascii_case("html")).then_some(children);
+                };
+                let value =
+                    if children.is_empty() { Value::String(content) } else { Value::Object(children) };
+                insert(siblings, name, value);
+            }
+            Event::Decl(_) | Event::Comment(_) => {}
+            // A document type, instructions, an empty or too deep document, a cut one: no API answer.
+            _ => return None,
+        }
+    }
+}
+
+fn insert(siblings: &mut Map<String, Value>, name: String, value: Value) {
+    match siblings.get_mut(&name) {
+        None => {
+            siblings.insert(name, value);
+        }
+        Some(Value::Array(list)) => list.push(value),
+        Some(single) => *single = Value::Array(vec![single.take(), value]),
+    }
+}
+
+/// An HTML page by its title, which usually names the proxy that wrote it.
+fn describe_markup(body: &[u8]) -> String {
+    let page = String::from_utf8_lossy(body);
+    let lower = page.to_ascii_lowercase();
+    if !lower.contains("<html") && !lower.starts_with("<!doctype html") {
+        return "XML that is cut or broken".to_owned();
+    }
+    let title = lower.find("<title>").and_then(|start| {
+        let start = start + "<title>".len();
+        let end = start + lower[start..].find("</title>")?;
+        let title = page[start..end].split_whitespace().collect::<Vec<_>>().join(" ");
+        (!title.is_empty()).then(|| title.chars().take(80).collect::<String>())
+    });
+    match title {
+        Some(title) => format!("an HTML page titled \"{title}\""),
+        None => "an HTML page".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(status: u16, body: &str) -> Reading {
+        HttpAnswer { status, body: body.into(), ..HttpAnswer::default() }.read()
+    }
+
+    fn fields(body: &str) -> Value {
+        match read(200, body) {
+            Reading::Success(fields) => fields,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn no_answer(status: u16, body: &str) -> String {
+        match read(status, body) {
+            Reading::NoAnswer(what) => what,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn ids_are_read_as_number_or_text_up_to_the_largest() {
+        for (body, id) in [
+            (r#"{"CertId":18382705}"#, Some(18_382_705)),
+            (r#"{"CertId":"18382705","New":{"a":[1]}}"#, Some(18_382_705)),
+            (r#"{"CertId":9223372036854775807}"#, Some(i64::MAX)),
+            (r#"{"CertId":"9223372036854775807"}"#, Some(i64::MAX)),
+            (r#"{"CertId":9223372036854775808}"#, None),
+            (r#"{"CertId":1.0}"#, None),
+            (r#"{"CertId":"+1"}"#, None),
+            (r#"{"CertId":""}"#, None),
+            (r#"{"CertId":null}"#, None),
+            ("{}", None),
+            (
+                "<CreateUserCertificate><RequestId>R</RequestId><CertId>7</CertId></CreateUserCertificate>",
+                Some(7),
+            ),
+        ] {
+            assert_eq!(integer(&fields(body), &["CertId"]), id, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_code_of_success_is_no_error() {
+        for body in [
+            r#"{"Code":"200"}"#,
+            r#"{"Code":200}"#,
+            r#"{"Code":"OK"}"#,
+            r#"{"code":"success"}"#,
+            "\u{feff}{}",
+        ] {
+            fields(body);
+        }
+        match read(200, r#"{"Code":"NameRepeat","Message":"名称重复"}"#) {
+            Reading::Refusal { code, message, .. } => {
+                assert_eq!((code.as_str(), message.as_str()), ("NameRepeat", "名称重复"))
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(no_answer(500, "{}").starts_with("an error without a code"));
+    }
+
+    #[test]
+    fn xml_errors_and_lists_are_read() {
+        let error = "<?xml version='1.0' encoding='UTF-8'?>\n<Error>\n <Code>-1008</Code>\n\
+                     <Message>a &lt;b&gt; &#38; <![CDATA[<c>]]></Message><RequestId>R-1</RequestId></Error>\n";
+        match read(400, error) {
+            Reading::Refusal { code, message, .. } => {
+                assert_eq!((code.as_str(), message.as_str()), ("-1008", "a <b> & <c>"))
+            }
+            other => panic!("{other:?}"),
+        }
+        let list = fields("<L><Item><id>1</id></Item><Item><id>2</id></Item><Item/></L>");
+        assert_eq!(list["Item"].as_array().unwrap().len(), 3);
+        assert_eq!(list["Item"][1]["id"], "2");
+    }
+
+    #[test]
+    fn what_is_no_answer_is_named() {
+        assert!(no_answer(200, "").starts_with("nothing"));
+        assert!(no_answer(200, r#"{"CertId":1"#).starts_with("JSON that is cut"));
+        assert!(no_answer(200, "[]").starts_with("neither"));
+        assert!(no_answer(200, "<A><B>").starts_with("XML that is cut"));
+        assert!(no_answer(200, "<A>&unknown;</A>").starts_with("XML that is cut"));
+        assert!(no_answer(200, &"<a>".repeat(100)).starts_with("XML that is cut"));
+        assert_eq!(
+            no_answer(502, "<!DOCTYPE html>\n<html><head><Title>502 Bad\n Gateway</title>"),
+            "an HTML page titled \"502 Bad Gateway\" (HTTP 502, 59 bytes)"
+        );
+        assert!(no_answer(200, "<html><body></body></html>").starts_with("an HTML page (HTTP 200"));
+        let redirect = HttpAnswer {
+            status: 302,
+            location: Some("https://login.example/?key=hidden".to_owned()),
+            ..HttpAnswer::default()
+        };
+        match redirect.read() {
+            Reading::NoAnswer(what) => {
+                assert_eq!(what, "a redirect to https://login.example/, which is not followed")
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_request_id_comes_from_the_header_or_the_body() {
+        let fields = fields(r#"{"RequestId":"BODY-1"}"#);
+        let mut answer = HttpAnswer::default();
+        assert_eq!(answer.request_id(Some(&fields)).as_deref(), Some("BODY-1"));
+        answer.request_id = Some("HEADER-1".to_owned());
+        assert_eq!(answer.request_id(Some(&fields)).as_deref(), Some("HEADER-1"));
+        answer.request_id = Some("not an id".to_owned());
+        assert_eq!(answer.request_id(None), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(status in 100u16..600, body in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = HttpAnswer { status, body, ..HttpAnswer::default() }.read();
+        }
+
+        #[test]
+        fn any_markup_is_read_without_panic(body in "[<>/&;#a-cA-C!\\[\\]\" -]{0,120}") {
+            let _ = read(200, &body);
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! One POST over HTTP or HTTPS, and an exact account of how far it got when it fails.
+//!
+//! HTTP is ureq's; sockets, TLS and name look-up are plugged into it from here, for four reasons: a request
+//! leaves in one write; buffers that held a key are wiped; no thread is started for an IP address or an
+//! open connection; and whether any byte left is known for certain.
+
+mod buffers;
+mod resolve;
+mod tcp;
+mod tls;
+
+use std::cell::Cell;
+use std::fmt;
+use std::io::{self, Read};
+use std::process;
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use ureq::Agent;
+use ureq::http::Uri;
+use ureq::unversioned::transport::Connector as _;
+
+use crate::endpoint::Endpoint;
+use crate::rpc::answer::{HttpAnswer, MAX_ANSWER_BYTES};
+use crate::rpc::v1::SignedForm;
+pub use tls::Trust;
+
+/// A pooled connection is not reused after this: the service closes idle ones after 25 seconds (its
+/// answers say `keep-alive: timeout=25`).
+const MAX_IDLE: Duration = Duration::from_secs(20);
+
+/// Connections kept open while idle. More threads than this may call at once; theirs are closed after use.
+const MAX_IDLE_CONNECTIONS: usize = 64;
+
+/// Sends signed requests.
+pub trait Transport: Send + Sync {
+    /// Sends `form` and returns the whole answer, whatever its status, before `deadline`.
+    fn post(&self, form: &SignedForm, deadline: Instant) -> Result<HttpAnswer, Failure>;
+}
+
+/// How far a request got before it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// No byte of it left: it was certainly not applied.
+    Nowhere,
+    /// It was sent, at least in part, and no answer came: it may have been applied.
+    Sent,
+    /// An answer began that is not whole or not HTTP: it may have been applied.
+    Answered,
+}
+
+/// Why there is no answer. Holds no secret.
+#[derive(Debug)]
+pub struct Failure {
+    /// How far the request got.
+    pub reach: Reach,
+    /// Whether the call's deadline passed.
+    pub deadline_passed: bool,
+    /// What happened, as a clause: "no connection to 10.0.0.1:443: Connection refused".
+    pub what: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Whether trying again in a moment cannot help.
+    pub permanent: bool,
+    /// HTTP status of an answer that began.
+    pub http_status: Option<u16>,
+    /// Request id of an answer that began.
+    pub request_id: Option<String>,
+}
+
+impl Failure {
+    fn new(reach: Reach, what: impl Into<String>) -> Self {
+        Self {
+            reach,
+            deadline_passed: CALL.get().is_some_and(|call| Instant::now() >= call.deadline),
+            what: what.into(),
+            hint: None,
+            permanent: false,
+            http_status: None,
+            request_id: None,
+        }
+    }
+
+    fn nowhere(what: impl Into<String>) -> Self {
+        Self::new(Reach::Nowhere, what)
+    }
+
+    fn permanent(mut self) -> Self {
+        self.permanent = true;
+        self
+    }
+
+    fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<Failure> for ureq::Error {
+    fn from(failure: Failure) -> Self {
+        Self::Other(Box::new(failure))
+    }
+}
+
+/// The call that this thread is in. ureq hands pooled connections out without a word about the request
+/// they are for, so the sockets find deadline and account here. It needs no destructor, so a thread that
+/// outlives the library does no harm.
+#[derive(Clone, Copy)]
+struct Call {
+    deadline: Instant,
+    /// The deadline that holds now: earlier while a connection is being made.
+    limit: Instant,
+    /// Bytes that the kernel took since the connection stood.
+    accepted: usize,
+}
+
+thread_local! {
+    static CALL: Cell<Option<Call>> = const { Cell::new(None) };
+}
+
+impl Call {
+    fn update(change: impl FnOnce(&mut Self)) {
+        CALL.with(|cell| {
+            if let Some(mut call) = cell.get() {
+                change(&mut call);
+                cell.set(Some(call));
+            }
+        });
+    }
+
+    /// A connection is being made: it must stand within `timeout`.
+    fn connecting(timeout: Duration) {
+        Self::update(|call| call.limit = call.deadline.min(Instant::now() + timeout));
+    }
+
+    /// The connection stands; what is sent from now on is the request.
+    fn connected() {
+        Self::update(|call| {
+            call.limit = call.deadline;
+            call.accepted = 0;
+        });
+    }
+
+    fn accepted(bytes: usize) {
+        Self::update(|call| call.accepted += bytes);
+    }
+
+    /// Time that is left, or `TimedOut`.
+    fn time_left() -> io::Result<Duration> {
+        let limit = CALL.get().map_or_else(Instant::now, |call| call.limit);
+        let left = limit.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+    }
+}
+
+/// What a connection needs to know.
+#[derive(Debug)]
+struct Settings {
+    connect_timeout: Duration,
+    trust: Arc<Trust>,
+    user_agent: String,
+}
+
+/// HTTP/1.1 with kept-alive connections, for any number of threads.
+pub struct Http {
+    uri: Uri,
+    shown_endpoint: String,
+    settings: Arc<Settings>,
+    /// The process that opened the connections, and the connections: a child of `fork` must not use them.
+    agent: RwLock<(u32, Agent)>,
+}
+
+impl Http {
+    /// Makes no connection yet. `user_agent` must be a valid header value.
+    pub fn new(
+        endpoint: &Endpoint,
+        connect_timeout: Duration,
+        trust: Trust,
+        user_agent: String,
+    ) -> Result<Self, crate::error::Error> {
+        let uri = endpoint.url().parse().map_err(|_| {
+            crate::error::Error::new(
+                crate::error::ErrorKind::InvalidArgument,
+                format!("The endpoint {endpoint} does not make a URL."),
+            )
+        })?;
+        let settings = Arc::new(Settings { connect_timeout, trust: Arc::new(trust), user_agent });
+        let agent = RwLock::new((process::id(), new_agent(&settings)));
+        Ok(Self { uri, shown_endpoint: endpoint.to_string(), settings, agent })
+    }
+
+    /// This process's agent. Locks are held for the length of a copy; where one was held by another thread
+    /// at the moment of `fork`, the child goes without pooled connections rather than wait for ever.
+    fn agent(&self) -> Agent {
+        let own = process::id();
+        if let Ok(agent) = self.agent.try_read()
+            && agent.0 == own
+        {
+            return agent.1.clone();
+        }
+        let fresh = new_agent(&self.settings);
+        match self.agent.try_write() {
+            Ok(agent) if agent.0 == own => agent.1.clone(),
+            Ok(mut agent) => {
+                *agent = (own, fresh.clone());
+                fresh
+            }
+            Err(_) => fresh,
+        }
+    }
+
+    fn failure(&self, error: ureq::Error) -> Failure {
+        let error = match error {
+            ureq::Error::Other(other) => match other.downcast::<Failure>() {
+                Ok(failure) => return *failure,
+                Err(other) => ureq::Error::Other(other),
+            },
+            other => other,
+        };
+        let sent = CALL.get().is_some_and(|call| call.accepted > 0);
+        let endpoint = &self.shown_endpoint;
+        let (reach, what) = match &error {
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
+                (Reach::Sent, format!("no answer from {endpoint} before the deadline"))
+            }
+            ureq::Error::Io(error) => (Reach::Sent, format!("the connection to {endpoint} broke: {error}")),
+            ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
+                (Reach::Answered, format!("{endpoint} answered with something that is not HTTP"))
+            }
+            _ => (Reach::Sent, format!("the request to {endpoint} failed")),
+        };
+        Failure::new(if sent { reach } else { Reach::Nowhere }, what)
+    }
+}
+
+impl Transport for Http {
+    fn post(&self, form: &SignedForm, deadline: Instant) -> Result<HttpAnswer, Failure> {
+        CALL.set(Some(Call { deadline, limit: deadline, accepted: 0 }));
+        let response = self
+            .agent()
+            .post(self.uri.clone())
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .send(form.as_bytes())
+            .map_err(|error| self.failure(error))?;
+        let header = |name: &str| {
+            response.headers().get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned)
+        };
+        let mut answer = HttpAnswer {
+            status: response.status().as_u16(),
+            request_id: header("x-acs-request-id"),
+            retry_after: header("x-acs-retry-after")
+                .and_then(|ms| ms.parse().ok())
+                .map(Duration::from_millis),
+            content_type: header("content-type"),
+            location: header("location"),
+            body: Vec::new(),
+        };
+        let cut = |what: String| Failure {
+            http_status: Some(answer.status),
+            request_id: answer.request_id(None),
+            ..Failure::new(Reach::Answered, what)
+        };
+        let limit = MAX_ANSWER_BYTES as u64 + 1;
+        let mut body = Vec::new();
+        let endpoint = &self.shown_endpoint;
+        if response.into_body().into_reader().take(limit).read_to_end(&mut body).is_err() {
+            return Err(cut(format!("the answer of {endpoint} broke off after {} bytes", body.len())));
+        }
+        if body.len() > MAX_ANSWER_BYTES {
+            return Err(cut(format!("{endpoint} sent an answer of more than {MAX_ANSWER_BYTES} bytes")));
+        }
+        answer.body = body;
+        Ok(answer)
+    }
+}
+
+fn new_agent(settings: &Arc<Settings>) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(&settings.user_agent)
+        .accept(ureq::config::AutoHeaderValue::None)
+        .accept_encoding(ureq::config::AutoHeaderValue::None)
+        .max_idle_age(MAX_IDLE)
+        .max_idle_connections(MAX_IDLE_CONNECTIONS)
+        .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
+        .proxy(None)
+        .build();
+    let connector =
+        ().chain(tcp::TcpConnector(Arc::clone(settings))).chain(tls::TlsConnector(Arc::clone(settings)));
+    Agent::with_parts(config, connector, resolve::Later)
+}

@@ -1,0 +1,234 @@
+//! TLS by rustls, always verified: there is no switch that turns it off.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use once_cell::sync::OnceCell;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport, TransportAdapter,
+};
+
+use super::buffers::WireBuffers;
+use super::{Call, Failure, Settings};
+use crate::error::{Error, ErrorKind};
+
+/// The certificate authorities that are trusted.
+pub struct Trust {
+    given: Option<Roots>,
+    /// Made when the first TLS connection is: reading a system's store takes longer than anything else.
+    used: OnceCell<(Arc<ClientConfig>, String)>,
+}
+
+struct Roots {
+    certificates: Vec<CertificateDer<'static>>,
+    source: String,
+}
+
+impl Trust {
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` where they are set, else the system's own store. Read late, once.
+    #[must_use]
+    pub fn of_system() -> Self {
+        Self { given: None, used: OnceCell::new() }
+    }
+
+    /// The certificates of a PEM file, and no others. Read now, so that a wrong path is found early.
+    pub fn of_file(path: &Path) -> Result<Self, Error> {
+        let shown = path.display();
+        let text = std::fs::read(path).map_err(|error| {
+            Error::new(ErrorKind::Io, format!("The CA file {shown} could not be read: {error}."))
+                .with_hint("Give a PEM file that this program may read.")
+        })?;
+        let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text).filter_map(Result::ok).collect();
+        let mut usable = RootCertStore::empty();
+        if usable.add_parsable_certificates(certificates.iter().cloned()).0 == 0 {
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
+                format!("The CA file {shown} holds no certificate."),
+            )
+            .with_hint("Give a PEM file with at least one -----BEGIN CERTIFICATE-----."));
+        }
+        Ok(Self {
+            given: Some(Roots { certificates, source: format!("the CA file {shown}") }),
+            used: OnceCell::new(),
+        })
+    }
+
+    /// The TLS settings, and a description of the trusted roots for error messages.
+    fn client_config(&self) -> Result<&(Arc<ClientConfig>, String), Failure> {
+        self.used.get_or_try_init(|| {
+            let system;
+            let roots = match &self.given {
+                Some(given) => given,
+                None => {
+                    system = Roots::of_system();
+                    &system
+                }
+            };
+            let mut store = RootCertStore::empty();
+            let (count, _) = store.add_parsable_certificates(roots.certificates.iter().cloned());
+            if count == 0 {
+                return Err(Failure::nowhere(format!("no trusted certificate authority was found in {}", roots.source))
+                    .with_hint("Install the system's CA certificates, or name a PEM bundle with SSL_CERT_FILE or cas_config_set_ca_file.")
+                    .permanent());
+            }
+            let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .map_err(|error| Failure::nowhere(format!("TLS could not be set up: {error}")))?
+                .with_root_certificates(store)
+                .with_no_client_auth();
+            Ok((Arc::new(config), format!("{} with {count} certificates", roots.source)))
+        })
+    }
+}
+
+impl Roots {
+    /// A bundle, where there is one, already holds what the directories beside it hold; reading both would
+    /// double the time of a first call.
+    fn of_system() -> Self {
+        let variables = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(std::env::var_os);
+        if let [Some(path), _] | [_, Some(path)] = variables {
+            let certificates = rustls_native_certs::load_native_certs().certs;
+            let source = format!("{} (from SSL_CERT_FILE or SSL_CERT_DIR)", Path::new(&path).display());
+            return Self { certificates, source };
+        }
+        let bundles = [
+            "/etc/ssl/certs/ca-certificates.crt",
+            "/etc/pki/tls/certs/ca-bundle.crt",
+            "/etc/ssl/ca-bundle.pem",
+        ];
+        for bundle in bundles.map(PathBuf::from) {
+            let certificates = rustls_native_certs::load_certs_from_paths(Some(&bundle), None).certs;
+            if !certificates.is_empty() {
+                return Self { certificates, source: format!("{}", bundle.display()) };
+            }
+        }
+        Self {
+            certificates: rustls_native_certs::load_native_certs().certs,
+            source: "the system's certificate store".to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Trust").field(&self.given.as_ref().map(|roots| &roots.source)).finish()
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct TlsConnector(pub(super) Arc<Settings>);
+
+impl<In: Transport> Connector<In> for TlsConnector {
+    type Out = Either<In, Tls>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        let Some(transport) = chained else { return Ok(None) };
+        if !details.needs_tls() {
+            Call::connected();
+            return Ok(Some(Either::A(transport)));
+        }
+        let host = details.uri.host().unwrap_or_default();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let (config, roots) = self.0.trust.client_config()?;
+        let name = ServerName::try_from(bare.to_owned())
+            .map_err(|_| Failure::nowhere(format!("{host} is not a name that TLS can verify")))?;
+        let mut session = ClientConnection::new(Arc::clone(config), name)
+            .map_err(|error| Failure::nowhere(format!("TLS could not be set up: {error}")))?;
+        let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
+        session.complete_io(&mut socket).map_err(|error| handshake_failure(host, &error, roots))?;
+        Call::connected();
+        let stream = StreamOwned::new(session, socket);
+        Ok(Some(Either::B(Tls { stream, buffers: WireBuffers::new() })))
+    }
+}
+
+fn handshake_failure(host: &str, error: &io::Error, roots: &str) -> Failure {
+    if error.kind() == io::ErrorKind::TimedOut {
+        return Failure::nowhere(format!(
+            "the TLS handshake with {host} was not done within the time allowed"
+        ))
+        .with_hint("Check the network, or allow more time to connect.");
+    }
+    let Some(cause) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
+        return Failure::nowhere(format!("the TLS handshake with {host} broke off: {error}"))
+            .with_hint("Check that the endpoint speaks TLS 1.2 or newer on this port.");
+    };
+    let rustls::Error::InvalidCertificate(reason) = cause else {
+        return Failure::nowhere(format!("the TLS handshake with {host} failed: {cause}"))
+            .with_hint("Check that the endpoint speaks TLS 1.2 or newer on this port.");
+    };
+    let (why, hint) = match reason {
+        CertificateError::UnknownIssuer => (
+            format!("its issuer is not trusted (trusted: {roots})"),
+            "If a private CA or an inspecting proxy signs here, name its PEM bundle with SSL_CERT_FILE or cas_config_set_ca_file.",
+        ),
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
+            "it was made for another name".to_owned(),
+            "Check the endpoint: the certificate must name this host.",
+        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => (
+            "it has expired".to_owned(),
+            "Check this machine's clock; otherwise the server's certificate must be renewed.",
+        ),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            ("it is not valid yet".to_owned(), "Check this machine's clock.")
+        }
+        other => (format!("{other}"), "The server must present a certificate that this machine can verify."),
+    };
+    Failure::nowhere(format!("the certificate of {host} was refused: {why}")).with_hint(hint).permanent()
+}
+
+pub(super) struct Tls {
+    stream: StreamOwned<ClientConnection, TransportAdapter>,
+    buffers: WireBuffers,
+}
+
+impl Tls {
+    fn flush(&mut self) -> io::Result<()> {
+        let Self { stream, buffers } = self;
+        buffers.send_pending(|bytes| stream.write_all(bytes))
+    }
+}
+
+impl Transport for Tls {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        if self.buffers.collect(amount) {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+        self.flush()?;
+        let received = self.stream.read(self.buffers.input_append_buf())?;
+        self.buffers.input_appended(received);
+        Ok(received > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.stream.sock.get_mut().is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tls").field(self.stream.sock.get_ref()).finish()
+    }
+}
