@@ -1,9 +1,15 @@
 //! What an upload is given and what it gives back.
 
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::net::IpAddr;
+use std::path::Path;
+
+use zeroize::Zeroizing;
 
 use crate::api::{ApiVersion, CertId, Lang};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, quoted};
 use crate::secret::Secret;
 
 /// Whether an upload made something new; the numbers are those of the C interface (`cas_outcome`).
@@ -14,15 +20,23 @@ pub enum Outcome {
     Created = 0,
 }
 
-/// A certificate to upload. `Debug` shows no key.
-#[derive(Clone, Debug, Default)]
+/// A certificate to upload.
+#[derive(Clone, Default)]
 pub struct Upload {
     pub(crate) name: String,
-    pub(crate) certificate: String,
+    /// Wiped as well: a file may hold certificate and key.
+    pub(crate) certificate: Zeroizing<String>,
     pub(crate) key: Option<Secret>,
     pub(crate) lang: Option<Lang>,
     pub(crate) source_ip: Option<String>,
     pub(crate) skip_checks: bool,
+}
+
+/// Shows no PEM text.
+impl fmt::Debug for Upload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upload").field("name", &quoted(&self.name)).finish_non_exhaustive()
+    }
 }
 
 impl Upload {
@@ -32,6 +46,12 @@ impl Upload {
         Self::default()
     }
 
+    /// The name that is set; empty at first.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The name under which the service keeps it; unique in the account.
     pub fn set_name(&mut self, name: &str) {
         name.clone_into(&mut self.name);
@@ -39,12 +59,24 @@ impl Upload {
 
     /// The certificate and its chain, PEM, leaf first.
     pub fn set_certificate(&mut self, pem: &str) {
-        pem.clone_into(&mut self.certificate);
+        self.certificate = Zeroizing::new(pem.to_owned());
     }
 
     /// The private key, PEM.
     pub fn set_key(&mut self, pem: Secret) {
         self.key = Some(pem);
+    }
+
+    /// Reads the certificate and its chain from a PEM file, now.
+    pub fn load_certificate(&mut self, path: &Path) -> Result<(), Error> {
+        self.certificate = read_pem(path)?;
+        Ok(())
+    }
+
+    /// Reads the private key from a PEM file, now.
+    pub fn load_key(&mut self, path: &Path) -> Result<(), Error> {
+        self.key = Some(Secret::new(std::mem::take(&mut *read_pem(path)?)));
+        Ok(())
     }
 
     /// The language of the service's messages: `zh` or `en`.
@@ -70,6 +102,47 @@ impl Upload {
     }
 }
 
+/// Largest PEM file that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// The text of a PEM file. It is read into one buffer that never grows, so that no copy of a key is left
+/// behind, whatever kind of file it is.
+fn read_pem(path: &Path) -> Result<Zeroizing<String>, Error> {
+    let shown = path.display();
+    let unreadable = |error| {
+        Error::new(ErrorKind::Io, format!("The file {shown} could not be read: {error}."))
+            .with_hint("Check the path, and that this program's user may read the file.")
+    };
+    let mut bytes = Zeroizing::new(vec![0; usize::try_from(MAX_FILE_BYTES).unwrap_or(0) + 1]);
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mut length = 0;
+    while length < bytes.len() {
+        match file.read(&mut bytes[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(unreadable(error)),
+        }
+    }
+    let refuse = |what: &str, hint: &str| {
+        Err(Error::new(ErrorKind::Certificate, format!("The file {shown} {what}.")).with_hint(hint))
+    };
+    if length == bytes.len() {
+        return refuse(
+            "is larger than 1 MiB",
+            "A certificate chain or key has a few kilobytes: check the path.",
+        );
+    }
+    match std::str::from_utf8(&bytes[..length]) {
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        Err(_) => refuse(
+            "is not text, so it is no PEM",
+            "A DER file becomes PEM with openssl x509 -inform der or openssl pkey -inform der, a PKCS#12 file with \
+             openssl pkcs12 -nodes.",
+        ),
+    }
+}
+
 /// What is known about a certificate after its upload.
 #[derive(Clone, Debug)]
 pub struct Receipt {
@@ -87,4 +160,39 @@ pub struct Receipt {
     pub api: ApiVersion,
     /// How often sending was tried.
     pub attempts: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_are_no_pem_are_refused_by_name() {
+        let file = |name: &str, content: &[u8]| {
+            let path = std::env::temp_dir().join(format!("libcas-{}-{name}", std::process::id()));
+            std::fs::write(&path, content).unwrap();
+            let read = read_pem(&path);
+            std::fs::remove_file(&path).unwrap();
+            read
+        };
+        assert_eq!(file("pem", "é".as_bytes()).unwrap().as_str(), "é");
+        for (name, content) in [("der", b"\x30\x82\xff".to_vec()), ("large", vec![b'a'; (1 << 20) + 1])] {
+            let error = file(name, &content).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Certificate);
+            assert!(error.message().contains(name), "{error}");
+        }
+        let error = read_pem(Path::new("/nonexistent/cert.pem")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.message().contains("/nonexistent/cert.pem"));
+        assert_eq!(read_pem(Path::new("/dev/zero")).unwrap_err().kind(), ErrorKind::Certificate);
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        let mut upload = Upload::new();
+        upload.set_key(Secret::new("hidden".to_owned()));
+        upload.set_certificate("hidden");
+        upload.set_name("-----BEGIN PRIVATE KEY-----hidden");
+        assert!(!format!("{upload:?}").contains("hidden"));
+    }
 }

@@ -51,6 +51,12 @@ pub fn check(name: &str, certificate: &str, key: &str) -> Result<(), Error> {
             ),
         };
     }
+    if found.iter().any(|label| label.ends_with("PRIVATE KEY")) {
+        return refuse(
+            "the certificate text holds a private key as well, which would be stored in the open",
+            "Pass the certificate and its chain alone, and the key by itself.",
+        );
+    }
     let found = pem::labels(key);
     let Some(label) = found.iter().find(|label| label.ends_with("PRIVATE KEY")) else {
         return refuse(
@@ -90,8 +96,8 @@ mod tests {
     #[test]
     fn a_pair_passes_with_whatever_stands_around_it() {
         assert!(check("n", CERT, KEY).is_ok());
-        let both = format!("Bag Attributes\r\n{KEY}{CERT}").replace('\n', "\r\n");
-        assert!(check("n", &both, &both).is_ok());
+        let chain = format!("Bag Attributes\n{CERT}{CERT}").replace('\n', "\r\n");
+        assert!(check("n", &chain, &format!("{CERT}{KEY}")).is_ok());
         let ec =
             "-----BEGIN EC PARAMETERS-----\nA\n-----END EC PARAMETERS-----\n-----BEGIN EC PRIVATE KEY-----\n";
         assert!(check("n", CERT, ec).is_ok());
@@ -104,6 +110,7 @@ mod tests {
         let request = CERT.replace("CERTIFICATE", "CERTIFICATE REQUEST");
         for (certificate, key, part) in [
             (KEY, CERT, "private key stands where"),
+            (&format!("{CERT}{KEY}"), KEY, "holds a private key as well"),
             ("", KEY, "no PEM certificate"),
             (request.as_str(), KEY, "CERTIFICATE REQUEST"),
             (CERT, "", "no PEM private key"),

@@ -264,7 +264,7 @@ mod tests {
         }
         match read(200, r#"{"Code":"NameRepeat","Message":"名称重复"}"#) {
             Reading::Refusal { code, message, .. } => {
-                assert_eq!((code.as_str(), message.as_str()), ("NameRepeat", "名称重复"))
+                assert_eq!((code.as_str(), message.as_str()), ("NameRepeat", "名称重复"));
             }
             other => panic!("{other:?}"),
         }
@@ -277,7 +277,7 @@ mod tests {
                      <Message>a &lt;b&gt; &#38; <![CDATA[<c>]]></Message><RequestId>R-1</RequestId></Error>\n";
         match read(400, error) {
             Reading::Refusal { code, message, .. } => {
-                assert_eq!((code.as_str(), message.as_str()), ("-1008", "a <b> & <c>"))
+                assert_eq!((code.as_str(), message.as_str()), ("-1008", "a <b> & <c>"));
             }
             other => panic!("{other:?}"),
         }
@@ -306,7 +306,7 @@ mod tests {
         };
         match redirect.read() {
             Reading::NoAnswer(what) => {
-                assert_eq!(what, "a redirect to https://login.example/, which is not followed")
+                assert_eq!(what, "a redirect to https://login.example/, which is not followed");
             }
             other => panic!("{other:?}"),
         }

@@ -39,9 +39,9 @@ impl WireBuffers {
         if self.pending == 0 {
             return Ok(());
         }
-        let sent = send(&self.output[..self.pending]);
+        let result = send(&self.output[..self.pending]);
         self.wipe();
-        sent
+        result
     }
 
     fn wipe(&mut self) {

@@ -82,14 +82,14 @@ mod tests {
 
     #[test]
     fn a_slow_look_up_ends_with_the_timeout() {
-        let (hold, held) = mpsc::channel::<()>();
+        let (release, wait) = mpsc::channel::<()>();
         let error = look_up(Duration::from_millis(1), move || {
-            let _ = held.recv();
+            let _ = wait.recv();
             Ok(Vec::new())
         })
         .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        drop(hold);
+        drop(release);
     }
 
     #[test]

@@ -62,12 +62,11 @@ impl Trust {
     fn client_config(&self) -> Result<&(Arc<ClientConfig>, String), Failure> {
         self.used.get_or_try_init(|| {
             let system;
-            let roots = match &self.given {
-                Some(given) => given,
-                None => {
-                    system = Roots::of_system();
-                    &system
-                }
+            let roots = if let Some(given) = &self.given {
+                given
+            } else {
+                system = Roots::of_system();
+                &system
             };
             let mut store = RootCertStore::empty();
             let (count, _) = store.add_parsable_certificates(roots.certificates.iter().cloned());

@@ -1,0 +1,173 @@
+//! `cas_config`: how a client is set up.
+
+use std::ffi::{c_char, c_void};
+use std::time::Duration;
+
+use cas_core::config::Config;
+use cas_core::logging::{Level, Logger};
+use cas_core::secret::Secret;
+
+use crate::ffi::{self, c_text, free, invalid, required_mut, text};
+use crate::panic;
+use crate::status::cas_status;
+
+/// A configuration. A NULL configuration means every default.
+pub struct cas_config(pub(crate) Config);
+
+/// How much a log message matters.
+pub type cas_log_level = i32;
+
+/// A call failed.
+pub const CAS_LOG_ERROR: cas_log_level = 1;
+/// Something went wrong and was mended.
+pub const CAS_LOG_WARN: cas_log_level = 2;
+/// A call succeeded.
+pub const CAS_LOG_INFO: cas_log_level = 3;
+/// Each request and answer, without their contents.
+pub const CAS_LOG_DEBUG: cas_log_level = 4;
+
+/// Receives log messages, on the thread that made the call, and from several at once where several threads
+/// share a client. The message lives until the function returns. It must not throw.
+pub type cas_log_fn =
+    Option<unsafe extern "C" fn(user_data: *mut c_void, level: cas_log_level, message: *const c_char)>;
+
+/// A new configuration with every default: the access key from ALIBABA_CLOUD_ACCESS_KEY_ID,
+/// ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN, the region cn-hangzhou.
+#[unsafe(no_mangle)]
+pub extern "C" fn cas_config_new() -> *mut cas_config {
+    panic::value(std::ptr::null_mut(), || Ok(ffi::give(cas_config(Config::default()))))
+}
+
+/// Ends a configuration. Clients made from it live on.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_free(config: *mut cas_config) {
+    panic::value((), || {
+        free!(config);
+        Ok(())
+    });
+}
+
+/// The access key to sign with, in place of what the environment holds.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_access_key(
+    config: *mut cas_config,
+    id: *const c_char,
+    secret: *const c_char,
+) -> cas_status {
+    panic::status_only(|| {
+        required_mut!(config).0.set_access_key(text!(id), Secret::new(text!(secret).to_owned()))
+    })
+}
+
+/// The security token that belongs to a temporary access key (STS).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_security_token(
+    config: *mut cas_config,
+    token: *const c_char,
+) -> cas_status {
+    panic::status_only(|| required_mut!(config).0.set_security_token(Secret::new(text!(token).to_owned())))
+}
+
+/// The region whose host is called. Default: "cn-hangzhou".
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_region(config: *mut cas_config, region: *const c_char) -> cas_status {
+    panic::status_only(|| required_mut!(config).0.set_region(text!(region)))
+}
+
+/// The host to call, in place of the region's: "host", "host:port", "https://host[:port]" or
+/// "http://127.0.0.1:8480".
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_endpoint(
+    config: *mut cas_config,
+    endpoint: *const c_char,
+) -> cas_status {
+    panic::status_only(|| required_mut!(config).0.set_endpoint(text!(endpoint)))
+}
+
+/// Whether http:// is allowed to a host other than this machine. Default: false.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_allow_plaintext(config: *mut cas_config, allow: bool) -> cas_status {
+    panic::status_only(|| {
+        required_mut!(config).0.set_allow_plaintext(allow);
+        Ok(())
+    })
+}
+
+/// A PEM bundle that replaces the system's trusted roots. It is read by cas_client_new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_ca_file(config: *mut cas_config, path: *const c_char) -> cas_status {
+    panic::status_only(|| required_mut!(config).0.set_ca_file(text!(path)))
+}
+
+/// How long making one connection may take, in milliseconds. Default: 5000. 0 is refused.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_connect_timeout_ms(config: *mut cas_config, ms: u32) -> cas_status {
+    panic::status_only(|| required_mut!(config).0.set_connect_timeout(Duration::from_millis(ms.into())))
+}
+
+/// How long a whole call may take, retries included, in milliseconds. Default: 60000. 0 is refused.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_timeout_ms(config: *mut cas_config, ms: u32) -> cas_status {
+    panic::status_only(|| required_mut!(config).0.set_timeout(Duration::from_millis(ms.into())))
+}
+
+/// How often sending is tried at most. Default: 4. 1 means never again, 0 is refused.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_max_attempts(config: *mut cas_config, attempts: u32) -> cas_status {
+    panic::status_only(|| required_mut!(config).0.set_max_attempts(attempts))
+}
+
+/// The program's name for the service's logs, such as "deployer/3.2", put before the library's own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_user_agent(
+    config: *mut cas_config,
+    product: *const c_char,
+) -> cas_status {
+    panic::status_only(|| required_mut!(config).0.set_user_agent(text!(product)))
+}
+
+/// Sends the messages of clients made from this configuration, up to the level max, to a function; a NULL
+/// function turns them off. user_data is passed on as it is and must outlive those clients.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_log(
+    config: *mut cas_config,
+    log: cas_log_fn,
+    user_data: *mut c_void,
+    max: cas_log_level,
+) -> cas_status {
+    panic::status_only(|| {
+        let config = required_mut!(config);
+        let Some(log) = log else {
+            config.0.set_logger(Logger::default());
+            return Ok(());
+        };
+        let max = match max {
+            CAS_LOG_ERROR => Level::Error,
+            CAS_LOG_WARN => Level::Warn,
+            CAS_LOG_INFO => Level::Info,
+            CAS_LOG_DEBUG => Level::Debug,
+            _ => return Err(invalid(format!("There is no log level {max}."))),
+        };
+        let user_data = UserData(user_data);
+        config.0.set_logger(Logger::new(max, move |level, message| {
+            let message = c_text(message);
+            // SAFETY: C promised a function of this type; the message lives until it returns.
+            unsafe { log(user_data.get(), level as cas_log_level, message.as_ptr()) }
+        }));
+        Ok(())
+    })
+}
+
+/// A pointer that the library only passes back.
+struct UserData(*mut c_void);
+
+impl UserData {
+    fn get(&self) -> *mut c_void {
+        self.0
+    }
+}
+
+// SAFETY: never followed here; the header says that the function may be called from several threads.
+unsafe impl Send for UserData {}
+// SAFETY: as above.
+unsafe impl Sync for UserData {}

@@ -1,0 +1,145 @@
+//! Every pointer that C hands in or takes out goes through here.
+
+use std::ffi::{CStr, CString, c_char};
+use std::slice;
+
+use cas_core::error::{Error, ErrorKind};
+
+pub(crate) fn invalid(what: String) -> Error {
+    Error::new(ErrorKind::InvalidArgument, what)
+}
+
+pub(crate) fn null(argument: &str) -> Error {
+    invalid(format!("The argument {argument} is NULL."))
+}
+
+/// The handle behind a pointer, or an error that names the argument.
+macro_rules! required {
+    ($pointer:ident) => {
+        // SAFETY: not NULL by `as_ref`'s own check; C passes a handle that this library made and that is
+        // not freed yet.
+        unsafe { $pointer.as_ref() }.ok_or_else(|| $crate::ffi::null(stringify!($pointer)))?
+    };
+}
+
+/// The handle behind a pointer, to change it.
+macro_rules! required_mut {
+    ($pointer:ident) => {
+        // SAFETY: as for `required`; besides, a handle that is changed belongs to one thread at a time.
+        unsafe { $pointer.as_mut() }.ok_or_else(|| $crate::ffi::null(stringify!($pointer)))?
+    };
+}
+
+/// The handle behind a pointer that may be NULL.
+macro_rules! optional {
+    ($pointer:ident) => {
+        // SAFETY: as for `required`.
+        unsafe { $pointer.as_ref() }
+    };
+}
+
+/// Where a result goes. Nothing is written before the call has succeeded.
+macro_rules! out {
+    ($pointer:ident) => {{
+        if $pointer.is_null() {
+            return Err($crate::ffi::null(stringify!($pointer)));
+        }
+        // SAFETY: not NULL; C passes the address of a variable of this type.
+        move |value| unsafe { $pointer.write(value) }
+    }};
+}
+
+/// A NUL-terminated text.
+macro_rules! text {
+    ($pointer:ident) => {
+        // SAFETY: C passes NULL or a NUL-terminated string.
+        unsafe { $crate::ffi::read_text($pointer, stringify!($pointer)) }?
+    };
+}
+
+/// A text of so many bytes.
+macro_rules! sized_text {
+    ($pointer:ident, $length:ident) => {
+        // SAFETY: C passes NULL or the address of that many bytes.
+        unsafe { $crate::ffi::read_sized_text($pointer, $length, stringify!($pointer)) }?
+    };
+}
+
+/// Gives a handle to C.
+pub(crate) fn give<T>(handle: T) -> *mut T {
+    Box::into_raw(Box::new(handle))
+}
+
+/// Ends a handle; NULL is no handle.
+macro_rules! free {
+    ($pointer:ident) => {
+        if !$pointer.is_null() {
+            // SAFETY: C passes what `give` returned, and not twice.
+            drop(unsafe { Box::from_raw($pointer) });
+        }
+    };
+}
+
+pub(crate) use {free, optional, out, required, required_mut, sized_text, text};
+
+/// # Safety
+/// `pointer` is NULL or a NUL-terminated string that lives for `'a`.
+pub(crate) unsafe fn read_text<'a>(pointer: *const c_char, argument: &str) -> Result<&'a str, Error> {
+    if pointer.is_null() {
+        return Err(null(argument));
+    }
+    // SAFETY: by this function's own condition.
+    let text = unsafe { CStr::from_ptr(pointer) };
+    text.to_str().map_err(|_| invalid(format!("The argument {argument} is not UTF-8 text.")))
+}
+
+/// NUL bytes at the end are left out: C programs count them in now and then.
+///
+/// # Safety
+/// `pointer` is NULL or the address of `length` bytes that live for `'a`.
+pub(crate) unsafe fn read_sized_text<'a>(
+    pointer: *const c_char,
+    length: usize,
+    argument: &str,
+) -> Result<&'a str, Error> {
+    if pointer.is_null() {
+        return Err(null(argument));
+    }
+    if isize::try_from(length).is_err() {
+        return Err(invalid(format!("The length of {argument} is impossible.")));
+    }
+    // SAFETY: by this function's own condition, and no longer than an allocation can be.
+    let bytes = unsafe { slice::from_raw_parts(pointer.cast::<u8>(), length) };
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| invalid(format!("The argument {argument} is not UTF-8 text.")))?;
+    Ok(text.trim_end_matches('\0'))
+}
+
+/// `text` as C reads it; a NUL inside, which C would take for the end, is replaced.
+pub(crate) fn c_text(text: &str) -> CString {
+    CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_checked() {
+        // SAFETY: NULL, or literals that end in NUL and live for ever.
+        unsafe {
+            assert!(read_text(std::ptr::null(), "name").unwrap_err().message().contains("name is NULL"));
+            assert!(read_text(c"\xff".as_ptr(), "name").unwrap_err().message().contains("not UTF-8"));
+            assert_eq!(read_text(c"n\xc3\xa9".as_ptr(), "name").unwrap(), "né");
+            assert!(read_sized_text(std::ptr::null(), 0, "pem").is_err());
+            assert!(read_sized_text(c"x".as_ptr(), usize::MAX, "pem").is_err());
+            assert_eq!(read_sized_text(c"abc".as_ptr(), 2, "pem").unwrap(), "ab");
+            assert_eq!(read_sized_text(c"abc".as_ptr(), 4, "pem").unwrap(), "abc");
+        }
+    }
+
+    #[test]
+    fn a_nul_does_not_cut_a_text() {
+        assert_eq!(c_text("a\0b").to_str().unwrap(), "a\u{fffd}b");
+    }
+}

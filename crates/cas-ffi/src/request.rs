@@ -1,0 +1,116 @@
+//! `cas_request`: what to upload.
+
+use std::ffi::c_char;
+use std::path::Path;
+
+use cas_core::secret::Secret;
+use cas_core::upload::Upload;
+
+use crate::error::cas_error;
+use crate::ffi::{self, free, required_mut, sized_text, text};
+use crate::panic;
+use crate::status::cas_status;
+
+/// A certificate to upload, with its key.
+pub struct cas_request(pub(crate) Upload);
+
+/// A new request with nothing set.
+#[unsafe(no_mangle)]
+pub extern "C" fn cas_request_new() -> *mut cas_request {
+    panic::value(std::ptr::null_mut(), || Ok(ffi::give(cas_request(Upload::new()))))
+}
+
+/// Ends a request and wipes its key.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_request_free(request: *mut cas_request) {
+    panic::value((), || {
+        free!(request);
+        Ok(())
+    });
+}
+
+/// The name under which the service keeps the certificate; unique in the account, at most 128 bytes (the
+/// service's newest documents say 63).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_request_set_name(request: *mut cas_request, name: *const c_char) -> cas_status {
+    panic::status_only(|| {
+        required_mut!(request).0.set_name(text!(name));
+        Ok(())
+    })
+}
+
+/// The certificate and its chain, PEM, leaf first; len is in bytes, without a closing NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_request_set_cert_pem(
+    request: *mut cas_request,
+    pem: *const c_char,
+    len: usize,
+) -> cas_status {
+    panic::status_only(|| {
+        required_mut!(request).0.set_certificate(sized_text!(pem, len));
+        Ok(())
+    })
+}
+
+/// The private key, PEM, unencrypted; len is in bytes, without a closing NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_request_set_key_pem(
+    request: *mut cas_request,
+    pem: *const c_char,
+    len: usize,
+) -> cas_status {
+    panic::status_only(|| {
+        required_mut!(request).0.set_key(Secret::new(sized_text!(pem, len).to_owned()));
+        Ok(())
+    })
+}
+
+/// Reads the certificate and its chain from a PEM file, now.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_request_load_cert_file(
+    request: *mut cas_request,
+    path: *const c_char,
+    err: *mut *mut cas_error,
+) -> cas_status {
+    panic::fallible(err, || {
+        let request = required_mut!(request);
+        request.0.load_certificate(Path::new(text!(path)))
+    })
+}
+
+/// Reads the private key from a PEM file, now.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_request_load_key_file(
+    request: *mut cas_request,
+    path: *const c_char,
+    err: *mut *mut cas_error,
+) -> cas_status {
+    panic::fallible(err, || {
+        let request = required_mut!(request);
+        request.0.load_key(Path::new(text!(path)))
+    })
+}
+
+/// The language of the service's messages: "zh" (the service's default) or "en".
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_request_set_lang(request: *mut cas_request, lang: *const c_char) -> cas_status {
+    panic::status_only(|| required_mut!(request).0.set_lang(text!(lang)))
+}
+
+/// The IP address of the person on whose behalf the call is made, for the service's audit trail.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_request_set_source_ip(
+    request: *mut cas_request,
+    ip: *const c_char,
+) -> cas_status {
+    panic::status_only(|| required_mut!(request).0.set_source_ip(text!(ip)))
+}
+
+/// Whether to send unread what the local checks would refuse. Default: false.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_request_set_skip_checks(request: *mut cas_request, skip: bool) -> cas_status {
+    panic::status_only(|| {
+        required_mut!(request).0.set_skip_checks(skip);
+        Ok(())
+    })
+}

@@ -1,0 +1,99 @@
+//! `cas_result`: what is known about a certificate after its upload.
+
+use std::ffi::{CString, c_char};
+use std::ptr;
+
+use cas_core::upload::Receipt;
+
+use crate::ffi::{c_text, free, required};
+use crate::panic;
+
+/// The receipt of an upload.
+pub struct cas_result {
+    cert_id: i64,
+    name: CString,
+    cert_identifier: CString,
+    request_id: Option<CString>,
+    outcome: cas_outcome,
+    api: cas_api,
+    attempts: u32,
+}
+
+/// What an upload did.
+pub type cas_outcome = i32;
+
+/// The certificate was stored.
+pub const CAS_OUTCOME_CREATED: cas_outcome = 0;
+
+/// A version of the service's API.
+pub type cas_api = i32;
+
+/// CreateUserCertificate, version 2018-07-13.
+pub const CAS_API_2018_07_13: cas_api = 1;
+
+impl From<&Receipt> for cas_result {
+    fn from(receipt: &Receipt) -> Self {
+        Self {
+            cert_id: receipt.cert_id.get(),
+            name: c_text(&receipt.name),
+            cert_identifier: c_text(&receipt.cert_identifier),
+            request_id: receipt.request_id.as_deref().map(c_text),
+            outcome: receipt.outcome as cas_outcome,
+            api: receipt.api as cas_api,
+            attempts: receipt.attempts,
+        }
+    }
+}
+
+/// The id that the service gave the certificate; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_result_cert_id(result: *const cas_result) -> i64 {
+    panic::value(0, || Ok(required!(result).cert_id))
+}
+
+/// The name it has at the service.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_result_name(result: *const cas_result) -> *const c_char {
+    panic::value(ptr::null(), || Ok(required!(result).name.as_ptr()))
+}
+
+/// "<CertId>-<region>", as OSS, CDN and SLB take it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_result_cert_identifier(result: *const cas_result) -> *const c_char {
+    panic::value(ptr::null(), || Ok(required!(result).cert_identifier.as_ptr()))
+}
+
+/// The id under which Alibaba Cloud's support finds the request, or NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_result_request_id(result: *const cas_result) -> *const c_char {
+    panic::value(ptr::null(), || {
+        Ok(required!(result).request_id.as_ref().map_or(ptr::null(), |id| id.as_ptr()))
+    })
+}
+
+/// Whether the upload made something new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_result_outcome(result: *const cas_result) -> cas_outcome {
+    panic::value(CAS_OUTCOME_CREATED, || Ok(required!(result).outcome))
+}
+
+/// The API version that answered; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_result_api(result: *const cas_result) -> cas_api {
+    panic::value(0, || Ok(required!(result).api))
+}
+
+/// How often sending was tried.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_result_attempts(result: *const cas_result) -> u32 {
+    panic::value(0, || Ok(required!(result).attempts))
+}
+
+/// Ends a result and the strings that came from it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_result_free(result: *mut cas_result) {
+    panic::value((), || {
+        free!(result);
+        Ok(())
+    });
+}

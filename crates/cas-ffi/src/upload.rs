@@ -1,0 +1,62 @@
+//! The upload itself.
+
+use std::ffi::c_char;
+
+use cas_core::client::Client;
+use cas_core::error::Error;
+use cas_core::secret::Secret;
+use cas_core::upload::{Receipt, Upload};
+
+use crate::client::cas_client;
+use crate::error::cas_error;
+use crate::ffi::{self, out, required, text};
+use crate::panic;
+use crate::request::cas_request;
+use crate::result::cas_result;
+use crate::status::cas_status;
+
+/// The one-line call, for the common case: stores a certificate with its chain and its key, both PEM, under
+/// a name, and writes its id to cert_id.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_upload_certificate(
+    client: *const cas_client,
+    name: *const c_char,
+    cert_pem: *const c_char,
+    key_pem: *const c_char,
+    cert_id: *mut i64,
+    err: *mut *mut cas_error,
+) -> cas_status {
+    panic::fallible(err, || {
+        let client = required!(client);
+        let mut request = Upload::new();
+        request.set_name(text!(name));
+        request.set_certificate(text!(cert_pem));
+        request.set_key(Secret::new(text!(key_pem).to_owned()));
+        let put = out!(cert_id);
+        put(upload(&client.0, &request)?.cert_id.get());
+        Ok(())
+    })
+}
+
+/// The full call: CreateUserCertificate. The request can be used again, and freed at any time afterwards.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_create_user_certificate(
+    client: *const cas_client,
+    request: *const cas_request,
+    out: *mut *mut cas_result,
+    err: *mut *mut cas_error,
+) -> cas_status {
+    panic::fallible(err, || {
+        let client = required!(client);
+        let request = required!(request);
+        let put = out!(out);
+        put(ffi::give(cas_result::from(&upload(&client.0, &request.0)?)));
+        Ok(())
+    })
+}
+
+fn upload(client: &Client, request: &Upload) -> Result<Receipt, Error> {
+    #[cfg(feature = "plant-panic")]
+    assert!(request.name() != "plant a panic", "a panic was planted");
+    client.upload(request)
+}

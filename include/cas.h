@@ -1,0 +1,445 @@
+/*
+ * libcas: uploads certificates to Alibaba Cloud's Certificate Management Service (CAS).
+ * Generated from crates/cas-ffi by `make header`; do not edit.
+ *
+ * Rules that hold for every function:
+ *
+ * - Handles are opaque. cas_X_new makes one, cas_X_free ends it; cas_X_free(NULL) does nothing.
+ * - A function that can fail returns cas_status; CAS_OK is 0. Those with more to say take `cas_error **err`
+ *   as their last argument; it may be NULL. On success *err becomes NULL, on failure a new error that the
+ *   caller frees. Out-values are written only on success.
+ * - A NULL where a value is required, or text that is not UTF-8, gives CAS_ERR_INVALID_ARGUMENT; a function
+ *   that returns something else then returns NULL, 0 or false.
+ * - Strings passed in are copied before the call returns. Strings handed out live as long as the handle they
+ *   came from. Sizes are in bytes, times in milliseconds.
+ * - A cas_client may be used by any number of threads at once, and survives fork. Other handles belong to one
+ *   thread at a time.
+ * - The library starts no thread (one exception: looking up a host name under a deadline), installs no signal
+ *   handler, raises no SIGPIPE, writes nothing to stdout or stderr, and never calls exit.
+ * - Private keys and secrets are wiped from the library's memory when their handle is freed, and never appear
+ *   in an error, a log line or a URL.
+ */
+
+
+#ifndef CAS_H
+#define CAS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ A client of one endpoint. Any number of threads may use it at once; connections are kept open between
+ calls.
+ */
+typedef struct cas_client cas_client;
+
+/*
+ A configuration. A NULL configuration means every default.
+ */
+typedef struct cas_config cas_config;
+
+/*
+ An error. It never holds a key, secret, token, signature or string-to-sign.
+ */
+typedef struct cas_error cas_error;
+
+/*
+ A certificate to upload, with its key.
+ */
+typedef struct cas_request cas_request;
+
+/*
+ The receipt of an upload.
+ */
+typedef struct cas_result cas_result;
+
+/*
+ How a call ended. A number, once used, keeps its meaning; numbers not listed here may come in later
+ versions.
+ */
+typedef int32_t cas_status;
+
+/*
+ How much a log message matters.
+ */
+typedef int32_t cas_log_level;
+
+/*
+ Receives log messages, on the thread that made the call, and from several at once where several threads
+ share a client. The message lives until the function returns. It must not throw.
+ */
+typedef void (*cas_log_fn)(void *user_data, cas_log_level level, const char *message);
+
+/*
+ What an upload did.
+ */
+typedef int32_t cas_outcome;
+
+/*
+ A version of the service's API.
+ */
+typedef int32_t cas_api;
+
+/*
+ Done.
+ */
+#define CAS_OK 0
+
+/*
+ The call itself is wrong: NULL, not UTF-8, a bad endpoint, an empty name.
+ */
+#define CAS_ERR_INVALID_ARGUMENT 1
+
+/*
+ The certificate or key was refused locally, before any network traffic.
+ */
+#define CAS_ERR_CERTIFICATE 2
+
+/*
+ No usable access key could be found or fetched.
+ */
+#define CAS_ERR_CREDENTIALS 3
+
+/*
+ No connection: DNS, TCP, proxy or TLS; the request did not reach the service.
+ */
+#define CAS_ERR_NETWORK 4
+
+/*
+ The deadline passed and the request was certainly not applied.
+ */
+#define CAS_ERR_TIMEOUT 5
+
+/*
+ The service answered with an error; see its code.
+ */
+#define CAS_ERR_SERVICE 6
+
+/*
+ The service kept refusing for its rate of calls until the attempts or the deadline ran out.
+ */
+#define CAS_ERR_THROTTLED 7
+
+/*
+ A different certificate already has this name.
+ */
+#define CAS_ERR_NAME_TAKEN 8
+
+/*
+ The answer could not be understood.
+ */
+#define CAS_ERR_PROTOCOL 9
+
+/*
+ The request may have been applied and that could not be found out.
+ */
+#define CAS_ERR_OUTCOME_UNKNOWN 10
+
+/*
+ A local file could not be read.
+ */
+#define CAS_ERR_IO 11
+
+/*
+ A defect in this library.
+ */
+#define CAS_ERR_INTERNAL 12
+
+/*
+ No certificate has this id.
+ */
+#define CAS_ERR_NOT_FOUND 13
+
+/*
+ The access key is valid but may not do this; the hint names the RAM action to grant.
+ */
+#define CAS_ERR_PERMISSION 14
+
+/*
+ A call failed.
+ */
+#define CAS_LOG_ERROR 1
+
+/*
+ Something went wrong and was mended.
+ */
+#define CAS_LOG_WARN 2
+
+/*
+ A call succeeded.
+ */
+#define CAS_LOG_INFO 3
+
+/*
+ Each request and answer, without their contents.
+ */
+#define CAS_LOG_DEBUG 4
+
+/*
+ The certificate was stored.
+ */
+#define CAS_OUTCOME_CREATED 0
+
+/*
+ CreateUserCertificate, version 2018-07-13.
+ */
+#define CAS_API_2018_07_13 1
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/*
+ The constant's own name, such as "CAS_ERR_NETWORK"; "CAS_ERR_UNKNOWN" for any other number. Never freed.
+ */
+const char *cas_status_name(cas_status status);
+
+/*
+ The library's version, such as "0.1.0". Never freed.
+ */
+const char *cas_version(void);
+
+/*
+ The same status that the failed call returned.
+ */
+cas_status cas_error_status(const cas_error *error);
+
+/*
+ What happened: one English sentence for a person. Never NULL.
+ */
+const char *cas_error_message(const cas_error *error);
+
+/*
+ What to do about it, or NULL.
+ */
+const char *cas_error_hint(const cas_error *error);
+
+/*
+ The service's own error code, such as "InvalidAccessKeyId.NotFound", or NULL.
+ */
+const char *cas_error_service_code(const cas_error *error);
+
+/*
+ The service's own words, redacted, or NULL.
+ */
+const char *cas_error_service_message(const cas_error *error);
+
+/*
+ The id under which Alibaba Cloud's support finds the request, or NULL.
+ */
+const char *cas_error_request_id(const cas_error *error);
+
+/*
+ The HTTP status of the answer; 0 when there was none.
+ */
+int32_t cas_error_http_status(const cas_error *error);
+
+/*
+ How often sending was tried; 0 when the call was refused before any network traffic.
+ */
+uint32_t cas_error_attempts(const cas_error *error);
+
+/*
+ Whether the same call later would be worth it.
+ */
+bool cas_error_retryable(const cas_error *error);
+
+/*
+ Ends an error and the strings that came from it.
+ */
+void cas_error_free(cas_error *error);
+
+/*
+ A new configuration with every default: the access key from ALIBABA_CLOUD_ACCESS_KEY_ID,
+ ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN, the region cn-hangzhou.
+ */
+cas_config *cas_config_new(void);
+
+/*
+ Ends a configuration. Clients made from it live on.
+ */
+void cas_config_free(cas_config *config);
+
+/*
+ The access key to sign with, in place of what the environment holds.
+ */
+cas_status cas_config_set_access_key(cas_config *config, const char *id, const char *secret);
+
+/*
+ The security token that belongs to a temporary access key (STS).
+ */
+cas_status cas_config_set_security_token(cas_config *config, const char *token);
+
+/*
+ The region whose host is called. Default: "cn-hangzhou".
+ */
+cas_status cas_config_set_region(cas_config *config, const char *region);
+
+/*
+ The host to call, in place of the region's: "host", "host:port", "https://host[:port]" or
+ "http://127.0.0.1:8480".
+ */
+cas_status cas_config_set_endpoint(cas_config *config, const char *endpoint);
+
+/*
+ Whether http:// is allowed to a host other than this machine. Default: false.
+ */
+cas_status cas_config_set_allow_plaintext(cas_config *config, bool allow);
+
+/*
+ A PEM bundle that replaces the system's trusted roots. It is read by cas_client_new.
+ */
+cas_status cas_config_set_ca_file(cas_config *config, const char *path);
+
+/*
+ How long making one connection may take, in milliseconds. Default: 5000. 0 is refused.
+ */
+cas_status cas_config_set_connect_timeout_ms(cas_config *config, uint32_t ms);
+
+/*
+ How long a whole call may take, retries included, in milliseconds. Default: 60000. 0 is refused.
+ */
+cas_status cas_config_set_timeout_ms(cas_config *config, uint32_t ms);
+
+/*
+ How often sending is tried at most. Default: 4. 1 means never again, 0 is refused.
+ */
+cas_status cas_config_set_max_attempts(cas_config *config, uint32_t attempts);
+
+/*
+ The program's name for the service's logs, such as "deployer/3.2", put before the library's own.
+ */
+cas_status cas_config_set_user_agent(cas_config *config, const char *product);
+
+/*
+ Sends the messages of clients made from this configuration, up to the level max, to a function; a NULL
+ function turns them off. user_data is passed on as it is and must outlive those clients.
+ */
+cas_status cas_config_set_log(cas_config *config, cas_log_fn log, void *user_data, cas_log_level max);
+
+/*
+ Makes a client; sends nothing. The configuration may be NULL, and may be freed or changed afterwards.
+ */
+cas_status cas_client_new(const cas_config *config, cas_client **out, cas_error **err);
+
+/*
+ Ends a client and its connections. No call may be using it.
+ */
+void cas_client_free(cas_client *client);
+
+/*
+ A new request with nothing set.
+ */
+cas_request *cas_request_new(void);
+
+/*
+ Ends a request and wipes its key.
+ */
+void cas_request_free(cas_request *request);
+
+/*
+ The name under which the service keeps the certificate; unique in the account, at most 128 bytes (the
+ service's newest documents say 63).
+ */
+cas_status cas_request_set_name(cas_request *request, const char *name);
+
+/*
+ The certificate and its chain, PEM, leaf first; len is in bytes, without a closing NUL.
+ */
+cas_status cas_request_set_cert_pem(cas_request *request, const char *pem, size_t len);
+
+/*
+ The private key, PEM, unencrypted; len is in bytes, without a closing NUL.
+ */
+cas_status cas_request_set_key_pem(cas_request *request, const char *pem, size_t len);
+
+/*
+ Reads the certificate and its chain from a PEM file, now.
+ */
+cas_status cas_request_load_cert_file(cas_request *request, const char *path, cas_error **err);
+
+/*
+ Reads the private key from a PEM file, now.
+ */
+cas_status cas_request_load_key_file(cas_request *request, const char *path, cas_error **err);
+
+/*
+ The language of the service's messages: "zh" (the service's default) or "en".
+ */
+cas_status cas_request_set_lang(cas_request *request, const char *lang);
+
+/*
+ The IP address of the person on whose behalf the call is made, for the service's audit trail.
+ */
+cas_status cas_request_set_source_ip(cas_request *request, const char *ip);
+
+/*
+ Whether to send unread what the local checks would refuse. Default: false.
+ */
+cas_status cas_request_set_skip_checks(cas_request *request, bool skip);
+
+/*
+ The id that the service gave the certificate; 0 for NULL.
+ */
+int64_t cas_result_cert_id(const cas_result *result);
+
+/*
+ The name it has at the service.
+ */
+const char *cas_result_name(const cas_result *result);
+
+/*
+ "<CertId>-<region>", as OSS, CDN and SLB take it.
+ */
+const char *cas_result_cert_identifier(const cas_result *result);
+
+/*
+ The id under which Alibaba Cloud's support finds the request, or NULL.
+ */
+const char *cas_result_request_id(const cas_result *result);
+
+/*
+ Whether the upload made something new.
+ */
+cas_outcome cas_result_outcome(const cas_result *result);
+
+/*
+ The API version that answered; 0 for NULL.
+ */
+cas_api cas_result_api(const cas_result *result);
+
+/*
+ How often sending was tried.
+ */
+uint32_t cas_result_attempts(const cas_result *result);
+
+/*
+ Ends a result and the strings that came from it.
+ */
+void cas_result_free(cas_result *result);
+
+/*
+ The one-line call, for the common case: stores a certificate with its chain and its key, both PEM, under
+ a name, and writes its id to cert_id.
+ */
+cas_status cas_upload_certificate(const cas_client *client,
+                                  const char *name,
+                                  const char *cert_pem,
+                                  const char *key_pem,
+                                  int64_t *cert_id,
+                                  cas_error **err);
+
+/*
+ The full call: CreateUserCertificate. The request can be used again, and freed at any time afterwards.
+ */
+cas_status cas_create_user_certificate(const cas_client *client,
+                                       const cas_request *request,
+                                       cas_result **out,
+                                       cas_error **err);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* CAS_H */
