@@ -76,7 +76,8 @@ impl Caller {
             };
             let in_time = Instant::now() + wait < deadline;
             if !failed.again || attempt >= self.max_attempts || !in_time {
-                let error = failed.error.with_attempts(attempt);
+                let unsent = u32::from(failed.error.kind() == ErrorKind::Credentials);
+                let error = failed.error.with_attempts(attempt - unsent);
                 self.logger.log(Level::Error, || format!("{error} (attempts: {attempt})"));
                 return Err(error);
             }

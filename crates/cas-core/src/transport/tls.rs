@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::crypto::{CryptoProvider, KeyProvider};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::SigningKey;
 use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport, TransportAdapter,
@@ -75,7 +77,10 @@ impl Trust {
                     .with_hint("Install the system's CA certificates, or name a PEM bundle with SSL_CERT_FILE or cas_config_set_ca_file.")
                     .permanent());
             }
-            let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            let config = ClientConfig::builder_with_provider(Arc::new(CryptoProvider {
+                key_provider: &NoClientKeys,
+                ..rustls::crypto::ring::default_provider()
+            }))
                 .with_safe_default_protocol_versions()
                 .map_err(|error| Failure::nowhere(format!("TLS could not be set up: {error}")))?
                 .with_root_certificates(store)
@@ -110,6 +115,17 @@ impl Roots {
             certificates: rustls_native_certs::load_native_certs().certs,
             source: "the system's certificate store".to_owned(),
         }
+    }
+}
+
+/// libcas signs in with an access key, never with a TLS client certificate; without this, all of ring's
+/// signing would be part of the library.
+#[derive(Debug)]
+struct NoClientKeys;
+
+impl KeyProvider for NoClientKeys {
+    fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+        Err(rustls::Error::General("no client certificates".to_owned()))
     }
 }
 

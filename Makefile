@@ -1,0 +1,56 @@
+# make help lists the targets.
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+CARGO ?= cargo
+PYTHON ?= python3
+
+# No path of the building machine in what is shipped.
+CARGO_HOME ?= $(HOME)/.cargo
+export RUSTFLAGS ?= --remap-path-prefix=$(CARGO_HOME)/registry/src= --remap-path-prefix=$(CURDIR)=libcas
+
+RELEASE := target/release
+VENV := target/venv
+
+.PHONY: build
+build: ## release build of libcas.so, libcas.a and cas-emulator in target/release
+	$(CARGO) build --release --locked
+	@ln -sf libcas.so $(RELEASE)/libcas.so.0
+
+.PHONY: run
+run: build ## upload a certificate from C (NAME= CERT= KEY= ENDPOINT= for your own), print its CertId
+	@NAME='$(NAME)' CERT='$(CERT)' KEY='$(KEY)' ENDPOINT='$(ENDPOINT)' examples/run.sh
+
+.PHONY: test
+test: build $(VENV)/.ready target/planted/debug/libcas.so ## everything that must pass
+	$(CARGO) test --workspace --locked
+
+.PHONY: check
+check: target/deny/.ready ## format, lints, docs, header, licences and advisories
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked --quiet
+	$(CARGO) test --package cas-ffi --test header --locked --quiet
+	benches/advisories.sh
+
+.PHONY: bench
+bench: build $(VENV)/.ready ## speed and size, as ratios against peers measured in the same run
+	$(PYTHON) benches/run.py
+
+.PHONY: header
+header: ## write include/cas.h anew from crates/cas-ffi
+	UPDATE_HEADER=1 $(CARGO) test --package cas-ffi --test header --quiet
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+
+# The official SDKs, as real clients of the emulator.
+$(VENV)/.ready: tests/python/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# A library with a planted panic, to show that none crosses the boundary.
+.PHONY: target/planted/debug/libcas.so
+target/planted/debug/libcas.so:
+	$(CARGO) build --package cas-ffi --features plant-panic --target-dir target/planted --locked

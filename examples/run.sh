@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# The main job from nothing (`make run`): a C program uploads a certificate and prints its CertId.
+#
+# NAME, CERT, KEY   the user's own certificate; without them a chain of three is made for the purpose
+# ENDPOINT          the service to upload to; without it an emulator is started here
+set -euo pipefail
+cd "$(dirname "$0")/.."
+release=target/release
+work=$(mktemp -d)
+emulator=
+cleanup() {
+    [ -z "$emulator" ] || kill "$emulator" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+if [ -n "${CERT:-}" ] || [ -n "${KEY:-}" ]; then
+    : "${CERT:?set CERT as well as KEY}" "${KEY:?set KEY as well as CERT}" "${NAME:?set NAME, the name at the service}"
+    echo "Certificate: $CERT (yours)"
+else
+    name=${NAME:-libcas-demo}
+    examples/make-chain.sh "$work"
+    NAME=$name CERT=$work/chain.pem KEY=$work/leaf.key
+    echo "Certificate: made just now: demo.example, signed by an intermediate, signed by a root (RSA-2048)"
+fi
+
+if [ -n "${ENDPOINT:-}" ]; then
+    echo "Service:     $ENDPOINT, with the access key of your environment"
+else
+    "$release/cas-emulator" --listen 127.0.0.1:0 >"$work/emulator" &
+    emulator=$!
+    until line=$(head -n 1 "$work/emulator") && [ -n "$line" ]; do
+        kill -0 "$emulator" 2>/dev/null || { echo "the emulator did not start" >&2; exit 1; }
+        sleep 0.05
+    done
+    ENDPOINT=${line##* }
+    export ALIBABA_CLOUD_ACCESS_KEY_ID=testid ALIBABA_CLOUD_ACCESS_KEY_SECRET=testsecret
+    unset ALIBABA_CLOUD_SECURITY_TOKEN
+    echo "Service:     $line"
+fi
+
+cc -Wall -Wextra -Iinclude examples/c/upload.c -o "$work/upload" -L"$release" -lcas -Wl,-rpath,"$PWD/$release"
+echo "Program:     examples/c/upload.c, linked with libcas.so"
+echo
+"$work/upload" "$NAME" "$CERT" "$KEY" "$ENDPOINT"
