@@ -1,0 +1,122 @@
+//! `cas-emulator`: the emulator for everybody, with its options on the command line.
+#![forbid(unsafe_code)]
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use cas_emulator::{Builder, Emulator, StartError};
+use clap::Parser;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// A local Certificate Management Service for tests, demos and CI.
+///
+/// Takes certificate uploads of version 2018-07-13 from any client that speaks the Alibaba Cloud RPC protocol.
+/// SIGTERM and SIGINT end it after the requests in flight.
+#[derive(Parser)]
+#[command(name = "cas-emulator", version)]
+struct Options {
+    /// Address to listen on; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8480")]
+    listen: SocketAddr,
+    /// Keep certificates in this SQLite file instead of in memory
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// Access key to know; repeatable [default: testid:testsecret]
+    // Taken as text: clap would quote a wrong value, and this one is a secret.
+    #[arg(long, value_name = "ID:SECRET")]
+    access_key: Vec<String>,
+    /// Temporary access key with its token; repeatable
+    #[arg(long, value_name = "ID:SECRET:TOKEN")]
+    sts: Vec<String>,
+    /// Serve TLS with this certificate chain (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Region to play
+    #[arg(long, value_name = "REGION", default_value = "cn-hangzhou")]
+    region: String,
+    /// Run the server's clock this many seconds ahead, or behind if negative
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, allow_negative_numbers = true)]
+    clock_offset: i64,
+    /// Allow listening on an address that is not loopback
+    #[arg(long)]
+    allow_remote: bool,
+}
+
+fn main() -> ExitCode {
+    // A panic's message may quote what it choked on; where it happened is enough.
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        complain(&format!("internal error at {place}"));
+    }));
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((status, sentence)) => {
+            complain(&sentence);
+            ExitCode::from(status)
+        }
+    }
+}
+
+/// Exit statuses: 2 for wrong options, 1 for what went wrong with right ones.
+type Failure = (u8, String);
+
+fn run(options: &Options) -> Result<(), Failure> {
+    let broken = |error: io::Error| (1, error.to_string());
+    // Before the first line is out, as whoever reads that may send a signal at once.
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(broken)?;
+    let emulator = builder(options)?.start().map_err(|error| match error {
+        StartError::Option(_) => (2, error.to_string()),
+        _ => (1, error.to_string()),
+    })?;
+    announce(&emulator).map_err(broken)?;
+    signals.forever().next();
+    emulator.stop();
+    Ok(())
+}
+
+fn builder(options: &Options) -> Result<Builder, Failure> {
+    let mut builder = Emulator::builder()
+        .listen(options.listen)
+        .allow_remote(options.allow_remote)
+        .region(&options.region)
+        .clock_offset(options.clock_offset);
+    if let Some(file) = &options.data {
+        builder = builder.data(file);
+    }
+    for pair in &options.access_key {
+        let Some((id, secret)) = pair.split_once(':') else {
+            return Err((2, "--access-key takes ID:SECRET".to_owned()));
+        };
+        builder = builder.access_key(id, secret);
+    }
+    for triple in &options.sts {
+        let mut parts = triple.splitn(3, ':');
+        let (Some(id), Some(secret), Some(token)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err((2, "--sts takes ID:SECRET:TOKEN".to_owned()));
+        };
+        builder = builder.sts(id, secret, token);
+    }
+    if let (Some(cert), Some(key)) = (&options.tls_cert, &options.tls_key) {
+        let read = |file: &PathBuf| {
+            std::fs::read(file).map_err(|error| (2, format!("{} cannot be read: {error}", file.display())))
+        };
+        builder = builder.tls(read(cert)?, read(key)?);
+    }
+    Ok(builder)
+}
+
+fn announce(emulator: &Emulator) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "cas-emulator listening on {}", emulator.url())?;
+    stdout.flush()
+}
+
+fn complain(sentence: &str) {
+    let _ = writeln!(io::stderr(), "cas-emulator: {sentence}"); // nobody left to tell
+}
