@@ -1,0 +1,275 @@
+//! A client of the tests' own: it signs with `ring`, encodes by itself and writes HTTP to a socket.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use serde_json::Value;
+
+/// Where a request carries its parameters: the shapes that official SDKs send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// aliyun-python-sdk-cas, pop-core: everything in the URL, spaces as `%20`.
+    GetQuery,
+    /// pop-core with POST: everything in the form, the signature too.
+    PostForm,
+    /// aliyun-python-sdk-core with body parameters: the operation's in the form, spaces as `+`.
+    PostQueryAndForm,
+    /// alibabacloud-cas20180713 with version 1 signatures: the operation's both in query and form.
+    PostTwice,
+    /// The same with the operation's parameters in query and JSON, the JSON unsigned.
+    PostQueryAndJson,
+    /// aliyun-python-sdk-core with a JSON content type: the operation's in JSON only, and signed.
+    PostJsonSigned,
+}
+
+pub(crate) const SHAPES: [Shape; 6] = [
+    Shape::GetQuery,
+    Shape::PostForm,
+    Shape::PostQueryAndForm,
+    Shape::PostTwice,
+    Shape::PostQueryAndJson,
+    Shape::PostJsonSigned,
+];
+
+/// Parameters of the operation rather than of the protocol.
+const BUSINESS: [&str; 4] = ["Name", "Cert", "Key", "Lang"];
+
+/// A call that is yet to be sent.
+#[derive(Clone)]
+pub(crate) struct Call {
+    params: BTreeMap<String, String>,
+    secret: String,
+    shape: Shape,
+}
+
+impl Call {
+    /// An upload with everything a good call has: fresh timestamp, fresh nonce.
+    pub(crate) fn upload(name: &str, cert: &str, key: &str) -> Self {
+        static NONCE: AtomicU32 = AtomicU32::new(0);
+        let nonce = format!("{}-{}", std::process::id(), NONCE.fetch_add(1, Ordering::Relaxed));
+        let params = [
+            ("AccessKeyId", "testid"),
+            ("Action", "CreateUserCertificate"),
+            ("Cert", cert),
+            ("Format", "JSON"),
+            ("Key", key),
+            ("Name", name),
+            ("RegionId", "cn-hangzhou"),
+            ("SignatureMethod", "HMAC-SHA1"),
+            ("SignatureNonce", &nonce),
+            ("SignatureType", ""),
+            ("SignatureVersion", "1.0"),
+            ("Timestamp", &timestamp(SystemTime::now())),
+            ("Version", "2018-07-13"),
+        ];
+        let params = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self { params: params.collect(), secret: "testsecret".to_owned(), shape: Shape::PostForm }
+    }
+
+    pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
+        self.params.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.params.remove(name);
+        self
+    }
+
+    pub(crate) fn secret(mut self, secret: &str) -> Self {
+        secret.clone_into(&mut self.secret);
+        self
+    }
+
+    pub(crate) fn shape(mut self, shape: Shape) -> Self {
+        self.shape = shape;
+        self
+    }
+
+    fn method(&self) -> &'static str {
+        if self.shape == Shape::GetQuery { "GET" } else { "POST" }
+    }
+
+    pub(crate) fn string_to_sign(&self) -> String {
+        let query = pairs(&self.params, "%20");
+        format!("{}&%2F&{}", self.method(), encode(&query, "%20"))
+    }
+
+    /// The request as bytes, signed unless the call brings a signature of its own.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let (target, content_type, body) = self.parts();
+        let mut head = format!("{} {target} HTTP/1.1\r\nHost: test\r\n", self.method());
+        if !body.is_empty() {
+            head += &format!("Content-Type: {content_type}\r\nContent-Length: {}\r\n", body.len());
+        }
+        (head + "\r\n" + &body).into_bytes()
+    }
+
+    /// Request target, content type, body.
+    pub(crate) fn parts(&self) -> (String, &'static str, String) {
+        let mut params = self.params.clone();
+        if !params.contains_key("Signature") {
+            params.insert("Signature".to_owned(), sign(&self.secret, &self.string_to_sign()));
+        }
+        let form = "application/x-www-form-urlencoded";
+        let json = "application/json; charset=utf-8";
+        let business = |name: &String| BUSINESS.contains(&name.as_str());
+        let (operation, protocol): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            params.clone().into_iter().partition(|(name, _)| business(name));
+        let members = || serde_json::to_string(&operation).unwrap();
+        match self.shape {
+            Shape::GetQuery => (format!("/?{}", pairs(&params, "%20")), form, String::new()),
+            Shape::PostForm => ("/".to_owned(), form, pairs(&params, "%20")),
+            Shape::PostQueryAndForm => {
+                (format!("/?{}", pairs(&protocol, "%20")), form, pairs(&operation, "+"))
+            }
+            Shape::PostTwice => (format!("/?{}", pairs(&params, "+")), form, pairs(&operation, "+")),
+            Shape::PostQueryAndJson => (format!("/?{}", pairs(&params, "+")), json, members()),
+            Shape::PostJsonSigned => (format!("/?{}", pairs(&protocol, "%20")), json, members()),
+        }
+    }
+
+    pub(crate) fn send(&self, port: u16) -> Answer {
+        Connection::open(port).exchange(&self.bytes())
+    }
+}
+
+pub(crate) fn timestamp(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+fn pairs(params: &BTreeMap<String, String>, space: &str) -> String {
+    let pair =
+        |(name, value): (&String, &String)| format!("{}={}", encode(name, space), encode(value, space));
+    params.iter().map(pair).collect::<Vec<_>>().join("&")
+}
+
+pub(crate) fn encode(text: &str, space: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b' ' => space.to_owned(),
+        b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}
+
+fn sign(secret: &str, string_to_sign: &str) -> String {
+    let key = format!("{secret}&");
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key.as_bytes());
+    base64::engine::general_purpose::STANDARD.encode(ring::hmac::sign(&key, string_to_sign.as_bytes()))
+}
+
+/// An answer, read by its Content-Length.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    /// `Code` of a JSON error.
+    pub(crate) fn code(&self) -> String {
+        self.json()["Code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub(crate) fn cert_id(&self) -> i64 {
+        assert_eq!(self.status, 200, "{}", self.body);
+        self.json()["CertId"].as_i64().unwrap()
+    }
+}
+
+/// A connection that stays.
+pub(crate) struct Connection<S = TcpStream> {
+    stream: S,
+    received: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) fn open(port: u16) -> Self {
+        let tcp = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        tcp.set_nodelay(true).unwrap();
+        Self::over(tcp)
+    }
+}
+
+impl<S: Read + Write> Connection<S> {
+    pub(crate) fn over(stream: S) -> Self {
+        Self { stream, received: Vec::new() }
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
+    }
+
+    pub(crate) fn exchange(&mut self, bytes: &[u8]) -> Answer {
+        self.send(bytes);
+        self.answer()
+    }
+
+    /// The head of an answer, without its empty line.
+    pub(crate) fn head(&mut self) -> String {
+        loop {
+            if let Some(end) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
+                let head = String::from_utf8(self.received.drain(..end + 4).collect()).unwrap();
+                return head.trim_end().to_owned();
+            }
+            assert!(
+                self.receive() > 0,
+                "closed inside a head: {:?}",
+                String::from_utf8_lossy(&self.received)
+            );
+        }
+    }
+
+    pub(crate) fn answer(&mut self) -> Answer {
+        let head = self.head();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut answer = Answer { status, head, body: String::new() };
+        let length = answer.header("content-length").unwrap().parse().unwrap();
+        while self.received.len() < length {
+            assert!(self.receive() > 0, "closed inside a body");
+        }
+        answer.body = String::from_utf8(self.received.drain(..length).collect()).unwrap();
+        answer
+    }
+
+    /// The server has ended the connection and sent nothing more before that.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        self.received.is_empty() && self.receive() == 0
+    }
+
+    fn receive(&mut self) -> usize {
+        let mut piece = [0; 16 * 1024];
+        let count = self.stream.read(&mut piece).unwrap_or(0);
+        self.received.extend_from_slice(&piece[..count]);
+        count
+    }
+}
+
+/// Asks the control interface.
+pub(crate) fn control(port: u16, method: &str, path: &str) -> Answer {
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n");
+    Connection::open(port).exchange(request.as_bytes())
+}
+
+/// A fresh self-signed P-256 certificate and its key.
+pub(crate) fn certificate() -> (String, String) {
+    let names = ["www.example.com".to_owned(), "example.com".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}

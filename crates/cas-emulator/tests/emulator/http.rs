@@ -1,0 +1,214 @@
+//! HTTP itself: lengths, chunks, pipelines, bad requests, TLS.
+
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::thread;
+
+use cas_emulator::Emulator;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use crate::client::{Call, Connection, Shape, certificate};
+
+#[test]
+fn a_target_of_256_kib_is_read_and_a_longer_one_refused() {
+    let emulator = Emulator::start().unwrap();
+    let (cert, key) = certificate();
+    let (mut target, ..) = Call::upload("long", &cert, &key).shape(Shape::GetQuery).parts();
+    // Empty pairs mean nothing, so they can fill it up without touching the signature.
+    target += &"&".repeat(256 * 1024 - target.len());
+    let request = |target: &str| format!("GET {target} HTTP/1.1\r\n\r\n");
+    assert_eq!(Connection::open(emulator.port()).exchange(request(&target).as_bytes()).cert_id(), 1);
+    assert_eq!(emulator.requests()[0].target_length, 256 * 1024);
+
+    target.push('&');
+    assert_eq!(Connection::open(emulator.port()).exchange(request(&target).as_bytes()).status, 414);
+    let endless = format!("GET /{}", "x".repeat(512 * 1024));
+    assert_eq!(Connection::open(emulator.port()).exchange(endless.as_bytes()).status, 414);
+}
+
+#[test]
+fn a_client_that_waits_for_100_continue_gets_it() {
+    let emulator = Emulator::start().unwrap();
+    let (cert, key) = certificate();
+    let (target, content_type, body) = Call::upload("waiting", &cert, &key).parts();
+    let head = format!(
+        "POST {target} HTTP/1.1\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
+         Expect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    let mut connection = Connection::open(emulator.port());
+    connection.send(head.as_bytes());
+    assert_eq!(connection.head(), "HTTP/1.1 100 Continue");
+    assert_eq!(connection.exchange(body.as_bytes()).cert_id(), 1);
+}
+
+#[test]
+fn chunked_bodies_are_put_together() {
+    let emulator = Emulator::start().unwrap();
+    let (cert, key) = certificate();
+    let (target, content_type, body) = Call::upload("chunked", &cert, &key).parts();
+    let mut request = format!(
+        "POST {target} HTTP/1.1\r\nContent-Type: {content_type}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
+    for chunk in body.as_bytes().chunks(100) {
+        request += &format!("{:x};ext=1\r\n{}\r\n", chunk.len(), std::str::from_utf8(chunk).unwrap());
+    }
+    request += "0\r\nTrailer: ignored\r\n\r\n";
+    let mut connection = Connection::open(emulator.port());
+    assert_eq!(connection.exchange(request.as_bytes()).cert_id(), 1);
+    // The connection is still in step.
+    let next = Call::upload("chunked", &cert, &key).bytes();
+    assert_eq!(connection.exchange(&next).code(), "NameRepeat");
+    assert_eq!(emulator.requests()[0].body_length, body.len());
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order_on_one_connection() {
+    let emulator = Emulator::start().unwrap();
+    let (cert, key) = certificate();
+    let mut all = Vec::new();
+    for name in ["a", "b", "c"] {
+        all.extend(Call::upload(name, &cert, &key).bytes());
+        all.extend(Call::upload("q", "c", "k").shape(Shape::GetQuery).bytes());
+    }
+    let mut connection = Connection::open(emulator.port());
+    connection.send(&all);
+    for id in 1..=3 {
+        assert_eq!(connection.answer().cert_id(), id);
+        assert_eq!(connection.answer().code(), "-1008");
+    }
+    assert!(emulator.requests().iter().all(|request| request.connection == 1));
+}
+
+#[test]
+fn a_request_may_come_byte_by_byte() {
+    let emulator = Emulator::start().unwrap();
+    let mut connection = Connection::open(emulator.port());
+    for byte in b"\r\nGET /_emulator/health HTTP/1.1\nHost: h\n\n" {
+        connection.send(&[*byte]);
+    }
+    assert_eq!(connection.answer().status, 200);
+}
+
+#[test]
+fn connections_end_when_the_client_says_so() {
+    let emulator = Emulator::start().unwrap();
+    let cases = [
+        ("GET /_emulator/health HTTP/1.1\r\nConnection: close\r\n\r\n", "close"),
+        ("GET /_emulator/health HTTP/1.0\r\n\r\n", "close"),
+        ("GET /_emulator/health HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", "keep-alive"),
+    ];
+    for (request, connection_header) in cases {
+        let mut connection = Connection::open(emulator.port());
+        let answer = connection.exchange(request.as_bytes());
+        assert_eq!((answer.status, answer.header("connection")), (200, Some(connection_header)));
+        if connection_header == "close" {
+            assert!(connection.is_closed());
+        } else {
+            assert_eq!(connection.exchange(request.as_bytes()).status, 200);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_request_is_refused_and_the_connection_closed() {
+    let emulator = Emulator::start().unwrap();
+    let many_headers = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(101));
+    let long_header = format!("GET / HTTP/1.1\r\na: {}\r\n\r\n", "b".repeat(512 * 1024));
+    let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n";
+    let cases = [
+        ("nonsense\r\n\r\n", 400),
+        ("GET / HTTP/3.0\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nbad header\r\n\r\n", 400),
+        ("POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        ("POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
+        ("POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 400),
+        (&format!("{chunked}Content-Length: 1\r\n\r\na"), 400),
+        (&format!("{chunked}\r\nzz\r\n"), 400),
+        (&format!("{chunked}\r\n1\r\nab\r\n"), 400),
+        (&format!("{chunked}\r\nffffffff\r\n"), 413),
+        ("POST / HTTP/1.1\r\nContent-Length: 4194305\r\nExpect: 100-continue\r\n\r\n", 413),
+        ("POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n", 413),
+        (&many_headers, 431),
+        (&long_header, 431),
+    ];
+    for (request, status) in cases {
+        let mut connection = Connection::open(emulator.port());
+        let answer = connection.exchange(request.as_bytes());
+        let start: String = request.chars().take(60).collect();
+        assert_eq!((answer.status, answer.header("connection")), (status, Some("close")), "{start:?}");
+        assert!(answer.json()["error"].is_string() && answer.header("x-acs-request-id").is_some());
+        assert!(connection.is_closed(), "{start:?}");
+    }
+    assert!(emulator.requests().is_empty());
+}
+
+#[test]
+fn a_body_of_4_mib_is_read() {
+    let emulator = Emulator::start().unwrap();
+    let (_, content_type, body) = Call::upload("big", "c", "k").parts();
+    let body = format!("{body}&Padding={}", "x".repeat(4 * 1024 * 1024 - body.len() - 9));
+    let head =
+        format!("POST / HTTP/1.1\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n", body.len());
+    let answer = Connection::open(emulator.port()).exchange((head + &body).as_bytes());
+    assert_eq!(answer.code(), "SignatureDoesNotMatch");
+}
+
+#[test]
+fn two_hundred_connections_are_open_at_once() {
+    let emulator = Emulator::start().unwrap();
+    let mut connections: Vec<_> = (0..200).map(|_| Connection::open(emulator.port())).collect();
+    for connection in connections.iter_mut().rev() {
+        assert_eq!(connection.exchange(b"GET /_emulator/health HTTP/1.1\r\n\r\n").status, 200);
+    }
+    thread::scope(|scope| {
+        for connection in &mut connections {
+            scope.spawn(|| connection.exchange(&Call::upload("n", "c", "k").bytes()).code());
+        }
+    });
+    let mut numbers: Vec<_> = emulator.requests().iter().map(|request| request.connection).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=200).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_stop_ends_idle_connections() {
+    let emulator = Emulator::start().unwrap();
+    let mut idle = Connection::open(emulator.port());
+    assert_eq!(idle.exchange(b"GET /_emulator/health HTTP/1.1\r\n\r\n").status, 200);
+    let port = emulator.port();
+    emulator.stop();
+    assert!(idle.is_closed());
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+}
+
+#[test]
+fn the_same_is_served_over_tls() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (server_cert, server_key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let emulator = Emulator::builder().tls(server_cert.clone(), server_key).start().unwrap();
+    assert_eq!(emulator.url(), format!("https://127.0.0.1:{}", emulator.port()));
+
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(server_cert.as_bytes()).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").unwrap();
+    let tls = ClientConnection::new(Arc::new(config), name).unwrap();
+    let tcp = TcpStream::connect(("127.0.0.1", emulator.port())).unwrap();
+    let mut connection = Connection::over(StreamOwned::new(tls, tcp));
+
+    let (cert, key) = certificate();
+    let call = Call::upload("over tls", &cert, &key);
+    assert_eq!(connection.exchange(&call.clone().shape(Shape::GetQuery).bytes()).cert_id(), 1);
+    assert_eq!(connection.exchange(&call.bytes()).code(), "SignatureNonceUsed");
+
+    // A client that speaks plain HTTP harms nobody.
+    Connection::open(emulator.port()).send(b"GET /_emulator/health HTTP/1.1\r\n\r\n");
+    assert_eq!(connection.exchange(&call.bytes()).code(), "SignatureNonceUsed");
+}
