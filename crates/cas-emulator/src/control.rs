@@ -120,3 +120,30 @@ fn certificate(stored: &StoredCertificate) -> Value {
         "cert_pem": stored.cert_pem,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::credentials::Credentials;
+    use crate::http::Reader;
+    use crate::store::Store;
+
+    #[test]
+    fn only_loopback_clients_are_answered() {
+        let store = Store::open(None).unwrap();
+        let service = Service::new(Credentials::example(), Clock::default(), store, "cn-hangzhou");
+        let mut stream = std::io::Cursor::new(b"GET /_emulator/health HTTP/1.1\r\n\r\n".to_vec());
+        let request = Reader::default().read(&mut stream, || ()).unwrap_or_else(|error| panic!("{error:?}"));
+        let status = |address: &str| {
+            let peer = Peer { address: address.parse().unwrap(), connection: 1 };
+            service.answer(&request, peer).status
+        };
+        for loopback in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert_eq!(status(loopback), 200, "{loopback}");
+        }
+        for remote in ["192.0.2.1:1", "0.0.0.0:1", "[2001:db8::1]:1", "[::ffff:192.0.2.1]:1"] {
+            assert_eq!(status(remote), 403, "{remote}");
+        }
+    }
+}

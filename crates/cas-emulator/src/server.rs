@@ -172,7 +172,8 @@ fn accept(listener: TcpListener, shared: &Shared) {
 fn serve(open: &Open, peer: Peer, shared: &Shared) {
     let tcp = &open.socket.0;
     let idle = Duration::from_secs(KEEP_ALIVE_SECONDS + 5);
-    if tcp.set_nodelay(true).is_err() || tcp.set_read_timeout(Some(idle)).is_err() {
+    let set = tcp.set_nodelay(true).and_then(|()| tcp.set_read_timeout(Some(idle)));
+    if set.and_then(|()| tcp.set_write_timeout(Some(idle))).is_err() {
         return;
     }
     let Ok(mut stream) = Stream::new(open.socket.clone(), shared.tls.as_ref()) else { return };
