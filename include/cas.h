@@ -28,6 +28,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(__clang__) && !defined(__cplusplus)
+/* C89 has no bool of its own; <stdbool.h> brings it. */
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wc99-extensions"
+#define CAS_POP_DIAGNOSTICS
+#endif
+
+
 /*
  A client of one endpoint. Any number of threads may use it at once; connections are kept open between
  calls.
@@ -188,7 +196,7 @@ typedef int32_t cas_api;
 
 #ifdef __cplusplus
 extern "C" {
-#endif // __cplusplus
+#endif
 
 /*
  The constant's own name, such as "CAS_ERR_NETWORK"; "CAS_ERR_UNKNOWN" for any other number. Never freed.
@@ -440,6 +448,11 @@ cas_status cas_create_user_certificate(const cas_client *client,
 
 #ifdef __cplusplus
 }  // extern "C"
-#endif  // __cplusplus
+#endif
 
 #endif  /* CAS_H */
+
+#ifdef CAS_POP_DIAGNOSTICS
+#undef CAS_POP_DIAGNOSTICS
+#pragma clang diagnostic pop
+#endif

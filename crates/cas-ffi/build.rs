@@ -10,6 +10,7 @@ fn main() {
     // Panics unwind with the compiler's own code, taken from its static library: libcas.so needs libc alone.
     // Rust asks for libgcc_s by name; the linker finds this script under that name first.
     let directory = std::env::var("OUT_DIR").expect("cargo sets OUT_DIR");
-    std::fs::write(format!("{directory}/libgcc_s.so"), "INPUT(-lgcc_eh -lgcc)\n").expect("OUT_DIR is writable");
+    std::fs::write(format!("{directory}/libgcc_s.so"), "INPUT(-lgcc_eh -lgcc)\n")
+        .expect("OUT_DIR is writable");
     println!("cargo:rustc-cdylib-link-arg=-L{directory}");
 }

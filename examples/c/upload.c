@@ -25,11 +25,11 @@ static void print_error(const cas_error *error)
         fprintf(stderr, "  RequestId: %s\n", cas_error_request_id(error));
 }
 
-static long milliseconds_since(const struct timespec *start)
+static double milliseconds_since(const struct timespec *start)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (long)(now.tv_sec - start->tv_sec) * 1000 + (now.tv_nsec - start->tv_nsec) / 1000000;
+    return (double)(now.tv_sec - start->tv_sec) * 1e3 + (double)(now.tv_nsec - start->tv_nsec) / 1e6;
 }
 
 int main(int argc, char **argv)
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
     printf("CertIdentifier: %s\n", cas_result_cert_identifier(result));
     if (cas_result_request_id(result) != NULL)
         printf("RequestId: %s\n", cas_result_request_id(result));
-    printf("Time: %ld ms\n", milliseconds_since(&start));
+    printf("Time: %.1f ms\n", milliseconds_since(&start));
     printf("CertId: %lld\n", (long long)cas_result_cert_id(result));
     exit_status = EXIT_SUCCESS;
     goto done;

@@ -18,7 +18,7 @@ use crate::rpc::answer::{HttpAnswer, Reading};
 use crate::rpc::codes;
 use crate::rpc::params::Params;
 use crate::rpc::redact::Secrets;
-use crate::rpc::v1;
+use crate::rpc::v1::{self, SignedForm};
 use crate::transport::{Failure, Reach, Transport};
 
 /// Makes calls for one client, from any thread.
@@ -114,8 +114,14 @@ impl Caller {
                 form.as_bytes().len()
             )
         });
-        let exchange =
-            Exchange { action, name, endpoint: &self.endpoint, params: &params, access_key: &access_key };
+        let exchange = Exchange {
+            action,
+            name,
+            endpoint: &self.endpoint,
+            params: &params,
+            access_key: &access_key,
+            form: &form,
+        };
         let answer = match self.transport.post(&form, deadline) {
             Ok(answer) => answer,
             Err(failure) => return Err(exchange.no_answer(failure)),
@@ -135,6 +141,7 @@ struct Exchange<'a> {
     endpoint: &'a str,
     params: &'a Params<'a>,
     access_key: &'a AccessKey,
+    form: &'a SignedForm,
 }
 
 impl Exchange<'_> {
@@ -254,7 +261,7 @@ impl Exchange<'_> {
     }
 
     fn secrets(&self) -> Secrets<'_> {
-        let mut others = vec![self.access_key.secret()];
+        let mut others = vec![self.access_key.secret(), self.form.signature()];
         others.extend(self.access_key.security_token());
         Secrets { private_key: self.params.get("Key"), others }
     }

@@ -53,12 +53,9 @@ impl HttpAnswer {
     #[must_use]
     pub fn read(&self) -> Reading {
         if (300..400).contains(&self.status) {
-            return Reading::NoAnswer(match &self.location {
-                Some(location) => {
-                    let host = location.split(['?', '#']).next().unwrap_or_default();
-                    format!("a redirect to {host}, which is not followed")
-                }
-                None => "a redirect to nowhere".to_owned(),
+            return Reading::NoAnswer(match self.location.as_deref().and_then(host_of) {
+                Some(host) => format!("a redirect to {host}, which is not followed (HTTP {})", self.status),
+                None => format!("a redirect, which is not followed (HTTP {})", self.status),
             });
         }
         let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body).trim_ascii();
@@ -109,6 +106,13 @@ impl HttpAnswer {
     fn instead(&self, what: &str) -> String {
         format!("{what} (HTTP {}, {} bytes)", self.status, self.body.len())
     }
+}
+
+/// The host of an absolute URL. Its path may hold anything, so it is not shown.
+fn host_of(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#', '\\']).next()?;
+    Some(authority.rsplit('@').next().unwrap_or(authority)).filter(|host| !host.is_empty())
 }
 
 /// The first of `names` that `fields` has, as text; numbers and booleans as they are written.
@@ -299,16 +303,19 @@ mod tests {
             "an HTML page titled \"502 Bad Gateway\" (HTTP 502, 59 bytes)"
         );
         assert!(no_answer(200, "<html><body></body></html>").starts_with("an HTML page (HTTP 200"));
-        let redirect = HttpAnswer {
-            status: 302,
-            location: Some("https://login.example/?key=hidden".to_owned()),
-            ..HttpAnswer::default()
-        };
-        match redirect.read() {
-            Reading::NoAnswer(what) => {
-                assert_eq!(what, "a redirect to https://login.example/, which is not followed");
+        for (location, shown) in [
+            (
+                Some("https://user@login.example:8/p?key=hidden"),
+                "a redirect to login.example:8, which is not followed (HTTP 302)",
+            ),
+            (Some("/elsewhere"), "a redirect, which is not followed (HTTP 302)"),
+            (None, "a redirect, which is not followed (HTTP 302)"),
+        ] {
+            let location = location.map(ToOwned::to_owned);
+            match (HttpAnswer { status: 302, location, ..HttpAnswer::default() }).read() {
+                Reading::NoAnswer(what) => assert_eq!(what, shown),
+                other => panic!("{other:?}"),
             }
-            other => panic!("{other:?}"),
         }
     }
 

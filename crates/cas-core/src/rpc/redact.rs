@@ -31,6 +31,10 @@ impl Secrets<'_> {
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         let text = cut_string_to_sign(text);
+        if text.contains("SignatureNonce") {
+            // An echo of the whole request: no part of it helps, and any may be secret.
+            return REMOVED.to_owned();
+        }
         let mut text = cut_pem(&text);
         for secret in self.others.iter().filter(|secret| !secret.is_empty()) {
             let mut form = (*secret).to_owned();
@@ -40,11 +44,31 @@ impl Secrets<'_> {
             }
         }
         let mut text = self.cut_long_runs(&text);
+        if self.is_revealed_by(&text) {
+            return REMOVED.to_owned();
+        }
         if let Some((at, _)) = text.char_indices().nth(LONGEST) {
             text.truncate(at);
             text.push('…');
         }
         text
+    }
+
+    /// Whether a secret can still be read out of `text`, however often it was encoded.
+    fn is_revealed_by(&self, text: &str) -> bool {
+        let mut text = text.to_owned();
+        loop {
+            if self.others.iter().any(|secret| !secret.is_empty() && text.contains(secret)) {
+                return true;
+            }
+            if self.cut_long_runs(&text).matches(REMOVED).count() > text.matches(REMOVED).count() {
+                return true;
+            }
+            match percent_decode(&text) {
+                Some(decoded) => text = decoded,
+                None => return false,
+            }
+        }
     }
 
     /// Takes out runs of base64 characters that are too long for a word, or stand in the private key.
@@ -64,6 +88,23 @@ impl Secrets<'_> {
         shown.push_str(rest);
         shown
     }
+}
+
+/// `text` with each `%XX` decoded; `None` where there is none.
+fn percent_decode(text: &str) -> Option<String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, tail @ ..] = rest {
+        let escaped = tail.get(..2).filter(|_| *byte == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        if let Some(value) = escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            decoded.push(value);
+            rest = &tail[2..];
+        } else {
+            decoded.push(*byte);
+            rest = tail;
+        }
+    }
+    (decoded.len() < text.len()).then(|| String::from_utf8_lossy(&decoded).into_owned())
 }
 
 /// The gateway's message is a sentence, a colon and its string-to-sign.
@@ -114,10 +155,12 @@ mod tests {
     #[test]
     fn secrets_go_in_every_encoding() {
         let mut form = "s3cr+t/".to_owned();
-        for _ in 0..3 {
-            assert_eq!(secrets().redact(&format!("secret {form} here")), "secret [removed] here");
+        for times in 0..6 {
+            let shown = secrets().redact(&format!("secret {form} here"));
+            assert_eq!(shown, if times < 3 { "secret [removed] here" } else { REMOVED });
             form = percent_encode(&form);
         }
+        assert_eq!(secrets().redact("got AccessKeyId=a&SignatureNonce=1&Timestamp=2"), REMOVED);
         assert_eq!(secrets().redact("tail shortEnd+/== of a key"), "tail [removed] of a key");
         assert_eq!(secrets().redact(&format!("a {KEY} b")), "a [removed]\n b");
         assert_eq!(secrets().redact("cut -----BEGIN RSA PRIVATE KEY-----\nAAAA"), "cut [removed]");

@@ -12,19 +12,28 @@ use super::params::{HEX, Params, Sink, percent_encode};
 use crate::credentials::AccessKey;
 
 /// A signed request body. There is no other way to make one than to sign, so nothing unsigned can be sent.
-pub struct SignedForm(Zeroizing<Vec<u8>>);
+pub struct SignedForm {
+    body: Zeroizing<Vec<u8>>,
+    signature: String,
+}
 
 impl SignedForm {
     /// The bytes of the form, `Signature` included.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.body
+    }
+
+    /// The signature in it, base64: something to keep out of messages.
+    #[must_use]
+    pub fn signature(&self) -> &str {
+        &self.signature
     }
 }
 
 impl std::fmt::Debug for SignedForm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SignedForm({} bytes)", self.0.len())
+        write!(f, "SignedForm({} bytes)", self.body.len())
     }
 }
 
@@ -57,9 +66,10 @@ pub fn sign(params: &Params<'_>, secret: &str) -> SignedForm {
     let mut twice = TwiceEncoded::new(|block| mac.update(block));
     params.write_canonical(&mut (&mut *body, &mut twice));
     twice.finish();
+    let signature = encoded(mac);
     body.extend_from_slice(b"&Signature=");
-    body.extend_from_slice(percent_encode(&encoded(mac)).as_bytes());
-    SignedForm(body)
+    body.extend_from_slice(percent_encode(&signature).as_bytes());
+    SignedForm { body, signature }
 }
 
 /// The string that a signature of `params` covers: what the service echoes when it disagrees.

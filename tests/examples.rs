@@ -1,0 +1,136 @@
+//! The examples and the README's program, as a user copies them.
+#![allow(clippy::unwrap_used)] // a test stops where something is not as it must be
+
+use std::fs;
+use std::process::Command;
+
+use outside::{Emulator, Program, artefact, chain, compile, scratch, top};
+
+fn last_line(text: &str) -> &str {
+    text.lines().last().unwrap_or_default()
+}
+
+#[test]
+fn upload_c_prints_the_id_and_explains_its_failures() {
+    let emulator = Emulator::start(&[]);
+    let upload = compile("examples/c/upload.c", &[]);
+    let start = || Program::new(&upload).arg("web").arg(&chain().chain).arg(&chain().key);
+    let printed = start().arg(emulator.url()).succeed();
+    assert!(printed.contains("CertIdentifier: 1-cn-hangzhou\nRequestId: "), "{printed}");
+    assert_eq!(last_line(&printed), "CertId: 1");
+
+    let again = start().arg(emulator.url()).run();
+    assert_eq!((again.code, again.stdout.as_str()), (Some(1), ""));
+    for part in ["CAS_ERR_NAME_TAKEN: ", "What to do: ", "The service says: ", "RequestId: "] {
+        assert!(again.stderr.contains(part), "{}", again.stderr);
+    }
+    assert_eq!(Program::new(&upload).run().code, Some(2));
+    assert!(start().arg("not an endpoint").run().stderr.contains("endpoint is not usable"));
+    let missing = Program::new(&upload).arg("web").arg("/nonexistent").arg(&chain().key).run();
+    assert!(
+        missing.stderr.contains("CAS_ERR_IO: The file /nonexistent could not be read"),
+        "{}",
+        missing.stderr
+    );
+}
+
+#[test]
+fn upload_c_loses_no_memory() {
+    let emulator = Emulator::start(&[]);
+    let upload = compile("examples/c/upload.c", &[]);
+    for endpoint in [emulator.url(), "http://127.0.0.1:1", "not an endpoint"] {
+        let outcome = Program::new("valgrind")
+            .arg("--quiet")
+            .arg("--error-exitcode=99")
+            .arg("--leak-check=full")
+            .arg("--errors-for-leak-kinds=definite,indirect,possible")
+            .arg("--show-leak-kinds=definite,indirect,possible")
+            .arg(&upload)
+            .arg("web")
+            .arg(&chain().chain)
+            .arg(&chain().key)
+            .arg(endpoint)
+            .run();
+        assert_ne!(outcome.code, Some(99), "{endpoint}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn minimal_c_is_short_and_works() {
+    let lines = fs::read_to_string(top().join("examples/c/minimal.c")).unwrap().lines().count();
+    assert!(lines < 30, "{lines} lines");
+    let emulator = Emulator::start(&[]);
+    let minimal = compile("examples/c/minimal.c", &[]);
+    let start = |endpoint: &str| {
+        Program::new(&minimal).arg("web").arg(&chain().chain).arg(&chain().key).arg(endpoint).run()
+    };
+    assert_eq!(start(emulator.url()).stdout, "CertId: 1\n");
+    let again = start(emulator.url());
+    assert_eq!(again.code, Some(1));
+    assert!(again.stderr.contains("already has a certificate named \"web\""), "{}", again.stderr);
+}
+
+#[test]
+fn the_program_in_the_readme_compiles_as_it_says_and_works() {
+    let readme = fs::read_to_string(top().join("README.md")).unwrap();
+    let block = |language: &str, part: &str| {
+        readme
+            .split(&format!("```{language}\n"))
+            .skip(1)
+            .map(|rest| rest.split("```").next().unwrap())
+            .find(|block| block.contains(part))
+            .unwrap_or_else(|| panic!("the README has no {language} block with {part}"))
+    };
+    let directory = scratch("readme");
+    fs::write(directory.join("first.c"), block("c", "cas_create_user_certificate")).unwrap();
+    let line = block("sh", "cc first.c").lines().find(|line| line.starts_with("cc first.c")).unwrap();
+    for name in ["include", "target"] {
+        let link = directory.join(name);
+        if !link.exists() {
+            std::os::unix::fs::symlink(top().join(name), link).unwrap();
+        }
+    }
+    outside::run(
+        Command::new("sh").current_dir(&directory).arg("-c").arg(format!("{line} -Wall -Wextra -Werror")),
+    );
+    let emulator = Emulator::start(&[]);
+    let printed = Program::new(directory.join("first"))
+        .env("LD_LIBRARY_PATH", artefact("libcas.so").parent().unwrap())
+        .arg(&chain().chain)
+        .arg(&chain().key)
+        .arg(emulator.url())
+        .run();
+    assert_eq!((printed.code, last_line(&printed.stdout)), (Some(0), "CertId: 1"), "{}", printed.stderr);
+}
+
+#[test]
+fn make_run_ends_with_the_id() {
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = Command::new("examples/run.sh");
+        command
+            .current_dir(top())
+            .env_remove("NAME")
+            .env_remove("CERT")
+            .env_remove("KEY")
+            .env_remove("ENDPOINT");
+        outside::run(command.envs(variables.iter().copied()))
+    };
+    let printed = run(&[]);
+    assert!(printed.contains("cas-emulator listening on http://127.0.0.1:"), "{printed}");
+    assert!(printed.contains("RequestId: ") && printed.contains("Time: "), "{printed}");
+    assert_eq!(last_line(&printed), "CertId: 1");
+    let [cert, key] = [&chain().chain, &chain().key].map(|path| path.to_str().unwrap());
+    let emulator = Emulator::start(&[]);
+    let own = [
+        ("NAME", "my own"),
+        ("CERT", cert),
+        ("KEY", key),
+        ("ENDPOINT", emulator.url()),
+        ("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid"),
+        ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret"),
+    ];
+    assert_eq!(last_line(&run(&own)), "CertId: 1");
+    assert_eq!(emulator.certificates()[0]["name"], "my own");
+    let printed = run(&own[..3]);
+    assert_eq!(last_line(&printed), "CertId: 1");
+}

@@ -1,0 +1,442 @@
+//! Every way in which an upload fails, as a C program sees it: status, message, code, RequestId.
+#![allow(clippy::unwrap_used)] // a test stops where something is not as it must be
+
+use std::fs;
+use std::net::TcpListener;
+
+use outside::stub::Reply;
+use outside::{Emulator, Outcome, Program, Stub, chain, compile, run, scratch, top};
+
+/// An upload as `web` to `endpoint`, with more settings.
+fn report(endpoint: &str, settings: &[(&str, &str)]) -> Outcome {
+    report_files(endpoint, settings, chain().chain.to_str().unwrap(), chain().key.to_str().unwrap())
+}
+
+fn report_files(endpoint: &str, settings: &[(&str, &str)], cert: &str, key: &str) -> Outcome {
+    let mut program = Program::new(compile("tests/c/report.c", &[])).env("CAS_ENDPOINT", endpoint);
+    for (name, value) in settings {
+        program = program.env(name, value);
+    }
+    program.arg("web").arg(cert).arg(key).run()
+}
+
+/// Fields of a report that have to be as given, in order.
+#[track_caller]
+fn assert_fields(outcome: &Outcome, fields: &[(&str, &str)]) {
+    for (field, value) in fields {
+        assert_eq!(outcome.field(field), *value, "{field} in:\n{}", outcome.stdout);
+    }
+    assert_eq!(outcome.code, Some(1));
+    assert_eq!(outcome.stderr, "");
+}
+
+#[track_caller]
+fn assert_says(outcome: &Outcome, field: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(outcome.field(field).contains(part), "{field} without {part:?} in:\n{}", outcome.stdout);
+    }
+}
+
+/// Upper-case UUID, as every answer of the service carries.
+fn is_request_id(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|b| b == b'-' || b.is_ascii_digit() || b.is_ascii_uppercase())
+}
+
+#[test]
+fn a_closed_port() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let endpoint = format!("http://127.0.0.1:{port}");
+    for (attempts, shown) in [("1", "1"), ("3", "3")] {
+        let outcome = report(&endpoint, &[("CAS_MAX_ATTEMPTS", attempts)]);
+        assert_fields(
+            &outcome,
+            &[
+                ("status", "CAS_ERR_NETWORK"),
+                ("service_code", "(none)"),
+                ("service_message", "(none)"),
+                ("request_id", "(none)"),
+                ("http_status", "0"),
+                ("attempts", shown),
+                ("retryable", "1"),
+            ],
+        );
+        assert_says(
+            &outcome,
+            "message",
+            &["\"web\"", "was not sent", &format!("127.0.0.1:{port}"), "refused"],
+        );
+        assert_says(&outcome, "hint", &["endpoint"]);
+    }
+}
+
+#[test]
+fn a_host_that_does_not_exist() {
+    let outcome =
+        report("https://no-such-host.invalid", &[("CAS_MAX_ATTEMPTS", "1"), ("CAS_TIMEOUT_MS", "20000")]);
+    assert_fields(&outcome, &[("status", "CAS_ERR_NETWORK"), ("attempts", "1")]);
+    assert_says(&outcome, "message", &["no-such-host.invalid", "could not be resolved"]);
+    assert_says(&outcome, "hint", &["DNS"]);
+}
+
+#[test]
+fn a_wrong_secret() {
+    let emulator = Emulator::start(&[]);
+    let outcome = report(emulator.url(), &[("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "wrong-secret")]);
+    assert_fields(
+        &outcome,
+        &[
+            ("status", "CAS_ERR_SERVICE"),
+            ("service_code", "SignatureDoesNotMatch"),
+            ("http_status", "400"),
+            ("attempts", "1"),
+            ("retryable", "0"),
+            ("hint", "The access key secret is wrong: the request arrived as it was sent."),
+            (
+                "service_message",
+                "Specified signature is not matched with our calculation. server string to sign: [removed]",
+            ),
+        ],
+    );
+    assert_says(&outcome, "message", &["127.0.0.1", "\"web\"", "SignatureDoesNotMatch"]);
+    assert!(is_request_id(outcome.field("request_id")));
+    assert_eq!(outcome.field("request_id"), emulator.requests()[0]["request_id"]);
+}
+
+#[test]
+fn an_unknown_access_key() {
+    let emulator = Emulator::start(&[]);
+    let outcome = report(emulator.url(), &[("ALIBABA_CLOUD_ACCESS_KEY_ID", "nobody")]);
+    assert_fields(
+        &outcome,
+        &[
+            ("status", "CAS_ERR_SERVICE"),
+            ("service_code", "InvalidAccessKeyId.NotFound"),
+            ("http_status", "404"),
+            ("attempts", "1"),
+        ],
+    );
+    assert_says(&outcome, "hint", &["access key id"]);
+    assert!(is_request_id(outcome.field("request_id")));
+}
+
+#[test]
+fn no_access_key() {
+    let emulator = Emulator::start(&[]);
+    let outcome = Program::new(compile("tests/c/report.c", &[]))
+        .without("ALIBABA_CLOUD_ACCESS_KEY_ID")
+        .without("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+        .env("CAS_ENDPOINT", emulator.url())
+        .arg("web")
+        .arg(&chain().chain)
+        .arg(&chain().key)
+        .run();
+    assert_fields(
+        &outcome,
+        &[("status", "CAS_ERR_CREDENTIALS"), ("attempts", "0"), ("request_id", "(none)")],
+    );
+    assert_says(&outcome, "message", &["ALIBABA_CLOUD_ACCESS_KEY_ID", "not set"]);
+    assert!(emulator.requests().is_empty());
+}
+
+#[test]
+fn a_clock_that_is_wrong_either_way() {
+    for offset in ["--clock-offset=3600", "--clock-offset=-3600"] {
+        let emulator = Emulator::start(&[offset]);
+        let outcome = report(emulator.url(), &[]);
+        assert_fields(
+            &outcome,
+            &[
+                ("status", "CAS_ERR_SERVICE"),
+                ("service_code", "InvalidTimeStamp.Expired"),
+                ("service_message", "Specified time stamp or date value is expired."),
+                ("http_status", "400"),
+            ],
+        );
+        assert_says(&outcome, "hint", &["clock"]);
+        assert!(is_request_id(outcome.field("request_id")));
+    }
+}
+
+#[test]
+fn a_name_that_is_taken() {
+    let emulator = Emulator::start(&[]);
+    assert_eq!(report(emulator.url(), &[]).field("cert_id"), "1");
+    let directory = scratch("other");
+    run(std::process::Command::new(top().join("examples/make-chain.sh"))
+        .arg(&directory)
+        .arg("other.example"));
+    let [cert, key] = ["chain.pem", "leaf.key"].map(|file| directory.join(file).to_str().unwrap().to_owned());
+    for (lang, message) in [("en", "The certificate name already exists."), ("zh", "名称重复，请重新输入。")]
+    {
+        let outcome = report_files(emulator.url(), &[("CAS_LANG", lang)], &cert, &key);
+        assert_fields(
+            &outcome,
+            &[
+                ("status", "CAS_ERR_NAME_TAKEN"),
+                ("service_code", "NameRepeat"),
+                ("service_message", message),
+                ("http_status", "400"),
+                ("attempts", "1"),
+                ("retryable", "0"),
+            ],
+        );
+        assert_says(&outcome, "message", &["\"web\"", "already"]);
+        assert!(is_request_id(outcome.field("request_id")));
+    }
+    assert_eq!(emulator.certificates().len(), 1);
+}
+
+#[test]
+fn a_certificate_that_the_service_cannot_read() {
+    let emulator = Emulator::start(&[]);
+    let bad = scratch("bad").join("bad.pem");
+    fs::write(&bad, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    let outcome = report_files(emulator.url(), &[], bad.to_str().unwrap(), chain().key.to_str().unwrap());
+    assert_fields(
+        &outcome,
+        &[
+            ("status", "CAS_ERR_SERVICE"),
+            ("service_code", "-1008"),
+            ("http_status", "400"),
+            ("retryable", "0"),
+        ],
+    );
+    assert_says(&outcome, "hint", &["PEM"]);
+}
+
+#[test]
+fn a_bad_pair_is_refused_before_it_leaves_unless_checks_are_skipped() {
+    let emulator = Emulator::start(&[]);
+    let [cert, key] = [&chain().chain, &chain().key].map(|path| path.to_str().unwrap());
+    let outcome = report_files(emulator.url(), &[], key, cert);
+    assert_fields(&outcome, &[("status", "CAS_ERR_CERTIFICATE"), ("attempts", "0"), ("http_status", "0")]);
+    assert_says(&outcome, "hint", &["certificate first"]);
+    assert!(emulator.requests().is_empty());
+    let outcome = report_files(emulator.url(), &[("CAS_SKIP_CHECKS", "1")], cert, cert);
+    assert_fields(&outcome, &[("status", "CAS_ERR_SERVICE"), ("attempts", "1")]);
+}
+
+#[test]
+fn files_that_are_not_there() {
+    let outcome = report_files("http://127.0.0.1:1", &[], "/nonexistent/cert.pem", "/nonexistent/key.pem");
+    assert_fields(&outcome, &[("status", "CAS_ERR_IO"), ("attempts", "0")]);
+    assert_says(&outcome, "message", &["/nonexistent/cert.pem"]);
+}
+
+#[test]
+fn an_answer_that_is_cut_short() {
+    let whole = "HTTP/1.1 200 OK\r\nx-acs-request-id: 5C5EE5B6-0000-4E6B-8E0C-CB55C4F5F60D\r\nContent-Length: 64\r\n\r\n";
+    let stub = Stub::start(vec![Reply::SendAndClose(format!("{whole}{{\"CertId\":1").into_bytes())]);
+    let outcome = report(&stub.url(), &[]);
+    assert_fields(
+        &outcome,
+        &[
+            ("status", "CAS_ERR_PROTOCOL"),
+            ("service_code", "(none)"),
+            ("request_id", "5C5EE5B6-0000-4E6B-8E0C-CB55C4F5F60D"),
+            ("http_status", "200"),
+            ("attempts", "1"),
+        ],
+    );
+    assert_says(&outcome, "message", &["broke off", "may be stored"]);
+    assert_says(&outcome, "hint", &["\"web\""]);
+    assert_eq!(stub.requests().len(), 1);
+}
+
+#[test]
+fn an_answer_that_is_none() {
+    for (reply, what, http_status, retryable) in [
+        (Reply::http("200 OK", "", ""), "nothing (HTTP 200, no body)", "200", "0"),
+        (Reply::http("200 OK", "", r#"{"CertId":1"#), "JSON that is cut or broken", "200", "0"),
+        (Reply::http("200 OK", "", "{}"), "a success without a CertId", "200", "0"),
+        (
+            Reply::http("200 OK", "", r#"{"CertId":9223372036854775808}"#),
+            "a success without a CertId",
+            "200",
+            "0",
+        ),
+        (
+            Reply::http(
+                "502 Bad Gateway",
+                "Content-Type: text/html\r\n",
+                "<html><title>Squid: error</title></html>",
+            ),
+            "an HTML page titled \"Squid: error\"",
+            "502",
+            "1",
+        ),
+        (
+            Reply::http("302 Found", "Location: https://login.example/?next=x\r\n", ""),
+            "a redirect to login.example,",
+            "302",
+            "0",
+        ),
+        (Reply::http("200 OK", "", &"x".repeat((1 << 20) + 1)), "more than 1048576 bytes", "200", "0"),
+        (Reply::SendAndClose(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()), "not HTTP", "0", "0"),
+    ] {
+        let stub = Stub::start(vec![reply]);
+        let outcome = report(&stub.url(), &[]);
+        assert_fields(
+            &outcome,
+            &[
+                ("status", "CAS_ERR_PROTOCOL"),
+                ("http_status", http_status),
+                ("attempts", "1"),
+                ("retryable", retryable),
+            ],
+        );
+        assert_says(&outcome, "message", &[what, "\"web\""]);
+        assert_eq!(stub.requests().len(), 1, "{what}");
+    }
+}
+
+#[test]
+fn xml_is_understood_although_json_was_asked_for() {
+    let xml = "<?xml version='1.0' encoding='UTF-8'?><CreateUserCertificate><RequestId>A-1</RequestId>\
+               <CertId>9223372036854775807</CertId></CreateUserCertificate>";
+    let stub = Stub::start(vec![Reply::http("200 OK", "Content-Type: text/xml\r\n", xml)]);
+    let outcome = report(&stub.url(), &[]);
+    assert_eq!(outcome.field("cert_id"), "9223372036854775807");
+    assert_eq!(outcome.field("request_id"), "A-1");
+    let xml = "<Error><Code>Forbidden.RAM</Code><Message>no</Message><RequestId>A-2</RequestId></Error>";
+    let stub = Stub::start(vec![Reply::http("403 Forbidden", "", xml)]);
+    let outcome = report(&stub.url(), &[]);
+    assert_fields(
+        &outcome,
+        &[
+            ("status", "CAS_ERR_PERMISSION"),
+            ("service_code", "Forbidden.RAM"),
+            ("request_id", "A-2"),
+            ("http_status", "403"),
+        ],
+    );
+    assert_says(&outcome, "hint", &["yundun-cert:CreateUserCertificate"]);
+}
+
+#[test]
+fn an_error_with_http_200_is_an_error() {
+    let stub =
+        Stub::start(vec![Reply::http("200 OK", "", r#"{"Code":"InsufficientQuota","Message":"full"}"#)]);
+    let outcome = report(&stub.url(), &[]);
+    assert_fields(
+        &outcome,
+        &[("status", "CAS_ERR_SERVICE"), ("service_code", "InsufficientQuota"), ("http_status", "200")],
+    );
+}
+
+#[test]
+fn a_service_that_fails_inside_says_that_the_outcome_is_open() {
+    let body = r#"{"Code":"ServiceUnavailable","Message":"The request has failed.","RequestId":"A-3"}"#;
+    let stub = Stub::start(vec![Reply::http("503 Service Unavailable", "", body)]);
+    let outcome = report(&stub.url(), &[]);
+    assert_fields(
+        &outcome,
+        &[
+            ("status", "CAS_ERR_SERVICE"),
+            ("service_code", "ServiceUnavailable"),
+            ("retryable", "1"),
+            ("attempts", "1"),
+        ],
+    );
+    assert_says(&outcome, "hint", &["may or may not be stored"]);
+}
+
+#[test]
+fn throttling_is_waited_out_or_reported() {
+    let throttled = Reply::http(
+        "400 Bad Request",
+        "x-acs-retry-after: 1\r\n",
+        r#"{"Code":"Throttling.User","RequestId":"A-4"}"#,
+    );
+    let stub = Stub::start(vec![throttled.clone()]);
+    let outcome = report(&stub.url(), &[("CAS_MAX_ATTEMPTS", "3")]);
+    assert_fields(
+        &outcome,
+        &[
+            ("status", "CAS_ERR_THROTTLED"),
+            ("service_code", "Throttling.User"),
+            ("request_id", "A-4"),
+            ("attempts", "3"),
+            ("retryable", "1"),
+        ],
+    );
+    assert_eq!(stub.requests().len(), 3);
+
+    let stub = Stub::start(vec![throttled, Reply::http("200 OK", "", r#"{"CertId":"5"}"#)]);
+    let outcome = report(&stub.url(), &[]);
+    assert_eq!((outcome.field("cert_id"), outcome.field("attempts")), ("5", "2"));
+
+    // A pause that would outlast the deadline is not begun.
+    let long = Reply::http("400 Bad Request", "x-acs-retry-after: 3600000\r\n", r#"{"Code":"Throttling"}"#);
+    let stub = Stub::start(vec![long]);
+    let outcome = report(&stub.url(), &[]);
+    assert_fields(&outcome, &[("status", "CAS_ERR_THROTTLED"), ("attempts", "1")]);
+}
+
+#[test]
+fn no_answer_before_the_deadline_leaves_the_outcome_open() {
+    let stub = Stub::start(vec![Reply::Nothing]);
+    let outcome = report(&stub.url(), &[("CAS_TIMEOUT_MS", "300")]);
+    assert_fields(
+        &outcome,
+        &[
+            ("status", "CAS_ERR_OUTCOME_UNKNOWN"),
+            ("http_status", "0"),
+            ("attempts", "1"),
+            ("retryable", "1"),
+            ("request_id", "(none)"),
+        ],
+    );
+    assert_says(&outcome, "message", &["was sent", "before the deadline", "may be stored"]);
+    assert_eq!(stub.requests().len(), 1);
+}
+
+#[test]
+fn a_connection_that_closes_without_an_answer_leaves_the_outcome_open() {
+    let stub = Stub::start(vec![Reply::SendAndClose(Vec::new())]);
+    let outcome = report(&stub.url(), &[]);
+    assert_fields(&outcome, &[("status", "CAS_ERR_OUTCOME_UNKNOWN"), ("attempts", "1")]);
+    assert_eq!(stub.requests().len(), 1);
+}
+
+#[test]
+fn tls_is_always_verified() {
+    let [cert, key] = [&chain().chain, &chain().key].map(|path| path.to_str().unwrap());
+    let emulator = Emulator::start(&["--tls-cert", cert, "--tls-key", key]);
+    let root = chain().root.to_str().unwrap();
+    let trusted = report(emulator.url(), &[("CAS_CA_FILE", root)]);
+    assert_eq!(trusted.field("cert_id"), "1");
+    let trusted = report(&emulator.url().replace("127.0.0.1", "localhost"), &[("CAS_CA_FILE", root)]);
+    assert_fields(&trusted, &[("status", "CAS_ERR_NETWORK"), ("attempts", "1"), ("retryable", "0")]);
+    assert_says(&trusted, "message", &["localhost", "made for another name"]);
+    let by_variable = report(emulator.url(), &[("SSL_CERT_FILE", root), ("CAS_MAX_ATTEMPTS", "1")]);
+    assert_says(&by_variable, "status", &["CAS_ERR_NAME_TAKEN"]);
+    let untrusted = report(emulator.url(), &[]);
+    assert_fields(&untrusted, &[("status", "CAS_ERR_NETWORK"), ("attempts", "1"), ("retryable", "0")]);
+    assert_says(&untrusted, "message", &["issuer is not trusted"]);
+    assert_says(&untrusted, "hint", &["SSL_CERT_FILE"]);
+    let nothing = report(emulator.url(), &[("SSL_CERT_FILE", "/nonexistent/roots.pem")]);
+    assert_says(&nothing, "message", &["no trusted certificate authority", "/nonexistent/roots.pem"]);
+}
+
+#[test]
+fn plaintext_and_tls_do_not_meet() {
+    let emulator = Emulator::start(&[]);
+    let https = emulator.url().replace("http://", "https://");
+    let outcome = report(&https, &[("CAS_MAX_ATTEMPTS", "1")]);
+    assert_fields(&outcome, &[("status", "CAS_ERR_NETWORK")]);
+    assert_says(&outcome, "message", &["TLS handshake"]);
+    assert!(emulator.requests().is_empty());
+}
+
+#[test]
+fn messages_reach_the_programs_log_by_level() {
+    let emulator = Emulator::start(&[]);
+    let log = |outcome: &Outcome| outcome.stdout.lines().filter(|line| line.starts_with("log=")).count();
+    let outcome = report(emulator.url(), &[("CAS_LOG", "4")]);
+    assert!(outcome.stdout.contains("log=4 CreateUserCertificate \"web\""), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("log=3 \"web\" is stored as CertId 1"), "{}", outcome.stdout);
+    assert_eq!(log(&report(emulator.url(), &[("CAS_LOG", "1")])), 1);
+    assert_eq!(log(&report("http://127.0.0.1:1", &[("CAS_LOG", "2"), ("CAS_MAX_ATTEMPTS", "2")])), 2);
+    assert_eq!(log(&report(emulator.url(), &[])), 0);
+}

@@ -1,0 +1,88 @@
+//! The finished `cas-emulator`, as a process of its own.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::artefact;
+
+/// A running emulator; it ends with the test.
+pub struct Emulator {
+    process: Child,
+    url: String,
+    stdout: BufReader<std::process::ChildStdout>,
+}
+
+impl Emulator {
+    /// Starts one on a free port.
+    #[must_use]
+    pub fn start(options: &[&str]) -> Self {
+        let mut process = Command::new(artefact("cas-emulator"))
+            .args(["--listen", "127.0.0.1:0"])
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("cas-emulator listening on ").unwrap_or_else(|| panic!("{line}"));
+        Self { process, url: url.to_owned(), stdout }
+    }
+
+    /// Where it listens, such as `http://127.0.0.1:40835`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The last requests of the API, oldest first. Only over HTTP.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Value> {
+        self.control("GET", "/_emulator/requests").as_array().unwrap().clone()
+    }
+
+    /// What is stored. Only over HTTP.
+    #[must_use]
+    pub fn certificates(&self) -> Vec<Value> {
+        self.control("GET", "/_emulator/certificates").as_array().unwrap().clone()
+    }
+
+    /// A call of the control interface.
+    #[must_use]
+    pub fn control(&self, method: &str, path: &str) -> Value {
+        let address = self.url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+        serde_json::from_str(body).unwrap()
+    }
+
+    /// Stops it and returns all it printed, standard output and error.
+    #[must_use]
+    pub fn stop(mut self) -> String {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        let mut printed = String::new();
+        self.stdout.read_to_string(&mut printed).unwrap();
+        self.process.stderr.take().unwrap().read_to_string(&mut printed).unwrap();
+        printed
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,77 @@
+//! What the outside tests share: the artefacts, an emulator process, C programs, certificates, servers that
+//! answer as a test wants. It uses nothing of cas-core: what is tested here is what users get.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a test stops where something is not as it must be
+
+pub mod emulator;
+pub mod program;
+pub mod stub;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+pub use emulator::Emulator;
+pub use program::{Outcome, Program, compile};
+pub use stub::Stub;
+
+/// The top of the repository.
+#[must_use]
+pub fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+/// A finished artefact, as `make build` leaves it.
+#[must_use]
+pub fn artefact(name: &str) -> PathBuf {
+    let path = top().join("target/release").join(name);
+    assert!(path.exists(), "{} is missing: run `make build` first", path.display());
+    path
+}
+
+/// A directory for what a test makes, new for each test run.
+#[must_use]
+pub fn scratch(name: &str) -> PathBuf {
+    let path = top().join("target/outside").join(format!("{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&path).unwrap();
+    path
+}
+
+/// A chain of three certificates (RSA-2048) and the leaf's key.
+pub struct Chain {
+    /// Leaf, intermediate, root.
+    pub chain: PathBuf,
+    /// The leaf's key.
+    pub key: PathBuf,
+    /// The root alone.
+    pub root: PathBuf,
+}
+
+/// A chain for 127.0.0.1 and demo.example, made once for each test program.
+#[must_use]
+pub fn chain() -> &'static Chain {
+    static CHAIN: OnceLock<Chain> = OnceLock::new();
+    CHAIN.get_or_init(|| {
+        let directory = scratch("chain");
+        run(Command::new(top().join("examples/make-chain.sh")).arg(&directory).arg("demo.example"));
+        Chain {
+            chain: directory.join("chain.pem"),
+            key: directory.join("leaf.key"),
+            root: directory.join("root.pem"),
+        }
+    })
+}
+
+/// Runs a command that must succeed and returns what it printed.
+pub fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed ({}):\n{text}\n{errors}", output.status);
+    text
+}
+
+/// Whether a program can be run here.
+#[must_use]
+pub fn installed(program: &str) -> bool {
+    Command::new(program).arg("--version").stdin(Stdio::null()).output().is_ok()
+}

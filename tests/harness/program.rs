@@ -1,0 +1,118 @@
+//! C programs, compiled as users compile them.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use crate::{artefact, run, scratch, top};
+
+/// Compiles a C program of the repository against `cas.h` and `libcas.so`.
+#[must_use]
+pub fn compile(source: &str, flags: &[&str]) -> PathBuf {
+    let library = artefact("libcas.so");
+    compile_against(source, library.parent().unwrap(), flags)
+}
+
+/// The same, against the library of another directory.
+#[must_use]
+pub fn compile_against(source: &str, library: &Path, flags: &[&str]) -> PathBuf {
+    let name: String = [&[source], flags]
+        .concat()
+        .join(" ")
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
+    let program = scratch("programs").join(name);
+    // Once for each test program: another test may be running it already.
+    static COMPILED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let mut compiled = COMPILED.lock().unwrap();
+    if !compiled.insert(program.clone()) {
+        return program;
+    }
+    run(Command::new("gcc")
+        .current_dir(top())
+        .args(["-std=gnu99", "-g", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Iinclude", source, "-o"])
+        .arg(&program)
+        .arg(format!("-L{}", library.display()))
+        .args(["-lcas", "-pthread"])
+        .arg(format!("-Wl,-rpath,{}", library.display()))
+        .args(flags));
+    program
+}
+
+/// A program about to be run, in an environment of its own.
+pub struct Program(Command);
+
+/// What a program did.
+pub struct Outcome {
+    /// Exit status; `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained.
+    pub stderr: String,
+}
+
+impl Program {
+    /// A program with no variable but the search path and the emulator's usual access key.
+    #[must_use]
+    pub fn new(path: impl AsRef<OsStr>) -> Self {
+        let mut command = Command::new(path);
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid");
+        command.env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret");
+        Self(command)
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.0.arg(argument);
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.0.env(name, value);
+        self
+    }
+
+    /// Takes a variable away.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.0.env_remove(name);
+        self
+    }
+
+    /// Runs it to its end.
+    #[must_use]
+    pub fn run(mut self) -> Outcome {
+        let output = self.0.output().unwrap();
+        Outcome {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Runs it to its end, which must be a success, and returns what it printed.
+    pub fn succeed(self) -> String {
+        let outcome = self.run();
+        assert_eq!(outcome.code, Some(0), "{}\n{}", outcome.stdout, outcome.stderr);
+        outcome.stdout
+    }
+}
+
+impl Outcome {
+    /// The value of `field` in a report (see tests/c/report.c).
+    #[must_use]
+    pub fn field(&self, field: &str) -> &str {
+        self.stdout
+            .lines()
+            .find_map(|line| line.strip_prefix(field)?.strip_prefix('='))
+            .unwrap_or_else(|| panic!("no {field} in:\n{}\n{}", self.stdout, self.stderr))
+    }
+}
