@@ -22,13 +22,8 @@ run: build ## upload a certificate from C (NAME= CERT= KEY= ENDPOINT= for your o
 
 .PHONY: test
 test: build $(VENV)/.ready target/planted/debug/libcas.so ## everything that must pass
+	@rm -rf target/outside
 	$(CARGO) test --workspace --locked
-
-.PHONY: tsan
-tsan: build ## threads under ThreadSanitizer
-	RUSTC_BOOTSTRAP=1 RUSTFLAGS='-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer' $(CARGO) build \
-		--package cas-ffi --target x86_64-unknown-linux-gnu --target-dir target/tsan --locked
-	tests/tsan.sh
 
 .PHONY: check
 check: target/deny/.ready ## format, lints, docs, header, licences and advisories

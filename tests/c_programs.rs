@@ -71,6 +71,17 @@ fn nothing_is_wrong_or_lost_under_address_sanitizer() {
     }
 }
 
+/// The C side alone: Rust's standard library comes without instrumentation, so the sanitizer would not see
+/// what its locks order. In the library itself, `forbid(unsafe_code)` rules data races out.
+#[test]
+fn no_thread_of_a_c_program_races_under_thread_sanitizer() {
+    let emulator = Emulator::start(&[]);
+    let program = compile("tests/c/threads.c", &["-fsanitize=thread"]);
+    let program = Program::new(program).env("TSAN_OPTIONS", "ignore_noninstrumented_modules=1");
+    let outcome = with_arguments(program, &emulator, &["8", "20"]).run();
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+}
+
 #[test]
 fn ten_thousand_uploads_use_no_more_memory_than_a_hundred_and_one_connection() {
     let emulator = Emulator::start(&[]);

@@ -13,6 +13,15 @@ static long uploads;
 static int64_t ids[MAX_THREADS][MAX_UPLOADS];
 static int numbers[MAX_THREADS];
 
+/* Log messages come on the thread that makes the call. */
+static __thread long messages;
+
+static void count_message(void *user_data, cas_log_level level, const char *message)
+{
+    CHECK(user_data == (void *)ids && level >= CAS_LOG_ERROR && level <= CAS_LOG_DEBUG && message[0] != '\0');
+    messages++;
+}
+
 static void *work(void *argument)
 {
     int number = *(int *)argument;
@@ -34,6 +43,7 @@ static void *work(void *argument)
         cas_result_free(result);
         cas_request_free(request);
     }
+    CHECK(messages == 3 * uploads); /* sent, answered, stored */
     return NULL;
 }
 
@@ -52,6 +62,7 @@ int main(int argc, char **argv)
     CHECK(count <= MAX_THREADS && uploads <= MAX_UPLOADS);
     CHECK(cas_config_set_endpoint(config, argv[1]) == CAS_OK);
     CHECK(cas_config_set_access_key(config, "testid", "testsecret") == CAS_OK);
+    CHECK(cas_config_set_log(config, count_message, ids, CAS_LOG_DEBUG) == CAS_OK);
     CHECK(cas_client_new(config, &made, NULL) == CAS_OK);
     client = made;
     for (i = 0; i < count; i++) {

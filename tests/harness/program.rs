@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use crate::{artefact, run, scratch, top};
 
@@ -27,8 +27,8 @@ pub fn compile_against(source: &str, library: &Path, flags: &[&str]) -> PathBuf 
     let program = scratch("programs").join(name);
     // Once for each test program: another test may be running it already.
     static COMPILED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-    let mut compiled = COMPILED.lock().unwrap();
-    if !compiled.insert(program.clone()) {
+    let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    if compiled.contains(&program) {
         return program;
     }
     run(Command::new("gcc")
@@ -39,6 +39,7 @@ pub fn compile_against(source: &str, library: &Path, flags: &[&str]) -> PathBuf 
         .args(["-lcas", "-pthread"])
         .arg(format!("-Wl,-rpath,{}", library.display()))
         .args(flags));
+    compiled.insert(program.clone());
     program
 }
 
