@@ -26,12 +26,17 @@ test: build $(VENV)/.ready target/planted/debug/libcas.so ## everything that mus
 	$(CARGO) test --workspace --locked
 
 .PHONY: check
-check: target/deny/.ready ## format, lints, docs, header, licences and advisories
+check: target/tools/bin/cargo-deny ## format, lints, docs, header, licences and advisories
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked --quiet
 	$(CARGO) test --package cas-ffi --test header --locked --quiet
-	benches/advisories.sh
+	target/tools/bin/cargo-deny --locked check licenses bans sources
+	@if target/tools/bin/cargo-deny fetch db >/dev/null 2>&1; then \
+		target/tools/bin/cargo-deny --locked check advisories; \
+	else \
+		echo 'advisories NOT CHECKED: the RustSec database cannot be reached from here'; \
+	fi
 
 .PHONY: bench
 bench: build $(VENV)/.ready ## speed and size, as ratios against peers measured in the same run
@@ -50,6 +55,11 @@ $(VENV)/.ready: tests/python/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
+
+target/tools/bin/cargo-deny:
+	RUSTFLAGS= $(CARGO) install cargo-deny --version 0.20.2 --locked --quiet --root target/tools \
+		--target-dir target/tools/build
+	@rm -rf target/tools/build
 
 # A library with a planted panic, to show that none crosses the boundary.
 .PHONY: target/planted/debug/libcas.so

@@ -1,5 +1,4 @@
 //! The header and the library as compilers, linkers and loaders see them.
-#![allow(clippy::unwrap_used)] // a test stops where something is not as it must be
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,4 @@
 //! C programs that check what the header promises, on their own and under tools that watch memory.
-#![allow(clippy::unwrap_used)] // a test stops where something is not as it must be
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,5 @@
 //! A marked key, secret and token are uploaded in every way that works or fails; no piece of them may be
 //! found anywhere but in the body of the request.
-#![allow(clippy::unwrap_used)] // a test stops where something is not as it must be
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,5 +1,4 @@
 //! The examples and the README's program, as a user copies them.
-#![allow(clippy::unwrap_used)] // a test stops where something is not as it must be
 
 use std::fs;
 use std::process::Command;

@@ -1,5 +1,4 @@
 //! Every way in which an upload fails, as a C program sees it: status, message, code, RequestId.
-#![allow(clippy::unwrap_used)] // a test stops where something is not as it must be
 
 use std::fs;
 use std::net::TcpListener;

@@ -1,5 +1,4 @@
 //! The official Python SDK as a judge: of the emulator, and of the signature that libcas sends.
-#![allow(clippy::unwrap_used)] // a test stops where something is not as it must be
 
 use std::fs;
 

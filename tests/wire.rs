@@ -1,5 +1,4 @@
 //! What leaves the process, and how: seen by a server of the tests' own and by counting system calls.
-#![allow(clippy::unwrap_used)] // a test stops where something is not as it must be
 
 use std::fs;
 use std::process::Command;

@@ -17,7 +17,6 @@ pub struct Emulator {
 
 impl Emulator {
     /// Starts one on a free port.
-    #[must_use]
     pub fn start(options: &[&str]) -> Self {
         let mut process = Command::new(artefact("cas-emulator"))
             .args(["--listen", "127.0.0.1:0"])
@@ -34,25 +33,21 @@ impl Emulator {
     }
 
     /// Where it listens, such as `http://127.0.0.1:40835`.
-    #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
     /// The last requests of the API, oldest first. Only over HTTP.
-    #[must_use]
     pub fn requests(&self) -> Vec<Value> {
         self.control("GET", "/_emulator/requests").as_array().unwrap().clone()
     }
 
     /// What is stored. Only over HTTP.
-    #[must_use]
     pub fn certificates(&self) -> Vec<Value> {
         self.control("GET", "/_emulator/certificates").as_array().unwrap().clone()
     }
 
     /// A call of the control interface.
-    #[must_use]
     pub fn control(&self, method: &str, path: &str) -> Value {
         let address = self.url.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
@@ -69,7 +64,6 @@ impl Emulator {
     }
 
     /// Stops it and returns all it printed, standard output and error.
-    #[must_use]
     pub fn stop(mut self) -> String {
         self.process.kill().unwrap();
         self.process.wait().unwrap();

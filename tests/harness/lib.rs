@@ -1,6 +1,5 @@
 //! What the outside tests share: the artefacts, an emulator process, C programs, certificates, servers that
 //! answer as a test wants. It uses nothing of cas-core: what is tested here is what users get.
-#![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a test stops where something is not as it must be
 
 pub mod emulator;
 pub mod program;
@@ -15,13 +14,11 @@ pub use program::{Outcome, Program, compile};
 pub use stub::Stub;
 
 /// The top of the repository.
-#[must_use]
 pub fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
 /// A finished artefact, as `make build` leaves it.
-#[must_use]
 pub fn artefact(name: &str) -> PathBuf {
     let path = top().join("target/release").join(name);
     assert!(path.exists(), "{} is missing: run `make build` first", path.display());
@@ -29,7 +26,6 @@ pub fn artefact(name: &str) -> PathBuf {
 }
 
 /// A directory for what a test makes, new for each test run.
-#[must_use]
 pub fn scratch(name: &str) -> PathBuf {
     let path = top().join("target/outside").join(format!("{name}-{}", std::process::id()));
     std::fs::create_dir_all(&path).unwrap();
@@ -47,7 +43,6 @@ pub struct Chain {
 }
 
 /// A chain for 127.0.0.1 and demo.example, made once for each test program.
-#[must_use]
 pub fn chain() -> &'static Chain {
     static CHAIN: OnceLock<Chain> = OnceLock::new();
     CHAIN.get_or_init(|| {
@@ -71,7 +66,6 @@ pub fn run(command: &mut Command) -> String {
 }
 
 /// Whether a program can be run here.
-#[must_use]
 pub fn installed(program: &str) -> bool {
     Command::new(program).arg("--version").stdin(Stdio::null()).output().is_ok()
 }

@@ -8,15 +8,16 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::{artefact, run, scratch, top};
 
+/// Programs that this test run has compiled: another test may be running them already.
+static COMPILED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
 /// Compiles a C program of the repository against `cas.h` and `libcas.so`.
-#[must_use]
 pub fn compile(source: &str, flags: &[&str]) -> PathBuf {
     let library = artefact("libcas.so");
     compile_against(source, library.parent().unwrap(), flags)
 }
 
 /// The same, against the library of another directory.
-#[must_use]
 pub fn compile_against(source: &str, library: &Path, flags: &[&str]) -> PathBuf {
     let name: String = [&[source], flags]
         .concat()
@@ -25,8 +26,6 @@ pub fn compile_against(source: &str, library: &Path, flags: &[&str]) -> PathBuf 
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
         .collect();
     let program = scratch("programs").join(name);
-    // Once for each test program: another test may be running it already.
-    static COMPILED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
     if compiled.contains(&program) {
         return program;
@@ -58,7 +57,6 @@ pub struct Outcome {
 
 impl Program {
     /// A program with no variable but the search path and the emulator's usual access key.
-    #[must_use]
     pub fn new(path: impl AsRef<OsStr>) -> Self {
         let mut command = Command::new(path);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -68,28 +66,24 @@ impl Program {
     }
 
     /// Adds an argument.
-    #[must_use]
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.0.arg(argument);
         self
     }
 
     /// Sets a variable.
-    #[must_use]
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.0.env(name, value);
         self
     }
 
     /// Takes a variable away.
-    #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.0.env_remove(name);
         self
     }
 
     /// Runs it to its end.
-    #[must_use]
     pub fn run(mut self) -> Outcome {
         let output = self.0.output().unwrap();
         Outcome {
@@ -109,7 +103,6 @@ impl Program {
 
 impl Outcome {
     /// The value of `field` in a report (see tests/c/report.c).
-    #[must_use]
     pub fn field(&self, field: &str) -> &str {
         self.stdout
             .lines()

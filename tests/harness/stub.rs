@@ -36,7 +36,6 @@ pub enum Reply {
 
 impl Reply {
     /// An HTTP answer.
-    #[must_use]
     pub fn http(status: &str, headers: &str, body: &str) -> Self {
         Self::Send(
             format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
@@ -48,7 +47,6 @@ impl Reply {
 impl Stub {
     /// Answers request number n, counted over all connections, with reply number n; the last reply is
     /// repeated.
-    #[must_use]
     pub fn start(replies: Vec<Reply>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -83,13 +81,11 @@ impl Stub {
     }
 
     /// Where it listens.
-    #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// The requests that came so far.
-    #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.requests.try_iter().collect()
     }

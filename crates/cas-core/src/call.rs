@@ -284,3 +284,156 @@ fn random() -> Result<u64, Error> {
 fn nonce() -> Result<String, Error> {
     random_bytes().map(|bytes| format!("{:032x}", u128::from_ne_bytes(bytes)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+    use std::sync::{Arc, Mutex};
+
+    use crate::api::Format;
+    use crate::api::v2018_07_13::CreateUserCertificate;
+    use crate::credentials::Given;
+    use crate::secret::Secret;
+
+    type Outcome = Result<HttpAnswer, Failure>;
+
+    /// Answers as told and keeps what was sent.
+    struct Scripted {
+        outcomes: Mutex<VecDeque<Outcome>>,
+        sent: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Transport for Scripted {
+        fn post(&self, form: &SignedForm, _: Instant) -> Outcome {
+            self.sent.lock().unwrap().push(String::from_utf8(form.as_bytes().to_vec()).unwrap());
+            self.outcomes.lock().unwrap().pop_front().expect("no more attempts than outcomes")
+        }
+    }
+
+    fn answer(status: u16, body: &str) -> Outcome {
+        Ok(HttpAnswer {
+            status,
+            body: body.into(),
+            retry_after: Some(Duration::ZERO),
+            ..HttpAnswer::default()
+        })
+    }
+
+    fn failure(reach: Reach, permanent: bool) -> Outcome {
+        let what = "it broke".to_owned();
+        Err(Failure {
+            reach,
+            deadline_passed: false,
+            what,
+            hint: None,
+            permanent,
+            http_status: None,
+            request_id: None,
+        })
+    }
+
+    /// Calls with four attempts; gives the result and how many requests were sent.
+    fn call(outcomes: Vec<Outcome>) -> (Result<Answer, Error>, Vec<String>) {
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let key = AccessKey::new("id".to_owned(), Secret::new("hidden-secret".to_owned()), None);
+        let caller = Caller {
+            transport: Box::new(Scripted { outcomes: Mutex::new(outcomes.into()), sent: Arc::clone(&sent) }),
+            credentials: Box::new(Given::new(key)),
+            endpoint: "cas.example".to_owned(),
+            timeout: Duration::from_secs(3600),
+            max_attempts: 4,
+            logger: Logger::default(),
+        };
+        let request =
+            CreateUserCertificate { name: "web", certificate: "c", key: "k", lang: None, source_ip: None };
+        let result = caller.call(CreateUserCertificate::ACTION, "web", &request.params(Format::Json));
+        let sent = std::mem::take(&mut *sent.lock().unwrap());
+        (result, sent)
+    }
+
+    #[test]
+    fn only_what_was_certainly_not_applied_is_sent_again() {
+        let again = [
+            failure(Reach::Nowhere, false),
+            answer(400, r#"{"Code":"Throttling.User"}"#),
+            answer(503, r#"{"Code":"FlowControlError"}"#),
+            answer(429, r#"{"Code":"Any"}"#),
+        ];
+        for first in again {
+            let shown = format!("{first:?}");
+            let (result, sent) = call(vec![first, answer(200, r#"{"CertId":1}"#)]);
+            assert_eq!((result.unwrap().attempts, sent.len()), (2, 2), "{shown}");
+        }
+        let never = [
+            failure(Reach::Nowhere, true),
+            failure(Reach::Sent, false),
+            failure(Reach::Answered, false),
+            answer(200, "<html></html>"),
+            answer(500, r#"{"Code":"InternalError"}"#),
+            answer(503, r#"{"Code":"ServiceUnavailable"}"#),
+            answer(400, r#"{"Code":"NameRepeat"}"#),
+            answer(400, r#"{"Code":"InvalidTimeStamp.Expired"}"#),
+            answer(302, ""),
+        ];
+        for first in never {
+            let shown = format!("{first:?}");
+            let (result, sent) = call(vec![first]);
+            assert_eq!((result.unwrap_err().attempts(), sent.len()), (1, 1), "{shown}");
+        }
+    }
+
+    #[test]
+    fn the_last_attempt_is_the_last() {
+        let throttled = || answer(400, r#"{"Code":"Throttling"}"#);
+        let (result, sent) = call(vec![throttled(), throttled(), throttled(), throttled()]);
+        let error = result.unwrap_err();
+        assert_eq!((error.kind(), error.attempts(), sent.len()), (ErrorKind::Throttled, 4, 4));
+    }
+
+    #[test]
+    fn what_may_have_been_applied_says_so() {
+        for (reach, kind) in
+            [(Reach::Sent, ErrorKind::OutcomeUnknown), (Reach::Answered, ErrorKind::Protocol)]
+        {
+            let error = call(vec![failure(reach, false)]).0.unwrap_err();
+            assert_eq!(error.kind(), kind);
+            assert!(error.message().contains("may be stored") && error.hint().unwrap().contains("\"web\""));
+        }
+    }
+
+    #[test]
+    fn a_deadline_before_anything_was_sent_is_a_timeout() {
+        let Err(failure) = failure(Reach::Nowhere, false) else { unreachable!() };
+        let error = call(vec![Err(Failure { deadline_passed: true, ..failure })]).0.unwrap_err();
+        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Timeout, true));
+    }
+
+    #[test]
+    fn a_changed_request_is_told_from_a_wrong_secret() {
+        let hint = |echo: &str| {
+            let message = format!("no match. server string to sign is:{echo}");
+            let body = serde_json::json!({"Code": "SignatureDoesNotMatch", "Message": message}).to_string();
+            let error = call(vec![answer(400, &body)]).0.unwrap_err();
+            assert!(!error.service_message().unwrap().contains("POST"));
+            error.hint().unwrap().to_owned()
+        };
+        assert!(hint("POST&%2F&Action%3DSomethingElse").contains("changed on its way"));
+        let body = r#"{"Code":"SignatureDoesNotMatch","Message":"no"}"#;
+        assert!(call(vec![answer(400, body)]).0.unwrap_err().hint().unwrap().contains("secret"));
+    }
+
+    #[test]
+    fn permission_names_the_action_to_grant() {
+        let error = call(vec![answer(403, r#"{"Code":"Forbidden.RAM"}"#)]).0.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Permission);
+        assert!(error.hint().unwrap().contains("yundun-cert:CreateUserCertificate"));
+    }
+
+    #[test]
+    fn nonces_differ_and_are_as_long_as_the_official_ones() {
+        let (one, two) = (nonce().unwrap(), nonce().unwrap());
+        assert_ne!(one, two);
+        assert!(one.len() == 32 && one.bytes().all(|b| b.is_ascii_hexdigit()));
+    }
+}

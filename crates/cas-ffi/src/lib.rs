@@ -3,7 +3,12 @@
 //!
 //! This is the only crate with `unsafe`: in the macros and functions of `ffi`, each with its reason.
 #![allow(non_camel_case_types)] // the names are those of C
-#![allow(clippy::doc_markdown, rustdoc::bare_urls)] // the texts go into the header as they are
+#![allow(
+    clippy::doc_markdown,
+    rustdoc::bare_urls,
+    rustdoc::broken_intra_doc_links,
+    rustdoc::invalid_html_tags
+)] // the texts go into the header as they are
 #![allow(clippy::missing_safety_doc)] // what a C caller must keep to is said once, in the header
 
 // The order is that of the header.

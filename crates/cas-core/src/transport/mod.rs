@@ -299,3 +299,133 @@ fn new_agent(settings: &Arc<Settings>) -> Agent {
         ().chain(tcp::TcpConnector(Arc::clone(settings))).chain(tls::TlsConnector(Arc::clone(settings)));
     Agent::with_parts(config, connector, resolve::Later)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::thread;
+
+    use crate::rpc::params::Params;
+    use crate::rpc::v1;
+
+    /// Runs `serve` for each connection, in order, and gives the endpoint.
+    fn server(serve: Vec<fn(TcpStream)>) -> (Http, thread::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let thread = thread::spawn(move || {
+            for serve in serve {
+                serve(listener.accept().unwrap().0);
+            }
+        });
+        let endpoint = Endpoint::parse(&url).unwrap();
+        let http =
+            Http::new(&endpoint, Duration::from_secs(60), Trust::of_system(), "test".to_owned()).unwrap();
+        (http, thread)
+    }
+
+    fn form(size: usize) -> SignedForm {
+        let value = "k".repeat(size);
+        let mut params = Params::new();
+        params.set("Key", value.as_str());
+        v1::sign(&params, "secret")
+    }
+
+    fn post(http: &Http, form: &SignedForm, timeout: Duration) -> Result<HttpAnswer, Failure> {
+        http.post(form, Instant::now() + timeout)
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn read_head(stream: &mut TcpStream) {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+    }
+
+    #[test]
+    fn a_server_that_closes_at_once_may_have_the_request() {
+        let (http, thread) = server(vec![|mut stream| {
+            read_head(&mut stream);
+        }]);
+        let failure = post(&http, &form(10), LONG).unwrap_err();
+        assert_eq!((failure.reach, failure.deadline_passed), (Reach::Sent, false));
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn an_answer_that_breaks_off_is_no_answer() {
+        let (http, thread) = server(vec![|mut stream| {
+            read_head(&mut stream);
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nx-acs-request-id: R\r\nContent-Length: 9\r\n\r\nhalf")
+                .unwrap();
+        }]);
+        let failure = post(&http, &form(0), LONG).unwrap_err();
+        assert_eq!((failure.reach, failure.http_status), (Reach::Answered, Some(200)));
+        assert_eq!(failure.request_id.as_deref(), Some("R"));
+        assert!(failure.what.contains("after 4 bytes"), "{failure}");
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn what_was_not_sent_reached_nowhere() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = Endpoint::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        drop(listener);
+        let http = Http::new(&endpoint, LONG, Trust::of_system(), "test".to_owned()).unwrap();
+        let failure = post(&http, &form(10), LONG).unwrap_err();
+        assert_eq!((failure.reach, failure.deadline_passed), (Reach::Nowhere, false));
+        let failure = post(&http, &form(10), Duration::ZERO).unwrap_err();
+        assert_eq!((failure.reach, failure.deadline_passed), (Reach::Nowhere, true));
+    }
+
+    #[test]
+    fn a_request_larger_than_the_buffer_arrives_whole() {
+        let (http, thread) = server(vec![|mut stream| {
+            read_head(&mut stream);
+            let mut body = vec![0; form(300_000).as_bytes().len()];
+            stream.read_exact(&mut body).unwrap();
+            assert_eq!(body, form(300_000).as_bytes());
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+        }]);
+        assert_eq!(post(&http, &form(300_000), LONG).unwrap().body, b"{}");
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn headers_of_the_answer_are_read() {
+        let (http, thread) = server(vec![|mut stream| {
+            read_head(&mut stream);
+            stream
+                .write_all(
+                    b"HTTP/1.1 400 Bad Request\r\nX-Acs-Retry-After: 250\r\nContent-Type: text/xml\r\n\
+                      Location: elsewhere\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+                )
+                .unwrap();
+        }]);
+        let answer = post(&http, &form(0), LONG).unwrap();
+        assert_eq!((answer.status, answer.retry_after), (400, Some(Duration::from_millis(250))));
+        assert_eq!(answer.content_type.as_deref(), Some("text/xml"));
+        assert_eq!(answer.location.as_deref(), Some("elsewhere"));
+        assert_eq!(answer.body, b"{}");
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn an_endless_head_is_refused() {
+        let (http, thread) = server(vec![|mut stream| {
+            read_head(&mut stream);
+            let line = format!("X-Filler: {}\r\n", "x".repeat(1000));
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
+            while stream.write_all(line.as_bytes()).is_ok() {}
+        }]);
+        assert_eq!(post(&http, &form(0), LONG).unwrap_err().reach, Reach::Answered);
+        drop(http);
+        thread.join().unwrap();
+    }
+}
