@@ -1,7 +1,9 @@
 //! Every way in which an upload fails, as a C program sees it: status, message, code, RequestId.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+use std::time::Duration;
 
 use outside::stub::Reply;
 use outside::{Emulator, Outcome, Program, Stub, chain, compile, run, scratch, top};
@@ -75,6 +77,27 @@ fn a_host_that_does_not_exist() {
     assert_fields(&outcome, &[("status", "CAS_ERR_NETWORK"), ("attempts", "1")]);
     assert_says(&outcome, "message", &["no-such-host.invalid", "could not be resolved"]);
     assert_says(&outcome, "hint", &["DNS"]);
+}
+
+#[test]
+fn a_port_that_does_not_answer_is_given_up_after_the_connect_timeout() {
+    // A listener that accepts nothing, with a queue that is full: the system drops what comes further.
+    let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    listener.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap().as_socket().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        waiting.push(stream);
+    }
+    let endpoint = format!("http://{address}");
+    let short = [("CAS_CONNECT_TIMEOUT_MS", "100"), ("CAS_MAX_ATTEMPTS", "1")];
+    let outcome = report(&endpoint, &short);
+    assert_fields(&outcome, &[("status", "CAS_ERR_NETWORK"), ("attempts", "1"), ("retryable", "1")]);
+    assert_says(&outcome, "message", &["no connection to", "within the time allowed"]);
+    let outcome = report(&endpoint, &[("CAS_TIMEOUT_MS", "100")]);
+    assert_fields(&outcome, &[("status", "CAS_ERR_TIMEOUT"), ("attempts", "1"), ("retryable", "1")]);
+    assert_says(&outcome, "hint", &["Nothing was sent"]);
 }
 
 #[test]

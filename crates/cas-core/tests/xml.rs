@@ -1,0 +1,34 @@
+//! The core's option to ask for XML, against an emulator that answers in it.
+
+use cas_core::api::Format;
+use cas_core::client::Client;
+use cas_core::config::Config;
+use cas_core::error::ErrorKind;
+use cas_core::secret::Secret;
+use cas_core::upload::Upload;
+use cas_emulator::Emulator;
+
+#[test]
+fn an_upload_that_asks_for_xml_gets_its_id_and_its_errors() {
+    let emulator = Emulator::start().unwrap();
+    let mut config = Config::default();
+    config.set_endpoint(&emulator.url()).unwrap();
+    config.set_access_key("testid", Secret::new("testsecret".to_owned())).unwrap();
+    config.set_format(Format::Xml);
+    let client = Client::new(&config).unwrap();
+
+    let pair = rcgen::generate_simple_self_signed(["xml.example".to_owned()]).unwrap();
+    let mut upload = Upload::new();
+    upload.set_name("xml");
+    upload.set_certificate(&pair.cert.pem());
+    upload.set_key(Secret::new(pair.signing_key.serialize_pem()));
+    let receipt = client.upload(&upload).unwrap();
+    assert_eq!((receipt.cert_id.get(), receipt.cert_identifier.as_str()), (1, "1-cn-hangzhou"));
+
+    let error = client.upload(&upload).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NameTaken);
+    assert_eq!(error.service_code(), Some("NameRepeat"));
+    let requests = emulator.requests();
+    assert_eq!(error.request_id(), Some(requests[1].request_id.as_str()));
+    assert_eq!(receipt.request_id.as_deref(), Some(requests[0].request_id.as_str()));
+}
