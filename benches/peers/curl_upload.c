@@ -1,0 +1,263 @@
+/*
+ * curl_upload ENDPOINT CERT KEY CALLS [CAFILE]
+ *
+ * The yardstick: what a careful C programmer writes by hand on libcurl and OpenSSL to make the same request
+ * that libcas makes. It makes CALLS uploads on one connection. Without CAFILE, libcurl's own trust store.
+ *
+ * Nothing here is slower than it has to be: one easy handle whose options are set once, buffers that are
+ * filled anew and never freed, no copy of the body by libcurl, no "Expect: 100-continue", an HMAC context
+ * that is made and keyed once. The parameters are few and known, so their order is simply written down.
+ * What libcas does beyond the request is not done here: checks of the certificate, wiping of the key, retries.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+
+#define ACCESS_KEY_ID "testid"
+#define ACCESS_KEY_SECRET "testsecret"
+
+static void die(const char *what)
+{
+    fprintf(stderr, "curl_upload: %s\n", what);
+    exit(1);
+}
+
+struct buffer {
+    char *at;
+    size_t length, room;
+};
+
+static void reserve(struct buffer *buffer, size_t more)
+{
+    if (buffer->length + more <= buffer->room)
+        return;
+    buffer->room = 2 * (buffer->length + more);
+    buffer->at = realloc(buffer->at, buffer->room);
+    if (buffer->at == NULL)
+        die("out of memory");
+}
+
+static void append(struct buffer *buffer, const char *text, size_t length)
+{
+    reserve(buffer, length);
+    memcpy(buffer->at + buffer->length, text, length);
+    buffer->length += length;
+}
+
+/* The escape of each byte, of which the first length[byte] are used: the byte itself, or %XX. */
+static char escapes[256][4];
+static unsigned char length_of[256];
+
+static void make_escapes(void)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
+    int byte;
+    for (byte = 0; byte < 256; byte++) {
+        escapes[byte][0] = '%';
+        escapes[byte][1] = hex[byte >> 4];
+        escapes[byte][2] = hex[byte & 15];
+        length_of[byte] = 3;
+    }
+    for (byte = 0; plain[byte] != '\0'; byte++) {
+        escapes[(unsigned char)plain[byte]][0] = plain[byte];
+        length_of[(unsigned char)plain[byte]] = 1;
+    }
+}
+
+static void append_encoded(struct buffer *buffer, const char *text, size_t length)
+{
+    char *to;
+    size_t i;
+    reserve(buffer, 3 * length + 1);
+    to = buffer->at + buffer->length;
+    for (i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        memcpy(to, escapes[byte], 4); /* one move; what is too much is overwritten by the next */
+        to += length_of[byte];
+    }
+    buffer->length = (size_t)(to - buffer->at);
+}
+
+static void read_file(const char *path, struct buffer *into)
+{
+    FILE *file = fopen(path, "rb");
+    size_t got;
+    if (file == NULL)
+        die(path);
+    do {
+        reserve(into, 16384);
+        got = fread(into->at + into->length, 1, 16384, file);
+        into->length += got;
+    } while (got > 0);
+    fclose(file);
+}
+
+/* What changes from call to call. */
+struct call {
+    char name[80], nonce[33], timestamp[21];
+};
+
+static void prepare(struct call *call, const char *prefix, long number)
+{
+    unsigned char random[16];
+    time_t now = time(NULL);
+    struct tm utc;
+    int i;
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        die("no random numbers");
+    for (i = 0; i < 16; i++) {
+        call->nonce[2 * i] = "0123456789abcdef"[random[i] >> 4];
+        call->nonce[2 * i + 1] = "0123456789abcdef"[random[i] & 15];
+    }
+    call->nonce[32] = '\0';
+    if (gmtime_r(&now, &utc) == NULL ||
+        strftime(call->timestamp, sizeof call->timestamp, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+        die("no time");
+    snprintf(call->name, sizeof call->name, "%s%ld", prefix, number);
+}
+
+#define LITERAL(buffer, text) append(buffer, text, sizeof(text) - 1)
+
+/* The canonical query: parameters in the order of their names, which is that of the signature. */
+static void write_form(struct buffer *form, const struct buffer *cert, const struct buffer *key,
+                       const struct call *call)
+{
+    form->length = 0;
+    LITERAL(form, "AccessKeyId=" ACCESS_KEY_ID "&Action=CreateUserCertificate&Cert=");
+    append_encoded(form, cert->at, cert->length);
+    LITERAL(form, "&Format=JSON&Key=");
+    append_encoded(form, key->at, key->length);
+    LITERAL(form, "&Name=");
+    append_encoded(form, call->name, strlen(call->name));
+    LITERAL(form, "&SignatureMethod=HMAC-SHA1&SignatureNonce=");
+    append(form, call->nonce, 32);
+    LITERAL(form, "&SignatureVersion=1.0&Timestamp=");
+    append_encoded(form, call->timestamp, strlen(call->timestamp));
+    LITERAL(form, "&Version=2018-07-13");
+}
+
+static EVP_MAC_CTX *new_hmac(void)
+{
+    static char sha1[] = "SHA1";
+    static const char key[] = ACCESS_KEY_SECRET "&";
+    OSSL_PARAM params[2];
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *hmac = EVP_MAC_CTX_new(mac);
+    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha1, 0);
+    params[1] = OSSL_PARAM_construct_end();
+    if (hmac == NULL || !EVP_MAC_init(hmac, (const unsigned char *)key, sizeof key - 1, params))
+        die("OpenSSL has no HMAC-SHA1");
+    EVP_MAC_free(mac);
+    return hmac;
+}
+
+static void sign(struct buffer *form, struct buffer *string_to_sign, EVP_MAC_CTX *hmac)
+{
+    unsigned char digest[20], base64[29];
+    size_t length = 0;
+    string_to_sign->length = 0;
+    LITERAL(string_to_sign, "POST&%2F&");
+    append_encoded(string_to_sign, form->at, form->length);
+    /* Without a key, init starts over with the one that was given before. */
+    if (!EVP_MAC_init(hmac, NULL, 0, NULL) ||
+        !EVP_MAC_update(hmac, (unsigned char *)string_to_sign->at, string_to_sign->length) ||
+        !EVP_MAC_final(hmac, digest, &length, sizeof digest))
+        die("the signature failed");
+    EVP_EncodeBlock(base64, digest, (int)length);
+    LITERAL(form, "&Signature=");
+    append_encoded(form, (char *)base64, 28);
+}
+
+struct answer {
+    char text[4096];
+    size_t length;
+};
+
+static size_t receive(char *data, size_t size, size_t count, void *into)
+{
+    struct answer *answer = into;
+    size_t length = size * count;
+    if (length >= sizeof answer->text - answer->length)
+        return 0;
+    memcpy(answer->text + answer->length, data, length);
+    answer->length += length;
+    return length;
+}
+
+static long long cert_id(struct answer *answer)
+{
+    static const char field[] = "\"CertId\":";
+    char *found;
+    answer->text[answer->length] = '\0';
+    found = strstr(answer->text, field);
+    return found == NULL ? 0 : strtoll(found + sizeof field - 1, NULL, 10);
+}
+
+static void set_options(CURL *curl, const char *endpoint, const char *ca_file, char *problem,
+                        struct answer *answer)
+{
+    /* An empty value takes the header out. */
+    struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+    curl_easy_setopt(curl, CURLOPT_URL, endpoint);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers); /* lives as long as the program */
+    curl_easy_setopt(curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 60000L);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, problem);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    if (ca_file != NULL)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file);
+}
+
+int main(int argc, char **argv)
+{
+    static struct answer answer;
+    struct buffer cert = {NULL, 0, 0}, key = {NULL, 0, 0}, form = {NULL, 0, 0}, string_to_sign = {NULL, 0, 0};
+    char prefix[48], problem[CURL_ERROR_SIZE] = "";
+    EVP_MAC_CTX *hmac;
+    CURL *curl;
+    long calls, i;
+
+    if (argc != 5 && argc != 6)
+        die("usage: curl_upload ENDPOINT CERT KEY CALLS [CAFILE]");
+    calls = strtol(argv[4], NULL, 10);
+    read_file(argv[2], &cert);
+    read_file(argv[3], &key);
+    make_escapes();
+    hmac = new_hmac();
+    /* Names are unique at the service, from one run to the next as well. */
+    snprintf(prefix, sizeof prefix, "bench-%lx-%lx-", (long)time(NULL), (long)getpid());
+
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    curl = curl_easy_init();
+    if (curl == NULL)
+        die("no libcurl");
+    set_options(curl, argv[1], argc == 6 ? argv[5] : NULL, problem, &answer);
+
+    for (i = 1; i <= calls; i++) {
+        struct call call;
+        long status = 0;
+        prepare(&call, prefix, i);
+        write_form(&form, &cert, &key, &call);
+        sign(&form, &string_to_sign, hmac);
+        answer.length = 0;
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, form.at); /* not copied */
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)form.length);
+        if (curl_easy_perform(curl) != CURLE_OK)
+            die(problem);
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+        if (status != 200 || cert_id(&answer) <= 0)
+            die(answer.text);
+    }
+    return 0; /* what is left, the system takes back faster than free() could */
+}
