@@ -311,6 +311,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "an outcome, like those of `failure`")]
     fn answer(status: u16, body: &str) -> Outcome {
         Ok(HttpAnswer {
             status,

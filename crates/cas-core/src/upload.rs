@@ -105,16 +105,19 @@ impl Upload {
 /// Largest PEM file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// The text of a PEM file. It is read into one buffer that never grows, so that no copy of a key is left
-/// behind, whatever kind of file it is.
+/// The text of a PEM file. It is read into a buffer that never grows, so that no copy of a key is left
+/// behind; where the size is not known before, as with a pipe, the buffer is as large as a file may be.
 fn read_pem(path: &Path) -> Result<Zeroizing<String>, Error> {
     let shown = path.display();
     let unreadable = |error| {
         Error::new(ErrorKind::Io, format!("The file {shown} could not be read: {error}."))
             .with_hint("Check the path, and that this program's user may read the file.")
     };
-    let mut bytes = Zeroizing::new(vec![0; usize::try_from(MAX_FILE_BYTES).unwrap_or(0) + 1]);
     let mut file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    let expected = if metadata.is_file() && metadata.len() > 0 { metadata.len() } else { MAX_FILE_BYTES };
+    let room = usize::try_from(expected.min(MAX_FILE_BYTES)).unwrap_or(0) + 1;
+    let mut bytes = Zeroizing::new(vec![0; room]);
     let mut length = 0;
     while length < bytes.len() {
         match file.read(&mut bytes[length..]) {

@@ -65,7 +65,10 @@ pub fn check(name: &str, certificate: &str, key: &str) -> Result<(), Error> {
              -----BEGIN EC PRIVATE KEY-----.",
         );
     };
-    if *label == "ENCRYPTED PRIVATE KEY" || key.contains("Proc-Type: 4,ENCRYPTED") {
+    // PKCS#8 says it in the label, the older forms in a header.
+    if *label == "ENCRYPTED PRIVATE KEY"
+        || (*label != "PRIVATE KEY" && key.contains("Proc-Type: 4,ENCRYPTED"))
+    {
         return refuse(
             "the private key is encrypted with a passphrase",
             "The service takes unencrypted keys only: openssl pkey -in KEY -out plain.pem",

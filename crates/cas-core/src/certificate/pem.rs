@@ -2,8 +2,9 @@
 
 /// The labels of all `-----BEGIN …-----` lines, in order.
 pub(super) fn labels(text: &str) -> Vec<&str> {
-    text.split("-----BEGIN ")
-        .skip(1)
+    // A search for one character is many times faster than one for a word.
+    text.match_indices('-')
+        .filter_map(|(at, _)| text[at..].strip_prefix("-----BEGIN "))
         .filter_map(|rest| rest.split_once("-----"))
         .map(|(label, _)| label)
         .filter(|label| label.len() <= 40 && label.bytes().all(|b| b == b' ' || b.is_ascii_alphanumeric()))

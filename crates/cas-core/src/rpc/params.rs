@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use zeroize::Zeroize;
+
 /// Parameters of one request, always in the order in which they are signed.
 ///
 /// `Debug` shows names only: a value may be a private key.
@@ -45,21 +47,27 @@ impl<'a> Params<'a> {
     /// The canonical query: `name=value` pairs, percent-encoded and joined with `&`.
     #[must_use]
     pub fn canonical_query(&self) -> String {
-        let mut query = Vec::new();
+        let mut query = Encoded::with_room_for(self.raw_len());
         self.write_canonical(&mut query);
-        String::from_utf8(query).unwrap_or_default() // only ASCII was written
+        query.into_string()
     }
 
     /// Writes the canonical query into `sink`, reading each value once.
     pub fn write_canonical(&self, sink: &mut impl Sink) {
+        let mut chunk = Chunk::new();
         for (index, (name, value)) in self.sorted.iter().enumerate() {
             if index > 0 {
                 sink.delimiter(b'&');
             }
-            encode(name.as_bytes(), sink);
+            encode(name, &mut chunk, sink);
             sink.delimiter(b'=');
-            encode(value.as_bytes(), sink);
+            encode(value, &mut chunk, sink);
         }
+    }
+
+    /// Bytes of all names and values with their delimiters, before encoding.
+    pub(crate) fn raw_len(&self) -> usize {
+        self.sorted.iter().map(|(name, value)| name.len() + value.len() + 2).sum()
     }
 
     fn position(&self, name: &str) -> Result<usize, usize> {
@@ -75,74 +83,204 @@ impl std::fmt::Debug for Params<'_> {
 
 /// Where a canonical query goes: a form body, a hash, or both.
 pub trait Sink {
-    /// Bytes that stand for themselves.
-    fn plain(&mut self, run: &[u8]);
-    /// One byte that has to be written as `%XX`.
-    fn escape(&mut self, byte: u8);
+    /// A piece of a name or value, not encoded yet.
+    fn encode(&mut self, chunk: &Chunk);
     /// `=` between name and value, or `&` between pairs.
     fn delimiter(&mut self, byte: u8);
 }
 
-impl Sink for Vec<u8> {
-    fn plain(&mut self, run: &[u8]) {
-        self.extend_from_slice(run);
+/// A percent-encoded text in the making. Its memory never moves, so no copy of a key is left behind, and is
+/// wiped when it goes.
+pub(crate) struct Encoded {
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+impl Encoded {
+    /// Room for the worst case of so many bytes, each of them escaped.
+    pub(crate) fn with_room_for(raw: usize) -> Self {
+        Self { bytes: vec![0; 3 * raw + SPARE], used: 0 }
     }
-    fn escape(&mut self, byte: u8) {
-        self.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+
+    /// Where the next bytes go.
+    pub(crate) fn rest(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.used..]
     }
-    fn delimiter(&mut self, byte: u8) {
-        self.push(byte);
+
+    /// So many more bytes count.
+    pub(crate) fn wrote(&mut self, bytes: usize) {
+        self.used += bytes;
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.used]
+    }
+
+    /// Adds one more pair behind a canonical query.
+    pub(crate) fn append(&mut self, name: &str, value: &str) {
+        let mut chunk = Chunk::new();
+        self.delimiter(b'&');
+        encode(name, &mut chunk, self);
+        self.delimiter(b'=');
+        encode(value, &mut chunk, self);
+    }
+
+    fn into_string(self) -> String {
+        String::from_utf8_lossy(self.as_bytes()).into_owned()
     }
 }
 
-/// Both at once, so that a value is scanned a single time.
-impl<A: Sink, B: Sink> Sink for (&mut A, &mut B) {
-    fn plain(&mut self, run: &[u8]) {
-        self.0.plain(run);
-        self.1.plain(run);
-    }
-    fn escape(&mut self, byte: u8) {
-        self.0.escape(byte);
-        self.1.escape(byte);
+impl Sink for Encoded {
+    fn encode(&mut self, chunk: &Chunk) {
+        let [written] = chunk.write([(&ONCE, self.rest())]);
+        self.wrote(written);
     }
     fn delimiter(&mut self, byte: u8) {
-        self.0.delimiter(byte);
-        self.1.delimiter(byte);
+        self.bytes[self.used] = byte;
+        self.used += 1;
+    }
+}
+
+impl Drop for Encoded {
+    fn drop(&mut self) {
+        // As a slice: a Vec would be wiped byte by byte.
+        self.bytes[..self.used].zeroize();
     }
 }
 
 /// `value` percent-encoded.
 #[must_use]
 pub fn percent_encode(value: &str) -> String {
-    let mut encoded = Vec::with_capacity(value.len());
-    encode(value.as_bytes(), &mut encoded);
-    String::from_utf8(encoded).unwrap_or_default() // only ASCII was written
+    let mut encoded = Encoded::with_room_for(value.len());
+    encode(value, &mut Chunk::new(), &mut encoded);
+    encoded.into_string()
 }
 
-/// Digits of `%XX`.
-pub(crate) const HEX: &[u8; 16] = b"0123456789ABCDEF";
+/// Most bytes of a [`Chunk`].
+pub(crate) const CHUNK: usize = 64;
 
-const UNRESERVED: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0u8;
-    while byte < 128 {
-        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
-        byte += 1;
+/// Bytes that are moved at once.
+const MOVE: usize = 32;
+
+/// What an output needs beyond the bytes that count: a move writes too much, and the next overwrites that.
+pub(crate) const SPARE: usize = 2 * MOVE;
+
+/// A piece of a name or value. Signing spends its time in encoding, so this goes without a step for each
+/// byte: one mask says where the escapes are, and what lies between them moves in one piece. Wiped when it
+/// goes, for it may hold a piece of a key.
+pub struct Chunk {
+    bytes: [u8; CHUNK + MOVE],
+    length: usize,
+    /// A bit for each byte that is neither a letter nor a digit.
+    others: u64,
+}
+
+impl Chunk {
+    fn new() -> Self {
+        Self { bytes: [0; CHUNK + MOVE], length: 0, others: 0 }
     }
-    table
-};
 
-fn encode(value: &[u8], sink: &mut impl Sink) {
-    let mut rest = value;
-    while let Some(at) = rest.iter().position(|&byte| !UNRESERVED[usize::from(byte)]) {
-        if at > 0 {
-            sink.plain(&rest[..at]);
+    /// Takes at most [`CHUNK`] bytes.
+    fn load(&mut self, piece: &[u8]) {
+        self.length = piece.len();
+        match <&[u8; CHUNK]>::try_from(piece) {
+            Ok(whole) => self.bytes[..CHUNK].copy_from_slice(whole),
+            Err(_) => self.bytes[..piece.len()].copy_from_slice(piece),
         }
-        sink.escape(rest[at]);
-        rest = &rest[at + 1..];
+        let mut flags = [0; CHUNK];
+        for (flag, &byte) in flags.iter_mut().zip(&self.bytes) {
+            let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+            let digit = byte.wrapping_sub(b'0') < 10;
+            *flag = u8::from(!(letter | digit));
+        }
+        self.others = 0;
+        for (index, eight) in flags.as_chunks::<8>().0.iter().enumerate() {
+            // The multiplication gathers one bit of each of eight bytes in the highest.
+            let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+            self.others |= bits << (8 * index);
+        }
+        if self.length < CHUNK {
+            self.others &= (1 << self.length) - 1;
+        }
     }
-    if !rest.is_empty() {
-        sink.plain(rest);
+
+    /// Writes the chunk to the front of each output, encoded by the table beside it; says how many bytes
+    /// count in each. An output needs [`SPARE`] bytes more than that.
+    pub(crate) fn write<const N: usize>(&self, mut outputs: [(&Escapes, &mut [u8]); N]) -> [usize; N] {
+        let mut written = [0; N];
+        let (mut from, mut left) = (0, self.others);
+        loop {
+            let end = (left.trailing_zeros() as usize).min(self.length);
+            for ((_, to), at) in outputs.iter_mut().zip(&mut written) {
+                to[*at..*at + MOVE].copy_from_slice(&self.bytes[from..from + MOVE]);
+                if end - from > MOVE {
+                    to[*at + MOVE..*at + 2 * MOVE].copy_from_slice(&self.bytes[from + MOVE..from + 2 * MOVE]);
+                }
+                *at += end - from;
+            }
+            if left == 0 {
+                return written;
+            }
+            for ((table, to), at) in outputs.iter_mut().zip(&mut written) {
+                let entry = &table.0[usize::from(self.bytes[end])];
+                to[*at..*at + 8].copy_from_slice(entry);
+                *at += usize::from(entry[7]);
+            }
+            left &= left - 1;
+            from = end + 1;
+        }
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+/// How each byte is written: in at most seven bytes, whose number is the eighth.
+pub(crate) struct Escapes([[u8; 8]; 256]);
+
+/// `%XX`.
+pub(crate) static ONCE: Escapes = Escapes::new(b"%");
+
+/// `%25XX`: what becomes of `%XX` when it is encoded again.
+pub(crate) static TWICE: Escapes = Escapes::new(b"%25");
+
+impl Escapes {
+    /// An escape is `mark` and two upper-case digits; letters, digits and `-_.~` stand for themselves.
+    const fn new(mark: &[u8]) -> Self {
+        const HEX: &[u8; 16] = b"0123456789ABCDEF";
+        let mut table = [[0; 8]; 256];
+        let mut byte = 0u8;
+        loop {
+            let entry = &mut table[byte as usize];
+            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+                entry[0] = byte;
+                entry[7] = 1;
+            } else {
+                let mut at = 0;
+                while at < mark.len() {
+                    entry[at] = mark[at];
+                    at += 1;
+                    entry[7] += 1;
+                }
+                entry[at] = HEX[(byte >> 4) as usize];
+                entry[at + 1] = HEX[(byte & 15) as usize];
+                entry[7] += 2;
+            }
+            if byte == u8::MAX {
+                return Self(table);
+            }
+            byte += 1;
+        }
+    }
+}
+
+fn encode(value: &str, chunk: &mut Chunk, sink: &mut impl Sink) {
+    for piece in value.as_bytes().chunks(CHUNK) {
+        chunk.load(piece);
+        sink.encode(chunk);
     }
 }
 
@@ -197,7 +335,7 @@ mod tests {
         #[test]
         fn decoding_gives_the_value_back(value in ".*") {
             let encoded = percent_encode(&value);
-            prop_assert!(encoded.bytes().all(|b| b == b'%' || UNRESERVED[usize::from(b)]));
+            prop_assert!(encoded.bytes().all(|b| b.is_ascii_alphanumeric() || b"%-_.~".contains(&b)));
             let mut decoded = Vec::new();
             let mut bytes = encoded.bytes();
             while let Some(byte) = bytes.next() {

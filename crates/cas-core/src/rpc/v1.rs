@@ -8,12 +8,15 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::params::{HEX, Params, Sink, percent_encode};
+use super::params::{CHUNK, Chunk, Encoded, ONCE, Params, SPARE, Sink, TWICE};
 use crate::credentials::AccessKey;
+
+/// Length of a signature: base64 of the 20 bytes of SHA-1.
+const SIGNATURE_LEN: usize = 28;
 
 /// A signed request body. There is no other way to make one than to sign, so nothing unsigned can be sent.
 pub struct SignedForm {
-    body: Zeroizing<Vec<u8>>,
+    body: Encoded,
     signature: String,
 }
 
@@ -21,7 +24,7 @@ impl SignedForm {
     /// The bytes of the form, `Signature` included.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.body
+        self.body.as_bytes()
     }
 
     /// The signature in it, base64: something to keep out of messages.
@@ -33,7 +36,7 @@ impl SignedForm {
 
 impl std::fmt::Debug for SignedForm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SignedForm({} bytes)", self.body.len())
+        write!(f, "SignedForm({} bytes)", self.as_bytes().len())
     }
 }
 
@@ -58,17 +61,14 @@ pub fn add_common<'a>(
 /// Signs `params` for a POST and returns the form body to send.
 #[must_use]
 pub fn sign(params: &Params<'_>, secret: &str) -> SignedForm {
-    // Room for the worst case: a form that had to grow would leave copies of the key behind.
-    let room: usize = params.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum();
-    let mut body = Zeroizing::new(Vec::with_capacity(room + "Signature=".len() + 3 * 28));
+    let mut body = Encoded::with_room_for(params.raw_len() + "Signature=".len() + SIGNATURE_LEN);
     let mut mac = keyed(secret);
     mac.update(b"POST&%2F&");
     let mut twice = TwiceEncoded::new(|block| mac.update(block));
-    params.write_canonical(&mut (&mut *body, &mut twice));
+    params.write_canonical(&mut BodyAndHash { body: &mut body, twice: &mut twice });
     twice.finish();
     let signature = encoded(mac);
-    body.extend_from_slice(b"&Signature=");
-    body.extend_from_slice(percent_encode(&signature).as_bytes());
+    body.append("Signature", &signature);
     SignedForm { body, signature }
 }
 
@@ -101,28 +101,26 @@ fn encoded(mac: Hmac<Sha1>) -> String {
     BASE64_STANDARD.encode(mac.finalize().into_bytes())
 }
 
+/// What a chunk needs at most when it is encoded twice.
+const CHUNK_TWICE: usize = 5 * CHUNK + SPARE;
+
 /// Receives a canonical query and passes on its percent-encoding, in blocks that suit a hash.
 struct TwiceEncoded<F: FnMut(&[u8])> {
     output: F,
-    block: [u8; 512],
+    block: [u8; 1024],
     used: usize,
 }
 
 impl<F: FnMut(&[u8])> TwiceEncoded<F> {
     fn new(output: F) -> Self {
-        Self { output, block: [0; 512], used: 0 }
+        Self { output, block: [0; 1024], used: 0 }
     }
 
-    fn write(&mut self, mut run: &[u8]) {
-        while !run.is_empty() {
-            if self.used == self.block.len() {
-                (self.output)(&self.block);
-                self.used = 0;
-            }
-            let take = run.len().min(self.block.len() - self.used);
-            self.block[self.used..self.used + take].copy_from_slice(&run[..take]);
-            self.used += take;
-            run = &run[take..];
+    /// Passes on what there is, unless `size` bytes more fit behind it.
+    fn make_room(&mut self, size: usize) {
+        if self.used + size > self.block.len() {
+            (self.output)(&self.block[..self.used]);
+            self.used = 0;
         }
     }
 
@@ -133,20 +131,43 @@ impl<F: FnMut(&[u8])> TwiceEncoded<F> {
 }
 
 impl<F: FnMut(&[u8])> Sink for TwiceEncoded<F> {
-    fn plain(&mut self, run: &[u8]) {
-        self.write(run);
-    }
-    fn escape(&mut self, byte: u8) {
-        self.write(&[b'%', b'2', b'5', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    fn encode(&mut self, chunk: &Chunk) {
+        self.make_room(CHUNK_TWICE);
+        let [written] = chunk.write([(&TWICE, &mut self.block[self.used..])]);
+        self.used += written;
     }
     fn delimiter(&mut self, byte: u8) {
-        self.write(if byte == b'=' { b"%3D" } else { b"%26" });
+        self.make_room(3);
+        self.block[self.used..self.used + 3].copy_from_slice(if byte == b'=' { b"%3D" } else { b"%26" });
+        self.used += 3;
+    }
+}
+
+/// The form body and the string-to-sign of one canonical query, each value read a single time.
+struct BodyAndHash<'a, F: FnMut(&[u8])> {
+    body: &'a mut Encoded,
+    twice: &'a mut TwiceEncoded<F>,
+}
+
+impl<F: FnMut(&[u8])> Sink for BodyAndHash<'_, F> {
+    fn encode(&mut self, chunk: &Chunk) {
+        let Self { body, twice } = self;
+        twice.make_room(CHUNK_TWICE);
+        let [to_body, to_hash] =
+            chunk.write([(&ONCE, body.rest()), (&TWICE, &mut twice.block[twice.used..])]);
+        body.wrote(to_body);
+        twice.used += to_hash;
+    }
+    fn delimiter(&mut self, byte: u8) {
+        self.body.delimiter(byte);
+        self.twice.delimiter(byte);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rpc::params::percent_encode;
     use crate::secret::Secret;
     use proptest::prelude::*;
     use serde_json::Value;
