@@ -23,7 +23,7 @@ run: build ## upload a certificate from C (NAME= CERT= KEY= ENDPOINT= for your o
 .PHONY: test
 test: build $(VENV)/.ready target/planted/debug/libcas.so ## everything that must pass
 	@rm -rf target/outside
-	$(CARGO) test --workspace --locked
+	$(CARGO) test --workspace --locked --no-fail-fast
 
 .PHONY: check
 check: target/tools/bin/cargo-deny ## format, lints, docs, header, licences and advisories

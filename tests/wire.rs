@@ -41,7 +41,7 @@ fn everything_is_in_the_form_body_and_nothing_in_the_url() {
     headers.sort_unstable();
     assert_eq!(headers, ["content-length", "content-type", "host", "user-agent"]);
     assert!(head.contains("content-type: application/x-www-form-urlencoded"));
-    assert!(head.contains("user-agent: deployer/3.2 libcas/0.1.0"));
+    assert!(head.contains(concat!("user-agent: deployer/3.2 libcas/", env!("CARGO_PKG_VERSION"))));
     let names: Vec<_> = request.body.split('&').map(|pair| pair.split_once('=').unwrap().0).collect();
     assert_eq!(
         names,
@@ -158,7 +158,20 @@ fn each_attempt_has_a_nonce_and_a_signature_of_its_own() {
 fn a_connection_that_the_server_closes_is_not_used_again() {
     let Reply::Send(bytes) = success() else { unreachable!() };
     let stub = Stub::start(vec![Reply::SendAndClose(bytes)]);
-    let outcome = report(&stub, "3");
+    let mut uploads = 0;
+    let outcome = Program::new(compile("tests/c/report.c", &[]))
+        .env("CAS_ENDPOINT", stub.url())
+        .env("CAS_STEP", "1")
+        .arg("wire")
+        .arg(&chain().chain)
+        .arg(&chain().key)
+        .arg("3")
+        .run_in_steps(3, || {
+            if uploads > 0 {
+                stub.wait_for_close();
+            }
+            uploads += 1;
+        });
     assert_eq!(outcome.code, Some(0), "{}", outcome.stdout);
     let connections: Vec<_> = stub.requests().iter().map(|request| request.connection).collect();
     assert_eq!(connections, [0, 1, 2]);

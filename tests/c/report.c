@@ -3,7 +3,8 @@
  * `field=value` a line. Settings come from the environment, as the functions are named: CAS_ENDPOINT,
  * CAS_REGION, CAS_CA_FILE, CAS_CONNECT_TIMEOUT_MS, CAS_TIMEOUT_MS, CAS_MAX_ATTEMPTS, CAS_USER_AGENT, CAS_LANG,
  * CAS_SOURCE_IP, CAS_SKIP_CHECKS, CAS_ALLOW_PLAINTEXT, CAS_LOG (a level).
- * With TIMES, the upload is made that often on one client, as NAME-1, NAME-2, …
+ * With TIMES, the upload is made that often on one client, as NAME-1, NAME-2, …; with CAS_STEP each waits for a
+ * line on standard input.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,7 +117,9 @@ int main(int argc, char **argv)
         failed = upload(client, argv[1], argv, &error) != CAS_OK;
     }
     for (i = 1; i <= times && !failed; i++) {
-        char name[128];
+        char name[128], line[8];
+        if (getenv("CAS_STEP") != NULL && fgets(line, sizeof line, stdin) == NULL)
+            return 3;
         snprintf(name, sizeof name, "%s-%ld", argv[1], i);
         failed = upload(client, name, argv, &error) != CAS_OK;
     }

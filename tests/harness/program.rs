@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use crate::{artefact, run, scratch, top};
@@ -83,14 +84,21 @@ impl Program {
         self
     }
 
+    /// Runs it to its end, and before each line that it reads from standard input does `step`.
+    pub fn run_in_steps(mut self, steps: usize, mut step: impl FnMut()) -> Outcome {
+        let mut child =
+            self.0.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        for _ in 0..steps {
+            step();
+            stdin.write_all(b"\n").unwrap();
+        }
+        Outcome::of(&child.wait_with_output().unwrap())
+    }
+
     /// Runs it to its end.
     pub fn run(mut self) -> Outcome {
-        let output = self.0.output().unwrap();
-        Outcome {
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        Outcome::of(&self.0.output().unwrap())
     }
 
     /// Runs it to its end, which must be a success, and returns what it printed.
@@ -102,6 +110,14 @@ impl Program {
 }
 
 impl Outcome {
+    fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
     /// The value of `field` in a report (see tests/c/report.c).
     pub fn field(&self, field: &str) -> &str {
         self.stdout

@@ -9,6 +9,7 @@ use std::thread;
 pub struct Stub {
     port: u16,
     requests: Receiver<Request>,
+    closed: Receiver<()>,
 }
 
 /// A request as it arrived.
@@ -51,6 +52,7 @@ impl Stub {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (sender, requests) = channel();
+        let (closing, closed) = channel();
         thread::spawn(move || {
             let mut replies = replies.into_iter().peekable();
             for (connection, stream) in listener.incoming().enumerate() {
@@ -75,14 +77,23 @@ impl Stub {
                         }
                     }
                 }
+                drop(stream);
+                if closing.send(()).is_err() {
+                    return;
+                }
             }
         });
-        Self { port, requests }
+        Self { port, requests, closed }
     }
 
     /// Where it listens.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Waits until one more connection is closed on this side.
+    pub fn wait_for_close(&self) {
+        self.closed.recv().unwrap();
     }
 
     /// The requests that came so far.
