@@ -6,6 +6,7 @@ PYTHON ?= python3
 
 # No path of the building machine in what is shipped.
 CARGO_HOME ?= $(HOME)/.cargo
+export CFLAGS ?= -ffile-prefix-map=$(CARGO_HOME)/registry/src=
 export RUSTFLAGS ?= --remap-path-prefix=$(CARGO_HOME)/registry/src= --remap-path-prefix=$(CURDIR)=libcas
 
 RELEASE := target/release
@@ -17,8 +18,9 @@ build: ## release build of libcas.so, libcas.a and cas-emulator in target/releas
 	@ln -sf libcas.so $(RELEASE)/libcas.so.0
 
 .PHONY: run
+run: export NAME CERT KEY ENDPOINT
 run: build ## upload a certificate from C (NAME= CERT= KEY= ENDPOINT= for your own), print its CertId
-	@NAME='$(NAME)' CERT='$(CERT)' KEY='$(KEY)' ENDPOINT='$(ENDPOINT)' examples/run.sh
+	@examples/run.sh
 
 .PHONY: test
 test: build $(VENV)/.ready target/planted/debug/libcas.so ## everything that must pass

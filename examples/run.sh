@@ -17,6 +17,9 @@ trap cleanup EXIT
 if [ -n "${CERT:-}" ] || [ -n "${KEY:-}" ]; then
     : "${CERT:?set CERT as well as KEY}" "${KEY:?set KEY as well as CERT}" "${NAME:?set NAME, the name at the service}"
     echo "Certificate: $CERT (yours)"
+elif [ -n "${ENDPOINT:-}" ]; then
+    echo "set NAME, CERT and KEY: only a certificate of your own is uploaded to an ENDPOINT" >&2
+    exit 2
 else
     name=${NAME:-libcas-demo}
     examples/make-chain.sh "$work"
@@ -27,6 +30,7 @@ fi
 if [ -n "${ENDPOINT:-}" ]; then
     echo "Service:     $ENDPOINT, with the access key of your environment"
 else
+    : >"$work/emulator"
     "$release/cas-emulator" --listen 127.0.0.1:0 >"$work/emulator" &
     emulator=$!
     until line=$(head -n 1 "$work/emulator") && [ -n "$line" ]; do

@@ -100,7 +100,7 @@ typedef int32_t cas_api;
 #define CAS_ERR_INVALID_ARGUMENT 1
 
 /*
- The certificate or key was refused locally, before any network traffic.
+ The certificate, its key or its name was refused locally, before any network traffic.
  */
 #define CAS_ERR_CERTIFICATE 2
 
@@ -130,12 +130,13 @@ typedef int32_t cas_api;
 #define CAS_ERR_THROTTLED 7
 
 /*
- A different certificate already has this name.
+ A certificate already has this name. This version does not compare: after a lost answer it may be the very
+ same one.
  */
 #define CAS_ERR_NAME_TAKEN 8
 
 /*
- The answer could not be understood.
+ The answer could not be understood; the request may have been applied.
  */
 #define CAS_ERR_PROTOCOL 9
 
@@ -270,7 +271,8 @@ cas_config *cas_config_new(void);
 void cas_config_free(cas_config *config);
 
 /*
- The access key to sign with, in place of what the environment holds.
+ The access key to sign with, in place of what the environment holds. It holds no white space. After one
+ that is refused, cas_client_new fails until another one is set.
  */
 cas_status cas_config_set_access_key(cas_config *config, const char *id, const char *secret);
 
@@ -286,7 +288,8 @@ cas_status cas_config_set_region(cas_config *config, const char *region);
 
 /*
  The host to call, in place of the region's: "host", "host:port", "https://host[:port]" or
- "http://127.0.0.1:8480".
+ "http://127.0.0.1:8480". After one that is refused, cas_client_new fails and says why, until another one is
+ set: nobody is called in its place.
  */
 cas_status cas_config_set_endpoint(cas_config *config, const char *endpoint);
 
@@ -296,7 +299,8 @@ cas_status cas_config_set_endpoint(cas_config *config, const char *endpoint);
 cas_status cas_config_set_allow_plaintext(cas_config *config, bool allow);
 
 /*
- A PEM bundle that replaces the system's trusted roots. It is read by cas_client_new.
+ A PEM bundle that replaces the trusted roots; it is read by cas_client_new. Without it they are those of
+ SSL_CERT_FILE and SSL_CERT_DIR where these are set, else the system's.
  */
 cas_status cas_config_set_ca_file(cas_config *config, const char *path);
 

@@ -105,12 +105,14 @@ fn the_library_needs_libc_alone_and_stays_loaded() {
 }
 
 #[test]
-fn the_library_is_small_and_names_no_path_of_the_machine_that_built_it() {
+fn the_libraries_are_small_and_name_no_path_of_the_machine_that_built_it() {
     let library = fs::read(artefact("libcas.so")).unwrap();
     assert!(library.len() < 2_200_000, "{} bytes", library.len());
     let home = std::env::var("HOME").unwrap_or_default();
-    for path in [home, top().display().to_string()] {
-        let path = path.as_bytes();
-        assert!(path.len() < 2 || !library.windows(path.len()).any(|window| window == path));
+    for (name, bytes) in [("libcas.so", library), ("libcas.a", fs::read(artefact("libcas.a")).unwrap())] {
+        for path in [format!("{home}/.cargo"), top().display().to_string()] {
+            let found = bytes.windows(path.len()).any(|window| window == path.as_bytes());
+            assert!(!found, "{name} holds {path}");
+        }
     }
 }

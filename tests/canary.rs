@@ -119,7 +119,9 @@ fn an_echo_of_the_request_stays_hidden_however_it_comes_back() {
     assert!(!body.contains(SECRET));
 
     let json = |text: &str| serde_json::Value::String(text.to_owned()).to_string();
+    let glued: String = key.lines().map(|line| format!("XX{line}YY ")).collect();
     let echoes = [
+        glued,
         body.clone(),
         encode(&body, 1),
         key.clone(),
@@ -161,6 +163,74 @@ fn an_echo_of_the_request_stays_hidden_however_it_comes_back() {
             }
         }
     }
+}
+
+#[test]
+fn nothing_of_the_key_stays_in_memory() {
+    let key = fs::read_to_string(&chain().key).unwrap();
+    let line = key.lines().nth(5).unwrap();
+    let backwards: String = line[..48].chars().rev().collect();
+    let emulator = Emulator::start(&[]);
+    let throttled = Stub::start(vec![Reply::http(
+        "400 Bad Request",
+        "x-acs-retry-after: 1\r\n",
+        r#"{"Code":"Throttling"}"#,
+    )]);
+    let page = Stub::start(vec![Reply::http("502 Bad Gateway", "", "<html><title>Proxy</title></html>")]);
+    for (endpoint, secret, status) in [
+        (emulator.url(), "testsecret", "CAS_OK"),
+        (emulator.url(), "testsecret", "CAS_ERR_NAME_TAKEN"),
+        (emulator.url(), "another-secret", "CAS_ERR_SERVICE"),
+        (&throttled.url(), "testsecret", "CAS_ERR_THROTTLED"),
+        (&page.url(), "testsecret", "CAS_ERR_PROTOCOL"),
+        ("http://127.0.0.1:1", "testsecret", "CAS_ERR_NETWORK"),
+    ] {
+        Program::new(compile("tests/c/wiped.c", &[]))
+            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", secret)
+            .arg(endpoint)
+            .arg(&chain().chain)
+            .arg(&chain().key)
+            .arg(status)
+            .arg(&backwards)
+            .succeed();
+    }
+}
+
+#[test]
+fn a_key_passed_in_the_wrong_place_is_not_quoted() {
+    let pem = fs::read_to_string(&chain().key).unwrap();
+    let one_line: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    for key in [pem.as_str(), one_line.as_str()] {
+        let path = Path::new(key);
+        report_files("http://127.0.0.1:1", &[], path, path);
+        report_files("http://127.0.0.1:1", &[], &chain().chain, path);
+        report("http://127.0.0.1:1", &[("CAS_CA_FILE", key)]);
+        report("http://127.0.0.1:1", &[("CAS_ENDPOINT", key)]);
+        report("http://127.0.0.1:1", &[("CAS_REGION", key)]);
+        let named = Program::new(compile("examples/c/upload.c", &[]))
+            .arg(key)
+            .arg(&chain().chain)
+            .arg(&chain().key)
+            .run();
+        assert_clean("upload.c with a key as its name", &named.stderr);
+        let emulator = Program::new(outside::artefact("cas-emulator"))
+            .arg("--tls-cert")
+            .arg(key)
+            .arg("--tls-key")
+            .arg(key)
+            .run();
+        assert_eq!(emulator.code, Some(2), "{}", emulator.stderr);
+        assert_clean("the emulator's complaint", &emulator.stderr);
+    }
+    let named = Program::new(compile("examples/c/upload.c", &[]))
+        .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET)
+        .arg(SECRET)
+        .arg(&chain().chain)
+        .arg(&chain().key)
+        .arg("http://127.0.0.1:1")
+        .run();
+    assert!(named.stderr.contains("The name holds the access key secret"), "{}", named.stderr);
+    assert_clean("upload.c with the secret as its name", &named.stderr);
 }
 
 #[test]

@@ -24,10 +24,15 @@ fn upload_c_prints_the_id_and_explains_its_failures() {
         assert!(again.stderr.contains(part), "{}", again.stderr);
     }
     assert_eq!(Program::new(&upload).run().code, Some(2));
-    assert!(start().arg("not an endpoint").run().stderr.contains("endpoint is not usable"));
+    let bad = start().arg("not an endpoint").run();
+    assert!(bad.stderr.contains("CAS_ERR_INVALID_ARGUMENT: The endpoint is not usable"), "{}", bad.stderr);
+    assert!(bad.stderr.contains("What to do: Give it as"), "{}", bad.stderr);
+    let key = fs::read_to_string(&chain().key).unwrap();
+    let pasted = Program::new(&upload).arg("web").arg(&key).arg(&key).run();
+    assert!(pasted.stderr.contains("The file (a PEM text) could not be read"), "{}", pasted.stderr);
     let missing = Program::new(&upload).arg("web").arg("/nonexistent").arg(&chain().key).run();
     assert!(
-        missing.stderr.contains("CAS_ERR_IO: The file /nonexistent could not be read"),
+        missing.stderr.contains("CAS_ERR_IO: The file \"/nonexistent\" could not be read"),
         "{}",
         missing.stderr
     );
@@ -95,9 +100,9 @@ fn the_program_in_the_readme_compiles_as_it_says_and_works() {
     let emulator = Emulator::start(&[]);
     let printed = Program::new(directory.join("first"))
         .env("LD_LIBRARY_PATH", artefact("libcas.so").parent().unwrap())
+        .arg(emulator.url())
         .arg(&chain().chain)
         .arg(&chain().key)
-        .arg(emulator.url())
         .run();
     assert_eq!((printed.code, last_line(&printed.stdout)), (Some(0), "CertId: 1"), "{}", printed.stderr);
 }

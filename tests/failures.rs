@@ -270,7 +270,7 @@ fn an_answer_that_is_none() {
     for (reply, what, http_status, retryable) in [
         (Reply::http("200 OK", "", ""), "nothing (HTTP 200, no body)", "200", "0"),
         (Reply::http("200 OK", "", r#"{"CertId":1"#), "JSON that is cut or broken", "200", "0"),
-        (Reply::http("200 OK", "", "{}"), "a success without a CertId", "200", "0"),
+        (Reply::http("200 OK", "", "{}"), "with a success without a CertId", "200", "0"),
         (
             Reply::http("200 OK", "", r#"{"CertId":9223372036854775808}"#),
             "a success without a CertId",

@@ -126,6 +126,19 @@ static void clients(void)
     CHECK(cas_client_new(config, &client, NULL) == CAS_OK);
     cas_client_free(client);
 
+    /* Nobody is called in place of an endpoint that was refused, or with another key. */
+    client = NULL;
+    INVALID(cas_config_set_endpoint(config, "ftp://host"));
+    INVALID_WITH_ERROR(cas_client_new(config, &client, &error), "endpoint");
+    CHECK(cas_config_set_endpoint(config, "127.0.0.1") == CAS_OK);
+    INVALID(cas_config_set_access_key(config, "i", "s\n"));
+    INVALID_WITH_ERROR(cas_client_new(config, &client, &error), "access key");
+    CHECK(cas_config_set_access_key(config, "i", "s") == CAS_OK);
+    CHECK(cas_client_new(config, &client, &error) == CAS_OK);
+    cas_client_free(client);
+    cas_config_free(config);
+    config = cas_config_new();
+
     client = NULL;
     CHECK(cas_config_set_security_token(config, "t") == CAS_OK);
     INVALID_WITH_ERROR(cas_client_new(config, &client, &error), "security token");

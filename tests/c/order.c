@@ -22,7 +22,7 @@ int main(int argc, char **argv)
     memset(scratch, 'x', sizeof scratch - 1);
 
     CHECK(cas_client_new(config, &client, &error) == CAS_OK);
-    CHECK(cas_config_set_access_key(config, "testid", "changed afterwards") == CAS_OK);
+    CHECK(cas_config_set_access_key(config, "testid", "changed-afterwards") == CAS_OK);
     cas_config_free(config);
 
     strcpy(scratch, "order");

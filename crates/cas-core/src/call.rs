@@ -77,9 +77,7 @@ impl Caller {
             let in_time = Instant::now() + wait < deadline;
             if !failed.again || attempt >= self.max_attempts || !in_time {
                 let unsent = u32::from(failed.error.kind() == ErrorKind::Credentials);
-                let error = failed.error.with_attempts(attempt - unsent);
-                self.logger.log(Level::Error, || format!("{error} (attempts: {attempt})"));
-                return Err(error);
+                return Err(failed.error.with_attempts(attempt - unsent));
             }
             self.logger
                 .log(Level::Warn, || format!("{} Trying again in {} ms.", failed.error, wait.as_millis()));
@@ -100,6 +98,11 @@ impl Caller {
             Error::new(ErrorKind::Credentials, format!("No usable access key was found: {why}."))
                 .with_hint("Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or give the client a key.")
         })?;
+        if name.contains(access_key.secret()) {
+            return Err(Error::new(ErrorKind::InvalidArgument, "The name holds the access key secret.")
+                .with_hint("A name is public: choose another one, and a new access key if it was ever used.")
+                .into());
+        }
         let nonce = nonce()?;
         let timestamp = clock::timestamp(SystemTime::now());
         let mut params = params.clone();
@@ -172,7 +175,11 @@ impl Exchange<'_> {
             ErrorKind::NameTaken => {
                 format!("{endpoint} already has a certificate named {name} ({shown_code}).")
             }
-            ErrorKind::Permission => format!("The access key may not call {action} ({shown_code})."),
+            ErrorKind::Permission => {
+                format!(
+                    "{endpoint} refused {action} of {name}: the access key may not call it ({shown_code})."
+                )
+            }
             ErrorKind::Throttled => {
                 format!("{endpoint} refuses {action} of {name} because of too many calls ({shown_code}).")
             }
@@ -186,6 +193,9 @@ impl Exchange<'_> {
                 format!("Grant this access key's user the RAM action yundun-cert:{action}.")
             }
             (_, "SignatureDoesNotMatch") => self.why_signatures_differ(message).to_owned(),
+            (_, code) if code.starts_with("InvalidAccessKeyId") => {
+                format!("{} The id was {}.", meaning.hint, quoted(self.access_key.id()))
+            }
             _ => meaning.hint.to_owned(),
         };
         if !hint.is_empty() {
@@ -217,7 +227,7 @@ impl Exchange<'_> {
                 "Check that the endpoint is Alibaba Cloud's and no proxy answers in its place; then look whether the \
                  certificate is stored before sending it again.",
             )
-            .with_answer(answer.status, answer.request_id(None))
+            .with_answer(answer.status, answer.request_id(None).filter(|id| self.secrets().redact(id) == *id))
             .with_retryable(answer.status >= 500)
     }
 
@@ -250,12 +260,10 @@ impl Exchange<'_> {
             ),
         };
         let again = kind == ErrorKind::Network && !failure.permanent;
-        let mut error = Error::new(kind, sentence).with_hint(hint);
-        if failure.permanent {
-            error = error.with_retryable(false);
-        }
+        let mut error = Error::new(kind, sentence).with_hint(hint).with_retryable(!failure.permanent);
         if let Some(status) = failure.http_status {
-            error = error.with_answer(status, failure.request_id);
+            let request_id = failure.request_id.filter(|id| self.secrets().redact(id) == *id);
+            error = error.with_answer(status, request_id);
         }
         Failed { error, again, wait: None }
     }
@@ -295,6 +303,7 @@ mod tests {
     use crate::api::v2018_07_13::CreateUserCertificate;
     use crate::credentials::Given;
     use crate::secret::Secret;
+    use zeroize::Zeroizing;
 
     type Outcome = Result<HttpAnswer, Failure>;
 
@@ -315,7 +324,7 @@ mod tests {
     fn answer(status: u16, body: &str) -> Outcome {
         Ok(HttpAnswer {
             status,
-            body: body.into(),
+            body: Zeroizing::new(body.into()),
             retry_after: Some(Duration::ZERO),
             ..HttpAnswer::default()
         })

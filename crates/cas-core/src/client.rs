@@ -53,6 +53,19 @@ impl Client {
     /// Stores a certificate and its key at the service.
     pub fn upload(&self, upload: &Upload) -> Result<Receipt, Error> {
         let started = Instant::now();
+        let result = self.checked_upload(upload);
+        match &result {
+            Ok(Receipt { cert_id, name, request_id, .. }) => self.logger.log(Level::Info, || {
+                let request_id = request_id.as_deref().unwrap_or("unknown");
+                let ms = started.elapsed().as_millis();
+                format!("{} is stored as CertId {cert_id} (RequestId {request_id}, {ms} ms).", quoted(name))
+            }),
+            Err(error) => self.logger.log(Level::Error, || error.to_string()),
+        }
+        result
+    }
+
+    fn checked_upload(&self, upload: &Upload) -> Result<Receipt, Error> {
         let name = &upload.name;
         let missing = |what| {
             Error::new(ErrorKind::InvalidArgument, format!("The upload of {} has no {what}.", quoted(name)))
@@ -76,8 +89,11 @@ impl Client {
         let action = CreateUserCertificate::ACTION;
         let answer = self.caller.call(action, name, &request.params(self.format))?;
         let Some(cert_id) = CreateUserCertificate::cert_id(&answer.fields) else {
-            let sentence =
-                format!("The answer to {action} of {} is a success without a CertId.", quoted(name));
+            let sentence = format!(
+                "{} answered {action} of {} with a success without a CertId.",
+                self.caller.endpoint,
+                quoted(name)
+            );
             return Err(Error::new(ErrorKind::Protocol, sentence)
                 .with_hint(format!(
                     "Look for {} in the list of certificates: it should be stored.",
@@ -86,7 +102,7 @@ impl Client {
                 .with_answer(answer.http_status, answer.request_id)
                 .with_attempts(answer.attempts));
         };
-        let receipt = Receipt {
+        Ok(Receipt {
             cert_id,
             name: name.clone(),
             cert_identifier: format!("{cert_id}-{}", self.region),
@@ -94,12 +110,6 @@ impl Client {
             outcome: Outcome::Created,
             api: ApiVersion::V2018_07_13,
             attempts: answer.attempts,
-        };
-        self.logger.log(Level::Info, || {
-            let request_id = receipt.request_id.as_deref().unwrap_or("unknown");
-            let ms = started.elapsed().as_millis();
-            format!("{} is stored as CertId {cert_id} (RequestId {request_id}, {ms} ms).", quoted(name))
-        });
-        Ok(receipt)
+        })
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::api::Format;
 use crate::credentials::AccessKey;
-use crate::endpoint::{DEFAULT_REGION, Endpoint};
+use crate::credentials::check_access_key;
+use crate::endpoint::{self, DEFAULT_REGION, Endpoint};
 use crate::error::{Error, ErrorKind};
 use crate::logging::Logger;
 use crate::secret::Secret;
@@ -13,10 +14,12 @@ use crate::secret::Secret;
 /// Everything a client can be told; `default()` is every default.
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub(crate) access_key: Option<(String, Secret)>,
+    /// What was refused stays refused: going on without it would call another host, or as somebody else.
+    pub(crate) access_key: Option<Result<(String, Secret), String>>,
     pub(crate) security_token: Option<Secret>,
     pub(crate) region: String,
-    pub(crate) endpoint: Option<Endpoint>,
+    /// As with `access_key`.
+    pub(crate) endpoint: Option<Result<Endpoint, String>>,
     pub(crate) allow_plaintext: bool,
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) connect_timeout: Duration,
@@ -55,13 +58,19 @@ fn refuse(what: &str) -> Error {
 }
 
 impl Config {
-    /// The access key to sign with, in place of what the environment holds.
+    /// The access key to sign with, in place of what the environment holds. After a refusal no client can
+    /// be made until another key is set.
     pub fn set_access_key(&mut self, id: &str, secret: Secret) -> Result<(), Error> {
-        if id.is_empty() || secret.expose().is_empty() {
-            return Err(refuse("The access key id or its secret is empty."));
+        match check_access_key(id, secret.expose()) {
+            Ok(()) => {
+                self.access_key = Some(Ok((id.to_owned(), secret)));
+                Ok(())
+            }
+            Err(why) => {
+                self.access_key = Some(Err(why.clone()));
+                Err(refuse(&why))
+            }
         }
-        self.access_key = Some((id.to_owned(), secret));
-        Ok(())
     }
 
     /// The security token that belongs to a temporary access key (STS).
@@ -83,10 +92,12 @@ impl Config {
         Ok(())
     }
 
-    /// The host to call, in place of the region's.
+    /// The host to call, in place of the region's. After a refusal no client can be made until another one
+    /// is set.
     pub fn set_endpoint(&mut self, endpoint: &str) -> Result<(), Error> {
-        self.endpoint = Some(Endpoint::parse(endpoint)?);
-        Ok(())
+        let parsed = Endpoint::parse(endpoint);
+        self.endpoint = Some(parsed.as_ref().map(Clone::clone).map_err(|error| error.message().to_owned()));
+        parsed.map(drop)
     }
 
     /// Whether `http://` is allowed to a host other than this machine.
@@ -153,7 +164,8 @@ impl Config {
     /// The key given by the program, if there is one.
     pub(crate) fn given_key(&self) -> Result<Option<AccessKey>, Error> {
         match (&self.access_key, &self.security_token) {
-            (Some((id, secret)), token) => {
+            (Some(Err(why)), _) => Err(refuse(why).with_hint("Set an access key that is whole.")),
+            (Some(Ok((id, secret))), token) => {
                 Ok(Some(AccessKey::new(id.clone(), secret.clone(), token.clone())))
             }
             (None, None) => Ok(None),
@@ -166,7 +178,11 @@ impl Config {
 
     /// The host to call.
     pub(crate) fn resolved_endpoint(&self) -> Result<Endpoint, Error> {
-        let endpoint = self.endpoint.clone().unwrap_or_else(|| Endpoint::of_region(&self.region));
+        let endpoint = match &self.endpoint {
+            None => Endpoint::of_region(&self.region),
+            Some(Ok(endpoint)) => endpoint.clone(),
+            Some(Err(why)) => return Err(refuse(why).with_hint(endpoint::FORMS)),
+        };
         if endpoint.is_plaintext() && !endpoint.is_loopback() && !self.allow_plaintext {
             return Err(refuse(&format!(
                 "Plain http to {endpoint} would show the private key to the network."
@@ -187,6 +203,8 @@ mod tests {
         let secret = |text: &str| Secret::new(text.to_owned());
         assert!(config.set_access_key("", secret("s")).is_err());
         assert!(config.set_access_key("i", secret("")).is_err());
+        assert!(config.set_access_key("i", secret("s\n")).is_err());
+        assert!(config.set_access_key(" i", secret("s")).is_err());
         assert!(config.set_security_token(secret("")).is_err());
         assert!(config.set_region("Not a region").is_err());
         assert!(config.set_region("").is_err());
@@ -197,7 +215,12 @@ mod tests {
         assert!(config.set_max_attempts(0).is_err());
         assert!(config.set_user_agent("a\r\nX-Evil: 1").is_err());
         assert!(config.set_user_agent(" ").is_err());
-        assert!(format!("{config:?}").contains("access_key: None"));
+        // Nobody is called in place of an endpoint that was refused, or with another key.
+        assert!(config.resolved_endpoint().unwrap_err().message().contains("endpoint"));
+        assert!(config.given_key().unwrap_err().message().contains("access key"));
+        config.set_endpoint("127.0.0.1").unwrap();
+        config.set_access_key("i", secret("s")).unwrap();
+        assert!(config.resolved_endpoint().is_ok() && config.given_key().is_ok());
     }
 
     #[test]

@@ -26,6 +26,10 @@ const SHARED_HOST: [&str; 8] = [
     "us-west-1",
 ];
 
+/// How an endpoint is given.
+pub(crate) const FORMS: &str =
+    "Give it as \"host\", \"host:port\", \"https://host[:port]\" or \"http://127.0.0.1:port\".";
+
 /// A host to which requests are sent, always by name or address alone: no path, no user, no query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -52,9 +56,8 @@ impl Endpoint {
     /// allowed. The error never quotes the text: it may hold a password.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let refuse = |why: &str| {
-            Error::new(ErrorKind::InvalidArgument, format!("The endpoint is not usable: {why}.")).with_hint(
-                "Give it as \"host\", \"host:port\", \"https://host[:port]\" or \"http://127.0.0.1:port\".",
-            )
+            Error::new(ErrorKind::InvalidArgument, format!("The endpoint is not usable: {why}."))
+                .with_hint(FORMS)
         };
         let (plaintext, rest) = match text.split_once("://") {
             None => (false, text),

@@ -9,7 +9,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::api::{ApiVersion, CertId, Lang};
-use crate::error::{Error, ErrorKind, quoted};
+use crate::error::{Error, ErrorKind, quoted, quoted_path};
 use crate::secret::Secret;
 
 /// Whether an upload made something new; the numbers are those of the C interface (`cas_outcome`).
@@ -108,10 +108,11 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// The text of a PEM file. It is read into a buffer that never grows, so that no copy of a key is left
 /// behind; where the size is not known before, as with a pipe, the buffer is as large as a file may be.
 fn read_pem(path: &Path) -> Result<Zeroizing<String>, Error> {
-    let shown = path.display();
+    let shown = quoted_path(path);
     let unreadable = |error| {
-        Error::new(ErrorKind::Io, format!("The file {shown} could not be read: {error}."))
-            .with_hint("Check the path, and that this program's user may read the file.")
+        Error::new(ErrorKind::Io, format!("The file {shown} could not be read: {error}.")).with_hint(
+            "Give the path of a PEM file that this program's user may read, not the PEM text itself.",
+        )
     };
     let mut file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
@@ -135,6 +136,9 @@ fn read_pem(path: &Path) -> Result<Zeroizing<String>, Error> {
             "is larger than 1 MiB",
             "A certificate chain or key has a few kilobytes: check the path.",
         );
+    }
+    if length == 0 {
+        return refuse("is empty", "Check the path, and whether the file was written.");
     }
     match std::str::from_utf8(&bytes[..length]) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
@@ -179,7 +183,9 @@ mod tests {
             read
         };
         assert_eq!(file("pem", "é".as_bytes()).unwrap().as_str(), "é");
-        for (name, content) in [("der", b"\x30\x82\xff".to_vec()), ("large", vec![b'a'; (1 << 20) + 1])] {
+        for (name, content) in
+            [("empty", Vec::new()), ("der", b"\x30\x82\xff".to_vec()), ("large", vec![b'a'; (1 << 20) + 1])]
+        {
             let error = file(name, &content).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Certificate);
             assert!(error.message().contains(name), "{error}");

@@ -19,6 +19,9 @@ const READ_AT_ONCE: usize = 8 * 1024;
 /// What an idle client is told; the server itself waits a little longer, so that the two do not race.
 pub(crate) const KEEP_ALIVE_SECONDS: u64 = 25;
 
+/// The first byte of whoever speaks TLS to a plain port. Without an answer it would wait for its own timeout.
+const TLS_HANDSHAKE: u8 = 0x16;
+
 /// A request as it was received.
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -120,6 +123,9 @@ impl Reader {
             self.fill(stream)?;
         }
         begun();
+        if self.buffer.first() == Some(&TLS_HANDSHAKE) {
+            return Err(ReadError::Refused(400, "This port speaks http, not https."));
+        }
         let end = self.find_head_end(stream)?;
         let head = self.parse_head(end)?;
         self.consume(end);

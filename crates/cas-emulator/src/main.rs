@@ -54,7 +54,15 @@ fn main() -> ExitCode {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         complain(&format!("internal error at {place}"));
     }));
-    match run(&Options::parse()) {
+    let options = Options::try_parse().unwrap_or_else(|error| {
+        // An unknown argument is quoted, and this one must not be.
+        if error.to_string().contains("-----BEGIN") {
+            complain("a PEM text stands where an option or the name of a file should be");
+            std::process::exit(2);
+        }
+        error.exit()
+    });
+    match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err((status, sentence)) => {
             complain(&sentence);
@@ -103,10 +111,11 @@ fn builder(options: &Options) -> Result<Builder, Failure> {
         builder = builder.sts(id, secret, token);
     }
     if let (Some(cert), Some(key)) = (&options.tls_cert, &options.tls_key) {
-        let read = |file: &PathBuf| {
-            std::fs::read(file).map_err(|error| (2, format!("{} cannot be read: {error}", file.display())))
+        // The name is left out: a key that was pasted in its place would be shown.
+        let read = |option: &str, file: &PathBuf| {
+            std::fs::read(file).map_err(|error| (2, format!("the file of {option} cannot be read: {error}")))
         };
-        builder = builder.tls(read(cert)?, read(key)?);
+        builder = builder.tls(read("--tls-cert", cert)?, read("--tls-key", key)?);
     }
     Ok(builder)
 }

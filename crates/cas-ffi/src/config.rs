@@ -47,7 +47,8 @@ pub unsafe extern "C" fn cas_config_free(config: *mut cas_config) {
     });
 }
 
-/// The access key to sign with, in place of what the environment holds.
+/// The access key to sign with, in place of what the environment holds. It holds no white space. After one
+/// that is refused, cas_client_new fails until another one is set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_config_set_access_key(
     config: *mut cas_config,
@@ -75,7 +76,8 @@ pub unsafe extern "C" fn cas_config_set_region(config: *mut cas_config, region: 
 }
 
 /// The host to call, in place of the region's: "host", "host:port", "https://host[:port]" or
-/// "http://127.0.0.1:8480".
+/// "http://127.0.0.1:8480". After one that is refused, cas_client_new fails and says why, until another one is
+/// set: nobody is called in its place.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_config_set_endpoint(
     config: *mut cas_config,
@@ -93,7 +95,8 @@ pub unsafe extern "C" fn cas_config_set_allow_plaintext(config: *mut cas_config,
     })
 }
 
-/// A PEM bundle that replaces the system's trusted roots. It is read by cas_client_new.
+/// A PEM bundle that replaces the trusted roots; it is read by cas_client_new. Without it they are those of
+/// SSL_CERT_FILE and SSL_CERT_DIR where these are set, else the system's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_config_set_ca_file(config: *mut cas_config, path: *const c_char) -> cas_status {
     panic::status_only(|| required_mut!(config).0.set_ca_file(text!(path)))

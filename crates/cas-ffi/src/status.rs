@@ -23,7 +23,7 @@ macro_rules! statuses {
 pub const CAS_OK: cas_status = 0;
 /// The call itself is wrong: NULL, not UTF-8, a bad endpoint, an empty name.
 pub const CAS_ERR_INVALID_ARGUMENT: cas_status = 1;
-/// The certificate or key was refused locally, before any network traffic.
+/// The certificate, its key or its name was refused locally, before any network traffic.
 pub const CAS_ERR_CERTIFICATE: cas_status = 2;
 /// No usable access key could be found or fetched.
 pub const CAS_ERR_CREDENTIALS: cas_status = 3;
@@ -35,9 +35,10 @@ pub const CAS_ERR_TIMEOUT: cas_status = 5;
 pub const CAS_ERR_SERVICE: cas_status = 6;
 /// The service kept refusing for its rate of calls until the attempts or the deadline ran out.
 pub const CAS_ERR_THROTTLED: cas_status = 7;
-/// A different certificate already has this name.
+/// A certificate already has this name. This version does not compare: after a lost answer it may be the very
+/// same one.
 pub const CAS_ERR_NAME_TAKEN: cas_status = 8;
-/// The answer could not be understood.
+/// The answer could not be understood; the request may have been applied.
 pub const CAS_ERR_PROTOCOL: cas_status = 9;
 /// The request may have been applied and that could not be found out.
 pub const CAS_ERR_OUTCOME_UNKNOWN: cas_status = 10;

@@ -9,20 +9,20 @@ const MAX_NAME_BYTES: usize = 128;
 
 /// Refuses a name that cannot be one. A key passed as the name by mistake ends here: names are public.
 pub fn check_name(name: &str) -> Result<(), Error> {
-    if name.is_empty() {
+    if name.trim().is_empty() {
         return Err(Error::new(ErrorKind::InvalidArgument, "The certificate has no name.")
             .with_hint("Give it a name that is unique in the account."));
     }
-    if name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
-        return Err(Error::new(
-            ErrorKind::Certificate,
-            format!("The name {} is longer than 128 bytes or holds control characters.", quoted(name)),
-        )
-        .with_hint(
-            "Use a short name of letters, digits, \"-\" and \"_\"; up to 63 characters work everywhere.",
-        ));
-    }
-    Ok(())
+    let what = if name.len() > MAX_NAME_BYTES {
+        format!("has {} bytes, more than {MAX_NAME_BYTES}", name.len())
+    } else if name.chars().any(char::is_control) {
+        "holds control characters".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::Certificate, format!("The name {} {what}.", quoted(name))).with_hint(
+        "Use a short name of letters, digits, \"-\" and \"_\"; up to 63 characters work everywhere.",
+    ))
 }
 
 /// Refuses what is not a PEM certificate and an unencrypted PEM key; `name` is for the message.
@@ -88,7 +88,9 @@ mod tests {
     fn names_that_cannot_be_names_are_refused() {
         assert!(check_name("web, 名 (1)").is_ok());
         assert!(check_name(&"x".repeat(128)).is_ok());
-        assert_eq!(check_name("").unwrap_err().kind(), ErrorKind::InvalidArgument);
+        for name in ["", " "] {
+            assert_eq!(check_name(name).unwrap_err().kind(), ErrorKind::InvalidArgument);
+        }
         for name in ["x".repeat(129).as_str(), "a\nb", KEY] {
             let error = check_name(name).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Certificate);

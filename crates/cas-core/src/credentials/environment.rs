@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AccessKey, Provider};
+use super::{AccessKey, Provider, check_access_key};
 use crate::secret::Secret;
 
 const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
@@ -18,7 +18,10 @@ impl Environment {
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Self {
         let get = |name| get(name).filter(|value| !value.is_empty());
         Self(match (get(ID), get(SECRET).map(Secret::new)) {
-            (Some(id), Some(secret)) => Ok(Arc::new(AccessKey::new(id, secret, get(TOKEN).map(Secret::new)))),
+            (Some(id), Some(secret)) => match check_access_key(&id, secret.expose()) {
+                Ok(()) => Ok(Arc::new(AccessKey::new(id, secret, get(TOKEN).map(Secret::new)))),
+                Err(why) => Err(format!("{ID} and {SECRET} are set, but: {}", why.trim_end_matches('.'))),
+            },
             (None, None) => Err(format!("{ID} and {SECRET} are not set")),
             (None, Some(_)) => Err(format!("{ID} is not set, although {SECRET} is")),
             (Some(_), None) => Err(format!("{SECRET} is not set, although {ID} is")),
@@ -54,6 +57,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_and_no_secret_quoted() {
         assert!(read(&[]).unwrap_err().contains("are not set"));
+        assert!(read(&[(ID, "id"), (SECRET, "hidden\n")]).unwrap_err().contains("line break"));
         assert!(read(&[(ID, "id"), (SECRET, "")]).unwrap_err().starts_with(SECRET));
         let why = read(&[(SECRET, "hidden")]).unwrap_err();
         assert!(why.starts_with(ID) && !why.contains("hidden"));

@@ -42,6 +42,20 @@ impl AccessKey {
     }
 }
 
+/// Why `id` and `secret` cannot be an access key, as a sentence without them. A line break at the end, from
+/// a file that was read whole, would otherwise come back as a wrong signature.
+pub(crate) fn check_access_key(id: &str, secret: &str) -> Result<(), String> {
+    if id.is_empty() || secret.is_empty() {
+        return Err("The access key id or its secret is empty.".to_owned());
+    }
+    for (what, text) in [("id", id), ("secret", secret)] {
+        if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(format!("The access key {what} holds white space or a line break."));
+        }
+    }
+    Ok(())
+}
+
 /// A source of access keys. `Err` says in one clause, without a secret, why it does not serve.
 pub trait Provider: Send + Sync {
     /// The key to sign the next attempt with.

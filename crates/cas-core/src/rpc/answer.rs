@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
@@ -26,8 +28,8 @@ pub struct HttpAnswer {
     pub content_type: Option<String>,
     /// Header `Location`.
     pub location: Option<String>,
-    /// At most [`MAX_ANSWER_BYTES`] bytes.
-    pub body: Vec<u8>,
+    /// At most [`MAX_ANSWER_BYTES`] bytes. Wiped when it goes: it may echo the request.
+    pub body: Zeroizing<Vec<u8>>,
 }
 
 /// What an answer says.
@@ -40,7 +42,7 @@ pub enum Reading {
         /// The service's code; never empty.
         code: String,
         /// The service's words; may be empty.
-        message: String,
+        message: Zeroizing<String>,
         /// The id of the request, from header or body.
         request_id: Option<String>,
     },
@@ -97,7 +99,7 @@ impl HttpAnswer {
         } else {
             Reading::Refusal {
                 code,
-                message: text(&fields, &["Message", "message"]).unwrap_or_default(),
+                message: Zeroizing::new(text(&fields, &["Message", "message"]).unwrap_or_default()),
                 request_id: self.request_id(Some(&fields)),
             }
         }
@@ -216,7 +218,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(status: u16, body: &str) -> Reading {
-        HttpAnswer { status, body: body.into(), ..HttpAnswer::default() }.read()
+        HttpAnswer { status, body: Zeroizing::new(body.into()), ..HttpAnswer::default() }.read()
     }
 
     fn fields(body: &str) -> Value {
@@ -333,7 +335,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_without_panic(status in 100u16..600, body in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = HttpAnswer { status, body, ..HttpAnswer::default() }.read();
+            let _ = HttpAnswer { status, body: Zeroizing::new(body), ..HttpAnswer::default() }.read();
         }
 
         #[test]

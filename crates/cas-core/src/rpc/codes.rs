@@ -4,6 +4,8 @@
 //! Sources: G the gateway's public error pages (document 48054, 51132, 435312); C the CAS error catalogue
 //! (document 605000); S seen in answers of the real service that others published; A assumed.
 
+use zeroize::Zeroizing;
+
 use crate::error::ErrorKind;
 
 /// What a code means for the caller.
@@ -29,7 +31,15 @@ const fn row(code: &'static str, kind: ErrorKind, retryable: bool, hint: &'stati
 
 const SLOW_DOWN: &str = "Make fewer calls a second: the documented limit is 10 for CreateUserCertificate.";
 const PERHAPS_APPLIED: &str = "The service failed inside; the certificate may or may not be stored. Look for its name before sending it again.";
-const OTHER_NAME: &str = "Choose another name, or delete the certificate that has it.";
+const OTHER_NAME: &str = "Choose another name. If the answer to an earlier upload was lost, the certificate there may \
+                          be this very one: compare before you delete it.";
+const QUOTA: &str = "Delete certificates that are no longer used, or raise the quota.";
+const OTHER_KEY: &str =
+    "The key does not belong to the first certificate: the leaf comes first, then its issuers.";
+const NEEDS_TOKEN: &str = "A temporary access key needs its security token as well.";
+const RISK_CONTROL: &str = "Alibaba Cloud's risk control blocks this account: contact support.";
+const REAL_NAME: &str = "Complete the account's real-name verification.";
+const WRONG_HOST: &str = "This endpoint does not serve CAS: check its name.";
 const NOT_PEM: &str = "The service could not read the certificate or key: both must be PEM with their line breaks, the key unencrypted.";
 const OLD_VERSION: &str = "This endpoint no longer offers the API version that was used.";
 const NEW_TOKEN: &str = "The security token is wrong or has expired: fetch new temporary credentials.";
@@ -37,47 +47,42 @@ const SET_CLOCK: &str = "Set this machine's clock (NTP): the service accepts 15 
 
 use ErrorKind::{NameTaken, Permission, Service, Throttled};
 
-/// First match wins, so exact codes stand before their families.
-const KNOWN: [Row; 29] = [
-    row("Throttling*", Throttled, true, SLOW_DOWN),         // G
-    row("FlowControlError", Throttled, true, SLOW_DOWN),    // C, with HTTP 400
-    row("NameRepeat", NameTaken, false, OTHER_NAME),        // C
-    row("ParamRepeat", NameTaken, false, OTHER_NAME),       // C; the name is all that must be unique
-    row("-1008", Service, false, NOT_PEM),                  // S
-    row("ParseCertificateFailed", Service, false, NOT_PEM), // C
-    row(
-        "InsufficientQuota",
-        Service,
-        false,
-        "Delete certificates that are no longer used, or raise the quota.",
-    ), // C
+/// First match wins, so exact codes stand before their families. The source of each stands behind it.
+#[rustfmt::skip] // a table
+const KNOWN: [Row; 33] = [
+    row("Throttling*", Throttled, true, SLOW_DOWN),                                                      // G
+    row("FlowControlError", Throttled, true, SLOW_DOWN),                                                 // C, with HTTP 400
+    row("NameRepeat", NameTaken, false, OTHER_NAME),                                                     // C
+    row("ParamRepeat", NameTaken, false, OTHER_NAME),                                                    // C; the name is all that must be unique
+    row("-1008", Service, false, NOT_PEM),                                                               // S
+    row("ParseCertificateFailed", Service, false, NOT_PEM),                                              // C
+    row("PrivateKeyFormatError", Service, false, NOT_PEM),                                               // A
+    row("CertKeyNotMatch", Service, false, OTHER_KEY),                                                   // A
+    row("InsufficientQuota", Service, false, QUOTA),                                                     // C
     row("InvalidAccessKeyId.NotFound", Service, false, "Check the access key id; it may have been deleted."), // G, S
-    row("InvalidAccessKeyId.Inactive", Service, false, "Enable the access key, or use another one."), // G
-    row("SignatureDoesNotMatch", Service, false, ""),                                                 // G, S
-    row("SignatureNonceUsed", Service, true, "Send the request again; each attempt gets a new nonce."), // G
-    row("InvalidTimeStamp.Expired", Service, false, SET_CLOCK),                                       // G
-    row("IllegalTimestamp", Service, false, SET_CLOCK), // S, of other products
-    row("InvalidTimeStamp.Format", Service, false, "A proxy may have changed the request."), // G
-    row("InvalidSecurityToken*", Service, false, NEW_TOKEN), // G
-    row("Forbidden.RAM", Permission, false, ""),        // G
-    row(
-        "Forbidden.RiskControl",
-        Service,
-        false,
-        "Alibaba Cloud's risk control blocks this account: contact support.",
-    ), // G
-    row("Forbidden.UserVerification", Service, false, "Complete the account's real-name verification."), // G
-    row("Forbidden*", Permission, false, ""),           // G
-    row("NoPermission*", Permission, false, ""),        // S, of other products
-    row("PermissionDenied", Permission, false, ""),     // C
-    row("InvalidAction.NotFound", Service, false, OLD_VERSION), // G, S
-    row("InvalidApi.NotFound", Service, false, OLD_VERSION), // G
-    row("InvalidVersion", Service, false, OLD_VERSION), // G
-    row("NoSuchVersion", Service, false, OLD_VERSION),  // G
-    row("InvalidProtocol.NeedSsl", Service, false, "Use an https endpoint."), // G
-    row("InternalError", Service, true, PERHAPS_APPLIED), // G, HTTP 500
-    row("ServiceUnavailable", Service, true, PERHAPS_APPLIED), // G, HTTP 503
-    row("OperationDenied.SystemUpgrading", Service, true, PERHAPS_APPLIED), // C
+    row("InvalidAccessKeyId.Inactive", Service, false, "Enable the access key, or use another one."),    // G
+    row("SignatureDoesNotMatch", Service, false, ""),                                                    // G, S
+    row("SignatureNonceUsed", Service, true, "Call again: each attempt gets a new nonce."),              // G
+    row("InvalidTimeStamp.Expired", Service, false, SET_CLOCK),                                          // G
+    row("IllegalTimestamp", Service, false, SET_CLOCK),                                                  // S, of other products
+    row("InvalidTimeStamp.Format", Service, false, "A proxy may have changed the request."),             // G
+    row("InvalidSecurityToken*", Service, false, NEW_TOKEN),                                             // G
+    row("MissingSecurityToken", Service, false, NEEDS_TOKEN),                                            // A
+    row("Forbidden.RAM", Permission, false, ""),                                                         // G
+    row("Forbidden.RiskControl", Service, false, RISK_CONTROL),                                          // G
+    row("Forbidden.UserVerification", Service, false, REAL_NAME),                                        // G
+    row("Forbidden*", Permission, false, ""),                                                            // G
+    row("NoPermission*", Permission, false, ""),                                                         // S, of other products
+    row("PermissionDenied", Permission, false, ""),                                                      // C
+    row("InvalidAction.NotFound", Service, false, OLD_VERSION),                                          // G, S
+    row("InvalidApi.NotFound", Service, false, OLD_VERSION),                                             // G
+    row("InvalidVersion", Service, false, OLD_VERSION),                                                  // G
+    row("NoSuchVersion", Service, false, OLD_VERSION),                                                   // G
+    row("InvalidProduct.NotFound", Service, false, WRONG_HOST),                                          // G
+    row("InvalidProtocol.NeedSsl", Service, false, "Use an https endpoint."),                            // G
+    row("InternalError", Service, true, PERHAPS_APPLIED),                                                // G, HTTP 500
+    row("ServiceUnavailable", Service, true, PERHAPS_APPLIED),                                           // G, HTTP 503
+    row("OperationDenied.SystemUpgrading", Service, true, PERHAPS_APPLIED),                              // C
 ];
 
 /// Words of the service that say a name is taken, for codes never seen before (S: both are published).
@@ -90,7 +95,7 @@ pub fn meaning(code: &str, message: &str, http_status: u16) -> Meaning {
         Some(family) => code.starts_with(family),
         None => code == row.code,
     });
-    let message = message.to_lowercase();
+    let message = Zeroizing::new(message.to_lowercase());
     match known {
         Some(Row { meaning: Meaning { kind, retryable, hint }, .. }) => {
             Meaning { kind: *kind, retryable: *retryable, hint }

@@ -3,6 +3,8 @@
 //! `SignatureDoesNotMatch` echoes the whole string-to-sign, certificate and key included, encoded twice;
 //! a proxy's error page may echo the form. What comes out of here is safe to show and to log.
 
+use zeroize::Zeroizing;
+
 use super::params::percent_encode;
 
 /// What stands where something was taken out.
@@ -30,17 +32,17 @@ impl Secrets<'_> {
     /// `text` without the secrets, without anything that looks like one, and not too long.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        let text = cut_string_to_sign(text);
+        let text = Zeroizing::new(cut_string_to_sign(text));
         if text.contains("SignatureNonce") {
             // An echo of the whole request: no part of it helps, and any may be secret.
             return REMOVED.to_owned();
         }
-        let mut text = cut_pem(&text);
+        let mut text = Zeroizing::new(cut_pem(&text));
         for secret in self.others.iter().filter(|secret| !secret.is_empty()) {
-            let mut form = (*secret).to_owned();
+            let mut form = Zeroizing::new((*secret).to_owned());
             for _ in 0..3 {
-                text = text.replace(&form, REMOVED);
-                form = percent_encode(&form);
+                text = Zeroizing::new(text.replace(form.as_str(), REMOVED));
+                form = Zeroizing::new(percent_encode(&form));
             }
         }
         let mut text = self.cut_long_runs(&text);
@@ -56,7 +58,7 @@ impl Secrets<'_> {
 
     /// Whether a secret can still be read out of `text`, however often it was encoded.
     fn is_revealed_by(&self, text: &str) -> bool {
-        let mut text = text.to_owned();
+        let mut text = Zeroizing::new(text.to_owned());
         loop {
             if self.others.iter().any(|secret| !secret.is_empty() && text.contains(secret)) {
                 return true;
@@ -65,7 +67,7 @@ impl Secrets<'_> {
                 return true;
             }
             match percent_decode(&text) {
-                Some(decoded) => text = decoded,
+                Some(decoded) => text = Zeroizing::new(decoded),
                 None => return false,
             }
         }
@@ -73,7 +75,15 @@ impl Secrets<'_> {
 
     /// Takes out runs of base64 characters that are too long for a word, or stand in the private key.
     fn cut_long_runs(&self, text: &str) -> String {
-        let key: String = self.private_key.unwrap_or_default().split_whitespace().collect();
+        let key = self.private_key.unwrap_or_default();
+        let mut unbroken = Zeroizing::new(String::with_capacity(key.len()));
+        unbroken.extend(key.split_whitespace());
+        // A piece of the key counts wherever it stands in a run: other characters may be glued to it.
+        let of_key = |run: &str| {
+            run.as_bytes()
+                .windows(SHORTEST_KEY_PIECE)
+                .any(|piece| unbroken.as_bytes().windows(SHORTEST_KEY_PIECE).any(|of_key| of_key == piece))
+        };
         let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
         let mut shown = String::with_capacity(text.len());
         let mut rest = text;
@@ -81,7 +91,7 @@ impl Secrets<'_> {
             shown.push_str(&rest[..start]);
             let run = &rest[start..];
             let run = &run[..run.find(|c| !is_base64(c)).unwrap_or(run.len())];
-            let secret = run.len() > LONGEST_WORD || (run.len() >= SHORTEST_KEY_PIECE && key.contains(run));
+            let secret = run.len() > LONGEST_WORD || of_key(run);
             shown.push_str(if secret { REMOVED } else { run });
             rest = &rest[start + run.len()..];
         }
@@ -162,6 +172,7 @@ mod tests {
         }
         assert_eq!(secrets().redact("got AccessKeyId=a&SignatureNonce=1&Timestamp=2"), REMOVED);
         assert_eq!(secrets().redact("tail shortEnd+/== of a key"), "tail [removed] of a key");
+        assert_eq!(secrets().redact("glued XXshortEnd+/==YY, MIIEvQIBX"), "glued [removed], [removed]");
         assert_eq!(secrets().redact(&format!("a {KEY} b")), "a [removed]\n b");
         assert_eq!(secrets().redact("cut -----BEGIN RSA PRIVATE KEY-----\nAAAA"), "cut [removed]");
     }

@@ -75,7 +75,10 @@ pub fn sign(params: &Params<'_>, secret: &str) -> SignedForm {
 /// The string that a signature of `params` covers: what the service echoes when it disagrees.
 #[must_use]
 pub fn string_to_sign(method: &str, params: &Params<'_>) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(format!("{method}&%2F&"));
+    // Room for the worst case: a text that had to grow would leave copies of the key behind.
+    let mut text = Zeroizing::new(String::with_capacity(method.len() + 5 * (params.raw_len() + 1)));
+    text.push_str(method);
+    text.push_str("&%2F&");
     let mut twice = TwiceEncoded::new(|block: &[u8]| text.extend(block.iter().map(|&byte| char::from(byte))));
     params.write_canonical(&mut twice);
     twice.finish();

@@ -1,4 +1,5 @@
-//! The buffers of a connection: output is collected until it is sent, and wiped when it is.
+//! The buffers of a connection: output is collected until it is sent, and wiped when it is; input, which may
+//! echo a request, is wiped when it is consumed.
 
 use ureq::unversioned::transport::Buffers;
 use zeroize::Zeroize;
@@ -53,6 +54,7 @@ impl WireBuffers {
 impl Drop for WireBuffers {
     fn drop(&mut self) {
         self.wipe();
+        self.input[self.unread.clone()].zeroize();
     }
 }
 
@@ -81,6 +83,7 @@ impl Buffers for WireBuffers {
 
     fn input_consume(&mut self, amount: usize) {
         self.consumed_last = amount > 0;
+        self.input[self.unread.start..self.unread.start + amount].zeroize();
         self.unread.start += amount;
     }
 

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use ureq::Agent;
 use ureq::http::Uri;
 use ureq::unversioned::transport::Connector as _;
+use zeroize::Zeroizing;
 
 use crate::endpoint::Endpoint;
 use crate::rpc::answer::{HttpAnswer, MAX_ANSWER_BYTES};
@@ -237,7 +238,8 @@ impl Http {
             }
             _ => (Reach::Sent, format!("the request to {endpoint} failed")),
         };
-        Failure::new(if sent { reach } else { Reach::Nowhere }, what)
+        let failure = Failure::new(if sent { reach } else { Reach::Nowhere }, what);
+        if failure.reach == Reach::Answered { failure.permanent() } else { failure }
     }
 }
 
@@ -261,7 +263,7 @@ impl Transport for Http {
                 .map(Duration::from_millis),
             content_type: header("content-type"),
             location: header("location"),
-            body: Vec::new(),
+            body: Zeroizing::default(),
         };
         let cut = |what: String| Failure {
             http_status: Some(answer.status),
@@ -269,13 +271,17 @@ impl Transport for Http {
             ..Failure::new(Reach::Answered, what)
         };
         let limit = MAX_ANSWER_BYTES as u64 + 1;
-        let mut body = Vec::new();
+        // Usually all that is needed, so that nothing is copied on the way.
+        let expected = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        let mut body = Zeroizing::new(Vec::with_capacity(expected.min(MAX_ANSWER_BYTES) + 1));
         let endpoint = &self.shown_endpoint;
         if response.into_body().into_reader().take(limit).read_to_end(&mut body).is_err() {
             return Err(cut(format!("the answer of {endpoint} broke off after {} bytes", body.len())));
         }
         if body.len() > MAX_ANSWER_BYTES {
-            return Err(cut(format!("{endpoint} sent an answer of more than {MAX_ANSWER_BYTES} bytes")));
+            return Err(
+                cut(format!("{endpoint} sent an answer of more than {MAX_ANSWER_BYTES} bytes")).permanent()
+            );
         }
         answer.body = body;
         Ok(answer)
@@ -393,7 +399,7 @@ mod tests {
             assert_eq!(body, form(300_000).as_bytes());
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").unwrap();
         }]);
-        assert_eq!(post(&http, &form(300_000), LONG).unwrap().body, b"{}");
+        assert_eq!(post(&http, &form(300_000), LONG).unwrap().body.as_slice(), b"{}");
         thread.join().unwrap();
     }
 
@@ -412,7 +418,7 @@ mod tests {
         assert_eq!((answer.status, answer.retry_after), (400, Some(Duration::from_millis(250))));
         assert_eq!(answer.content_type.as_deref(), Some("text/xml"));
         assert_eq!(answer.location.as_deref(), Some("elsewhere"));
-        assert_eq!(answer.body, b"{}");
+        assert_eq!(answer.body.as_slice(), b"{}");
         thread.join().unwrap();
     }
 

@@ -17,7 +17,7 @@ use ureq::unversioned::transport::{
 
 use super::buffers::WireBuffers;
 use super::{Call, Failure, Settings};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, quoted_path};
 
 /// The certificate authorities that are trusted.
 pub struct Trust {
@@ -40,10 +40,10 @@ impl Trust {
 
     /// The certificates of a PEM file, and no others. Read now, so that a wrong path is found early.
     pub fn of_file(path: &Path) -> Result<Self, Error> {
-        let shown = path.display();
+        let shown = quoted_path(path);
         let text = std::fs::read(path).map_err(|error| {
             Error::new(ErrorKind::Io, format!("The CA file {shown} could not be read: {error}."))
-                .with_hint("Give a PEM file that this program may read.")
+                .with_hint("Give the path of a PEM file that this program may read, not the PEM text itself.")
         })?;
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text).filter_map(Result::ok).collect();
         let mut usable = RootCertStore::empty();
@@ -97,7 +97,7 @@ impl Roots {
         let variables = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(std::env::var_os);
         if let [Some(path), _] | [_, Some(path)] = variables {
             let certificates = rustls_native_certs::load_native_certs().certs;
-            let source = format!("{} (from SSL_CERT_FILE or SSL_CERT_DIR)", Path::new(&path).display());
+            let source = format!("{} (from SSL_CERT_FILE or SSL_CERT_DIR)", quoted_path(Path::new(&path)));
             return Self { certificates, source };
         }
         let bundles = [
@@ -153,33 +153,35 @@ impl<In: Transport> Connector<In> for TlsConnector {
         }
         let host = details.uri.host().unwrap_or_default();
         let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let shown = details.uri.authority().map_or(host, |authority| authority.as_str());
         let (config, roots) = self.0.trust.client_config()?;
         let name = ServerName::try_from(bare.to_owned())
             .map_err(|_| Failure::nowhere(format!("{host} is not a name that TLS can verify")))?;
         let mut session = ClientConnection::new(Arc::clone(config), name)
             .map_err(|error| Failure::nowhere(format!("TLS could not be set up: {error}")))?;
         let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
-        session.complete_io(&mut socket).map_err(|error| handshake_failure(host, &error, roots))?;
+        session.complete_io(&mut socket).map_err(|error| handshake_failure(shown, &error, roots))?;
         Call::connected();
         let stream = StreamOwned::new(session, socket);
         Ok(Some(Either::B(Tls { stream, buffers: WireBuffers::new() })))
     }
 }
 
-fn handshake_failure(host: &str, error: &io::Error, roots: &str) -> Failure {
+fn handshake_failure(server: &str, error: &io::Error, roots: &str) -> Failure {
     if error.kind() == io::ErrorKind::TimedOut {
         return Failure::nowhere(format!(
-            "the TLS handshake with {host} was not done within the time allowed"
+            "the TLS handshake with {server} was not done within the time allowed"
         ))
-        .with_hint("Check the network, or allow more time to connect.");
+        .with_hint("Check that this port speaks TLS, and the network; or allow more time to connect.");
     }
     let Some(cause) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
-        return Failure::nowhere(format!("the TLS handshake with {host} broke off: {error}"))
-            .with_hint("Check that the endpoint speaks TLS 1.2 or newer on this port.");
+        return Failure::nowhere(format!("the TLS handshake with {server} broke off: {error}"))
+            .with_hint("Check that this port speaks TLS 1.2 or newer; a port without TLS wants http://.");
     };
     let rustls::Error::InvalidCertificate(reason) = cause else {
-        return Failure::nowhere(format!("the TLS handshake with {host} failed: {cause}"))
-            .with_hint("Check that the endpoint speaks TLS 1.2 or newer on this port.");
+        return Failure::nowhere(format!("the TLS handshake with {server} failed: {cause}"))
+            .with_hint("Check that this port speaks TLS 1.2 or newer; a port without TLS wants http://.")
+            .permanent();
     };
     let (why, hint) = match reason {
         CertificateError::UnknownIssuer => (
@@ -197,9 +199,16 @@ fn handshake_failure(host: &str, error: &io::Error, roots: &str) -> Failure {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             ("it is not valid yet".to_owned(), "Check this machine's clock.")
         }
+        // rustls has no public name for this one.
+        other if format!("{other:?}").contains("CaUsedAsEndEntity") => (
+            "it is a certificate authority's own".to_owned(),
+            "The server needs a certificate of its own (basicConstraints CA:FALSE), signed by that authority.",
+        ),
         other => (format!("{other}"), "The server must present a certificate that this machine can verify."),
     };
-    Failure::nowhere(format!("the certificate of {host} was refused: {why}")).with_hint(hint).permanent()
+    Failure::nowhere(format!("the TLS certificate of the server {server} was refused: {why}"))
+        .with_hint(hint)
+        .permanent()
 }
 
 pub(super) struct Tls {
