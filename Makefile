@@ -4,16 +4,22 @@
 CARGO ?= cargo
 PYTHON ?= python3
 
-# No path of the building machine in what is shipped.
+# No path of the building machine, and no name of its registry, in what is shipped. Asked anew each time: before
+# the first fetch there is nothing to ask.
 CARGO_HOME ?= $(HOME)/.cargo
-export CFLAGS ?= -ffile-prefix-map=$(CARGO_HOME)/registry/src=
-export RUSTFLAGS ?= --remap-path-prefix=$(CARGO_HOME)/registry/src= --remap-path-prefix=$(CURDIR)=libcas
+SOURCES = $(shell ls -d $(CARGO_HOME)/registry/src/* 2>/dev/null)
+export RUSTFLAGS = $(foreach source,$(SOURCES),--remap-path-prefix=$(source)=) --remap-path-prefix=$(CURDIR)=libcas
+export CFLAGS = $(foreach source,$(SOURCES),-ffile-prefix-map=$(source)=)
 
 RELEASE := target/release
 VENV := target/venv
 
+.PHONY: fetch
+fetch:
+	@$(CARGO) fetch --locked --quiet
+
 .PHONY: build
-build: ## release build of libcas.so, libcas.a and cas-emulator in target/release
+build: fetch ## release build of libcas.so, libcas.a and cas-emulator in target/release
 	$(CARGO) build --release --locked
 	@ln -sf libcas.so $(RELEASE)/libcas.so.0
 
@@ -28,7 +34,7 @@ test: build $(VENV)/.ready target/planted/debug/libcas.so ## everything that mus
 	$(CARGO) test --workspace --locked --no-fail-fast
 
 .PHONY: check
-check: target/tools/bin/cargo-deny ## format, lints, docs, header, licences and advisories
+check: fetch target/tools/bin/cargo-deny ## format, lints, docs, header, licences and advisories
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked --quiet
@@ -59,7 +65,7 @@ $(VENV)/.ready: tests/python/requirements.txt
 	@touch $@
 
 target/tools/bin/cargo-deny:
-	RUSTFLAGS= $(CARGO) install cargo-deny --version 0.20.2 --locked --quiet --root target/tools \
+	RUSTFLAGS= CFLAGS= $(CARGO) install cargo-deny --version 0.20.2 --locked --quiet --root target/tools \
 		--target-dir target/tools/build
 	@rm -rf target/tools/build
 

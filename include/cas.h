@@ -351,7 +351,7 @@ cas_request *cas_request_new(void);
 void cas_request_free(cas_request *request);
 
 /*
- The name under which the service keeps the certificate; unique in the account, at most 128 bytes (the
+ The name under which the service keeps the certificate; unique in the account, at most 128 characters (the
  service's newest documents say 63).
  */
 cas_status cas_request_set_name(cas_request *request, const char *name);
@@ -387,7 +387,8 @@ cas_status cas_request_set_lang(cas_request *request, const char *lang);
 cas_status cas_request_set_source_ip(cas_request *request, const char *ip);
 
 /*
- Whether to send unread what the local checks would refuse. Default: false.
+ Whether to send unread what the local checks would refuse. Default: false. A name with control characters
+ is refused all the same: names are public, and such a one may be a key.
  */
 cas_status cas_request_set_skip_checks(cas_request *request, bool skip);
 

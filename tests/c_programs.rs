@@ -70,8 +70,9 @@ fn nothing_is_wrong_or_lost_under_address_sanitizer() {
     }
 }
 
-/// The C side alone: Rust's standard library comes without instrumentation, so the sanitizer would not see
-/// what its locks order. In the library itself, `forbid(unsafe_code)` rules data races out.
+/// The C side alone: what the library does with a program's memory, and the log function that it calls. Inside
+/// the library it would see races that are none, since Rust's standard library, and so its locks, come without
+/// instrumentation; there, safe Rust rules data races out, but for what cas-ffi declares `Send` and `Sync`.
 #[test]
 fn no_thread_of_a_c_program_races_under_thread_sanitizer() {
     let emulator = Emulator::start(&[]);

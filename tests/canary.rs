@@ -130,6 +130,7 @@ fn an_echo_of_the_request_stays_hidden_however_it_comes_back() {
     ];
     for echo in &echoes {
         let quoted = json(echo);
+        let piece: String = echo.replace('\n', "").chars().skip(60).take(60).collect();
         for reply in [
             Reply::http(
                 "400 Bad Request",
@@ -153,6 +154,8 @@ fn an_echo_of_the_request_stays_hidden_however_it_comes_back() {
             Reply::http("200 OK", "", &format!("{{\"RequestId\":{quoted}}}")),
             Reply::http("302 Found", &format!("Location: https://example/{}\r\n", encode(echo, 1)), ""),
             Reply::http("200 OK", &format!("x-acs-request-id: {}\r\n", encode(echo, 1)), "{}"),
+            Reply::http("200 OK", &format!("x-acs-request-id: {piece}\r\n"), "{}"),
+            Reply::http("400 Bad Request", "", &format!("{{\"Code\":\"C\",\"RequestId\":\"{piece}\"}}")),
             Reply::SendAndClose(echo.clone().into_bytes()),
         ] {
             let stub = Stub::start(vec![reply]);

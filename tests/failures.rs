@@ -332,7 +332,9 @@ fn xml_is_understood_although_json_was_asked_for() {
             ("http_status", "403"),
         ],
     );
-    assert_says(&outcome, "hint", &["yundun-cert:CreateUserCertificate"]);
+    for field in ["message", "hint"] {
+        assert_says(&outcome, field, &["yundun-cert:CreateUserCertificate"]);
+    }
 }
 
 #[test]
@@ -411,6 +413,50 @@ fn no_answer_before_the_deadline_leaves_the_outcome_open() {
     );
     assert_says(&outcome, "message", &["was sent", "before the deadline", "may be stored"]);
     assert_eq!(stub.requests().len(), 1);
+}
+
+#[test]
+fn an_answer_that_is_not_whole_before_the_deadline_leaves_the_outcome_open() {
+    let half =
+        b"HTTP/1.1 200 OK\r\nx-acs-request-id: A-5\r\nContent-Length: 64\r\n\r\n{\"CertId\":1".to_vec();
+    let stub = Stub::start(vec![Reply::Send(half)]);
+    let outcome = report(&stub.url(), &[("CAS_TIMEOUT_MS", "300")]);
+    assert_fields(
+        &outcome,
+        &[
+            ("status", "CAS_ERR_OUTCOME_UNKNOWN"),
+            ("http_status", "200"),
+            ("request_id", "A-5"),
+            ("retryable", "1"),
+        ],
+    );
+    assert_says(&outcome, "message", &["no whole answer", "before the deadline", "may be stored"]);
+}
+
+#[test]
+fn no_pause_at_all_is_no_advice() {
+    let throttled = Reply::http("400 Bad Request", "x-acs-retry-after: 0\r\n", r#"{"Code":"Throttling"}"#);
+    let stub = Stub::start(vec![throttled]);
+    // The pauses double up to 10 seconds, so the deadline comes long before a thousand attempts.
+    let outcome = report(&stub.url(), &[("CAS_MAX_ATTEMPTS", "1000"), ("CAS_TIMEOUT_MS", "1000")]);
+    assert_fields(&outcome, &[("status", "CAS_ERR_THROTTLED")]);
+    assert!(stub.requests().len() < 100);
+}
+
+#[test]
+fn a_long_name_is_measured_in_characters() {
+    let emulator = Emulator::start(&[]);
+    let upload = |name: &str, settings: &[(&str, &str)]| {
+        let mut program = Program::new(compile("tests/c/report.c", &[])).env("CAS_ENDPOINT", emulator.url());
+        for (variable, value) in settings {
+            program = program.env(variable, value);
+        }
+        program.arg(name).arg(&chain().chain).arg(&chain().key).run()
+    };
+    assert_eq!(upload(&"名".repeat(128), &[]).field("status"), "CAS_OK");
+    let long = "名".repeat(129);
+    assert_says(&upload(&long, &[]), "message", &["129 characters"]);
+    assert_eq!(upload(&long, &[("CAS_SKIP_CHECKS", "1")]).field("status"), "CAS_ERR_SERVICE");
 }
 
 #[test]

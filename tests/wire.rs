@@ -112,7 +112,20 @@ fn many_uploads_are_one_write_each_on_one_connection_without_a_thread() {
             "-o",
         ])
         .arg(&shim));
-    for (host, threads) in [("127.0.0.1", 0), ("localhost", 0)] {
+    // The one thing that needs a thread, to show that the count counts.
+    let counts = scratch("shim").join("counts-name");
+    let outcome = Program::new(compile("tests/c/report.c", &[]))
+        .env("CAS_ENDPOINT", "https://no-such-host.invalid")
+        .env("CAS_MAX_ATTEMPTS", "1")
+        .env("LD_PRELOAD", &shim)
+        .env("COUNT_CALLS", &counts)
+        .arg("one")
+        .arg(&chain().chain)
+        .arg(&chain().key)
+        .run();
+    assert_eq!(outcome.field("status"), "CAS_ERR_NETWORK");
+    assert!(fs::read_to_string(counts).unwrap().ends_with("threads=1"));
+    for host in ["127.0.0.1", "localhost"] {
         let emulator = Emulator::start(&[]);
         let counts = scratch("shim").join(format!("counts-{host}"));
         Program::new(compile("tests/c/report.c", &[]))
@@ -125,7 +138,7 @@ fn many_uploads_are_one_write_each_on_one_connection_without_a_thread() {
             .arg("50")
             .succeed();
         let counts = fs::read_to_string(counts).unwrap();
-        assert_eq!(counts, format!("sends=50 connects=1 threads={threads}"), "{host}");
+        assert_eq!(counts, "sends=50 connects=1 threads=0", "{host}");
         let requests = emulator.requests();
         assert_eq!(requests.len(), 50);
         assert!(requests.iter().all(|request| request["connection"] == requests[0]["connection"]));
@@ -194,4 +207,17 @@ fn parent_and_child_of_a_fork_use_connections_of_their_own() {
     assert_eq!(connection("parent-1"), connection("parent-2"));
     assert_eq!(connection("child-1"), connection("child-2"));
     assert_ne!(connection("parent-1"), connection("child-1"));
+}
+
+#[test]
+fn a_child_does_not_wait_for_a_thread_of_its_parent() {
+    let [cert, key] = [&chain().chain, &chain().key].map(|path| path.to_str().unwrap());
+    let emulator = Emulator::start(&["--tls-cert", cert, "--tls-key", key]);
+    Program::new(compile("tests/c/fork_in_handshake.c", &[]))
+        .arg(emulator.url())
+        .arg(cert)
+        .arg(key)
+        .arg(&chain().root)
+        .arg(scratch("fork"))
+        .succeed();
 }

@@ -91,9 +91,17 @@ impl Stub {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Waits until one more connection is closed on this side.
+    /// Waits until one more connection is closed on this side, and the client's kernel knows.
     pub fn wait_for_close(&self) {
         self.closed.recv().unwrap();
+        let remote = format!("0100007F:{:04X}", self.port);
+        let waits_to_close = |line: &str| {
+            let mut columns = line.split_whitespace().skip(2);
+            columns.next() == Some(&remote) && columns.next() == Some("08")
+        };
+        while !std::fs::read_to_string("/proc/net/tcp").unwrap().lines().any(waits_to_close) {
+            thread::yield_now();
+        }
     }
 
     /// The requests that came so far.

@@ -52,11 +52,20 @@ struct Failed {
     again: bool,
     /// How long the service asked to wait.
     wait: Option<Duration>,
+    /// Sending was not even tried.
+    unsent: bool,
 }
 
+impl Failed {
+    fn for_good(error: Error) -> Self {
+        Self { error, again: false, wait: None, unsent: false }
+    }
+}
+
+/// What fails before sending is tried.
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self { error, again: false, wait: None }
+        Self { unsent: true, ..Self::for_good(error) }
     }
 }
 
@@ -70,14 +79,16 @@ impl Caller {
                 Ok(answer) => return Ok(Answer { attempts: attempt, ..answer }),
                 Err(failed) => failed,
             };
+            let unsent = u32::from(failed.unsent);
+            if !failed.again || attempt >= self.max_attempts {
+                return Err(failed.error.with_attempts(attempt - unsent));
+            }
             let wait = match failed.wait {
                 Some(wait) => wait,
                 None => retry::pause(attempt, random()?),
             };
-            let in_time = Instant::now() + wait < deadline;
-            if !failed.again || attempt >= self.max_attempts || !in_time {
-                let unsent = u32::from(failed.error.kind() == ErrorKind::Credentials);
-                return Err(failed.error.with_attempts(attempt - unsent));
+            if Instant::now() + wait >= deadline {
+                return Err(failed.error.with_attempts(attempt));
             }
             self.logger
                 .log(Level::Warn, || format!("{} Trying again in {} ms.", failed.error, wait.as_millis()));
@@ -151,18 +162,19 @@ impl Exchange<'_> {
     fn judge(&self, answer: &HttpAnswer) -> Result<Answer, Failed> {
         match answer.read() {
             Reading::Success(fields) => Ok(Answer {
-                request_id: answer.request_id(Some(&fields)),
+                request_id: self.shown_id(answer.request_id(Some(&fields))),
                 fields,
                 http_status: answer.status,
                 attempts: 0,
             }),
             Reading::Refusal { code, message, request_id } => {
+                let request_id = self.shown_id(request_id);
                 let refusal =
                     self.refused(&code, &message, answer.status).with_answer(answer.status, request_id);
                 let again = refusal.kind() == ErrorKind::Throttled;
-                Err(Failed { error: refusal, again, wait: answer.retry_after })
+                Err(Failed { again, wait: answer.retry_after, ..Failed::for_good(refusal) })
             }
-            Reading::NoAnswer(instead) => Err(self.not_understood(&instead, answer).into()),
+            Reading::NoAnswer(instead) => Err(Failed::for_good(self.not_understood(&instead, answer))),
         }
     }
 
@@ -177,7 +189,7 @@ impl Exchange<'_> {
             }
             ErrorKind::Permission => {
                 format!(
-                    "{endpoint} refused {action} of {name}: the access key may not call it ({shown_code})."
+                    "{endpoint} refused {action} of {name}: the access key lacks the RAM action yundun-cert:{action} ({shown_code})."
                 )
             }
             ErrorKind::Throttled => {
@@ -190,7 +202,7 @@ impl Exchange<'_> {
             .with_service(shown_code, (!message.is_empty()).then(|| self.secrets().redact(message)));
         let hint = match (meaning.kind, code) {
             (ErrorKind::Permission, _) => {
-                format!("Grant this access key's user the RAM action yundun-cert:{action}.")
+                format!("Grant yundun-cert:{action} to the RAM user or role of this access key.")
             }
             (_, "SignatureDoesNotMatch") => self.why_signatures_differ(message).to_owned(),
             (_, code) if code.starts_with("InvalidAccessKeyId") => {
@@ -227,7 +239,7 @@ impl Exchange<'_> {
                 "Check that the endpoint is Alibaba Cloud's and no proxy answers in its place; then look whether the \
                  certificate is stored before sending it again.",
             )
-            .with_answer(answer.status, answer.request_id(None).filter(|id| self.secrets().redact(id) == *id))
+            .with_answer(answer.status, self.shown_id(answer.request_id(None)))
             .with_retryable(answer.status >= 500)
     }
 
@@ -262,10 +274,18 @@ impl Exchange<'_> {
         let again = kind == ErrorKind::Network && !failure.permanent;
         let mut error = Error::new(kind, sentence).with_hint(hint).with_retryable(!failure.permanent);
         if let Some(status) = failure.http_status {
-            let request_id = failure.request_id.filter(|id| self.secrets().redact(id) == *id);
+            let request_id = self.shown_id(failure.request_id);
             error = error.with_answer(status, request_id);
         }
-        Failed { error, again, wait: None }
+        Failed { again, ..Failed::for_good(error) }
+    }
+
+    /// A request id, unless a server put something there that must not be shown.
+    fn shown_id(&self, id: Option<String>) -> Option<String> {
+        // The service's own are UUIDs; anything else is looked at.
+        let uuid =
+            |id: &str| id.len() == 36 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F' | b'-'));
+        id.filter(|id| uuid(id) || self.secrets().redact(id) == *id)
     }
 
     fn secrets(&self) -> Secrets<'_> {

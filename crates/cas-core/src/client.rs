@@ -9,7 +9,7 @@ use crate::certificate;
 use crate::config::Config;
 use crate::credentials::{Environment, Given, Provider};
 use crate::error::{Error, ErrorKind, quoted};
-use crate::logging::{Level, Logger};
+use crate::logging::Level;
 use crate::transport::{Http, Trust};
 use crate::upload::{Outcome, Receipt, Upload};
 
@@ -18,7 +18,6 @@ pub struct Client {
     caller: Caller,
     region: String,
     format: crate::api::Format,
-    logger: Logger,
 }
 
 impl Client {
@@ -27,7 +26,9 @@ impl Client {
         let endpoint = config.resolved_endpoint()?;
         let credentials: Box<dyn Provider> = match config.given_key()? {
             Some(key) => Box::new(Given::new(key)),
-            None => Box::new(Environment::read(|name| std::env::var(name).ok())),
+            None => Box::new(Environment::read(|name| {
+                std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+            })),
         };
         let trust = match &config.ca_file {
             Some(path) => Trust::of_file(path)?,
@@ -42,12 +43,7 @@ impl Client {
             max_attempts: config.max_attempts,
             logger: config.logger.clone(),
         };
-        Ok(Self {
-            caller,
-            region: config.region.clone(),
-            format: config.format,
-            logger: config.logger.clone(),
-        })
+        Ok(Self { caller, region: config.region.clone(), format: config.format })
     }
 
     /// Stores a certificate and its key at the service.
@@ -55,12 +51,12 @@ impl Client {
         let started = Instant::now();
         let result = self.checked_upload(upload);
         match &result {
-            Ok(Receipt { cert_id, name, request_id, .. }) => self.logger.log(Level::Info, || {
+            Ok(Receipt { cert_id, name, request_id, .. }) => self.caller.logger.log(Level::Info, || {
                 let request_id = request_id.as_deref().unwrap_or("unknown");
                 let ms = started.elapsed().as_millis();
                 format!("{} is stored as CertId {cert_id} (RequestId {request_id}, {ms} ms).", quoted(name))
             }),
-            Err(error) => self.logger.log(Level::Error, || error.to_string()),
+            Err(error) => self.caller.logger.log(Level::Error, || error.to_string()),
         }
         result
     }
@@ -71,7 +67,7 @@ impl Client {
             Error::new(ErrorKind::InvalidArgument, format!("The upload of {} has no {what}.", quoted(name)))
                 .with_hint("Set name, certificate and key before the upload.")
         };
-        certificate::check_name(name)?;
+        certificate::check_name(name, upload.skip_checks)?;
         let key = upload.key.as_ref().ok_or_else(|| missing("private key"))?;
         if upload.certificate.is_empty() {
             return Err(missing("certificate"));

@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn only_loopback_clients_are_answered() {
         let store = Store::open(None).unwrap();
-        let service = Service::new(Credentials::example(), Clock::default(), store, "cn-hangzhou");
+        let service = Service::new(Credentials::default(), Clock::default(), store, "cn-hangzhou");
         let mut stream = std::io::Cursor::new(b"GET /_emulator/health HTTP/1.1\r\n\r\n".to_vec());
         let request = Reader::default().read(&mut stream, || ()).unwrap_or_else(|error| panic!("{error:?}"));
         let status = |address: &str| {

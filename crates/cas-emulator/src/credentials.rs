@@ -20,14 +20,10 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    /// The pair of the vendor's own examples, for a server that was given none.
-    pub(crate) fn example() -> Self {
+    /// Adds the pair of the vendor's own examples, for a server that was given no long-term key.
+    pub(crate) fn add_example(&mut self) {
         let credential = Credential { secret: Zeroizing::new("testsecret".to_owned()), token: None };
-        Self { by_id: HashMap::from([("testid".to_owned(), credential)]) }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.by_id.is_empty()
+        self.by_id.entry("testid".to_owned()).or_insert(credential);
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Credential> {

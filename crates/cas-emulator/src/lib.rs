@@ -233,8 +233,8 @@ impl Builder {
         for (id, secret, token) in &self.access_keys {
             credentials.add(id, secret, token.as_ref().map(|token| token.as_str()))?;
         }
-        if credentials.is_empty() {
-            credentials = Credentials::example();
+        if self.access_keys.iter().all(|(_, _, token)| token.is_some()) {
+            credentials.add_example();
         }
         let tls = self.tls.map(|(cert, key)| tls::config(&cert, &key)).transpose();
         let tls = tls.map_err(StartError::Option)?;

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cas_core::error::{Error, ErrorKind};
 use cas_core::rpc::redact::Secrets;
@@ -19,15 +19,16 @@ thread_local! {
 
 /// Runs `body`; a panic becomes an error, and says nothing on stderr.
 fn contained<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
+    // A flag and no `Once`: nobody waits for it, not even a child of a fork in this very moment.
+    static HOOKED: AtomicBool = AtomicBool::new(false);
+    if !HOOKED.load(Ordering::Relaxed) && !HOOKED.swap(true, Ordering::Relaxed) {
         let others = take_hook();
         set_hook(Box::new(move |info| {
             if DEPTH.get() == 0 {
                 others(info);
             }
         }));
-    });
+    }
     DEPTH.set(DEPTH.get() + 1);
     let result = catch_unwind(AssertUnwindSafe(body));
     DEPTH.set(DEPTH.get() - 1);

@@ -29,7 +29,7 @@ pub unsafe extern "C" fn cas_request_free(request: *mut cas_request) {
     });
 }
 
-/// The name under which the service keeps the certificate; unique in the account, at most 128 bytes (the
+/// The name under which the service keeps the certificate; unique in the account, at most 128 characters (the
 /// service's newest documents say 63).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_set_name(request: *mut cas_request, name: *const c_char) -> cas_status {
@@ -106,7 +106,8 @@ pub unsafe extern "C" fn cas_request_set_source_ip(
     panic::status_only(|| required_mut!(request).0.set_source_ip(text!(ip)))
 }
 
-/// Whether to send unread what the local checks would refuse. Default: false.
+/// Whether to send unread what the local checks would refuse. Default: false. A name with control characters
+/// is refused all the same: names are public, and such a one may be a key.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_set_skip_checks(request: *mut cas_request, skip: bool) -> cas_status {
     panic::status_only(|| {

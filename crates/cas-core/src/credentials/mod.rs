@@ -49,8 +49,10 @@ pub(crate) fn check_access_key(id: &str, secret: &str) -> Result<(), String> {
         return Err("The access key id or its secret is empty.".to_owned());
     }
     for (what, text) in [("id", id), ("secret", secret)] {
-        if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err(format!("The access key {what} holds white space or a line break."));
+        if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == char::REPLACEMENT_CHARACTER) {
+            return Err(format!(
+                "The access key {what} holds white space, a line break or bytes that are no text."
+            ));
         }
     }
     Ok(())

@@ -91,6 +91,11 @@ impl HttpAnswer {
     fn judge(&self, fields: Map<String, Value>) -> Reading {
         let fields = Value::Object(fields);
         let code = text(&fields, &["Code", "code"]).unwrap_or_default();
+        if code.is_empty()
+            && ["Code", "code"].iter().any(|name| fields.get(name).is_some_and(|code| !code.is_null()))
+        {
+            return Reading::NoAnswer(self.instead("an answer whose code is no text"));
+        }
         let ok_code = matches!(code.as_str(), "" | "200" | "OK" | "Success" | "success");
         if (200..300).contains(&self.status) && ok_code {
             Reading::Success(fields)
@@ -143,9 +148,10 @@ fn read_xml(body: &[u8]) -> Option<Map<String, Value>> {
     let mut reader = Reader::from_str(body);
     // Each open element: its name, its children, its text.
     let mut open: Vec<(String, Map<String, Value>, String)> = Vec::new();
+    let mut root = None;
     loop {
         match reader.read_event().ok()? {
-            Event::Start(element) if open.len() < MAX_XML_DEPTH => {
+            Event::Start(element) if open.len() < MAX_XML_DEPTH && root.is_none() => {
                 open.push((element.local_name().as_ref().to_owned(), Map::new(), String::new()));
             }
             Event::Empty(element) if !open.is_empty() => {
@@ -170,13 +176,18 @@ fn read_xml(body: &[u8]) -> Option<Map<String, Value>> {
             Event::End(_) => {
                 let (name, children, content) = open.pop()?;
                 let Some((_, siblings, _)) = open.last_mut() else {
-                    return (!name.eq_ignore_ascii_case("html")).then_some(children);
+                    root = (!name.eq_ignore_ascii_case("html")).then_some(children);
+                    continue;
                 };
-                let value =
-                    if children.is_empty() { Value::String(content) } else { Value::Object(children) };
+                let value = if children.is_empty() {
+                    Value::String(content.trim().to_owned())
+                } else {
+                    Value::Object(children)
+                };
                 insert(siblings, name, value);
             }
             Event::Decl(_) | Event::Comment(_) => {}
+            Event::Eof if open.is_empty() => return root,
             // A document type, instructions, an empty or too deep document, a cut one: no API answer.
             _ => return None,
         }
@@ -204,7 +215,7 @@ fn describe_markup(body: &[u8]) -> String {
         let start = start + "<title>".len();
         let end = start + lower[start..].find("</title>")?;
         let title = page[start..end].split_whitespace().collect::<Vec<_>>().join(" ");
-        (!title.is_empty()).then(|| title.chars().take(80).collect::<String>())
+        (!title.is_empty()).then_some(title)
     });
     match title {
         Some(title) => format!("an HTML page titled \"{title}\""),
@@ -248,6 +259,7 @@ mod tests {
             (r#"{"CertId":""}"#, None),
             (r#"{"CertId":null}"#, None),
             ("{}", None),
+            ("<A><CertId> 7\n</CertId></A>\n<!-- end -->", Some(7)),
             (
                 "<CreateUserCertificate><RequestId>R</RequestId><CertId>7</CertId></CreateUserCertificate>",
                 Some(7),
@@ -297,7 +309,12 @@ mod tests {
         assert!(no_answer(200, "").starts_with("nothing"));
         assert!(no_answer(200, r#"{"CertId":1"#).starts_with("JSON that is cut"));
         assert!(no_answer(200, "[]").starts_with("neither"));
-        assert!(no_answer(200, "<A><B>").starts_with("XML that is cut"));
+        for xml in ["<A><B>", "<A/>", "<A></A>text", "<A></A><B></B>", "text <A></A>", "<A></B>"] {
+            let what = no_answer(200, xml);
+            assert!(what.starts_with("XML that is cut") || what.starts_with("neither"), "{xml}: {what}");
+        }
+        assert!(no_answer(200, r#"{"Code":["NameRepeat"]}"#).contains("code is no text"));
+        assert!(no_answer(200, "<A><Code>x</Code><Code>y</Code></A>").contains("code is no text"));
         assert!(no_answer(200, "<A>&unknown;</A>").starts_with("XML that is cut"));
         assert!(no_answer(200, &"<a>".repeat(100)).starts_with("XML that is cut"));
         assert_eq!(

@@ -49,6 +49,8 @@ impl Secrets<'_> {
         if self.is_revealed_by(&text) {
             return REMOVED.to_owned();
         }
+        // One line, which no server can pass off as several, or as a terminal's commands.
+        text = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         if let Some((at, _)) = text.char_indices().nth(LONGEST) {
             text.truncate(at);
             text.push('…');
@@ -173,7 +175,7 @@ mod tests {
         assert_eq!(secrets().redact("got AccessKeyId=a&SignatureNonce=1&Timestamp=2"), REMOVED);
         assert_eq!(secrets().redact("tail shortEnd+/== of a key"), "tail [removed] of a key");
         assert_eq!(secrets().redact("glued XXshortEnd+/==YY, MIIEvQIBX"), "glued [removed], [removed]");
-        assert_eq!(secrets().redact(&format!("a {KEY} b")), "a [removed]\n b");
+        assert_eq!(secrets().redact(&format!("a {KEY} b")), "a [removed]  b");
         assert_eq!(secrets().redact("cut -----BEGIN RSA PRIVATE KEY-----\nAAAA"), "cut [removed]");
     }
 
@@ -186,6 +188,7 @@ mod tests {
         ] {
             assert_eq!(secrets().redact(message), message);
         }
+        assert_eq!(secrets().redact("a\r\nERROR: forged \u{1b}[2J"), "a  ERROR: forged  [2J");
         assert_eq!(secrets().redact(&"word ".repeat(1000)).chars().count(), LONGEST + 1);
     }
 

@@ -8,6 +8,7 @@ mod buffers;
 mod resolve;
 mod tcp;
 mod tls;
+mod trust;
 
 use std::cell::Cell;
 use std::fmt;
@@ -24,7 +25,7 @@ use zeroize::Zeroizing;
 use crate::endpoint::Endpoint;
 use crate::rpc::answer::{HttpAnswer, MAX_ANSWER_BYTES};
 use crate::rpc::v1::SignedForm;
-pub use tls::Trust;
+pub use trust::Trust;
 
 /// A pooled connection is not reused after this: the service closes idle ones after 25 seconds (its
 /// answers say `keep-alive: timeout=25`).
@@ -166,7 +167,7 @@ impl Call {
 #[derive(Debug)]
 struct Settings {
     connect_timeout: Duration,
-    trust: Arc<Trust>,
+    trust: Trust,
     user_agent: String,
 }
 
@@ -193,7 +194,7 @@ impl Http {
                 format!("The endpoint {endpoint} does not make a URL."),
             )
         })?;
-        let settings = Arc::new(Settings { connect_timeout, trust: Arc::new(trust), user_agent });
+        let settings = Arc::new(Settings { connect_timeout, trust, user_agent });
         let agent = RwLock::new((process::id(), new_agent(&settings)));
         Ok(Self { uri, shown_endpoint: endpoint.to_string(), settings, agent })
     }
@@ -258,8 +259,10 @@ impl Transport for Http {
         let mut answer = HttpAnswer {
             status: response.status().as_u16(),
             request_id: header("x-acs-request-id"),
+            // The official SDK takes 0 for no advice.
             retry_after: header("x-acs-retry-after")
                 .and_then(|ms| ms.parse().ok())
+                .filter(|&ms| ms > 0)
                 .map(Duration::from_millis),
             content_type: header("content-type"),
             location: header("location"),
@@ -275,8 +278,13 @@ impl Transport for Http {
         let expected = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         let mut body = Zeroizing::new(Vec::with_capacity(expected.min(MAX_ANSWER_BYTES) + 1));
         let endpoint = &self.shown_endpoint;
-        if response.into_body().into_reader().take(limit).read_to_end(&mut body).is_err() {
-            return Err(cut(format!("the answer of {endpoint} broke off after {} bytes", body.len())));
+        if let Err(error) = response.into_body().into_reader().take(limit).read_to_end(&mut body) {
+            let mut failure = cut(format!("the answer of {endpoint} broke off after {} bytes", body.len()));
+            if error.kind() == io::ErrorKind::TimedOut {
+                failure.reach = Reach::Sent;
+                failure.what = format!("no whole answer came from {endpoint} before the deadline");
+            }
+            return Err(failure);
         }
         if body.len() > MAX_ANSWER_BYTES {
             return Err(
@@ -302,7 +310,7 @@ fn new_agent(settings: &Arc<Settings>) -> Agent {
         .proxy(None)
         .build();
     let connector =
-        ().chain(tcp::TcpConnector(Arc::clone(settings))).chain(tls::TlsConnector(Arc::clone(settings)));
+        ().chain(tcp::TcpConnector(Arc::clone(settings))).chain(tls::TlsConnector::new(Arc::clone(settings)));
     Agent::with_parts(config, connector, resolve::Later)
 }
 

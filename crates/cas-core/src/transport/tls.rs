@@ -2,121 +2,19 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
 use rustls::crypto::{CryptoProvider, KeyProvider};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::sign::SigningKey;
-use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{CertificateError, ClientConfig, ClientConnection, StreamOwned};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport, TransportAdapter,
 };
 
 use super::buffers::WireBuffers;
 use super::{Call, Failure, Settings};
-use crate::error::{Error, ErrorKind, quoted_path};
-
-/// The certificate authorities that are trusted.
-pub struct Trust {
-    given: Option<Roots>,
-    /// Made when the first TLS connection is: reading a system's store takes longer than anything else.
-    used: OnceCell<(Arc<ClientConfig>, String)>,
-}
-
-struct Roots {
-    certificates: Vec<CertificateDer<'static>>,
-    source: String,
-}
-
-impl Trust {
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` where they are set, else the system's own store. Read late, once.
-    #[must_use]
-    pub fn of_system() -> Self {
-        Self { given: None, used: OnceCell::new() }
-    }
-
-    /// The certificates of a PEM file, and no others. Read now, so that a wrong path is found early.
-    pub fn of_file(path: &Path) -> Result<Self, Error> {
-        let shown = quoted_path(path);
-        let text = std::fs::read(path).map_err(|error| {
-            Error::new(ErrorKind::Io, format!("The CA file {shown} could not be read: {error}."))
-                .with_hint("Give the path of a PEM file that this program may read, not the PEM text itself.")
-        })?;
-        let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text).filter_map(Result::ok).collect();
-        let mut usable = RootCertStore::empty();
-        if usable.add_parsable_certificates(certificates.iter().cloned()).0 == 0 {
-            return Err(Error::new(
-                ErrorKind::InvalidArgument,
-                format!("The CA file {shown} holds no certificate."),
-            )
-            .with_hint("Give a PEM file with at least one -----BEGIN CERTIFICATE-----."));
-        }
-        Ok(Self {
-            given: Some(Roots { certificates, source: format!("the CA file {shown}") }),
-            used: OnceCell::new(),
-        })
-    }
-
-    /// The TLS settings, and a description of the trusted roots for error messages.
-    fn client_config(&self) -> Result<&(Arc<ClientConfig>, String), Failure> {
-        self.used.get_or_try_init(|| {
-            let system;
-            let roots = if let Some(given) = &self.given {
-                given
-            } else {
-                system = Roots::of_system();
-                &system
-            };
-            let mut store = RootCertStore::empty();
-            let (count, _) = store.add_parsable_certificates(roots.certificates.iter().cloned());
-            if count == 0 {
-                return Err(Failure::nowhere(format!("no trusted certificate authority was found in {}", roots.source))
-                    .with_hint("Install the system's CA certificates, or name a PEM bundle with SSL_CERT_FILE or cas_config_set_ca_file.")
-                    .permanent());
-            }
-            let config = ClientConfig::builder_with_provider(Arc::new(CryptoProvider {
-                key_provider: &NoClientKeys,
-                ..rustls::crypto::ring::default_provider()
-            }))
-                .with_safe_default_protocol_versions()
-                .map_err(|error| Failure::nowhere(format!("TLS could not be set up: {error}")))?
-                .with_root_certificates(store)
-                .with_no_client_auth();
-            Ok((Arc::new(config), format!("{} with {count} certificates", roots.source)))
-        })
-    }
-}
-
-impl Roots {
-    /// A bundle, where there is one, already holds what the directories beside it hold; reading both would
-    /// double the time of a first call.
-    fn of_system() -> Self {
-        let variables = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(std::env::var_os);
-        if let [Some(path), _] | [_, Some(path)] = variables {
-            let certificates = rustls_native_certs::load_native_certs().certs;
-            let source = format!("{} (from SSL_CERT_FILE or SSL_CERT_DIR)", quoted_path(Path::new(&path)));
-            return Self { certificates, source };
-        }
-        let bundles = [
-            "/etc/ssl/certs/ca-certificates.crt",
-            "/etc/pki/tls/certs/ca-bundle.crt",
-            "/etc/ssl/ca-bundle.pem",
-        ];
-        for bundle in bundles.map(PathBuf::from) {
-            let certificates = rustls_native_certs::load_certs_from_paths(Some(&bundle), None).certs;
-            if !certificates.is_empty() {
-                return Self { certificates, source: format!("{}", bundle.display()) };
-            }
-        }
-        Self {
-            certificates: rustls_native_certs::load_native_certs().certs,
-            source: "the system's certificate store".to_owned(),
-        }
-    }
-}
 
 /// libcas signs in with an access key, never with a TLS client certificate; without this, all of ring's
 /// signing would be part of the library.
@@ -129,14 +27,40 @@ impl KeyProvider for NoClientKeys {
     }
 }
 
-impl fmt::Debug for Trust {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Trust").field(&self.given.as_ref().map(|roots| &roots.source)).finish()
+/// Wraps connections in TLS. It belongs to one agent and so to one process: what a thread of the parent was
+/// in the middle of at `fork` is not waited for in the child.
+pub(super) struct TlsConnector {
+    settings: Arc<Settings>,
+    /// Made when the first TLS connection is: reading a system's store takes longer than anything else.
+    /// With a description of the trusted roots, for error messages.
+    config: OnceCell<(Arc<ClientConfig>, String)>,
+}
+
+impl TlsConnector {
+    pub(super) fn new(settings: Arc<Settings>) -> Self {
+        Self { settings, config: OnceCell::new() }
+    }
+
+    fn config(&self) -> Result<&(Arc<ClientConfig>, String), Failure> {
+        self.config.get_or_try_init(|| {
+            let (store, roots) = self.settings.trust.roots()?;
+            let provider =
+                CryptoProvider { key_provider: &NoClientKeys, ..rustls::crypto::ring::default_provider() };
+            let config = ClientConfig::builder_with_provider(Arc::new(provider))
+                .with_safe_default_protocol_versions()
+                .map_err(|error| Failure::nowhere(format!("TLS could not be set up: {error}")))?
+                .with_root_certificates(store)
+                .with_no_client_auth();
+            Ok((Arc::new(config), roots))
+        })
     }
 }
 
-#[derive(Debug)]
-pub(super) struct TlsConnector(pub(super) Arc<Settings>);
+impl fmt::Debug for TlsConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TlsConnector").field(&self.settings.trust).finish()
+    }
+}
 
 impl<In: Transport> Connector<In> for TlsConnector {
     type Out = Either<In, Tls>;
@@ -154,7 +78,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let host = details.uri.host().unwrap_or_default();
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let shown = details.uri.authority().map_or(host, |authority| authority.as_str());
-        let (config, roots) = self.0.trust.client_config()?;
+        let (config, roots) = self.config()?;
         let name = ServerName::try_from(bare.to_owned())
             .map_err(|_| Failure::nowhere(format!("{host} is not a name that TLS can verify")))?;
         let mut session = ClientConnection::new(Arc::clone(config), name)
