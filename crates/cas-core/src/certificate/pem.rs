@@ -2,10 +2,10 @@
 
 /// The labels of all `-----BEGIN …-----` lines, in order.
 pub(super) fn labels(text: &str) -> Vec<&str> {
-    // A search for one character is many times faster than one for a word.
-    text.match_indices('-')
-        .filter_map(|(at, _)| text[at..].strip_prefix("-----BEGIN "))
-        .filter_map(|rest| rest.split_once("-----"))
+    const BEGIN: &str = "-----BEGIN ";
+    // Looked for in every upload, so by the fastest search there is.
+    memchr::memmem::find_iter(text.as_bytes(), BEGIN)
+        .filter_map(|at| text.get(at + BEGIN.len()..)?.split_once("-----"))
         .map(|(label, _)| label)
         .filter(|label| label.len() <= 40 && label.bytes().all(|b| b == b' ' || b.is_ascii_alphanumeric()))
         .collect()

@@ -24,9 +24,7 @@ pub struct HttpAnswer {
     pub request_id: Option<String>,
     /// Header `x-acs-retry-after`, milliseconds.
     pub retry_after: Option<Duration>,
-    /// Header `Content-Type`.
-    pub content_type: Option<String>,
-    /// Header `Location`.
+    /// Header `Location` of a redirect.
     pub location: Option<String>,
     /// At most [`MAX_ANSWER_BYTES`] bytes. Wiped when it goes: it may echo the request.
     pub body: Zeroizing<Vec<u8>>,
