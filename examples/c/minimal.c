@@ -6,7 +6,7 @@ static const char *read_file(const char *path, char *text, size_t size)
 {
     FILE *file = fopen(path, "rb");
     text[file == NULL ? 0 : fread(text, 1, size - 1, file)] = '\0';
-    if (file != NULL) fclose(file);
+    if (file != NULL) fclose(file); else perror(path);
     return text;
 }
 
