@@ -23,8 +23,9 @@ build: fetch ## release build of libcas.so, libcas.a and cas-emulator in target/
 	$(CARGO) build --release --locked
 	@ln -sf libcas.so $(RELEASE)/libcas.so.0
 
+# By the environment, so that a quote in a name is no matter.
+export NAME CERT KEY ENDPOINT
 .PHONY: run
-run: export NAME CERT KEY ENDPOINT
 run: build ## upload a certificate from C (NAME= CERT= KEY= ENDPOINT= for your own), print its CertId
 	@examples/run.sh
 

@@ -110,13 +110,11 @@ fn the_program_in_the_readme_compiles_as_it_says_and_works() {
 #[test]
 fn make_run_ends_with_the_id() {
     let run = |variables: &[(&str, &str)]| {
-        let mut command = Command::new("examples/run.sh");
-        command
-            .current_dir(top())
-            .env_remove("NAME")
-            .env_remove("CERT")
-            .env_remove("KEY")
-            .env_remove("ENDPOINT");
+        let mut command = Command::new("make");
+        command.args(["--silent", "run"]).current_dir(top());
+        for name in ["NAME", "CERT", "KEY", "ENDPOINT", "MAKEFLAGS", "MAKELEVEL"] {
+            command.env_remove(name);
+        }
         outside::run(command.envs(variables.iter().copied()))
     };
     let printed = run(&[]);
@@ -126,7 +124,7 @@ fn make_run_ends_with_the_id() {
     let [cert, key] = [&chain().chain, &chain().key].map(|path| path.to_str().unwrap());
     let emulator = Emulator::start(&[]);
     let own = [
-        ("NAME", "my own"),
+        ("NAME", "it's \"my\" own"),
         ("CERT", cert),
         ("KEY", key),
         ("ENDPOINT", emulator.url()),
@@ -134,7 +132,7 @@ fn make_run_ends_with_the_id() {
         ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret"),
     ];
     assert_eq!(last_line(&run(&own)), "CertId: 1");
-    assert_eq!(emulator.certificates()[0]["name"], "my own");
+    assert_eq!(emulator.certificates()[0]["name"], "it's \"my\" own");
     let printed = run(&own[..3]);
     assert_eq!(last_line(&printed), "CertId: 1");
 }
