@@ -3,6 +3,7 @@
 //! Sent again is only what was certainly not applied: where no connection stood, and where the service
 //! refused for rate. Anything else ends the call.
 
+use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -33,7 +34,6 @@ pub struct Caller {
 }
 
 /// What a successful call brought.
-#[derive(Debug)]
 pub struct Answer {
     /// The operation's fields, still untyped.
     pub fields: Value,
@@ -43,6 +43,13 @@ pub struct Answer {
     pub http_status: u16,
     /// How often sending was tried.
     pub attempts: u32,
+}
+
+/// Without the fields: what a server says is shown only after it is redacted.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("attempts", &self.attempts).finish_non_exhaustive()
+    }
 }
 
 /// An attempt that failed.

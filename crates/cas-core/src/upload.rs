@@ -131,6 +131,9 @@ fn read_pem(path: &Path) -> Result<Zeroizing<String>, Error> {
     let refuse = |what: &str, hint: &str| {
         Err(Error::new(ErrorKind::Certificate, format!("The file {shown} {what}.")).with_hint(hint))
     };
+    if length == bytes.len() && expected < MAX_FILE_BYTES {
+        return refuse("grew while it was read", "Read it again once it is written.");
+    }
     if length == bytes.len() {
         return refuse(
             "is larger than 1 MiB",

@@ -1,13 +1,13 @@
 //! Understands what came back: JSON or XML, success or error, or no API answer at all.
 
+use std::fmt;
 use std::time::Duration;
-
-use zeroize::Zeroizing;
 
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 /// Largest answer that is read, in bytes. A list page is a hundred times smaller.
 pub const MAX_ANSWER_BYTES: usize = 1 << 20;
@@ -15,8 +15,8 @@ pub const MAX_ANSWER_BYTES: usize = 1 << 20;
 /// Deepest XML that is read; real answers nest three deep.
 const MAX_XML_DEPTH: usize = 16;
 
-/// An HTTP answer as it arrived.
-#[derive(Debug, Default)]
+/// An HTTP answer as it arrived. `Debug` shows its status and size: the rest may echo the request.
+#[derive(Default)]
 pub struct HttpAnswer {
     /// HTTP status.
     pub status: u16,
@@ -30,8 +30,7 @@ pub struct HttpAnswer {
     pub body: Zeroizing<Vec<u8>>,
 }
 
-/// What an answer says.
-#[derive(Debug)]
+/// What an answer says. `Debug` shows which of these it is, and no word of the server's.
 pub enum Reading {
     /// The operation's fields, still untyped.
     Success(Value),
@@ -46,6 +45,22 @@ pub enum Reading {
     },
     /// No answer of the API; says in one clause what came instead. Redact it.
     NoAnswer(String),
+}
+
+impl fmt::Debug for HttpAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HttpAnswer(HTTP {}, {} bytes)", self.status, self.body.len())
+    }
+}
+
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Success(_) => "Success",
+            Self::Refusal { .. } => "Refusal",
+            Self::NoAnswer(_) => "NoAnswer",
+        })
+    }
 }
 
 impl HttpAnswer {
@@ -204,8 +219,8 @@ fn insert(siblings: &mut Map<String, Value>, name: String, value: Value) {
 
 /// An HTML page by its title, which usually names the proxy that wrote it.
 fn describe_markup(body: &[u8]) -> String {
-    let page = String::from_utf8_lossy(body);
-    let lower = page.to_ascii_lowercase();
+    let page = Zeroizing::new(String::from_utf8_lossy(body).into_owned());
+    let lower = Zeroizing::new(page.to_ascii_lowercase());
     if !lower.contains("<html") && !lower.starts_with("<!doctype html") {
         return "XML that is cut or broken".to_owned();
     }
@@ -333,6 +348,18 @@ mod tests {
                 Reading::NoAnswer(what) => assert_eq!(what, shown),
                 other => panic!("{other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn debug_shows_nothing_that_a_server_said() {
+        for body in
+            [r#"{"Code":"hidden","Message":"hidden"}"#, r#"{"a":"hidden"}"#, "<html><title>hidden</title>"]
+        {
+            let location = Some("https://hidden".to_owned());
+            let body = Zeroizing::new(body.into());
+            let answer = HttpAnswer { status: 200, location, body, ..HttpAnswer::default() };
+            assert!(!format!("{answer:?} {:?}", answer.read()).contains("hidden"));
         }
     }
 

@@ -104,7 +104,7 @@ impl Secrets<'_> {
 
 /// `text` with each `%XX` decoded; `None` where there is none.
 fn percent_decode(text: &str) -> Option<String> {
-    let mut decoded = Vec::with_capacity(text.len());
+    let mut decoded = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.as_bytes();
     while let [byte, tail @ ..] = rest {
         let escaped = tail.get(..2).filter(|_| *byte == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
@@ -121,7 +121,7 @@ fn percent_decode(text: &str) -> Option<String> {
 
 /// The gateway's message is a sentence, a colon and its string-to-sign.
 fn cut_string_to_sign(text: &str) -> String {
-    let lower = text.to_ascii_lowercase();
+    let lower = Zeroizing::new(text.to_ascii_lowercase());
     for marker in ["string to sign", "stringtosign", "string-to-sign"] {
         if let Some(at) = lower.find(marker) {
             return format!("{}: {REMOVED}", &text[..at + marker.len()]);
