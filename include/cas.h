@@ -37,6 +37,16 @@
 
 
 /*
+ What the service says about a certificate. Never its key.
+ */
+typedef struct cas_certificate cas_certificate;
+
+/*
+ Certificates, as they were when the list was made.
+ */
+typedef struct cas_certificate_list cas_certificate_list;
+
+/*
  A client of one endpoint. Any number of threads may use it at once; connections are kept open between
  calls.
  */
@@ -69,6 +79,11 @@ typedef struct cas_result cas_result;
 typedef int32_t cas_status;
 
 /*
+ A version of the service's API.
+ */
+typedef int32_t cas_api;
+
+/*
  How much a log message matters.
  */
 typedef int32_t cas_log_level;
@@ -80,14 +95,14 @@ typedef int32_t cas_log_level;
 typedef void (*cas_log_fn)(void *user_data, cas_log_level level, const char *message);
 
 /*
+ What to do when another certificate has the name. "The same" is decided by the certificate, not by its name.
+ */
+typedef int32_t cas_on_conflict;
+
+/*
  What an upload did.
  */
 typedef int32_t cas_outcome;
-
-/*
- A version of the service's API.
- */
-typedef int32_t cas_api;
 
 /*
  Done.
@@ -130,18 +145,17 @@ typedef int32_t cas_api;
 #define CAS_ERR_THROTTLED 7
 
 /*
- A certificate already has this name. This version does not compare: after a lost answer it may be the very
- same one.
+ A different certificate already has this name; or, with CAS_ON_CONFLICT_FAIL, any.
  */
 #define CAS_ERR_NAME_TAKEN 8
 
 /*
- The answer could not be understood; the request may have been applied.
+ The answer could not be understood. An upload was not stored, as far as the list of certificates shows.
  */
 #define CAS_ERR_PROTOCOL 9
 
 /*
- The request may have been applied and that could not be found out.
+ The upload may have been stored and that could not be found out; the hint says how to.
  */
 #define CAS_ERR_OUTCOME_UNKNOWN 10
 
@@ -166,6 +180,21 @@ typedef int32_t cas_api;
 #define CAS_ERR_PERMISSION 14
 
 /*
+ 2018-07-13 until the service says that it is gone, from then on 2020-04-07. The result tells which it was.
+ */
+#define CAS_API_AUTO 0
+
+/*
+ CreateUserCertificate, version 2018-07-13.
+ */
+#define CAS_API_2018_07_13 1
+
+/*
+ UploadUserCertificate, version 2020-04-07; it knows no language and no source address.
+ */
+#define CAS_API_2020_04_07 2
+
+/*
  A call failed.
  */
 #define CAS_LOG_ERROR 1
@@ -186,14 +215,41 @@ typedef int32_t cas_api;
 #define CAS_LOG_DEBUG 4
 
 /*
- The certificate was stored.
+ The same certificate under this name is a success, another one is CAS_ERR_NAME_TAKEN.
+ */
+#define CAS_ON_CONFLICT_REUSE 0
+
+/*
+ Any certificate under this name is CAS_ERR_NAME_TAKEN, unless this very call put it there.
+ */
+#define CAS_ON_CONFLICT_FAIL 1
+
+/*
+ Another certificate keeps its name, and this one is stored as NAME-<first 8 hex digits of its SHA-256>.
+ */
+#define CAS_ON_CONFLICT_RENAME 2
+
+/*
+ As CAS_ON_CONFLICT_RENAME, and the other certificate is deleted once this one is stored. Where that fails, this
+ one stays stored and the outcome is CAS_OUTCOME_CREATED; a log message says why.
+ */
+#define CAS_ON_CONFLICT_REPLACE 3
+
+/*
+ The certificate is stored, and was not before this call as far as can be known: where an answer was lost and the
+ certificate is found then, it counts as created.
  */
 #define CAS_OUTCOME_CREATED 0
 
 /*
- CreateUserCertificate, version 2018-07-13.
+ The same certificate was there already.
  */
-#define CAS_API_2018_07_13 1
+#define CAS_OUTCOME_REUSED 1
+
+/*
+ The certificate is stored, and the one that had its name is deleted.
+ */
+#define CAS_OUTCOME_REPLACED 2
 
 #ifdef __cplusplus
 extern "C" {
@@ -245,7 +301,8 @@ const char *cas_error_request_id(const cas_error *error);
 int32_t cas_error_http_status(const cas_error *error);
 
 /*
- How often sending was tried; 0 when the call was refused before any network traffic.
+ How often the certificate was sent, or sending it was tried; look-ups do not count. Of other calls: how often
+ their last request was. 0 when nothing was sent.
  */
 uint32_t cas_error_attempts(const cas_error *error);
 
@@ -315,9 +372,24 @@ cas_status cas_config_set_connect_timeout_ms(cas_config *config, uint32_t ms);
 cas_status cas_config_set_timeout_ms(cas_config *config, uint32_t ms);
 
 /*
- How often sending is tried at most. Default: 4. 1 means never again, 0 is refused.
+ How often a certificate is sent at most in one call, tries that found no connection included. Default: 4. 1 means
+ never again, 0 is refused. Look-ups, lists and deletions have as many tries for each of their requests.
  */
-cas_status cas_config_set_max_attempts(cas_config *config, uint32_t attempts);
+cas_status cas_config_set_max_attempts(cas_config *config,
+                                       uint32_t attempts);
+
+/*
+ How many uploads a second a client makes, all its threads together: a call waits for its turn. Default: 0, as
+ many as the service takes; once it says that they are too many, its documented rate for a minute (10, or 100 with
+ CAS_API_2020_04_07).
+ */
+cas_status cas_config_set_rate_limit(cas_config *config,
+                                     uint32_t per_second);
+
+/*
+ The version of the service's API. Default: CAS_API_AUTO.
+ */
+cas_status cas_config_set_api(cas_config *config, cas_api api);
 
 /*
  The program's name for the service's logs, such as "deployer/3.2", put before the library's own.
@@ -387,6 +459,19 @@ cas_status cas_request_set_lang(cas_request *request, const char *lang);
 cas_status cas_request_set_source_ip(cas_request *request, const char *ip);
 
 /*
+ What to do when another certificate has the name. Default: CAS_ON_CONFLICT_REUSE. The others look at the list of
+ certificates before they send anything, and need the right to.
+ */
+cas_status cas_request_set_on_conflict(cas_request *request,
+                                       cas_on_conflict on_conflict);
+
+/*
+ Whether the same certificate under any other name will do as well. Default: false. With it the list of
+ certificates is looked at before anything is sent.
+ */
+cas_status cas_request_set_reuse_any_name(cas_request *request, bool reuse);
+
+/*
  Whether to send unread what the local checks would refuse. Default: false. A name with control characters
  is refused all the same: names are public, and such a one may be a key.
  */
@@ -398,7 +483,8 @@ cas_status cas_request_set_skip_checks(cas_request *request, bool skip);
 int64_t cas_result_cert_id(const cas_result *result);
 
 /*
- The name it has at the service.
+ The name it has at the service: the wanted one, or the one of CAS_ON_CONFLICT_RENAME, CAS_ON_CONFLICT_REPLACE or
+ cas_request_set_reuse_any_name.
  */
 const char *cas_result_name(const cas_result *result);
 
@@ -413,7 +499,7 @@ const char *cas_result_cert_identifier(const cas_result *result);
 const char *cas_result_request_id(const cas_result *result);
 
 /*
- Whether the upload made something new.
+ What the upload did.
  */
 cas_outcome cas_result_outcome(const cas_result *result);
 
@@ -423,7 +509,7 @@ cas_outcome cas_result_outcome(const cas_result *result);
 cas_api cas_result_api(const cas_result *result);
 
 /*
- How often sending was tried.
+ How often the certificate was sent, or sending it was tried; 0 where it was there already. Look-ups do not count.
  */
 uint32_t cas_result_attempts(const cas_result *result);
 
@@ -444,12 +530,96 @@ cas_status cas_upload_certificate(const cas_client *client,
                                   cas_error **err);
 
 /*
- The full call: CreateUserCertificate. The request can be used again, and freed at any time afterwards.
+ The full call: stores a certificate, once, whatever the network does. Where an answer is lost, it looks whether the
+ certificate is stored before it sends anything again. The request can be used again, and freed at any time afterwards.
  */
 cas_status cas_create_user_certificate(const cas_client *client,
                                        const cas_request *request,
                                        cas_result **out,
                                        cas_error **err);
+
+/*
+ Fetches what the service says about one certificate. CAS_ERR_NOT_FOUND: it has none with this id.
+ */
+cas_status cas_get_certificate(const cas_client *client,
+                               int64_t cert_id,
+                               cas_certificate **out,
+                               cas_error **err);
+
+/*
+ Fetches the whole list, page by page: uploaded and issued certificates, expired ones included.
+ */
+cas_status cas_list_certificates(const cas_client *client, cas_certificate_list **out, cas_error **err);
+
+/*
+ How many certificates the list holds; 0 for NULL.
+ */
+size_t cas_certificate_list_len(const cas_certificate_list *list);
+
+/*
+ One of them, which lives as long as the list; NULL past the end.
+ */
+const cas_certificate *cas_certificate_list_get(const cas_certificate_list *list, size_t index);
+
+/*
+ Ends a list, its certificates and their strings.
+ */
+void cas_certificate_list_free(cas_certificate_list *list);
+
+/*
+ Deletes a certificate and its key at the service. CAS_ERR_NOT_FOUND: it has none with this id.
+ */
+cas_status cas_delete_certificate(const cas_client *client, int64_t cert_id, cas_error **err);
+
+/*
+ Its id; 0 for NULL.
+ */
+int64_t cas_certificate_id(const cas_certificate *certificate);
+
+/*
+ Its name in the account. Texts of a certificate are empty where the service says nothing.
+ */
+const char *cas_certificate_name(const cas_certificate *certificate);
+
+/*
+ Common name of its subject.
+ */
+const char *cas_certificate_common_name(const cas_certificate *certificate);
+
+/*
+ Its subject alternative names, comma-separated.
+ */
+const char *cas_certificate_sans(const cas_certificate *certificate);
+
+/*
+ Its issuer.
+ */
+const char *cas_certificate_issuer(const cas_certificate *certificate);
+
+/*
+ SHA-1 of the leaf, 40 upper-case hexadecimal digits.
+ */
+const char *cas_certificate_fingerprint(const cas_certificate *certificate);
+
+/*
+ First day of its validity, "YYYY-MM-DD".
+ */
+const char *cas_certificate_not_before(const cas_certificate *certificate);
+
+/*
+ Last day of its validity, "YYYY-MM-DD".
+ */
+const char *cas_certificate_not_after(const cas_certificate *certificate);
+
+/*
+ Whether that day has passed, as the service sees it.
+ */
+bool cas_certificate_expired(const cas_certificate *certificate);
+
+/*
+ Ends a certificate that cas_get_certificate made, and its strings. Those of a list end with the list.
+ */
+void cas_certificate_free(cas_certificate *certificate);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,7 +1,7 @@
-//! One logical call: credentials, signature, sending, judging; again where that is certainly harmless.
+//! One call: credentials, signature, sending, judging; and for calls that may be repeated, again until done.
 //!
-//! Sent again is only what was certainly not applied: where no connection stood, and where the service
-//! refused for rate. Anything else ends the call.
+//! What a failed attempt means for what is stored is judged here, once, as a [`Fate`]. Whether an upload is sent
+//! again is decided in [`crate::upload`].
 
 use std::fmt;
 use std::thread;
@@ -10,13 +10,14 @@ use std::time::{Duration, Instant, SystemTime};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::Value;
 
-use crate::clock;
+use crate::api::Operation;
+use crate::clock::{self, Skew};
 use crate::credentials::{AccessKey, Provider};
 use crate::error::{Error, ErrorKind, quoted};
 use crate::logging::{Level, Logger};
 use crate::retry;
 use crate::rpc::answer::{HttpAnswer, Reading};
-use crate::rpc::codes;
+use crate::rpc::codes::{self, Effect};
 use crate::rpc::params::Params;
 use crate::rpc::redact::Secrets;
 use crate::rpc::v1::{self, SignedForm};
@@ -28,8 +29,8 @@ pub struct Caller {
     pub(crate) credentials: Box<dyn Provider>,
     /// For messages.
     pub(crate) endpoint: String,
-    pub(crate) timeout: Duration,
     pub(crate) max_attempts: u32,
+    pub(crate) skew: Skew,
     pub(crate) logger: Logger,
 }
 
@@ -41,124 +42,177 @@ pub struct Answer {
     pub request_id: Option<String>,
     /// HTTP status.
     pub http_status: u16,
-    /// How often sending was tried.
-    pub attempts: u32,
 }
 
 /// Without the fields: what a server says is shown only after it is redacted.
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("attempts", &self.attempts).finish_non_exhaustive()
+        f.debug_struct("Answer").field("http_status", &self.http_status).finish_non_exhaustive()
     }
 }
 
+/// What a failed attempt means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Not sent, nor will it be: no access key, or no connection for a reason that stays.
+    Hopeless,
+    /// Not sent; trying again may help.
+    Unsent,
+    /// It may have been applied.
+    Lost,
+    /// Refused for rate, with the pause that the service asked for.
+    Throttled(Option<Duration>),
+    /// Refused for the time of this machine's clock, which is corrected now.
+    ClockCorrected,
+    /// The service no longer has the operation.
+    VersionGone,
+    /// The name is taken.
+    NameTaken,
+    /// Refused, perhaps because the certificate is there already.
+    RefusedUnclearly,
+    /// Refused for good.
+    Refused,
+}
+
 /// An attempt that failed.
-struct Failed {
-    error: Error,
-    /// Whether sending again is harmless and may help.
-    again: bool,
-    /// How long the service asked to wait.
-    wait: Option<Duration>,
-    /// Sending was not even tried.
-    unsent: bool,
+#[derive(Debug)]
+pub struct Failed {
+    /// What to tell the caller.
+    pub error: Error,
+    /// What it means.
+    pub fate: Fate,
+    /// Whether it, or an attempt before it, may have been applied.
+    pub in_doubt: bool,
+    /// Whether sending was tried at all.
+    pub tried: bool,
 }
 
 impl Failed {
-    fn for_good(error: Error) -> Self {
-        Self { error, again: false, wait: None, unsent: false }
+    fn new(fate: Fate, error: Error) -> Self {
+        Self { error, fate, in_doubt: fate == Fate::Lost, tried: true }
     }
 }
 
 /// What fails before sending is tried.
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self { unsent: true, ..Self::for_good(error) }
+        Self { tried: false, ..Self::new(Fate::Hopeless, error) }
     }
 }
 
 impl Caller {
-    /// Calls `action` with `params`. `name` is the certificate's, for messages.
-    pub fn call(&self, action: &str, name: &str, params: &Params<'_>) -> Result<Answer, Error> {
-        let deadline = Instant::now() + self.timeout;
+    /// Calls an operation that does no harm when it is repeated, until it succeeds, its attempts are used up or
+    /// the deadline is too near. `subject` says in messages what the call is about.
+    pub fn call(&self, operation: &Operation<'_>, subject: &str, deadline: Instant) -> Result<Answer, Failed> {
         let mut attempt = 1;
+        let mut in_doubt = false;
+        let mut clock_corrected = false;
         loop {
-            let failed = match self.attempt(action, name, params, attempt, deadline) {
-                Ok(answer) => return Ok(Answer { attempts: attempt, ..answer }),
+            let last = attempt >= self.max_attempts;
+            let limit = if last { deadline } else { half_way(deadline) };
+            let mut failed = match self.attempt(operation, subject, limit) {
+                Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
-            let unsent = u32::from(failed.unsent);
-            if !failed.again || attempt >= self.max_attempts {
-                return Err(failed.error.with_attempts(attempt - unsent));
-            }
-            let wait = match failed.wait {
-                Some(wait) => wait,
-                None => retry::pause(attempt, random()?),
+            in_doubt |= failed.in_doubt;
+            failed.in_doubt = in_doubt;
+            failed.error = failed.error.with_attempts(attempt - u32::from(!failed.tried));
+            let wait = match failed.fate {
+                Fate::ClockCorrected if !clock_corrected => {
+                    clock_corrected = true;
+                    Some(Duration::ZERO)
+                }
+                Fate::Unsent | Fate::Lost | Fate::Throttled(None) => Some(retry::pause(attempt, random()?)),
+                Fate::Throttled(Some(asked)) => Some(asked),
+                _ => None,
             };
-            if Instant::now() + wait >= deadline {
-                return Err(failed.error.with_attempts(attempt));
+            match wait {
+                Some(wait) if !last && self.wait(wait, deadline, Some(&failed.error)) => attempt += 1,
+                _ => return Err(failed),
             }
-            self.logger
-                .log(Level::Warn, || format!("{} Trying again in {} ms.", failed.error, wait.as_millis()));
-            thread::sleep(wait);
-            attempt += 1;
         }
     }
 
-    fn attempt(
+    /// Sleeps, and says why; or returns false at once where that would outlast the deadline.
+    pub(crate) fn wait(&self, wait: Duration, deadline: Instant, after: Option<&Error>) -> bool {
+        if Instant::now() + wait >= deadline {
+            return false;
+        }
+        if let Some(error) = after {
+            self.logger.log(Level::Warn, || format!("{error} Going on in {} ms.", wait.as_millis()));
+        }
+        thread::sleep(wait);
+        true
+    }
+
+    /// One attempt, whose answer is waited for until `limit`.
+    pub(crate) fn attempt(
         &self,
-        action: &str,
-        name: &str,
-        params: &Params<'_>,
-        attempt: u32,
-        deadline: Instant,
+        operation: &Operation<'_>,
+        subject: &str,
+        limit: Instant,
     ) -> Result<Answer, Failed> {
+        let action = operation.action;
         let access_key = self.credentials.access_key().map_err(|why| {
             Error::new(ErrorKind::Credentials, format!("No usable access key was found: {why}."))
                 .with_hint("Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or give the client a key.")
         })?;
-        if holds_secret(name, access_key.secret()) {
+        if operation.params.get("Name").is_some_and(|name| holds_secret(name, access_key.secret())) {
             return Err(Error::new(ErrorKind::InvalidArgument, "The name holds the access key secret.")
                 .with_hint("A name is public: choose another one, and a new access key if it was ever used.")
                 .into());
         }
         let nonce = nonce()?;
-        let timestamp = clock::timestamp(SystemTime::now());
-        let mut params = params.clone();
+        let skew = self.skew.known();
+        let timestamp = clock::timestamp(skew.apply(SystemTime::now()));
+        let mut params = operation.params.clone();
         v1::add_common(&mut params, &access_key, &nonce, &timestamp);
         let form = v1::sign(&params, access_key.secret());
         let started = Instant::now();
         self.logger.log(Level::Debug, || {
-            format!(
-                "{action} {} to {}: attempt {attempt}, {} bytes.",
-                quoted(name),
-                self.endpoint,
-                form.as_bytes().len()
-            )
+            format!("{action} of {subject} to {}: {} bytes.", self.endpoint, form.as_bytes().len())
         });
         let exchange = Exchange {
             action,
-            name,
+            subject,
             endpoint: &self.endpoint,
             params: &params,
             access_key: &access_key,
             form: &form,
         };
-        let answer = match self.transport.post(&form, deadline) {
-            Ok(answer) => answer,
-            Err(failure) => return Err(exchange.no_answer(failure)),
-        };
+        let mut answer =
+            self.transport.post(&form, limit).map_err(|failure| exchange.no_answer(failure))?;
+        answer.forget_keys();
         self.logger.log(Level::Debug, || {
             let (status, size, ms) = (answer.status, answer.body.len(), started.elapsed().as_millis());
-            format!("{action} {}: HTTP {status}, {size} bytes, {ms} ms.", quoted(name))
+            format!("{action} of {subject}: HTTP {status}, {size} bytes, {ms} ms.")
         });
-        exchange.judge(&answer)
+        exchange.judge(&answer).map_err(|(effect, error)| {
+            let fate = match effect {
+                Effect::Final => Fate::Refused,
+                Effect::Unclear => Fate::RefusedUnclearly,
+                Effect::NameTaken => Fate::NameTaken,
+                Effect::Throttled => Fate::Throttled(answer.retry_after),
+                Effect::Clock if self.skew.learn(skew, SystemTime::now(), answer.date) => Fate::ClockCorrected,
+                Effect::Clock => Fate::Refused,
+                Effect::VersionGone => Fate::VersionGone,
+                Effect::Open => Fate::Lost,
+            };
+            Failed::new(fate, error)
+        })
     }
+}
+
+/// Half of the time that is left: an answer that does not come must leave time to find out what happened.
+pub(crate) fn half_way(deadline: Instant) -> Instant {
+    let now = Instant::now();
+    now + deadline.saturating_duration_since(now) / 2
 }
 
 /// One request and all that is needed to speak about its answer.
 struct Exchange<'a> {
     action: &'a str,
-    name: &'a str,
+    subject: &'a str,
     endpoint: &'a str,
     params: &'a Params<'a>,
     access_key: &'a AccessKey,
@@ -166,46 +220,46 @@ struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    fn judge(&self, answer: &HttpAnswer) -> Result<Answer, Failed> {
+    fn judge(&self, answer: &HttpAnswer) -> Result<Answer, (Effect, Error)> {
         match answer.read() {
             Reading::Success(fields) => Ok(Answer {
                 request_id: self.shown_id(answer.request_id(Some(&fields))),
                 fields,
                 http_status: answer.status,
-                attempts: 0,
             }),
             Reading::Refusal { code, message, request_id } => {
                 let request_id = self.shown_id(request_id);
-                let refusal =
-                    self.refused(&code, &message, answer.status).with_answer(answer.status, request_id);
-                let again = refusal.kind() == ErrorKind::Throttled;
-                Err(Failed { again, wait: answer.retry_after, ..Failed::for_good(refusal) })
+                let (effect, refusal) = self.refused(&code, &message, answer.status);
+                Err((effect, refusal.with_answer(answer.status, request_id)))
             }
-            Reading::NoAnswer(instead) => Err(Failed::for_good(self.not_understood(&instead, answer))),
+            Reading::NoAnswer { instead, turned_away } => {
+                let effect = if turned_away { Effect::Final } else { Effect::Open };
+                Err((effect, self.not_understood(&instead, answer)))
+            }
         }
     }
 
-    fn refused(&self, code: &str, message: &str, http_status: u16) -> Error {
-        let Self { action, endpoint, .. } = self;
-        let name = quoted(self.name);
+    fn refused(&self, code: &str, message: &str, http_status: u16) -> (Effect, Error) {
+        let Self { action, endpoint, subject, .. } = self;
         let meaning = codes::meaning(code, message, http_status);
         let shown_code = self.secrets().redact(code);
         let sentence = match meaning.kind {
             ErrorKind::NameTaken => {
-                format!("{endpoint} already has a certificate named {name} ({shown_code}).")
+                format!("{endpoint} already has a certificate named {subject} ({shown_code}).")
             }
+            ErrorKind::NotFound => format!("{endpoint} has no certificate with {subject} ({shown_code})."),
             ErrorKind::Permission => {
                 format!(
-                    "{endpoint} refused {action} of {name}: the access key lacks the RAM action yundun-cert:{action} ({shown_code})."
+                    "{endpoint} refused {action} of {subject}: the access key lacks the RAM action yundun-cert:{action} ({shown_code})."
                 )
             }
             ErrorKind::Throttled => {
-                format!("{endpoint} refuses {action} of {name} because of too many calls ({shown_code}).")
+                format!("{endpoint} refuses {action} of {subject} because of too many calls ({shown_code}).")
             }
-            _ => format!("{endpoint} refused {action} of {name}: {shown_code}."),
+            _ => format!("{endpoint} refused {action} of {subject}: {shown_code}."),
         };
         let mut error = Error::new(meaning.kind, sentence)
-            .with_retryable(meaning.retryable)
+            .with_retryable(meaning.retryable())
             .with_service(shown_code, (!message.is_empty()).then(|| self.secrets().redact(message)));
         let hint = match (meaning.kind, code) {
             (ErrorKind::Permission, _) => {
@@ -220,7 +274,7 @@ impl Exchange<'_> {
         if !hint.is_empty() {
             error = error.with_hint(hint);
         }
-        error
+        (meaning.effect, error)
     }
 
     /// The gateway echoes its string-to-sign. Where it is ours, only the secret can be wrong.
@@ -237,54 +291,58 @@ impl Exchange<'_> {
     }
 
     fn not_understood(&self, instead: &str, answer: &HttpAnswer) -> Error {
-        let Self { action, endpoint, .. } = self;
+        let Self { action, endpoint, subject, .. } = self;
         let instead = self.secrets().redact(instead);
-        let sentence =
-            format!("{endpoint} gave no API answer to {action} of {}, but {instead}.", quoted(self.name));
-        Error::new(ErrorKind::Protocol, sentence)
-            .with_hint(
-                "Check that the endpoint is Alibaba Cloud's and no proxy answers in its place; then look whether the \
-                 certificate is stored before sending it again.",
-            )
-            .with_answer(answer.status, self.shown_id(answer.request_id(None)))
-            .with_retryable(answer.status >= 500)
+        Error::new(
+            ErrorKind::Protocol,
+            format!("{endpoint} gave no API answer to {action} of {subject}, but {instead}."),
+        )
+        .with_hint("Check that the endpoint is Alibaba Cloud's and no proxy answers in its place.")
+        .with_answer(answer.status, self.shown_id(answer.request_id(None)))
+        .with_retryable(answer.status >= 500)
     }
 
     fn no_answer(&self, failure: Failure) -> Failed {
-        let Self { action, .. } = self;
-        let name = quoted(self.name);
+        let Self { action, subject, .. } = self;
         let what = failure.what;
-        let unknown = format!(
-            "Look for {name} in the list of certificates. Calling again cannot store it twice: a name is unique."
-        );
+        let sent = format!("{action} of {subject} was sent, but {what}.");
         let (kind, sentence, hint) = match failure.reach {
-            Reach::Nowhere if failure.deadline_passed => {
-                let hint = "Nothing was sent. Check the network, or allow more time.".to_owned();
-                (ErrorKind::Timeout, format!("{action} of {name} ran out of time: {what}."), hint)
-            }
+            Reach::Nowhere if failure.deadline_passed => (
+                ErrorKind::Timeout,
+                format!("{action} of {subject} ran out of time: {what}."),
+                "Nothing was sent. Check the network, or allow more time.".to_owned(),
+            ),
             Reach::Nowhere => (
                 ErrorKind::Network,
-                format!("{action} of {name} was not sent: {what}."),
+                format!("{action} of {subject} was not sent: {what}."),
                 failure.hint.unwrap_or_else(|| "Check the network.".to_owned()),
             ),
-            Reach::Sent => (
+            // Whatever is slow may still be at work.
+            Reach::Sent if failure.deadline_passed => (
                 ErrorKind::OutcomeUnknown,
-                format!("{action} of {name} was sent, but {what}: it may be stored."),
-                unknown,
+                sent,
+                "Allow more time, or call again: what is stored is found then.".to_owned(),
             ),
+            Reach::Sent => {
+                (ErrorKind::Network, sent, "Check the network and proxies, and call again.".to_owned())
+            }
             Reach::Answered => (
                 ErrorKind::Protocol,
-                format!("{action} of {name} was sent, but {what}: it may be stored."),
-                unknown,
+                sent,
+                "Check that the endpoint is Alibaba Cloud's and no proxy cuts its answers.".to_owned(),
             ),
         };
-        let again = kind == ErrorKind::Network && !failure.permanent;
+        let fate = match failure.reach {
+            Reach::Nowhere if failure.permanent => Fate::Hopeless,
+            Reach::Nowhere => Fate::Unsent,
+            Reach::Sent | Reach::Answered => Fate::Lost,
+        };
         let mut error = Error::new(kind, sentence).with_hint(hint).with_retryable(!failure.permanent);
         if let Some(status) = failure.http_status {
             let request_id = self.shown_id(failure.request_id);
             error = error.with_answer(status, request_id);
         }
-        Failed { again, ..Failed::for_good(error) }
+        Failed::new(fate, error)
     }
 
     /// A request id, unless a server put something there that must not be shown.
@@ -307,6 +365,17 @@ fn holds_secret(name: &str, secret: &str) -> bool {
     name == secret || (secret.len() >= 16 && name.contains(secret))
 }
 
+/// An answer that is one, and does not hold what it must.
+pub(crate) fn incomplete(endpoint: &str, action: &str, subject: &str, lacks: &str, answer: &Answer) -> Failed {
+    let error = Error::new(
+        ErrorKind::Protocol,
+        format!("{endpoint} answered {action} of {subject} with a success without {lacks}."),
+    )
+    .with_hint("Check that the endpoint is Alibaba Cloud's and no proxy answers in its place.")
+    .with_answer(answer.http_status, answer.request_id.clone());
+    Failed::new(Fate::Lost, error)
+}
+
 fn random_bytes<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map_err(|_| {
@@ -316,12 +385,12 @@ fn random_bytes<const N: usize>() -> Result<[u8; N], Error> {
     Ok(bytes)
 }
 
-fn random() -> Result<u64, Error> {
+pub(crate) fn random() -> Result<u64, Error> {
     random_bytes().map(u64::from_ne_bytes)
 }
 
 /// 128 random bits as 32 hex digits: as long as the official SDKs' nonces.
-fn nonce() -> Result<String, Error> {
+pub(crate) fn nonce() -> Result<String, Error> {
     random_bytes().map(|bytes| format!("{:032x}", u128::from_ne_bytes(bytes)))
 }
 
@@ -331,8 +400,7 @@ mod tests {
     use std::collections::VecDeque;
     use std::sync::{Arc, Mutex};
 
-    use crate::api::Format;
-    use crate::api::v2018_07_13::CreateUserCertificate;
+    use crate::api::{ApiVersion, CertId, Format, NewCertificate};
     use crate::credentials::Given;
     use crate::secret::Secret;
     use zeroize::Zeroizing;
@@ -354,12 +422,7 @@ mod tests {
 
     #[expect(clippy::unnecessary_wraps, reason = "an outcome, like those of `failure`")]
     fn answer(status: u16, body: &str) -> Outcome {
-        Ok(HttpAnswer {
-            status,
-            body: Zeroizing::new(body.into()),
-            retry_after: Some(Duration::ZERO),
-            ..HttpAnswer::default()
-        })
+        Ok(HttpAnswer { status, body: Zeroizing::new(body.into()), ..HttpAnswer::default() })
     }
 
     fn failure(reach: Reach, permanent: bool) -> Outcome {
@@ -375,80 +438,160 @@ mod tests {
         })
     }
 
-    /// Calls with four attempts; gives the result and how many requests were sent.
-    fn call(outcomes: Vec<Outcome>) -> (Result<Answer, Error>, Vec<String>) {
+    fn late(reach: Reach) -> Outcome {
+        failure(reach, false).map_err(|failure| Failure { deadline_passed: true, ..failure })
+    }
+
+    fn caller(outcomes: Vec<Outcome>) -> (Caller, Arc<Mutex<Vec<String>>>) {
         let sent = Arc::new(Mutex::new(Vec::new()));
         let key = AccessKey::new("id".to_owned(), Secret::new("hidden-secret".to_owned()), None);
         let caller = Caller {
             transport: Box::new(Scripted { outcomes: Mutex::new(outcomes.into()), sent: Arc::clone(&sent) }),
             credentials: Box::new(Given::new(key)),
             endpoint: "cas.example".to_owned(),
-            timeout: Duration::from_secs(3600),
             max_attempts: 4,
+            skew: Skew::default(),
             logger: Logger::default(),
         };
-        let request =
-            CreateUserCertificate { name: "web", certificate: "c", key: "k", lang: None, source_ip: None };
-        let result = caller.call(CreateUserCertificate::ACTION, "web", &request.params(Format::Json));
-        let sent = std::mem::take(&mut *sent.lock().unwrap());
+        (caller, sent)
+    }
+
+    const AN_HOUR: Duration = Duration::from_secs(3600);
+
+    /// One attempt of an upload.
+    fn attempt(outcome: Outcome) -> Result<Answer, Failed> {
+        let new = NewCertificate {
+            name: "web",
+            certificate: "c",
+            key: "k",
+            lang: None,
+            source_ip: None,
+            client_token: "t",
+        };
+        let operation = ApiVersion::V2018_07_13.upload(&new, Format::Json);
+        caller(vec![outcome]).0.attempt(&operation, "\"web\"", Instant::now() + AN_HOUR)
+    }
+
+    /// A call of something harmless; gives the result and how many requests were sent.
+    fn call(outcomes: Vec<Outcome>) -> (Result<Answer, Failed>, usize) {
+        let (caller, sent) = caller(outcomes);
+        let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false, Format::Json);
+        let result = caller.call(&operation, "CertId 7", Instant::now() + AN_HOUR);
+        let sent = sent.lock().unwrap().len();
         (result, sent)
     }
 
     #[test]
-    fn only_what_was_certainly_not_applied_is_sent_again() {
-        let again = [
+    fn every_failure_has_its_fate() {
+        for (outcome, fate) in [
+            (failure(Reach::Nowhere, false), Fate::Unsent),
+            (late(Reach::Nowhere), Fate::Unsent),
+            (failure(Reach::Nowhere, true), Fate::Hopeless),
+            (failure(Reach::Sent, false), Fate::Lost),
+            (failure(Reach::Answered, true), Fate::Lost),
+            (late(Reach::Sent), Fate::Lost),
+            (answer(400, r#"{"Code":"Throttling.User"}"#), Fate::Throttled(None)),
+            (answer(400, r#"{"Code":"FlowControlError"}"#), Fate::Throttled(None)),
+            (answer(429, r#"{"Code":"Any"}"#), Fate::Throttled(None)),
+            (answer(400, r#"{"Code":"NameRepeat"}"#), Fate::NameTaken),
+            (answer(400, r#"{"Code":"Never.Heard"}"#), Fate::RefusedUnclearly),
+            (answer(400, r#"{"Code":"InvalidTimeStamp.Expired"}"#), Fate::Refused),
+            (answer(404, r#"{"Code":"InvalidAction.NotFound"}"#), Fate::VersionGone),
+            (answer(403, r#"{"Code":"Forbidden.RAM"}"#), Fate::Refused),
+            (answer(500, r#"{"Code":"InternalError"}"#), Fate::Lost),
+            (answer(503, r#"{"Code":"OperationDenied.SystemUpgrading"}"#), Fate::Lost),
+            (answer(400, r#"{"Code":"SignatureNonceUsed"}"#), Fate::Lost),
+            (answer(200, "<html></html>"), Fate::Lost),
+            (answer(502, "<html></html>"), Fate::Lost),
+            (answer(200, ""), Fate::Lost),
+            (answer(400, "{\"Code\":\"Na"), Fate::Lost),
+            // Whoever sends these did not pass the request on.
+            (answer(403, "<html></html>"), Fate::Refused),
+            (answer(302, ""), Fate::Refused),
+        ] {
+            let shown = format!("{outcome:?}");
+            let failed = attempt(outcome).unwrap_err();
+            assert_eq!((failed.fate, failed.in_doubt), (fate, fate == Fate::Lost), "{shown}");
+            assert!(failed.error.message().contains("\"web\"") && failed.tried, "{shown}");
+        }
+    }
+
+    #[test]
+    fn what_does_no_harm_is_called_again_until_the_last_attempt() {
+        let throttled = Ok(HttpAnswer { retry_after: Some(Duration::from_millis(1)), ..answer(429, r#"{"Code":"T"}"#).unwrap() });
+        let (result, sent) = call(vec![
             failure(Reach::Nowhere, false),
-            answer(400, r#"{"Code":"Throttling.User"}"#),
-            answer(503, r#"{"Code":"FlowControlError"}"#),
-            answer(429, r#"{"Code":"Any"}"#),
-        ];
-        for first in again {
-            let shown = format!("{first:?}");
-            let (result, sent) = call(vec![first, answer(200, r#"{"CertId":1}"#)]);
-            assert_eq!((result.unwrap().attempts, sent.len()), (2, 2), "{shown}");
-        }
-        let never = [
-            failure(Reach::Nowhere, true),
-            failure(Reach::Sent, false),
-            failure(Reach::Answered, false),
-            answer(200, "<html></html>"),
-            answer(500, r#"{"Code":"InternalError"}"#),
             answer(503, r#"{"Code":"ServiceUnavailable"}"#),
-            answer(400, r#"{"Code":"NameRepeat"}"#),
-            answer(400, r#"{"Code":"InvalidTimeStamp.Expired"}"#),
-            answer(302, ""),
-        ];
-        for first in never {
-            let shown = format!("{first:?}");
-            let (result, sent) = call(vec![first]);
-            assert_eq!((result.unwrap_err().attempts(), sent.len()), (1, 1), "{shown}");
+            throttled,
+            answer(200, r#"{"Id":7}"#),
+        ]);
+        assert_eq!((result.unwrap().http_status, sent), (200, 4));
+        let broken = || failure(Reach::Sent, false);
+        let (result, sent) = call(vec![broken(), broken(), broken(), broken()]);
+        assert_eq!((result.unwrap_err().error.attempts(), sent), (4, 4));
+        let (result, sent) = call(vec![broken(), answer(400, r#"{"Code":"NotFound"}"#)]);
+        let failed = result.unwrap_err();
+        assert_eq!((failed.error.kind(), failed.error.attempts(), sent), (ErrorKind::NotFound, 2, 2));
+        assert!(failed.in_doubt);
+    }
+
+    #[test]
+    fn a_clock_is_corrected_once() {
+        let refused = |date: Option<SystemTime>| {
+            Ok(HttpAnswer { date, ..answer(400, r#"{"Code":"InvalidTimeStamp.Expired"}"#).unwrap() })
+        };
+        let ahead = Some(SystemTime::now() + AN_HOUR);
+        let (result, sent) = call(vec![refused(ahead), answer(200, "{}")]);
+        assert_eq!((result.is_ok(), sent), (true, 2));
+        // A wrong date cannot make it loop.
+        let (result, sent) = call(vec![refused(ahead), refused(ahead.map(|at| at + AN_HOUR))]);
+        assert_eq!((result.unwrap_err().error.service_code(), sent), (Some("InvalidTimeStamp.Expired"), 2));
+        for no_news in [None, Some(SystemTime::now())] {
+            let (result, sent) = call(vec![refused(no_news)]);
+            assert_eq!((result.is_err(), sent), (true, 1));
         }
     }
 
     #[test]
-    fn the_last_attempt_is_the_last() {
-        let throttled = || answer(400, r#"{"Code":"Throttling"}"#);
-        let (result, sent) = call(vec![throttled(), throttled(), throttled(), throttled()]);
-        let error = result.unwrap_err();
-        assert_eq!((error.kind(), error.attempts(), sent.len()), (ErrorKind::Throttled, 4, 4));
-    }
-
-    #[test]
-    fn what_may_have_been_applied_says_so() {
-        for (reach, kind) in
-            [(Reach::Sent, ErrorKind::OutcomeUnknown), (Reach::Answered, ErrorKind::Protocol)]
-        {
-            let error = call(vec![failure(reach, false)]).0.unwrap_err();
-            assert_eq!(error.kind(), kind);
-            assert!(error.message().contains("may be stored") && error.hint().unwrap().contains("\"web\""));
+    fn the_corrected_time_is_sent_and_kept() {
+        let refused = HttpAnswer {
+            date: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000)),
+            ..answer(400, r#"{"Code":"IllegalTimestamp"}"#).unwrap()
+        };
+        let (caller, sent) = caller(vec![Ok(refused), answer(200, "{}"), answer(200, "{}")]);
+        let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false, Format::Json);
+        for _ in 0..2 {
+            caller.call(&operation, "CertId 7", Instant::now() + AN_HOUR).unwrap();
         }
+        let sent = sent.lock().unwrap();
+        let in_2096: Vec<_> = sent.iter().map(|form| form.contains("&Timestamp=2096-")).collect();
+        assert_eq!(in_2096, [false, true, true]);
     }
 
     #[test]
-    fn a_deadline_before_anything_was_sent_is_a_timeout() {
-        let Err(failure) = failure(Reach::Nowhere, false) else { unreachable!() };
-        let error = call(vec![Err(Failure { deadline_passed: true, ..failure })]).0.unwrap_err();
-        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Timeout, true));
+    fn a_pause_that_would_outlast_the_deadline_is_not_begun() {
+        let (caller, _) = caller(vec![Ok(HttpAnswer {
+            retry_after: Some(AN_HOUR),
+            ..answer(400, r#"{"Code":"Throttling"}"#).unwrap()
+        })]);
+        let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false, Format::Json);
+        let failed = caller.call(&operation, "CertId 7", Instant::now() + AN_HOUR / 2).unwrap_err();
+        assert_eq!((failed.error.kind(), failed.error.attempts()), (ErrorKind::Throttled, 1));
+    }
+
+    #[test]
+    fn what_was_sent_is_told_from_what_was_not() {
+        for (outcome, kind, words) in [
+            (failure(Reach::Nowhere, false), ErrorKind::Network, "was not sent"),
+            (late(Reach::Nowhere), ErrorKind::Timeout, "ran out of time"),
+            (failure(Reach::Sent, false), ErrorKind::Network, "was sent, but"),
+            (late(Reach::Sent), ErrorKind::OutcomeUnknown, "was sent, but"),
+            (failure(Reach::Answered, false), ErrorKind::Protocol, "was sent, but"),
+        ] {
+            let error = attempt(outcome).unwrap_err().error;
+            assert_eq!((error.kind(), error.is_retryable()), (kind, true));
+            assert!(error.message().contains(words) && error.hint().is_some(), "{error}");
+        }
     }
 
     #[test]
@@ -456,18 +599,18 @@ mod tests {
         let hint = |echo: &str| {
             let message = format!("no match. server string to sign is:{echo}");
             let body = serde_json::json!({"Code": "SignatureDoesNotMatch", "Message": message}).to_string();
-            let error = call(vec![answer(400, &body)]).0.unwrap_err();
+            let error = attempt(answer(400, &body)).unwrap_err().error;
             assert!(!error.service_message().unwrap().contains("POST"));
             error.hint().unwrap().to_owned()
         };
         assert!(hint("POST&%2F&Action%3DSomethingElse").contains("changed on its way"));
         let body = r#"{"Code":"SignatureDoesNotMatch","Message":"no"}"#;
-        assert!(call(vec![answer(400, body)]).0.unwrap_err().hint().unwrap().contains("secret"));
+        assert!(attempt(answer(400, body)).unwrap_err().error.hint().unwrap().contains("secret"));
     }
 
     #[test]
     fn permission_names_the_action_to_grant() {
-        let error = call(vec![answer(403, r#"{"Code":"Forbidden.RAM"}"#)]).0.unwrap_err();
+        let error = attempt(answer(403, r#"{"Code":"Forbidden.RAM"}"#)).unwrap_err().error;
         assert_eq!(error.kind(), ErrorKind::Permission);
         assert!(error.hint().unwrap().contains("yundun-cert:CreateUserCertificate"));
     }

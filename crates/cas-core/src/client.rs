@@ -1,23 +1,29 @@
 //! The one public door.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::api::ApiVersion;
-use crate::api::v2018_07_13::CreateUserCertificate;
-use crate::call::Caller;
+use crate::api::{ApiVersion, CertId, Certificate, Format, Versions};
+use crate::call::{Caller, Failed, Fate, incomplete, nonce};
 use crate::certificate;
+use crate::clock::Skew;
 use crate::config::Config;
 use crate::credentials::{Environment, Given, Provider};
 use crate::error::{Error, ErrorKind, quoted};
 use crate::logging::Level;
+use crate::pace::Pace;
+use crate::perform;
+use crate::request::{Receipt, Upload};
 use crate::transport::{Http, Trust};
-use crate::upload::{Outcome, Receipt, Upload};
+use crate::upload::Outcome;
 
 /// A client of one endpoint. Any number of threads may use it at once, and it survives `fork`.
 pub struct Client {
-    caller: Caller,
-    region: String,
-    format: crate::api::Format,
+    pub(crate) caller: Caller,
+    pub(crate) versions: Versions,
+    pub(crate) pace: Pace,
+    pub(crate) region: String,
+    pub(crate) format: Format,
+    timeout: Duration,
 }
 
 impl Client {
@@ -39,29 +45,113 @@ impl Client {
             transport: Box::new(transport),
             credentials,
             endpoint: endpoint.to_string(),
-            timeout: config.timeout,
             max_attempts: config.max_attempts,
+            skew: Skew::default(),
             logger: config.logger.clone(),
         };
-        Ok(Self { caller, region: config.region.clone(), format: config.format })
+        Ok(Self {
+            caller,
+            versions: Versions::new(config.api),
+            pace: Pace::new(config.rate_limit, Instant::now()),
+            region: config.region.clone(),
+            format: config.format,
+            timeout: config.timeout,
+        })
     }
 
-    /// Stores a certificate and its key at the service.
+    /// Stores a certificate and its key at the service, once.
     pub fn upload(&self, upload: &Upload) -> Result<Receipt, Error> {
         let started = Instant::now();
-        let result = self.checked_upload(upload);
+        let deadline = started + self.timeout;
+        let result = self.checked(upload).and_then(|key| perform::upload(self, upload, key, deadline));
         match &result {
-            Ok(Receipt { cert_id, name, request_id, .. }) => self.caller.logger.log(Level::Info, || {
+            Ok(Receipt { cert_id, name, request_id, outcome, .. }) => self.caller.logger.log(Level::Info, || {
+                let name = quoted(name);
                 let request_id = request_id.as_deref().unwrap_or("unknown");
                 let ms = started.elapsed().as_millis();
-                format!("{} is stored as CertId {cert_id} (RequestId {request_id}, {ms} ms).", quoted(name))
+                let what = match outcome {
+                    Outcome::Created => "is stored",
+                    Outcome::Reused => "was stored already",
+                    Outcome::Replaced => "is stored in place of another one",
+                };
+                format!("{name} {what} as CertId {cert_id} (RequestId {request_id}, {ms} ms).")
             }),
             Err(error) => self.caller.logger.log(Level::Error, || error.to_string()),
         }
         result
     }
 
-    fn checked_upload(&self, upload: &Upload) -> Result<Receipt, Error> {
+    /// What the service says about one certificate, but for its key.
+    pub fn get(&self, id: CertId) -> Result<Certificate, Error> {
+        let subject = format!("CertId {id}");
+        let deadline = Instant::now() + self.timeout;
+        let result = self.in_current_version(|version| {
+            let operation = version.detail(id, false, self.format);
+            let answer = self.caller.call(&operation, &subject, deadline)?;
+            Certificate::read(&answer.fields).ok_or_else(|| {
+                incomplete(&self.caller.endpoint, operation.action, &subject, "an id", &answer)
+            })
+        });
+        self.logged(result)
+    }
+
+    /// Every certificate of the account, expired ones included.
+    pub fn list(&self) -> Result<Vec<Certificate>, Error> {
+        self.logged(self.list_all(Instant::now() + self.timeout))
+    }
+
+    /// Deletes a certificate.
+    pub fn delete(&self, id: CertId) -> Result<(), Error> {
+        self.logged(self.delete_before(id, Instant::now() + self.timeout))
+    }
+
+    pub(crate) fn delete_before(&self, id: CertId, deadline: Instant) -> Result<(), Failed> {
+        let token = nonce()?;
+        let subject = format!("CertId {id}");
+        let deleted = self.in_current_version(|version| {
+            self.caller.call(&version.delete(id, &token, self.format), &subject, deadline)
+        });
+        match deleted {
+            // An earlier attempt, whose answer was lost, did it.
+            Err(failed) if failed.in_doubt && failed.error.kind() == ErrorKind::NotFound => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Runs `call` in the version that is spoken now, and once more where that turns out to be gone.
+    pub(crate) fn in_current_version<T>(
+        &self,
+        mut call: impl FnMut(ApiVersion) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        loop {
+            let version = self.versions.current();
+            match call(version) {
+                Err(failed) if failed.fate == Fate::VersionGone && self.is_gone(version, &failed.error) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Notes that the service no longer has `version`; returns whether there is another one to speak.
+    pub(crate) fn is_gone(&self, version: ApiVersion, error: &Error) -> bool {
+        let changes = self.versions.is_gone(version);
+        if changes {
+            self.caller.logger.log(Level::Warn, || {
+                format!("{error} From now on version {} is spoken.", self.versions.current())
+            });
+        }
+        changes
+    }
+
+    fn logged<T>(&self, result: Result<T, Failed>) -> Result<T, Error> {
+        result.map_err(|failed| {
+            self.caller.logger.log(Level::Error, || failed.error.to_string());
+            failed.error
+        })
+    }
+
+    /// The key of an upload that may be sent.
+    fn checked<'a>(&self, upload: &'a Upload) -> Result<&'a str, Error> {
         let name = &upload.name;
         let missing = |what| {
             Error::new(ErrorKind::InvalidArgument, format!("The upload of {} has no {what}.", quoted(name)))
@@ -75,37 +165,6 @@ impl Client {
         if !upload.skip_checks {
             certificate::check(name, &upload.certificate, key.expose())?;
         }
-        let request = CreateUserCertificate {
-            name,
-            certificate: &upload.certificate,
-            key: key.expose(),
-            lang: upload.lang,
-            source_ip: upload.source_ip.as_deref(),
-        };
-        let action = CreateUserCertificate::ACTION;
-        let answer = self.caller.call(action, name, &request.params(self.format))?;
-        let Some(cert_id) = CreateUserCertificate::cert_id(&answer.fields) else {
-            let sentence = format!(
-                "{} answered {action} of {} with a success without a CertId.",
-                self.caller.endpoint,
-                quoted(name)
-            );
-            return Err(Error::new(ErrorKind::Protocol, sentence)
-                .with_hint(format!(
-                    "Look for {} in the list of certificates: it should be stored.",
-                    quoted(name)
-                ))
-                .with_answer(answer.http_status, answer.request_id)
-                .with_attempts(answer.attempts));
-        };
-        Ok(Receipt {
-            cert_id,
-            name: name.clone(),
-            cert_identifier: format!("{cert_id}-{}", self.region),
-            request_id: answer.request_id,
-            outcome: Outcome::Created,
-            api: ApiVersion::V2018_07_13,
-            attempts: answer.attempts,
-        })
+        Ok(key.expose())
     }
 }

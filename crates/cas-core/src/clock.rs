@@ -1,6 +1,7 @@
-//! Time as the service writes it.
+//! Time as the service writes it, and as the service sees it.
 
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
 
 /// `now` as `YYYY-MM-DDThh:mm:ssZ`, UTC, without fractions: the form of the `Timestamp` parameter.
 #[must_use]
@@ -8,14 +9,101 @@ pub fn timestamp(now: SystemTime) -> String {
     humantime::format_rfc3339_seconds(now).to_string()
 }
 
+/// How far the service's clock is from this machine's, as far as is known; shared by a client's threads.
+#[derive(Debug, Default)]
+pub struct Skew(AtomicI64);
+
+/// The skew that one request was sent with, in seconds; positive where the service is ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seconds(i64);
+
+impl Skew {
+    /// What is known now.
+    #[must_use]
+    pub fn known(&self) -> Seconds {
+        Seconds(self.0.load(Ordering::Relaxed))
+    }
+
+    /// A request sent with `used` at `now` was refused for its time, by somebody whose clock says `theirs`.
+    /// Returns whether another skew is known now, so that it makes sense to ask again.
+    pub fn learn(&self, used: Seconds, now: SystemTime, theirs: Option<SystemTime>) -> bool {
+        let Some(theirs) = theirs else { return self.known() != used };
+        let seconds = |distance: Duration| i64::try_from(distance.as_secs()).unwrap_or(i64::MAX);
+        let new = match theirs.duration_since(now) {
+            Ok(ahead) => seconds(ahead),
+            Err(behind) => -seconds(behind.duration()),
+        };
+        // Dates have whole seconds. A difference of one is none.
+        if new.abs_diff(used.0) <= 1 {
+            return self.known() != used;
+        }
+        match self.0.compare_exchange(used.0, new, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => true,
+            Err(by_another_thread) => by_another_thread != used.0,
+        }
+    }
+}
+
+impl Seconds {
+    /// The service's time when this machine's clock says `now`.
+    #[must_use]
+    pub fn apply(self, now: SystemTime) -> SystemTime {
+        let distance = Duration::from_secs(self.0.unsigned_abs());
+        let moved = if self.0 < 0 { now.checked_sub(distance) } else { now.checked_add(distance) };
+        // A time that can be written in four digits, whatever a server said.
+        moved.filter(|moved| moved.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|d| d < YEAR_9999)).unwrap_or(now)
+    }
+}
+
+const YEAR_9999: Duration = Duration::from_secs(253_370_764_800);
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
 
     #[test]
     fn timestamps_are_utc_without_fractions() {
         let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_456_231_584_999);
         assert_eq!(timestamp(at), "2016-02-23T12:46:24Z");
+    }
+
+    #[test]
+    fn a_skew_is_learned_either_way_and_corrected_again() {
+        let skew = Skew::default();
+        let now = at(1_000_000);
+        assert_eq!(skew.known().apply(now), now);
+        for theirs in [at(1_003_600), at(996_400), at(1_000_000)] {
+            let used = skew.known();
+            assert!(skew.learn(used, now, Some(theirs)));
+            assert_eq!(skew.known().apply(now), theirs);
+            // What was just learned is no news.
+            assert!(!skew.learn(skew.known(), now, Some(theirs)));
+        }
+        assert!(!skew.learn(skew.known(), now, None));
+    }
+
+    #[test]
+    fn a_thread_that_comes_late_uses_what_another_one_learned() {
+        let skew = Skew::default();
+        let (now, used) = (at(1_000_000), skew.known());
+        assert!(skew.learn(used, now, Some(at(1_003_600))));
+        assert!(skew.learn(used, now, Some(at(1_003_605))));
+        assert!(skew.learn(used, now, None));
+        assert_eq!(skew.known().apply(now), at(1_003_600));
+    }
+
+    #[test]
+    fn a_date_out_of_this_world_does_no_harm() {
+        let skew = Skew::default();
+        for theirs in [at(0), at(253_402_300_799), at(u64::from(u32::MAX) * 1_000)] {
+            skew.learn(skew.known(), at(1_800_000_000), Some(theirs));
+            for now in [at(0), at(1_800_000_000), at(253_402_300_799)] {
+                assert_eq!(timestamp(skew.known().apply(now)).len(), 20);
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::api::Format;
+use crate::api::{ApiVersion, Format};
 use crate::credentials::AccessKey;
 use crate::credentials::check_access_key;
 use crate::endpoint::{self, DEFAULT_REGION, Endpoint};
@@ -25,6 +25,8 @@ pub struct Config {
     pub(crate) connect_timeout: Duration,
     pub(crate) timeout: Duration,
     pub(crate) max_attempts: u32,
+    pub(crate) rate_limit: u32,
+    pub(crate) api: Option<ApiVersion>,
     pub(crate) user_agent: String,
     pub(crate) logger: Logger,
     pub(crate) format: Format,
@@ -42,6 +44,8 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(60),
             max_attempts: 4,
+            rate_limit: 0,
+            api: None,
             user_agent: own_user_agent(),
             logger: Logger::default(),
             format: Format::default(),
@@ -130,6 +134,17 @@ impl Config {
         }
         self.timeout = timeout;
         Ok(())
+    }
+
+    /// Uploads a second, all threads of a client together. 0 for as many as the service takes; once it says that
+    /// they are too many, a minute of its documented rate.
+    pub fn set_rate_limit(&mut self, per_second: u32) {
+        self.rate_limit = per_second;
+    }
+
+    /// The version of the API to speak. `None` is 2018-07-13 for as long as the service has it, then 2020-04-07.
+    pub fn set_api(&mut self, version: Option<ApiVersion>) {
+        self.api = version;
     }
 
     /// How often sending is tried at most; 1 means never again.

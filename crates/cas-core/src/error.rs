@@ -103,6 +103,25 @@ impl Error {
         self
     }
 
+    /// Takes over from `cause` what the service said.
+    #[must_use]
+    pub fn with_words_of(mut self, cause: &Self) -> Self {
+        let Details { service_code, service_message, request_id, http_status, .. } = &*cause.0;
+        self.0.service_code.clone_from(service_code);
+        self.0.service_message.clone_from(service_message);
+        self.0.request_id.clone_from(request_id);
+        self.0.http_status = *http_status;
+        self
+    }
+
+    /// Adds a sentence to the message.
+    #[must_use]
+    pub fn adding(mut self, sentence: &str) -> Self {
+        self.0.message.push(' ');
+        self.0.message.push_str(sentence);
+        self
+    }
+
     /// Overrides whether the same call later would be worth it.
     #[must_use]
     pub fn with_retryable(mut self, retryable: bool) -> Self {

@@ -1,210 +1,706 @@
-//! What an upload is given and what it gives back.
+//! The exactly-once upload as a state machine: what happened goes in, what to do next comes out.
+//!
+//! No socket, clock or randomness in here; [`crate::perform`] carries the steps out. The rules, and the table of
+//! what every failure ends in, stand in `docs/exactly-once.md`.
 
-use std::fmt;
-use std::fs::File;
-use std::io::Read;
-use std::net::IpAddr;
-use std::path::Path;
+use std::time::Duration;
 
-use zeroize::Zeroizing;
+use crate::api::CertId;
 
-use crate::api::{ApiVersion, CertId, Lang};
-use crate::error::{Error, ErrorKind, quoted, quoted_path};
-use crate::secret::Secret;
+/// What to do when another certificate has the name; the numbers are those of the C interface
+/// (`cas_on_conflict`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(i32)]
+pub enum OnConflict {
+    /// The same certificate under this name is a success, another one an error.
+    #[default]
+    Reuse = 0,
+    /// Any certificate under this name is an error, unless this very upload put it there.
+    Fail = 1,
+    /// Another certificate keeps the name; this one is stored under a name made from it.
+    Rename = 2,
+    /// As `Rename`, and the other certificate is deleted once this one is stored.
+    Replace = 3,
+}
 
-/// Whether an upload made something new; the numbers are those of the C interface (`cas_outcome`).
+/// What an upload did; the numbers are those of the C interface (`cas_outcome`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Outcome {
     /// The certificate was stored.
     Created = 0,
+    /// The same certificate was there already.
+    Reused = 1,
+    /// The certificate is stored, and the one that had its name is deleted.
+    Replaced = 2,
 }
 
-/// A certificate to upload.
-#[derive(Clone, Default)]
-pub struct Upload {
-    pub(crate) name: String,
-    /// Wiped as well: a file may hold certificate and key.
-    pub(crate) certificate: Zeroizing<String>,
-    pub(crate) key: Option<Secret>,
-    pub(crate) lang: Option<Lang>,
-    pub(crate) source_ip: Option<String>,
-    pub(crate) skip_checks: bool,
+/// What the caller asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// What to do when another certificate has the name.
+    pub on_conflict: OnConflict,
+    /// Whether the same certificate under any other name will do.
+    pub any_name: bool,
+    /// How often the certificate is sent at most; at least 1.
+    pub max_attempts: u32,
 }
 
-/// Shows no PEM text.
-impl fmt::Debug for Upload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upload").field("name", &quoted(&self.name)).finish_non_exhaustive()
-    }
+/// The names an upload may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// The one that was asked for.
+    Wanted,
+    /// The one made from it, where another certificate has the wanted one.
+    Other,
 }
 
-impl Upload {
-    /// Nothing set yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The name that is set; empty at first.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The name under which the service keeps it; unique in the account.
-    pub fn set_name(&mut self, name: &str) {
-        name.clone_into(&mut self.name);
-    }
-
-    /// The certificate and its chain, PEM, leaf first.
-    pub fn set_certificate(&mut self, pem: &str) {
-        self.certificate = Zeroizing::new(pem.to_owned());
-    }
-
-    /// The private key, PEM.
-    pub fn set_key(&mut self, pem: Secret) {
-        self.key = Some(pem);
-    }
-
-    /// Reads the certificate and its chain from a PEM file, now.
-    pub fn load_certificate(&mut self, path: &Path) -> Result<(), Error> {
-        self.certificate = read_pem(path)?;
-        Ok(())
-    }
-
-    /// Reads the private key from a PEM file, now.
-    pub fn load_key(&mut self, path: &Path) -> Result<(), Error> {
-        self.key = Some(Secret::new(std::mem::take(&mut *read_pem(path)?)));
-        Ok(())
-    }
-
-    /// The language of the service's messages: `zh` or `en`.
-    pub fn set_lang(&mut self, lang: &str) -> Result<(), Error> {
-        let lang = Lang::parse(lang)
-            .ok_or_else(|| Error::new(ErrorKind::InvalidArgument, "The language is neither zh nor en."))?;
-        self.lang = Some(lang);
-        Ok(())
-    }
-
-    /// The address of the person on whose behalf the call is made, for the service's audit trail.
-    pub fn set_source_ip(&mut self, ip: &str) -> Result<(), Error> {
-        if ip.parse::<IpAddr>().is_err() {
-            return Err(Error::new(ErrorKind::InvalidArgument, "The source address is not an IP address."));
-        }
-        self.source_ip = Some(ip.to_owned());
-        Ok(())
-    }
-
-    /// Whether to send what the local checks would refuse.
-    pub fn set_skip_checks(&mut self, skip: bool) {
-        self.skip_checks = skip;
-    }
+/// Who has a name at the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// No certificate in the list.
+    Nobody,
+    /// The certificate that is being uploaded.
+    Same(CertId),
+    /// Another certificate.
+    Different(CertId),
+    /// A certificate that could not be compared.
+    Unclear(CertId),
 }
 
-/// Largest PEM file that is read, in bytes.
-const MAX_FILE_BYTES: u64 = 1 << 20;
+/// What a look-up saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// Who has the wanted name.
+    pub wanted: Holder,
+    /// Who has the other name.
+    pub other: Holder,
+    /// The same certificate under any third name.
+    pub elsewhere: Option<CertId>,
+}
 
-/// The text of a PEM file. It is read into a buffer that never grows, so that no copy of a key is left
-/// behind; where the size is not known before, as with a pipe, the buffer is as large as a file may be.
-fn read_pem(path: &Path) -> Result<Zeroizing<String>, Error> {
-    let shown = quoted_path(path);
-    let unreadable = |error| {
-        Error::new(ErrorKind::Io, format!("The file {shown} could not be read: {error}.")).with_hint(
-            "Give the path of a PEM file that this program's user may read, not the PEM text itself.",
-        )
-    };
-    let mut file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    let expected = if metadata.is_file() && metadata.len() > 0 { metadata.len() } else { MAX_FILE_BYTES };
-    let room = usize::try_from(expected.min(MAX_FILE_BYTES)).unwrap_or(0) + 1;
-    let mut bytes = Zeroizing::new(vec![0; room]);
-    let mut length = 0;
-    while length < bytes.len() {
-        match file.read(&mut bytes[length..]) {
-            Ok(0) => break,
-            Ok(read) => length += read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(unreadable(error)),
+impl Sight {
+    fn of(self, name: Name) -> Holder {
+        match name {
+            Name::Wanted => self.wanted,
+            Name::Other => self.other,
         }
     }
-    let refuse = |what: &str, hint: &str| {
-        Err(Error::new(ErrorKind::Certificate, format!("The file {shown} {what}.")).with_hint(hint))
-    };
-    if length == bytes.len() && expected < MAX_FILE_BYTES {
-        return refuse("grew while it was read", "Read it again once it is written.");
-    }
-    if length == bytes.len() {
-        return refuse(
-            "is larger than 1 MiB",
-            "A certificate chain or key has a few kilobytes: check the path.",
-        );
-    }
-    if length == 0 {
-        return refuse("is empty", "Check the path, and whether the file was written.");
-    }
-    match std::str::from_utf8(&bytes[..length]) {
-        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(_) => refuse(
-            "is not text, so it is no PEM",
-            "A DER file becomes PEM with openssl x509 -inform der or openssl pkey -inform der, a PKCS#12 file with \
-             openssl pkcs12 -nodes.",
-        ),
-    }
 }
 
-/// What is known about a certificate after its upload.
+/// How long to wait before a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// Not at all.
+    None,
+    /// As [`crate::retry::pause`] says for this number of failures, from 1.
+    Backoff(u32),
+    /// As long as the service asked.
+    Asked(Duration),
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Look at the list of certificates; answer with [`Event::Seen`] or [`Event::LookUpFailed`].
+    LookUp(Pause),
+    /// Send the certificate under this name.
+    Send(Name, Pause),
+    /// Delete the certificate that was replaced; answer with [`Event::Deleted`] or [`Event::NotDeleted`].
+    Delete(CertId),
+    /// The certificate is stored, once, under this id.
+    Done(CertId, Outcome),
+    /// The end without success.
+    Fail(Why),
+}
+
+/// Why an upload ended without success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// What the last attempt, or the look-up before the first, failed with.
+    Last,
+    /// This certificate has the name, and it may not be used.
+    NameTaken(CertId),
+    /// The service says that the name is taken, and lists nobody under it.
+    TakenByNobody,
+    /// The certificate may be stored; it could not be found out.
+    Unknown,
+    /// Something happened that cannot follow what was asked for: a defect in this library.
+    OutOfTurn,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The look-up saw this.
+    Seen(Sight),
+    /// The look-up itself failed for good.
+    LookUpFailed,
+    /// The service stored the certificate.
+    Stored(CertId),
+    /// The certificate may have been stored: no whole answer, a success without an id, a failing service.
+    Lost,
+    /// No byte was sent; trying again may help.
+    Unsent,
+    /// Refused for the rate of calls; the service may have asked for a pause.
+    Throttled(Option<Duration>),
+    /// Refused for the time of this machine's clock, which is corrected now.
+    ClockCorrected,
+    /// Refused because the version of the API is gone; the next one is spoken from now on.
+    VersionChanged,
+    /// Refused because the name is taken.
+    NameTaken,
+    /// Refused for what may be that the certificate is there already.
+    RefusedUnclearly,
+    /// Refused for good, for a reason that has nothing to do with what is stored.
+    Refused,
+    /// The replaced certificate is gone.
+    Deleted,
+    /// The replaced certificate is still there.
+    NotDeleted,
+    /// The step would not have fitted before the deadline, so it was not taken.
+    NoTime,
+}
+
+/// Why the list is being looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    /// Nothing was sent yet.
+    Nothing,
+    /// What was sent may have been stored.
+    Loss,
+    /// The name is taken.
+    Taken,
+    /// It was refused with a code that may mean that the name is taken.
+    Refusal,
+    /// Nothing will be sent any more, and an earlier attempt is in doubt.
+    LastAttempt,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    LookingUp(After),
+    Sending,
+    Deleting(CertId),
+    Ended,
+}
+
+/// How often the list is looked at again for a certificate that must be there: new ones may appear late. The
+/// pauses between are those of a backoff, 16 seconds in all on average.
+const LOOKS_FOR_TAKEN: u32 = 8;
+
+/// The same for a certificate that may be there, after the last attempt: 1.5 seconds on average.
+const LOOKS_FOR_LOST: u32 = 4;
+
+/// One upload on its way.
 #[derive(Clone, Debug)]
-pub struct Receipt {
-    /// Its id.
-    pub cert_id: CertId,
-    /// The name it has at the service.
-    pub name: String,
-    /// `<CertId>-<region>`, as OSS, CDN and SLB take it.
-    pub cert_identifier: String,
-    /// The id under which support finds the request.
-    pub request_id: Option<String>,
-    /// Whether it is new.
-    pub outcome: Outcome,
-    /// The API version that answered.
-    pub api: ApiVersion,
-    /// How often sending was tried.
-    pub attempts: u32,
+pub struct Machine {
+    rules: Rules,
+    state: State,
+    name: Name,
+    /// How often the certificate was sent.
+    sent: u32,
+    /// Whether what was sent under `name` may have been stored.
+    in_doubt: bool,
+    /// Look-ups in a row that did not show what they should.
+    fruitless: u32,
+    clock_corrected: bool,
+    /// Whom the upload replaces.
+    replaced: Option<CertId>,
+}
+
+impl Machine {
+    /// Begins an upload and says what to do first.
+    ///
+    /// Who asks for nothing but an upload pays for nothing else: it starts with the upload. Where the answer
+    /// depends on who has the name, that is looked at before the key travels.
+    #[must_use]
+    pub fn begin(rules: Rules) -> (Self, Step) {
+        let mut machine = Self {
+            rules,
+            state: State::Ended,
+            name: Name::Wanted,
+            sent: 0,
+            in_doubt: false,
+            fruitless: 0,
+            clock_corrected: false,
+            replaced: None,
+        };
+        let step = if rules.on_conflict == OnConflict::Reuse && !rules.any_name {
+            machine.send(Pause::None, Why::Last)
+        } else {
+            machine.look_up(After::Nothing, Pause::None)
+        };
+        (machine, step)
+    }
+
+    /// How often the certificate was sent so far.
+    #[must_use]
+    pub fn sent(&self) -> u32 {
+        self.sent
+    }
+
+    /// Whether an attempt may have stored the certificate without an answer.
+    #[must_use]
+    pub fn in_doubt(&self) -> bool {
+        self.in_doubt
+    }
+
+    /// The name under which it is, or was last, sent.
+    #[must_use]
+    pub fn name(&self) -> Name {
+        self.name
+    }
+
+    /// What to do next, now that this has happened.
+    pub fn next(&mut self, event: Event) -> Step {
+        match (self.state, event) {
+            (State::LookingUp(after), Event::Seen(sight)) => self.seen(after, sight),
+            (State::LookingUp(After::Nothing | After::Refusal), Event::LookUpFailed) => self.fail(Why::Last),
+            (State::LookingUp(_), Event::LookUpFailed) => self.fail(Why::Unknown),
+            (State::LookingUp(after), Event::NoTime) => self.no_time_to_look_up(after),
+            (State::Sending, event) => self.sending(event),
+            (State::Deleting(id), Event::Deleted) => self.done(id, Outcome::Replaced),
+            (State::Deleting(id), Event::NotDeleted | Event::NoTime) => self.done(id, Outcome::Created),
+            _ => self.fail(Why::OutOfTurn),
+        }
+    }
+
+    fn sending(&mut self, event: Event) -> Step {
+        match event {
+            Event::Stored(id) => self.stored(id, Outcome::Created),
+            Event::Lost => {
+                self.in_doubt = true;
+                self.look_up(After::Loss, Pause::None)
+            }
+            Event::Unsent => self.send(Pause::Backoff(self.sent), Why::Last),
+            Event::Throttled(wait) => {
+                self.send(wait.map_or(Pause::Backoff(self.sent), Pause::Asked), Why::Last)
+            }
+            // Once: a clock that is wrong after it was corrected will be wrong again.
+            Event::ClockCorrected if !self.clock_corrected => {
+                self.clock_corrected = true;
+                self.send(Pause::None, Why::Last)
+            }
+            Event::VersionChanged => self.send(Pause::None, Why::Last),
+            Event::NameTaken if self.may_not_reuse() => self.fail(Why::Last),
+            Event::NameTaken => self.look_up(After::Taken, Pause::None),
+            Event::RefusedUnclearly => self.look_up(After::Refusal, Pause::None),
+            Event::ClockCorrected | Event::Refused => self.give_up(Why::Last),
+            Event::NoTime => {
+                self.sent -= 1;
+                self.fail(Why::Last)
+            }
+            Event::Seen(_) | Event::LookUpFailed | Event::Deleted | Event::NotDeleted => {
+                self.fail(Why::OutOfTurn)
+            }
+        }
+    }
+
+    fn seen(&mut self, after: After, sight: Sight) -> Step {
+        match (sight.of(self.name), after) {
+            (Holder::Same(id), _) if self.may_not_reuse() => self.fail(Why::NameTaken(id)),
+            (Holder::Same(id), _) => self.found(id),
+            (Holder::Different(id), _) => self.conflict(id, sight),
+            (Holder::Unclear(_), _) if self.in_doubt => self.fail(Why::Unknown),
+            (Holder::Unclear(id), _) => self.fail(Why::NameTaken(id)),
+            (Holder::Nobody, After::Nothing) => match self.usable_elsewhere(sight) {
+                Some(id) => self.found(id),
+                None => self.send(Pause::None, Why::Last),
+            },
+            (Holder::Nobody, After::Loss) => self.send(Pause::Backoff(self.sent), Why::Last),
+            (Holder::Nobody, After::Taken) => {
+                self.look_again(After::Taken, LOOKS_FOR_TAKEN, self.if_taken_by_nobody())
+            }
+            (Holder::Nobody, After::Refusal) => self.give_up(Why::Last),
+            (Holder::Nobody, After::LastAttempt) => {
+                self.look_again(After::LastAttempt, LOOKS_FOR_LOST, Why::Last)
+            }
+        }
+    }
+
+    /// Another certificate, `holder`, has the name.
+    fn conflict(&mut self, holder: CertId, sight: Sight) -> Step {
+        let taken = Why::NameTaken(holder);
+        // What was sent under a name that another certificate has was not stored.
+        self.in_doubt = false;
+        if self.rules.on_conflict == OnConflict::Fail {
+            return self.fail(taken);
+        }
+        if self.name == Name::Wanted && self.rules.on_conflict == OnConflict::Replace {
+            self.replaced = Some(holder);
+        }
+        if let Some(id) = self.usable_elsewhere(sight) {
+            return self.found(id);
+        }
+        if self.name == Name::Other || self.rules.on_conflict == OnConflict::Reuse {
+            return self.fail(taken);
+        }
+        match sight.other {
+            Holder::Different(id) | Holder::Unclear(id) => self.fail(Why::NameTaken(id)),
+            Holder::Same(_) | Holder::Nobody => {
+                self.name = Name::Other;
+                self.send(Pause::None, taken)
+            }
+        }
+    }
+
+    /// The same certificate under a name that is not the wanted one, where that will do.
+    fn usable_elsewhere(&self, sight: Sight) -> Option<CertId> {
+        let renames = matches!(self.rules.on_conflict, OnConflict::Rename | OnConflict::Replace);
+        match sight.other {
+            Holder::Same(id) if renames || self.rules.any_name => Some(id),
+            _ => sight.elsewhere.filter(|_| self.rules.any_name),
+        }
+    }
+
+    /// Only what this upload put there counts, and it put nothing there.
+    fn may_not_reuse(&self) -> bool {
+        self.rules.on_conflict == OnConflict::Fail && !self.in_doubt
+    }
+
+    /// The certificate is there. Where this upload may have put it there, it counts as new: whoever acts on
+    /// new certificates would otherwise miss one.
+    fn found(&mut self, id: CertId) -> Step {
+        let outcome = if self.in_doubt { Outcome::Created } else { Outcome::Reused };
+        self.stored(id, outcome)
+    }
+
+    fn stored(&mut self, id: CertId, outcome: Outcome) -> Step {
+        match self.replaced.filter(|replaced| *replaced != id) {
+            Some(replaced) => {
+                self.state = State::Deleting(id);
+                Step::Delete(replaced)
+            }
+            None => self.done(id, outcome),
+        }
+    }
+
+    /// Sends once more, or gives up where it was the last time.
+    fn send(&mut self, pause: Pause, otherwise: Why) -> Step {
+        if self.sent >= self.rules.max_attempts {
+            return self.give_up(otherwise);
+        }
+        self.sent += 1;
+        self.fruitless = 0;
+        self.state = State::Sending;
+        Step::Send(self.name, pause)
+    }
+
+    /// Sends no more. What an earlier attempt may have stored is waited for, as it may be listed late.
+    fn give_up(&mut self, why: Why) -> Step {
+        if self.in_doubt {
+            self.fruitless = 0;
+            return self.look_again(After::LastAttempt, LOOKS_FOR_LOST, why);
+        }
+        self.fail(why)
+    }
+
+    fn look_up(&mut self, after: After, pause: Pause) -> Step {
+        self.state = State::LookingUp(after);
+        Step::LookUp(pause)
+    }
+
+    fn look_again(&mut self, after: After, at_most: u32, otherwise: Why) -> Step {
+        if self.fruitless >= at_most {
+            return self.fail(otherwise);
+        }
+        self.fruitless += 1;
+        self.look_up(after, Pause::Backoff(self.fruitless))
+    }
+
+    fn no_time_to_look_up(&mut self, after: After) -> Step {
+        let why = match after {
+            After::Nothing | After::Refusal | After::LastAttempt => Why::Last,
+            After::Taken if self.fruitless > 0 => self.if_taken_by_nobody(),
+            After::Loss | After::Taken => Why::Unknown,
+        };
+        self.fail(why)
+    }
+
+    fn if_taken_by_nobody(&self) -> Why {
+        if self.in_doubt { Why::Unknown } else { Why::TakenByNobody }
+    }
+
+    fn done(&mut self, id: CertId, outcome: Outcome) -> Step {
+        self.state = State::Ended;
+        Step::Done(id, outcome)
+    }
+
+    fn fail(&mut self, why: Why) -> Step {
+        self.state = State::Ended;
+        Step::Fail(why)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn id(number: i64) -> CertId {
+        CertId::new(number).unwrap()
+    }
+
+    const NOBODY: Sight = Sight { wanted: Holder::Nobody, other: Holder::Nobody, elsewhere: None };
+
+    fn same(number: i64) -> Event {
+        Event::Seen(Sight { wanted: Holder::Same(id(number)), ..NOBODY })
+    }
+
+    fn different(number: i64) -> Event {
+        Event::Seen(Sight { wanted: Holder::Different(id(number)), ..NOBODY })
+    }
+
+    const FREE: Event = Event::Seen(NOBODY);
+
+    /// Plays `events` and returns the step after the last one.
+    fn play(on_conflict: OnConflict, max_attempts: u32, events: &[Event]) -> Step {
+        let (mut machine, mut step) = Machine::begin(Rules { on_conflict, any_name: false, max_attempts });
+        for event in events {
+            assert!(!matches!(step, Step::Done(..) | Step::Fail(_)), "{step:?} before {event:?}");
+            step = machine.next(*event);
+        }
+        step
+    }
+
+    use Event::{ClockCorrected, Deleted, LookUpFailed, Lost, NoTime, NotDeleted, Stored, Unsent};
+    use OnConflict::{Fail, Rename, Replace, Reuse};
 
     #[test]
-    fn files_that_are_no_pem_are_refused_by_name() {
-        let file = |name: &str, content: &[u8]| {
-            let path = std::env::temp_dir().join(format!("libcas-{}-{name}", std::process::id()));
-            std::fs::write(&path, content).unwrap();
-            let read = read_pem(&path);
-            std::fs::remove_file(&path).unwrap();
-            read
-        };
-        assert_eq!(file("pem", "é".as_bytes()).unwrap().as_str(), "é");
-        for (name, content) in
-            [("empty", Vec::new()), ("der", b"\x30\x82\xff".to_vec()), ("large", vec![b'a'; (1 << 20) + 1])]
-        {
-            let error = file(name, &content).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Certificate);
-            assert!(error.message().contains(name), "{error}");
-        }
-        let error = read_pem(Path::new("/nonexistent/cert.pem")).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Io);
-        assert!(error.message().contains("/nonexistent/cert.pem"));
-        assert_eq!(read_pem(Path::new("/dev/zero")).unwrap_err().kind(), ErrorKind::Certificate);
+    fn a_plain_upload_is_one_request() {
+        assert_eq!(play(Reuse, 4, &[]), Step::Send(Name::Wanted, Pause::None));
+        assert_eq!(play(Reuse, 4, &[Stored(id(1))]), Step::Done(id(1), Outcome::Created));
     }
 
     #[test]
-    fn debug_shows_no_key() {
-        let mut upload = Upload::new();
-        upload.set_key(Secret::new("hidden".to_owned()));
-        upload.set_certificate("hidden");
-        upload.set_name("-----BEGIN PRIVATE KEY-----hidden");
-        assert!(!format!("{upload:?}").contains("hidden"));
+    fn a_lost_answer_is_looked_for_before_anything_is_sent_again() {
+        assert_eq!(play(Reuse, 4, &[Lost]), Step::LookUp(Pause::None));
+        assert_eq!(play(Reuse, 4, &[Lost, same(7)]), Step::Done(id(7), Outcome::Created));
+        assert_eq!(play(Reuse, 4, &[Lost, FREE]), Step::Send(Name::Wanted, Pause::Backoff(1)));
+        assert_eq!(play(Reuse, 4, &[Lost, LookUpFailed]), Step::Fail(Why::Unknown));
+        assert_eq!(play(Reuse, 4, &[Lost, NoTime]), Step::Fail(Why::Unknown));
+        assert_eq!(play(Reuse, 4, &[Lost, different(7)]), Step::Fail(Why::NameTaken(id(7))));
+        // Listed late: the second try finds the name taken, by the first.
+        let late = [Lost, FREE, Event::NameTaken, FREE, FREE, same(7)];
+        assert_eq!(play(Reuse, 4, &late), Step::Done(id(7), Outcome::Created));
+        assert_eq!(play(Fail, 4, &[&[FREE][..], &late].concat()), Step::Done(id(7), Outcome::Created));
+    }
+
+    #[test]
+    fn after_the_last_attempt_what_may_come_late_is_waited_for() {
+        assert_eq!(play(Reuse, 1, &[Lost, FREE]), Step::LookUp(Pause::Backoff(1)));
+        assert_eq!(play(Reuse, 1, &[Lost, FREE, FREE, same(7)]), Step::Done(id(7), Outcome::Created));
+        assert_eq!(play(Reuse, 1, &[Lost, FREE, FREE, FREE, FREE, FREE]), Step::Fail(Why::Last));
+        // Also where the end is a refusal.
+        assert_eq!(play(Reuse, 4, &[Lost, FREE, Event::Refused]), Step::LookUp(Pause::Backoff(1)));
+        assert_eq!(play(Reuse, 4, &[Lost, FREE, Event::Refused, NoTime]), Step::Fail(Why::Last));
+    }
+
+    #[test]
+    fn a_taken_name_is_judged_by_the_certificate() {
+        assert_eq!(play(Reuse, 4, &[Event::NameTaken, same(7)]), Step::Done(id(7), Outcome::Reused));
+        assert_eq!(play(Reuse, 4, &[Event::NameTaken, different(7)]), Step::Fail(Why::NameTaken(id(7))));
+        assert_eq!(play(Reuse, 4, &[Event::NameTaken, LookUpFailed]), Step::Fail(Why::Unknown));
+        let in_vain = [&[Event::NameTaken][..], &[FREE; 9]].concat();
+        assert_eq!(play(Reuse, 4, &in_vain), Step::Fail(Why::TakenByNobody));
+        let doubtful = [&[Lost, FREE, Event::NameTaken][..], &[FREE; 9]].concat();
+        assert_eq!(play(Reuse, 4, &doubtful), Step::Fail(Why::Unknown));
+        // A code that nobody knows may mean the same.
+        assert_eq!(play(Reuse, 4, &[Event::RefusedUnclearly, same(7)]), Step::Done(id(7), Outcome::Reused));
+        assert_eq!(play(Reuse, 4, &[Event::RefusedUnclearly, FREE]), Step::Fail(Why::Last));
+        assert_eq!(play(Reuse, 4, &[Event::RefusedUnclearly, LookUpFailed]), Step::Fail(Why::Last));
+    }
+
+    #[test]
+    fn fail_takes_nothing_that_was_there() {
+        assert_eq!(play(Fail, 4, &[]), Step::LookUp(Pause::None));
+        assert_eq!(play(Fail, 4, &[same(7)]), Step::Fail(Why::NameTaken(id(7))));
+        assert_eq!(play(Fail, 4, &[FREE, Event::NameTaken]), Step::Fail(Why::Last));
+        assert_eq!(play(Fail, 4, &[LookUpFailed]), Step::Fail(Why::Last));
+        assert_eq!(play(Fail, 4, &[FREE, Lost, same(7)]), Step::Done(id(7), Outcome::Created));
+    }
+
+    #[test]
+    fn rename_and_replace_leave_the_old_one_until_the_new_one_is_there() {
+        let to_other = Step::Send(Name::Other, Pause::None);
+        for rule in [Rename, Replace] {
+            assert_eq!(play(rule, 1, &[different(5)]), to_other);
+            assert_eq!(play(rule, 4, &[FREE, Event::NameTaken, different(5)]), to_other);
+            let taken_too = Sight { wanted: Holder::Different(id(5)), other: Holder::Different(id(6)), elsewhere: None };
+            assert_eq!(play(rule, 4, &[Event::Seen(taken_too)]), Step::Fail(Why::NameTaken(id(6))));
+            // The same certificate is never stored beside itself.
+            let renamed = Sight { wanted: Holder::Nobody, other: Holder::Same(id(6)), elsewhere: None };
+            assert_eq!(play(rule, 4, &[Event::Seen(renamed)]), Step::Done(id(6), Outcome::Reused));
+        }
+        assert_eq!(play(Rename, 4, &[different(5), Stored(id(8))]), Step::Done(id(8), Outcome::Created));
+        assert_eq!(play(Replace, 4, &[different(5), Stored(id(8))]), Step::Delete(id(5)));
+        assert_eq!(play(Replace, 4, &[different(5), Stored(id(8)), Deleted]), Step::Done(id(8), Outcome::Replaced));
+        for failed in [NotDeleted, NoTime] {
+            let step = play(Replace, 4, &[different(5), Stored(id(8)), failed]);
+            assert_eq!(step, Step::Done(id(8), Outcome::Created));
+        }
+        // The second of two calls finds the first one's work half done.
+        let half = Sight { wanted: Holder::Different(id(5)), other: Holder::Same(id(8)), elsewhere: None };
+        assert_eq!(play(Replace, 4, &[Event::Seen(half)]), Step::Delete(id(5)));
+        assert_eq!(play(Rename, 4, &[Event::Seen(half)]), Step::Done(id(8), Outcome::Reused));
+        assert_eq!(play(Replace, 4, &[different(5), Event::Refused]), Step::Fail(Why::Last));
+    }
+
+    #[test]
+    fn any_name_will_do_where_that_was_said() {
+        let elsewhere = Event::Seen(Sight { elsewhere: Some(id(9)), ..NOBODY });
+        let begin = |on_conflict, any_name| Machine::begin(Rules { on_conflict, any_name, max_attempts: 4 });
+        let (mut machine, step) = begin(Reuse, true);
+        assert_eq!(step, Step::LookUp(Pause::None));
+        assert_eq!(machine.next(elsewhere), Step::Done(id(9), Outcome::Reused));
+        let (mut machine, _) = begin(Fail, false);
+        assert_eq!(machine.next(elsewhere), Step::Send(Name::Wanted, Pause::None));
+    }
+
+    #[test]
+    fn a_clock_is_corrected_once_and_a_pause_is_obeyed() {
+        assert_eq!(play(Reuse, 4, &[ClockCorrected]), Step::Send(Name::Wanted, Pause::None));
+        assert_eq!(play(Reuse, 4, &[ClockCorrected, ClockCorrected]), Step::Fail(Why::Last));
+        let wait = Duration::from_millis(200);
+        assert_eq!(
+            play(Reuse, 4, &[Event::Throttled(Some(wait))]),
+            Step::Send(Name::Wanted, Pause::Asked(wait))
+        );
+        assert_eq!(play(Reuse, 2, &[Unsent, Unsent]), Step::Fail(Why::Last));
+        assert_eq!(play(Reuse, 4, &[Unsent, NoTime]), Step::Fail(Why::Last));
+    }
+
+    #[test]
+    fn what_cannot_happen_is_a_defect() {
+        assert_eq!(play(Reuse, 4, &[Deleted]), Step::Fail(Why::OutOfTurn));
+        assert_eq!(play(Fail, 4, &[Stored(id(1))]), Step::Fail(Why::OutOfTurn));
+        let (mut machine, _) = Machine::begin(Rules { on_conflict: Reuse, any_name: false, max_attempts: 1 });
+        machine.next(Stored(id(1)));
+        assert_eq!(machine.next(Stored(id(1))), Step::Fail(Why::OutOfTurn));
+    }
+
+    fn any_id() -> impl Strategy<Value = CertId> {
+        (1i64..4).prop_map(id)
+    }
+
+    fn any_holder() -> impl Strategy<Value = Holder> {
+        prop_oneof![
+            3 => Just(Holder::Nobody),
+            1 => any_id().prop_map(Holder::Same),
+            1 => any_id().prop_map(Holder::Different),
+            1 => any_id().prop_map(Holder::Unclear),
+        ]
+    }
+
+    fn any_sight() -> impl Strategy<Value = Sight> {
+        (any_holder(), any_holder(), proptest::option::of(any_id()))
+            .prop_map(|(wanted, other, elsewhere)| Sight { wanted, other, elsewhere })
+    }
+
+    fn any_event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            4 => any_sight().prop_map(Event::Seen),
+            1 => any_id().prop_map(Stored),
+            3 => Just(Lost),
+            2 => Just(Event::NameTaken),
+            1 => Just(Unsent),
+            1 => Just(LookUpFailed),
+            1 => Just(Event::Throttled(None)),
+            1 => Just(Event::Throttled(Some(Duration::from_millis(5)))),
+            1 => Just(ClockCorrected),
+            1 => Just(Event::VersionChanged),
+            1 => Just(Event::RefusedUnclearly),
+            1 => Just(Event::Refused),
+            1 => Just(Deleted),
+            1 => Just(NotDeleted),
+            1 => Just(NoTime),
+        ]
+    }
+
+    fn any_rules() -> impl Strategy<Value = Rules> {
+        let on_conflict = prop_oneof![Just(Reuse), Just(Fail), Just(Rename), Just(Replace)];
+        (on_conflict, any::<bool>(), 1u32..6).prop_map(|(on_conflict, any_name, max_attempts)| Rules {
+            on_conflict,
+            any_name,
+            max_attempts,
+        })
+    }
+
+    /// Whether `event` can follow `step`; the rest is a defect of whoever carries steps out.
+    fn follows(step: Step, event: Event) -> bool {
+        match step {
+            Step::LookUp(_) => matches!(event, Event::Seen(_) | LookUpFailed | NoTime),
+            Step::Delete(_) => matches!(event, Deleted | NotDeleted | NoTime),
+            Step::Send(..) => !matches!(event, Event::Seen(_) | LookUpFailed | Deleted | NotDeleted),
+            Step::Done(..) | Step::Fail(_) => false,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        /// For any sequence of events, those among them that can happen.
+        #[test]
+        fn an_upload_ends_and_keeps_its_promises(rules in any_rules(), events in proptest::collection::vec(any_event(), 200..400)) {
+            let (mut machine, mut step) = Machine::begin(rules);
+            let mut sent = 0;
+            // What was lost and not looked for since; who said which id.
+            let mut unseen = false;
+            let mut ids = Vec::new();
+            let mut deleted = Vec::new();
+            for event in events {
+                match step {
+                    Step::Send(..) => {
+                        prop_assert!(!unseen, "sent again without a look");
+                        sent += u32::from(event != NoTime && follows(step, event));
+                    }
+                    Step::Delete(id) => deleted.push(id),
+                    Step::Done(..) | Step::Fail(_) => break,
+                    Step::LookUp(_) => {}
+                }
+                if !follows(step, event) {
+                    continue;
+                }
+                match event {
+                    Lost => unseen = true,
+                    Stored(id) => ids.push(id),
+                    Event::Seen(sight) => {
+                        unseen = false;
+                        for holder in [sight.wanted, sight.other] {
+                            if let Holder::Same(id) = holder { ids.push(id) }
+                        }
+                        ids.extend(sight.elsewhere);
+                    }
+                    _ => {}
+                }
+                step = machine.next(event);
+            }
+            prop_assert!(sent <= rules.max_attempts && machine.sent() == sent);
+            match step {
+                Step::Done(id, outcome) => {
+                    prop_assert!(ids.contains(&id), "a CertId that nobody said");
+                    prop_assert!(!deleted.contains(&id), "the certificate itself was deleted");
+                    prop_assert!(outcome != Outcome::Replaced || rules.on_conflict == Replace);
+                }
+                Step::Fail(why) => {
+                    prop_assert!(why != Why::OutOfTurn);
+                    prop_assert!(deleted.is_empty(), "the old one was deleted and the new one is not there");
+                }
+                _ => prop_assert!(false, "it does not end: {step:?}"),
+            }
+        }
+
+        /// Whatever happens, whether it can or not.
+        #[test]
+        fn an_upload_ends_even_if_the_impossible_happens(rules in any_rules(), events in proptest::collection::vec(any_event(), 400)) {
+            let (mut machine, mut step) = Machine::begin(rules);
+            for event in events {
+                if matches!(step, Step::Done(..) | Step::Fail(_)) { break }
+                step = machine.next(event);
+            }
+            prop_assert!(matches!(step, Step::Done(..) | Step::Fail(_)));
+            prop_assert!(machine.sent() <= rules.max_attempts);
+        }
     }
 }

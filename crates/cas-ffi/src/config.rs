@@ -3,6 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
+use cas_core::api::ApiVersion;
 use cas_core::config::Config;
 use cas_core::logging::{Level, Logger};
 use cas_core::secret::Secret;
@@ -13,6 +14,16 @@ use crate::status::cas_status;
 
 /// A configuration. A NULL configuration means every default.
 pub struct cas_config(pub(crate) Config);
+
+/// A version of the service's API.
+pub type cas_api = i32;
+
+/// 2018-07-13 until the service says that it is gone, from then on 2020-04-07. The result tells which it was.
+pub const CAS_API_AUTO: cas_api = 0;
+/// CreateUserCertificate, version 2018-07-13.
+pub const CAS_API_2018_07_13: cas_api = 1;
+/// UploadUserCertificate, version 2020-04-07; it knows no language and no source address.
+pub const CAS_API_2020_04_07: cas_api = 2;
 
 /// How much a log message matters.
 pub type cas_log_level = i32;
@@ -114,10 +125,37 @@ pub unsafe extern "C" fn cas_config_set_timeout_ms(config: *mut cas_config, ms: 
     panic::status_only(|| required_mut!(config).0.set_timeout(Duration::from_millis(ms.into())))
 }
 
-/// How often sending is tried at most. Default: 4. 1 means never again, 0 is refused.
+/// How often a certificate is sent at most in one call, tries that found no connection included. Default: 4. 1 means
+/// never again, 0 is refused. Look-ups, lists and deletions have as many tries for each of their requests.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_config_set_max_attempts(config: *mut cas_config, attempts: u32) -> cas_status {
     panic::status_only(|| required_mut!(config).0.set_max_attempts(attempts))
+}
+
+/// How many uploads a second a client makes, all its threads together: a call waits for its turn. Default: 0, as
+/// many as the service takes; once it says that they are too many, its documented rate for a minute (10, or 100 with
+/// CAS_API_2020_04_07).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_rate_limit(config: *mut cas_config, per_second: u32) -> cas_status {
+    panic::status_only(|| {
+        required_mut!(config).0.set_rate_limit(per_second);
+        Ok(())
+    })
+}
+
+/// The version of the service's API. Default: CAS_API_AUTO.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_api(config: *mut cas_config, api: cas_api) -> cas_status {
+    panic::status_only(|| {
+        let version = match api {
+            CAS_API_AUTO => None,
+            CAS_API_2018_07_13 => Some(ApiVersion::V2018_07_13),
+            CAS_API_2020_04_07 => Some(ApiVersion::V2020_04_07),
+            _ => return Err(invalid(format!("There is no API version {api}."))),
+        };
+        required_mut!(config).0.set_api(version);
+        Ok(())
+    })
 }
 
 /// The program's name for the service's logs, such as "deployer/3.2", put before the library's own.

@@ -84,7 +84,8 @@ pub unsafe extern "C" fn cas_error_http_status(error: *const cas_error) -> i32 {
     panic::value(0, || Ok(required!(error).http_status))
 }
 
-/// How often sending was tried; 0 when the call was refused before any network traffic.
+/// How often the certificate was sent, or sending it was tried; look-ups do not count. Of other calls: how often
+/// their last request was. 0 when nothing was sent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_error_attempts(error: *const cas_error) -> u32 {
     panic::value(0, || Ok(required!(error).attempts))

@@ -30,3 +30,5 @@ pub mod request;
 pub mod result;
 
 pub mod upload;
+
+pub mod certificate;

@@ -4,15 +4,29 @@ use std::ffi::c_char;
 use std::path::Path;
 
 use cas_core::secret::Secret;
-use cas_core::upload::Upload;
+use cas_core::request::Upload;
+use cas_core::upload::OnConflict;
 
 use crate::error::cas_error;
-use crate::ffi::{self, free, required_mut, sized_text, text};
+use crate::ffi::{self, free, invalid, required_mut, sized_text, text};
 use crate::panic;
 use crate::status::cas_status;
 
 /// A certificate to upload, with its key.
 pub struct cas_request(pub(crate) Upload);
+
+/// What to do when another certificate has the name. "The same" is decided by the certificate, not by its name.
+pub type cas_on_conflict = i32;
+
+/// The same certificate under this name is a success, another one is CAS_ERR_NAME_TAKEN.
+pub const CAS_ON_CONFLICT_REUSE: cas_on_conflict = 0;
+/// Any certificate under this name is CAS_ERR_NAME_TAKEN, unless this very call put it there.
+pub const CAS_ON_CONFLICT_FAIL: cas_on_conflict = 1;
+/// Another certificate keeps its name, and this one is stored as NAME-<first 8 hex digits of its SHA-256>.
+pub const CAS_ON_CONFLICT_RENAME: cas_on_conflict = 2;
+/// As CAS_ON_CONFLICT_RENAME, and the other certificate is deleted once this one is stored. Where that fails, this
+/// one stays stored and the outcome is CAS_OUTCOME_CREATED; a log message says why.
+pub const CAS_ON_CONFLICT_REPLACE: cas_on_conflict = 3;
 
 /// A new request with nothing set.
 #[unsafe(no_mangle)]
@@ -104,6 +118,36 @@ pub unsafe extern "C" fn cas_request_set_source_ip(
     ip: *const c_char,
 ) -> cas_status {
     panic::status_only(|| required_mut!(request).0.set_source_ip(text!(ip)))
+}
+
+/// What to do when another certificate has the name. Default: CAS_ON_CONFLICT_REUSE. The others look at the list of
+/// certificates before they send anything, and need the right to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_request_set_on_conflict(
+    request: *mut cas_request,
+    on_conflict: cas_on_conflict,
+) -> cas_status {
+    panic::status_only(|| {
+        let rule = match on_conflict {
+            CAS_ON_CONFLICT_REUSE => OnConflict::Reuse,
+            CAS_ON_CONFLICT_FAIL => OnConflict::Fail,
+            CAS_ON_CONFLICT_RENAME => OnConflict::Rename,
+            CAS_ON_CONFLICT_REPLACE => OnConflict::Replace,
+            _ => return Err(invalid(format!("There is no rule {on_conflict} for conflicts."))),
+        };
+        required_mut!(request).0.set_on_conflict(rule);
+        Ok(())
+    })
+}
+
+/// Whether the same certificate under any other name will do as well. Default: false. With it the list of
+/// certificates is looked at before anything is sent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_request_set_reuse_any_name(request: *mut cas_request, reuse: bool) -> cas_status {
+    panic::status_only(|| {
+        required_mut!(request).0.set_reuse_any_name(reuse);
+        Ok(())
+    })
 }
 
 /// Whether to send unread what the local checks would refuse. Default: false. A name with control characters

@@ -3,8 +3,9 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use cas_core::upload::Receipt;
+use cas_core::request::Receipt;
 
+use crate::config::cas_api;
 use crate::ffi::{c_text, free, required};
 use crate::panic;
 
@@ -22,14 +23,13 @@ pub struct cas_result {
 /// What an upload did.
 pub type cas_outcome = i32;
 
-/// The certificate was stored.
+/// The certificate is stored, and was not before this call as far as can be known: where an answer was lost and the
+/// certificate is found then, it counts as created.
 pub const CAS_OUTCOME_CREATED: cas_outcome = 0;
-
-/// A version of the service's API.
-pub type cas_api = i32;
-
-/// CreateUserCertificate, version 2018-07-13.
-pub const CAS_API_2018_07_13: cas_api = 1;
+/// The same certificate was there already.
+pub const CAS_OUTCOME_REUSED: cas_outcome = 1;
+/// The certificate is stored, and the one that had its name is deleted.
+pub const CAS_OUTCOME_REPLACED: cas_outcome = 2;
 
 impl From<&Receipt> for cas_result {
     fn from(receipt: &Receipt) -> Self {
@@ -51,7 +51,8 @@ pub unsafe extern "C" fn cas_result_cert_id(result: *const cas_result) -> i64 {
     panic::value(0, || Ok(required!(result).cert_id))
 }
 
-/// The name it has at the service.
+/// The name it has at the service: the wanted one, or the one of CAS_ON_CONFLICT_RENAME, CAS_ON_CONFLICT_REPLACE or
+/// cas_request_set_reuse_any_name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_name(result: *const cas_result) -> *const c_char {
     panic::value(ptr::null(), || Ok(required!(result).name.as_ptr()))
@@ -71,7 +72,7 @@ pub unsafe extern "C" fn cas_result_request_id(result: *const cas_result) -> *co
     })
 }
 
-/// Whether the upload made something new.
+/// What the upload did.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_outcome(result: *const cas_result) -> cas_outcome {
     panic::value(CAS_OUTCOME_CREATED, || Ok(required!(result).outcome))
@@ -83,7 +84,7 @@ pub unsafe extern "C" fn cas_result_api(result: *const cas_result) -> cas_api {
     panic::value(0, || Ok(required!(result).api))
 }
 
-/// How often sending was tried.
+/// How often the certificate was sent, or sending it was tried; 0 where it was there already. Look-ups do not count.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_attempts(result: *const cas_result) -> u32 {
     panic::value(0, || Ok(required!(result).attempts))

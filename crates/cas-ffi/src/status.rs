@@ -35,12 +35,11 @@ pub const CAS_ERR_TIMEOUT: cas_status = 5;
 pub const CAS_ERR_SERVICE: cas_status = 6;
 /// The service kept refusing for its rate of calls until the attempts or the deadline ran out.
 pub const CAS_ERR_THROTTLED: cas_status = 7;
-/// A certificate already has this name. This version does not compare: after a lost answer it may be the very
-/// same one.
+/// A different certificate already has this name; or, with CAS_ON_CONFLICT_FAIL, any.
 pub const CAS_ERR_NAME_TAKEN: cas_status = 8;
-/// The answer could not be understood; the request may have been applied.
+/// The answer could not be understood. An upload was not stored, as far as the list of certificates shows.
 pub const CAS_ERR_PROTOCOL: cas_status = 9;
-/// The request may have been applied and that could not be found out.
+/// The upload may have been stored and that could not be found out; the hint says how to.
 pub const CAS_ERR_OUTCOME_UNKNOWN: cas_status = 10;
 /// A local file could not be read.
 pub const CAS_ERR_IO: cas_status = 11;

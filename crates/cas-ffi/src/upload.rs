@@ -4,8 +4,8 @@ use std::ffi::c_char;
 
 use cas_core::client::Client;
 use cas_core::error::Error;
+use cas_core::request::{Receipt, Upload};
 use cas_core::secret::Secret;
-use cas_core::upload::{Receipt, Upload};
 
 use crate::client::cas_client;
 use crate::error::cas_error;
@@ -38,7 +38,8 @@ pub unsafe extern "C" fn cas_upload_certificate(
     })
 }
 
-/// The full call: CreateUserCertificate. The request can be used again, and freed at any time afterwards.
+/// The full call: stores a certificate, once, whatever the network does. Where an answer is lost, it looks whether the
+/// certificate is stored before it sends anything again. The request can be used again, and freed at any time afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_create_user_certificate(
     client: *const cas_client,

@@ -1,6 +1,9 @@
 //! What is refused here, offline, because the service would refuse it or because it must not be sent.
 
+mod leaf;
 mod pem;
+
+pub use leaf::Leaf;
 
 use crate::error::{Error, ErrorKind, quoted};
 

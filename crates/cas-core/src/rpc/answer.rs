@@ -1,7 +1,7 @@
 //! Understands what came back: JSON or XML, success or error, or no API answer at all.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
@@ -24,6 +24,8 @@ pub struct HttpAnswer {
     pub request_id: Option<String>,
     /// Header `x-acs-retry-after`, milliseconds.
     pub retry_after: Option<Duration>,
+    /// Header `Date`: the time of whoever answered.
+    pub date: Option<SystemTime>,
     /// Header `Location` of a redirect.
     pub location: Option<String>,
     /// At most [`MAX_ANSWER_BYTES`] bytes. Wiped when it goes: it may echo the request.
@@ -43,8 +45,13 @@ pub enum Reading {
         /// The id of the request, from header or body.
         request_id: Option<String>,
     },
-    /// No answer of the API; says in one clause what came instead. Redact it.
-    NoAnswer(String),
+    /// No answer of the API.
+    NoAnswer {
+        /// What came instead, as a clause. Redact it.
+        instead: String,
+        /// Whether somebody on the way refused the request: the service did not see it.
+        turned_away: bool,
+    },
 }
 
 impl fmt::Debug for HttpAnswer {
@@ -58,33 +65,52 @@ impl fmt::Debug for Reading {
         f.write_str(match self {
             Self::Success(_) => "Success",
             Self::Refusal { .. } => "Refusal",
-            Self::NoAnswer(_) => "NoAnswer",
+            Self::NoAnswer { .. } => "NoAnswer",
         })
     }
 }
 
 impl HttpAnswer {
+    /// Overwrites private keys in the body: the service hands them out with a certificate's details, and
+    /// nobody here wants them.
+    pub fn forget_keys(&mut self) {
+        const BEGIN: &[u8] = b"-----BEGIN ";
+        let ends: Vec<usize> = memchr::memmem::find_iter(&self.body, BEGIN).map(|at| at + BEGIN.len()).collect();
+        for start in ends {
+            let block = &mut self.body[start..];
+            let Some(label) = memchr::memmem::find(block, b"-----") else { continue };
+            if block[..label].ends_with(b"PRIVATE KEY") {
+                let end = memchr::memmem::find(block, b"-----END ").unwrap_or(block.len());
+                block[(label + 5).min(end)..end].fill(b' ');
+            }
+        }
+    }
+
     /// Reads the body. What it is, is taken from its first character, not from a header.
     #[must_use]
     pub fn read(&self) -> Reading {
         if (300..400).contains(&self.status) {
-            return Reading::NoAnswer(match self.location.as_deref().and_then(host_of) {
+            let instead = match self.location.as_deref().and_then(host_of) {
                 Some(host) => format!("a redirect to {host}, which is not followed (HTTP {})", self.status),
                 None => format!("a redirect, which is not followed (HTTP {})", self.status),
-            });
+            };
+            return Reading::NoAnswer { instead, turned_away: true };
         }
         let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body).trim_ascii();
         let fields = match body.first() {
-            None => return Reading::NoAnswer(format!("nothing (HTTP {}, no body)", self.status)),
+            None => return self.no_answer(&format!("nothing (HTTP {}, no body)", self.status)),
             Some(b'{') => match serde_json::from_slice(body) {
                 Ok(Value::Object(fields)) => fields,
-                _ => return Reading::NoAnswer(self.instead("JSON that is cut or broken")),
+                _ => return self.cut("JSON that is cut or broken"),
             },
             Some(b'<') => match read_xml(body) {
                 Some(fields) => fields,
-                None => return Reading::NoAnswer(self.instead(&describe_markup(body))),
+                None => match describe_page(body) {
+                    Some(page) => return self.no_answer(&self.measured(&page)),
+                    None => return self.cut("XML that is cut or broken"),
+                },
             },
-            Some(_) => return Reading::NoAnswer(self.instead("neither JSON nor XML")),
+            Some(_) => return self.no_answer(&self.measured("neither JSON nor XML")),
         };
         self.judge(fields)
     }
@@ -107,13 +133,13 @@ impl HttpAnswer {
         if code.is_empty()
             && ["Code", "code"].iter().any(|name| fields.get(name).is_some_and(|code| !code.is_null()))
         {
-            return Reading::NoAnswer(self.instead("an answer whose code is no text"));
+            return self.cut("an answer whose code is no text");
         }
         let ok_code = matches!(code.as_str(), "" | "200" | "OK" | "Success" | "success");
         if (200..300).contains(&self.status) && ok_code {
             Reading::Success(fields)
         } else if ok_code {
-            Reading::NoAnswer(self.instead("an error without a code"))
+            self.cut("an error without a code")
         } else {
             Reading::Refusal {
                 code,
@@ -123,7 +149,18 @@ impl HttpAnswer {
         }
     }
 
-    fn instead(&self, what: &str) -> String {
+    /// Something that the API did not say. With a status of refusal it was said instead of passing the
+    /// request on.
+    fn no_answer(&self, instead: &str) -> Reading {
+        Reading::NoAnswer { instead: instead.to_owned(), turned_away: (400..500).contains(&self.status) }
+    }
+
+    /// The rest of something that the API may have said.
+    fn cut(&self, what: &str) -> Reading {
+        Reading::NoAnswer { instead: self.measured(what), turned_away: false }
+    }
+
+    fn measured(&self, what: &str) -> String {
         format!("{what} (HTTP {}, {} bytes)", self.status, self.body.len())
     }
 }
@@ -218,11 +255,11 @@ fn insert(siblings: &mut Map<String, Value>, name: String, value: Value) {
 }
 
 /// An HTML page by its title, which usually names the proxy that wrote it.
-fn describe_markup(body: &[u8]) -> String {
+fn describe_page(body: &[u8]) -> Option<String> {
     let page = Zeroizing::new(String::from_utf8_lossy(body).into_owned());
     let lower = Zeroizing::new(page.to_ascii_lowercase());
     if !lower.contains("<html") && !lower.starts_with("<!doctype html") {
-        return "XML that is cut or broken".to_owned();
+        return None;
     }
     let title = lower.find("<title>").and_then(|start| {
         let start = start + "<title>".len();
@@ -230,10 +267,10 @@ fn describe_markup(body: &[u8]) -> String {
         let title = page[start..end].split_whitespace().collect::<Vec<_>>().join(" ");
         (!title.is_empty()).then_some(title)
     });
-    match title {
+    Some(match title {
         Some(title) => format!("an HTML page titled \"{title}\""),
         None => "an HTML page".to_owned(),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -254,7 +291,7 @@ mod tests {
 
     fn no_answer(status: u16, body: &str) -> String {
         match read(status, body) {
-            Reading::NoAnswer(what) => what,
+            Reading::NoAnswer { instead, .. } => instead,
             other => panic!("{other:?}"),
         }
     }
@@ -345,7 +382,9 @@ mod tests {
         ] {
             let location = location.map(ToOwned::to_owned);
             match (HttpAnswer { status: 302, location, ..HttpAnswer::default() }).read() {
-                Reading::NoAnswer(what) => assert_eq!(what, shown),
+                Reading::NoAnswer { instead, turned_away } => {
+                    assert_eq!((instead.as_str(), turned_away), (shown, true));
+                }
                 other => panic!("{other:?}"),
             }
         }

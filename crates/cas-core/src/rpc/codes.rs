@@ -8,15 +8,42 @@ use zeroize::Zeroizing;
 
 use crate::error::ErrorKind;
 
+/// What a refusal means for the call that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Not applied, and sending it again would not help.
+    Final,
+    /// Not applied, for what may be that the certificate is there already: a look at the list decides.
+    Unclear,
+    /// Not applied: another certificate, or this one, has the name.
+    NameTaken,
+    /// Not applied: too many calls.
+    Throttled,
+    /// Not applied: the time of the request is too far from the service's.
+    Clock,
+    /// Not applied: the service no longer has this operation or version.
+    VersionGone,
+    /// May have been applied.
+    Open,
+}
+
 /// What a code means for the caller.
 #[derive(Debug)]
 pub struct Meaning {
     /// The kind of error it becomes.
     pub kind: ErrorKind,
-    /// Whether the same call later may work.
-    pub retryable: bool,
+    /// What it says about the call.
+    pub effect: Effect,
     /// What to do about it; empty where only the call site knows.
     pub hint: &'static str,
+}
+
+impl Meaning {
+    /// Whether the same call later may work.
+    #[must_use]
+    pub fn retryable(&self) -> bool {
+        matches!(self.effect, Effect::Throttled | Open)
+    }
 }
 
 struct Row {
@@ -25,14 +52,17 @@ struct Row {
     meaning: Meaning,
 }
 
-const fn row(code: &'static str, kind: ErrorKind, retryable: bool, hint: &'static str) -> Row {
-    Row { code, meaning: Meaning { kind, retryable, hint } }
+const fn row(code: &'static str, kind: ErrorKind, effect: Effect, hint: &'static str) -> Row {
+    Row { code, meaning: Meaning { kind, effect, hint } }
 }
 
-const SLOW_DOWN: &str = "Make fewer calls a second: the documented limit is 10 for CreateUserCertificate.";
-const PERHAPS_APPLIED: &str = "The service failed inside; the certificate may or may not be stored. Look for its name before sending it again.";
-const OTHER_NAME: &str = "Choose another name. If the answer to an earlier upload was lost, the certificate there may \
-                          be this very one: compare before you delete it.";
+const SLOW_DOWN: &str = "Make fewer calls a second: the documented limits are 10 for CreateUserCertificate and for lists, \
+                         100 for UploadUserCertificate.";
+const FAILED_INSIDE: &str = "The service failed inside: call again later.";
+const OTHER_NAME: &str = "Choose another name, or another rule for conflicts.";
+const LIST_THEM: &str = "List the certificates to see which ids there are.";
+const PROTECTED: &str = "The certificate is protected against deletion: take it out of use first.";
+const NONCE_USED: &str = "A proxy may have sent the request twice. Call again: each attempt gets a new nonce.";
 const QUOTA: &str = "Delete certificates that are no longer used, or raise the quota.";
 const OTHER_KEY: &str =
     "The key does not belong to the first certificate: the leaf comes first, then its issuers.";
@@ -41,48 +71,52 @@ const RISK_CONTROL: &str = "Alibaba Cloud's risk control blocks this account: co
 const REAL_NAME: &str = "Complete the account's real-name verification.";
 const WRONG_HOST: &str = "This endpoint does not serve CAS: check its name.";
 const NOT_PEM: &str = "The service could not read the certificate or key: both must be PEM with their line breaks, the key unencrypted.";
-const OLD_VERSION: &str = "This endpoint no longer offers the API version that was used.";
+const OLD_VERSION: &str = "This endpoint does not offer the API version that was used: choose the other one, or leave the \
+                           choice to the library.";
 const NEW_TOKEN: &str = "The security token is wrong or has expired: fetch new temporary credentials.";
 const SET_CLOCK: &str = "Set this machine's clock (NTP): the service accepts 15 minutes of difference.";
 
-use ErrorKind::{NameTaken, Permission, Service, Throttled};
+use Effect::{Clock, Final, Open, Unclear, VersionGone};
+use ErrorKind::{NameTaken, NotFound, Permission, Service, Throttled};
 
 /// First match wins, so exact codes stand before their families. The source of each stands behind it.
 #[rustfmt::skip] // a table
-const KNOWN: [Row; 33] = [
-    row("Throttling*", Throttled, true, SLOW_DOWN),                                                      // G
-    row("FlowControlError", Throttled, true, SLOW_DOWN),                                                 // C, with HTTP 400
-    row("NameRepeat", NameTaken, false, OTHER_NAME),                                                     // C
-    row("ParamRepeat", NameTaken, false, OTHER_NAME),                                                    // C; the name is all that must be unique
-    row("-1008", Service, false, NOT_PEM),                                                               // S
-    row("ParseCertificateFailed", Service, false, NOT_PEM),                                              // C
-    row("PrivateKeyFormatError", Service, false, NOT_PEM),                                               // A
-    row("CertKeyNotMatch", Service, false, OTHER_KEY),                                                   // A
-    row("InsufficientQuota", Service, false, QUOTA),                                                     // C
-    row("InvalidAccessKeyId.NotFound", Service, false, "Check the access key id; it may have been deleted."), // G, S
-    row("InvalidAccessKeyId.Inactive", Service, false, "Enable the access key, or use another one."),    // G
-    row("SignatureDoesNotMatch", Service, false, ""),                                                    // G, S
-    row("SignatureNonceUsed", Service, true, "Call again: each attempt gets a new nonce."),              // G
-    row("InvalidTimeStamp.Expired", Service, false, SET_CLOCK),                                          // G
-    row("IllegalTimestamp", Service, false, SET_CLOCK),                                                  // S, of other products
-    row("InvalidTimeStamp.Format", Service, false, "A proxy may have changed the request."),             // G
-    row("InvalidSecurityToken*", Service, false, NEW_TOKEN),                                             // G
-    row("MissingSecurityToken", Service, false, NEEDS_TOKEN),                                            // A
-    row("Forbidden.RAM", Permission, false, ""),                                                         // G
-    row("Forbidden.RiskControl", Service, false, RISK_CONTROL),                                          // G
-    row("Forbidden.UserVerification", Service, false, REAL_NAME),                                        // G
-    row("Forbidden*", Permission, false, ""),                                                            // G
-    row("NoPermission*", Permission, false, ""),                                                         // S, of other products
-    row("PermissionDenied", Permission, false, ""),                                                      // C
-    row("InvalidAction.NotFound", Service, false, OLD_VERSION),                                          // G, S
-    row("InvalidApi.NotFound", Service, false, OLD_VERSION),                                             // G
-    row("InvalidVersion", Service, false, OLD_VERSION),                                                  // G
-    row("NoSuchVersion", Service, false, OLD_VERSION),                                                   // G
-    row("InvalidProduct.NotFound", Service, false, WRONG_HOST),                                          // G
-    row("InvalidProtocol.NeedSsl", Service, false, "Use an https endpoint."),                            // G
-    row("InternalError", Service, true, PERHAPS_APPLIED),                                                // G, HTTP 500
-    row("ServiceUnavailable", Service, true, PERHAPS_APPLIED),                                           // G, HTTP 503
-    row("OperationDenied.SystemUpgrading", Service, true, PERHAPS_APPLIED),                              // C
+const KNOWN: [Row; 35] = [
+    row("Throttling*", Throttled, Effect::Throttled, SLOW_DOWN),                                         // G
+    row("FlowControlError", Throttled, Effect::Throttled, SLOW_DOWN),                                    // C, with HTTP 400
+    row("NameRepeat", NameTaken, Effect::NameTaken, OTHER_NAME),                                         // C
+    row("ParamRepeat", NameTaken, Effect::NameTaken, OTHER_NAME),                                        // C; the name is all that must be unique
+    row("NotFound", NotFound, Final, LIST_THEM),                                                         // S
+    row("-1008", Service, Final, NOT_PEM),                                                               // S
+    row("ParseCertificateFailed", Service, Final, NOT_PEM),                                              // C
+    row("PrivateKeyFormatError", Service, Final, NOT_PEM),                                               // A
+    row("CertKeyNotMatch", Service, Final, OTHER_KEY),                                                   // A
+    row("InsufficientQuota", Service, Unclear, QUOTA),                                                   // C
+    row("InvalidStatus.DeleteProtection", Service, Final, PROTECTED),                                    // C
+    row("InvalidAccessKeyId.NotFound", Service, Final, "Check the access key id; it may have been deleted."), // G, S
+    row("InvalidAccessKeyId.Inactive", Service, Final, "Enable the access key, or use another one."),    // G
+    row("SignatureDoesNotMatch", Service, Final, ""),                                                    // G, S
+    row("SignatureNonceUsed", Service, Open, NONCE_USED),                                                // G
+    row("InvalidTimeStamp.Expired", Service, Clock, SET_CLOCK),                                          // G
+    row("IllegalTimestamp", Service, Clock, SET_CLOCK),                                                  // S, of other products
+    row("InvalidTimeStamp.Format", Service, Final, "A proxy may have changed the request."),             // G
+    row("InvalidSecurityToken*", Service, Final, NEW_TOKEN),                                             // G
+    row("MissingSecurityToken", Service, Final, NEEDS_TOKEN),                                            // A
+    row("Forbidden.RAM", Permission, Final, ""),                                                         // G
+    row("Forbidden.RiskControl", Service, Final, RISK_CONTROL),                                          // G
+    row("Forbidden.UserVerification", Service, Final, REAL_NAME),                                        // G
+    row("Forbidden*", Permission, Final, ""),                                                            // G
+    row("NoPermission*", Permission, Final, ""),                                                         // S, of other products
+    row("PermissionDenied", Permission, Final, ""),                                                      // C
+    row("InvalidAction.NotFound", Service, VersionGone, OLD_VERSION),                                    // G, S
+    row("InvalidApi.NotFound", Service, VersionGone, OLD_VERSION),                                       // G
+    row("InvalidVersion", Service, VersionGone, OLD_VERSION),                                            // G
+    row("NoSuchVersion", Service, VersionGone, OLD_VERSION),                                             // G
+    row("InvalidProduct.NotFound", Service, Final, WRONG_HOST),                                          // G
+    row("InvalidProtocol.NeedSsl", Service, Final, "Use an https endpoint."),                            // G
+    row("InternalError", Service, Open, FAILED_INSIDE),                                                  // G, HTTP 500
+    row("ServiceUnavailable", Service, Open, FAILED_INSIDE),                                             // G, HTTP 503
+    row("OperationDenied.SystemUpgrading", Service, Open, FAILED_INSIDE),                                // C
 ];
 
 /// Words of the service that say a name is taken, for codes never seen before (S: both are published).
@@ -97,15 +131,17 @@ pub fn meaning(code: &str, message: &str, http_status: u16) -> Meaning {
     });
     let message = Zeroizing::new(message.to_lowercase());
     match known {
-        Some(Row { meaning: Meaning { kind, retryable, hint }, .. }) => {
-            Meaning { kind: *kind, retryable: *retryable, hint }
+        Some(Row { meaning: Meaning { kind, effect, hint }, .. }) => {
+            Meaning { kind: *kind, effect: *effect, hint }
         }
         None if NAME_TAKEN_WORDS.iter().any(|words| message.contains(words)) => {
-            Meaning { kind: NameTaken, retryable: false, hint: OTHER_NAME }
+            Meaning { kind: NameTaken, effect: Effect::NameTaken, hint: OTHER_NAME }
         }
-        None if http_status == 429 => Meaning { kind: Throttled, retryable: true, hint: SLOW_DOWN },
-        None if http_status >= 500 => Meaning { kind: Service, retryable: true, hint: PERHAPS_APPLIED },
-        None => Meaning { kind: Service, retryable: false, hint: "" },
+        None if http_status == 429 => {
+            Meaning { kind: Throttled, effect: Effect::Throttled, hint: SLOW_DOWN }
+        }
+        None if http_status >= 500 => Meaning { kind: Service, effect: Open, hint: FAILED_INSIDE },
+        None => Meaning { kind: Service, effect: Unclear, hint: "" },
     }
 }
 
@@ -131,7 +167,7 @@ mod tests {
             ("-1008", "", 400, Service, false),
         ] {
             let meaning = meaning(code, message, status);
-            assert_eq!((meaning.kind, meaning.retryable), (kind, retryable), "{code}");
+            assert_eq!((meaning.kind, meaning.retryable()), (kind, retryable), "{code}");
         }
     }
 

@@ -264,6 +264,7 @@ impl Transport for Http {
                 .and_then(|ms| ms.parse().ok())
                 .filter(|&ms| ms > 0)
                 .map(Duration::from_millis),
+            date: header("date").and_then(|date| httpdate::parse_http_date(&date).ok()),
             location: response.status().is_redirection().then(|| header("location")).flatten(),
             body: Zeroizing::default(),
         };
@@ -417,13 +418,14 @@ mod tests {
             stream
                 .write_all(
                     b"HTTP/1.1 400 Bad Request\r\nX-Acs-Retry-After: 250\r\nContent-Type: text/xml\r\n\
-                      Location: elsewhere\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+                      Location: elsewhere\r\nDate: Tue, 24 Nov 2026 08:00:00 GMT\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
                 )
                 .unwrap();
         }]);
         let answer = post(&http, &form(0), LONG).unwrap();
         assert_eq!((answer.status, answer.retry_after), (400, Some(Duration::from_millis(250))));
         assert_eq!(answer.location, None);
+        assert_eq!(crate::clock::timestamp(answer.date.unwrap()), "2026-11-24T08:00:00Z");
         assert_eq!(answer.body.as_slice(), b"{}");
         thread.join().unwrap();
     }

@@ -1,0 +1,184 @@
+//! Looks for a certificate at the service. What decides is the certificate: not a message, nor a name alone.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use crate::api::{ApiVersion, CertId, Certificate, Page};
+use crate::call::{Failed, incomplete};
+use crate::certificate::Leaf;
+use crate::client::Client;
+use crate::logging::Level;
+use crate::upload::{Holder, Sight};
+
+/// More pages than any account has: an end for a server that has none.
+const MAX_PAGES: usize = 10_000;
+
+/// Pages without a total count end with the first one that is not full.
+const FULL_PAGE: usize = 50;
+
+/// What to look for.
+pub(crate) struct Sought<'a> {
+    /// The name that was asked for.
+    pub(crate) wanted: &'a str,
+    /// The name made from it, where it may be used.
+    pub(crate) other: Option<&'a str>,
+    /// Whether the certificate counts under any name.
+    pub(crate) any_name: bool,
+    /// The certificate, where it can be read.
+    pub(crate) leaf: Option<&'a Leaf>,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) sight: Sight,
+    /// The certificate that `sight.elsewhere` means.
+    pub(crate) elsewhere: Option<Certificate>,
+    /// The version of the API that answered.
+    pub(crate) version: ApiVersion,
+    /// The id of the last request.
+    pub(crate) request_id: Option<String>,
+}
+
+/// Whether a listed certificate is the one that is sought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Likeness {
+    /// SHA-256 says so.
+    Same,
+    /// SHA-1 says so.
+    Alike,
+    Different,
+    /// There is nothing to compare.
+    Unclear,
+}
+
+fn likeness(listed: &Certificate, leaf: Option<&Leaf>) -> Likeness {
+    match leaf {
+        None => Likeness::Unclear,
+        Some(leaf) if listed.sha256 == leaf.sha256 => Likeness::Same,
+        Some(_) if listed.sha1.is_empty() => Likeness::Unclear,
+        Some(leaf) if listed.sha1 == leaf.sha1 => Likeness::Alike,
+        Some(_) => Likeness::Different,
+    }
+}
+
+impl Client {
+    /// Looks through the lists for whoever has the names, and for the certificate itself.
+    pub(crate) fn look_up(&self, sought: &Sought<'_>, deadline: Instant) -> Result<Found, Failed> {
+        self.in_current_version(|version| {
+            let mut sight = Sight { wanted: Holder::Nobody, other: Holder::Nobody, elsewhere: None };
+            let mut elsewhere = None;
+            let request_id = self.each_certificate(version, deadline, |listed| {
+                let place = if listed.name == sought.wanted {
+                    Some(&mut sight.wanted)
+                } else if sought.other == Some(&listed.name) {
+                    Some(&mut sight.other)
+                } else {
+                    None
+                };
+                if let Some(place) = place {
+                    // Where two have one name, this certificate counts rather than the other.
+                    if !matches!(place, Holder::Same(_)) {
+                        let holder = self.compare(version, &listed, sought.leaf, deadline);
+                        if *place == Holder::Nobody || matches!(holder, Holder::Same(_)) {
+                            *place = holder;
+                        }
+                    }
+                } else if sought.any_name
+                    && elsewhere.is_none()
+                    && matches!(likeness(&listed, sought.leaf), Likeness::Same | Likeness::Alike)
+                    && matches!(self.compare(version, &listed, sought.leaf, deadline), Holder::Same(_))
+                {
+                    sight.elsewhere = Some(listed.id);
+                    elsewhere = Some(listed);
+                }
+                // All that can still change the answer.
+                matches!(sight.wanted, Holder::Same(_))
+                    || (sight.wanted != Holder::Nobody && sought.other.is_none() && !sought.any_name)
+            })?;
+            Ok(Found { sight, elsewhere, version, request_id })
+        })
+    }
+
+    /// Every certificate of the account, each once.
+    pub(crate) fn list_all(&self, deadline: Instant) -> Result<Vec<Certificate>, Failed> {
+        self.in_current_version(|version| {
+            let mut all = Vec::new();
+            self.each_certificate(version, deadline, |listed| {
+                all.push(listed);
+                false
+            })?;
+            Ok(all)
+        })
+    }
+
+    /// Hands each certificate of each list to `take`, each once, until it returns true. Returns the id of the
+    /// last request.
+    fn each_certificate(
+        &self,
+        version: ApiVersion,
+        deadline: Instant,
+        mut take: impl FnMut(Certificate) -> bool,
+    ) -> Result<Option<String>, Failed> {
+        const SUBJECT: &str = "all certificates";
+        let mut ids = HashSet::new();
+        let mut request_id = None;
+        for list in version.lists() {
+            let mut entries = 0;
+            for number in 1..=MAX_PAGES {
+                let operation = version.list_page(*list, number, self.format);
+                let answer = self.caller.call(&operation, SUBJECT, deadline)?;
+                let page = Page::read(&answer.fields).ok_or_else(|| {
+                    incomplete(&self.caller.endpoint, operation.action, SUBJECT, "a list", &answer)
+                })?;
+                request_id = answer.request_id;
+                entries += page.entries;
+                let before = ids.len();
+                for certificate in page.certificates {
+                    if ids.insert(certificate.id) && take(certificate) {
+                        return Ok(request_id);
+                    }
+                }
+                // A server that gives the same page again and again has no other.
+                let nothing_new = page.entries == 0 || (ids.len() == before && number > 1);
+                if nothing_new || page.total.map_or(page.entries < FULL_PAGE, |total| entries >= total) {
+                    break;
+                }
+            }
+        }
+        Ok(request_id)
+    }
+
+    /// Who a listed certificate is. Where SHA-1 alone says that it is the one, the certificate itself is asked
+    /// for, and decides where the service gives it.
+    fn compare(&self, version: ApiVersion, listed: &Certificate, leaf: Option<&Leaf>, deadline: Instant) -> Holder {
+        let id = listed.id;
+        match likeness(listed, leaf) {
+            Likeness::Same => Holder::Same(id),
+            Likeness::Different => Holder::Different(id),
+            likeness @ (Likeness::Alike | Likeness::Unclear) => {
+                let itself = self.itself(version, id, deadline);
+                match (itself, leaf, likeness) {
+                    (Some(itself), Some(leaf), _) if itself.sha256 == leaf.sha256 => Holder::Same(id),
+                    (Some(_), Some(_), _) => Holder::Different(id),
+                    (None, _, Likeness::Alike) => Holder::Same(id),
+                    _ => Holder::Unclear(id),
+                }
+            }
+        }
+    }
+
+    /// The stored certificate, where the service shows it.
+    fn itself(&self, version: ApiVersion, id: CertId, deadline: Instant) -> Option<Leaf> {
+        let operation = version.detail(id, true, self.format);
+        match self.caller.call(&operation, &format!("CertId {id}"), deadline) {
+            Ok(answer) => Leaf::of_pem(&Certificate::read(&answer.fields)?.pem),
+            Err(failed) => {
+                self.caller.logger.log(Level::Debug, || {
+                    format!("{} Its SHA-1 decides.", failed.error)
+                });
+                None
+            }
+        }
+    }
+}
