@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use crate::errors::{ApiError, Lang};
-
 /// What `Format` asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) enum Format {
@@ -34,10 +32,36 @@ impl Format {
 }
 
 /// The value of one field.
-#[derive(Debug)]
 pub(crate) enum Value {
     Text(String),
     Number(i64),
+    Bool(bool),
+    /// In JSON an array of objects; in XML each of them is an element of the field's name, without a wrapper.
+    List(Vec<Fields>),
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
 }
 
 /// Fields in the order in which they are written.
@@ -46,60 +70,68 @@ pub(crate) type Fields = Vec<(&'static str, Value)>;
 /// `fields` as one object, or as one element called `root`.
 pub(crate) fn write(format: Format, root: &str, fields: &Fields) -> String {
     match format {
-        Format::Json => write_json(fields),
-        Format::Xml => write_xml(root, fields),
+        Format::Json => json(fields),
+        Format::Xml => {
+            let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+            write_element(&mut xml, root, fields);
+            xml
+        }
     }
 }
 
 /// The body of a refused call.
 pub(crate) fn write_error(
     format: Format,
-    error: &ApiError,
-    lang: Lang,
+    code: &str,
+    message: &str,
     request_id: &str,
     host_id: &str,
 ) -> String {
-    let code = error.code();
-    let recommend =
-        format!("https://api.aliyun.com/troubleshoot?q={code}&product=cas&requestId={request_id}");
     let mut fields = vec![
-        ("RequestId", Value::Text(request_id.to_owned())),
-        ("HostId", Value::Text(host_id.to_owned())),
-        ("Code", Value::Text(code)),
-        ("Message", Value::Text(error.message(lang))),
+        ("RequestId", request_id.into()),
+        ("HostId", host_id.into()),
+        ("Code", code.into()),
+        ("Message", message.into()),
     ];
     // The documented XML error has four children; Recommend was only seen in JSON.
     if format == Format::Json {
-        fields.push(("Recommend", Value::Text(recommend)));
+        let recommend =
+            format!("https://api.aliyun.com/troubleshoot?q={code}&product=cas&requestId={request_id}");
+        fields.push(("Recommend", recommend.into()));
     }
     write(format, "Error", &fields)
 }
 
-fn write_json(fields: &Fields) -> String {
-    let mut json = String::from("{");
-    for (index, (name, value)) in fields.iter().enumerate() {
-        let comma = if index == 0 { "" } else { "," };
+fn json(fields: &Fields) -> String {
+    let member = |(name, value): &(&str, Value)| {
         let value = match value {
             Value::Text(text) => serde_json::Value::from(text.as_str()).to_string(),
             Value::Number(number) => number.to_string(),
+            Value::Bool(value) => value.to_string(),
+            Value::List(items) => format!("[{}]", items.iter().map(json).collect::<Vec<_>>().join(",")),
         };
-        let _ = write!(json, r#"{comma}"{name}":{value}"#); // a String takes everything
-    }
-    json.push('}');
-    json
+        format!("\"{name}\":{value}")
+    };
+    format!("{{{}}}", fields.iter().map(member).collect::<Vec<_>>().join(","))
 }
 
-fn write_xml(root: &str, fields: &Fields) -> String {
-    let mut xml = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><{root}>");
+fn write_element(xml: &mut String, name: &str, fields: &Fields) {
+    let _ = write!(xml, "<{name}>"); // a String takes everything
     for (name, value) in fields {
         let text = match value {
             Value::Text(text) => escape_xml(text),
             Value::Number(number) => number.to_string(),
+            Value::Bool(value) => value.to_string(),
+            Value::List(items) => {
+                for item in items {
+                    write_element(xml, name, item);
+                }
+                continue;
+            }
         };
-        let _ = write!(xml, "<{name}>{text}</{name}>"); // a String takes everything
+        let _ = write!(xml, "<{name}>{text}</{name}>");
     }
-    let _ = write!(xml, "</{root}>");
-    xml
+    let _ = write!(xml, "</{name}>");
 }
 
 fn escape_xml(text: &str) -> String {
@@ -130,6 +162,20 @@ mod tests {
         assert_eq!(
             write(Format::Xml, "R", &fields),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?><R><A>\"&lt;&amp;&gt;\"\n\u{fffd}</A><B>-1</B></R>"
+        );
+    }
+
+    #[test]
+    fn lists_are_arrays_or_repeated_elements() {
+        let item = |text: &str| vec![("A", text.into()), ("B", true.into())];
+        let fields =
+            vec![("L", Value::List(vec![item("1"), item("2")])), ("E", Value::List(vec![])), ("N", 3.into())];
+        let expected = r#"{"L":[{"A":"1","B":true},{"A":"2","B":true}],"E":[],"N":3}"#;
+        assert_eq!(write(Format::Json, "R", &fields), expected);
+        assert_eq!(
+            write(Format::Xml, "R", &fields),
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><R><L><A>1</A><B>true</B></L><L><A>2</A><B>true</B></L>\
+             <N>3</N></R>"
         );
     }
 }

@@ -93,31 +93,58 @@ pub(crate) struct NotACertificate;
 
 /// Reads `text`, leaf first. Every certificate of the chain has to parse; the facts are the leaf's.
 pub(crate) fn read(text: &str) -> Result<Facts, NotACertificate> {
-    let blocks = pem::read(text).map_err(|_| NotACertificate)?;
-    let labels = ["CERTIFICATE", "X509 CERTIFICATE"];
     let mut leaf = None;
-    for block in &blocks {
+    each(text, |certificate, der| {
+        leaf.get_or_insert_with(|| facts(certificate, der));
+    })?;
+    leaf.flatten().ok_or(NotACertificate)
+}
+
+/// One certificate of a chain.
+pub(crate) struct Link {
+    pub(crate) common_name: String,
+    pub(crate) issuer: String,
+    /// Seconds since 1970, UTC.
+    pub(crate) not_before: i64,
+    /// Seconds since 1970, UTC.
+    pub(crate) not_after: i64,
+}
+
+/// The certificates of `text`, leaf first.
+pub(crate) fn chain(text: &str) -> Result<Vec<Link>, NotACertificate> {
+    let mut links = Vec::new();
+    each(text, |certificate, _| {
+        links.push(Link {
+            common_name: first(certificate.subject().iter_common_name()),
+            issuer: name_of(certificate.issuer()),
+            not_before: certificate.validity().not_before.timestamp(),
+            not_after: certificate.validity().not_after.timestamp(),
+        });
+    })?;
+    Ok(links)
+}
+
+/// Shows every certificate of `text` and its DER to `see`.
+fn each(text: &str, mut see: impl FnMut(&X509Certificate<'_>, &[u8])) -> Result<(), NotACertificate> {
+    let labels = ["CERTIFICATE", "X509 CERTIFICATE"];
+    for block in pem::read(text).map_err(|_| NotACertificate)? {
         if block.encrypted || !labels.contains(&block.label.as_str()) {
             return Err(NotACertificate);
         }
-        let (rest, certificate) = X509Certificate::from_der(&block.der).map_err(|_| NotACertificate)?;
-        if !rest.is_empty() {
-            return Err(NotACertificate);
+        match X509Certificate::from_der(&block.der) {
+            Ok(([], certificate)) => see(&certificate, &block.der),
+            _ => return Err(NotACertificate),
         }
-        leaf.get_or_insert((certificate, &block.der[..]));
     }
-    let (certificate, der) = leaf.ok_or(NotACertificate)?;
-    facts(&certificate, der).ok_or(NotACertificate)
+    Ok(())
 }
 
 fn facts(certificate: &X509Certificate<'_>, der: &[u8]) -> Option<Facts> {
     let subject = certificate.subject();
-    let issuer = certificate.issuer();
-    let issuer_name = first(issuer.iter_common_name());
     Some(Facts {
         common_name: first(subject.iter_common_name()),
         sans: alternative_names(certificate),
-        issuer: if issuer_name.is_empty() { first(issuer.iter_organization()) } else { issuer_name },
+        issuer: name_of(certificate.issuer()),
         organization: first(subject.iter_organization()),
         city: first(subject.iter_locality()),
         province: first(subject.iter_state_or_province()),
@@ -129,6 +156,12 @@ fn facts(certificate: &X509Certificate<'_>, der: &[u8]) -> Option<Facts> {
         serial: serial(certificate.raw_serial()),
         public_key: public_key(certificate.public_key())?,
     })
+}
+
+/// The common name, or the organization where there is none.
+fn name_of(name: &X509Name<'_>) -> String {
+    let common_name = first(name.iter_common_name());
+    if common_name.is_empty() { first(name.iter_organization()) } else { common_name }
 }
 
 fn first<'a>(mut attributes: impl Iterator<Item = &'a AttributeTypeAndValue<'a>>) -> String {

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::http::{Request, Response, request_id};
+use crate::clock;
+use crate::fault::{self, Fault, FaultError};
+use crate::http::{Delivery, Request, Response, request_id};
 use crate::record::{RecordedParameter, RecordedRequest, RecordedValue};
 use crate::server::Peer;
 use crate::service::Service;
-use crate::store::StoredCertificate;
+use crate::store::{StoreError, StoredCertificate};
 
 /// Everything under here is the emulator's own.
 pub(crate) const PREFIX: &str = "/_emulator";
@@ -14,58 +16,107 @@ pub(crate) const PREFIX: &str = "/_emulator";
 struct Route {
     method: &'static str,
     path: &'static str,
-    answer: fn(&Service) -> rusqlite::Result<Value>,
+    answer: fn(&Service, &Request) -> Result<Value, Refusal>,
 }
 
-static ROUTES: [Route; 4] = [
-    Route { method: "GET", path: "/_emulator/health", answer: health },
-    Route { method: "GET", path: "/_emulator/requests", answer: requests },
-    Route { method: "GET", path: "/_emulator/certificates", answer: certificates },
-    Route { method: "POST", path: "/_emulator/reset", answer: reset },
+const fn route(
+    method: &'static str,
+    path: &'static str,
+    answer: fn(&Service, &Request) -> Result<Value, Refusal>,
+) -> Route {
+    Route { method, path, answer }
+}
+
+static ROUTES: [Route; 7] = [
+    route("GET", "/_emulator/health", health),
+    route("GET", "/_emulator/requests", requests),
+    route("GET", "/_emulator/certificates", certificates),
+    route("GET", "/_emulator/faults", faults),
+    route("POST", "/_emulator/faults", add_faults),
+    route("DELETE", "/_emulator/faults", clear_faults),
+    route("POST", "/_emulator/reset", reset),
 ];
+
+/// An answer that is none: status and sentence.
+struct Refusal(u16, String);
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self(500, error.to_string())
+    }
+}
+
+impl From<FaultError> for Refusal {
+    fn from(error: FaultError) -> Self {
+        Self(400, error.to_string())
+    }
+}
 
 /// Answers a request to the control interface.
 pub(crate) fn answer(service: &Service, request: &Request, peer: Peer) -> Response {
-    // An IPv6 socket shows IPv4 clients as ::ffff:a.b.c.d.
-    if !peer.address.ip().to_canonical().is_loopback() {
-        return Response::plain_error(403, "The control interface answers loopback clients only.");
-    }
-    let Some(route) = ROUTES.iter().find(|route| route.path == request.path()) else {
-        let known: Vec<_> = ROUTES.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
-        return Response::plain_error(
-            404,
-            &format!("There is no such path. There are: {}.", known.join(", ")),
-        );
-    };
-    if route.method != request.method {
-        return Response::plain_error(405, &format!("Use {} for {}.", route.method, route.path));
-    }
-    match (route.answer)(service) {
+    match find(request, peer).and_then(|route| (route.answer)(service, request)) {
         Ok(body) => Response {
             status: 200,
             content_type: "application/json;charset=utf-8",
             request_id: request_id(),
+            headers: Vec::new(),
             body: body.to_string().into(),
+            delivery: Delivery::Whole,
         },
-        Err(_) => Response::plain_error(500, "The certificates cannot be read."),
+        Err(Refusal(status, sentence)) => Response::plain_error(status, &sentence),
     }
 }
 
+fn find(request: &Request, peer: Peer) -> Result<&'static Route, Refusal> {
+    // An IPv6 socket shows IPv4 clients as ::ffff:a.b.c.d.
+    if !peer.address.ip().to_canonical().is_loopback() {
+        return Err(Refusal(403, "The control interface answers loopback clients only.".to_owned()));
+    }
+    let at_path = || ROUTES.iter().filter(|route| route.path == request.path());
+    if let Some(route) = at_path().find(|route| route.method == request.method) {
+        return Ok(route);
+    }
+    let list = |routes: Vec<&Route>| {
+        let known: Vec<_> = routes.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+        known.join(", ")
+    };
+    if at_path().next().is_none() {
+        let all = list(ROUTES.iter().collect());
+        return Err(Refusal(404, format!("There is no such path. There are: {all}.")));
+    }
+    Err(Refusal(405, format!("Use one of: {}.", list(at_path().collect()))))
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "one type for all routes")]
-fn health(_: &Service) -> rusqlite::Result<Value> {
+fn health(_: &Service, _: &Request) -> Result<Value, Refusal> {
     Ok(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "one type for all routes")]
-fn requests(service: &Service) -> rusqlite::Result<Value> {
+fn requests(service: &Service, _: &Request) -> Result<Value, Refusal> {
     Ok(service.records().iter().map(request).collect())
 }
 
-fn certificates(service: &Service) -> rusqlite::Result<Value> {
+fn certificates(service: &Service, _: &Request) -> Result<Value, Refusal> {
     Ok(service.certificates()?.iter().map(certificate).collect())
 }
 
-fn reset(service: &Service) -> rusqlite::Result<Value> {
+#[expect(clippy::unnecessary_wraps, reason = "one type for all routes")]
+fn faults(service: &Service, _: &Request) -> Result<Value, Refusal> {
+    Ok(service.faults.all().iter().map(Fault::to_json).collect())
+}
+
+fn add_faults(service: &Service, request: &Request) -> Result<Value, Refusal> {
+    service.faults.add(fault::parse(&request.body)?);
+    faults(service, request)
+}
+
+fn clear_faults(service: &Service, request: &Request) -> Result<Value, Refusal> {
+    service.faults.clear();
+    faults(service, request)
+}
+
+fn reset(service: &Service, _: &Request) -> Result<Value, Refusal> {
     service.reset()?;
     Ok(json!({ "status": "ok" }))
 }
@@ -82,6 +133,7 @@ fn request(record: &RecordedRequest) -> Value {
         "parameters": parameters,
         "status": record.status,
         "code": record.code,
+        "fault": record.fault,
         "request_id": record.request_id,
         "connection": record.connection,
         "target_length": record.target_length,
@@ -111,13 +163,16 @@ fn certificate(stored: &StoredCertificate) -> Value {
         "city": stored.city,
         "province": stored.province,
         "country": stored.country,
-        "not_before": humantime::format_rfc3339_seconds(stored.not_before).to_string(),
-        "not_after": humantime::format_rfc3339_seconds(stored.not_after).to_string(),
+        "not_before": clock::rfc3339(stored.not_before),
+        "not_after": clock::rfc3339(stored.not_after),
         "sha1": stored.sha1,
         "sha256": stored.sha256,
         "serial": stored.serial,
         "algorithm": stored.algorithm,
         "cert_pem": stored.cert_pem,
+        "resource_id": stored.resource_id(),
+        "resource_group_id": stored.resource_group_id,
+        "tags": stored.tags.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect::<Value>(),
     })
 }
 
@@ -131,8 +186,8 @@ mod tests {
 
     #[test]
     fn only_loopback_clients_are_answered() {
-        let store = Store::open(None).unwrap();
-        let service = Service::new(Credentials::default(), Clock::default(), store, "cn-hangzhou");
+        let store = Store::open(None, None).unwrap();
+        let service = Service::new(Credentials::default(), Clock::default(), store, "cn-hangzhou", None);
         let mut stream = std::io::Cursor::new(b"GET /_emulator/health HTTP/1.1\r\n\r\n".to_vec());
         let request = Reader::default().read(&mut stream, || ()).unwrap_or_else(|error| panic!("{error:?}"));
         let status = |address: &str| {

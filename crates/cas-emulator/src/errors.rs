@@ -2,6 +2,8 @@
 //!
 //! The one table of the emulator; `docs/conformance.md` explains it and a test compares the two.
 
+use std::time::Duration;
+
 /// Where a code is known from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -84,6 +86,20 @@ pub(crate) static INTERNAL: Known = gateway(
     Documented,
     "The request processing has failed due to some unknown error, exception or failure.",
 );
+pub(crate) static SERVICE_UNAVAILABLE: Known = gateway(
+    "ServiceUnavailable",
+    503,
+    Documented,
+    "The request has failed due to a temporary failure of the server.",
+);
+pub(crate) static THROTTLED: Known =
+    gateway("Throttling.User", 400, Documented, "Request was denied due to user flow control.");
+pub(crate) static TOKEN_MISMATCH: Known = gateway(
+    "IdempotentParameterMismatch",
+    400,
+    Assumed,
+    "The request uses the same client token as a previous, but non-identical request.",
+);
 
 pub(crate) static NAME_REPEAT: Known =
     business("NameRepeat", Documented, "名称重复，请重新输入。", "The certificate name already exists.");
@@ -105,10 +121,21 @@ pub(crate) static KEY_MISMATCH: Known = business(
     "证书和私钥不匹配，请检查输入内容。",
     "The certificate and the private key do not match.",
 );
+pub(crate) static NOT_FOUND: Known = business(
+    "NotFound",
+    Captured,
+    "没有找到必要内容，请检查参数输入。",
+    "The required content is not found. Check the parameters.",
+);
+pub(crate) static QUOTA_PASSED: Known = business(
+    "InsufficientQuota",
+    Documented,
+    "证书数量超出配额。",
+    "The quota of certificates is insufficient.",
+);
 
 /// The table, for whatever has to look at all of it.
-#[cfg(test)]
-pub(crate) static ALL: [&Known; 19] = [
+pub(crate) static ALL: [&Known; 24] = [
     &MISSING,
     &INVALID,
     &INVALID_FORMAT,
@@ -124,10 +151,15 @@ pub(crate) static ALL: [&Known; 19] = [
     &SIGNATURE_MISMATCH,
     &NONCE_USED,
     &INTERNAL,
+    &SERVICE_UNAVAILABLE,
+    &THROTTLED,
+    &TOKEN_MISMATCH,
     &NAME_REPEAT,
     &CERTIFICATE_FORMAT,
     &KEY_FORMAT,
     &KEY_MISMATCH,
+    &NOT_FOUND,
+    &QUOTA_PASSED,
 ];
 
 /// The language of business errors.
@@ -144,12 +176,19 @@ pub(crate) enum Lang {
 pub(crate) struct ApiError {
     known: &'static Known,
     detail: String,
+    /// When a throttled call may be repeated.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl ApiError {
     /// `known` about `detail`: a parameter's name, or the string-to-sign.
     pub(crate) fn about(known: &'static Known, detail: impl Into<String>) -> Self {
-        Self { known, detail: detail.into() }
+        Self { known, detail: detail.into(), retry_after: None }
+    }
+
+    /// Too many calls; the next one is let in after `retry_after`.
+    pub(crate) fn throttled(retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..(&THROTTLED).into() }
     }
 
     pub(crate) fn status(&self) -> u16 {
@@ -170,7 +209,7 @@ impl ApiError {
 
 impl From<&'static Known> for ApiError {
     fn from(known: &'static Known) -> Self {
-        Self { known, detail: String::new() }
+        Self { known, detail: String::new(), retry_after: None }
     }
 }
 

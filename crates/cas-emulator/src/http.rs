@@ -58,10 +58,30 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
     pub(crate) request_id: String,
+    /// Headers beside those that every answer has.
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Zeroizing<String>,
+    pub(crate) delivery: Delivery,
+}
+
+/// How much of an answer is sent. After anything but a whole one the connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Delivery {
+    #[default]
+    Whole,
+    /// The whole head, and half of the body that it promises.
+    Half,
+    Nothing,
+    /// Nothing, and the connection is reset rather than closed.
+    Reset,
 }
 
 impl Response {
+    /// The status that the client gets to see.
+    pub(crate) fn status_sent(&self) -> Option<u16> {
+        matches!(self.delivery, Delivery::Whole | Delivery::Half).then_some(self.status)
+    }
+
     /// An answer of the server itself, not of the API.
     pub(crate) fn plain_error(status: u16, reason: &str) -> Self {
         let body = serde_json::json!({ "error": reason }).to_string();
@@ -69,7 +89,9 @@ impl Response {
             status,
             content_type: "application/json;charset=utf-8",
             request_id: request_id(),
+            headers: Vec::new(),
             body: body.into(),
+            delivery: Delivery::Whole,
         }
     }
 }
@@ -321,7 +343,7 @@ fn body_length(headers: &[(String, String)]) -> Result<Length, ReadError> {
     }
 }
 
-/// Writes `response` in one go. `keep_alive` says whether the connection stays; `head_only` leaves the body out.
+/// Writes what of `response` is to be sent, in one go. `keep_alive` says whether the connection stays; `head_only` leaves the body out.
 pub(crate) fn write(
     stream: &mut impl Write,
     response: &Response,
@@ -338,7 +360,7 @@ pub(crate) fn write(
     write!(
         message,
         "HTTP/1.1 {status} {reason}\r\ndate: {date}\r\ncontent-type: {content_type}\r\n\
-         content-length: {length}\r\n{connection}\r\nx-acs-request-id: {request_id}\r\n\r\n",
+         content-length: {length}\r\n{connection}\r\nx-acs-request-id: {request_id}\r\n",
         status = response.status,
         reason = reason(response.status),
         date = httpdate::fmt_http_date(now),
@@ -346,8 +368,16 @@ pub(crate) fn write(
         length = response.body.len(),
         request_id = response.request_id,
     )?;
-    if !head_only {
-        message.extend_from_slice(response.body.as_bytes());
+    for (name, value) in &response.headers {
+        write!(message, "{name}: {value}\r\n")?;
+    }
+    message.extend_from_slice(b"\r\n");
+    let body = response.body.as_bytes();
+    match response.delivery {
+        Delivery::Nothing | Delivery::Reset => return Ok(()),
+        _ if head_only => {}
+        Delivery::Half => message.extend_from_slice(&body[..body.len() / 2]),
+        Delivery::Whole => message.extend_from_slice(body),
     }
     stream.write_all(&message)?;
     stream.flush()
@@ -362,9 +392,12 @@ fn reason(status: u16) -> &'static str {
         405 => "Method Not Allowed",
         413 => "Content Too Large",
         414 => "URI Too Long",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
+        502 => "Bad Gateway",
         503 => "Service Unavailable",
+        504 => "Gateway Timeout",
         _ => "Unknown",
     }
 }

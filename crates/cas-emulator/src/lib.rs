@@ -1,4 +1,4 @@
-//! A local CAS: the upload side of Alibaba Cloud's Certificate Management Service for tests, demos and CI.
+//! A local CAS: the uploaded certificates of Alibaba Cloud's Certificate Management Service for tests, demos and CI.
 //!
 //! The binary `cas-emulator` is for everybody; this library gives Rust tests the same server in-process:
 //!
@@ -9,8 +9,40 @@
 //! # Ok::<(), cas_emulator::StartError>(())
 //! ```
 //!
-//! It answers `CreateUserCertificate` of version 2018-07-13 with RPC signatures of version 1. What is
-//! documented, captured or assumed about its behaviour stands in `docs/conformance.md`.
+//! It uploads, shows, lists and deletes certificates as versions 2018-07-13 and 2020-04-07 do, with RPC
+//! signatures of version 1. What is documented, captured or assumed about its behaviour stands in
+//! `docs/conformance.md`.
+//!
+//! # Faults
+//!
+//! It can be told to do things wrong: [`Builder::fault`], [`Emulator::add_faults`], `--fault` and the control
+//! interface take the same JSON, one object or an array of them.
+//!
+//! ```json
+//! {"action": "CreateUserCertificate", "kind": "drop-after", "skip": 1, "times": 2}
+//! ```
+//!
+//! Of the calls that name `action` (`*`, which is the default, is any) it lets the first `skip` pass and takes
+//! the `times` after them. `skip` is 0 by default; `times` is 1, but without limit for `retired` and `lag`. A
+//! call is taken by the first fault that wants it, and later ones do not count it: faults for one action apply
+//! one after the other. Whether a call is signed rightly makes no difference to counting.
+//!
+//! | kind | what happens |
+//! |---|---|
+//! | `drop-before` | the connection is closed and nothing processed |
+//! | `drop-after` | the call is processed, and the connection closed without an answer |
+//! | `delay` with `ms` | the call is processed after that many milliseconds |
+//! | `delay-after` with `ms` | the call is processed at once, and answered so late |
+//! | `error` | not processed; an error with `status` (503), `code` (`ServiceUnavailable`), `message`, `headers` (an object) |
+//! | `truncate` | processed; the whole head of the answer and half of its body, then the connection is closed |
+//! | `garbage` | processed; answered with 200 and a text that is neither JSON nor XML |
+//! | `empty` | processed; answered with 200 and no body |
+//! | `reset` | processed; the connection is reset |
+//! | `no-cert-id` | processed; the answer lacks its `CertId` |
+//! | `retired` | every call of version 2018-07-13 is answered as if there were none; with `code`: `InvalidAction.NotFound`, which is the default, or `InvalidVersion` |
+//! | `lag` with `ms` | what the call stores appears in lists only after that time; all else sees it at once |
+//!
+//! `lag` is beside the others: it counts every call of its action, and takes none from them.
 //!
 //! # Control interface
 //!
@@ -21,7 +53,12 @@
 //! | `GET /_emulator/health` | `{"status":"ok","version":"…"}` |
 //! | `GET /_emulator/requests` | array of the last 1,000 API requests, oldest first |
 //! | `GET /_emulator/certificates` | array of what is stored, oldest first |
-//! | `POST /_emulator/reset` | forgets certificates, requests and nonces; ids count from 1 again |
+//! | `POST /_emulator/faults` | adds one fault or an array of them, all or none, and answers as `GET` does |
+//! | `GET /_emulator/faults` | array of the faults as given, with `left`: how many calls each still takes, null for any number |
+//! | `DELETE /_emulator/faults` | forgets them |
+//! | `POST /_emulator/reset` | forgets certificates, requests, faults and nonces; ids count from 1 again |
+//!
+//! What cannot be done is answered with a status from 400 on and `{"error":"…"}`.
 //!
 //! An element of `requests` is [`RecordedRequest`] as JSON:
 //!
@@ -30,11 +67,12 @@
 //!  "version": "2018-07-13", "signature": "hmac-sha1",
 //!  "parameters": {"Name": {"in": ["query", "form"], "value": "n 1"},
 //!                 "Key": {"in": ["form"], "value": {"sha256": "9f86d0…"}}},
-//!  "status": 400, "code": "NameRepeat", "request_id": "5D0F1B3C-…", "connection": 1,
+//!  "status": 400, "code": "NameRepeat", "fault": null, "request_id": "5D0F1B3C-…", "connection": 1,
 //!  "target_length": 412, "body_length": 3120, "headers": {"user-agent": "…"}}
 //! ```
 //!
-//! `action`, `version`, `signature` and `code` may be null. Keys, secrets, tokens, signatures and values over
+//! `action`, `version`, `signature`, `code` and `fault` may be null, and so may `status`, where a fault let no
+//! answer out. Keys, secrets, tokens, signatures and values over
 //! 64 KiB are given as their SHA-256. An element of `certificates` has the fields of [`StoredCertificate`],
 //! with times as RFC 3339.
 #![forbid(unsafe_code)]
@@ -43,22 +81,28 @@ mod answer;
 mod certificate;
 mod clock;
 mod control;
-mod create;
 mod credentials;
+mod delete;
+mod detail;
 mod errors;
+mod fault;
 mod gateway;
 mod http;
 mod key;
+mod list;
 mod nonces;
 mod operation;
 mod parameters;
+mod pause;
 mod pem;
 mod record;
 mod server;
 mod service;
 mod signature;
 mod store;
+mod throttle;
 mod tls;
+mod upload;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -67,9 +111,10 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+pub use crate::fault::{Fault, FaultError};
 pub use crate::parameters::Place;
 pub use crate::record::{RecordedParameter, RecordedRequest, RecordedValue, SignatureKind};
-pub use crate::store::StoredCertificate;
+pub use crate::store::{StoreError, StoredCertificate};
 
 use crate::clock::Clock;
 use crate::credentials::Credentials;
@@ -117,12 +162,29 @@ impl Emulator {
 
     /// What is stored, oldest first.
     pub fn certificates(&self) -> Result<Vec<StoredCertificate>, StoreError> {
-        self.service.certificates().map_err(|error| StoreError(error.to_string()))
+        self.service.certificates()
     }
 
-    /// Forgets certificates, requests and nonces; ids count from 1 again.
+    /// Adds a fault, or an array of them, all or none; the crate's documentation says how they are written.
+    pub fn add_faults(&self, json: &str) -> Result<(), FaultError> {
+        self.service.faults.add(fault::parse(json.as_bytes())?);
+        Ok(())
+    }
+
+    /// The faults that were added, used up or not.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        self.service.faults.all()
+    }
+
+    /// Forgets all faults.
+    pub fn clear_faults(&self) {
+        self.service.faults.clear();
+    }
+
+    /// Forgets certificates, requests, faults and nonces; ids count from 1 again.
     pub fn reset(&self) -> Result<(), StoreError> {
-        self.service.reset().map_err(|error| StoreError(error.to_string()))
+        self.service.reset()
     }
 
     /// Stops it: what dropping does, with a name.
@@ -146,6 +208,9 @@ pub struct Builder {
     tls: Option<(Vec<u8>, Zeroizing<Vec<u8>>)>,
     region: String,
     clock_offset: i64,
+    faults: Vec<String>,
+    qps: Option<usize>,
+    quota: Option<u64>,
 }
 
 impl Default for Builder {
@@ -158,6 +223,9 @@ impl Default for Builder {
             tls: None,
             region: "cn-hangzhou".to_owned(),
             clock_offset: 0,
+            faults: Vec::new(),
+            qps: None,
+            quota: None,
         }
     }
 }
@@ -177,7 +245,8 @@ impl Builder {
         self
     }
 
-    /// Keeps certificates in this SQLite file, created if need be, instead of in memory.
+    /// Keeps certificates in this SQLite file, created if need be, instead of in memory. The key that seals
+    /// their private keys there is kept beside it, in a file of the same name with `.key` at its end.
     #[must_use]
     pub fn data(mut self, file: impl Into<PathBuf>) -> Self {
         self.data = Some(file.into());
@@ -220,6 +289,28 @@ impl Builder {
         self
     }
 
+    /// Adds a fault, or an array of them; the crate's documentation says how they are written.
+    #[must_use]
+    pub fn fault(mut self, json: &str) -> Self {
+        self.faults.push(json.to_owned());
+        self
+    }
+
+    /// Lets in this many calls of each operation in any second, at least 1, and refuses the others with
+    /// `Throttling.User`. Default: all.
+    #[must_use]
+    pub fn qps(mut self, limit: usize) -> Self {
+        self.qps = Some(limit);
+        self
+    }
+
+    /// Takes this many certificates, and refuses more with `InsufficientQuota`. Default: any number.
+    #[must_use]
+    pub fn quota(mut self, limit: u64) -> Self {
+        self.quota = Some(limit);
+        self
+    }
+
     /// Starts it. When this returns, it accepts connections.
     pub fn start(self) -> Result<Emulator, StartError> {
         if !self.allow_remote && !self.listen.ip().is_loopback() {
@@ -228,6 +319,14 @@ impl Builder {
                  Allow that with --allow-remote",
                 self.listen.ip()
             )));
+        }
+        if self.qps == Some(0) {
+            return Err(StartError::Option("at least 1 call a second must be let in".to_owned()));
+        }
+        let mut faults = Vec::new();
+        for json in &self.faults {
+            let added = fault::parse(json.as_bytes());
+            faults.extend(added.map_err(|error| StartError::Option(error.to_string()))?);
         }
         let mut credentials = Credentials::default();
         for (id, secret, token) in &self.access_keys {
@@ -240,11 +339,12 @@ impl Builder {
         let tls = tls.map_err(StartError::Option)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let clock = Clock::shifted(self.clock_offset);
-        let store = Store::open(self.data.as_deref()).map_err(StartError::Data)?;
-        let service = Arc::new(Service::new(credentials, clock, store, &self.region));
+        let store = Store::open(self.data.as_deref(), self.quota).map_err(StartError::Data)?;
+        let service = Arc::new(Service::new(credentials, clock, store, &self.region, self.qps));
+        service.faults.add(faults);
         let answering = Arc::clone(&service);
         let handler = Box::new(move |request: &_, peer| answering.answer(request, peer));
-        let server = Server::start(self.listen, tls, clock, handler);
+        let server = Server::start(self.listen, tls, clock, Arc::clone(&service.pause), handler);
         let server = server
             .map_err(|error| StartError::Listen(format!("cannot listen on {}: {error}", self.listen)))?;
         Ok(Emulator { server, service, scheme })
@@ -255,9 +355,10 @@ impl Builder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StartError {
-    /// A setting is wrong: an address that is not loopback, an access key given twice, TLS files that do not fit.
+    /// A setting is wrong: an address that is not loopback, an access key given twice, TLS files that do not fit, a
+    /// fault that is none.
     Option(String),
-    /// The data file cannot be used, was made by something else or by a newer version.
+    /// The data file cannot be used, was made by something else or by a newer version, or its key is lost.
     Data(String),
     /// The address cannot be listened on.
     Listen(String),
@@ -272,15 +373,3 @@ impl fmt::Display for StartError {
 }
 
 impl std::error::Error for StartError {}
-
-/// The database failed while the emulator ran.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoreError(String);
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the certificates cannot be read or changed: {}", self.0)
-    }
-}
-
-impl std::error::Error for StoreError {}

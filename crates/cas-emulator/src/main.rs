@@ -13,15 +13,15 @@ use signal_hook::iterator::Signals;
 
 /// A local Certificate Management Service for tests, demos and CI.
 ///
-/// Takes certificate uploads of version 2018-07-13 from any client that speaks the Alibaba Cloud RPC protocol.
-/// SIGTERM and SIGINT end it after the requests in flight.
+/// Takes, shows, lists and deletes certificates for any client that speaks the Alibaba Cloud RPC protocol, in
+/// versions 2018-07-13 and 2020-04-07. SIGTERM and SIGINT end it after the requests in flight.
 #[derive(Parser)]
 #[command(name = "cas-emulator", version)]
 struct Options {
     /// Address to listen on; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8480")]
     listen: SocketAddr,
-    /// Keep certificates in this SQLite file instead of in memory
+    /// Keep certificates in this SQLite file instead of in memory, and the key to their private keys in FILE.key
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     /// Access key to know; repeatable [default: testid:testsecret]
@@ -40,6 +40,17 @@ struct Options {
     /// Region to play
     #[arg(long, value_name = "REGION", default_value = "cn-hangzhou")]
     region: String,
+    /// Do something wrong, such as {"action":"CreateUserCertificate","kind":"drop-after","times":1}: process
+    /// the next upload, then close the connection without an answer. Repeatable; an unknown kind is answered
+    /// with those there are
+    #[arg(long, value_name = "JSON")]
+    fault: Vec<String>,
+    /// Let in this many calls of each operation in any second and throttle the others
+    #[arg(long, value_name = "N")]
+    qps: Option<usize>,
+    /// Take this many certificates and refuse more
+    #[arg(long, value_name = "N")]
+    quota: Option<u64>,
     /// Run the server's clock this many seconds ahead, or behind if negative
     #[arg(long, value_name = "SECONDS", default_value_t = 0, allow_negative_numbers = true)]
     clock_offset: i64,
@@ -96,6 +107,15 @@ fn builder(options: &Options) -> Result<Builder, Failure> {
         .clock_offset(options.clock_offset);
     if let Some(file) = &options.data {
         builder = builder.data(file);
+    }
+    for fault in &options.fault {
+        builder = builder.fault(fault);
+    }
+    if let Some(limit) = options.qps {
+        builder = builder.qps(limit);
+    }
+    if let Some(limit) = options.quota {
+        builder = builder.quota(limit);
     }
     for pair in &options.access_key {
         let Some((id, secret)) = pair.split_once(':') else {

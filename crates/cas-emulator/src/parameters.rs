@@ -1,6 +1,6 @@
 //! The parameters of a request: from the query, a form body, a JSON body, or several of them at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cas_core::rpc::params::Params;
 use zeroize::Zeroizing;
@@ -89,6 +89,24 @@ impl Parameters {
             }
         }
         merged
+    }
+
+    /// The values of `Tags.1.Key` and `Tags.1.Value`, and so on, in the order of their numbers. Fails with the
+    /// name of the key that a value is without.
+    pub(crate) fn tags(&self) -> Result<Vec<(String, String)>, String> {
+        let merged = self.merged();
+        let number = |name: &str| {
+            let (number, part) = name.strip_prefix("Tags.")?.split_once('.')?;
+            number.parse::<u32>().ok().filter(|_| matches!(part, "Key" | "Value"))
+        };
+        let numbers: BTreeSet<_> = merged.keys().filter_map(|name| number(name)).collect();
+        let text = |name: &str| merged.get(name).map(|found| found.value.to_owned());
+        let tag = |number| {
+            let name = format!("Tags.{number}.Key");
+            let key = text(&name).filter(|key| !key.is_empty()).ok_or(name)?;
+            Ok((key, text(&format!("Tags.{number}.Value")).unwrap_or_default()))
+        };
+        numbers.into_iter().map(tag).collect()
     }
 
     /// What a version 1 signature covers: query and form.
@@ -182,6 +200,15 @@ mod tests {
         let read: Vec<_> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(read, [("a", "b"), ("list", "[1,2]"), ("n", "1"), ("t", "true")]);
         assert!(members(b"[]").is_empty() && members(b"{").is_empty());
+    }
+
+    #[test]
+    fn tags_come_in_the_order_of_their_numbers() {
+        let tags = |text: &[u8]| Parameters { query: pairs(text), ..Parameters::default() }.tags();
+        let read = tags(b"Tags.10.Key=j&Tags.2.Value=2&Tags.2.Key=b&Tags.x.Key=x&Tags.3.Other=o&Tags=t");
+        let expected = [("b".to_owned(), "2".to_owned()), ("j".to_owned(), String::new())];
+        assert_eq!(read.unwrap(), expected);
+        assert_eq!(tags(b"Tags.1.Value=v"), Err("Tags.1.Key".to_owned()));
     }
 
     #[test]

@@ -34,10 +34,12 @@ pub struct RecordedRequest {
     pub signature: Option<SignatureKind>,
     /// Parameters by name. A name that cannot be one is replaced by `sha256:` and its hash.
     pub parameters: BTreeMap<String, RecordedParameter>,
-    /// HTTP status of the answer.
-    pub status: u16,
-    /// Error code of the answer; `None` on success.
+    /// HTTP status of the answer; `None` where a fault let none out.
+    pub status: Option<u16>,
+    /// Error code that the call ended with, sent or not; `None` on success.
     pub code: Option<String>,
+    /// The kind of the fault that took it.
+    pub fault: Option<&'static str>,
     /// `RequestId` of the answer.
     pub request_id: String,
     /// Number of the TCP connection it came on, counted from 1 since the server started.
@@ -89,8 +91,9 @@ pub enum RecordedValue {
 /// What a call ended with.
 pub(crate) struct Outcome<'a> {
     pub(crate) time: SystemTime,
-    pub(crate) status: u16,
+    pub(crate) status: Option<u16>,
     pub(crate) code: Option<String>,
+    pub(crate) fault: Option<&'static str>,
     pub(crate) request_id: &'a str,
     pub(crate) connection: u64,
 }
@@ -139,6 +142,7 @@ fn record(request: &Request, parameters: &Parameters, outcome: Outcome<'_>) -> R
         parameters: parameters.merged().into_iter().map(parameter).collect(),
         status: outcome.status,
         code: outcome.code,
+        fault: outcome.fault,
         request_id: outcome.request_id.to_owned(),
         connection: outcome.connection,
         target_length: request.target.len(),

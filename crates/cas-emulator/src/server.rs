@@ -10,9 +10,11 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
+use socket2::SockRef;
 
 use crate::clock::Clock;
-use crate::http::{self, KEEP_ALIVE_SECONDS, ReadError, Reader, Request, Response};
+use crate::http::{self, Delivery, KEEP_ALIVE_SECONDS, ReadError, Reader, Request, Response};
+use crate::pause::Pause;
 use crate::tls::{Socket, Stream};
 
 /// How long a stop waits for requests in flight before it cuts their connections.
@@ -40,6 +42,8 @@ struct Shared {
     handler: Box<Handler>,
     tls: Option<Arc<ServerConfig>>,
     clock: Clock,
+    /// What delayed answers wait on.
+    pause: Arc<Pause>,
     stopping: AtomicBool,
     open: Mutex<HashMap<u64, Arc<Open>>>,
     closed: Condvar,
@@ -58,6 +62,7 @@ impl Server {
         address: SocketAddr,
         tls: Option<Arc<ServerConfig>>,
         clock: Clock,
+        pause: Arc<Pause>,
         handler: Box<Handler>,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
@@ -66,6 +71,7 @@ impl Server {
             handler,
             tls,
             clock,
+            pause,
             stopping: AtomicBool::new(false),
             open: Mutex::default(),
             closed: Condvar::new(),
@@ -86,6 +92,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
+        self.shared.pause.end();
         for open in self.shared.open().values() {
             if !open.busy.load(Ordering::SeqCst) {
                 // The thread waiting there reads an end; what has arrived already it still gets.
@@ -155,9 +162,12 @@ fn accept(listener: TcpListener, shared: &Shared) {
             shared.open().insert(number, Arc::clone(&open));
             let serve = move || {
                 let served = catch_unwind(AssertUnwindSafe(|| serve(&open, peer, shared)));
-                drop(served); // the panic hook has reported it
-                let _ = open.socket.0.shutdown(Shutdown::Both); // closed by the client meanwhile
+                // The panic hook has reported a panic.
+                if served.is_err() || served.is_ok_and(|ending| ending == Ending::Shut) {
+                    let _ = open.socket.0.shutdown(Shutdown::Both); // closed by the client meanwhile
+                }
                 shared.open().remove(&peer.connection);
+                drop(open);
                 shared.closed.notify_all();
             };
             let thread = thread::Builder::new().name(format!("cas-emulator connection {number}"));
@@ -168,15 +178,23 @@ fn accept(listener: TcpListener, shared: &Shared) {
     });
 }
 
+/// How a connection ends on this side.
+#[derive(PartialEq, Eq)]
+enum Ending {
+    Shut,
+    /// By closing the socket without shutting it, which resets the connection.
+    Reset,
+}
+
 /// Answers one connection's requests until either side ends it.
-fn serve(open: &Open, peer: Peer, shared: &Shared) {
+fn serve(open: &Open, peer: Peer, shared: &Shared) -> Ending {
     let tcp = &open.socket.0;
     let idle = Duration::from_secs(KEEP_ALIVE_SECONDS + 5);
     let set = tcp.set_nodelay(true).and_then(|()| tcp.set_read_timeout(Some(idle)));
     if set.and_then(|()| tcp.set_write_timeout(Some(idle))).is_err() {
-        return;
+        return Ending::Shut;
     }
-    let Ok(mut stream) = Stream::new(open.socket.clone(), shared.tls.as_ref()) else { return };
+    let Ok(mut stream) = Stream::new(open.socket.clone(), shared.tls.as_ref()) else { return Ending::Shut };
     let mut reader = Reader::default();
     loop {
         open.busy.store(false, Ordering::SeqCst);
@@ -191,10 +209,17 @@ fn serve(open: &Open, peer: Peer, shared: &Shared) {
                 let head_only = request.method == "HEAD";
                 let now = shared.clock.now();
                 if http::write(&mut stream, &response, now, keep_alive, head_only).is_err() {
-                    return;
+                    return Ending::Shut;
                 }
-                if !keep_alive {
-                    break;
+                match response.delivery {
+                    Delivery::Whole if keep_alive => {}
+                    Delivery::Whole => break,
+                    // A TLS client is not told of this end: it is a cut.
+                    Delivery::Half | Delivery::Nothing => return Ending::Shut,
+                    Delivery::Reset => {
+                        let set = SockRef::from(&**tcp).set_linger(Some(Duration::ZERO));
+                        return if set.is_ok() { Ending::Reset } else { Ending::Shut };
+                    }
                 }
             }
             Err(ReadError::Closed) => break,
@@ -204,11 +229,12 @@ fn serve(open: &Open, peer: Peer, shared: &Shared) {
                     stream.finish();
                     drain(tcp);
                 }
-                return;
+                return Ending::Shut;
             }
         }
     }
     stream.finish();
+    Ending::Shut
 }
 
 /// Closing a socket with unread data resets it, and the reset may overtake the answer: read some first.
@@ -233,7 +259,7 @@ mod tests {
             _ => Response::plain_error(404, "nothing here"),
         };
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = Server::start(any, None, Clock::default(), Box::new(handler)).unwrap();
+        let server = Server::start(any, None, Clock::default(), Arc::default(), Box::new(handler)).unwrap();
         let ask = |path: &str| {
             let mut tcp = TcpStream::connect(server.address()).unwrap();
             write!(tcp, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
