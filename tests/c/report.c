@@ -2,7 +2,8 @@
  * report NAME CERT KEY [TIMES]: uploads with the full call and prints everything that the library says, one
  * `field=value` a line. Settings come from the environment, as the functions are named: CAS_ENDPOINT,
  * CAS_REGION, CAS_CA_FILE, CAS_CONNECT_TIMEOUT_MS, CAS_TIMEOUT_MS, CAS_MAX_ATTEMPTS, CAS_USER_AGENT, CAS_LANG,
- * CAS_SOURCE_IP, CAS_SKIP_CHECKS, CAS_ALLOW_PLAINTEXT, CAS_LOG (a level).
+ * CAS_SOURCE_IP, CAS_SKIP_CHECKS, CAS_ALLOW_PLAINTEXT, CAS_LOG (a level), CAS_API, CAS_RATE_LIMIT,
+ * CAS_ON_CONFLICT, CAS_REUSE_ANY_NAME.
  * With TIMES, the upload is made that often on one client, as NAME-1, NAME-2, …; with CAS_STEP each waits for a
  * line on standard input.
  */
@@ -71,6 +72,9 @@ static void configure(cas_config *config)
     NUMBER("CAS_CONNECT_TIMEOUT_MS", cas_config_set_connect_timeout_ms);
     NUMBER("CAS_TIMEOUT_MS", cas_config_set_timeout_ms);
     NUMBER("CAS_MAX_ATTEMPTS", cas_config_set_max_attempts);
+    NUMBER("CAS_RATE_LIMIT", cas_config_set_rate_limit);
+    if (getenv("CAS_API") != NULL)
+        must(cas_config_set_api(config, (cas_api)number("CAS_API")), "CAS_API");
     if (getenv("CAS_ALLOW_PLAINTEXT") != NULL)
         must(cas_config_set_allow_plaintext(config, true), "CAS_ALLOW_PLAINTEXT");
     if (getenv("CAS_LOG") != NULL)
@@ -88,6 +92,10 @@ static cas_status upload(const cas_client *client, const char *name, char **argv
         must(cas_request_set_lang(request, getenv("CAS_LANG")), "CAS_LANG");
     if (getenv("CAS_SOURCE_IP") != NULL)
         must(cas_request_set_source_ip(request, getenv("CAS_SOURCE_IP")), "CAS_SOURCE_IP");
+    if (getenv("CAS_ON_CONFLICT") != NULL)
+        must(cas_request_set_on_conflict(request, (cas_on_conflict)number("CAS_ON_CONFLICT")), "CAS_ON_CONFLICT");
+    if (getenv("CAS_REUSE_ANY_NAME") != NULL)
+        must(cas_request_set_reuse_any_name(request, true), "CAS_REUSE_ANY_NAME");
     if (getenv("CAS_SKIP_CHECKS") != NULL)
         must(cas_request_set_skip_checks(request, true), "CAS_SKIP_CHECKS");
     if ((status = cas_request_load_cert_file(request, argv[2], error)) == CAS_OK &&

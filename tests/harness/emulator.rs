@@ -47,13 +47,23 @@ impl Emulator {
         self.control("GET", "/_emulator/certificates").as_array().unwrap().clone()
     }
 
+    /// Adds a fault, or an array of them, as `docs/conformance.md` describes them.
+    pub fn fault(&self, json: &Value) {
+        self.control_with("POST", "/_emulator/faults", &json.to_string());
+    }
+
     /// A call of the control interface.
     pub fn control(&self, method: &str, path: &str) -> Value {
+        self.control_with(method, path, "")
+    }
+
+    fn control_with(&self, method: &str, path: &str, body: &str) -> Value {
         let address = self.url.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
         )
         .unwrap();
         let mut answer = String::new();

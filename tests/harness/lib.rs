@@ -45,15 +45,23 @@ pub struct Chain {
 /// A chain for 127.0.0.1 and demo.example, made once for each test program.
 pub fn chain() -> &'static Chain {
     static CHAIN: OnceLock<Chain> = OnceLock::new();
-    CHAIN.get_or_init(|| {
-        let directory = scratch("chain");
-        run(Command::new(top().join("examples/make-chain.sh")).arg(&directory).arg("demo.example"));
-        Chain {
-            chain: directory.join("chain.pem"),
-            key: directory.join("leaf.key"),
-            root: directory.join("root.pem"),
-        }
-    })
+    CHAIN.get_or_init(|| make_chain("chain"))
+}
+
+/// Another chain, of other keys, for the same names.
+pub fn other_chain() -> &'static Chain {
+    static CHAIN: OnceLock<Chain> = OnceLock::new();
+    CHAIN.get_or_init(|| make_chain("other-chain"))
+}
+
+fn make_chain(directory: &str) -> Chain {
+    let directory = scratch(directory);
+    run(Command::new(top().join("examples/make-chain.sh")).arg(&directory).arg("demo.example"));
+    Chain {
+        chain: directory.join("chain.pem"),
+        key: directory.join("leaf.key"),
+        root: directory.join("root.pem"),
+    }
 }
 
 /// Runs a command that must succeed and returns what it printed.

@@ -1,6 +1,6 @@
 //! Looks for a certificate at the service. What decides is the certificate: not a message, nor a name alone.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::api::{ApiVersion, CertId, Certificate, Page};
@@ -121,7 +121,7 @@ impl Client {
         mut take: impl FnMut(Certificate) -> bool,
     ) -> Result<Option<String>, Failed> {
         const SUBJECT: &str = "all certificates";
-        let mut ids = HashSet::new();
+        let mut ids = BTreeSet::new();
         let mut request_id = None;
         for list in version.lists() {
             let mut entries = 0;
