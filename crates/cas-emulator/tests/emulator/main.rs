@@ -7,6 +7,9 @@
 
 mod client;
 mod errors;
+mod faults;
 mod http;
+mod operations;
 mod process;
+mod throttle;
 mod upload;
