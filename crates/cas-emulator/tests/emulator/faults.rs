@@ -7,6 +7,7 @@ use cas_emulator::{Emulator, FaultError, StartError};
 use serde_json::{Value, json};
 
 use crate::client::{Call, Connection, certificate, control, control_with};
+use crate::http::over_tls;
 
 fn with(fault: &str) -> Emulator {
     Emulator::builder().fault(fault).start().unwrap()
@@ -321,4 +322,29 @@ fn a_fault_on_a_kept_connection_ends_what_was_pipelined() {
     assert_eq!(connection.answer().status, 200);
     assert!(connection.is_closed());
     assert_eq!(emulator.requests().len(), 2);
+}
+
+#[test]
+fn faults_cut_a_tls_connection_without_saying_goodbye() {
+    for (kind, ending) in [
+        ("drop-before", ErrorKind::UnexpectedEof),
+        ("drop-after", ErrorKind::UnexpectedEof),
+        ("truncate", ErrorKind::UnexpectedEof),
+        ("reset", ErrorKind::ConnectionReset),
+    ] {
+        let (emulator, mut connection) =
+            over_tls(Emulator::builder().fault(&format!(r#"{{"kind":"{kind}","skip":1}}"#)));
+        assert_eq!(connection.exchange(&list().bytes()).status, 200);
+        connection.send(&list().bytes());
+        let (bytes, ended) = connection.rest();
+        assert_eq!(ended.unwrap_err().kind(), ending, "{kind}");
+        let text = String::from_utf8(bytes).unwrap();
+        let body = text.split_once("\r\n\r\n").map(|(_, body)| body);
+        assert_eq!(
+            body.is_some_and(|body| body.starts_with("{\"TotalCount\":0,")),
+            kind == "truncate",
+            "{kind}: {text}"
+        );
+        assert_eq!(emulator.requests().len(), 2);
+    }
 }

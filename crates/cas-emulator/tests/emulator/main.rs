@@ -6,6 +6,7 @@
 #![allow(clippy::format_push_string, reason = "requests read better as templates")]
 
 mod client;
+mod data;
 mod errors;
 mod faults;
 mod http;

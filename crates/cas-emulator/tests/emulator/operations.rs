@@ -31,7 +31,7 @@ fn orders() -> Call {
     Call::second("ListUserCertificateOrder").set("OrderType", "CERT")
 }
 
-fn order_ids(call: Call, port: u16) -> Vec<i64> {
+fn order_ids(call: &Call, port: u16) -> Vec<i64> {
     let answer = call.send(port);
     assert_eq!(answer.status, 200, "{}", answer.body);
     let list = answer.json();
@@ -245,9 +245,9 @@ fn lists_of_the_second_version_show_what_is_asked_for() {
         let call = Call::upload_second(name, &cert, &key).set("ResourceGroupId", &format!("rg-{name}"));
         assert_eq!(call.send(port).status, 200);
     }
-    let with = |name: &str, value: &str| order_ids(orders().set(name, value), port);
+    let with = |name: &str, value: &str| order_ids(&orders().set(name, value), port);
     // What is bought is the default, and what has expired is hidden.
-    assert!(order_ids(Call::second("ListUserCertificateOrder"), port).is_empty());
+    assert!(order_ids(&Call::second("ListUserCertificateOrder"), port).is_empty());
     assert_eq!((with("OrderType", "CPACK"), with("OrderType", "BUY")), (vec![], vec![]));
     assert_eq!((with("OrderType", "CERT"), with("OrderType", "UPLOAD")), (vec![3, 1], vec![3, 1]));
     assert_eq!(with("Status", "ISSUED"), [1]);
@@ -264,7 +264,7 @@ fn lists_of_the_second_version_show_what_is_asked_for() {
     assert_eq!((with("Keyword", "cas-upload-000003"), with("Keyword", "c")), (vec![3], vec![3, 1]));
     assert!(with("Keyword", "four").is_empty());
     assert_eq!((with("ResourceGroupId", "rg-a"), with("ResourceGroupId", "rg")), (vec![1], vec![]));
-    assert_eq!(order_ids(orders().set("ShowSize", "1").set("CurrentPage", "2"), port), [1]);
+    assert_eq!(order_ids(&orders().set("ShowSize", "1").set("CurrentPage", "2"), port), [1]);
 
     let list = orders().set("ShowSize", "1").send(port).json();
     assert_eq!((&list["TotalCount"], &list["ShowSize"]), (&2.into(), &1.into()));
