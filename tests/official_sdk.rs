@@ -1,4 +1,4 @@
-//! The official Python SDK as a judge: of the emulator, and of the signature that libcas sends.
+//! The official Python SDKs as judges: of the emulator, and of the signature that libcas sends.
 
 use std::fs;
 
@@ -19,6 +19,72 @@ fn the_sdk_uploads_to_the_emulator_and_a_changed_byte_is_refused() {
     let codes: Vec<_> = emulator.requests().iter().map(|request| request["code"].clone()).collect();
     assert_eq!(codes, [serde_json::Value::Null, serde_json::Value::Null, "SignatureDoesNotMatch".into()]);
     assert_eq!(emulator.certificates().len(), 2);
+}
+
+/// What a script prints that is given an emulator and a certificate.
+fn printed(script: &str, emulator: &Emulator) -> String {
+    python(script).arg(emulator.url()).arg(&chain().chain).arg(&chain().key).succeed()
+}
+
+#[test]
+fn the_core_sdk_finds_in_one_version_what_it_uploaded_in_the_other() {
+    let emulator = Emulator::start(&[]);
+    let expected = "\
+uploaded: 1 2
+listed by the first: 2 of the second, 1 of the first,
+listed by the second: 2 of the second, 1 of the first,
+shown: True True
+shown: True True
+deleted: done
+deleted: done
+again: NotFound
+again: NotFound
+";
+    assert_eq!(printed("operations.py", &emulator), expected);
+    assert!(emulator.certificates().is_empty());
+}
+
+#[test]
+fn the_sdk_of_the_first_version_understands_every_answer() {
+    let expected = "\
+uploaded: 1
+listed: 1 1 n 1+名 False
+shown: n 1+名 demo.example False True True
+deleted: 36
+again: NotFound
+";
+    assert_eq!(printed("sdk_2018_07_13.py", &Emulator::start(&[])), expected);
+}
+
+#[test]
+fn the_sdk_of_the_second_version_understands_every_answer() {
+    let expected = "\
+uploaded: 1 cas-upload-000001
+uploaded: 1 cas-upload-000001
+changed: IdempotentParameterMismatch 400
+listed as None: 0
+listed as UPLOAD: 1 1 n 1+名 ISSUED
+shown: n 1+名 demo.example 1-cn-hangzhou 3 ('a', '1') ('b', '名')
+with cert and key: True True
+shown: n 1+名 demo.example 1-cn-hangzhou 3 ('a', '1') ('b', '名')
+with cert and key: False False
+deleted: 200
+again: NotFound 400
+";
+    assert_eq!(printed("sdk_2020_04_07.py", &Emulator::start(&[])), expected);
+}
+
+#[test]
+fn the_core_sdk_reports_a_fault_as_the_error_that_it_is() {
+    let emulator = Emulator::start(&[]);
+    emulator
+        .fault(r#"{"action":"DeleteUserCertificate","kind":"error","status":400,"code":"Throttling.User"}"#);
+    let said = printed("operations.py", &emulator);
+    let ends = "deleted: Throttling.User\ndeleted: done\nagain: done\nagain: NotFound\n";
+    assert!(said.ends_with(ends), "{said}");
+    assert_eq!(emulator.faults()[0]["left"], 0);
+    emulator.clear_faults();
+    assert!(emulator.faults().is_empty());
 }
 
 #[test]

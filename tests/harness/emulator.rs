@@ -47,9 +47,19 @@ impl Emulator {
         self.control("GET", "/_emulator/certificates").as_array().unwrap().clone()
     }
 
-    /// Adds a fault, or an array of them, as `docs/conformance.md` describes them.
-    pub fn fault(&self, json: &Value) {
-        self.control_with("POST", "/_emulator/faults", &json.to_string());
+    /// Adds a fault, or an array of them. Only over HTTP.
+    pub fn fault(&self, json: &str) {
+        self.control_with("POST", "/_emulator/faults", json);
+    }
+
+    /// The faults that were added, each with what is left of it. Only over HTTP.
+    pub fn faults(&self) -> Vec<Value> {
+        self.control("GET", "/_emulator/faults").as_array().unwrap().clone()
+    }
+
+    /// Forgets all faults. Only over HTTP.
+    pub fn clear_faults(&self) {
+        self.control("DELETE", "/_emulator/faults");
     }
 
     /// A call of the control interface.
@@ -57,13 +67,15 @@ impl Emulator {
         self.control_with(method, path, "")
     }
 
-    fn control_with(&self, method: &str, path: &str, body: &str) -> Value {
+    /// A call of the control interface with a body.
+    pub fn control_with(&self, method: &str, path: &str, body: &str) -> Value {
         let address = self.url.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
+        let length = body.len();
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
         )
         .unwrap();
         let mut answer = String::new();

@@ -21,7 +21,7 @@ struct Options {
     /// Address to listen on; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8480")]
     listen: SocketAddr,
-    /// Keep certificates in this SQLite file instead of in memory, and the key to their private keys in FILE.key
+    /// Keep certificates in this SQLite file instead of in memory; FILE.key opens their private keys
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     /// Access key to know; repeatable [default: testid:testsecret]
@@ -40,12 +40,15 @@ struct Options {
     /// Region to play
     #[arg(long, value_name = "REGION", default_value = "cn-hangzhou")]
     region: String,
-    /// Do something wrong, such as {"action":"CreateUserCertificate","kind":"drop-after","times":1}: process
-    /// the next upload, then close the connection without an answer. Repeatable; an unknown kind is answered
-    /// with those there are
+    /// Do something wrong; repeatable
+    ///
+    /// For example {"action":"CreateUserCertificate","kind":"drop-after","skip":1,"times":2}: let one upload
+    /// pass, process the next two but close their connections without an answer. Kinds: drop-before,
+    /// drop-after, delay and delay-after with ms, error with status, code, message and headers, truncate,
+    /// garbage, empty, reset, no-cert-id, retired, lag with ms. POST /_emulator/faults takes the same.
     #[arg(long, value_name = "JSON")]
     fault: Vec<String>,
-    /// Let in this many calls of each operation in any second and throttle the others
+    /// Let in this many calls of each operation in any second, and throttle the others
     #[arg(long, value_name = "N")]
     qps: Option<usize>,
     /// Take this many certificates and refuse more

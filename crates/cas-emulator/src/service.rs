@@ -170,7 +170,7 @@ impl Service {
         let mut answer = asked.answer(error.status(), Some(code), body);
         if let Some(time) = error.retry_after {
             // Rounded up: a client that comes as soon as it may must be let in.
-            let milliseconds = time.as_micros().div_ceil(1000);
+            let milliseconds = time.as_nanos().div_ceil(1_000_000);
             answer.response.headers.push(("x-acs-retry-after".to_owned(), milliseconds.to_string()));
         }
         answer

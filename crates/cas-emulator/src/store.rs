@@ -354,21 +354,6 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_the_first_version_is_brought_up_to_date() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("cas.db");
-        schema::tests::first_version(&Connection::open(&file).unwrap());
-        for name in ["new", "newer"] {
-            let store = Store::open(Some(&file), None).unwrap();
-            let old = store.find(7).unwrap().unwrap();
-            assert_eq!((old.certificate.name.as_str(), old.key), ("old", None));
-            assert!(matches!(store.insert(&upload(name, &facts())), Ok(Insert::Stored(8 | 9))));
-        }
-        let store = Store::open(Some(&file), None).unwrap();
-        assert_eq!(**store.find(9).unwrap().unwrap().key.as_ref().unwrap(), "the key");
-    }
-
-    #[test]
     fn a_key_file_that_is_lost_or_anothers_is_said_to_be() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("cas.db");

@@ -88,19 +88,3 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Problem> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    /// A file as the first version left it, with one certificate.
-    pub(in crate::store) fn first_version(connection: &Connection) {
-        connection
-            .execute_batch(&format!(
-                "{FIRST} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;
-                 INSERT INTO certificate VALUES (7, 'old', 'cn', 'a,b', 'i', '', '', '', '', 0, 1, '', '', '',
-                                                 'RSA', 'pem');"
-            ))
-            .unwrap();
-    }
-}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use serde_json::Value;
@@ -47,17 +47,14 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// An upload with everything a good call has: fresh timestamp, fresh nonce.
-    pub(crate) fn upload(name: &str, cert: &str, key: &str) -> Self {
+    /// A call of version 2018-07-13 with everything a good one has: fresh timestamp, fresh nonce.
+    pub(crate) fn first(action: &str) -> Self {
         static NONCE: AtomicU32 = AtomicU32::new(0);
         let nonce = format!("{}-{}", std::process::id(), NONCE.fetch_add(1, Ordering::Relaxed));
         let params = [
             ("AccessKeyId", "testid"),
-            ("Action", "CreateUserCertificate"),
-            ("Cert", cert),
+            ("Action", action),
             ("Format", "JSON"),
-            ("Key", key),
-            ("Name", name),
             ("RegionId", "cn-hangzhou"),
             ("SignatureMethod", "HMAC-SHA1"),
             ("SignatureNonce", &nonce),
@@ -68,6 +65,21 @@ impl Call {
         ];
         let params = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Self { params: params.collect(), secret: "testsecret".to_owned(), shape: Shape::PostForm }
+    }
+
+    /// A call of version 2020-04-07.
+    pub(crate) fn second(action: &str) -> Self {
+        Self::first(action).set("Version", "2020-04-07")
+    }
+
+    /// `CreateUserCertificate`.
+    pub(crate) fn upload(name: &str, cert: &str, key: &str) -> Self {
+        Self::first("CreateUserCertificate").set("Name", name).set("Cert", cert).set("Key", key)
+    }
+
+    /// `UploadUserCertificate`.
+    pub(crate) fn upload_second(name: &str, cert: &str, key: &str) -> Self {
+        Self::second("UploadUserCertificate").set("Name", name).set("Cert", cert).set("Key", key)
     }
 
     pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
@@ -253,6 +265,12 @@ impl<S: Read + Write> Connection<S> {
         self.received.is_empty() && self.receive() == 0
     }
 
+    /// All that arrives until the connection ends, and how it ended.
+    pub(crate) fn rest(mut self) -> (Vec<u8>, std::io::Result<usize>) {
+        let ended = self.stream.read_to_end(&mut self.received);
+        (self.received, ended)
+    }
+
     fn receive(&mut self) -> usize {
         let mut piece = [0; 16 * 1024];
         let count = self.stream.read(&mut piece).unwrap_or(0);
@@ -263,7 +281,13 @@ impl<S: Read + Write> Connection<S> {
 
 /// Asks the control interface.
 pub(crate) fn control(port: u16, method: &str, path: &str) -> Answer {
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n");
+    control_with(port, method, path, "")
+}
+
+/// Asks the control interface with a body.
+pub(crate) fn control_with(port: u16, method: &str, path: &str, body: &str) -> Answer {
+    let length = body.len();
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n{body}");
     Connection::open(port).exchange(request.as_bytes())
 }
 
@@ -272,4 +296,16 @@ pub(crate) fn certificate() -> (String, String) {
     let names = ["www.example.com".to_owned(), "example.com".to_owned()];
     let made = rcgen::generate_simple_self_signed(names).unwrap();
     (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+/// The same for `name`, valid for so many days from now; negative if it has ended.
+pub(crate) fn certificate_for(name: &str, days: i64) -> (String, String) {
+    let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    let day = Duration::from_secs(days.unsigned_abs() * 86_400);
+    let end = if days < 0 { SystemTime::now() - day } else { SystemTime::now() + day };
+    params.not_before = (end - Duration::from_secs(365 * 86_400)).into();
+    params.not_after = end.into();
+    let key = rcgen::KeyPair::generate().unwrap();
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
 }

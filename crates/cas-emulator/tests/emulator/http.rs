@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
 
-use cas_emulator::Emulator;
+use cas_emulator::{Builder, Emulator};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -184,11 +184,11 @@ fn a_stop_ends_idle_connections() {
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
 }
 
-#[test]
-fn the_same_is_served_over_tls() {
+/// A client of an emulator that serves TLS.
+pub(crate) fn over_tls(builder: Builder) -> (Emulator, Connection<StreamOwned<ClientConnection, TcpStream>>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (server_cert, server_key) = (made.cert.pem(), made.signing_key.serialize_pem());
-    let emulator = Emulator::builder().tls(server_cert.clone(), server_key).start().unwrap();
+    let emulator = builder.tls(server_cert.clone(), server_key).start().unwrap();
     assert_eq!(emulator.url(), format!("https://127.0.0.1:{}", emulator.port()));
 
     let mut roots = RootCertStore::empty();
@@ -201,8 +201,12 @@ fn the_same_is_served_over_tls() {
     let name = ServerName::try_from("localhost").unwrap();
     let tls = ClientConnection::new(Arc::new(config), name).unwrap();
     let tcp = TcpStream::connect(("127.0.0.1", emulator.port())).unwrap();
-    let mut connection = Connection::over(StreamOwned::new(tls, tcp));
+    (emulator, Connection::over(StreamOwned::new(tls, tcp)))
+}
 
+#[test]
+fn the_same_is_served_over_tls() {
+    let (emulator, mut connection) = over_tls(Emulator::builder());
     let (cert, key) = certificate();
     let call = Call::upload("over tls", &cert, &key);
     assert_eq!(connection.exchange(&call.clone().shape(Shape::GetQuery).bytes()).cert_id(), 1);

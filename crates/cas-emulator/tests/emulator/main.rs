@@ -6,7 +6,11 @@
 #![allow(clippy::format_push_string, reason = "requests read better as templates")]
 
 mod client;
+mod data;
 mod errors;
+mod faults;
 mod http;
+mod operations;
 mod process;
+mod throttle;
 mod upload;

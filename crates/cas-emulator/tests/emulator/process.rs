@@ -136,7 +136,7 @@ fn wrong_options_end_it_with_status_2_and_a_sentence() {
     let (cert, key) = certificate();
     let (cert, other) = (file("cert", &cert), certificate().1);
     let (key, other) = (file("key", &key), file("other", &other));
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 14] = [
         (&["--listen", "0.0.0.0:0"], "not a loopback address"),
         (&["--listen", "nowhere"], "--listen"),
         (&["--access-key", "nocolon-secret"], "--access-key takes ID:SECRET"),
@@ -147,6 +147,10 @@ fn wrong_options_end_it_with_status_2_and_a_sentence() {
         (&["--tls-cert", &cert, "--tls-key", &other], "cannot be used"),
         (&["--tls-cert", &key, "--tls-key", &cert], "not a private key in PEM"),
         (&["--clock-offset", "soon"], "--clock-offset"),
+        (&["--fault", "{\"kind\":\"fall\"}"], "there is no kind \"fall\"; there are drop-before"),
+        (&["--fault", "drop-after"], "a fault is given as JSON"),
+        (&["--qps", "0"], "at least 1 call a second"),
+        (&["--quota", "many"], "--quota"),
     ];
     for (options, sentence) in cases {
         let (status, stderr) = refused(options);
@@ -164,6 +168,36 @@ fn wrong_options_end_it_with_status_2_and_a_sentence() {
     let (status, stderr) = refused(&["--listen", &taken.url["http://".len()..]]);
     assert_eq!(status, Some(1));
     assert!(stderr.starts_with("cas-emulator: cannot listen on 127.0.0.1:"), "{stderr}");
+}
+
+#[test]
+fn faults_limits_and_quotas_are_options() {
+    let process = Process::start(&[
+        "--fault",
+        r#"{"action":"CreateUserCertificate","kind":"no-cert-id"}"#,
+        "--fault",
+        r#"[{"kind":"error","code":"First"},{"kind":"error","code":"Second"}]"#,
+        "--quota",
+        "1",
+        "--qps",
+        "1000000",
+    ]);
+    let (cert, key) = certificate();
+    let upload = |name: &str| Call::upload(name, &cert, &key).send(process.port);
+    assert_eq!(upload("a").json().get("CertId"), None);
+    assert_eq!(
+        [upload("b").code(), upload("b").code(), upload("b").code()],
+        ["First", "Second", "InsufficientQuota"]
+    );
+    process.signal("-TERM");
+    assert_eq!(process.end().0, Some(0));
+
+    let Output { status, stdout, .. } = command().arg("--help").output().unwrap();
+    let help = String::from_utf8(stdout).unwrap();
+    assert!(status.success());
+    for option in ["--fault <JSON>", "--qps <N>", "--quota <N>"] {
+        assert!(help.contains(option), "{help}");
+    }
 }
 
 #[test]
