@@ -6,11 +6,13 @@ use outside::program::compile_against;
 use outside::{Emulator, Program, artefact, chain, compile, installed, top};
 
 /// Programs that take ENDPOINT CERT KEY and more.
-const PROGRAMS: [(&str, &[&str]); 4] = [
+const PROGRAMS: [(&str, &[&str]); 6] = [
     ("tests/c/nulls.c", &[]),
     ("tests/c/order.c", &[]),
     ("tests/c/threads.c", &["8", "50"]),
     ("tests/c/fork.c", &[]),
+    ("tests/c/stored.c", &["1"]),
+    ("tests/c/stored.c", &["2"]),
 ];
 
 fn with_arguments(program: Program, emulator: &Emulator, more: &[&str]) -> Program {

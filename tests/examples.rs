@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use outside::{Emulator, Program, artefact, chain, compile, scratch, top};
+use outside::{Emulator, Program, artefact, chain, compile, other_chain, scratch, top};
 
 fn last_line(text: &str) -> &str {
     text.lines().last().unwrap_or_default()
@@ -18,7 +18,9 @@ fn upload_c_prints_the_id_and_explains_its_failures() {
     assert!(printed.contains("CertIdentifier: 1-cn-hangzhou\nRequestId: "), "{printed}");
     assert_eq!(last_line(&printed), "CertId: 1");
 
-    let again = start().arg(emulator.url()).run();
+    assert_eq!(last_line(&start().arg(emulator.url()).succeed()), "CertId: 1");
+    let other = Program::new(&upload).arg("web").arg(&other_chain().chain).arg(&other_chain().key);
+    let again = other.arg(emulator.url()).run();
     assert_eq!((again.code, again.stdout.as_str()), (Some(1), ""));
     for part in ["CAS_ERR_NAME_TAKEN: ", "What to do: ", "The service says: ", "RequestId: "] {
         assert!(again.stderr.contains(part), "{}", again.stderr);
@@ -69,9 +71,11 @@ fn minimal_c_is_short_and_works() {
         Program::new(&minimal).arg("web").arg(&chain().chain).arg(&chain().key).arg(endpoint).run()
     };
     assert_eq!(start(emulator.url()).stdout, "CertId: 1\n");
-    let again = start(emulator.url());
-    assert_eq!(again.code, Some(1));
-    assert!(again.stderr.contains("already has a certificate named \"web\""), "{}", again.stderr);
+    assert_eq!(start(emulator.url()).stdout, "CertId: 1\n");
+    let refused = start("http://127.0.0.1:1/path");
+    assert_eq!((refused.code, refused.stderr.starts_with("usage: ")), (Some(1), true), "{}", refused.stderr);
+    let unreachable = start("https://127.0.0.1:1");
+    assert!(unreachable.stderr.contains("of \"web\" was not sent"), "{}", unreachable.stderr);
 }
 
 #[test]

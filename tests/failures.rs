@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use outside::stub::Reply;
-use outside::{Emulator, Outcome, Program, Stub, chain, compile, run, scratch, top};
+use outside::{Emulator, Outcome, Program, Stub, chain, compile, other_chain, scratch};
 
 /// An upload as `web` to `endpoint`, with more settings.
 fn report(endpoint: &str, settings: &[(&str, &str)]) -> Outcome {
@@ -161,21 +161,49 @@ fn no_access_key() {
 }
 
 #[test]
-fn a_clock_that_is_wrong_either_way() {
+fn a_clock_that_is_wrong_either_way_is_corrected_once_and_for_good() {
     for offset in ["--clock-offset=3600", "--clock-offset=-3600"] {
         let emulator = Emulator::start(&[offset]);
-        let outcome = report(emulator.url(), &[]);
+        let printed = Program::new(compile("tests/c/report.c", &[]))
+            .env("CAS_ENDPOINT", emulator.url())
+            .arg("web")
+            .arg(&chain().chain)
+            .arg(&chain().key)
+            .arg("3")
+            .succeed();
+        let attempts: Vec<_> = printed.lines().filter(|line| line.starts_with("attempts=")).collect();
+        assert_eq!(attempts, ["attempts=2", "attempts=1", "attempts=1"]);
+        let codes: Vec<_> = emulator.requests().iter().map(|request| request["code"].clone()).collect();
+        assert_eq!(codes.len(), 4);
+        assert_eq!(codes[0], "InvalidTimeStamp.Expired");
+    }
+}
+
+#[test]
+fn a_date_that_is_wrong_does_not_make_it_loop() {
+    let refused = |headers: &str| {
+        let body = r#"{"Code":"InvalidTimeStamp.Expired","Message":"expired","RequestId":"A-6"}"#;
+        Reply::http("400 Bad Request", headers, body)
+    };
+    for (replies, attempts) in [
+        (vec![refused("Date: Thu, 01 Jan 2015 00:00:00 GMT\r\n"), refused("Date: Sun, 01 Jan 2040 00:00:00 GMT\r\n")], "2"),
+        (vec![refused("Date: nonsense\r\n")], "1"),
+        (vec![refused("")], "1"),
+    ] {
+        let stub = Stub::start(replies);
+        let outcome = report(&stub.url(), &[]);
         assert_fields(
             &outcome,
             &[
                 ("status", "CAS_ERR_SERVICE"),
                 ("service_code", "InvalidTimeStamp.Expired"),
-                ("service_message", "Specified time stamp or date value is expired."),
+                ("service_message", "expired"),
                 ("http_status", "400"),
+                ("attempts", attempts),
             ],
         );
         assert_says(&outcome, "hint", &["clock"]);
-        assert!(is_request_id(outcome.field("request_id")));
+        assert_eq!(stub.requests().len().to_string(), attempts);
     }
 }
 
@@ -183,14 +211,10 @@ fn a_clock_that_is_wrong_either_way() {
 fn a_name_that_is_taken() {
     let emulator = Emulator::start(&[]);
     assert_eq!(report(emulator.url(), &[]).field("cert_id"), "1");
-    let directory = scratch("other");
-    run(std::process::Command::new(top().join("examples/make-chain.sh"))
-        .arg(&directory)
-        .arg("other.example"));
-    let [cert, key] = ["chain.pem", "leaf.key"].map(|file| directory.join(file).to_str().unwrap().to_owned());
+    let [cert, key] = [&other_chain().chain, &other_chain().key].map(|path| path.to_str().unwrap());
     for (lang, message) in [("en", "The certificate name already exists."), ("zh", "名称重复，请重新输入。")]
     {
-        let outcome = report_files(emulator.url(), &[("CAS_LANG", lang)], &cert, &key);
+        let outcome = report_files(emulator.url(), &[("CAS_LANG", lang)], cert, key);
         assert_fields(
             &outcome,
             &[
@@ -202,10 +226,14 @@ fn a_name_that_is_taken() {
                 ("retryable", "0"),
             ],
         );
-        assert_says(&outcome, "message", &["\"web\"", "already"]);
+        assert_says(&outcome, "message", &["another certificate named \"web\"", "CertId 1"]);
+        assert_says(&outcome, "hint", &["on_conflict"]);
         assert!(is_request_id(outcome.field("request_id")));
     }
     assert_eq!(emulator.certificates().len(), 1);
+    // The same certificate is a success.
+    let again = report(emulator.url(), &[]);
+    assert_eq!((again.field("cert_id"), again.field("outcome"), again.field("attempts")), ("1", "1", "1"));
 }
 
 #[test]
@@ -245,67 +273,81 @@ fn files_that_are_not_there() {
     assert_says(&outcome, "message", &["/nonexistent/cert.pem"]);
 }
 
+/// An empty list of certificates.
+const NOTHING_STORED: &str = r#"{"TotalCount":0,"CertificateList":[]}"#;
+
 #[test]
 fn an_answer_that_is_cut_short() {
     let whole = "HTTP/1.1 200 OK\r\nx-acs-request-id: 5C5EE5B6-0000-4E6B-8E0C-CB55C4F5F60D\r\nContent-Length: 64\r\n\r\n";
-    let stub = Stub::start(vec![Reply::SendAndClose(format!("{whole}{{\"CertId\":1").into_bytes())]);
-    let outcome = report(&stub.url(), &[]);
-    assert_fields(
-        &outcome,
-        &[
-            ("status", "CAS_ERR_PROTOCOL"),
-            ("service_code", "(none)"),
-            ("request_id", "5C5EE5B6-0000-4E6B-8E0C-CB55C4F5F60D"),
-            ("http_status", "200"),
-            ("attempts", "1"),
-        ],
-    );
-    assert_says(&outcome, "message", &["broke off", "may be stored"]);
-    assert_says(&outcome, "hint", &["\"web\""]);
-    assert_eq!(stub.requests().len(), 1);
+    let cut = Reply::SendAndClose(format!("{whole}{{\"CertId\":1").into_bytes());
+    // The list shows nothing, or is cut as well.
+    for (replies, status, says) in [
+        (vec![cut.clone(), Reply::http("200 OK", "", NOTHING_STORED)], "CAS_ERR_PROTOCOL", "does not show it"),
+        (vec![cut], "CAS_ERR_OUTCOME_UNKNOWN", "could not be found out"),
+    ] {
+        let stub = Stub::start(replies);
+        let outcome = report(&stub.url(), &[("CAS_MAX_ATTEMPTS", "1")]);
+        assert_fields(
+            &outcome,
+            &[
+                ("status", status),
+                ("service_code", "(none)"),
+                ("request_id", "5C5EE5B6-0000-4E6B-8E0C-CB55C4F5F60D"),
+                ("http_status", "200"),
+                ("attempts", "1"),
+                ("retryable", "1"),
+            ],
+        );
+        assert_says(&outcome, "message", &["broke off after 11 bytes", "\"web\"", says]);
+    }
 }
 
 #[test]
 fn an_answer_that_is_none() {
-    for (reply, what, http_status, retryable) in [
-        (Reply::http("200 OK", "", ""), "nothing (HTTP 200, no body)", "200", "0"),
-        (Reply::http("200 OK", "", r#"{"CertId":1"#), "JSON that is cut or broken", "200", "0"),
-        (Reply::http("200 OK", "", "{}"), "with a success without a CertId", "200", "0"),
+    for (reply, what, http_status) in [
+        (Reply::http("200 OK", "", ""), "nothing (HTTP 200, no body)", "200"),
+        (Reply::http("200 OK", "", r#"{"CertId":1"#), "JSON that is cut or broken", "200"),
+        (Reply::http("200 OK", "", "{}"), "with a success without a CertId", "200"),
+        (Reply::http("200 OK", "", r#"{"CertId":9223372036854775808}"#), "a success without a CertId", "200"),
         (
-            Reply::http("200 OK", "", r#"{"CertId":9223372036854775808}"#),
-            "a success without a CertId",
-            "200",
-            "0",
-        ),
-        (
-            Reply::http(
-                "502 Bad Gateway",
-                "Content-Type: text/html\r\n",
-                "<html><title>Squid: error</title></html>",
-            ),
+            Reply::http("502 Bad Gateway", "Content-Type: text/html\r\n", "<html><title>Squid: error</title></html>"),
             "an HTML page titled \"Squid: error\"",
             "502",
-            "1",
         ),
+        (Reply::http("200 OK", "", &"x".repeat((1 << 20) + 1)), "more than 1048576 bytes", "200"),
+        (Reply::SendAndClose(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()), "not HTTP", "0"),
+    ] {
+        let listed = Reply::http("200 OK", "", NOTHING_STORED);
+        for (replies, status) in
+            [(vec![reply.clone(), listed], "CAS_ERR_PROTOCOL"), (vec![reply], "CAS_ERR_OUTCOME_UNKNOWN")]
+        {
+            let stub = Stub::start(replies);
+            let outcome = report(&stub.url(), &[("CAS_MAX_ATTEMPTS", "1")]);
+            assert_fields(&outcome, &[("status", status), ("http_status", http_status), ("attempts", "1")]);
+            assert_says(&outcome, "message", &[what, "\"web\""]);
+        }
+    }
+}
+
+#[test]
+fn whoever_turns_the_request_away_did_not_store_it() {
+    for (reply, what, http_status) in [
         (
             Reply::http("302 Found", "Location: https://login.example/?next=x\r\n", ""),
             "a redirect to login.example,",
             "302",
-            "0",
         ),
-        (Reply::http("200 OK", "", &"x".repeat((1 << 20) + 1)), "more than 1048576 bytes", "200", "0"),
-        (Reply::SendAndClose(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()), "not HTTP", "0", "0"),
+        (
+            Reply::http("403 Forbidden", "", "<html><title>Blocked by policy</title></html>"),
+            "an HTML page titled \"Blocked by policy\"",
+            "403",
+        ),
     ] {
         let stub = Stub::start(vec![reply]);
         let outcome = report(&stub.url(), &[]);
         assert_fields(
             &outcome,
-            &[
-                ("status", "CAS_ERR_PROTOCOL"),
-                ("http_status", http_status),
-                ("attempts", "1"),
-                ("retryable", retryable),
-            ],
+            &[("status", "CAS_ERR_PROTOCOL"), ("http_status", http_status), ("attempts", "1"), ("retryable", "0")],
         );
         assert_says(&outcome, "message", &[what, "\"web\""]);
         assert_eq!(stub.requests().len(), 1, "{what}");
@@ -349,20 +391,27 @@ fn an_error_with_http_200_is_an_error() {
 }
 
 #[test]
-fn a_service_that_fails_inside_says_that_the_outcome_is_open() {
+fn a_service_that_fails_inside_is_asked_what_it_stored() {
     let body = r#"{"Code":"ServiceUnavailable","Message":"The request has failed.","RequestId":"A-3"}"#;
-    let stub = Stub::start(vec![Reply::http("503 Service Unavailable", "", body)]);
-    let outcome = report(&stub.url(), &[]);
-    assert_fields(
-        &outcome,
-        &[
-            ("status", "CAS_ERR_SERVICE"),
-            ("service_code", "ServiceUnavailable"),
-            ("retryable", "1"),
-            ("attempts", "1"),
-        ],
-    );
-    assert_says(&outcome, "hint", &["may or may not be stored"]);
+    let failing = Reply::http("503 Service Unavailable", "", body);
+    let listed = Reply::http("200 OK", "", NOTHING_STORED);
+    for (replies, status) in [
+        (vec![failing.clone(), listed], "CAS_ERR_SERVICE"),
+        (vec![failing], "CAS_ERR_OUTCOME_UNKNOWN"),
+    ] {
+        let stub = Stub::start(replies);
+        let outcome = report(&stub.url(), &[("CAS_MAX_ATTEMPTS", "1")]);
+        assert_fields(
+            &outcome,
+            &[
+                ("status", status),
+                ("service_code", "ServiceUnavailable"),
+                ("request_id", "A-3"),
+                ("retryable", "1"),
+                ("attempts", "1"),
+            ],
+        );
+    }
 }
 
 #[test]
@@ -411,8 +460,8 @@ fn no_answer_before_the_deadline_leaves_the_outcome_open() {
             ("request_id", "(none)"),
         ],
     );
-    assert_says(&outcome, "message", &["was sent", "before the deadline", "may be stored"]);
-    assert_eq!(stub.requests().len(), 1);
+    assert_says(&outcome, "message", &["was sent", "before the deadline", "could not be found out"]);
+    assert_says(&outcome, "hint", &["SHA-1", "same call again"]);
 }
 
 #[test]
@@ -430,7 +479,7 @@ fn an_answer_that_is_not_whole_before_the_deadline_leaves_the_outcome_open() {
             ("retryable", "1"),
         ],
     );
-    assert_says(&outcome, "message", &["no whole answer", "before the deadline", "may be stored"]);
+    assert_says(&outcome, "message", &["no whole answer", "before the deadline", "could not be found out"]);
 }
 
 #[test]
@@ -464,7 +513,13 @@ fn a_connection_that_closes_without_an_answer_leaves_the_outcome_open() {
     let stub = Stub::start(vec![Reply::SendAndClose(Vec::new())]);
     let outcome = report(&stub.url(), &[]);
     assert_fields(&outcome, &[("status", "CAS_ERR_OUTCOME_UNKNOWN"), ("attempts", "1")]);
-    assert_eq!(stub.requests().len(), 1);
+    let actions: Vec<_> = stub
+        .requests()
+        .iter()
+        .map(|request| request.body.split('&').find(|pair| pair.starts_with("Action=")).unwrap().to_owned())
+        .collect();
+    assert_eq!(actions[0], "Action=CreateUserCertificate");
+    assert_eq!(actions[1..], vec!["Action=DescribeUserCertificateList"; 4]);
 }
 
 #[test]
@@ -478,7 +533,7 @@ fn tls_is_always_verified() {
     assert_fields(&trusted, &[("status", "CAS_ERR_NETWORK"), ("attempts", "1"), ("retryable", "0")]);
     assert_says(&trusted, "message", &["localhost", "made for another name"]);
     let by_variable = report(emulator.url(), &[("SSL_CERT_FILE", root), ("CAS_MAX_ATTEMPTS", "1")]);
-    assert_says(&by_variable, "status", &["CAS_ERR_NAME_TAKEN"]);
+    assert_eq!((by_variable.field("cert_id"), by_variable.field("outcome")), ("1", "1"));
     let untrusted = report(emulator.url(), &[]);
     assert_fields(&untrusted, &[("status", "CAS_ERR_NETWORK"), ("attempts", "1"), ("retryable", "0")]);
     assert_says(&untrusted, "message", &["issuer is not trusted"]);
@@ -502,9 +557,10 @@ fn messages_reach_the_programs_log_by_level() {
     let emulator = Emulator::start(&[]);
     let log = |outcome: &Outcome| outcome.stdout.lines().filter(|line| line.starts_with("log=")).count();
     let outcome = report(emulator.url(), &[("CAS_LOG", "4")]);
-    assert!(outcome.stdout.contains("log=4 CreateUserCertificate \"web\""), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("log=4 CreateUserCertificate of \"web\""), "{}", outcome.stdout);
     assert!(outcome.stdout.contains("log=3 \"web\" is stored as CertId 1"), "{}", outcome.stdout);
-    assert_eq!(log(&report(emulator.url(), &[("CAS_LOG", "1")])), 1);
+    let another = [&other_chain().chain, &other_chain().key].map(|path| path.to_str().unwrap());
+    assert_eq!(log(&report_files(emulator.url(), &[("CAS_LOG", "1")], another[0], another[1])), 1);
     assert_eq!(log(&report("http://127.0.0.1:1", &[("CAS_LOG", "2"), ("CAS_MAX_ATTEMPTS", "2")])), 2);
     assert_eq!(log(&report(emulator.url(), &[])), 0);
 }

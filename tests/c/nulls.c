@@ -92,6 +92,11 @@ static void configurations(void)
     INVALID(cas_config_set_timeout_ms(config, 0));
     INVALID(cas_config_set_max_attempts(NULL, 1));
     INVALID(cas_config_set_max_attempts(config, 0));
+    INVALID(cas_config_set_rate_limit(NULL, 1));
+    CHECK(cas_config_set_rate_limit(config, 0) == CAS_OK);
+    INVALID(cas_config_set_api(NULL, CAS_API_AUTO));
+    INVALID(cas_config_set_api(config, 3));
+    INVALID(cas_config_set_api(config, -1));
     INVALID(cas_config_set_user_agent(NULL, "a"));
     INVALID(cas_config_set_user_agent(config, NULL));
     INVALID(cas_config_set_user_agent(config, BAD_TEXT));
@@ -179,6 +184,10 @@ static void requests(const char *cert, const char *key)
     INVALID(cas_request_set_source_ip(request, BAD_TEXT));
     INVALID(cas_request_set_source_ip(request, "not an address"));
     INVALID(cas_request_set_skip_checks(NULL, true));
+    INVALID(cas_request_set_on_conflict(NULL, CAS_ON_CONFLICT_FAIL));
+    INVALID(cas_request_set_on_conflict(request, 4));
+    INVALID(cas_request_set_on_conflict(request, -1));
+    INVALID(cas_request_set_reuse_any_name(NULL, true));
     INVALID_WITH_ERROR(cas_request_load_cert_file(NULL, cert, &error), "request");
     INVALID_WITH_ERROR(cas_request_load_cert_file(request, NULL, &error), "path");
     INVALID_WITH_ERROR(cas_request_load_cert_file(request, BAD_TEXT, &error), "path");
@@ -206,6 +215,43 @@ static void results(void)
     CHECK(cas_result_api(NULL) == 0);
     CHECK(cas_result_attempts(NULL) == 0);
     cas_result_free(NULL);
+}
+
+static void certificates(const char *endpoint)
+{
+    cas_config *config = cas_config_new();
+    cas_client *client = NULL;
+    cas_certificate *certificate = NULL;
+    cas_certificate_list *list = NULL;
+
+    CHECK(cas_certificate_id(NULL) == 0);
+    CHECK(cas_certificate_name(NULL) == NULL);
+    CHECK(cas_certificate_common_name(NULL) == NULL);
+    CHECK(cas_certificate_sans(NULL) == NULL);
+    CHECK(cas_certificate_issuer(NULL) == NULL);
+    CHECK(cas_certificate_fingerprint(NULL) == NULL);
+    CHECK(cas_certificate_not_before(NULL) == NULL);
+    CHECK(cas_certificate_not_after(NULL) == NULL);
+    CHECK(!cas_certificate_expired(NULL));
+    CHECK(cas_certificate_list_len(NULL) == 0);
+    CHECK(cas_certificate_list_get(NULL, 0) == NULL);
+    cas_certificate_free(NULL);
+    cas_certificate_list_free(NULL);
+
+    CHECK(cas_config_set_endpoint(config, endpoint) == CAS_OK);
+    CHECK(cas_client_new(config, &client, NULL) == CAS_OK);
+    INVALID_WITH_ERROR(cas_get_certificate(NULL, 1, &certificate, &error), "client");
+    INVALID_WITH_ERROR(cas_get_certificate(client, 1, NULL, &error), "out");
+    INVALID_WITH_ERROR(cas_get_certificate(client, 0, &certificate, &error), "CertId");
+    INVALID_WITH_ERROR(cas_get_certificate(client, INT64_MIN, &certificate, &error), "CertId");
+    INVALID_WITH_ERROR(cas_list_certificates(NULL, &list, &error), "client");
+    INVALID_WITH_ERROR(cas_list_certificates(client, NULL, &error), "out");
+    INVALID_WITH_ERROR(cas_delete_certificate(NULL, 1, &error), "client");
+    INVALID_WITH_ERROR(cas_delete_certificate(client, -1, &error), "CertId");
+    INVALID(cas_delete_certificate(NULL, 0, NULL));
+    CHECK(certificate == NULL && list == NULL);
+    cas_client_free(client);
+    cas_config_free(config);
 }
 
 static void uploads(const char *endpoint, const char *cert, const char *key)
@@ -272,6 +318,7 @@ int main(int argc, char **argv)
     clients();
     requests(argv[2], argv[3]);
     results();
+    certificates(argv[1]);
     uploads(argv[1], argv[2], argv[3]);
     return 0;
 }
