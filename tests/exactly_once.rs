@@ -131,7 +131,8 @@ fn table(column: &str) -> BTreeMap<String, Vec<String>> {
 fn promised(cell: &Cell, ends: &BTreeMap<String, Vec<String>>, costs: &BTreeMap<String, Vec<String>>) -> End {
     let rule = RULES[cell.rule];
     let taken = cell.name != Name::Free;
-    let sends = !taken || rule == "REUSE" || (cell.name == Name::Another && ["RENAME", "REPLACE"].contains(&rule));
+    let sends =
+        !taken || rule == "REUSE" || (cell.name == Name::Another && ["RENAME", "REPLACE"].contains(&rule));
     let end = &ends[rule][cell.name as usize];
     let retired = cell.kind == "retired";
     if retired && cell.api == Api::Old {
@@ -193,14 +194,16 @@ fn run(cell: &Cell, expected: &End) -> Result<(), String> {
     let uploads_before = uploads(&emulator, cell.api);
     let kind = |action| fault(action, cell.kind, Some(1));
     let before = |kind| fault(cell.api.upload(), kind, Some(1));
-    emulator.fault(&match cell.place {
-        Place::First => json!([kind(cell.api.upload())]),
-        Place::Second => json!([before("drop-before"), kind(cell.api.upload())]),
-        // What is listed late is decided when it is stored.
-        Place::LookUp if cell.kind == "lag" => json!([before("lag"), before("drop-after")]),
-        Place::LookUp => json!([before("drop-after"), kind(cell.api.list())]),
-    }
-    .to_string());
+    emulator.fault(
+        &match cell.place {
+            Place::First => json!([kind(cell.api.upload())]),
+            Place::Second => json!([before("drop-before"), kind(cell.api.upload())]),
+            // What is listed late is decided when it is stored.
+            Place::LookUp if cell.kind == "lag" => json!([before("lag"), before("drop-after")]),
+            Place::LookUp => json!([before("drop-after"), kind(cell.api.list())]),
+        }
+        .to_string(),
+    );
     let deadline = if cell.kind.starts_with("delay") { DEADLINE_MS } else { 30_000 };
     let settings = [
         ("CAS_API", cell.api.number()),
@@ -345,11 +348,8 @@ fn what_a_lasting_fault_leaves_is_what_the_table_says() {
             emulator.fault(&fault.to_string());
         }
         let deadline = if kind.starts_with("delay") { DEADLINE_MS } else { 30_000 };
-        let settings = [
-            ("CAS_API", api.number()),
-            ("CAS_MAX_ATTEMPTS", "2"),
-            ("CAS_TIMEOUT_MS", &deadline.to_string()),
-        ];
+        let settings =
+            [("CAS_API", api.number()), ("CAS_MAX_ATTEMPTS", "2"), ("CAS_TIMEOUT_MS", &deadline.to_string())];
         let started = Instant::now();
         let outcome = upload(&emulator, "web", chain(), &settings);
         let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap();

@@ -186,7 +186,13 @@ fn a_date_that_is_wrong_does_not_make_it_loop() {
         Reply::http("400 Bad Request", headers, body)
     };
     for (replies, attempts) in [
-        (vec![refused("Date: Thu, 01 Jan 2015 00:00:00 GMT\r\n"), refused("Date: Sun, 01 Jan 2040 00:00:00 GMT\r\n")], "2"),
+        (
+            vec![
+                refused("Date: Thu, 01 Jan 2015 00:00:00 GMT\r\n"),
+                refused("Date: Sun, 01 Jan 2040 00:00:00 GMT\r\n"),
+            ],
+            "2",
+        ),
         (vec![refused("Date: nonsense\r\n")], "1"),
         (vec![refused("")], "1"),
     ] {
@@ -282,7 +288,11 @@ fn an_answer_that_is_cut_short() {
     let cut = Reply::SendAndClose(format!("{whole}{{\"CertId\":1").into_bytes());
     // The list shows nothing, or is cut as well.
     for (replies, status, says) in [
-        (vec![cut.clone(), Reply::http("200 OK", "", NOTHING_STORED)], "CAS_ERR_PROTOCOL", "does not show it"),
+        (
+            vec![cut.clone(), Reply::http("200 OK", "", NOTHING_STORED)],
+            "CAS_ERR_PROTOCOL",
+            "does not show it",
+        ),
         (vec![cut], "CAS_ERR_OUTCOME_UNKNOWN", "could not be found out"),
     ] {
         let stub = Stub::start(replies);
@@ -310,7 +320,11 @@ fn an_answer_that_is_none() {
         (Reply::http("200 OK", "", "{}"), "with a success without a CertId", "200"),
         (Reply::http("200 OK", "", r#"{"CertId":9223372036854775808}"#), "a success without a CertId", "200"),
         (
-            Reply::http("502 Bad Gateway", "Content-Type: text/html\r\n", "<html><title>Squid: error</title></html>"),
+            Reply::http(
+                "502 Bad Gateway",
+                "Content-Type: text/html\r\n",
+                "<html><title>Squid: error</title></html>",
+            ),
             "an HTML page titled \"Squid: error\"",
             "502",
         ),
@@ -347,7 +361,12 @@ fn whoever_turns_the_request_away_did_not_store_it() {
         let outcome = report(&stub.url(), &[]);
         assert_fields(
             &outcome,
-            &[("status", "CAS_ERR_PROTOCOL"), ("http_status", http_status), ("attempts", "1"), ("retryable", "0")],
+            &[
+                ("status", "CAS_ERR_PROTOCOL"),
+                ("http_status", http_status),
+                ("attempts", "1"),
+                ("retryable", "0"),
+            ],
         );
         assert_says(&outcome, "message", &[what, "\"web\""]);
         assert_eq!(stub.requests().len(), 1, "{what}");
@@ -395,10 +414,9 @@ fn a_service_that_fails_inside_is_asked_what_it_stored() {
     let body = r#"{"Code":"ServiceUnavailable","Message":"The request has failed.","RequestId":"A-3"}"#;
     let failing = Reply::http("503 Service Unavailable", "", body);
     let listed = Reply::http("200 OK", "", NOTHING_STORED);
-    for (replies, status) in [
-        (vec![failing.clone(), listed], "CAS_ERR_SERVICE"),
-        (vec![failing], "CAS_ERR_OUTCOME_UNKNOWN"),
-    ] {
+    for (replies, status) in
+        [(vec![failing.clone(), listed], "CAS_ERR_SERVICE"), (vec![failing], "CAS_ERR_OUTCOME_UNKNOWN")]
+    {
         let stub = Stub::start(replies);
         let outcome = report(&stub.url(), &[("CAS_MAX_ATTEMPTS", "1")]);
         assert_fields(

@@ -7,8 +7,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use cas_core::api::Format;
-use cas_core::api::v2018_07_13::CreateUserCertificate;
+use cas_core::api::{ApiVersion, Format, NewCertificate};
 use cas_core::credentials::AccessKey;
 use cas_core::rpc::v1;
 use cas_core::secret::Secret;
@@ -24,14 +23,15 @@ fn main() {
     let certificate: String = [1_000, 850, 820].map(|size| noise.pem("CERTIFICATE", size)).concat();
     let key = noise.pem("PRIVATE KEY", 1_218);
     let access_key = AccessKey::new("testid".to_owned(), Secret::new("testsecret".to_owned()), None);
-    let params = CreateUserCertificate {
+    let new = NewCertificate {
         name: "bench-1",
         certificate: &certificate,
         key: &key,
         lang: None,
         source_ip: None,
-    }
-    .params(Format::Json);
+        client_token: "",
+    };
+    let params = ApiVersion::V2018_07_13.upload(&new, Format::Json).params;
 
     // What every attempt of a call does: copy the operation's parameters, add the common ones, sign.
     let nonce = "0123456789abcdef0123456789abcdef";

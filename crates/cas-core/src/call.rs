@@ -103,7 +103,12 @@ impl From<Error> for Failed {
 impl Caller {
     /// Calls an operation that does no harm when it is repeated, until it succeeds, its attempts are used up or
     /// the deadline is too near. `subject` says in messages what the call is about.
-    pub fn call(&self, operation: &Operation<'_>, subject: &str, deadline: Instant) -> Result<Answer, Failed> {
+    pub fn call(
+        &self,
+        operation: &Operation<'_>,
+        subject: &str,
+        deadline: Instant,
+    ) -> Result<Answer, Failed> {
         let mut attempt = 1;
         let mut in_doubt = false;
         let mut clock_corrected = false;
@@ -180,8 +185,7 @@ impl Caller {
             access_key: &access_key,
             form: &form,
         };
-        let mut answer =
-            self.transport.post(&form, limit).map_err(|failure| exchange.no_answer(failure))?;
+        let mut answer = self.transport.post(&form, limit).map_err(|failure| exchange.no_answer(failure))?;
         answer.forget_keys();
         self.logger.log(Level::Debug, || {
             let (status, size, ms) = (answer.status, answer.body.len(), started.elapsed().as_millis());
@@ -189,12 +193,13 @@ impl Caller {
         });
         exchange.judge(&answer).map_err(|(effect, error)| {
             let fate = match effect {
-                Effect::Final => Fate::Refused,
                 Effect::Unclear => Fate::RefusedUnclearly,
                 Effect::NameTaken => Fate::NameTaken,
                 Effect::Throttled => Fate::Throttled(answer.retry_after),
-                Effect::Clock if self.skew.learn(skew, SystemTime::now(), answer.date) => Fate::ClockCorrected,
-                Effect::Clock => Fate::Refused,
+                Effect::Clock if self.skew.learn(skew, SystemTime::now(), answer.date) => {
+                    Fate::ClockCorrected
+                }
+                Effect::Clock | Effect::Final => Fate::Refused,
                 Effect::VersionGone => Fate::VersionGone,
                 Effect::Open => Fate::Lost,
             };
@@ -366,7 +371,13 @@ fn holds_secret(name: &str, secret: &str) -> bool {
 }
 
 /// An answer that is one, and does not hold what it must.
-pub(crate) fn incomplete(endpoint: &str, action: &str, subject: &str, lacks: &str, answer: &Answer) -> Failed {
+pub(crate) fn incomplete(
+    endpoint: &str,
+    action: &str,
+    subject: &str,
+    lacks: &str,
+    answer: &Answer,
+) -> Failed {
     let error = Error::new(
         ErrorKind::Protocol,
         format!("{endpoint} answered {action} of {subject} with a success without {lacks}."),
@@ -518,7 +529,10 @@ mod tests {
 
     #[test]
     fn what_does_no_harm_is_called_again_until_the_last_attempt() {
-        let throttled = Ok(HttpAnswer { retry_after: Some(Duration::from_millis(1)), ..answer(429, r#"{"Code":"T"}"#).unwrap() });
+        let throttled = Ok(HttpAnswer {
+            retry_after: Some(Duration::from_millis(1)),
+            ..answer(429, r#"{"Code":"T"}"#).unwrap()
+        });
         let (result, sent) = call(vec![
             failure(Reach::Nowhere, false),
             answer(503, r#"{"Code":"ServiceUnavailable"}"#),

@@ -63,19 +63,22 @@ impl Client {
     pub fn upload(&self, upload: &Upload) -> Result<Receipt, Error> {
         let started = Instant::now();
         let deadline = started + self.timeout;
-        let result = self.checked(upload).and_then(|key| perform::upload(self, upload, key, deadline));
+        let result = Self::checked(upload).and_then(|key| perform::upload(self, upload, key, deadline));
         match &result {
-            Ok(Receipt { cert_id, name, request_id, outcome, .. }) => self.caller.logger.log(Level::Info, || {
-                let name = quoted(name);
-                let request_id = request_id.as_deref().unwrap_or("unknown");
-                let ms = started.elapsed().as_millis();
-                let what = match outcome {
-                    Outcome::Created => "is stored",
-                    Outcome::Reused => "was stored already",
-                    Outcome::Replaced => "is stored in place of another one",
-                };
-                format!("{name} {what} as CertId {cert_id} (RequestId {request_id}, {ms} ms).")
-            }),
+            Ok(receipt) => {
+                self.caller.logger.log(Level::Info, || {
+                    let Receipt { cert_id, name, request_id, outcome, .. } = receipt;
+                    let name = quoted(name);
+                    let request_id = request_id.as_deref().unwrap_or("unknown");
+                    let ms = started.elapsed().as_millis();
+                    let what = match outcome {
+                        Outcome::Created => "is stored",
+                        Outcome::Reused => "was stored already",
+                        Outcome::Replaced => "is stored in place of another one",
+                    };
+                    format!("{name} {what} as CertId {cert_id} (RequestId {request_id}, {ms} ms).")
+                });
+            }
             Err(error) => self.caller.logger.log(Level::Error, || error.to_string()),
         }
         result
@@ -151,7 +154,7 @@ impl Client {
     }
 
     /// The key of an upload that may be sent.
-    fn checked<'a>(&self, upload: &'a Upload) -> Result<&'a str, Error> {
+    fn checked(upload: &Upload) -> Result<&str, Error> {
         let name = &upload.name;
         let missing = |what| {
             Error::new(ErrorKind::InvalidArgument, format!("The upload of {} has no {what}.", quoted(name)))

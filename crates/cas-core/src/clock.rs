@@ -51,7 +51,9 @@ impl Seconds {
         let distance = Duration::from_secs(self.0.unsigned_abs());
         let moved = if self.0 < 0 { now.checked_sub(distance) } else { now.checked_add(distance) };
         // A time that can be written in four digits, whatever a server said.
-        moved.filter(|moved| moved.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|d| d < YEAR_9999)).unwrap_or(now)
+        moved
+            .filter(|moved| moved.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|d| d < YEAR_9999))
+            .unwrap_or(now)
     }
 }
 

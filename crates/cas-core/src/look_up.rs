@@ -151,7 +151,13 @@ impl Client {
 
     /// Who a listed certificate is. Where SHA-1 alone says that it is the one, the certificate itself is asked
     /// for, and decides where the service gives it.
-    fn compare(&self, version: ApiVersion, listed: &Certificate, leaf: Option<&Leaf>, deadline: Instant) -> Holder {
+    fn compare(
+        &self,
+        version: ApiVersion,
+        listed: &Certificate,
+        leaf: Option<&Leaf>,
+        deadline: Instant,
+    ) -> Holder {
         let id = listed.id;
         match likeness(listed, leaf) {
             Likeness::Same => Holder::Same(id),
@@ -174,9 +180,7 @@ impl Client {
         match self.caller.call(&operation, &format!("CertId {id}"), deadline) {
             Ok(answer) => Leaf::of_pem(&Certificate::read(&answer.fields)?.pem),
             Err(failed) => {
-                self.caller.logger.log(Level::Debug, || {
-                    format!("{} Its SHA-1 decides.", failed.error)
-                });
+                self.caller.logger.log(Level::Debug, || format!("{} Its SHA-1 decides.", failed.error));
                 None
             }
         }

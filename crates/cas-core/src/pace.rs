@@ -115,7 +115,9 @@ mod tests {
         let pace = Pace::new(1_000, start);
         let mut turns: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| (0..100).map(|_| millis(&pace, V2018_07_13, start)).collect::<Vec<_>>()))
+                .map(|_| {
+                    scope.spawn(|| (0..100).map(|_| millis(&pace, V2018_07_13, start)).collect::<Vec<_>>())
+                })
                 .collect();
             threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
         });

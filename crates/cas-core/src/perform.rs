@@ -77,7 +77,7 @@ struct Named {
     other: String,
 }
 
-impl<'a> Performance<'a> {
+impl Performance<'_> {
     fn named(&self) -> Option<&Named> {
         let read = || {
             let leaf = Leaf::of_pem(&self.upload.certificate)?;
@@ -162,9 +162,7 @@ impl<'a> Performance<'a> {
         let attempt = caller.attempt(&operation, &subject, half_way(self.deadline)).and_then(|answer| {
             match new_id(&answer.fields) {
                 Some(id) => Ok((id, answer.request_id)),
-                None => {
-                    Err(incomplete(&caller.endpoint, operation.action, &subject, "a CertId", &answer))
-                }
+                None => Err(incomplete(&caller.endpoint, operation.action, &subject, "a CertId", &answer)),
             }
         });
         let failed = match attempt {
@@ -217,8 +215,7 @@ impl<'a> Performance<'a> {
             None => self.name(machine.name()).to_owned(),
         };
         let attempts = self.attempts(machine);
-        let (api, request_id) =
-            self.answered.unwrap_or_else(|| (self.client.versions.current(), None));
+        let (api, request_id) = self.answered.unwrap_or_else(|| (self.client.versions.current(), None));
         Receipt {
             cert_id: id,
             name,
@@ -249,7 +246,9 @@ impl<'a> Performance<'a> {
     /// The last failure. Where an attempt was in doubt, the list was looked at in vain.
     fn as_last_seen(&self, machine: &Machine, last: Option<Error>) -> Error {
         match last {
-            Some(last) if last.kind() == ErrorKind::OutcomeUnknown => self.unknown(machine.name(), Some(&last)),
+            Some(last) if last.kind() == ErrorKind::OutcomeUnknown => {
+                self.unknown(machine.name(), Some(&last))
+            }
             Some(last) if machine.in_doubt() => last.adding("The list of certificates does not show it."),
             Some(last) => last,
             None => defect(),
@@ -283,7 +282,9 @@ impl<'a> Performance<'a> {
             ErrorKind::NameTaken,
             format!("{endpoint} says that the name {shown} is taken, but lists no certificate with it."),
         )
-        .with_hint("Call again in some minutes, as new certificates may be listed late; or choose another name.")
+        .with_hint(
+            "Call again in some minutes, as new certificates may be listed late; or choose another name.",
+        )
         .with_retryable(true);
         with_words_of(error, last)
     }
@@ -301,7 +302,8 @@ impl<'a> Performance<'a> {
             Some(Named { leaf, .. }) => format!(" and the fingerprint (SHA-1) {}", leaf.sha1),
             None => String::new(),
         };
-        let permission = self.look_up_failure.as_ref().filter(|failure| failure.kind() == ErrorKind::Permission);
+        let permission =
+            self.look_up_failure.as_ref().filter(|failure| failure.kind() == ErrorKind::Permission);
         let permission = permission.and_then(Error::hint).map_or(String::new(), |hint| format!(" {hint}"));
         let error = Error::new(
             ErrorKind::OutcomeUnknown,
@@ -323,8 +325,11 @@ fn with_words_of(error: Error, last: Option<&Error>) -> Error {
 }
 
 fn too_late(name: &str) -> Error {
-    Error::new(ErrorKind::Timeout, format!("The upload of {} ran out of time before it was sent.", quoted(name)))
-        .with_hint("Nothing was sent. Allow more time, or more uploads a second.")
+    Error::new(
+        ErrorKind::Timeout,
+        format!("The upload of {} ran out of time before it was sent.", quoted(name)),
+    )
+    .with_hint("Nothing was sent. Allow more time, or more uploads a second.")
 }
 
 fn defect() -> Error {

@@ -527,7 +527,8 @@ mod tests {
         for rule in [Rename, Replace] {
             assert_eq!(play(rule, 1, &[different(5)]), to_other);
             assert_eq!(play(rule, 4, &[FREE, Event::NameTaken, different(5)]), to_other);
-            let taken_too = Sight { wanted: Holder::Different(id(5)), other: Holder::Different(id(6)), elsewhere: None };
+            let taken_too =
+                Sight { wanted: Holder::Different(id(5)), other: Holder::Different(id(6)), elsewhere: None };
             assert_eq!(play(rule, 4, &[Event::Seen(taken_too)]), Step::Fail(Why::NameTaken(id(6))));
             // The same certificate is never stored beside itself.
             let renamed = Sight { wanted: Holder::Nobody, other: Holder::Same(id(6)), elsewhere: None };
@@ -535,7 +536,10 @@ mod tests {
         }
         assert_eq!(play(Rename, 4, &[different(5), Stored(id(8))]), Step::Done(id(8), Outcome::Created));
         assert_eq!(play(Replace, 4, &[different(5), Stored(id(8))]), Step::Delete(id(5)));
-        assert_eq!(play(Replace, 4, &[different(5), Stored(id(8)), Deleted]), Step::Done(id(8), Outcome::Replaced));
+        assert_eq!(
+            play(Replace, 4, &[different(5), Stored(id(8)), Deleted]),
+            Step::Done(id(8), Outcome::Replaced)
+        );
         for failed in [NotDeleted, NoTime] {
             let step = play(Replace, 4, &[different(5), Stored(id(8)), failed]);
             assert_eq!(step, Step::Done(id(8), Outcome::Created));

@@ -3,8 +3,8 @@
 use std::ffi::c_char;
 use std::path::Path;
 
-use cas_core::secret::Secret;
 use cas_core::request::Upload;
+use cas_core::secret::Secret;
 use cas_core::upload::OnConflict;
 
 use crate::error::cas_error;
@@ -143,7 +143,10 @@ pub unsafe extern "C" fn cas_request_set_on_conflict(
 /// Whether the same certificate under any other name will do as well. Default: false. With it the list of
 /// certificates is looked at before anything is sent.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_request_set_reuse_any_name(request: *mut cas_request, reuse: bool) -> cas_status {
+pub unsafe extern "C" fn cas_request_set_reuse_any_name(
+    request: *mut cas_request,
+    reuse: bool,
+) -> cas_status {
     panic::status_only(|| {
         required_mut!(request).0.set_reuse_any_name(reuse);
         Ok(())

@@ -120,8 +120,14 @@ mod tests {
     #[test]
     fn pages_are_told_from_other_answers() {
         let page = |answer: Value| Page::read(&answer).map(|page| (page.total, page.certificates.len()));
-        assert_eq!(page(json!({"TotalCount": 2, "CertificateList": [{"id": 1}, {"id": 2}]})), Some((Some(2), 2)));
-        assert_eq!(page(json!({"TotalCount": "1", "CertificateOrderList": {"CertificateId": 1}})), Some((Some(1), 1)));
+        assert_eq!(
+            page(json!({"TotalCount": 2, "CertificateList": [{"id": 1}, {"id": 2}]})),
+            Some((Some(2), 2))
+        );
+        assert_eq!(
+            page(json!({"TotalCount": "1", "CertificateOrderList": {"CertificateId": 1}})),
+            Some((Some(1), 1))
+        );
         assert_eq!(page(json!({"TotalCount": 0})), Some((Some(0), 0)));
         assert_eq!(page(json!({"CertificateList": []})), Some((None, 0)));
         assert_eq!(page(json!({"CertificateList": ""})), Some((None, 0)));

@@ -160,7 +160,7 @@ impl ApiVersion {
 
     /// Deletes one certificate. `client_token` is the same for each try of one deletion.
     #[must_use]
-    pub fn delete<'a>(self, id: CertId, client_token: &'a str, format: Format) -> Operation<'a> {
+    pub fn delete(self, id: CertId, client_token: &str, format: Format) -> Operation<'_> {
         match self {
             Self::V2018_07_13 => v2018_07_13::delete_user_certificate(id, format),
             Self::V2020_04_07 => v2020_04_07::delete_user_certificate(id, client_token, format),

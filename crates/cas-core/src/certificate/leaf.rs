@@ -47,7 +47,11 @@ impl Leaf {
 
 fn upper_hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
 }
 
 #[cfg(test)]
@@ -70,7 +74,11 @@ mod tests {
         ] {
             assert_eq!(Leaf::of_pem(&form).as_ref(), Some(&leaf), "{form}");
         }
-        for none in ["", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----", "-----BEGIN CERTIFICATE-----\nA?\n-----END CERTIFICATE-----"] {
+        for none in [
+            "",
+            "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----",
+            "-----BEGIN CERTIFICATE-----\nA?\n-----END CERTIFICATE-----",
+        ] {
             assert_eq!(Leaf::of_pem(none), None);
         }
     }

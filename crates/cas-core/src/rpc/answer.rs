@@ -75,7 +75,8 @@ impl HttpAnswer {
     /// nobody here wants them.
     pub fn forget_keys(&mut self) {
         const BEGIN: &[u8] = b"-----BEGIN ";
-        let ends: Vec<usize> = memchr::memmem::find_iter(&self.body, BEGIN).map(|at| at + BEGIN.len()).collect();
+        let ends: Vec<usize> =
+            memchr::memmem::find_iter(&self.body, BEGIN).map(|at| at + BEGIN.len()).collect();
         for start in ends {
             let block = &mut self.body[start..];
             let Some(label) = memchr::memmem::find(block, b"-----") else { continue };
@@ -387,6 +388,38 @@ mod tests {
                 }
                 other => panic!("{other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn private_keys_are_overwritten_and_the_rest_is_read() {
+        let forget = |body: &str| {
+            let mut answer =
+                HttpAnswer { status: 200, body: Zeroizing::new(body.into()), ..HttpAnswer::default() };
+            answer.forget_keys();
+            (String::from_utf8(answer.body.to_vec()).unwrap(), answer.read())
+        };
+        let json = r#"{"Key":"-----BEGIN RSA PRIVATE KEY-----\nhidden\n-----END RSA PRIVATE KEY-----\n","Cert":"-----BEGIN CERTIFICATE-----\nshown\n-----END CERTIFICATE-----","EncryptPrivateKey":"-----BEGIN PRIVATE KEY-----\nhidden","Id":7}"#;
+        // Cut inside the second key: nothing of it is left, and it is no answer any more.
+        let (left, read) = forget(json);
+        assert!(
+            !left.contains("hidden") && left.contains("shown") && matches!(read, Reading::NoAnswer { .. })
+        );
+        let (left, read) = forget(&json.replace("hidden\",\"Id", "hidden-----END PRIVATE KEY-----\",\"Id"));
+        let Reading::Success(fields) = read else { panic!("{left}") };
+        assert!(!left.contains("hidden") && left.len() > 200);
+        assert_eq!(
+            (integer(&fields, &["Id"]), text(&fields, &["Cert"]).unwrap().contains("shown")),
+            (Some(7), true)
+        );
+        let xml =
+            "<A><Key>-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----</Key><Id>7</Id></A>";
+        let (left, read) = forget(xml);
+        assert!(!left.contains("hidden") && matches!(read, Reading::Success(_)), "{left}");
+        for odd in
+            ["-----BEGIN ", "-----BEGIN PRIVATE KEY", "-----BEGIN PRIVATE KEY-----", "-----BEGIN -----BEGIN "]
+        {
+            forget(odd);
         }
     }
 

@@ -62,7 +62,8 @@ const FAILED_INSIDE: &str = "The service failed inside: call again later.";
 const OTHER_NAME: &str = "Choose another name, or another rule for conflicts.";
 const LIST_THEM: &str = "List the certificates to see which ids there are.";
 const PROTECTED: &str = "The certificate is protected against deletion: take it out of use first.";
-const NONCE_USED: &str = "A proxy may have sent the request twice. Call again: each attempt gets a new nonce.";
+const NONCE_USED: &str =
+    "A proxy may have sent the request twice. Call again: each attempt gets a new nonce.";
 const QUOTA: &str = "Delete certificates that are no longer used, or raise the quota.";
 const OTHER_KEY: &str =
     "The key does not belong to the first certificate: the leaf comes first, then its issuers.";
@@ -137,9 +138,7 @@ pub fn meaning(code: &str, message: &str, http_status: u16) -> Meaning {
         None if NAME_TAKEN_WORDS.iter().any(|words| message.contains(words)) => {
             Meaning { kind: NameTaken, effect: Effect::NameTaken, hint: OTHER_NAME }
         }
-        None if http_status == 429 => {
-            Meaning { kind: Throttled, effect: Effect::Throttled, hint: SLOW_DOWN }
-        }
+        None if http_status == 429 => Meaning { kind: Throttled, effect: Effect::Throttled, hint: SLOW_DOWN },
         None if http_status >= 500 => Meaning { kind: Service, effect: Open, hint: FAILED_INSIDE },
         None => Meaning { kind: Service, effect: Unclear, hint: "" },
     }
