@@ -238,7 +238,11 @@ impl Exchange<'_> {
                 Err((effect, refusal.with_answer(answer.status, request_id)))
             }
             Reading::NoAnswer { instead, turned_away } => {
-                let effect = if turned_away { Effect::Final } else { Effect::Open };
+                let effect = match (turned_away, answer.status) {
+                    (true, 429) => Effect::Throttled,
+                    (true, _) => Effect::Final,
+                    (false, _) => Effect::Open,
+                };
                 Err((effect, self.not_understood(&instead, answer)))
             }
         }
@@ -304,7 +308,7 @@ impl Exchange<'_> {
         )
         .with_hint("Check that the endpoint is Alibaba Cloud's and no proxy answers in its place.")
         .with_answer(answer.status, self.shown_id(answer.request_id(None)))
-        .with_retryable(answer.status >= 500)
+        .with_retryable(answer.status >= 500 || matches!(answer.status, 408 | 429))
     }
 
     fn no_answer(&self, failure: Failure) -> Failed {
@@ -518,6 +522,8 @@ mod tests {
             (answer(400, "{\"Code\":\"Na"), Fate::Lost),
             // Whoever sends these did not pass the request on.
             (answer(403, "<html></html>"), Fate::Refused),
+            (answer(429, "<html></html>"), Fate::Throttled(None)),
+            (answer(408, "<html></html>"), Fate::Lost),
             (answer(302, ""), Fate::Refused),
         ] {
             let shown = format!("{outcome:?}");

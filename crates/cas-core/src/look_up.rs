@@ -133,15 +133,16 @@ impl Client {
                 })?;
                 request_id = answer.request_id;
                 entries += page.entries;
-                let before = ids.len();
+                // A server that gives the same page again and again has no other.
+                let again = !page.certificates.is_empty()
+                    && page.certificates.iter().all(|certificate| ids.contains(&certificate.id));
                 for certificate in page.certificates {
                     if ids.insert(certificate.id) && take(certificate) {
                         return Ok(request_id);
                     }
                 }
-                // A server that gives the same page again and again has no other.
-                let nothing_new = page.entries == 0 || (ids.len() == before && number > 1);
-                if nothing_new || page.total.map_or(page.entries < FULL_PAGE, |total| entries >= total) {
+                let last = page.total.map_or(page.entries < FULL_PAGE, |total| entries >= total);
+                if last || again || page.entries == 0 {
                     break;
                 }
             }

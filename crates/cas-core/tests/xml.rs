@@ -4,8 +4,8 @@ use cas_core::api::Format;
 use cas_core::client::Client;
 use cas_core::config::Config;
 use cas_core::error::ErrorKind;
+use cas_core::request::Upload;
 use cas_core::secret::Secret;
-use cas_core::upload::Upload;
 use cas_emulator::Emulator;
 
 #[test]

@@ -151,9 +151,10 @@ impl HttpAnswer {
     }
 
     /// Something that the API did not say. With a status of refusal it was said instead of passing the
-    /// request on.
+    /// request on; 408 may come from somebody who passed it on and lost patience.
     fn no_answer(&self, instead: &str) -> Reading {
-        Reading::NoAnswer { instead: instead.to_owned(), turned_away: (400..500).contains(&self.status) }
+        let turned_away = (400..500).contains(&self.status) && self.status != 408;
+        Reading::NoAnswer { instead: instead.to_owned(), turned_away }
     }
 
     /// The rest of something that the API may have said.
