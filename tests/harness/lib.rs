@@ -1,6 +1,7 @@
 //! What the outside tests share: the artefacts, an emulator process, C programs, certificates, servers that
 //! answer as a test wants. It uses nothing of cas-core: what is tested here is what users get.
 
+pub mod delay;
 pub mod emulator;
 pub mod program;
 pub mod stub;

@@ -6,6 +6,7 @@ use cas_core::config::Config;
 use cas_core::error::ErrorKind;
 use cas_core::request::Upload;
 use cas_core::secret::Secret;
+use cas_core::upload::Outcome;
 use cas_emulator::Emulator;
 
 #[test]
@@ -25,10 +26,20 @@ fn an_upload_that_asks_for_xml_gets_its_id_and_its_errors() {
     let receipt = client.upload(&upload).unwrap();
     assert_eq!((receipt.cert_id.get(), receipt.cert_identifier.as_str()), (1, "1-cn-hangzhou"));
 
+    // Lists and details are read in XML as well.
+    let again = client.upload(&upload).unwrap();
+    assert_eq!((again.cert_id, again.outcome), (receipt.cert_id, Outcome::Reused));
+    assert_eq!(client.list().unwrap().len(), 1);
+    assert_eq!(client.get(receipt.cert_id).unwrap().common_name, "rcgen self signed cert");
+
+    let other = rcgen::generate_simple_self_signed(["xml.example".to_owned()]).unwrap();
+    upload.set_certificate(&other.cert.pem());
+    upload.set_key(Secret::new(other.signing_key.serialize_pem()));
     let error = client.upload(&upload).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NameTaken);
     assert_eq!(error.service_code(), Some("NameRepeat"));
     let requests = emulator.requests();
-    assert_eq!(error.request_id(), Some(requests[1].request_id.as_str()));
+    let refused = requests.iter().rfind(|request| request.code.is_some()).unwrap();
+    assert_eq!(error.request_id(), Some(refused.request_id.as_str()));
     assert_eq!(receipt.request_id.as_deref(), Some(requests[0].request_id.as_str()));
 }
