@@ -151,6 +151,9 @@ fn reset(stream: &TcpStream) {
     socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
+/// What the server does, how, and what the upload may end in.
+type Case = (&'static str, fn(TcpStream), &'static [&'static str]);
+
 fn read_some(stream: &mut TcpStream) {
     let _ = stream.read(&mut [0; 1 << 16]); // whatever there is
 }
@@ -160,10 +163,10 @@ fn a_server_that_breaks_off_does_not_end_the_process() {
     let program = compile("tests/c/sigpipe.c", &[]);
     let large = scratch("large").join("large.pem");
     fs::write(&large, format!("-----BEGIN CERTIFICATE-----\n{}", "A".repeat(1_000_000))).unwrap();
-    let open: &[&str] = &["CAS_ERR_OUTCOME_UNKNOWN"];
+    let open: &[_] = &["CAS_ERR_OUTCOME_UNKNOWN"];
     // Whether a byte was taken before the end came is the kernel's to decide.
-    let either: &[&str] = &["CAS_ERR_OUTCOME_UNKNOWN", "CAS_ERR_NETWORK"];
-    let cases: [(&str, fn(TcpStream), &[&str]); 5] = [
+    let either: &[_] = &["CAS_ERR_OUTCOME_UNKNOWN", "CAS_ERR_NETWORK"];
+    let cases: [Case; 5] = [
         (
             "resets after it has read",
             |mut stream| {
