@@ -1,7 +1,8 @@
 //! Carries an upload out: does what the state machine says, and puts what happened into words.
 
-use std::cell::OnceCell;
 use std::time::{Duration, Instant};
+
+use once_cell::unsync::OnceCell;
 
 use crate::api::{ApiVersion, CertId, NewCertificate, new_id};
 use crate::call::{Fate, half_way, incomplete, nonce, random};
@@ -31,7 +32,7 @@ pub(crate) fn upload(
         upload,
         key,
         deadline,
-        token: nonce()?,
+        token: OnceCell::new(),
         leaf: OnceCell::new(),
         last: None,
         look_up_failure: None,
@@ -57,8 +58,8 @@ struct Performance<'a> {
     upload: &'a Upload,
     key: &'a str,
     deadline: Instant,
-    /// The same for each try of this upload.
-    token: String,
+    /// The same for each try of this upload; only one version knows it.
+    token: OnceCell<String>,
     leaf: OnceCell<Option<Named>>,
     /// What the last attempt failed with.
     last: Option<Error>,
@@ -88,10 +89,20 @@ impl Performance<'_> {
     }
 
     fn name(&self, name: Name) -> &str {
-        match (name, self.named()) {
-            (Name::Other, Some(named)) => &named.other,
-            _ => &self.upload.name,
+        // The certificate is read only where something depends on it: a plain upload does not.
+        match name {
+            Name::Wanted => &self.upload.name,
+            Name::Other => self.named().map_or(&self.upload.name, |named| &named.other),
         }
+    }
+
+    /// Another name is another upload to the service.
+    fn token(&self, name: Name) -> Result<String, Error> {
+        let token = self.token.get_or_try_init(nonce)?;
+        Ok(match name {
+            Name::Wanted => token.clone(),
+            Name::Other => format!("{token}-other"),
+        })
     }
 
     fn look_up(&mut self, pause: Pause) -> Result<Event, Error> {
@@ -144,10 +155,9 @@ impl Performance<'_> {
             self.last.get_or_insert_with(|| too_late(&self.upload.name));
             return Ok(Event::NoTime);
         }
-        // Of one upload, yet another one under another name.
-        let token = match name {
-            Name::Wanted => self.token.clone(),
-            Name::Other => format!("{}-other", self.token),
+        let token = match version {
+            ApiVersion::V2018_07_13 => String::new(),
+            ApiVersion::V2020_04_07 => self.token(name)?,
         };
         let new = NewCertificate {
             name: self.name(name),

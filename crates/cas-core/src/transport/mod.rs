@@ -264,7 +264,10 @@ impl Transport for Http {
                 .and_then(|ms| ms.parse().ok())
                 .filter(|&ms| ms > 0)
                 .map(Duration::from_millis),
-            date: header("date").and_then(|date| httpdate::parse_http_date(&date).ok()),
+            // Asked for where a request is refused for its time.
+            date: header("date")
+                .filter(|_| !response.status().is_success())
+                .and_then(|date| httpdate::parse_http_date(&date).ok()),
             location: response.status().is_redirection().then(|| header("location")).flatten(),
             body: Zeroizing::default(),
         };
