@@ -58,7 +58,7 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
     pub(crate) request_id: String,
-    /// Headers beside those that every answer has.
+    /// Headers beside those that every answer has; a `Date` stands in place of its own.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Zeroizing<String>,
     pub(crate) delivery: Delivery,
@@ -363,12 +363,12 @@ pub(crate) fn write(
          content-length: {length}\r\n{connection}\r\nx-acs-request-id: {request_id}\r\n",
         status = response.status,
         reason = reason(response.status),
-        date = httpdate::fmt_http_date(now),
+        date = header(&response.headers, "date").map_or_else(|| httpdate::fmt_http_date(now), str::to_owned),
         content_type = response.content_type,
         length = response.body.len(),
         request_id = response.request_id,
     )?;
-    for (name, value) in &response.headers {
+    for (name, value) in response.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("date")) {
         write!(message, "{name}: {value}\r\n")?;
     }
     message.extend_from_slice(b"\r\n");

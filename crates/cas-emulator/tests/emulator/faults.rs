@@ -100,7 +100,7 @@ fn garbage_and_nothing_are_answered_with_200_on_a_connection_that_stays() {
 fn an_error_is_answered_in_the_asked_format_and_nothing_processed() {
     let emulator = with(
         r#"[{"kind":"error"},
-            {"kind":"error","status":429,"code":"Slow<Down>","message":"m","headers":{"x-acs-retry-after":"200"}}]"#,
+            {"kind":"error","status":429,"code":"Slow<Down>","message":"m","headers":{"x-acs-retry-after":"200","Date":"Thu, 01 Jan 2015 00:00:00 GMT"}}]"#,
     );
     let (cert, key) = certificate();
     let call = || Call::upload("a", &cert, &key);
@@ -115,6 +115,7 @@ fn an_error_is_answered_in_the_asked_format_and_nothing_processed() {
     assert_eq!(recorded(&emulator), json!([503, "ServiceUnavailable", "error"]));
     let second = call().set("Format", "XML").send(emulator.port());
     assert_eq!((second.status, second.header("x-acs-retry-after")), (429, Some("200")));
+    assert_eq!(second.header("date"), Some("Thu, 01 Jan 2015 00:00:00 GMT"));
     assert_eq!(second.header("content-type"), Some("text/xml;charset=utf-8"));
     assert!(
         second.body.ends_with("<Code>Slow&lt;Down&gt;</Code><Message>m</Message></Error>"),
