@@ -245,6 +245,12 @@ fn replacing_stores_before_it_deletes_and_loses_no_success() {
         assert_eq!(stored.len(), 1);
         assert_eq!(stored[0]["name"], replaced.field("name"));
         let first = actions(&emulator);
+        // Whoever comes second finds the old one gone.
+        let emulator = Emulator::start(&[]);
+        upload(emulator.url(), "web", other_chain(), &[api]);
+        emulator.fault(r#"{"action":"DeleteUserCertificate","kind":"error","status":400,"code":"NotFound"}"#);
+        assert_fields(&upload(emulator.url(), "web", chain(), &[api, REPLACE]), &[("outcome", "2")]);
+
         let at = |action: &str| first.iter().rposition(|one| one.starts_with(action)).unwrap();
         assert!(at("DeleteUser") > at(if api.1 == "1" { "CreateUser" } else { "UploadUser" }));
     }

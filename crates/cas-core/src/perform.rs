@@ -205,6 +205,8 @@ impl Performance<'_> {
     fn delete(&self, id: CertId) -> Event {
         match self.client.delete_before(id, self.deadline) {
             Ok(()) => Event::Deleted,
+            // Somebody else replaced it with the same certificate at the same time.
+            Err(failed) if failed.error.kind() == ErrorKind::NotFound => Event::Deleted,
             Err(failed) => {
                 self.client.caller.logger.log(Level::Warn, || {
                     format!("The replaced certificate, CertId {id}, is still there: {}", failed.error)
