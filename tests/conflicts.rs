@@ -74,6 +74,11 @@ fn the_newer_version_is_spoken_from_the_first_refusal_on() {
         expected.extend(["UploadUserCertificate"; 3]);
         assert_eq!(actions(&emulator), expected);
     }
+    // Where one attempt is all that is allowed, the next call speaks the newer version.
+    let emulator = Emulator::start(&[]);
+    emulator.fault(r#"{"kind":"retired"}"#);
+    let outcome = upload(emulator.url(), "web", chain(), &[("CAS_MAX_ATTEMPTS", "1")]);
+    assert_fields(&outcome, &[("status", "CAS_ERR_SERVICE"), ("attempts", "1"), ("retryable", "1")]);
     // Other codes that say the same.
     for code in ["NoSuchVersion", "InvalidApi.NotFound"] {
         let gone = Reply::http("404 Not Found", "", &format!(r#"{{"Code":"{code}"}}"#));

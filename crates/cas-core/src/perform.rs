@@ -175,7 +175,7 @@ impl Performance<'_> {
                 None => Err(incomplete(&caller.endpoint, operation.action, &subject, "a CertId", &answer)),
             }
         });
-        let failed = match attempt {
+        let mut failed = match attempt {
             Ok((id, request_id)) => {
                 self.answered = Some((version, request_id));
                 return Ok(Event::Stored(id));
@@ -190,7 +190,13 @@ impl Performance<'_> {
                 Event::Throttled(wait)
             }
             Fate::ClockCorrected => Event::ClockCorrected,
-            Fate::VersionGone if self.client.is_gone(version, &failed.error) => Event::VersionChanged,
+            Fate::VersionGone if self.client.is_gone(version, &failed.error) => {
+                failed.error = failed
+                    .error
+                    .with_retryable(true)
+                    .with_hint("Call again: the next version is spoken now.");
+                Event::VersionChanged
+            }
             Fate::NameTaken => Event::NameTaken,
             Fate::RefusedUnclearly => Event::RefusedUnclearly,
             Fate::VersionGone | Fate::Refused | Fate::Hopeless => Event::Refused,
