@@ -95,7 +95,7 @@ fn a_port_that_does_not_answer_is_given_up_after_the_connect_timeout() {
     let outcome = report(&endpoint, &short);
     assert_fields(&outcome, &[("status", "CAS_ERR_NETWORK"), ("attempts", "1"), ("retryable", "1")]);
     assert_says(&outcome, "message", &["no connection to", "within the time allowed"]);
-    let outcome = report(&endpoint, &[("CAS_TIMEOUT_MS", "100")]);
+    let outcome = report(&endpoint, &[("CAS_TIMEOUT_MS", "100"), ("CAS_MAX_ATTEMPTS", "1")]);
     assert_fields(&outcome, &[("status", "CAS_ERR_TIMEOUT"), ("attempts", "1"), ("retryable", "1")]);
     assert_says(&outcome, "hint", &["Nothing was sent"]);
 }
