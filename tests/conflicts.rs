@@ -4,22 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use outside::stub::Reply;
-use outside::{Chain, Emulator, Outcome, Program, Stub, chain, compile, other_chain, scratch};
+use outside::{Chain, Emulator, Outcome, Stub, chain, other_chain, report, scratch};
 use serde_json::Value;
 
 fn upload(endpoint: &str, name: &str, chain: &Chain, settings: &[(&str, &str)]) -> Outcome {
-    let mut program = Program::new(compile("tests/c/report.c", &[])).env("CAS_ENDPOINT", endpoint);
-    for (name, value) in settings {
-        program = program.env(name, value);
-    }
-    program.arg(name).arg(&chain.chain).arg(&chain.key).run()
-}
-
-#[track_caller]
-fn assert_fields(outcome: &Outcome, fields: &[(&str, &str)]) {
-    for (field, value) in fields {
-        assert_eq!(outcome.field(field), *value, "{field} in:\n{}", outcome.stdout);
-    }
+    report(endpoint, settings, name, &chain.chain, &chain.key).run()
 }
 
 fn actions(emulator: &Emulator) -> Vec<String> {
@@ -38,8 +27,8 @@ const NEW_API: (&str, &str) = ("CAS_API", "2");
 fn every_attempt_is_signed_anew_and_carries_the_same_token() {
     let emulator = Emulator::start(&[]);
     emulator.fault(r#"{"action":"UploadUserCertificate","kind":"drop-before","times":2}"#);
-    assert_fields(&upload(emulator.url(), "web", chain(), &[NEW_API]), &[("attempts", "3"), ("api", "2")]);
-    assert_fields(&upload(emulator.url(), "other", chain(), &[NEW_API]), &[("attempts", "1")]);
+    upload(emulator.url(), "web", chain(), &[NEW_API]).assert_fields(&[("attempts", "3"), ("api", "2")]);
+    upload(emulator.url(), "other", chain(), &[NEW_API]).assert_fields(&[("attempts", "1")]);
     let requests = emulator.requests();
     let uploads: Vec<_> = requests.iter().filter(|one| one["action"] == "UploadUserCertificate").collect();
     assert_eq!(uploads.len(), 4);
@@ -58,13 +47,8 @@ fn the_newer_version_is_spoken_from_the_first_refusal_on() {
     for code in ["InvalidAction.NotFound", "InvalidVersion"] {
         let emulator = Emulator::start(&[]);
         emulator.fault(&format!(r#"{{"kind":"retired","code":"{code}"}}"#));
-        let printed = Program::new(compile("tests/c/report.c", &[]))
-            .env("CAS_ENDPOINT", emulator.url())
-            .arg("web")
-            .arg(&chain().chain)
-            .arg(&chain().key)
-            .arg("3")
-            .succeed();
+        let uploads = report(emulator.url(), &[], "web", &chain().chain, &chain().key).arg("3");
+        let printed = uploads.succeed();
         let lines = |field: &str| -> Vec<String> {
             printed.lines().filter(|line| line.starts_with(field)).map(ToOwned::to_owned).collect()
         };
@@ -78,17 +62,17 @@ fn the_newer_version_is_spoken_from_the_first_refusal_on() {
     let emulator = Emulator::start(&[]);
     emulator.fault(r#"{"kind":"retired"}"#);
     let outcome = upload(emulator.url(), "web", chain(), &[("CAS_MAX_ATTEMPTS", "1")]);
-    assert_fields(&outcome, &[("status", "CAS_ERR_SERVICE"), ("attempts", "1"), ("retryable", "1")]);
+    outcome.assert_fields(&[("status", "CAS_ERR_SERVICE"), ("attempts", "1"), ("retryable", "1")]);
     // Other codes that say the same.
     for code in ["NoSuchVersion", "InvalidApi.NotFound"] {
         let gone = Reply::http("404 Not Found", "", &format!(r#"{{"Code":"{code}"}}"#));
         let stub = Stub::start(vec![gone, Reply::http("200 OK", "", r#"{"CertId":5}"#)]);
-        assert_fields(&upload(&stub.url(), "web", chain(), &[]), &[("cert_id", "5"), ("api", "2")]);
+        upload(&stub.url(), "web", chain(), &[]).assert_fields(&[("cert_id", "5"), ("api", "2")]);
         let bodies: Vec<_> = stub.requests().into_iter().map(|request| request.body).collect();
         assert!(bodies[0].contains("Version=2018-07-13") && bodies[1].contains("Version=2020-04-07"));
         let stub = Stub::start(vec![Reply::http("404 Not Found", "", &format!(r#"{{"Code":"{code}"}}"#))]);
         let outcome = upload(&stub.url(), "web", chain(), &[("CAS_API", "1")]);
-        assert_fields(&outcome, &[("status", "CAS_ERR_SERVICE"), ("attempts", "1"), ("service_code", code)]);
+        outcome.assert_fields(&[("status", "CAS_ERR_SERVICE"), ("attempts", "1"), ("service_code", code)]);
         assert!(outcome.field("hint").contains("version"), "{}", outcome.stdout);
     }
 }
@@ -104,10 +88,10 @@ fn the_same_certificate_under_any_name_will_do_where_that_was_said() {
         upload(emulator.url(), "old-name", chain(), &[api]);
         let outcome = upload(emulator.url(), "web", chain(), &[api, REUSE_ANY_NAME]);
         let reused = [("cert_id", "3"), ("name", "old-name"), ("outcome", "1"), ("attempts", "0")];
-        assert_fields(&outcome, &reused);
-        assert_fields(&upload(emulator.url(), "web", chain(), &[api]), &[("cert_id", "4"), ("outcome", "0")]);
+        outcome.assert_fields(&reused);
+        upload(emulator.url(), "web", chain(), &[api]).assert_fields(&[("cert_id", "4"), ("outcome", "0")]);
         let outcome = upload(emulator.url(), "first", chain(), &[api, REUSE_ANY_NAME]);
-        assert_fields(&outcome, &[("status", "CAS_OK"), ("outcome", "1"), ("attempts", "0")]);
+        outcome.assert_fields(&[("status", "CAS_OK"), ("outcome", "1"), ("attempts", "0")]);
         assert_eq!(emulator.certificates().len(), 4);
     }
 }
@@ -135,16 +119,12 @@ fn an_expired_certificate_is_found_although_lists_hide_it() {
         let expired = expired();
         let settings = [("CAS_API", api), ("CAS_SKIP_CHECKS", "1")];
         upload(emulator.url(), "web", other_chain(), &settings);
-        assert_fields(
-            &upload(emulator.url(), "old", &expired, &settings),
-            &[("cert_id", "2"), ("outcome", "0")],
-        );
-        assert_fields(
-            &upload(emulator.url(), "old", &expired, &settings),
-            &[("cert_id", "2"), ("outcome", "1")],
-        );
+        upload(emulator.url(), "old", &expired, &settings)
+            .assert_fields(&[("cert_id", "2"), ("outcome", "0")]);
+        upload(emulator.url(), "old", &expired, &settings)
+            .assert_fields(&[("cert_id", "2"), ("outcome", "1")]);
         let another = upload(emulator.url(), "old", chain(), &settings);
-        assert_fields(&another, &[("status", "CAS_ERR_NAME_TAKEN")]);
+        another.assert_fields(&[("status", "CAS_ERR_NAME_TAKEN")]);
         assert!(another.field("message").contains("CertId 2"), "{}", another.stdout);
     }
 }
@@ -160,29 +140,29 @@ fn a_code_that_nobody_knows_is_judged_by_the_certificate() {
         let emulator = Emulator::start(&[]);
         emulator.fault(&fault(code));
         let outcome = upload(emulator.url(), "web", chain(), &[]);
-        assert_fields(&outcome, &[("status", "CAS_ERR_SERVICE"), ("service_code", code), ("attempts", "1")]);
+        outcome.assert_fields(&[("status", "CAS_ERR_SERVICE"), ("service_code", code), ("attempts", "1")]);
         upload(emulator.url(), "web", chain(), &[]);
         emulator.fault(&fault(code));
         let outcome = upload(emulator.url(), "web", chain(), &[]);
-        assert_fields(&outcome, &[("cert_id", "1"), ("outcome", "1"), ("attempts", "1")]);
+        outcome.assert_fields(&[("cert_id", "1"), ("outcome", "1"), ("attempts", "1")]);
         emulator.fault(&fault(code));
         let outcome = upload(emulator.url(), "web", other_chain(), &[]);
-        assert_fields(&outcome, &[("status", "CAS_ERR_NAME_TAKEN"), ("service_code", code)]);
+        outcome.assert_fields(&[("status", "CAS_ERR_NAME_TAKEN"), ("service_code", code)]);
     }
     // A code that says what is wrong needs no look.
     let emulator = Emulator::start(&[]);
     emulator.fault(&fault("Forbidden.RAM"));
-    assert_fields(&upload(emulator.url(), "web", chain(), &[]), &[("status", "CAS_ERR_PERMISSION")]);
+    upload(emulator.url(), "web", chain(), &[]).assert_fields(&[("status", "CAS_ERR_PERMISSION")]);
     assert_eq!(actions(&emulator), ["CreateUserCertificate"]);
 }
 
 #[test]
 fn a_full_account_still_knows_what_it_has() {
     let emulator = Emulator::start(&["--quota", "1"]);
-    assert_fields(&upload(emulator.url(), "web", chain(), &[]), &[("cert_id", "1")]);
-    assert_fields(&upload(emulator.url(), "web", chain(), &[]), &[("cert_id", "1"), ("outcome", "1")]);
+    upload(emulator.url(), "web", chain(), &[]).assert_fields(&[("cert_id", "1")]);
+    upload(emulator.url(), "web", chain(), &[]).assert_fields(&[("cert_id", "1"), ("outcome", "1")]);
     let full = upload(emulator.url(), "new", chain(), &[]);
-    assert_fields(&full, &[("status", "CAS_ERR_SERVICE"), ("service_code", "InsufficientQuota")]);
+    full.assert_fields(&[("status", "CAS_ERR_SERVICE"), ("service_code", "InsufficientQuota")]);
     assert!(full.field("hint").contains("quota"), "{}", full.stdout);
 }
 
@@ -217,16 +197,16 @@ fn where_the_list_and_the_certificate_disagree_the_certificate_decides() {
             let replies = vec![taken(), Reply::http("200 OK", "", list), Reply::http("200 OK", "", detail)];
             upload(&Stub::start(replies).url(), "web", chain(), &[])
         };
-        assert_fields(&answer(&format!(r#"{{"Id":7,"Cert":{own}}}"#)), &[("cert_id", "7"), ("outcome", "1")]);
+        answer(&format!(r#"{{"Id":7,"Cert":{own}}}"#)).assert_fields(&[("cert_id", "7"), ("outcome", "1")]);
         let different = answer(&format!(r#"{{"Id":7,"Cert":{other}}}"#));
-        assert_fields(&different, &[("status", "CAS_ERR_NAME_TAKEN"), ("attempts", "1")]);
+        different.assert_fields(&[("status", "CAS_ERR_NAME_TAKEN"), ("attempts", "1")]);
         // Where the certificate is not shown, its SHA-1 decides.
-        assert_fields(&answer(r#"{"Code":"Forbidden.RAM"}"#), &[("cert_id", "7"), ("outcome", "1")]);
-        assert_fields(&answer(r#"{"Id":7}"#), &[("cert_id", "7"), ("outcome", "1")]);
+        answer(r#"{"Code":"Forbidden.RAM"}"#).assert_fields(&[("cert_id", "7"), ("outcome", "1")]);
+        answer(r#"{"Id":7}"#).assert_fields(&[("cert_id", "7"), ("outcome", "1")]);
     }
     let replies = vec![taken(), Reply::http("403 Forbidden", "", r#"{"Code":"Forbidden.RAM"}"#)];
     let outcome = upload(&Stub::start(replies).url(), "web", chain(), &[]);
-    assert_fields(&outcome, &[("status", "CAS_ERR_OUTCOME_UNKNOWN"), ("retryable", "1")]);
+    outcome.assert_fields(&[("status", "CAS_ERR_OUTCOME_UNKNOWN"), ("retryable", "1")]);
     assert!(outcome.field("hint").contains("yundun-cert:DescribeUserCertificateList"), "{}", outcome.stdout);
 }
 
@@ -238,14 +218,14 @@ fn replacing_stores_before_it_deletes_and_loses_no_success() {
         upload(emulator.url(), "web", other_chain(), &[api]);
         emulator.fault(r#"{"action":"DeleteUserCertificate","kind":"error","status":400,"code":"InvalidStatus.DeleteProtection"}"#);
         let kept = upload(emulator.url(), "web", chain(), &[api, REPLACE, ("CAS_LOG", "2")]);
-        assert_fields(&kept, &[("cert_id", "2"), ("outcome", "0")]);
+        kept.assert_fields(&[("cert_id", "2"), ("outcome", "0")]);
         assert!(kept.stdout.contains("CertId 1, is still there"), "{}", kept.stdout);
         assert_eq!(emulator.certificates().len(), 2);
 
         // The next call finds the work half done. A lost answer to the deletion is no failure.
         emulator.fault(r#"{"action":"DeleteUserCertificate","kind":"drop-after"}"#);
         let replaced = upload(emulator.url(), "web", chain(), &[api, REPLACE]);
-        assert_fields(&replaced, &[("cert_id", "2"), ("outcome", "2"), ("attempts", "0")]);
+        replaced.assert_fields(&[("cert_id", "2"), ("outcome", "2"), ("attempts", "0")]);
         let stored = emulator.certificates();
         assert_eq!(stored.len(), 1);
         assert_eq!(stored[0]["name"], replaced.field("name"));
@@ -254,7 +234,7 @@ fn replacing_stores_before_it_deletes_and_loses_no_success() {
         let emulator = Emulator::start(&[]);
         upload(emulator.url(), "web", other_chain(), &[api]);
         emulator.fault(r#"{"action":"DeleteUserCertificate","kind":"error","status":400,"code":"NotFound"}"#);
-        assert_fields(&upload(emulator.url(), "web", chain(), &[api, REPLACE]), &[("outcome", "2")]);
+        upload(emulator.url(), "web", chain(), &[api, REPLACE]).assert_fields(&[("outcome", "2")]);
 
         let at = |action: &str| first.iter().rposition(|one| one.starts_with(action)).unwrap();
         assert!(at("DeleteUser") > at(if api.1 == "1" { "CreateUser" } else { "UploadUser" }));
@@ -272,11 +252,7 @@ fn a_rate_limit_spreads_uploads_and_a_complaint_is_heeded() {
         emulator.requests().iter().map(of).collect()
     };
     let many = |emulator: &Emulator, settings: &[(&str, &str)]| {
-        let mut program = Program::new(compile("tests/c/report.c", &[])).env("CAS_ENDPOINT", emulator.url());
-        for (name, value) in settings {
-            program = program.env(name, value);
-        }
-        program.arg("web").arg(&chain().chain).arg(&chain().key).arg("12").succeed()
+        report(emulator.url(), settings, "web", &chain().chain, &chain().key).arg("12").succeed()
     };
     // Ten pauses of 40 ms after the first answer, whatever else takes time.
     let emulator = Emulator::start(&[]);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use outside::{Chain, Emulator, Outcome, Program, chain, compile, other_chain, top};
+use outside::{Chain, Emulator, Outcome, chain, other_chain, report, top};
 use serde_json::{Value, json};
 
 const RULES: [&str; 4] = ["REUSE", "FAIL", "RENAME", "REPLACE"];
@@ -103,11 +103,7 @@ fn fault(action: &str, kind: &str, times: Option<u32>) -> Value {
 }
 
 fn upload(emulator: &Emulator, name: &str, chain: &Chain, settings: &[(&str, &str)]) -> Outcome {
-    let mut program = Program::new(compile("tests/c/report.c", &[])).env("CAS_ENDPOINT", emulator.url());
-    for (name, value) in settings {
-        program = program.env(name, value);
-    }
-    let outcome = program.arg(name).arg(&chain.chain).arg(&chain.key).run();
+    let outcome = report(emulator.url(), settings, name, &chain.chain, &chain.key).run();
     assert!(outcome.code.is_some_and(|code| code <= 1), "{}\n{}", outcome.stdout, outcome.stderr);
     outcome
 }

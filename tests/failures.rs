@@ -10,23 +10,17 @@ use outside::{Emulator, Outcome, Program, Stub, chain, compile, other_chain, scr
 
 /// An upload as `web` to `endpoint`, with more settings.
 fn report(endpoint: &str, settings: &[(&str, &str)]) -> Outcome {
-    report_files(endpoint, settings, chain().chain.to_str().unwrap(), chain().key.to_str().unwrap())
+    outside::report(endpoint, settings, "web", &chain().chain, &chain().key).run()
 }
 
 fn report_files(endpoint: &str, settings: &[(&str, &str)], cert: &str, key: &str) -> Outcome {
-    let mut program = Program::new(compile("tests/c/report.c", &[])).env("CAS_ENDPOINT", endpoint);
-    for (name, value) in settings {
-        program = program.env(name, value);
-    }
-    program.arg("web").arg(cert).arg(key).run()
+    outside::report(endpoint, settings, "web", cert, key).run()
 }
 
-/// Fields of a report that have to be as given, in order.
+/// A failure whose report has these fields.
 #[track_caller]
 fn assert_fields(outcome: &Outcome, fields: &[(&str, &str)]) {
-    for (field, value) in fields {
-        assert_eq!(outcome.field(field), *value, "{field} in:\n{}", outcome.stdout);
-    }
+    outcome.assert_fields(fields);
     assert_eq!(outcome.code, Some(1));
     assert_eq!(outcome.stderr, "");
 }
@@ -164,13 +158,8 @@ fn no_access_key() {
 fn a_clock_that_is_wrong_either_way_is_corrected_once_and_for_good() {
     for offset in ["--clock-offset=3600", "--clock-offset=-3600"] {
         let emulator = Emulator::start(&[offset]);
-        let printed = Program::new(compile("tests/c/report.c", &[]))
-            .env("CAS_ENDPOINT", emulator.url())
-            .arg("web")
-            .arg(&chain().chain)
-            .arg(&chain().key)
-            .arg("3")
-            .succeed();
+        let uploads = outside::report(emulator.url(), &[], "web", &chain().chain, &chain().key).arg("3");
+        let printed = uploads.succeed();
         let attempts: Vec<_> = printed.lines().filter(|line| line.starts_with("attempts=")).collect();
         assert_eq!(attempts, ["attempts=2", "attempts=1", "attempts=1"]);
         let codes: Vec<_> = emulator.requests().iter().map(|request| request["code"].clone()).collect();

@@ -1,4 +1,4 @@
-//! Uploads that are killed, crowded, forked, cut off and slowed down.
+//! Uploads that are killed, crowded, cut off and slowed down.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -115,23 +115,6 @@ fn sixteen_processes_of_four_threads_store_one_copy() {
     assert_eq!(ids.len(), 64);
     assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from(["1".to_owned()]));
     assert_eq!(emulator.certificates().len(), 1);
-}
-
-#[test]
-fn a_child_of_fork_opens_connections_of_its_own() {
-    let emulator = Emulator::start(&[]);
-    let fork = Program::new(compile("tests/c/fork.c", &[]));
-    fork.arg(emulator.url()).arg(&chain().chain).arg(&chain().key).succeed();
-    let requests = emulator.requests();
-    let connection = |name: &str| {
-        let request = requests.iter().find(|one| one["parameters"]["Name"]["value"] == name).unwrap();
-        request["connection"].as_u64().unwrap()
-    };
-    let parent = connection("before");
-    assert_eq!(["parent-1", "parent-2"].map(connection), [parent; 2]);
-    let child = connection("child-1");
-    assert_eq!(connection("child-2"), child);
-    assert_ne!(child, parent);
 }
 
 /// A server that does the same with each connection; returns its URL.

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 pub use emulator::Emulator;
-pub use program::{Outcome, Program, compile};
+pub use program::{Outcome, Program, compile, report};
 pub use stub::Stub;
 
 /// The top of the repository.

@@ -46,6 +46,19 @@ pub fn compile_against(source: &str, library: &Path, flags: &[&str]) -> PathBuf 
 /// A program about to be run, in an environment of its own.
 pub struct Program(Command);
 
+/// `tests/c/report.c` about to upload a certificate as `name`, with more settings.
+pub fn report(
+    endpoint: &str,
+    settings: &[(&str, &str)],
+    name: &str,
+    cert: impl AsRef<OsStr>,
+    key: impl AsRef<OsStr>,
+) -> Program {
+    let program = Program::new(compile("tests/c/report.c", &[])).env("CAS_ENDPOINT", endpoint);
+    let program = settings.iter().fold(program, |program, (name, value)| program.env(name, value));
+    program.arg(name).arg(cert).arg(key)
+}
+
 /// What a program did.
 pub struct Outcome {
     /// Exit status; `None` where a signal ended it.
@@ -115,6 +128,14 @@ impl Outcome {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Fields of a report that have to be as given.
+    #[track_caller]
+    pub fn assert_fields(&self, fields: &[(&str, &str)]) {
+        for (field, value) in fields {
+            assert_eq!(self.field(field), *value, "{field} in:\n{}", self.stdout);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use crate::api::{ApiVersion, CertId, Certificate, Page};
+use crate::api::{ApiVersion, CertId, Certificate, PAGE_SIZE, Page};
 use crate::call::{Failed, incomplete};
 use crate::certificate::Leaf;
 use crate::client::Client;
@@ -12,9 +12,6 @@ use crate::upload::{Holder, Sight};
 
 /// More pages than any account has: an end for a server that has none.
 const MAX_PAGES: usize = 10_000;
-
-/// Pages without a total count end with the first one that is not full.
-const FULL_PAGE: usize = 50;
 
 /// What to look for.
 pub(crate) struct Sought<'a> {
@@ -48,17 +45,19 @@ enum Likeness {
     /// SHA-1 says so.
     Alike,
     Different,
-    /// There is nothing to compare.
+    /// The list holds no fingerprint.
     Unclear,
 }
 
-fn likeness(listed: &Certificate, leaf: Option<&Leaf>) -> Likeness {
-    match leaf {
-        None => Likeness::Unclear,
-        Some(leaf) if listed.sha256 == leaf.sha256 => Likeness::Same,
-        Some(_) if listed.sha1.is_empty() => Likeness::Unclear,
-        Some(leaf) if listed.sha1 == leaf.sha1 => Likeness::Alike,
-        Some(_) => Likeness::Different,
+fn likeness(listed: &Certificate, leaf: &Leaf) -> Likeness {
+    if listed.sha256 == leaf.sha256 {
+        Likeness::Same
+    } else if listed.sha1.is_empty() {
+        Likeness::Unclear
+    } else if listed.sha1 == leaf.sha1 {
+        Likeness::Alike
+    } else {
+        Likeness::Different
     }
 }
 
@@ -86,15 +85,16 @@ impl Client {
                     }
                 } else if sought.any_name
                     && elsewhere.is_none()
-                    && matches!(likeness(&listed, sought.leaf), Likeness::Same | Likeness::Alike)
+                    && sought.leaf.is_some_and(|leaf| {
+                        matches!(likeness(&listed, leaf), Likeness::Same | Likeness::Alike)
+                    })
                     && matches!(self.compare(version, &listed, sought.leaf, deadline), Holder::Same(_))
                 {
                     sight.elsewhere = Some(listed.id);
                     elsewhere = Some(listed);
                 }
-                // All that can still change the answer.
+                // Nothing can change the answer any more.
                 matches!(sight.wanted, Holder::Same(_))
-                    || (sight.wanted != Holder::Nobody && sought.other.is_none() && !sought.any_name)
             })?;
             Ok(Found { sight, elsewhere, version, request_id })
         })
@@ -141,7 +141,8 @@ impl Client {
                         return Ok(request_id);
                     }
                 }
-                let last = page.total.map_or(page.entries < FULL_PAGE, |total| entries >= total);
+                // Without a total count, the first page that is not full is the last.
+                let last = page.total.map_or(page.entries < PAGE_SIZE, |total| entries >= total);
                 if last || again || page.entries == 0 {
                     break;
                 }
@@ -160,18 +161,18 @@ impl Client {
         deadline: Instant,
     ) -> Holder {
         let id = listed.id;
-        match likeness(listed, leaf) {
-            Likeness::Same => Holder::Same(id),
-            Likeness::Different => Holder::Different(id),
-            likeness @ (Likeness::Alike | Likeness::Unclear) => {
-                let itself = self.itself(version, id, deadline);
-                match (itself, leaf, likeness) {
-                    (Some(itself), Some(leaf), _) if itself.sha256 == leaf.sha256 => Holder::Same(id),
-                    (Some(_), Some(_), _) => Holder::Different(id),
-                    (None, _, Likeness::Alike) => Holder::Same(id),
-                    _ => Holder::Unclear(id),
-                }
-            }
+        let Some(leaf) = leaf else { return Holder::Unclear(id) };
+        let likeness = likeness(listed, leaf);
+        match likeness {
+            Likeness::Same => return Holder::Same(id),
+            Likeness::Different => return Holder::Different(id),
+            Likeness::Alike | Likeness::Unclear => {}
+        }
+        match self.itself(version, id, deadline) {
+            Some(itself) if itself.sha256 == leaf.sha256 => Holder::Same(id),
+            Some(_) => Holder::Different(id),
+            None if likeness == Likeness::Alike => Holder::Same(id),
+            None => Holder::Unclear(id),
         }
     }
 
@@ -181,7 +182,9 @@ impl Client {
         match self.caller.call(&operation, &format!("CertId {id}"), deadline) {
             Ok(answer) => Leaf::of_pem(&Certificate::read(&answer.fields)?.pem),
             Err(failed) => {
-                self.caller.logger.log(Level::Debug, || format!("{} Its SHA-1 decides.", failed.error));
+                self.caller
+                    .logger
+                    .log(Level::Debug, || format!("{} What the list says of it decides.", failed.error));
                 None
             }
         }

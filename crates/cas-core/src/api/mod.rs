@@ -173,7 +173,7 @@ impl ApiVersion {
 pub struct List(&'static str);
 
 /// Certificates on a page: the documented default of both versions. No larger one is documented.
-const PAGE_SIZE: &str = "50";
+pub const PAGE_SIZE: usize = 50;
 
 /// The id in the answer to an upload.
 #[must_use]

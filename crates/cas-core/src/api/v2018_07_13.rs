@@ -23,7 +23,7 @@ pub(super) fn create_user_certificate<'a>(new: &NewCertificate<'a>, format: Form
 
 pub(super) fn describe_user_certificate_list(page: usize, format: Format) -> Operation<'static> {
     Operation::new("DescribeUserCertificateList", VERSION, format)
-        .with("ShowSize", PAGE_SIZE)
+        .with("ShowSize", PAGE_SIZE.to_string())
         .with("CurrentPage", page.to_string())
 }
 

@@ -20,7 +20,7 @@ pub(super) fn upload_user_certificate<'a>(new: &NewCertificate<'a>, format: Form
 pub(super) fn list_user_certificate_order(list: List, page: usize, format: Format) -> Operation<'static> {
     let operation = Operation::new("ListUserCertificateOrder", VERSION, format)
         .with("OrderType", "CERT")
-        .with("ShowSize", PAGE_SIZE)
+        .with("ShowSize", PAGE_SIZE.to_string())
         .with("CurrentPage", page.to_string());
     if list.0.is_empty() { operation } else { operation.with("Status", list.0) }
 }
