@@ -55,6 +55,10 @@ bench: build $(VENV)/.ready ## speed and size, as ratios against peers measured 
 header: ## write include/cas.h anew from crates/cas-ffi
 	UPDATE_HEADER=1 $(CARGO) test --package cas-ffi --test header --quiet
 
+.PHONY: findings
+findings: ## write docs/findings.md anew from cas-core's table
+	UPDATE_FINDINGS=1 $(CARGO) test --package cas-core --lib --quiet the_document_is_the_table
+
 .PHONY: help
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a chain for tests and demonstrations in the directory $1: root, intermediate, and a leaf for the
-# host names that follow (demo.example by default). Writes chain.pem (leaf, intermediate, root), leaf.pem,
+# host names that follow (demo.example by default). Writes chain.pem (leaf, intermediate), leaf.pem,
 # leaf.key, intermediate.pem, root.pem. The keys are made for the purpose and good for nothing else.
 set -euo pipefail
 directory=$1
@@ -31,5 +31,5 @@ openssl x509 -req -in intermediate.csr -CA root.pem -CAkey root.key -set_serial 
 openssl req -new -key leaf.key -subj "/C=CN/ST=Zhejiang/L=Hangzhou/O=libcas tests/CN=${names[0]}" -out leaf.csr
 openssl x509 -req -in leaf.csr -CA intermediate.pem -CAkey intermediate.key -set_serial 3 -days 90 -sha256 \
     -extfile <(echo "$leaf") -out leaf.pem 2>/dev/null
-cat leaf.pem intermediate.pem root.pem >chain.pem
+cat leaf.pem intermediate.pem >chain.pem
 rm -f ./*.csr root.key intermediate.key

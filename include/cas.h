@@ -63,6 +63,11 @@ typedef struct cas_config cas_config;
 typedef struct cas_error cas_error;
 
 /*
+ What was read from a certificate, its chain and its key. Never the key itself.
+ */
+typedef struct cas_inspection cas_inspection;
+
+/*
  A certificate to upload, with its key.
  */
 typedef struct cas_request cas_request;
@@ -103,6 +108,11 @@ typedef int32_t cas_on_conflict;
  What an upload did.
  */
 typedef int32_t cas_outcome;
+
+/*
+ How much a finding matters. docs/findings.md lists them all.
+ */
+typedef int32_t cas_severity;
 
 /*
  Done.
@@ -250,6 +260,21 @@ typedef int32_t cas_outcome;
  The certificate is stored, and the one that had its name is deleted.
  */
 #define CAS_OUTCOME_REPLACED 2
+
+/*
+ Something was tidied, or could not be checked.
+ */
+#define CAS_SEVERITY_NOTE 0
+
+/*
+ It is sent, and may not do what was meant.
+ */
+#define CAS_SEVERITY_WARNING 1
+
+/*
+ It is not sent, unless cas_request_set_skip_checks says so.
+ */
+#define CAS_SEVERITY_REFUSED 2
 
 #ifdef __cplusplus
 extern "C" {
@@ -620,6 +645,99 @@ bool cas_certificate_expired(const cas_certificate *certificate);
  Ends a certificate that cas_get_certificate made, and its strings. Those of a list end with the list.
  */
 void cas_certificate_free(cas_certificate *certificate);
+
+/*
+ Reads a certificate with its chain and, where key_pem is not NULL, its key, as an upload would before anything is sent.
+ CAS_OK says that they were read, not that they are fit: see the findings. Lengths are in bytes, without a closing NUL.
+ */
+cas_status cas_inspect(const char *cert_pem,
+                       size_t cert_len,
+                       const char *key_pem,
+                       size_t key_len,
+                       cas_inspection **out,
+                       cas_error **err);
+
+/*
+ The leaf's most specific common name. Texts are empty where there is nothing to say, or no certificate could be read.
+ */
+const char *cas_inspection_common_name(const cas_inspection *inspection);
+
+/*
+ The names that the leaf is for, comma-separated.
+ */
+const char *cas_inspection_sans(const cas_inspection *inspection);
+
+/*
+ Who issued the leaf, as "C=CN, O=Example, CN=Example CA".
+ */
+const char *cas_inspection_issuer(const cas_inspection *inspection);
+
+/*
+ The leaf's serial number, in upper-case hexadecimal.
+ */
+const char *cas_inspection_serial(const cas_inspection *inspection);
+
+/*
+ When the leaf begins to be valid, RFC 3339 in UTC: "2024-01-01T00:00:00Z".
+ */
+const char *cas_inspection_not_before(const cas_inspection *inspection);
+
+/*
+ When the leaf ceases to be valid, RFC 3339 in UTC.
+ */
+const char *cas_inspection_not_after(const cas_inspection *inspection);
+
+/*
+ The leaf's SHA-1 fingerprint, 40 upper-case hexadecimal digits.
+ */
+const char *cas_inspection_sha1(const cas_inspection *inspection);
+
+/*
+ The leaf's SHA-256 fingerprint, 64 upper-case hexadecimal digits.
+ */
+const char *cas_inspection_sha256(const cas_inspection *inspection);
+
+/*
+ Type and size of the leaf's key: "RSA-2048", "EC-P256", "Ed25519", "SM2", …; "unknown" where it has no name here.
+ */
+const char *cas_inspection_key_type(const cas_inspection *inspection);
+
+/*
+ How many certificates would be sent; 0 where none could be read.
+ */
+size_t cas_inspection_chain_len(const cas_inspection *inspection);
+
+/*
+ How many findings there are. What is refused comes first, notes come last.
+ */
+size_t cas_inspection_finding_count(const cas_inspection *inspection);
+
+/*
+ A finding: its identifier, which never changes, and a sentence, as in "expired: not valid after 2024-01-01T00:00:00Z".
+ NULL past the end.
+ */
+const char *cas_inspection_finding(const cas_inspection *inspection,
+                                   size_t index);
+
+/*
+ What to do about a finding. NULL past the end.
+ */
+const char *cas_inspection_hint(const cas_inspection *inspection, size_t index);
+
+/*
+ How much a finding matters; CAS_SEVERITY_NOTE past the end.
+ */
+cas_severity cas_inspection_severity(const cas_inspection *inspection, size_t index);
+
+/*
+ The chain as it would be sent: leaf first, each issuer after its subject, tidied. Empty where none could be read.
+ */
+const char *cas_inspection_cert_pem(const cas_inspection *inspection);
+
+/*
+ Ends an inspection and the strings that came from it.
+ */
+void cas_inspection_free(cas_inspection *inspection);
 
 #ifdef __cplusplus
 }  // extern "C"

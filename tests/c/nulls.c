@@ -300,6 +300,8 @@ static void uploads(const char *endpoint, const char *cert, const char *key)
     cas_result_free(result);
     result = NULL;
     CHECK(cas_request_set_cert_pem(request, CERT, sizeof CERT) == CAS_OK);
+    CHECK(cas_create_user_certificate(client, request, &result, NULL) == CAS_ERR_CERTIFICATE);
+    CHECK(cas_request_set_skip_checks(request, true) == CAS_OK);
     CHECK(cas_create_user_certificate(client, request, &result, &error) == CAS_ERR_SERVICE);
     CHECK(result == NULL);
     cas_error_free(error);
@@ -307,6 +309,62 @@ static void uploads(const char *endpoint, const char *cert, const char *key)
     cas_request_free(request);
     cas_client_free(client);
     cas_config_free(config);
+}
+
+static void inspections(void)
+{
+    static const char DER[] = {0x30, (char)0x82, 0x01, 0x00, (char)0xff};
+    cas_inspection *inspection = NULL;
+    cas_error *error = NULL;
+
+    INVALID_WITH_ERROR(cas_inspect(NULL, 0, NULL, 0, &inspection, &error), "cert_pem");
+    INVALID_WITH_ERROR(cas_inspect("x", SIZE_MAX, NULL, 0, &inspection, &error), "cert_pem");
+    INVALID_WITH_ERROR(cas_inspect("x", 1, "x", SIZE_MAX, &inspection, &error), "key_pem");
+    INVALID_WITH_ERROR(cas_inspect("x", 1, NULL, 0, NULL, &error), "out");
+    INVALID_WITH_ERROR(cas_inspect(BAD_TEXT, 4, NULL, 0, &inspection, &error), "cert_pem is not text");
+    INVALID_WITH_ERROR(cas_inspect("x", 1, BAD_TEXT, 4, &inspection, &error), "key_pem is not text");
+    INVALID(cas_inspect(BAD_TEXT, 4, NULL, 0, &inspection, NULL));
+    CHECK(inspection == NULL);
+
+    /* What cannot be read has findings, and empty texts. */
+    CHECK(cas_inspect(DER, sizeof DER, NULL, 0, &inspection, &error) == CAS_OK);
+    CHECK(error == NULL);
+    CHECK(cas_inspection_finding_count(inspection) == 1);
+    CHECK(strncmp(cas_inspection_finding(inspection, 0), "der: ", 5) == 0);
+    CHECK(strstr(cas_inspection_hint(inspection, 0), "-inform der") != NULL);
+    CHECK(cas_inspection_severity(inspection, 0) == CAS_SEVERITY_REFUSED);
+    CHECK(cas_inspection_finding(inspection, 1) == NULL && cas_inspection_hint(inspection, 1) == NULL);
+    CHECK(cas_inspection_severity(inspection, 1) == CAS_SEVERITY_NOTE);
+    CHECK(cas_inspection_chain_len(inspection) == 0);
+#define EMPTY(text) CHECK((text) != NULL && *(text) == '\0')
+    EMPTY(cas_inspection_common_name(inspection));
+    EMPTY(cas_inspection_sans(inspection));
+    EMPTY(cas_inspection_issuer(inspection));
+    EMPTY(cas_inspection_serial(inspection));
+    EMPTY(cas_inspection_not_before(inspection));
+    EMPTY(cas_inspection_not_after(inspection));
+    EMPTY(cas_inspection_sha1(inspection));
+    EMPTY(cas_inspection_sha256(inspection));
+    EMPTY(cas_inspection_key_type(inspection));
+    EMPTY(cas_inspection_cert_pem(inspection));
+    cas_inspection_free(inspection);
+
+    CHECK(cas_inspection_common_name(NULL) == NULL);
+    CHECK(cas_inspection_sans(NULL) == NULL);
+    CHECK(cas_inspection_issuer(NULL) == NULL);
+    CHECK(cas_inspection_serial(NULL) == NULL);
+    CHECK(cas_inspection_not_before(NULL) == NULL);
+    CHECK(cas_inspection_not_after(NULL) == NULL);
+    CHECK(cas_inspection_sha1(NULL) == NULL);
+    CHECK(cas_inspection_sha256(NULL) == NULL);
+    CHECK(cas_inspection_key_type(NULL) == NULL);
+    CHECK(cas_inspection_cert_pem(NULL) == NULL);
+    CHECK(cas_inspection_chain_len(NULL) == 0);
+    CHECK(cas_inspection_finding_count(NULL) == 0);
+    CHECK(cas_inspection_finding(NULL, 0) == NULL);
+    CHECK(cas_inspection_hint(NULL, 0) == NULL);
+    CHECK(cas_inspection_severity(NULL, 0) == CAS_SEVERITY_NOTE);
+    cas_inspection_free(NULL);
 }
 
 int main(int argc, char **argv)
@@ -317,6 +375,7 @@ int main(int argc, char **argv)
     configurations();
     clients();
     requests(argv[2], argv[3]);
+    inspections();
     results();
     certificates(argv[1]);
     uploads(argv[1], argv[2], argv[3]);

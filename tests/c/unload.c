@@ -16,12 +16,12 @@ static sem_t used, closed;
 static void *use(void *argument)
 {
     void *config, *client = NULL, *error = NULL;
-    int64_t id;
+    void *certificate = NULL;
     /* POSIX: what dlsym returns may be stored as a function's address. */
     void *(*config_new)(void);
     int32_t (*set_endpoint)(void *, const char *), (*set_access_key)(void *, const char *, const char *);
     int32_t (*client_new)(const void *, void **, void **);
-    int32_t (*upload)(const void *, const char *, const char *, const char *, int64_t *, void **);
+    int32_t (*get)(const void *, int64_t, void **, void **);
     void (*client_free)(void *), (*config_free)(void *), (*error_free)(void *);
 
     (void)argument;
@@ -29,7 +29,7 @@ static void *use(void *argument)
     *(void **)&set_endpoint = dlsym(library, "cas_config_set_endpoint");
     *(void **)&set_access_key = dlsym(library, "cas_config_set_access_key");
     *(void **)&client_new = dlsym(library, "cas_client_new");
-    *(void **)&upload = dlsym(library, "cas_upload_certificate");
+    *(void **)&get = dlsym(library, "cas_get_certificate");
     *(void **)&client_free = dlsym(library, "cas_client_free");
     *(void **)&config_free = dlsym(library, "cas_config_free");
     *(void **)&error_free = dlsym(library, "cas_error_free");
@@ -37,8 +37,8 @@ static void *use(void *argument)
     CHECK(set_endpoint(config, endpoint) == 0);
     CHECK(set_access_key(config, "testid", "testsecret") == 0);
     CHECK(client_new(config, &client, &error) == 0);
-    /* The service finds nothing in these, but a whole call has been made, on a connection of its own. */
-    CHECK(upload(client, "unload", "-----BEGIN CERTIFICATE-----", "-----BEGIN PRIVATE KEY-----", &id, &error) == 6);
+    /* The service has none, but a whole call has been made, on a connection of its own. */
+    CHECK(get(client, 1, &certificate, &error) == 13);
     error_free(error);
     client_free(client);
     config_free(config);

@@ -35,7 +35,7 @@ pub fn scratch(name: &str) -> PathBuf {
 
 /// A chain of three certificates (RSA-2048) and the leaf's key.
 pub struct Chain {
-    /// Leaf, intermediate, root.
+    /// Leaf and intermediate.
     pub chain: PathBuf,
     /// The leaf's key.
     pub key: PathBuf,

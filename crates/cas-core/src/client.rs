@@ -1,10 +1,12 @@
 //! The one public door.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+
+use ring::rand::SystemRandom;
 
 use crate::api::{ApiVersion, CertId, Certificate, Format, Versions};
 use crate::call::{Caller, Failed, Fate, incomplete, nonce};
-use crate::certificate;
+use crate::certificate::{self, Inspection, Moment, Severity};
 use crate::clock::Skew;
 use crate::config::Config;
 use crate::credentials::{Environment, Given, Provider};
@@ -63,7 +65,13 @@ impl Client {
     pub fn upload(&self, upload: &Upload) -> Result<Receipt, Error> {
         let started = Instant::now();
         let deadline = started + self.timeout;
-        let result = Self::checked(upload).and_then(|key| perform::upload(self, upload, key, deadline));
+        let result = self.checked(upload).and_then(|(key, inspection)| {
+            let (certificate, key) = match &inspection {
+                Some(inspection) => (inspection.certificate_pem.as_str(), inspection.key_pem()),
+                None => (upload.certificate.as_str(), key),
+            };
+            perform::upload(self, upload, certificate, key, deadline)
+        });
         match &result {
             Ok(receipt) => {
                 self.caller.logger.log(Level::Info, || {
@@ -153,21 +161,35 @@ impl Client {
         })
     }
 
-    /// The key of an upload that may be sent.
-    fn checked(upload: &Upload) -> Result<&str, Error> {
+    /// The key of an upload that may be sent, and what was read; `None` where it is to be sent unread.
+    fn checked<'a>(&self, upload: &'a Upload) -> Result<(&'a str, Option<Inspection>), Error> {
         let name = &upload.name;
         let missing = |what| {
             Error::new(ErrorKind::InvalidArgument, format!("The upload of {} has no {what}.", quoted(name)))
                 .with_hint("Set name, certificate and key before the upload.")
         };
-        certificate::check_name(name, upload.skip_checks)?;
-        let key = upload.key.as_ref().ok_or_else(|| missing("private key"))?;
+        let warning = certificate::check_name(name, upload.skip_checks)?;
+        let key = upload.key.as_ref().ok_or_else(|| missing("private key"))?.expose();
         if upload.certificate.is_empty() {
             return Err(missing("certificate"));
         }
-        if !upload.skip_checks {
-            certificate::check(name, &upload.certificate, key.expose())?;
+        if upload.skip_checks {
+            return Ok((key, None));
         }
-        Ok(key.expose())
+        // The service's time, where it is known to differ: it is the service that judges.
+        let now = Moment::of(self.caller.skew.known().apply(SystemTime::now()));
+        let random = SystemRandom::new();
+        let inspection =
+            certificate::inspect(upload.certificate.as_bytes(), Some(key.as_bytes()), now, &random);
+        if let Some(error) = inspection.refusal(name) {
+            return Err(error);
+        }
+        for finding in warning.iter().chain(&inspection.findings) {
+            let level = if finding.kind.severity() == Severity::Note { Level::Info } else { Level::Warn };
+            self.caller.logger.log(level, || {
+                format!("{} before its upload: {finding}. {}", quoted(name), finding.kind.advice())
+            });
+        }
+        Ok((key, Some(inspection)))
     }
 }

@@ -15,10 +15,11 @@ use crate::request::{Receipt, Upload};
 use crate::retry;
 use crate::upload::{Event, Holder, Machine, Name, OnConflict, Outcome, Pause, Rules, Step, Why};
 
-/// Stores a certificate, once. `upload` and `key` have passed the checks.
+/// Stores a certificate, once: `certificate` and `key` as they are, PEM, under the name and rules of `upload`.
 pub(crate) fn upload(
     client: &Client,
     upload: &Upload,
+    certificate: &str,
     key: &str,
     deadline: Instant,
 ) -> Result<Receipt, Error> {
@@ -30,6 +31,7 @@ pub(crate) fn upload(
     let mut performance = Performance {
         client,
         upload,
+        certificate,
         key,
         deadline,
         token: OnceCell::new(),
@@ -56,6 +58,7 @@ pub(crate) fn upload(
 struct Performance<'a> {
     client: &'a Client,
     upload: &'a Upload,
+    certificate: &'a str,
     key: &'a str,
     deadline: Instant,
     /// The same for each try of this upload; only one version knows it.
@@ -81,7 +84,7 @@ struct Named {
 impl Performance<'_> {
     fn named(&self) -> Option<&Named> {
         let read = || {
-            let leaf = Leaf::of_pem(&self.upload.certificate)?;
+            let leaf = Leaf::of_pem(self.certificate)?;
             let other = format!("{}-{}", self.upload.name, leaf.short());
             Some(Named { leaf, other })
         };
@@ -161,7 +164,7 @@ impl Performance<'_> {
         };
         let new = NewCertificate {
             name: self.name(name),
-            certificate: &self.upload.certificate,
+            certificate: self.certificate,
             key: self.key,
             lang: self.upload.lang,
             source_ip: self.upload.source_ip.as_deref(),
@@ -204,7 +207,10 @@ impl Performance<'_> {
         self.untried += u32::from(!failed.tried);
         self.found = None;
         self.look_up_failure = None;
-        self.last = Some(failed.error);
+        // That time ran out before one more try could be made says less than why it was tried again.
+        let throttled = self.last.take().filter(|last| last.kind() == ErrorKind::Throttled);
+        let too_late = failed.fate == Fate::Unsent && failed.error.kind() == ErrorKind::Timeout;
+        self.last = throttled.filter(|_| too_late).or(Some(failed.error));
         Ok(event)
     }
 

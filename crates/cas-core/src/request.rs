@@ -9,6 +9,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::api::{ApiVersion, CertId, Lang};
+use crate::certificate;
 use crate::error::{Error, ErrorKind, quoted, quoted_path};
 use crate::secret::Secret;
 use crate::upload::{OnConflict, Outcome};
@@ -148,14 +149,12 @@ fn read_pem(path: &Path) -> Result<Zeroizing<String>, Error> {
     if length == 0 {
         return refuse("is empty", "Check the path, and whether the file was written.");
     }
-    match std::str::from_utf8(&bytes[..length]) {
-        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(_) => refuse(
-            "is not text, so it is no PEM",
-            "A DER file becomes PEM with openssl x509 -inform der or openssl pkey -inform der, a PKCS#12 file with \
-             openssl pkcs12 -nodes.",
-        ),
+    if let Ok(text) = std::str::from_utf8(&bytes[..length]) {
+        return Ok(Zeroizing::new(text.to_owned()));
     }
+    let finding = certificate::not_text(&bytes[..length], &format!("file {shown}"));
+    let message = format!("Nothing was read: {finding}.");
+    Err(Error::new(ErrorKind::Certificate, message).with_hint(finding.kind.advice()))
 }
 
 /// What is known about a certificate after its upload.

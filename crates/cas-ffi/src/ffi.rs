@@ -65,6 +65,23 @@ macro_rules! sized_text {
     };
 }
 
+/// So many bytes, which need not be text.
+macro_rules! required_bytes {
+    ($pointer:ident, $length:ident) => {
+        // SAFETY: C passes NULL or the address of that many bytes.
+        unsafe { $crate::ffi::read_bytes($pointer, $length, stringify!($pointer)) }?
+            .ok_or_else(|| $crate::ffi::null(stringify!($pointer)))?
+    };
+}
+
+/// The same; NULL is none.
+macro_rules! optional_bytes {
+    ($pointer:ident, $length:ident) => {
+        // SAFETY: as for `required_bytes`.
+        unsafe { $crate::ffi::read_bytes($pointer, $length, stringify!($pointer)) }?
+    };
+}
+
 /// Gives a handle to C.
 pub(crate) fn give<T>(handle: T) -> *mut T {
     Box::into_raw(Box::new(handle))
@@ -80,7 +97,9 @@ macro_rules! free {
     };
 }
 
-pub(crate) use {free, optional, out, required, required_mut, sized_text, text};
+pub(crate) use {
+    free, optional, optional_bytes, out, required, required_bytes, required_mut, sized_text, text,
+};
 
 /// # Safety
 /// `pointer` is NULL or a NUL-terminated string that lives for `'a`.
@@ -93,26 +112,37 @@ pub(crate) unsafe fn read_text<'a>(pointer: *const c_char, argument: &str) -> Re
     text.to_str().map_err(|_| invalid(format!("The argument {argument} is not UTF-8 text.")))
 }
 
-/// NUL bytes at the end are left out: C programs count them in now and then.
-///
 /// # Safety
-/// `pointer` is NULL or the address of `length` bytes that live for `'a`.
+/// As for [`read_bytes`].
 pub(crate) unsafe fn read_sized_text<'a>(
     pointer: *const c_char,
     length: usize,
     argument: &str,
 ) -> Result<&'a str, Error> {
+    // SAFETY: by this function's own condition.
+    let bytes = unsafe { read_bytes(pointer, length, argument) }?.ok_or_else(|| null(argument))?;
+    std::str::from_utf8(bytes).map_err(|_| invalid(format!("The argument {argument} is not UTF-8 text.")))
+}
+
+/// `None` for NULL. NUL bytes at the end are left out: C programs count them in now and then.
+///
+/// # Safety
+/// `pointer` is NULL or the address of `length` bytes that live for `'a`.
+pub(crate) unsafe fn read_bytes<'a>(
+    pointer: *const c_char,
+    length: usize,
+    argument: &str,
+) -> Result<Option<&'a [u8]>, Error> {
     if pointer.is_null() {
-        return Err(null(argument));
+        return Ok(None);
     }
     if isize::try_from(length).is_err() {
         return Err(invalid(format!("The length of {argument} is impossible.")));
     }
     // SAFETY: by this function's own condition, and no longer than an allocation can be.
     let bytes = unsafe { slice::from_raw_parts(pointer.cast::<u8>(), length) };
-    let text = std::str::from_utf8(bytes)
-        .map_err(|_| invalid(format!("The argument {argument} is not UTF-8 text.")))?;
-    Ok(text.trim_end_matches('\0'))
+    let end = bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
+    Ok(Some(&bytes[..end]))
 }
 
 /// `text` as C reads it; a NUL inside, which C would take for the end, is replaced.

@@ -32,3 +32,5 @@ pub mod result;
 pub mod upload;
 
 pub mod certificate;
+
+pub mod inspection;

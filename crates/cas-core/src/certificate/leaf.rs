@@ -45,7 +45,7 @@ impl Leaf {
     }
 }
 
-fn upper_hex(bytes: &[u8]) -> String {
+pub(super) fn upper_hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     bytes
         .iter()

@@ -1,139 +1,261 @@
-//! What is refused here, offline, because the service would refuse it or because it must not be sent.
+//! What is refused here, offline, because the service would refuse it or because it must not be sent; what is warned
+//! of; and what is tidied. Pure: time and randomness are arguments.
 
+mod chain;
+mod findings;
+mod key;
 mod leaf;
+mod name;
 mod pem;
+mod public;
+mod text;
+mod x509;
 
+use std::time::SystemTime;
+
+use ring::rand::{SecureRandom, SystemRandom};
+use zeroize::Zeroizing;
+
+pub use findings::{Finding, Kind, Severity};
 pub use leaf::Leaf;
+pub use x509::{Bond, Facts, Moment};
 
 use crate::error::{Error, ErrorKind, quoted};
+use chain::{Bonds, Chain};
+use key::Verdict;
+use text::Der;
+use x509::Certificate;
 
-/// Longest name the service has ever documented, in characters (its newest documents say 63).
-const MAX_NAME: usize = 128;
+pub use text::not_text;
 
-/// Refuses a name that cannot be one. A key passed as the name by mistake ends here: names are public.
-/// `any_length` leaves it to the service how long a name may be.
-pub fn check_name(name: &str, any_length: bool) -> Result<(), Error> {
-    if name.trim().is_empty() {
-        return Err(Error::new(ErrorKind::InvalidArgument, "The certificate has no name.")
-            .with_hint("Give it a name that is unique in the account."));
-    }
-    let length = name.chars().count();
-    let what = if length > MAX_NAME && !any_length {
-        format!("has {length} characters, more than {MAX_NAME}")
-    } else if name.chars().any(char::is_control) {
-        "holds control characters".to_owned()
-    } else {
-        return Ok(());
-    };
-    Err(Error::new(ErrorKind::Certificate, format!("The name {} {what}.", quoted(name))).with_hint(
-        "Use a short name of letters, digits, \"-\" and \"_\"; up to 63 characters work everywhere.",
-    ))
+/// More certificates than any chain has.
+const MOST_CERTIFICATES: usize = 16;
+/// A certificate that is valid no longer than this is warned of, in seconds.
+const SOON: i64 = 7 * 24 * 60 * 60;
+
+/// What was read from a certificate, its chain and its key.
+#[derive(Clone, Default)]
+pub struct Inspection {
+    /// What the leaf says; `None` where no certificate could be read.
+    pub facts: Option<Facts>,
+    /// The chain as it would be sent, leaf first.
+    pub chain: Vec<Link>,
+    /// The same as PEM: LF, 64 columns; empty where no certificate could be read.
+    pub certificate_pem: String,
+    /// Everything that was found, what is refused first.
+    pub findings: Vec<Finding>,
+    /// The key as PEM, tidied in the same way.
+    key_pem: Zeroizing<String>,
 }
 
-/// Refuses what is not a PEM certificate and an unencrypted PEM key; `name` is for the message.
-pub fn check(name: &str, certificate: &str, key: &str) -> Result<(), Error> {
-    let refuse = |what: &str, hint: &str| {
-        Err(Error::new(
-            ErrorKind::Certificate,
-            format!("The upload of {} was refused here: {what}.", quoted(name)),
-        )
-        .with_hint(hint))
-    };
-    let found = pem::labels(certificate);
-    if !found.contains(&"CERTIFICATE") {
-        return match found.first() {
-            Some(label) if label.ends_with("PRIVATE KEY") => refuse(
-                "a private key stands where the certificate should be",
-                "Pass the certificate first and the key second.",
-            ),
-            Some(label) => refuse(
-                &format!("the certificate text holds {}, not a certificate", quoted(label)),
-                "Pass a PEM that begins with -----BEGIN CERTIFICATE-----.",
-            ),
-            None => refuse(
-                "the certificate text holds no PEM certificate",
-                "A DER file becomes PEM with: openssl x509 -inform der -in FILE -out cert.pem",
-            ),
-        };
+/// One certificate of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Who it is about.
+    pub subject: String,
+    /// Who issued it, as it says itself.
+    pub issuer: String,
+    /// How it is bound to the certificate that issued it; `None` where that one was not given.
+    pub bond: Option<Bond>,
+    /// When it ceases to be valid.
+    pub not_after: Moment,
+}
+
+/// Shows no PEM text.
+impl std::fmt::Debug for Inspection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inspection").field("findings", &self.findings).finish_non_exhaustive()
     }
-    if found.iter().any(|label| label.ends_with("PRIVATE KEY")) {
-        return refuse(
-            "the certificate text holds a private key as well, which would be stored in the open",
-            "Pass the certificate and its chain alone, and the key by itself.",
-        );
+}
+
+impl Inspection {
+    /// The key as PEM, tidied as the certificate is; empty where none could be read.
+    #[must_use]
+    pub fn key_pem(&self) -> &str {
+        &self.key_pem
     }
-    let found = pem::labels(key);
-    let Some(label) = found.iter().find(|label| label.ends_with("PRIVATE KEY")) else {
-        return refuse(
-            "the key text holds no PEM private key",
-            "Pass a PEM that begins with -----BEGIN PRIVATE KEY-----, -----BEGIN RSA PRIVATE KEY----- or \
-             -----BEGIN EC PRIVATE KEY-----.",
-        );
+
+    /// The findings for which nothing is sent.
+    pub fn refused(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.kind.severity() == Severity::Refused)
+    }
+
+    /// The error of an upload as `name`, where it is refused.
+    pub(crate) fn refusal(&self, name: &str) -> Option<Error> {
+        let advice = self.refused().next()?.kind.advice();
+        let all: Vec<String> = self.refused().map(ToString::to_string).collect();
+        let message = format!("The upload of {} was refused here: {}.", quoted(name), all.join("; "));
+        Some(Error::new(ErrorKind::Certificate, message).with_hint(advice))
+    }
+
+    fn add(&mut self, kind: Kind, detail: impl Into<String>) {
+        self.findings.push(Finding::new(kind, detail));
+    }
+}
+
+/// Refuses what cannot be a name; returns what is to be warned of. A name may be of `any_length` where the service is
+/// to judge it.
+pub fn check_name(name: &str, any_length: bool) -> Result<Option<Finding>, Error> {
+    let Some(finding) = name::look_at(name) else { return Ok(None) };
+    let kind = match finding.kind {
+        Kind::NameTooLong if any_length => return Ok(None),
+        Kind::NameEmpty => ErrorKind::InvalidArgument,
+        kind if kind.severity() == Severity::Refused => ErrorKind::Certificate,
+        _ => return Ok(Some(finding)),
     };
-    // PKCS#8 says it in the label, the older forms in a header.
-    if *label == "ENCRYPTED PRIVATE KEY"
-        || (*label != "PRIVATE KEY" && key.contains("Proc-Type: 4,ENCRYPTED"))
+    Err(Error::new(kind, format!("Nothing was sent: {finding}.")).with_hint(finding.kind.advice()))
+}
+
+/// Reads a certificate with its chain, and its key where one is given, and says all that is to be said about them.
+#[must_use]
+pub fn inspect(certificate: &[u8], key: Option<&[u8]>, now: Moment, random: &dyn SecureRandom) -> Inspection {
+    let mut inspection = Inspection::default();
+    let ders = text::certificates(certificate, &mut inspection.findings);
+    let keys = key.map(|key| text::keys(key, &mut inspection.findings)).unwrap_or_default();
+    let certificates = inspection.read(&ders);
+    if !certificates.is_empty() {
+        inspection.judge(&certificates, &keys, now, random);
+    }
+    if let [key, ..] = &keys[..]
+        && inspection.key_pem.is_empty()
     {
-        return refuse(
-            "the private key is encrypted with a passphrase",
-            "The service takes unencrypted keys only: openssl pkey -in KEY -out plain.pem",
-        );
+        pem::write(&key.label, &key.bytes, &mut inspection.key_pem);
     }
-    Ok(())
+    inspection.findings.sort_by_key(|finding| std::cmp::Reverse(finding.kind.severity()));
+    inspection
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// [`inspect`] by this machine's clock.
+#[must_use]
+pub fn inspect_now(certificate: &[u8], key: Option<&[u8]>) -> Inspection {
+    inspect(certificate, key, Moment::of(SystemTime::now()), &SystemRandom::new())
+}
 
-    const CERT: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    const KEY: &str = "-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----\n";
-
-    #[test]
-    fn names_that_cannot_be_names_are_refused() {
-        assert!(check_name("web, 名 (1)", false).is_ok());
-        assert!(check_name(&"名".repeat(128), false).is_ok());
-        for name in ["", " "] {
-            assert_eq!(check_name(name, false).unwrap_err().kind(), ErrorKind::InvalidArgument);
+impl Inspection {
+    /// Reads all certificates, each once. None where one cannot be read: it may be the leaf.
+    fn read<'a>(&mut self, ders: &'a [Der]) -> Vec<Certificate<'a>> {
+        if ders.len() > MOST_CERTIFICATES {
+            self.add(Kind::TooMany, ders.len().to_string());
+            return Vec::new();
         }
-        for name in ["x".repeat(129).as_str(), "a\nb", KEY] {
-            let error = check_name(name, false).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Certificate);
-            assert!(!error.message().contains("hidden"));
+        let mut certificates: Vec<Certificate<'a>> = Vec::with_capacity(ders.len());
+        for Der { bytes, line, .. } in ders {
+            let Some(certificate) = Certificate::read(bytes) else {
+                self.add(Kind::BrokenCertificate, format!("{line} cannot be read: its ASN.1 is broken"));
+                return Vec::new();
+            };
+            if certificates.iter().any(|other| other.der == certificate.der) {
+                self.add(Kind::Duplicate, certificate.shown());
+            } else {
+                certificates.push(certificate);
+            }
         }
-        assert!(check_name(&"x".repeat(129), true).is_ok());
-        assert!(check_name(KEY, true).is_err());
+        certificates
     }
 
-    #[test]
-    fn a_pair_passes_with_whatever_stands_around_it() {
-        assert!(check("n", CERT, KEY).is_ok());
-        let chain = format!("Bag Attributes\n{CERT}{CERT}").replace('\n', "\r\n");
-        assert!(check("n", &chain, &format!("{CERT}{KEY}")).is_ok());
-        let ec =
-            "-----BEGIN EC PARAMETERS-----\nA\n-----END EC PARAMETERS-----\n-----BEGIN EC PRIVATE KEY-----\n";
-        assert!(check("n", CERT, ec).is_ok());
+    /// Puts the certificates in order and judges leaf, chain and key.
+    fn judge(
+        &mut self,
+        certificates: &[Certificate<'_>],
+        keys: &[Der],
+        now: Moment,
+        random: &dyn SecureRandom,
+    ) {
+        let verdict = |key: &Der, certificate: &Certificate<'_>| {
+            key::compare(&key.label, &key.bytes, &certificate.key, random)
+        };
+        let belongs = |key: &Der, certificate: &Certificate<'_>| {
+            matches!(verdict(key, certificate), Verdict::Proven | Verdict::Compared)
+        };
+        let bonds = Bonds::of(certificates);
+        let is_own = |one: usize| keys.iter().any(|key| belongs(key, &certificates[one]));
+        let chain = bonds.arrange(is_own, |one| certificates[one].is_ca());
+        self.judge_leaf(&certificates[chain.order[0]], now);
+        self.judge_chain(certificates, &bonds, &chain, now);
+
+        let leaf = &certificates[chain.order[0]];
+        let Some(key) = keys.iter().find(|key| keys.len() == 1 || belongs(key, leaf)).or(keys.first()) else {
+            return;
+        };
+        pem::write(&key.label, &key.bytes, &mut self.key_pem);
+        if keys.len() > 1 {
+            self.add(Kind::OtherBlocks, format!("key text: {} private keys", keys.len() - 1));
+        }
+        match verdict(key, leaf) {
+            Verdict::Proven => {}
+            Verdict::Compared => self.add(Kind::KeyNotVerified, "compared by their public parts only"),
+            Verdict::Unknown => {
+                self.add(
+                    Kind::KeyNotVerified,
+                    format!("not verified: keys of type {} are not", leaf.key.name()),
+                );
+            }
+            Verdict::Broken(why) => self.add(Kind::BrokenKey, format!("{} {why}", key.line)),
+            Verdict::Mismatch(why) => {
+                let owner = certificates.iter().find(|other| belongs(key, other));
+                let why = owner.map_or(why, |owner| format!("it is the key of {}", owner.shown()));
+                self.add(Kind::KeyMismatch, why);
+            }
+        }
     }
 
-    #[test]
-    fn what_is_refused_is_named_and_no_key_quoted() {
-        let encrypted = KEY.replace("PRIVATE", "ENCRYPTED PRIVATE");
-        let legacy = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n";
-        let request = CERT.replace("CERTIFICATE", "CERTIFICATE REQUEST");
-        for (certificate, key, part) in [
-            (KEY, CERT, "private key stands where"),
-            (&format!("{CERT}{KEY}"), KEY, "holds a private key as well"),
-            ("", KEY, "no PEM certificate"),
-            (request.as_str(), KEY, "CERTIFICATE REQUEST"),
-            (CERT, "", "no PEM private key"),
-            (CERT, CERT, "no PEM private key"),
-            (CERT, encrypted.as_str(), "passphrase"),
-            (CERT, legacy, "passphrase"),
-        ] {
-            let error = check("web", certificate, key).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Certificate);
-            assert!(error.message().contains(part) && error.message().contains("\"web\""), "{error}");
-            assert!(error.hint().is_some() && !error.message().contains("hidden"));
+    fn judge_leaf(&mut self, leaf: &Certificate<'_>, now: Moment) {
+        let facts = leaf.facts();
+        if facts.not_after < now {
+            self.add(Kind::Expired, facts.not_after.to_string());
+        } else if facts.not_after.0.saturating_sub(now.0) < SOON {
+            self.add(Kind::ExpiresSoon, facts.not_after.to_string());
+        }
+        if facts.not_before > now {
+            self.add(Kind::NotYetValid, facts.not_before.to_string());
+        }
+        if facts.is_ca {
+            self.add(Kind::CaAsLeaf, leaf.shown());
+        }
+        if let Some(bits) = leaf.key.rsa_bits().filter(|bits| *bits < 2048) {
+            self.add(Kind::WeakRsa, bits.to_string());
+        }
+        if facts.sans.is_empty() {
+            self.add(Kind::NoSan, "");
+        }
+        self.facts = Some(facts);
+    }
+
+    fn judge_chain(&mut self, certificates: &[Certificate<'_>], bonds: &Bonds, chain: &Chain, now: Moment) {
+        let leaf = chain.order[0];
+        for one in &chain.unrelated {
+            self.add(Kind::ChainUnrelated, certificates[*one].shown());
+        }
+        for root in &chain.roots {
+            self.add(Kind::RootLeftOut, certificates[*root].shown());
+        }
+        let is_self_signed = bonds.get(leaf, leaf).is_some();
+        if chain.order.len() == 1 && chain.roots.is_empty() && !is_self_signed {
+            self.add(Kind::ChainIncomplete, certificates[leaf].shown_issuer());
+        }
+        if !chain.order.is_sorted() {
+            self.add(Kind::Reordered, "");
+        }
+        for index in &chain.order {
+            let certificate = &certificates[*index];
+            let not_after = certificate.not_after();
+            if *index != leaf && not_after < now {
+                let detail = format!("{} is not valid after {not_after}", certificate.shown());
+                self.add(Kind::IssuerExpired, detail);
+            }
+            if let Some(hash) = certificate.weak_signature()
+                && !(is_self_signed && *index == leaf)
+            {
+                self.add(Kind::WeakSignature, format!("{} is signed with {hash}", certificate.shown()));
+            }
+            let mut issuers = (0..certificates.len()).filter(|issuer| issuer != index || is_self_signed);
+            self.chain.push(Link {
+                subject: certificate.shown(),
+                issuer: certificate.shown_issuer(),
+                bond: issuers.find_map(|issuer| bonds.get(issuer, *index)),
+                not_after,
+            });
+            pem::write("CERTIFICATE", certificate.der, &mut self.certificate_pem);
         }
     }
 }

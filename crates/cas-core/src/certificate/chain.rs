@@ -1,0 +1,126 @@
+//! Which certificate is the leaf, who issued whom, and in which order they are sent.
+
+use super::x509::{Bond, Certificate};
+
+/// Certificates put in order; numbers are indices of what was given.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Chain {
+    /// The leaf first, each issuer after its subject; self-signed roots are left out.
+    pub(super) order: Vec<usize>,
+    /// Self-signed roots above the leaf.
+    pub(super) roots: Vec<usize>,
+    /// Certificates that issued nothing in the chain.
+    pub(super) unrelated: Vec<usize>,
+}
+
+/// Who issued whom.
+pub(super) struct Bonds(Vec<Vec<Option<Bond>>>);
+
+impl Bonds {
+    pub(super) fn of(certificates: &[Certificate<'_>]) -> Self {
+        let issued =
+            |issuer: &Certificate<'_>| certificates.iter().map(|subject| issuer.issued(subject)).collect();
+        Self(certificates.iter().map(issued).collect())
+    }
+
+    /// Whether `issuer` issued `subject`; both may be the same.
+    pub(super) fn get(&self, issuer: usize, subject: usize) -> Option<Bond> {
+        self.0[issuer][subject]
+    }
+
+    fn has(&self, issuer: usize, subject: usize) -> bool {
+        issuer != subject && self.get(issuer, subject).is_some()
+    }
+
+    /// Arranges all certificates. The leaf is the one that issued no other; among several the one that
+    /// `is_own`, then the first that `is_ca` does not say of.
+    pub(super) fn arrange(&self, is_own: impl Fn(usize) -> bool, is_ca: impl Fn(usize) -> bool) -> Chain {
+        let all = 0..self.0.len();
+        let mut ends: Vec<usize> =
+            all.clone().filter(|end| !all.clone().any(|other| self.has(*end, other))).collect();
+        if ends.is_empty() {
+            // They issued each other in a circle.
+            ends = all.clone().collect();
+        }
+        let leaf = if let [only] = ends[..] {
+            only
+        } else {
+            let own = ends.iter().find(|end| is_own(**end));
+            *own.or_else(|| ends.iter().find(|end| !is_ca(**end))).unwrap_or(&ends[0])
+        };
+        let mut reached = vec![leaf];
+        let mut next = 0;
+        while let Some(subject) = reached.get(next).copied() {
+            reached.extend(
+                all.clone()
+                    .filter(|issuer| self.has(*issuer, subject) && !reached.contains(issuer))
+                    .collect::<Vec<_>>(),
+            );
+            next += 1;
+        }
+        let is_root =
+            |certificate: &usize| *certificate != leaf && self.get(*certificate, *certificate).is_some();
+        let mut rest: Vec<usize> =
+            all.clone().filter(|one| *one != leaf && reached.contains(one) && !is_root(one)).collect();
+        let mut order = vec![leaf];
+        while !rest.is_empty() {
+            // The first of which nothing below it is missing yet; a circle has none.
+            let free = rest.iter().position(|issuer| !rest.iter().any(|subject| self.has(*issuer, *subject)));
+            order.push(rest.remove(free.unwrap_or(0)));
+        }
+        Chain {
+            order,
+            roots: reached.iter().copied().filter(is_root).collect(),
+            unrelated: all.filter(|one| !reached.contains(one)).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Certificates that issued each other as given: (issuer, subject).
+    fn bonds(size: usize, pairs: &[(usize, usize)]) -> Bonds {
+        let mut bonds = vec![vec![None; size]; size];
+        for (issuer, subject) in pairs {
+            bonds[*issuer][*subject] = Some(Bond::Signature);
+        }
+        Bonds(bonds)
+    }
+
+    fn arranged(size: usize, pairs: &[(usize, usize)]) -> (Vec<usize>, Vec<usize>, Vec<usize>) {
+        let Chain { order, roots, unrelated } = bonds(size, pairs).arrange(|_| false, |_| false);
+        (order, roots, unrelated)
+    }
+
+    #[test]
+    fn every_order_becomes_leaf_first() {
+        // 0 is the root, 1 the intermediate, 2 the leaf; and the other way round.
+        assert_eq!(arranged(3, &[(0, 0), (0, 1), (1, 2)]), (vec![2, 1], vec![0], vec![]));
+        assert_eq!(arranged(3, &[(2, 2), (2, 1), (1, 0)]), (vec![0, 1], vec![2], vec![]));
+        assert_eq!(arranged(1, &[(0, 0)]), (vec![0], vec![], vec![]));
+        assert_eq!(arranged(1, &[]), (vec![0], vec![], vec![]));
+    }
+
+    #[test]
+    fn a_cross_signed_chain_stays_whole() {
+        // Leaf 0, intermediate 3, and its issuer twice: self-signed (1), and signed by an old root (2 by 4).
+        let pairs = [(3, 0), (1, 3), (2, 3), (1, 1), (4, 2), (4, 4)];
+        assert_eq!(arranged(5, &pairs), (vec![0, 3, 2], vec![1, 4], vec![]));
+    }
+
+    #[test]
+    fn what_does_not_belong_is_named() {
+        assert_eq!(arranged(3, &[(1, 0)]), (vec![0, 1], vec![], vec![2]));
+        let two = bonds(2, &[]);
+        assert_eq!(two.arrange(|one| one == 1, |_| false).order, [1]);
+        assert_eq!(two.arrange(|_| false, |one| one == 0).order, [1]);
+    }
+
+    #[test]
+    fn a_circle_ends() {
+        let (order, _, unrelated) = arranged(3, &[(0, 1), (1, 2), (2, 0)]);
+        assert_eq!((order.len(), unrelated.len()), (3, 0));
+    }
+}

@@ -1,0 +1,169 @@
+//! The public key of a certificate: its kind, its size, its numbers.
+
+use pkcs1::RsaPublicKeyRef;
+use x509_parser::x509::SubjectPublicKeyInfo;
+
+/// What kind of key it is. Elliptic curves count by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Algorithm {
+    Rsa,
+    RsaPss,
+    P256,
+    P384,
+    P521,
+    Secp256k1,
+    Sm2,
+    Ed25519,
+    /// A kind that has a name, and is only compared.
+    Named(&'static str),
+    /// Parameters written out instead of a curve's name.
+    UnnamedCurve,
+    Unknown,
+}
+
+const EC: &str = "1.2.840.10045.2.1";
+
+impl Algorithm {
+    /// The kind with this identifier and, where the identifier is that of elliptic curves, this curve.
+    pub(super) fn from_oids(algorithm: &str, curve: Option<&str>) -> Self {
+        match algorithm {
+            EC => curve.map_or(Self::UnnamedCurve, Self::from_curve),
+            "1.2.840.113549.1.1.1" => Self::Rsa,
+            "1.2.840.113549.1.1.10" => Self::RsaPss,
+            "1.3.101.112" => Self::Ed25519,
+            "1.3.101.113" => Self::Named("Ed448"),
+            "1.3.101.110" => Self::Named("X25519"),
+            "1.3.101.111" => Self::Named("X448"),
+            "1.2.840.10040.4.1" => Self::Named("DSA"),
+            "1.2.840.113549.1.3.1" | "1.2.840.10046.2.1" => Self::Named("DH"),
+            "2.16.840.1.101.3.4.3.17" => Self::Named("ML-DSA-44"),
+            "2.16.840.1.101.3.4.3.18" => Self::Named("ML-DSA-65"),
+            "2.16.840.1.101.3.4.3.19" => Self::Named("ML-DSA-87"),
+            "2.16.840.1.101.3.4.4.2" => Self::Named("ML-KEM-768"),
+            "2.16.840.1.101.3.4.4.3" => Self::Named("ML-KEM-1024"),
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The kind of keys on this curve.
+    pub(super) fn from_curve(oid: &str) -> Self {
+        match oid {
+            "1.2.840.10045.3.1.7" => Self::P256,
+            "1.3.132.0.34" => Self::P384,
+            "1.3.132.0.35" => Self::P521,
+            "1.3.132.0.10" => Self::Secp256k1,
+            "1.2.156.10197.1.301" => Self::Sm2,
+            "1.2.840.10045.3.1.1" => Self::Named("EC-P192"),
+            "1.3.132.0.33" => Self::Named("EC-P224"),
+            "1.3.36.3.3.2.8.1.1.7" => Self::Named("EC-brainpoolP256r1"),
+            "1.3.36.3.3.2.8.1.1.11" => Self::Named("EC-brainpoolP384r1"),
+            "1.3.36.3.3.2.8.1.1.13" => Self::Named("EC-brainpoolP512r1"),
+            _ => Self::Named("EC"),
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Rsa => "RSA",
+            Self::RsaPss => "RSA-PSS",
+            Self::P256 => "EC-P256",
+            Self::P384 => "EC-P384",
+            Self::P521 => "EC-P521",
+            Self::Secp256k1 => "EC-secp256k1",
+            Self::Sm2 => "SM2",
+            Self::Ed25519 => "Ed25519",
+            Self::Named(name) => name,
+            Self::UnnamedCurve => "EC",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The public key of a certificate.
+pub(super) struct PublicKey {
+    pub(super) algorithm: Algorithm,
+    /// The bits of `subjectPublicKey`.
+    pub(super) bits: Vec<u8>,
+}
+
+impl PublicKey {
+    pub(super) fn of(info: &SubjectPublicKeyInfo<'_>) -> Self {
+        let parameters = info.algorithm.parameters.as_ref();
+        let curve = parameters.and_then(|any| any.as_oid().ok()).map(|oid| oid.to_id_string());
+        Self {
+            algorithm: Algorithm::from_oids(&info.algorithm.algorithm.to_id_string(), curve.as_deref()),
+            bits: info.subject_public_key.data.to_vec(),
+        }
+    }
+
+    /// Modulus and exponent, without leading zeros.
+    pub(super) fn rsa(&self) -> Option<(&[u8], &[u8])> {
+        if !matches!(self.algorithm, Algorithm::Rsa | Algorithm::RsaPss) {
+            return None;
+        }
+        let key = RsaPublicKeyRef::try_from(&self.bits[..]).ok()?;
+        Some((key.modulus.as_bytes(), key.public_exponent.as_bytes()))
+    }
+
+    /// The size of an RSA modulus, in bits.
+    pub(super) fn rsa_bits(&self) -> Option<usize> {
+        self.rsa().map(|(modulus, _)| Self::rsa_size(modulus))
+    }
+
+    /// The size of a modulus without leading zeros, in bits.
+    pub(super) fn rsa_size(modulus: &[u8]) -> usize {
+        modulus.len() * 8 - modulus.first().map_or(0, |first| first.leading_zeros() as usize)
+    }
+
+    /// "RSA-2048", "EC-P256", …
+    pub(super) fn name(&self) -> String {
+        let name = self.algorithm.name();
+        self.rsa_bits().map_or_else(|| name.to_owned(), |bits| format!("{name}-{bits}"))
+    }
+
+    /// Whether ring can verify signatures of this key.
+    pub(super) fn can_verify(&self) -> bool {
+        match self.algorithm {
+            Algorithm::Rsa | Algorithm::RsaPss => {
+                self.rsa_bits().is_some_and(|bits| (2048..=8192).contains(&bits))
+                    && self.rsa().is_some_and(|(_, exponent)| exponent.len() <= 4)
+            }
+            // Only points that are written out.
+            Algorithm::P256 | Algorithm::P384 => self.bits.first() == Some(&4),
+            Algorithm::Ed25519 => true,
+            _ => false,
+        }
+    }
+
+    /// Whether `point`, written out, is this key's point, which may be written short: x and the sign of y alone.
+    pub(super) fn is_point(&self, point: &[u8]) -> bool {
+        match (&self.bits[..], point) {
+            ([sign @ (2 | 3), x @ ..], [4, xy @ ..]) if xy.len() == 2 * x.len() => {
+                xy.starts_with(x) && xy.last().is_some_and(|last| last & 1 == sign & 1)
+            }
+            (bits, point) => bits == point,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_is_the_same_written_short() {
+        let key = |bits: &[u8]| PublicKey { algorithm: Algorithm::P256, bits: bits.to_vec() };
+        let point = [4, 1, 2, 3, 5];
+        for (bits, same) in [
+            (&[4, 1, 2, 3, 5][..], true),
+            (&[3, 1, 2], true),
+            (&[2, 1, 2], false),
+            (&[3, 1, 9], false),
+            (&[4, 1, 2, 3, 6], false),
+            (&[3, 1], false),
+            (&[], false),
+        ] {
+            assert_eq!(key(bits).is_point(&point), same, "{bits:?}");
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! From the text that somebody passed to the certificates and keys in it.
+
+use std::borrow::Cow;
+use std::ops::Deref;
+
+use pkcs1::RsaPrivateKeyRef;
+use pkcs8::PrivateKeyInfoRef;
+use pkcs8::der::Decode;
+use sec1::EcPrivateKey;
+use zeroize::Zeroizing;
+
+use super::findings::{Finding, Kind};
+use super::pem::{self, Block, Surroundings};
+
+/// What a PEM block holds, decoded.
+pub(super) struct Der {
+    pub(super) label: Cow<'static, str>,
+    /// The line of its BEGIN, counted from 1.
+    pub(super) line: usize,
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+}
+
+const CERTIFICATE: &str = "CERTIFICATE";
+/// What follows the certificate under the last of these says how far OpenSSL trusts it, and is cut off.
+const OLD_CERTIFICATE: [&str; 2] = ["X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
+const PRIVATE_KEY: &str = "PRIVATE KEY";
+const IN_PLACE_OF_CERTIFICATE: &str = "certificate text";
+const IN_PLACE_OF_KEY: &str = "key text";
+
+/// The certificates in `bytes`, in order; none where one is broken, or where there is something else.
+pub(super) fn certificates(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<Der> {
+    let what = IN_PLACE_OF_CERTIFICATE;
+    let is_old = |block: &Block<'_>| OLD_CERTIFICATE.contains(&block.label);
+    let is_wanted = |block: &Block<'_>| block.label == CERTIFICATE || is_old(block);
+    read(bytes, what, findings, &|plain, blocks, findings| {
+        let (wanted, others): (Vec<Block<'_>>, _) = blocks.into_iter().partition(is_wanted);
+        if wanted.is_empty() {
+            return instead_of_certificate(plain, &others, findings);
+        }
+        if wanted.iter().any(is_old) {
+            findings.push(Finding::new(Kind::Label, what));
+        }
+        leave_out(&others, what, findings);
+        note_layout(&wanted, what, findings);
+        let decode = |block: &Block<'_>| {
+            let bytes = block.decode().map_err(|broken| broken.finding(what))?;
+            Ok(Der { label: CERTIFICATE.into(), line: block.line, bytes })
+        };
+        wanted.iter().map(decode).collect()
+    })
+}
+
+/// The private keys in `bytes` that can be read.
+pub(super) fn keys(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<Der> {
+    let what = IN_PLACE_OF_KEY;
+    read(bytes, what, findings, &|plain, blocks, findings| {
+        let (wanted, others): (Vec<Block<'_>>, _) = blocks.into_iter().partition(is_key);
+        if wanted.is_empty() {
+            return instead_of_key(plain, &others, findings);
+        }
+        let read: Vec<Result<Der, Finding>> = wanted.iter().map(|block| key(block, what)).collect();
+        if read.iter().all(Result::is_err) {
+            return read.into_iter().collect();
+        }
+        leave_out(&others, what, findings);
+        note_layout(&wanted, what, findings);
+        let read: Vec<Der> = read.into_iter().flatten().collect();
+        if read
+            .iter()
+            .any(|key| wanted.iter().any(|block| block.line == key.line && block.label != key.label))
+        {
+            findings.push(Finding::new(Kind::Label, what));
+        }
+        Ok(read)
+    })
+}
+
+fn is_key(block: &Block<'_>) -> bool {
+    block.label.ends_with(PRIVATE_KEY)
+}
+
+type Choose<'a> = dyn Fn(&str, Vec<Block<'_>>, &mut Vec<Finding>) -> Result<Vec<Der>, Finding> + 'a;
+
+/// Opens a text, finds its blocks, has `choose` take what is wanted, and notes what stood around it.
+fn read(bytes: &[u8], what: &str, findings: &mut Vec<Finding>, choose: &Choose<'_>) -> Vec<Der> {
+    let mut open = || {
+        let plain = Plain::open(bytes, what)?;
+        let (blocks, around) = pem::blocks(&plain).map_err(|broken| broken.finding(what))?;
+        let bare = blocks.is_empty();
+        let mut notes = Vec::new();
+        let ders = choose(&plain, blocks, &mut notes)?;
+        if !bare {
+            plain.note(around, what, &mut notes);
+        }
+        findings.append(&mut notes);
+        Ok(ders)
+    };
+    match open() {
+        Ok(ders) => ders,
+        Err(finding) => {
+            findings.push(finding);
+            Vec::new()
+        }
+    }
+}
+
+/// What is wrong with bytes that are no text.
+#[must_use]
+pub fn not_text(bytes: &[u8], what: &str) -> Finding {
+    match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Finding::new(Kind::NotText, format!("{what} is UTF-16")),
+        _ if is_pkcs12(bytes) => Finding::new(Kind::Pkcs12, what),
+        _ if is_der(bytes) => Finding::new(Kind::Der, what),
+        _ => Finding::new(Kind::NotText, format!("{what} is not text")),
+    }
+}
+
+/// Whether bytes begin as a certificate or key in DER does: a SEQUENCE, mostly of a length that no text begins with.
+fn is_der(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x30, 0x80..=0x84, ..] => true,
+        [0x30, length, 0x02, ..] => usize::from(*length) + 2 == bytes.len(),
+        _ => false,
+    }
+}
+
+/// Whether bytes begin as PKCS#12 does: a SEQUENCE whose first part is the version, 3.
+fn is_pkcs12(bytes: &[u8]) -> bool {
+    let header = match bytes {
+        [0x30, 0x80, ..] => 2,
+        [0x30, length @ 0x81..=0x84, ..] => 2 + usize::from(length & 0x7f),
+        _ => return false,
+    };
+    bytes.get(header..).is_some_and(|content| content.starts_with(&[2, 1, 3]))
+}
+
+/// A text without byte order mark and escapes.
+struct Plain<'a> {
+    given: &'a str,
+    unescaped: Option<Zeroizing<String>>,
+    had_mark: bool,
+}
+
+impl Deref for Plain<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.unescaped.as_deref().map_or(self.given, String::as_str)
+    }
+}
+
+impl<'a> Plain<'a> {
+    fn open(bytes: &'a [u8], what: &str) -> Result<Self, Finding> {
+        if is_der(bytes) {
+            return Err(not_text(bytes, what));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| not_text(bytes, what))?;
+        let given = text.strip_prefix('\u{feff}');
+        let had_mark = given.is_some();
+        let given = given.unwrap_or(text);
+        Ok(Self { given, unescaped: pem::unescaped(given), had_mark })
+    }
+
+    fn note(&self, around: Surroundings, what: &str, findings: &mut Vec<Finding>) {
+        let mut note = |found: bool, kind: Kind| {
+            if found && !findings.iter().any(|finding| finding.kind == kind) {
+                findings.push(Finding::new(kind, what));
+            }
+        };
+        note(self.had_mark, Kind::ByteOrderMark);
+        note(self.unescaped.is_some(), Kind::Escapes);
+        note(memchr::memchr(b'\r', self.as_bytes()).is_some(), Kind::LineEnds);
+        note(around.words, Kind::Words);
+        note(around.space, Kind::Layout);
+    }
+}
+
+fn note_layout(blocks: &[Block<'_>], what: &str, findings: &mut Vec<Finding>) {
+    if !blocks.iter().all(Block::is_tidy) {
+        findings.push(Finding::new(Kind::Layout, what));
+    }
+}
+
+/// Notes the blocks that are not taken.
+fn leave_out(others: &[Block<'_>], what: &str, findings: &mut Vec<Finding>) {
+    if what == IN_PLACE_OF_CERTIFICATE && others.iter().any(is_key) {
+        findings.push(Finding::new(Kind::KeyBesideCertificate, what));
+    }
+    let mut labels: Vec<&str> = Vec::new();
+    for block in others.iter().filter(|block| what == IN_PLACE_OF_KEY || !is_key(block)) {
+        if !labels.contains(&block.label) && labels.len() < 5 {
+            labels.push(block.label);
+        }
+    }
+    if !labels.is_empty() {
+        findings.push(Finding::new(Kind::OtherBlocks, format!("{what}: {}", labels.join(", "))));
+    }
+}
+
+fn instead_of_certificate(
+    plain: &str,
+    blocks: &[Block<'_>],
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<Der>, Finding> {
+    let what = IN_PLACE_OF_CERTIFICATE;
+    if blocks.is_empty() {
+        return Err(match pem::bare(plain) {
+            Some(bytes) if bytes.starts_with(b"-----BEGIN ") => Finding::new(Kind::Base64OfPem, what),
+            Some(bytes) if is_pkcs12(&bytes) => Finding::new(Kind::Pkcs12, what),
+            Some(bytes) if form(&bytes).is_some() => Finding::new(Kind::Swapped, ""),
+            Some(bytes) if is_der(&bytes) => {
+                findings.push(Finding::new(Kind::BareBase64, what));
+                return Ok(vec![Der { label: CERTIFICATE.into(), line: 1, bytes }]);
+            }
+            _ => Finding::new(Kind::NoCertificate, what),
+        });
+    }
+    Err(if blocks.iter().any(is_key) {
+        Finding::new(Kind::Swapped, "")
+    } else {
+        instead(blocks, what, "certificate")
+    })
+}
+
+fn instead_of_key(
+    plain: &str,
+    blocks: &[Block<'_>],
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<Der>, Finding> {
+    let what = IN_PLACE_OF_KEY;
+    if blocks.is_empty() {
+        return match pem::bare(plain) {
+            Some(bytes) if bytes.starts_with(b"-----BEGIN ") => Err(Finding::new(Kind::Base64OfPem, what)),
+            Some(bytes) if is_pkcs12(&bytes) => Err(Finding::new(Kind::Pkcs12, what)),
+            Some(bytes) => match form(&bytes) {
+                Some(label) => {
+                    findings.push(Finding::new(Kind::BareBase64, what));
+                    Ok(vec![Der { label: label.into(), line: 1, bytes }])
+                }
+                None => Err(Finding::new(Kind::NoKey, what)),
+            },
+            None => Err(Finding::new(Kind::NoKey, what)),
+        };
+    }
+    Err(match instead(blocks, what, "private key") {
+        Finding { kind: Kind::OtherPem | Kind::Pkcs7, .. } => Finding::new(Kind::NoKey, what),
+        other => other,
+    })
+}
+
+/// What stands where something else should be, by its label.
+fn instead(blocks: &[Block<'_>], what: &str, wanted: &str) -> Finding {
+    let any = |ends: &[&str]| blocks.iter().any(|block| ends.iter().any(|end| block.label.ends_with(end)));
+    if any(&["CERTIFICATE REQUEST"]) {
+        Finding::new(Kind::Csr, wanted)
+    } else if any(&["PUBLIC KEY"]) {
+        Finding::new(Kind::PublicKey, wanted)
+    } else if any(&["PKCS7", "PKCS #7 SIGNED DATA", "CMS"]) {
+        Finding::new(Kind::Pkcs7, what)
+    } else {
+        Finding::new(Kind::OtherPem, what)
+    }
+}
+
+/// Reads the key in a block.
+fn key(block: &Block<'_>, what: &str) -> Result<Der, Finding> {
+    if block.is_encrypted() {
+        return Err(Finding::new(Kind::KeyEncrypted, block.line.to_string()));
+    }
+    if block.label == "OPENSSH PRIVATE KEY" {
+        return Err(Finding::new(Kind::OpensshKey, what));
+    }
+    let bytes = block.decode().map_err(|broken| broken.finding(what))?;
+    // Labels that name a form are now and then another form's.
+    let label = match (block.label, form(&bytes)) {
+        ("PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY", Some(form)) => form.into(),
+        (label, _) => label.to_owned().into(),
+    };
+    Ok(Der { label, line: block.line, bytes })
+}
+
+/// The label that belongs to a private key in this form.
+fn form(der: &[u8]) -> Option<&'static str> {
+    if PrivateKeyInfoRef::try_from(der).is_ok() {
+        Some("PRIVATE KEY")
+    } else if RsaPrivateKeyRef::try_from(der).is_ok() {
+        Some("RSA PRIVATE KEY")
+    } else if EcPrivateKey::from_der(der).is_ok() {
+        Some("EC PRIVATE KEY")
+    } else {
+        None
+    }
+}
