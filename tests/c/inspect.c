@@ -1,11 +1,14 @@
 /*
  * inspect: reads lines "CERT" or "CERT<tab>KEY" (names of PEM files) from standard input, and prints for each what
  * cas_inspect says of them, one `field=value` a line: status, the facts, `finding=<severity> <identifier>: …` and
- * `hint=…` for each finding, `pem=…` for each line of the tidied chain, and `end=CERT` at last.
+ * `hint=…` for each finding, `pem=…` for each line of the tidied chain; the processor time that it took, the most memory
+ * that the process has held so far; and `end=CERT` at last.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 
 #include "cas.h"
 #include "check.h"
@@ -56,6 +59,8 @@ int main(void)
         char *cert, *key = NULL, *tab;
         cas_inspection *inspection = NULL;
         cas_error *error = NULL;
+        struct rusage usage;
+        clock_t started;
 
         line[strcspn(line, "\n")] = '\0';
         tab = strchr(line, '\t');
@@ -64,6 +69,7 @@ int main(void)
             key = read_file(tab + 1, &key_length);
         }
         cert = read_file(line, &cert_length);
+        started = clock();
         if (cas_inspect(cert, cert_length, key, key_length, &inspection, &error) == CAS_OK) {
             printf("status=CAS_OK\n");
             print_inspection(inspection);
@@ -71,6 +77,9 @@ int main(void)
             printf("status=%s\n", cas_status_name(cas_error_status(error)));
             printf("message=%s\nhint=%s\n", cas_error_message(error), cas_error_hint(error));
         }
+        printf("cpu_ms=%ld\n", (long)((clock() - started) * 1000 / CLOCKS_PER_SEC));
+        CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
+        printf("peak_kb=%ld\n", usage.ru_maxrss);
         printf("end=%s\n", line);
         fflush(stdout);
         cas_inspection_free(inspection);

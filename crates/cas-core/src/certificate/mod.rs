@@ -259,3 +259,6 @@ impl Inspection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

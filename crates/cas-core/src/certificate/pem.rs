@@ -64,18 +64,21 @@ pub(super) fn unescaped(text: &str) -> Option<Zeroizing<String>> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('\\') {
         plain.push_str(before);
-        let (character, length) = match after.as_bytes() {
-            // Escaped twice.
-            [b'\\', b'n', ..] => ('\n', 2),
-            [b'\\', b'r', ..] => ('\r', 2),
-            [b'n', ..] => ('\n', 1),
-            [b'r', ..] => ('\r', 1),
-            [b't', ..] => ('\t', 1),
-            [b'/', ..] => ('/', 1),
-            _ => ('\\', 0),
+        // What was escaped more than once has more of them.
+        let escaped = after.trim_start_matches('\\');
+        let character = match escaped.as_bytes().first() {
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'/') => '/',
+            _ => {
+                plain.push_str(&rest[before.len()..rest.len() - escaped.len()]);
+                rest = escaped;
+                continue;
+            }
         };
         plain.push(character);
-        rest = &after[length..];
+        rest = &escaped[1..];
     }
     plain.push_str(rest);
     (*plain != text).then_some(plain)
@@ -363,7 +366,7 @@ mod tests {
     fn escapes_are_resolved() {
         assert_eq!(unescaped("a\nb"), None);
         assert_eq!(unescaped(r"a\b").as_deref().map(String::as_str), None);
-        assert_eq!(unescaped(r"a\nb\r\n\/\\n").as_deref().map(String::as_str), Some("a\nb\r\n/\n"));
+        assert_eq!(unescaped(r"a\nb\r\n\/\\n\\\/\x").as_deref().map(String::as_str), Some("a\nb\r\n/\n/\\x"));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(super) struct Der {
     pub(super) bytes: Zeroizing<Vec<u8>>,
 }
 
+/// More keys than anybody keeps in one file; what follows is not looked at.
+const MOST_KEYS: usize = 16;
 const CERTIFICATE: &str = "CERTIFICATE";
 /// What follows the certificate under the last of these says how far OpenSSL trusts it, and is cut off.
 const OLD_CERTIFICATE: [&str; 2] = ["X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
@@ -64,14 +66,13 @@ pub(super) fn keys(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<Der> {
         }
         leave_out(&others, what, findings);
         note_layout(&wanted, what, findings);
-        let read: Vec<Der> = read.into_iter().flatten().collect();
-        if read
-            .iter()
-            .any(|key| wanted.iter().any(|block| block.line == key.line && block.label != key.label))
-        {
+        let mislabelled = |(key, block): (&Result<Der, Finding>, &Block<'_>)| {
+            key.as_ref().is_ok_and(|key| key.label != block.label)
+        };
+        if read.iter().zip(&wanted).any(mislabelled) {
             findings.push(Finding::new(Kind::Label, what));
         }
-        Ok(read)
+        Ok(read.into_iter().flatten().take(MOST_KEYS).collect())
     })
 }
 

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use ring::digest;
 use sha1::{Digest, Sha1};
-use x509_parser::asn1_rs::{Any, FromDer, Oid, Tag};
+use x509_parser::asn1_rs::{Any, Class, FromDer, Oid, Tag};
 use x509_parser::certificate::{X509Certificate, X509CertificateParser};
 use x509_parser::error::X509Error;
 use x509_parser::extensions::{AuthorityKeyIdentifier, BasicConstraints, GeneralName, KeyIdentifier};
@@ -98,6 +98,9 @@ impl<'a> Certificate<'a> {
     pub(super) fn read(der: &'a [u8]) -> Option<Self> {
         let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
         let (_, parsed) = parser.parse(der).ok()?;
+        if ![parsed.subject(), parsed.issuer()].into_iter().all(is_readable) {
+            return None;
+        }
         let der = &der[..parsed.as_raw().len()];
         let key = PublicKey::of(parsed.public_key());
         Some(Self { parsed, der, key })
@@ -244,6 +247,24 @@ fn text_of_dn(name: &X509Name<'_>) -> String {
         }
     }
     text
+}
+
+fn is_readable(name: &X509Name<'_>) -> bool {
+    name.iter_attributes().all(|attribute| is_text(attribute.attr_value()))
+}
+
+/// Whether a part of a name is of a type that OpenSSL, and so most of what reads certificates, takes for text.
+fn is_text(value: &Any<'_>) -> bool {
+    let data = value.data;
+    value.class() == Class::Universal
+        && match value.tag() {
+            Tag::Utf8String => std::str::from_utf8(data).is_ok(),
+            Tag::BmpString => data.len() % 2 == 0,
+            Tag::UniversalString => data.len() % 4 == 0,
+            Tag::NumericString | Tag::PrintableString | Tag::T61String | Tag::Ia5String => true,
+            Tag::BitString | Tag::Sequence => true,
+            _ => false,
+        }
 }
 
 /// The string types of X.520, as far as certificates hold them; what fits no type is shown as far as it can be.
