@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use crate::{artefact, run, scratch, top};
 
@@ -107,6 +108,17 @@ impl Program {
             stdin.write_all(b"\n").unwrap();
         }
         Outcome::of(&child.wait_with_output().unwrap())
+    }
+
+    /// Runs it to its end, with `input` as its standard input.
+    pub fn run_with(mut self, input: &str) -> Outcome {
+        let mut child =
+            self.0.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(move || stdin.write_all(input.as_bytes()));
+            Outcome::of(&child.wait_with_output().unwrap())
+        })
     }
 
     /// Runs it to its end.

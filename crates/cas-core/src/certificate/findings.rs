@@ -100,6 +100,8 @@ table! {
         "Copy the file again: openssl pkey -in FILE -noout -check must accept it.";
     TooMany = Refused "too-many-certificates", "the certificate text holds {} certificates, more than 16",
         "Pass the server's certificate and its intermediates alone, not a bundle of roots.";
+    TooLarge = Refused "too-large", "the certificates have {} bytes together, more than the 102400 that TLS clients take",
+        "Spread the host names over several certificates, and pass no bundle of roots.";
     KeyEncrypted = Refused "key-encrypted", "the private key at line {} is encrypted with a passphrase",
         "The service takes unencrypted keys only: openssl pkey -in KEY -out plain.pem.";
     KeyMismatch = Refused "key-mismatch", "the private key does not belong to the certificate: {}",

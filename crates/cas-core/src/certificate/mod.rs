@@ -30,6 +30,9 @@ pub use text::not_text;
 
 /// More certificates than any chain has.
 const MOST_CERTIFICATES: usize = 16;
+/// The most that OpenSSL takes from a server by default (`SSL_MAX_CERT_LIST_DEFAULT`), in bytes of DER. It also bounds
+/// the memory that reading takes.
+const MOST_BYTES: usize = 100 * 1024;
 /// A certificate that is valid no longer than this is warned of, in seconds.
 const SOON: i64 = 7 * 24 * 60 * 60;
 
@@ -136,6 +139,11 @@ impl Inspection {
     fn read<'a>(&mut self, ders: &'a [Der]) -> Vec<Certificate<'a>> {
         if ders.len() > MOST_CERTIFICATES {
             self.add(Kind::TooMany, ders.len().to_string());
+            return Vec::new();
+        }
+        let bytes: usize = ders.iter().map(|der| der.bytes.len()).sum();
+        if bytes > MOST_BYTES {
+            self.add(Kind::TooLarge, bytes.to_string());
             return Vec::new();
         }
         let mut certificates: Vec<Certificate<'a>> = Vec::with_capacity(ders.len());

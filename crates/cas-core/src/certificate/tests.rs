@@ -139,6 +139,10 @@ fn a_chain_is_completed_by_nobody_and_cleared_of_what_is_too_much() {
     assert_eq!(found(&format!("{leaf}{}", other.lower)), [Kind::ChainUnrelated, Kind::ChainIncomplete]);
     assert_eq!(found(&format!("{lower}{upper}"))[..2], [Kind::CaAsLeaf, Kind::KeyMismatch]);
     assert_eq!(found(&leaf.repeat(17)), [Kind::TooMany]);
+    let mut many_names = params("a.example");
+    many_names.subject_alt_names = vec![rcgen::SanType::DnsName("x".repeat(60).try_into().unwrap()); 1700];
+    let many_names = made_with(many_names, &KeyPair::generate().unwrap());
+    assert_eq!(kinds(&inspected(&many_names.chain(), None)), [Kind::TooLarge]);
 }
 
 #[test]
