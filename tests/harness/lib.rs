@@ -3,8 +3,10 @@
 
 pub mod delay;
 pub mod emulator;
+pub mod inspection;
 pub mod program;
 pub mod stub;
+pub mod workshop;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
