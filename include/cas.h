@@ -698,7 +698,7 @@ const char *cas_inspection_sha1(const cas_inspection *inspection);
 const char *cas_inspection_sha256(const cas_inspection *inspection);
 
 /*
- Type and size of the leaf's key: "RSA-2048", "EC-P256", "Ed25519", "SM2", …; "unknown" where it has no name here.
+ Type and size of the leaf's key: "RSA-2048", "EC-P256", "Ed25519", "SM2", …; an object identifier where it has no name here.
  */
 const char *cas_inspection_key_type(const cas_inspection *inspection);
 

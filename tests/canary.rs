@@ -4,9 +4,10 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use outside::stub::Reply;
-use outside::{Emulator, Outcome, Program, Stub, chain, compile, other_chain, scratch};
+use outside::{Emulator, Outcome, Program, Stub, chain, compile, other_chain, run, scratch};
 
 const SECRET: &str = "canarySecret0123456789abcdefgh";
 const TOKEN: &str = "canary+Token/0123456789ABCDEFGHIJKLMNOP==";
@@ -184,6 +185,7 @@ fn nothing_of_the_key_stays_in_memory() {
     let key = fs::read_to_string(&chain().key).unwrap();
     let line = key.lines().nth(5).unwrap();
     let backwards: String = line[..48].chars().rev().collect();
+    let primes = prime_of(&chain().key);
     let emulator = Emulator::start(&[]);
     let throttled = Stub::start(vec![Reply::http(
         "400 Bad Request",
@@ -200,15 +202,30 @@ fn nothing_of_the_key_stays_in_memory() {
         (&page.url(), "testsecret", "CAS_ERR_OUTCOME_UNKNOWN"),
         ("http://127.0.0.1:1", "testsecret", "CAS_ERR_NETWORK"),
     ] {
-        Program::new(compile("tests/c/wiped.c", &[]))
+        let mut program = Program::new(compile("tests/c/wiped.c", &[]))
             .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", secret)
+            .env("SSL_CERT_FILE", &chain().root)
             .arg(endpoint)
             .arg(&chain().chain)
             .arg(&chain().key)
             .arg(status)
-            .arg(&backwards)
-            .succeed();
+            .arg(&backwards);
+        for number in &primes {
+            program = program.arg(number);
+        }
+        program.succeed();
     }
+}
+
+/// A piece of one prime of an RSA key in hexadecimal, in both orders that computers keep numbers in.
+fn prime_of(key: &Path) -> [String; 2] {
+    let text = run(Command::new("openssl").args(["rsa", "-noout", "-text", "-in"]).arg(key));
+    let (_, prime) = text.split_once("prime1:").unwrap();
+    let (prime, _) = prime.split_once("prime2:").unwrap();
+    let bytes: Vec<&str> =
+        prime.split(|c: char| c == ':' || c.is_whitespace()).filter(|b| !b.is_empty()).collect();
+    let piece = &bytes[bytes.len() - 64..bytes.len() - 32];
+    [piece.concat(), piece.iter().rev().copied().collect()]
 }
 
 #[test]

@@ -22,10 +22,13 @@ pub fn pair(certificate: &Path, key: Option<&Path>) -> String {
     key.map_or_else(|| shown(certificate), |key| format!("{}\t{}", shown(certificate), shown(key)))
 }
 
-/// Inspects the files of all lines in one process, which must end well and say nothing on standard error.
+/// Inspects the files of all lines in one process, which must end soon and well, and say nothing on standard error.
 pub fn inspect(lines: &[String]) -> Vec<Inspection> {
-    let outcome = Program::new(compile("tests/c/inspect.c", &[])).run_with(&lines.join("\n"));
-    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+    let program = Program::new("timeout").arg("120").arg(compile("tests/c/inspect.c", &[]));
+    let outcome = program.run_with(&lines.join("\n"));
+    let next = lines.get(outcome.stdout.matches("\nend=").count());
+    assert_eq!((outcome.code, outcome.stderr.as_str(), next), (Some(0), "", None));
+    assert!(!outcome.stdout.contains("status=CAS_ERR_INTERNAL"), "a panic");
     let mut inspections = Vec::new();
     let mut current = Inspection::default();
     for line in outcome.stdout.lines() {

@@ -147,7 +147,7 @@ pub unsafe extern "C" fn cas_inspection_sha256(inspection: *const cas_inspection
     panic::value(ptr::null(), || Ok(required!(inspection).sha256.as_ptr()))
 }
 
-/// Type and size of the leaf's key: "RSA-2048", "EC-P256", "Ed25519", "SM2", …; "unknown" where it has no name here.
+/// Type and size of the leaf's key: "RSA-2048", "EC-P256", "Ed25519", "SM2", …; an object identifier where it has no name here.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_key_type(inspection: *const cas_inspection) -> *const c_char {
     panic::value(ptr::null(), || Ok(required!(inspection).key_type.as_ptr()))

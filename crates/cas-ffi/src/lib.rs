@@ -14,6 +14,7 @@
 // The order is that of the header.
 mod ffi;
 mod panic;
+mod wiping;
 
 pub mod status;
 

@@ -35,6 +35,7 @@ pub(super) enum Verdict {
 /// What is signed to prove that two keys belong together.
 const PROOF: &[u8] = b"libcas: does this key belong to this certificate?";
 const NOT_DER: &str = "cannot be read: its ASN.1 is broken";
+const NOT_SEC1: &str = "cannot be read: its ASN.1 is broken, or spells its curve out instead of naming it";
 const INCONSISTENT: &str = "is damaged: its parts do not belong together";
 
 /// Compares the private key in `der`, from a PEM block with this label, with the public key of a certificate.
@@ -43,8 +44,8 @@ pub(super) fn compare(label: &str, der: &[u8], public: &PublicKey, random: &dyn 
         "RSA PRIVATE KEY" => Private { algorithm: Algorithm::Rsa, key: der, public: None },
         "EC PRIVATE KEY" | "SM2 PRIVATE KEY" => {
             // The curve may stand in the block before the key, or nowhere.
-            let Ok(key) = EcPrivateKey::from_der(der) else { return Verdict::Broken(NOT_DER) };
-            let curve = curve_of(&key).unwrap_or(public.algorithm);
+            let Ok(key) = EcPrivateKey::from_der(der) else { return Verdict::Broken(NOT_SEC1) };
+            let curve = curve_of(&key).unwrap_or_else(|| public.algorithm.clone());
             Private { algorithm: curve, key: der, public: None }
         }
         "DSA PRIVATE KEY" => Private { algorithm: Algorithm::Named("DSA"), key: der, public: None },
@@ -76,15 +77,15 @@ struct Private<'a> {
 
 impl Private<'_> {
     fn compare(&self, public: &PublicKey, random: &dyn SecureRandom) -> Verdict {
-        let is_rsa = |algorithm| matches!(algorithm, Algorithm::Rsa | Algorithm::RsaPss);
-        if self.algorithm != public.algorithm && !(is_rsa(self.algorithm) && is_rsa(public.algorithm)) {
+        let is_rsa = |algorithm: &Algorithm| matches!(algorithm, Algorithm::Rsa | Algorithm::RsaPss);
+        if self.algorithm != public.algorithm && !(is_rsa(&self.algorithm) && is_rsa(&public.algorithm)) {
             return Verdict::Mismatch(format!(
                 "the key is {}, the certificate's {}",
                 self.algorithm.name(),
                 public.name()
             ));
         }
-        match self.algorithm {
+        match &self.algorithm {
             Algorithm::Rsa | Algorithm::RsaPss => compare_rsa(self.key, public, random),
             Algorithm::Ed25519 => compare_ed25519(self.key, public),
             Algorithm::P256 | Algorithm::P384 | Algorithm::P521 | Algorithm::Secp256k1 => {

@@ -1,10 +1,11 @@
 //! The public key of a certificate: its kind, its size, its numbers.
 
 use pkcs1::RsaPublicKeyRef;
+use x509_parser::asn1_rs::Tag;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 /// What kind of key it is. Elliptic curves count by themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Algorithm {
     Rsa,
     RsaPss,
@@ -16,9 +17,10 @@ pub(super) enum Algorithm {
     Ed25519,
     /// A kind that has a name, and is only compared.
     Named(&'static str),
-    /// Parameters written out instead of a curve's name.
-    UnnamedCurve,
-    Unknown,
+    /// A curve without a name here, by its identifier; empty where its parameters are written out.
+    Curve(String),
+    /// A kind without a name here, by its identifier.
+    Other(String),
 }
 
 const EC: &str = "1.2.840.10045.2.1";
@@ -27,7 +29,7 @@ impl Algorithm {
     /// The kind with this identifier and, where the identifier is that of elliptic curves, this curve.
     pub(super) fn from_oids(algorithm: &str, curve: Option<&str>) -> Self {
         match algorithm {
-            EC => curve.map_or(Self::UnnamedCurve, Self::from_curve),
+            EC => Self::from_curve(curve.unwrap_or_default()),
             "1.2.840.113549.1.1.1" => Self::Rsa,
             "1.2.840.113549.1.1.10" => Self::RsaPss,
             "1.3.101.112" => Self::Ed25519,
@@ -41,7 +43,7 @@ impl Algorithm {
             "2.16.840.1.101.3.4.3.19" => Self::Named("ML-DSA-87"),
             "2.16.840.1.101.3.4.4.2" => Self::Named("ML-KEM-768"),
             "2.16.840.1.101.3.4.4.3" => Self::Named("ML-KEM-1024"),
-            _ => Self::Unknown,
+            other => Self::Other(other.to_owned()),
         }
     }
 
@@ -58,11 +60,11 @@ impl Algorithm {
             "1.3.36.3.3.2.8.1.1.7" => Self::Named("EC-brainpoolP256r1"),
             "1.3.36.3.3.2.8.1.1.11" => Self::Named("EC-brainpoolP384r1"),
             "1.3.36.3.3.2.8.1.1.13" => Self::Named("EC-brainpoolP512r1"),
-            _ => Self::Named("EC"),
+            other => Self::Curve(other.to_owned()),
         }
     }
 
-    pub(super) fn name(self) -> &'static str {
+    pub(super) fn name(&self) -> &str {
         match self {
             Self::Rsa => "RSA",
             Self::RsaPss => "RSA-PSS",
@@ -73,8 +75,8 @@ impl Algorithm {
             Self::Sm2 => "SM2",
             Self::Ed25519 => "Ed25519",
             Self::Named(name) => name,
-            Self::UnnamedCurve => "EC",
-            Self::Unknown => "unknown",
+            Self::Curve(_) => "EC",
+            Self::Other(identifier) => identifier,
         }
     }
 }
@@ -89,7 +91,9 @@ pub(super) struct PublicKey {
 impl PublicKey {
     pub(super) fn of(info: &SubjectPublicKeyInfo<'_>) -> Self {
         let parameters = info.algorithm.parameters.as_ref();
-        let curve = parameters.and_then(|any| any.as_oid().ok()).map(|oid| oid.to_id_string());
+        // `as_oid` takes any bytes for an identifier.
+        let curve = parameters.filter(|any| any.tag() == Tag::Oid).and_then(|any| any.as_oid().ok());
+        let curve = curve.map(|oid| oid.to_id_string());
         Self {
             algorithm: Algorithm::from_oids(&info.algorithm.algorithm.to_id_string(), curve.as_deref()),
             bits: info.subject_public_key.data.to_vec(),

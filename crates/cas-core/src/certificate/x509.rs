@@ -259,11 +259,17 @@ fn is_text(value: &Any<'_>) -> bool {
     value.class() == Class::Universal
         && match value.tag() {
             Tag::Utf8String => std::str::from_utf8(data).is_ok(),
-            Tag::BmpString => data.len() % 2 == 0,
-            Tag::UniversalString => data.len() % 4 == 0,
-            Tag::NumericString | Tag::PrintableString | Tag::T61String | Tag::Ia5String => true,
-            Tag::BitString | Tag::Sequence => true,
-            _ => false,
+            Tag::BmpString => data.len().is_multiple_of(2),
+            Tag::UniversalString => data.len().is_multiple_of(4),
+            other => [
+                Tag::NumericString,
+                Tag::PrintableString,
+                Tag::T61String,
+                Tag::Ia5String,
+                Tag::BitString,
+                Tag::Sequence,
+            ]
+            .contains(&other),
         }
 }
 
