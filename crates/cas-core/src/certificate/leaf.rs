@@ -1,10 +1,9 @@
 //! What tells one certificate from another.
 
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use ring::digest;
 use sha1::{Digest, Sha1};
+
+use super::pem;
 
 /// The fingerprints of a chain's first certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,27 +14,23 @@ pub struct Leaf {
     pub sha256: String,
 }
 
-const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-const END: &str = "-----END CERTIFICATE-----";
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
 impl Leaf {
     /// The first certificate of a PEM text, whatever stands around it and however its lines break; `None`
     /// where there is none that can be read.
     #[must_use]
-    pub fn of_pem(pem: &str) -> Option<Self> {
-        let (_, rest) = pem.split_once(BEGIN)?;
-        let (base64, _) = rest.split_once(END)?;
-        // Line breaks that came through JSON or an environment variable may still be written `\n`.
-        let base64: String = base64.replace("\\r", "").replace("\\n", "").split_whitespace().collect();
-        let der = BASE64.decode(base64).ok().filter(|der| !der.is_empty())?;
-        Some(Self {
-            sha1: upper_hex(&Sha1::digest(&der)),
-            sha256: upper_hex(digest::digest(&digest::SHA256, &der).as_ref()),
-        })
+    pub fn of_pem(text: &str) -> Option<Self> {
+        let unescaped = pem::unescaped(text);
+        let text = unescaped.as_deref().map_or(text, String::as_str);
+        let (blocks, _) = pem::blocks(text).ok()?;
+        let der = blocks.iter().find(|block| block.label == "CERTIFICATE")?.decode().ok()?;
+        Some(Self::of_der(&der))
+    }
+
+    pub(super) fn of_der(der: &[u8]) -> Self {
+        Self {
+            sha1: upper_hex(&Sha1::digest(der)),
+            sha256: upper_hex(digest::digest(&digest::SHA256, der).as_ref()),
+        }
     }
 
     /// The first eight digits of the SHA-256, in small letters: what a name is told apart by.

@@ -91,7 +91,9 @@ impl Inspection {
         Some(Error::new(ErrorKind::Certificate, message).with_hint(advice))
     }
 
-    fn add(&mut self, kind: Kind, detail: impl Into<String>) {
+    // Apart from the judging: a finding is the exception.
+    #[cold]
+    fn add(&mut self, kind: Kind, detail: String) {
         self.findings.push(Finding::new(kind, detail));
     }
 }
@@ -124,7 +126,12 @@ pub fn inspect(certificate: &[u8], key: Option<&[u8]>, now: Moment, random: &dyn
     {
         pem::write(&key.label, &key.bytes, &mut inspection.key_pem);
     }
-    inspection.findings.sort_by_key(|finding| std::cmp::Reverse(finding.kind.severity()));
+    // In three passes: sorting would add some kilobytes of code.
+    let found = std::mem::take(&mut inspection.findings);
+    for severity in [Severity::Refused, Severity::Warning, Severity::Note] {
+        let of_it = found.iter().filter(|finding| finding.kind.severity() == severity);
+        inspection.findings.extend(of_it.cloned());
+    }
     inspection
 }
 
@@ -191,7 +198,9 @@ impl Inspection {
         }
         match verdict(key, leaf) {
             Verdict::Proven => {}
-            Verdict::Compared => self.add(Kind::KeyNotVerified, "compared by their public parts only"),
+            Verdict::Compared => {
+                self.add(Kind::KeyNotVerified, "compared by their public parts only".to_owned());
+            }
             Verdict::Unknown => {
                 self.add(
                     Kind::KeyNotVerified,
@@ -224,7 +233,7 @@ impl Inspection {
             self.add(Kind::WeakRsa, bits.to_string());
         }
         if facts.sans.is_empty() {
-            self.add(Kind::NoSan, "");
+            self.add(Kind::NoSan, String::new());
         }
         self.facts = Some(facts);
     }
@@ -242,7 +251,7 @@ impl Inspection {
             self.add(Kind::ChainIncomplete, certificates[leaf].shown_issuer());
         }
         if !chain.order.is_sorted() {
-            self.add(Kind::Reordered, "");
+            self.add(Kind::Reordered, String::new());
         }
         for index in &chain.order {
             let certificate = &certificates[*index];

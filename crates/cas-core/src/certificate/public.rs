@@ -41,8 +41,6 @@ impl Algorithm {
             "2.16.840.1.101.3.4.3.17" => Self::Named("ML-DSA-44"),
             "2.16.840.1.101.3.4.3.18" => Self::Named("ML-DSA-65"),
             "2.16.840.1.101.3.4.3.19" => Self::Named("ML-DSA-87"),
-            "2.16.840.1.101.3.4.4.2" => Self::Named("ML-KEM-768"),
-            "2.16.840.1.101.3.4.4.3" => Self::Named("ML-KEM-1024"),
             other => Self::Other(other.to_owned()),
         }
     }

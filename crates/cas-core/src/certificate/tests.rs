@@ -37,10 +37,10 @@ struct Made {
 }
 
 fn made() -> Made {
-    made_with(params("a.example"), &KeyPair::generate().unwrap())
+    made_with(&params("a.example"), &KeyPair::generate().unwrap())
 }
 
-fn made_with(leaf: CertificateParams, key: &KeyPair) -> Made {
+fn made_with(leaf: &CertificateParams, key: &KeyPair) -> Made {
     let new_key = || KeyPair::generate().unwrap();
     let root = CertifiedIssuer::self_signed(authority("root"), new_key()).unwrap();
     let upper = CertifiedIssuer::signed_by(authority("upper"), new_key(), &root).unwrap();
@@ -84,7 +84,7 @@ fn a_clean_pair_has_no_findings_and_goes_as_it_is() {
         KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap(),
         KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap(),
     ] {
-        let made = made_with(params("a.example"), &key);
+        let made = made_with(&params("a.example"), &key);
         let inspection = inspected(&made.chain(), Some(&made.key()));
         assert_eq!(inspection.findings, []);
         assert_eq!(inspection.certificate_pem, made.chain());
@@ -104,7 +104,7 @@ fn the_leaf_is_judged() {
     let judged = |change: fn(&mut CertificateParams), now: Moment| {
         let mut params = params("a.example");
         change(&mut params);
-        let made = made_with(params, &key);
+        let made = made_with(&params, &key);
         kinds(&inspect(made.chain().as_bytes(), Some(made.key().as_bytes()), now, &SystemRandom::new()))
     };
     let end = 2_208_988_800; // 2040-01-01
@@ -141,7 +141,7 @@ fn a_chain_is_completed_by_nobody_and_cleared_of_what_is_too_much() {
     assert_eq!(found(&leaf.repeat(17)), [Kind::TooMany]);
     let mut many_names = params("a.example");
     many_names.subject_alt_names = vec![rcgen::SanType::DnsName("x".repeat(60).try_into().unwrap()); 1700];
-    let many_names = made_with(many_names, &KeyPair::generate().unwrap());
+    let many_names = made_with(&many_names, &KeyPair::generate().unwrap());
     assert_eq!(kinds(&inspected(&many_names.chain(), None)), [Kind::TooLarge]);
 }
 
@@ -321,7 +321,8 @@ fn labels_of_old_and_missing_ones_are_replaced() {
 
 /// Whether a finding quotes a piece of the key.
 fn quotes_key(inspection: &Inspection, key: &str) -> bool {
-    let said: String = inspection.findings.iter().map(|finding| format!("{finding}\n")).collect();
+    let said: Vec<String> = inspection.findings.iter().map(ToString::to_string).collect();
+    let said = said.join("\n");
     let base64: String = key.lines().filter(|line| !line.starts_with('-')).collect();
     base64.as_bytes().windows(8).any(|piece| said.contains(std::str::from_utf8(piece).unwrap()))
 }

@@ -3,8 +3,6 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::SystemTime;
 
-use ring::digest;
-use sha1::{Digest, Sha1};
 use x509_parser::asn1_rs::{Any, Class, FromDer, Oid, Tag};
 use x509_parser::certificate::{X509Certificate, X509CertificateParser};
 use x509_parser::error::X509Error;
@@ -14,7 +12,7 @@ use x509_parser::oid_registry as oids;
 use x509_parser::time::ASN1Time;
 use x509_parser::x509::X509Name;
 
-use super::leaf::upper_hex;
+use super::leaf::{Leaf, upper_hex};
 use super::public::PublicKey;
 use crate::error::quoted;
 
@@ -107,6 +105,7 @@ impl<'a> Certificate<'a> {
     }
 
     pub(super) fn facts(&self) -> Facts {
+        let Leaf { sha1, sha256 } = Leaf::of_der(self.der);
         Facts {
             common_name: self.common_name(),
             sans: self.sans(),
@@ -114,8 +113,8 @@ impl<'a> Certificate<'a> {
             serial: upper_hex(self.parsed.tbs_certificate.raw_serial()),
             not_before: self.not_before(),
             not_after: self.not_after(),
-            sha1: upper_hex(&Sha1::digest(self.der)),
-            sha256: upper_hex(digest::digest(&digest::SHA256, self.der).as_ref()),
+            sha1,
+            sha256,
             key_type: self.key.name(),
             is_ca: self.is_ca(),
         }
