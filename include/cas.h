@@ -448,15 +448,19 @@ cas_request *cas_request_new(void);
 void cas_request_free(cas_request *request);
 
 /*
- The name under which the service keeps the certificate; unique in the account, at most 128 characters (the
- service's newest documents say 63).
+ The name under which the service keeps the certificate; unique in the account, at most 128 bytes (the service's
+ newest documents say 63 characters).
  */
-cas_status cas_request_set_name(cas_request *request, const char *name);
+cas_status cas_request_set_name(cas_request *request,
+                                const char *name);
 
 /*
- The certificate and its chain, PEM, leaf first; len is in bytes, without a closing NUL.
+ The certificate and its chain, PEM, in any order and layout; len is in bytes, without a closing NUL. It is read, tidied
+ and checked by the upload, as cas_inspect does.
  */
-cas_status cas_request_set_cert_pem(cas_request *request, const char *pem, size_t len);
+cas_status cas_request_set_cert_pem(cas_request *request,
+                                    const char *pem,
+                                    size_t len);
 
 /*
  The private key, PEM, unencrypted; len is in bytes, without a closing NUL.
@@ -497,10 +501,12 @@ cas_status cas_request_set_on_conflict(cas_request *request,
 cas_status cas_request_set_reuse_any_name(cas_request *request, bool reuse);
 
 /*
- Whether to send unread what the local checks would refuse. Default: false. A name with control characters
- is refused all the same: names are public, and such a one may be a key.
+ Whether to send certificate and key unread, byte for byte as they were given, whatever the local checks would refuse.
+ Default: false. A name with control characters is refused all the same: names are public, and such a one may be
+ a key.
  */
-cas_status cas_request_set_skip_checks(cas_request *request, bool skip);
+cas_status cas_request_set_skip_checks(cas_request *request,
+                                       bool skip);
 
 /*
  The id that the service gave the certificate; 0 for NULL.

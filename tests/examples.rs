@@ -62,6 +62,27 @@ fn upload_c_loses_no_memory() {
 }
 
 #[test]
+fn inspect_c_says_what_an_upload_would_refuse() {
+    let inspect = compile("examples/c/inspect.c", &[]);
+    let start = || Program::new(&inspect).arg(&chain().chain);
+    let good = start().arg(&chain().key).succeed();
+    for part in ["demo.example (RSA-2048), for demo.example,127.0.0.1\n", "2 certificates would be sent\n"] {
+        assert!(good.contains(part), "{good}");
+    }
+    assert!(!good.contains("refused") && !good.contains("warning"), "{good}");
+    assert!(start().succeed().contains("SHA-256 "));
+    let wrong = start().arg(&other_chain().key).run();
+    assert_eq!(wrong.code, Some(1));
+    assert!(
+        wrong.stdout.contains("refused: key-mismatch: the private key does not belong"),
+        "{}",
+        wrong.stdout
+    );
+    assert_eq!(Program::new(&inspect).run().code, Some(1));
+    assert!(start().arg("/nonexistent").run().stderr.contains("/nonexistent"));
+}
+
+#[test]
 fn minimal_c_is_short_and_works() {
     let lines = fs::read_to_string(top().join("examples/c/minimal.c")).unwrap().lines().count();
     assert!(lines < 30, "{lines} lines");

@@ -43,8 +43,8 @@ pub unsafe extern "C" fn cas_request_free(request: *mut cas_request) {
     });
 }
 
-/// The name under which the service keeps the certificate; unique in the account, at most 128 characters (the
-/// service's newest documents say 63).
+/// The name under which the service keeps the certificate; unique in the account, at most 128 bytes (the service's
+/// newest documents say 63 characters).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_set_name(request: *mut cas_request, name: *const c_char) -> cas_status {
     panic::status_only(|| {
@@ -53,7 +53,8 @@ pub unsafe extern "C" fn cas_request_set_name(request: *mut cas_request, name: *
     })
 }
 
-/// The certificate and its chain, PEM, leaf first; len is in bytes, without a closing NUL.
+/// The certificate and its chain, PEM, in any order and layout; len is in bytes, without a closing NUL. It is read, tidied
+/// and checked by the upload, as cas_inspect does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_set_cert_pem(
     request: *mut cas_request,
@@ -153,8 +154,9 @@ pub unsafe extern "C" fn cas_request_set_reuse_any_name(
     })
 }
 
-/// Whether to send unread what the local checks would refuse. Default: false. A name with control characters
-/// is refused all the same: names are public, and such a one may be a key.
+/// Whether to send certificate and key unread, byte for byte as they were given, whatever the local checks would refuse.
+/// Default: false. A name with control characters is refused all the same: names are public, and such a one may be
+/// a key.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_set_skip_checks(request: *mut cas_request, skip: bool) -> cas_status {
     panic::status_only(|| {
