@@ -156,11 +156,26 @@ fn cases(workshop: &Workshop, kind: &Kind) -> Vec<Case> {
     workshop.write("text", &good);
     let twice = made("base64", &["base64", "-in", "text"]);
     cases.push(only(&["base64-of-pem"], &twice, key.as_bytes()));
+    // One letter of the secret number of a curve, or of the last number of an RSA key, is another.
+    let (line, column) = if kind.key_type == "RSA-2048" { (25, 10) } else { (1, 60) };
+    let damaged = replace_letter(&key, line, column);
+    match kind.key_type {
+        "RSA-1024" | "SM2" => {}
+        "Ed25519" => cases.push(only_text("key-mismatch", &good, &damaged)),
+        _ => cases.push(only_text("broken-key", &good, &damaged)),
+    }
     if kind.key_type != "SM2" {
         let another = workshop.read(&format!("{}-another.key", kind.key_type));
         cases.push(only_text("key-mismatch", &good, &another));
     }
     cases
+}
+
+fn replace_letter(pem: &str, line: usize, column: usize) -> String {
+    let mut lines: Vec<String> = pem.lines().map(ToOwned::to_owned).collect();
+    let other = if lines[line].as_bytes()[column] == b'x' { "y" } else { "x" };
+    lines[line].replace_range(column..=column, other);
+    lines.join("\n") + "\n"
 }
 
 /// The severities of docs/findings.md.

@@ -108,7 +108,7 @@ table! {
         "Pass the key that the certificate was requested with: openssl pkey -in KEY -pubout and openssl x509 -in CERT \
          -noout -pubkey must print the same.";
     Expired = Refused "expired", "not valid after {}",
-        "Renew the certificate and upload the new one; if it was renewed, check which file is passed.";
+        "Renew the certificate and upload the new one; if it was renewed, check which file is passed, and this machine's clock.";
     CaAsLeaf = Refused "ca-as-leaf", "the certificate of {} is a CA's, not a server's",
         "Pass the server's own certificate with its chain; make a self-signed one for tests with openssl req -x509 -addext \
          basicConstraints=critical,CA:FALSE.";

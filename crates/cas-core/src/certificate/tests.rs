@@ -146,6 +146,31 @@ fn a_chain_is_completed_by_nobody_and_cleared_of_what_is_too_much() {
 }
 
 #[test]
+fn the_signature_decides_where_names_and_missing_identifiers_do_not() {
+    let mut leaf = params("a.example");
+    leaf.use_authority_key_identifier_extension = false;
+    let (made, other) = (made_with(&leaf, &KeyPair::generate().unwrap()), self::made());
+    let right = inspected(&lf(&format!("{}{}", made.leaf, made.lower)), None);
+    assert_eq!((kinds(&right), right.chain[0].bond), (vec![], Some(Bond::Signature)));
+    let wrong = inspected(&lf(&format!("{}{}", made.leaf, other.lower)), None);
+    assert_eq!(kinds(&wrong), [Kind::ChainUnrelated, Kind::ChainIncomplete]);
+}
+
+#[test]
+fn a_name_is_the_same_in_another_string_type() {
+    let (ca, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let mut issuer = authority("ca");
+    let certificate = issuer.self_signed(&ca).unwrap();
+    issuer.distinguished_name = rcgen::DistinguishedName::new();
+    let printable = rcgen::DnValue::PrintableString("ca".try_into().unwrap());
+    issuer.distinguished_name.push(rcgen::DnType::CommonName, printable);
+    let mut leaf = params("a.example");
+    leaf.use_authority_key_identifier_extension = false;
+    let leaf = leaf.signed_by(&key, &rcgen::Issuer::from_params(&issuer, &ca)).unwrap();
+    assert_eq!(kinds(&inspected(&lf(&(leaf.pem() + &certificate.pem())), None)), [Kind::RootLeftOut]);
+}
+
+#[test]
 fn a_lone_self_signed_certificate_stays() {
     let key = KeyPair::generate().unwrap();
     let pem = lf(&params("a.example").self_signed(&key).unwrap().pem());

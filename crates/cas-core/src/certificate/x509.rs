@@ -187,7 +187,9 @@ impl<'a> Certificate<'a> {
 
     /// Whether this certificate's key signed `other`.
     pub(super) fn issued(&self, other: &Certificate<'_>) -> Option<Bond> {
-        let same_name = self.parsed.subject().as_raw() == other.parsed.issuer().as_raw();
+        let (subject, issuer) = (self.parsed.subject(), other.parsed.issuer());
+        // CAs write the same name in another string type now and then.
+        let same_name = subject.as_raw() == issuer.as_raw() || text_of_dn(subject) == text_of_dn(issuer);
         let same_key = match (other.authority_key(), self.subject_key()) {
             (Some(wanted), Some(own)) => Some(wanted == own),
             _ => None,
