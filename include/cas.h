@@ -456,7 +456,8 @@ cas_status cas_request_set_name(cas_request *request,
 
 /*
  The certificate and its chain, PEM, in any order and layout; len is in bytes, without a closing NUL. It is read, tidied
- and checked by the upload, as cas_inspect does.
+ and checked by the upload, as cas_inspect does. DER and PKCS#12 are
+ taken as well; the upload refuses them with CAS_ERR_CERTIFICATE and says how to convert them.
  */
 cas_status cas_request_set_cert_pem(cas_request *request,
                                     const char *pem,

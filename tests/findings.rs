@@ -97,7 +97,11 @@ fn cases(workshop: &Workshop, kind: &Kind) -> Vec<Case> {
     // Where certificate or key cannot be read, nothing is said of how the two compare, or of the key's size.
     let only = |ids: &[&'static str], certificate: &[u8], key: &[u8]| {
         let weak: &[&str] =
-            if certificate == good.as_bytes() && kind.key_type == "RSA-1024" { &["weak-rsa"] } else { &[] };
+            if certificate == good.as_bytes() && ["RSA-1024", "RSA-2047"].contains(&kind.key_type) {
+                &["weak-rsa"]
+            } else {
+                &[]
+            };
         (ids[0], certificate.to_vec(), key.to_vec(), expected(&[weak, ids]))
     };
     let only_text =
@@ -109,6 +113,8 @@ fn cases(workshop: &Workshop, kind: &Kind) -> Vec<Case> {
         with("no-san", &leaf("no-san"), &key),
         with("weak-signature", &leaf("sha1"), &key),
         with("weak-signature", &leaf("md5"), &key),
+        with("weak-signature", &leaf("sha1-pss"), &key),
+        with("root-left-out", &workshop.chain(&[&name("sha256-pss"), "intermediate", "root"]), &key),
         with("ca-as-leaf", &leaf("ca"), &key),
         with("chain-incomplete", &chain(&[]), &key),
         with("issuer-expired", &chain(&["old"]), &key),
@@ -153,6 +159,8 @@ fn cases(workshop: &Workshop, kind: &Kind) -> Vec<Case> {
     cases.push(only(&["pkcs12"], good.as_bytes(), &pkcs12));
     let pkcs7 = made("pkcs7", &["crl2pkcs7", "-nocrl", "-certfile", &good_file]);
     cases.push(only(&["pkcs7"], &pkcs7, key.as_bytes()));
+    let pkcs7 = made("pkcs7.der", &["crl2pkcs7", "-nocrl", "-outform", "der", "-certfile", &good_file]);
+    cases.push(only(&["pkcs7"], &pkcs7, key.as_bytes()));
     workshop.write("text", &good);
     let twice = made("base64", &["base64", "-in", "text"]);
     cases.push(only(&["base64-of-pem"], &twice, key.as_bytes()));
@@ -160,7 +168,7 @@ fn cases(workshop: &Workshop, kind: &Kind) -> Vec<Case> {
     let (line, column) = if kind.key_type == "RSA-2048" { (25, 10) } else { (1, 60) };
     let damaged = replace_letter(&key, line, column);
     match kind.key_type {
-        "RSA-1024" | "SM2" => {}
+        "RSA-1024" | "RSA-2047" | "SM2" => {}
         "Ed25519" => cases.push(only_text("key-mismatch", &good, &damaged)),
         _ => cases.push(only_text("broken-key", &good, &damaged)),
     }
@@ -250,9 +258,9 @@ fn every_finding_is_made_where_it_belongs_and_nowhere_else() {
 #[test]
 fn every_order_of_a_chain_becomes_one_that_openssl_verifies() {
     let workshop = Workshop::new("orders");
-    workshop.make(&KINDS[2]);
-    workshop.key("lower", KINDS[2].algorithm);
-    workshop.key("leaf", KINDS[2].algorithm);
+    workshop.make(&KINDS[3]);
+    workshop.key("lower", KINDS[3].algorithm);
+    workshop.key("leaf", KINDS[3].algorithm);
     let lower = New {
         name: "lower",
         subject: "lower",
@@ -309,7 +317,7 @@ fn upload(emulator: &Emulator, settings: &[(&str, &str)], name: &str, files: [&P
 #[test]
 fn uploads_are_refused_or_warned_of() {
     let workshop = Workshop::new("uploads");
-    let kind = &KINDS[2];
+    let kind = &KINDS[3];
     workshop.make(kind);
     let emulator = Emulator::start(&[]);
     let key = workshop.0.join("EC-P256.key");
@@ -352,7 +360,7 @@ fn uploads_are_refused_or_warned_of() {
 #[test]
 fn what_is_sent_is_tidied_unless_checks_are_skipped() {
     let workshop = Workshop::new("sent");
-    workshop.make(&KINDS[2]);
+    workshop.make(&KINDS[3]);
     let emulator = Emulator::start(&[]);
     let key = workshop.0.join("EC-P256.key");
     let tidy = workshop.chain(&["EC-P256-good", "intermediate"]);

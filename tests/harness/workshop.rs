@@ -21,11 +21,17 @@ const fn curve(algorithm: &'static [&'static str], key_type: &'static str) -> Ki
 }
 
 /// All kinds that libcas knows, and that openssl can make certificates for.
-pub const KINDS: [Kind; 8] = [
+pub const KINDS: [Kind; 9] = [
     curve(&["RSA", "-pkeyopt", "rsa_keygen_bits:2048"], "RSA-2048"),
     Kind {
         algorithm: &["RSA", "-pkeyopt", "rsa_keygen_bits:1024"],
         key_type: "RSA-1024",
+        always: &["key-not-verified", "weak-rsa"],
+    },
+    // Its primes are not of one length, which ring does not take.
+    Kind {
+        algorithm: &["RSA", "-pkeyopt", "rsa_keygen_bits:2047"],
+        key_type: "RSA-2047",
         always: &["key-not-verified", "weak-rsa"],
     },
     curve(&["EC", "-pkeyopt", "ec_paramgen_curve:P-256"], "EC-P256"),
@@ -81,7 +87,7 @@ pub struct New<'a> {
     pub extensions: &'a str,
     /// From when, and to when: YYYYMMDDhhmmssZ.
     pub valid: [&'a str; 2],
-    /// What it is signed with.
+    /// What it is signed with; "-pss" after it: in the newer of RSA's two ways.
     pub hash: &'a str,
 }
 
@@ -150,8 +156,10 @@ impl Workshop {
         };
         let sign =
             ["ca", "-config", "ca.cnf", "-batch", "-notext", "-in", "request.csr", "-extfile", "extensions"];
+        let pss: &[&str] = if hash.ends_with("-pss") { &["-sigopt", "rsa_padding_mode:pss"] } else { &[] };
+        let hash = hash.trim_end_matches("-pss");
         let dates = ["-startdate", valid[0], "-enddate", valid[1], "-md", hash, "-out", &pem];
-        self.openssl(&[&sign[..], &signed_by, &dates, &sm2("-vfyopt")].concat());
+        self.openssl(&[&sign[..], &signed_by, &dates, pss, &sm2("-vfyopt")].concat());
     }
 
     /// What a file holds.
@@ -195,6 +203,8 @@ impl Workshop {
             ("no-san", New { extensions: "basicConstraints=critical,CA:FALSE\n", ..good }),
             ("sha1", New { hash: "sha1", ..good }),
             ("md5", New { hash: "md5", ..good }),
+            ("sha1-pss", New { hash: "sha1-pss", ..good }),
+            ("sha256-pss", New { hash: "sha256-pss", ..good }),
             (
                 "ca",
                 New {
@@ -219,6 +229,7 @@ impl Workshop {
         if kind.algorithm[0] == "EC" && kind.key_type != "SM2" {
             add("SEC 1 without public key", &["ec", "-no_public"]);
             add("SEC 1 with compressed public key", &["ec", "-conv_form", "compressed"]);
+            add("PKCS#8 with its curve written out", &["pkey", "-ec_param_enc", "explicit"]);
         }
         encodings
     }

@@ -68,7 +68,7 @@ impl Client {
         let result = self.checked(upload).and_then(|(key, inspection)| {
             let (certificate, key) = match &inspection {
                 Some(inspection) => (inspection.certificate_pem.as_str(), inspection.key_pem()),
-                None => (upload.certificate.as_str(), key),
+                None => (as_given("certificate text", &upload.certificate)?, as_given("key text", key)?),
             };
             perform::upload(self, upload, certificate, key, deadline)
         });
@@ -162,14 +162,14 @@ impl Client {
     }
 
     /// The key of an upload that may be sent, and what was read; `None` where it is to be sent unread.
-    fn checked<'a>(&self, upload: &'a Upload) -> Result<(&'a str, Option<Inspection>), Error> {
+    fn checked<'a>(&self, upload: &'a Upload) -> Result<(&'a [u8], Option<Inspection>), Error> {
         let name = &upload.name;
         let missing = |what| {
             Error::new(ErrorKind::InvalidArgument, format!("The upload of {} has no {what}.", quoted(name)))
                 .with_hint("Set name, certificate and key before the upload.")
         };
         let warning = certificate::check_name(name, upload.skip_checks)?;
-        let key = upload.key.as_ref().ok_or_else(|| missing("private key"))?.expose();
+        let key = upload.key.as_ref().ok_or_else(|| missing("private key"))?;
         if upload.certificate.is_empty() {
             return Err(missing("certificate"));
         }
@@ -179,8 +179,7 @@ impl Client {
         // The service's time, where it is known to differ: it is the service that judges.
         let now = Moment::of(self.caller.skew.known().apply(SystemTime::now()));
         let random = SystemRandom::new();
-        let inspection =
-            certificate::inspect(upload.certificate.as_bytes(), Some(key.as_bytes()), now, &random);
+        let inspection = certificate::inspect(&upload.certificate, Some(key), now, &random);
         if let Some(error) = inspection.refusal(name) {
             return Err(error);
         }
@@ -192,4 +191,13 @@ impl Client {
         }
         Ok((key, Some(inspection)))
     }
+}
+
+/// What is sent unread. Parameters are UTF-8.
+fn as_given<'a>(what: &str, bytes: &'a [u8]) -> Result<&'a str, Error> {
+    std::str::from_utf8(bytes).map_err(|_| {
+        let message = format!("Nothing was sent: the {what} is not UTF-8, and cannot be sent as it is.");
+        Error::new(ErrorKind::Certificate, message)
+            .with_hint("Save it as UTF-8, or let the checks tidy it (no skip_checks).")
+    })
 }

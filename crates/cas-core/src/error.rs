@@ -215,6 +215,11 @@ pub(crate) fn quoted(text: &str) -> String {
     if text.split(|c: char| c == '/' || c.is_whitespace()).any(like_base64) {
         return format!("(a text of {} bytes that may be a key)", text.len());
     }
+    on_one_line(text)
+}
+
+/// What is known to be public: in quotes, on one line, not too long.
+pub(crate) fn on_one_line(text: &str) -> String {
     let mut shown: String =
         text.chars().take(300).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(300).is_some() {

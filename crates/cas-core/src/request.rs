@@ -11,7 +11,6 @@ use zeroize::Zeroizing;
 use crate::api::{ApiVersion, CertId, Lang};
 use crate::certificate;
 use crate::error::{Error, ErrorKind, quoted, quoted_path};
-use crate::secret::Secret;
 use crate::upload::{OnConflict, Outcome};
 
 /// A certificate to upload.
@@ -19,8 +18,8 @@ use crate::upload::{OnConflict, Outcome};
 pub struct Upload {
     pub(crate) name: String,
     /// Wiped as well: a file may hold certificate and key.
-    pub(crate) certificate: Zeroizing<String>,
-    pub(crate) key: Option<Secret>,
+    pub(crate) certificate: Zeroizing<Vec<u8>>,
+    pub(crate) key: Option<Zeroizing<Vec<u8>>>,
     pub(crate) lang: Option<Lang>,
     pub(crate) source_ip: Option<String>,
     pub(crate) on_conflict: OnConflict,
@@ -53,14 +52,14 @@ impl Upload {
         name.clone_into(&mut self.name);
     }
 
-    /// The certificate and its chain, PEM, leaf first.
-    pub fn set_certificate(&mut self, pem: &str) {
+    /// The certificate and its chain, PEM.
+    pub fn set_certificate(&mut self, pem: &[u8]) {
         self.certificate = Zeroizing::new(pem.to_owned());
     }
 
-    /// The private key, PEM.
-    pub fn set_key(&mut self, pem: Secret) {
-        self.key = Some(pem);
+    /// The private key, PEM. The copy is wiped; the caller's is the caller's to wipe.
+    pub fn set_key(&mut self, pem: &[u8]) {
+        self.key = Some(Zeroizing::new(pem.to_owned()));
     }
 
     /// Reads the certificate and its chain from a PEM file, now.
@@ -71,7 +70,7 @@ impl Upload {
 
     /// Reads the private key from a PEM file, now.
     pub fn load_key(&mut self, path: &Path) -> Result<(), Error> {
-        self.key = Some(Secret::new(std::mem::take(&mut *read_pem(path)?)));
+        self.key = Some(read_pem(path)?);
         Ok(())
     }
 
@@ -111,9 +110,9 @@ impl Upload {
 /// Largest PEM file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// The text of a PEM file. It is read into a buffer that never grows, so that no copy of a key is left
+/// What a PEM file holds. It is read into a buffer that never grows, so that no copy of a key is left
 /// behind; where the size is not known before, as with a pipe, the buffer is as large as a file may be.
-fn read_pem(path: &Path) -> Result<Zeroizing<String>, Error> {
+fn read_pem(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let shown = quoted_path(path);
     let unreadable = |error| {
         Error::new(ErrorKind::Io, format!("The file {shown} could not be read: {error}.")).with_hint(
@@ -149,10 +148,8 @@ fn read_pem(path: &Path) -> Result<Zeroizing<String>, Error> {
     if length == 0 {
         return refuse("is empty", "Check the path, and whether the file was written.");
     }
-    if let Ok(text) = std::str::from_utf8(&bytes[..length]) {
-        return Ok(Zeroizing::new(text.to_owned()));
-    }
-    let finding = certificate::not_text(&bytes[..length], &format!("file {shown}"));
+    bytes.truncate(length);
+    let Some(finding) = certificate::not_text(&bytes, &format!("file {shown}")) else { return Ok(bytes) };
     let message = format!("Nothing was read: {finding}.");
     Err(Error::new(ErrorKind::Certificate, message).with_hint(finding.kind.advice()))
 }
@@ -189,7 +186,9 @@ mod tests {
             std::fs::remove_file(&path).unwrap();
             read
         };
-        assert_eq!(file("pem", "é".as_bytes()).unwrap().as_str(), "é");
+        assert_eq!(*file("pem", "é".as_bytes()).unwrap(), "é".as_bytes());
+        let foreign = b"\xc4\xe3-----BEGIN A-----";
+        assert_eq!(*file("gbk", foreign).unwrap(), foreign);
         for (name, content) in
             [("empty", Vec::new()), ("der", b"\x30\x82\xff".to_vec()), ("large", vec![b'a'; (1 << 20) + 1])]
         {
@@ -206,8 +205,8 @@ mod tests {
     #[test]
     fn debug_shows_no_key() {
         let mut upload = Upload::new();
-        upload.set_key(Secret::new("hidden".to_owned()));
-        upload.set_certificate("hidden");
+        upload.set_key(b"hidden");
+        upload.set_certificate(b"hidden");
         upload.set_name("-----BEGIN PRIVATE KEY-----hidden");
         assert!(!format!("{upload:?}").contains("hidden"));
     }

@@ -21,8 +21,8 @@ fn an_upload_that_asks_for_xml_gets_its_id_and_its_errors() {
     let pair = rcgen::generate_simple_self_signed(["xml.example".to_owned()]).unwrap();
     let mut upload = Upload::new();
     upload.set_name("xml");
-    upload.set_certificate(&pair.cert.pem());
-    upload.set_key(Secret::new(pair.signing_key.serialize_pem()));
+    upload.set_certificate(pair.cert.pem().as_bytes());
+    upload.set_key(pair.signing_key.serialize_pem().as_bytes());
     let receipt = client.upload(&upload).unwrap();
     assert_eq!((receipt.cert_id.get(), receipt.cert_identifier.as_str()), (1, "1-cn-hangzhou"));
 
@@ -33,8 +33,8 @@ fn an_upload_that_asks_for_xml_gets_its_id_and_its_errors() {
     assert_eq!(client.get(receipt.cert_id).unwrap().common_name, "rcgen self signed cert");
 
     let other = rcgen::generate_simple_self_signed(["xml.example".to_owned()]).unwrap();
-    upload.set_certificate(&other.cert.pem());
-    upload.set_key(Secret::new(other.signing_key.serialize_pem()));
+    upload.set_certificate(other.cert.pem().as_bytes());
+    upload.set_key(other.signing_key.serialize_pem().as_bytes());
     let error = client.upload(&upload).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NameTaken);
     assert_eq!(error.service_code(), Some("NameRepeat"));

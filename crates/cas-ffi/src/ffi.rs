@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString, c_char};
 use std::slice;
 
+use cas_core::certificate::{self, Kind};
 use cas_core::error::{Error, ErrorKind};
 
 pub(crate) fn invalid(what: String) -> Error {
@@ -57,11 +58,11 @@ macro_rules! text {
     };
 }
 
-/// A text of so many bytes.
-macro_rules! sized_text {
-    ($pointer:ident, $length:ident) => {
-        // SAFETY: C passes NULL or the address of that many bytes.
-        unsafe { $crate::ffi::read_sized_text($pointer, $length, stringify!($pointer)) }?
+/// The bytes of a NUL-terminated text.
+macro_rules! text_bytes {
+    ($pointer:ident) => {
+        // SAFETY: C passes NULL or a NUL-terminated string.
+        unsafe { $crate::ffi::read_text_bytes($pointer, stringify!($pointer)) }?
     };
 }
 
@@ -98,30 +99,36 @@ macro_rules! free {
 }
 
 pub(crate) use {
-    free, optional, optional_bytes, out, required, required_bytes, required_mut, sized_text, text,
+    free, optional, optional_bytes, out, required, required_bytes, required_mut, text, text_bytes,
 };
 
 /// # Safety
-/// `pointer` is NULL or a NUL-terminated string that lives for `'a`.
+/// As for [`read_text_bytes`].
 pub(crate) unsafe fn read_text<'a>(pointer: *const c_char, argument: &str) -> Result<&'a str, Error> {
+    // SAFETY: by this function's own condition.
+    let bytes = unsafe { read_text_bytes(pointer, argument) }?;
+    std::str::from_utf8(bytes).map_err(|_| invalid(format!("The argument {argument} is not UTF-8 text.")))
+}
+
+/// # Safety
+/// `pointer` is NULL or a NUL-terminated string that lives for `'a`.
+pub(crate) unsafe fn read_text_bytes<'a>(pointer: *const c_char, argument: &str) -> Result<&'a [u8], Error> {
     if pointer.is_null() {
         return Err(null(argument));
     }
     // SAFETY: by this function's own condition.
-    let text = unsafe { CStr::from_ptr(pointer) };
-    text.to_str().map_err(|_| invalid(format!("The argument {argument} is not UTF-8 text.")))
+    Ok(unsafe { CStr::from_ptr(pointer) }.to_bytes())
 }
 
-/// # Safety
-/// As for [`read_bytes`].
-pub(crate) unsafe fn read_sized_text<'a>(
-    pointer: *const c_char,
-    length: usize,
-    argument: &str,
-) -> Result<&'a str, Error> {
-    // SAFETY: by this function's own condition.
-    let bytes = unsafe { read_bytes(pointer, length, argument) }?.ok_or_else(|| null(argument))?;
-    std::str::from_utf8(bytes).map_err(|_| invalid(format!("The argument {argument} is not UTF-8 text.")))
+/// Refuses what is no text. What is recognised nevertheless, such as DER, is left to the checks, which say how to
+/// convert it.
+pub(crate) fn must_be_text<'a>(bytes: &'a [u8], argument: &str) -> Result<&'a [u8], Error> {
+    match certificate::not_text(bytes, &format!("argument {argument}")) {
+        Some(finding) if finding.kind == Kind::NotText => {
+            Err(invalid(format!("Nothing was taken: {finding}.")).with_hint(finding.kind.advice()))
+        }
+        _ => Ok(bytes),
+    }
 }
 
 /// `None` for NULL. NUL bytes at the end are left out: C programs count them in now and then.
@@ -161,10 +168,10 @@ mod tests {
             assert!(read_text(std::ptr::null(), "name").unwrap_err().message().contains("name is NULL"));
             assert!(read_text(c"\xff".as_ptr(), "name").unwrap_err().message().contains("not UTF-8"));
             assert_eq!(read_text(c"n\xc3\xa9".as_ptr(), "name").unwrap(), "né");
-            assert!(read_sized_text(std::ptr::null(), 0, "pem").is_err());
-            assert!(read_sized_text(c"x".as_ptr(), usize::MAX, "pem").is_err());
-            assert_eq!(read_sized_text(c"abc".as_ptr(), 2, "pem").unwrap(), "ab");
-            assert_eq!(read_sized_text(c"abc".as_ptr(), 4, "pem").unwrap(), "abc");
+            assert_eq!(read_bytes(std::ptr::null(), 0, "pem").unwrap(), None);
+            assert!(read_bytes(c"x".as_ptr(), usize::MAX, "pem").is_err());
+            assert_eq!(read_bytes(c"abc".as_ptr(), 2, "pem").unwrap(), Some(&b"ab"[..]));
+            assert_eq!(read_bytes(c"abc".as_ptr(), 4, "pem").unwrap(), Some(&b"abc"[..]));
         }
     }
 

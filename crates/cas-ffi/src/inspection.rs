@@ -3,10 +3,10 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use cas_core::certificate::{self, Facts, Inspection, Kind};
+use cas_core::certificate::{self, Facts, Inspection};
 
 use crate::error::cas_error;
-use crate::ffi::{self, c_text, free, invalid, optional_bytes, out, required, required_bytes};
+use crate::ffi::{self, c_text, free, must_be_text, optional_bytes, out, required, required_bytes};
 use crate::panic;
 use crate::status::cas_status;
 
@@ -84,16 +84,8 @@ pub unsafe extern "C" fn cas_inspect(
         let certificate = required_bytes!(cert_pem, cert_len);
         let key = optional_bytes!(key_pem, key_len);
         let put = out!(out);
-        for (bytes, argument) in [(Some(certificate), "cert_pem"), (key, "key_pem")] {
-            // What is recognised, such as DER, becomes a finding, which says how to convert it.
-            if let Some(bytes) = bytes.filter(|bytes| std::str::from_utf8(bytes).is_err()) {
-                let finding = certificate::not_text(bytes, argument);
-                if finding.kind == Kind::NotText {
-                    let what = finding.sentence();
-                    return Err(invalid(format!("The argument {what}.")).with_hint(finding.kind.advice()));
-                }
-            }
-        }
+        must_be_text(certificate, "cert_pem")?;
+        must_be_text(key.unwrap_or_default(), "key_pem")?;
         put(ffi::give(cas_inspection::from(&certificate::inspect_now(certificate, key))));
         Ok(())
     })

@@ -4,11 +4,10 @@ use std::ffi::c_char;
 use std::path::Path;
 
 use cas_core::request::Upload;
-use cas_core::secret::Secret;
 use cas_core::upload::OnConflict;
 
 use crate::error::cas_error;
-use crate::ffi::{self, free, invalid, required_mut, sized_text, text};
+use crate::ffi::{self, free, invalid, must_be_text, required_bytes, required_mut, text};
 use crate::panic;
 use crate::status::cas_status;
 
@@ -54,7 +53,8 @@ pub unsafe extern "C" fn cas_request_set_name(request: *mut cas_request, name: *
 }
 
 /// The certificate and its chain, PEM, in any order and layout; len is in bytes, without a closing NUL. It is read, tidied
-/// and checked by the upload, as cas_inspect does.
+/// and checked by the upload, as cas_inspect does. DER and PKCS#12 are
+/// taken as well; the upload refuses them with CAS_ERR_CERTIFICATE and says how to convert them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_set_cert_pem(
     request: *mut cas_request,
@@ -62,7 +62,8 @@ pub unsafe extern "C" fn cas_request_set_cert_pem(
     len: usize,
 ) -> cas_status {
     panic::status_only(|| {
-        required_mut!(request).0.set_certificate(sized_text!(pem, len));
+        let request = required_mut!(request);
+        request.0.set_certificate(must_be_text(required_bytes!(pem, len), "pem")?);
         Ok(())
     })
 }
@@ -75,7 +76,8 @@ pub unsafe extern "C" fn cas_request_set_key_pem(
     len: usize,
 ) -> cas_status {
     panic::status_only(|| {
-        required_mut!(request).0.set_key(Secret::new(sized_text!(pem, len).to_owned()));
+        let request = required_mut!(request);
+        request.0.set_key(must_be_text(required_bytes!(pem, len), "pem")?);
         Ok(())
     })
 }

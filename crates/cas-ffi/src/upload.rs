@@ -5,11 +5,10 @@ use std::ffi::c_char;
 use cas_core::client::Client;
 use cas_core::error::Error;
 use cas_core::request::{Receipt, Upload};
-use cas_core::secret::Secret;
 
 use crate::client::cas_client;
 use crate::error::cas_error;
-use crate::ffi::{self, out, required, text};
+use crate::ffi::{self, must_be_text, out, required, text, text_bytes};
 use crate::panic;
 use crate::request::cas_request;
 use crate::result::cas_result;
@@ -30,8 +29,8 @@ pub unsafe extern "C" fn cas_upload_certificate(
         let client = required!(client);
         let mut request = Upload::new();
         request.set_name(text!(name));
-        request.set_certificate(text!(cert_pem));
-        request.set_key(Secret::new(text!(key_pem).to_owned()));
+        request.set_certificate(must_be_text(text_bytes!(cert_pem), "cert_pem")?);
+        request.set_key(must_be_text(text_bytes!(key_pem), "key_pem")?);
         let put = out!(cert_id);
         put(upload(&client.0, &request)?.cert_id.get());
         Ok(())

@@ -32,9 +32,9 @@ impl Bonds {
         issuer != subject && self.get(issuer, subject).is_some()
     }
 
-    /// Arranges all certificates. The leaf is the one that issued no other; among several the one that
-    /// `is_own`, then the first that `is_ca` does not say of.
-    pub(super) fn arrange(&self, is_own: impl Fn(usize) -> bool, is_ca: impl Fn(usize) -> bool) -> Chain {
+    /// Arranges all certificates. The leaf is the one that issued no other; among several the first that ranks
+    /// highest.
+    pub(super) fn arrange<R: Ord>(&self, rank: impl Fn(usize) -> R) -> Chain {
         let all = 0..self.0.len();
         let mut ends: Vec<usize> =
             all.clone().filter(|end| !all.clone().any(|other| self.has(*end, other))).collect();
@@ -45,8 +45,8 @@ impl Bonds {
         let leaf = if let [only] = ends[..] {
             only
         } else {
-            let own = ends.iter().find(|end| is_own(**end));
-            *own.or_else(|| ends.iter().find(|end| !is_ca(**end))).unwrap_or(&ends[0])
+            // The last of the highest, so from the end.
+            ends.into_iter().rev().max_by_key(|end| rank(*end)).unwrap_or(0)
         };
         let mut reached = vec![leaf];
         let mut next = 0;
@@ -64,9 +64,11 @@ impl Bonds {
             all.clone().filter(|one| *one != leaf && reached.contains(one) && !is_root(one)).collect();
         let mut order = vec![leaf];
         while !rest.is_empty() {
-            // The first of which nothing below it is missing yet; a circle has none.
+            // The first of which nothing below it is missing yet; in a circle, the one that is nearest to the leaf.
             let free = rest.iter().position(|issuer| !rest.iter().any(|subject| self.has(*issuer, *subject)));
-            order.push(rest.remove(free.unwrap_or(0)));
+            let nearest = || reached.iter().find_map(|near| rest.iter().position(|one| one == near));
+            let next = free.or_else(nearest).unwrap_or(0);
+            order.push(rest.remove(next));
         }
         Chain {
             order,
@@ -90,7 +92,7 @@ mod tests {
     }
 
     fn arranged(size: usize, pairs: &[(usize, usize)]) -> (Vec<usize>, Vec<usize>, Vec<usize>) {
-        let Chain { order, roots, unrelated } = bonds(size, pairs).arrange(|_| false, |_| false);
+        let Chain { order, roots, unrelated } = bonds(size, pairs).arrange(|_| 0);
         (order, roots, unrelated)
     }
 
@@ -114,13 +116,15 @@ mod tests {
     fn what_does_not_belong_is_named() {
         assert_eq!(arranged(3, &[(1, 0)]), (vec![0, 1], vec![], vec![2]));
         let two = bonds(2, &[]);
-        assert_eq!(two.arrange(|one| one == 1, |_| false).order, [1]);
-        assert_eq!(two.arrange(|_| false, |one| one == 0).order, [1]);
+        assert_eq!(two.arrange(|one| one).order, [1]);
+        assert_eq!(two.arrange(|_| 0).order, [0]);
     }
 
     #[test]
     fn a_circle_ends() {
         let (order, _, unrelated) = arranged(3, &[(0, 1), (1, 2), (2, 0)]);
         assert_eq!((order.len(), unrelated.len()), (3, 0));
+        // The leaf, 0, was issued by 2, which 1 issued, and the other way round.
+        assert_eq!(arranged(3, &[(2, 0), (1, 2), (2, 1)]), (vec![0, 2, 1], vec![], vec![]));
     }
 }

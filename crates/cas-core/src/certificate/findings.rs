@@ -62,7 +62,7 @@ const CONVERT_DER: &str = "Convert it: openssl x509 -inform der -in FILE -out ce
                            -in FILE -out key.pem.";
 
 table! {
-    NameEmpty = Refused "name-empty", "the certificate has no name{}",
+    NameEmpty = Refused "name-empty", "the certificate has no name",
         "Give it a name that is unique in the account.";
     NameTooLong = Refused "name-too-long", "the name {}, more than 128 bytes",
         "Use a short name of letters, digits, \"-\" and \"_\"; up to 63 characters work everywhere.";
@@ -73,23 +73,24 @@ table! {
     NoKey = Refused "no-key", "the {} holds no PEM private key",
         "Pass a PEM that begins with -----BEGIN PRIVATE KEY-----, -----BEGIN RSA PRIVATE KEY----- or -----BEGIN EC PRIVATE \
          KEY-----.";
-    Swapped = Refused "swapped", "a private key stands where the certificate should be{}",
+    Swapped = Refused "swapped", "a private key stands where the certificate should be",
         "Pass the certificate first and the key second.";
     Csr = Refused "csr", "a certificate signing request stands where the {} should be",
         "Pass the certificate that the CA made from the request, and the key that the request was made with.";
     PublicKey = Refused "public-key", "a public key stands where the {} should be",
         "A public key is in the certificate already: pass the certificate, and the private key that belongs to it.";
     Pkcs7 = Refused "pkcs7", "the {} is PKCS#7, not a certificate by itself",
-        "Convert it: openssl pkcs7 -print_certs -in FILE -out chain.pem.";
+        "Convert it: openssl pkcs7 -print_certs -in FILE -out chain.pem, with -inform der where FILE is no PEM.";
     OpensshKey = Refused "openssh-key", "the {} is in OpenSSH's own format",
-        "Convert a copy of it: ssh-keygen -p -N \"\" -m PKCS8 -f COPY.";
+        "Convert a copy of it, unless it is Ed25519, which ssh-keygen cannot: ssh-keygen -p -N \"\" -m PKCS8 -f COPY.";
     OtherPem = Refused "other-pem", "the {} holds nothing that is of use here",
         "Pass a PEM certificate, and the PEM private key that belongs to it.";
     Der = Refused "der", "the {} is DER, not PEM", CONVERT_DER;
     Pkcs12 = Refused "pkcs12", "the {} is PKCS#12 (.p12, .pfx), not PEM",
-        "Convert it: openssl pkcs12 -in FILE -nodes -out all.pem, and pass all.pem as certificate and as key.";
+        "Convert it: openssl pkcs12 -in FILE -nodes -out all.pem, and pass all.pem as certificate and as key; add -legacy where \
+         OpenSSL 3 says \"unsupported\".";
     Base64OfPem = Refused "base64-of-pem", "the {} is a PEM that was encoded in base64 once more, as in a Kubernetes Secret",
-        "Decode it: base64 -d FILE.";
+        "Decode it: base64 -d FILE > decoded.pem.";
     NotText = Refused "not-text", "the {}, so it is no PEM",
         "Save it as plain text (ASCII or UTF-8).";
     BrokenPem = Refused "broken-pem", "{}",
@@ -111,7 +112,7 @@ table! {
         "Renew the certificate and upload the new one; if it was renewed, check which file is passed, and this machine's clock.";
     CaAsLeaf = Refused "ca-as-leaf", "the certificate of {} is a CA's, not a server's",
         "Pass the server's own certificate with its chain; make a self-signed one for tests with openssl req -x509 -addext \
-         basicConstraints=critical,CA:FALSE.";
+         basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:HOST.";
     ChainUnrelated = Refused "chain-unrelated", "the certificate of {} does not belong to the chain",
         "Pass the server's certificate and the intermediates that lead from it to its root, nothing else.";
 
@@ -123,11 +124,11 @@ table! {
         "Take the current chain from the CA.";
     ChainIncomplete = Warning "chain-incomplete", "the chain lacks the certificate of the issuer, {}",
         "Append the CA's intermediate certificates (fullchain.pem rather than cert.pem): many clients do not fetch them.";
-    WeakRsa = Warning "weak-rsa", "the RSA key has {} bits, less than 2048",
+    WeakRsa = Warning "weak-rsa", "the RSA key of {} bits, less than 2048",
         "Request a new certificate with a key of 2048 bits or more.";
     WeakSignature = Warning "weak-signature", "the certificate of {}, which clients no longer accept",
         "Request a new certificate, signed with SHA-256.";
-    NoSan = Warning "no-san", "there is no subject alternative name{}",
+    NoSan = Warning "no-san", "there is no subject alternative name",
         "Clients no longer look at the common name: request a certificate that lists its host names.";
     LongName = Warning "long-name", "the name has {} characters, more than 63",
         "The service's newest documents allow 63 characters.";
@@ -150,13 +151,13 @@ table! {
         "Nothing to do.";
     KeyBesideCertificate = Note "key-beside-certificate", "a private key was left out of the {}",
         "Nothing is sent of it as a certificate. Whoever may read the certificate's file can read the key: keep them apart.";
-    Reordered = Note "reordered", "the certificates were put in order, each before its issuer{}",
+    Reordered = Note "reordered", "the certificates were put in order, the leaf first",
         "Nothing to do.";
     Duplicate = Note "duplicate", "the certificate of {} was there more than once",
         "Nothing to do.";
     RootLeftOut = Note "root-left-out", "the self-signed root {} was left out: clients have it",
         "Nothing to do.";
-    KeyNotVerified = Note "key-not-verified", "whether the key belongs to the certificate was {}",
+    KeyNotVerified = Note "key-not-verified", "the key was {}",
         "Nothing to do, if you know that it does.";
 }
 
@@ -257,7 +258,7 @@ This file is written from the table in `crates/cas-core/src/certificate/findings
         for (n, kind) in Kind::ALL.iter().enumerate() {
             assert!(kind.id().bytes().all(|b| b == b'-' || b.is_ascii_lowercase() || b.is_ascii_digit()));
             assert!(Kind::ALL[..n].iter().all(|other| other.id() != kind.id()), "{} twice", kind.id());
-            assert_eq!(kind.row().sentence.matches("{}").count(), 1, "{}", kind.id());
+            assert!(kind.row().sentence.matches("{}").count() <= 1, "{}", kind.id());
             assert!(kind.advice().ends_with('.'), "{}", kind.id());
         }
         let finding = Finding::new(Kind::Expired, "2024-01-01T00:00:00Z");
@@ -270,6 +271,6 @@ This file is written from the table in `crates/cas-core/src/certificate/findings
         if std::env::var_os("UPDATE_FINDINGS").is_some() {
             std::fs::write(path, document()).unwrap();
         }
-        assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), document(), "run `make findings`");
+        assert!(std::fs::read_to_string(path).unwrap_or_default() == document(), "run `make findings`");
     }
 }

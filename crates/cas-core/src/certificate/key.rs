@@ -34,6 +34,7 @@ pub(super) enum Verdict {
 const PROOF: &[u8] = b"libcas: does this key belong to this certificate?";
 const NOT_DER: &str = "cannot be read: its ASN.1 is broken";
 const NOT_SEC1: &str = "cannot be read: its ASN.1 is broken, or spells its curve out instead of naming it";
+const NOT_PKCS1: &str = "cannot be read: its ASN.1 is broken, or it has more than two primes";
 const INCONSISTENT: &str = "is damaged: its parts do not belong together";
 
 /// Compares the private key in `der`, from a PEM block with this label, with the public key of a certificate.
@@ -50,7 +51,11 @@ pub(super) fn compare(label: &str, der: &[u8], public: &PublicKey, random: &dyn 
         _ => match PrivateKeyInfoRef::try_from(der) {
             Ok(info) => {
                 let curve = info.algorithm.parameters_oid().ok().map(|oid| oid.to_string());
-                let algorithm = Algorithm::from_oids(&info.algorithm.oid.to_string(), curve.as_deref());
+                let mut algorithm = Algorithm::from_oids(&info.algorithm.oid.to_string(), curve.as_deref());
+                if algorithm.is_unnamed_curve() && public.algorithm.name().starts_with("EC") {
+                    // Its curve is written out; only the certificate can name it.
+                    algorithm = public.algorithm.clone();
+                }
                 let public = info.public_key.and_then(|bits| bits.as_bytes());
                 Private { algorithm, key: info.private_key.as_bytes(), public }
             }
@@ -87,7 +92,7 @@ impl Private<'_> {
             Algorithm::Rsa | Algorithm::RsaPss => compare_rsa(self.key, public, random),
             Algorithm::Ed25519 => compare_ed25519(self.key, public),
             Algorithm::P256 | Algorithm::P384 | Algorithm::P521 | Algorithm::Secp256k1 => {
-                let Ok(key) = EcPrivateKey::from_der(self.key) else { return Verdict::Broken(NOT_DER) };
+                let Ok(key) = EcPrivateKey::from_der(self.key) else { return Verdict::Broken(NOT_SEC1) };
                 if curve_of(&key).is_some_and(|named| named != self.algorithm) {
                     return Verdict::Broken("names two curves");
                 }
@@ -120,7 +125,7 @@ fn another_key(public: &PublicKey) -> Verdict {
 }
 
 fn compare_rsa(der: &[u8], public: &PublicKey, random: &dyn SecureRandom) -> Verdict {
-    let Ok(key) = RsaPrivateKeyRef::try_from(der) else { return Verdict::Broken(NOT_DER) };
+    let Ok(key) = RsaPrivateKeyRef::try_from(der) else { return Verdict::Broken(NOT_PKCS1) };
     let Some((modulus, exponent)) = public.rsa() else { return Verdict::Unknown };
     if key.modulus.as_bytes() != modulus {
         return match PublicKey::rsa_size(key.modulus.as_bytes()) {
@@ -130,6 +135,11 @@ fn compare_rsa(der: &[u8], public: &PublicKey, random: &dyn SecureRandom) -> Ver
     }
     if key.public_exponent.as_bytes() != exponent {
         return Verdict::Mismatch("the same modulus, but another public exponent".to_owned());
+    }
+    // ring takes no primes of unequal length, and calls them inconsistent.
+    let half = PublicKey::rsa_size(modulus).div_ceil(2);
+    if [key.prime1, key.prime2].iter().any(|prime| PublicKey::rsa_size(prime.as_bytes()) != half) {
+        return Verdict::Compared;
     }
     let pair = match RsaKeyPair::from_der(der) {
         Ok(pair) => pair,
@@ -186,10 +196,8 @@ fn compare_ecdsa(
         (_, None) => return Verdict::Unknown,
     };
     let Some(number) = padded(key.private_key, ecdsa.length) else { return Verdict::Broken(TOO_LONG) };
-    let pair = match EcdsaKeyPair::from_private_key_and_public_key(ecdsa.signing, &number, point, random) {
-        Ok(pair) => pair,
-        Err(_) => return another_number(key, public),
-    };
+    let pair = EcdsaKeyPair::from_private_key_and_public_key(ecdsa.signing, &number, point, random);
+    let Ok(pair) = pair else { return another_number(key, public) };
     match pair.sign(random, PROOF) {
         Ok(proof) => match UnparsedPublicKey::new(ecdsa.verifying, point).verify(PROOF, proof.as_ref()) {
             Ok(()) => Verdict::Proven,

@@ -183,8 +183,11 @@ impl Inspection {
             matches!(verdict(key, certificate), Verdict::Proven | Verdict::Compared)
         };
         let bonds = Bonds::of(certificates);
-        let is_own = |one: usize| keys.iter().any(|key| belongs(key, &certificates[one]));
-        let chain = bonds.arrange(is_own, |one| certificates[one].is_ca());
+        let chain = bonds.arrange(|one| {
+            let one = &certificates[one];
+            let is_valid = (one.not_before()..=one.not_after()).contains(&now);
+            (keys.iter().any(|key| belongs(key, one)), !one.is_ca(), is_valid)
+        });
         self.judge_leaf(&certificates[chain.order[0]], now);
         self.judge_chain(certificates, &bonds, &chain, now);
 
@@ -193,18 +196,19 @@ impl Inspection {
             return;
         };
         pem::write(&key.label, &key.bytes, &mut self.key_pem);
-        if keys.len() > 1 {
-            self.add(Kind::OtherBlocks, format!("key text: {} private keys", keys.len() - 1));
-        }
         match verdict(key, leaf) {
             Verdict::Proven => {}
             Verdict::Compared => {
-                self.add(Kind::KeyNotVerified, "compared by their public parts only".to_owned());
-            }
-            Verdict::Unknown => {
                 self.add(
                     Kind::KeyNotVerified,
-                    format!("not verified: keys of type {} are not", leaf.key.name()),
+                    "compared with the certificate by its public part only".to_owned(),
+                );
+            }
+            Verdict::Unknown => {
+                let name = leaf.key.name();
+                self.add(
+                    Kind::KeyNotVerified,
+                    format!("not compared with the certificate: keys of type {name} cannot be checked here"),
                 );
             }
             Verdict::Broken(why) => self.add(Kind::BrokenKey, format!("{} {why}", key.line)),
@@ -228,9 +232,6 @@ impl Inspection {
         }
         if facts.is_ca {
             self.add(Kind::CaAsLeaf, leaf.shown());
-        }
-        if let Some(bits) = leaf.key.rsa_bits().filter(|bits| *bits < 2048) {
-            self.add(Kind::WeakRsa, bits.to_string());
         }
         if facts.sans.is_empty() {
             self.add(Kind::NoSan, String::new());
@@ -256,6 +257,9 @@ impl Inspection {
         for index in &chain.order {
             let certificate = &certificates[*index];
             let not_after = certificate.not_after();
+            if let Some(bits) = certificate.key.rsa_bits().filter(|bits| *bits < 2048) {
+                self.add(Kind::WeakRsa, format!("{} has {bits}", certificate.shown()));
+            }
             if *index != leaf && not_after < now {
                 let detail = format!("{} is not valid after {not_after}", certificate.shown());
                 self.add(Kind::IssuerExpired, detail);
@@ -265,11 +269,11 @@ impl Inspection {
             {
                 self.add(Kind::WeakSignature, format!("{} is signed with {hash}", certificate.shown()));
             }
-            let mut issuers = (0..certificates.len()).filter(|issuer| issuer != index || is_self_signed);
+            let issuers = (0..certificates.len()).filter(|issuer| issuer != index || is_self_signed);
             self.chain.push(Link {
                 subject: certificate.shown(),
                 issuer: certificate.shown_issuer(),
-                bond: issuers.find_map(|issuer| bonds.get(issuer, *index)),
+                bond: issuers.filter_map(|issuer| bonds.get(issuer, *index)).max(),
                 not_after,
             });
             pem::write("CERTIFICATE", certificate.der, &mut self.certificate_pem);

@@ -71,6 +71,12 @@ pub(super) fn unescaped(text: &str) -> Option<Zeroizing<String>> {
             Some(b'r') => '\r',
             Some(b't') => '\t',
             Some(b'/') => '/',
+            // As Gson writes "=".
+            Some(b'u') if escaped.get(1..5).is_some_and(|code| code.eq_ignore_ascii_case("003d")) => {
+                plain.push('=');
+                rest = &escaped[5..];
+                continue;
+            }
             _ => {
                 plain.push_str(&rest[before.len()..rest.len() - escaped.len()]);
                 rest = escaped;
@@ -97,21 +103,30 @@ pub(super) fn blocks(text: &str) -> Result<(Vec<Block<'_>>, Surroundings), Broke
         let from = begin + BEGIN.len();
         let label = label(text, from)
             .ok_or_else(|| broken("begins like a PEM block, but is no complete BEGIN line".into()))?;
-        let body = from + label.len() + DASHES.len();
-        let close = find(text, body, DASHES)
-            .ok_or_else(|| broken(format!("begins a {label} that has no END line").into()))?;
-        if !text[close..].starts_with(END) {
-            return Err(broken(format!("begins a {label} whose END line is missing").into()));
+        // More dashes than five are no matter.
+        let body = after_dashes(text, from + label.len());
+        let close = find(text, body, DASHES);
+        let closing = close.map(|close| after_dashes(text, close) - DASHES.len());
+        let rest = closing.and_then(|closing| text[closing..].strip_prefix(END));
+        let fits =
+            rest.and_then(|rest| rest.strip_prefix(label)).is_some_and(|rest| rest.starts_with(DASHES));
+        match (close, closing) {
+            (Some(close), Some(closing)) if fits => {
+                blocks.push(Block { label, line, body: &text[body..close] });
+                end = closing + END.len() + label.len() + DASHES.len();
+            }
+            // As in a signed mail, whose BEGIN has no END.
+            _ if !is_ours(label) => {
+                around.words = true;
+                end = from;
+            }
+            (Some(close), _) if rest.is_some() => {
+                let why = format!("is no END line for the {label} of line {line}").into();
+                return Err(Broken { line: lines.of(close), why });
+            }
+            (Some(_), _) => return Err(broken(format!("begins a {label} whose END line is missing").into())),
+            (None, _) => return Err(broken(format!("begins a {label} that has no END line").into())),
         }
-        let closing = text[close + END.len()..].strip_prefix(label);
-        if !closing.is_some_and(|rest| rest.starts_with(DASHES)) {
-            return Err(Broken {
-                line: lines.of(close),
-                why: format!("is no END line for the {label} of line {line}").into(),
-            });
-        }
-        blocks.push(Block { label, line, body: &text[body..close] });
-        end = close + END.len() + label.len() + DASHES.len();
     }
     around.see(&text[end..], end == 0);
     if blocks.is_empty()
@@ -121,6 +136,15 @@ pub(super) fn blocks(text: &str) -> Result<(Vec<Block<'_>>, Surroundings), Broke
         return Err(Broken { line: lines.of(at), why });
     }
     Ok((blocks, around))
+}
+
+/// Whether a label is of anything that a certificate or key comes in.
+fn is_ours(label: &str) -> bool {
+    ["CERTIFICATE", "REQUEST", "KEY", "PARAMETERS", "PKCS"].iter().any(|part| label.contains(part))
+}
+
+fn after_dashes(text: &str, from: usize) -> usize {
+    from + text[from..].bytes().take_while(|b| *b == b'-').count()
 }
 
 fn find(text: &str, from: usize, what: &str) -> Option<usize> {
@@ -311,6 +335,8 @@ mod tests {
             (format!("{tidy}\n{tidy}"), (false, true)),
             (tidy.trim_end().to_owned(), (false, true)),
             (format!("{tidy}--\n"), (true, false)),
+            (tidy.replace("-----", "-------"), (true, false)),
+            (format!("-----BEGIN SIGNED MAIL-----\n\n{tidy}"), (true, false)),
             (tidy.replace('\n', "\r\n"), (false, false)),
         ] {
             let (found, seen) = blocks(&text).unwrap();
@@ -345,10 +371,10 @@ mod tests {
         for (text, line, part) in [
             ("a\n-----BEGIN A", 2, "no complete BEGIN"),
             ("-----BEGIN a-----\n", 1, "no complete BEGIN"),
-            ("\r\r\n-----BEGIN A-----\nAAAA\n", 3, "no END line"),
-            ("-----BEGIN A-----\nAAAA\n-----BEGIN B-----\n", 1, "END line is missing"),
-            ("-----BEGIN A-----\nAAAA\n-----END B-----\n", 3, "no END line for the A of line 1"),
-            (&format!("-----BEGIN A-----\nAAAA\n-----END A{long}\n"), 3, "no END line for"),
+            ("\r\r\n-----BEGIN KEY-----\nAAAA\n", 3, "no END line"),
+            ("-----BEGIN KEY-----\nAAAA\n-----BEGIN B-----\n", 1, "END line is missing"),
+            ("-----BEGIN KEY-----\nAAAA\n-----END B-----\n", 3, "no END line for the KEY of line 1"),
+            (&format!("-----BEGIN KEY-----\nAAAA\n-----END KEY{long}\n"), 3, "no END line for"),
             ("\n---BEGIN CERTIFICATE---\nAAAA", 2, "five dashes"),
             ("-----BEGIN A-----\nAA\nA?\n-----END A-----", 3, "not base64"),
             ("-----BEGIN A-----\nAA==\nAA==\n-----END A-----", 3, "goes on"),
@@ -366,7 +392,10 @@ mod tests {
     fn escapes_are_resolved() {
         assert_eq!(unescaped("a\nb"), None);
         assert_eq!(unescaped(r"a\b").as_deref().map(String::as_str), None);
-        assert_eq!(unescaped(r"a\nb\r\n\/\\n\\\/\x").as_deref().map(String::as_str), Some("a\nb\r\n/\n/\\x"));
+        assert_eq!(
+            unescaped(r"a\nb\r\n\/\\n\\\/\x\u003D\u").as_deref().map(String::as_str),
+            Some("a\nb\r\n/\n/\\x=\\u")
+        );
     }
 
     #[test]

@@ -62,6 +62,11 @@ impl Algorithm {
         }
     }
 
+    /// Whether it is a curve whose parameters are written out.
+    pub(super) fn is_unnamed_curve(&self) -> bool {
+        *self == Self::Curve(String::new())
+    }
+
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Rsa => "RSA",

@@ -149,7 +149,7 @@ fn a_chain_is_completed_by_nobody_and_cleared_of_what_is_too_much() {
 fn the_signature_decides_where_names_and_missing_identifiers_do_not() {
     let mut leaf = params("a.example");
     leaf.use_authority_key_identifier_extension = false;
-    let (made, other) = (made_with(&leaf, &KeyPair::generate().unwrap()), self::made());
+    let (made, other) = (made_with(&leaf, &KeyPair::generate().unwrap()), made());
     let right = inspected(&lf(&format!("{}{}", made.leaf, made.lower)), None);
     assert_eq!((kinds(&right), right.chain[0].bond), (vec![], Some(Bond::Signature)));
     let wrong = inspected(&lf(&format!("{}{}", made.leaf, other.lower)), None);
@@ -168,6 +168,39 @@ fn a_name_is_the_same_in_another_string_type() {
     leaf.use_authority_key_identifier_extension = false;
     let leaf = leaf.signed_by(&key, &rcgen::Issuer::from_params(&issuer, &ca)).unwrap();
     assert_eq!(kinds(&inspected(&lf(&(leaf.pem() + &certificate.pem())), None)), [Kind::RootLeftOut]);
+}
+
+/// What clients take for no chain is none, whatever the keys are.
+#[test]
+fn an_issuer_of_another_name_or_one_that_is_no_ca_is_none() {
+    let (ca, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let issuer = CertifiedIssuer::self_signed(authority("ca"), &ca).unwrap();
+    let leaf = params("a.example").signed_by(&key, &issuer).unwrap().pem();
+    let renamed = authority("another").self_signed(&ca).unwrap().pem();
+    let no_ca = params("ca").self_signed(&ca).unwrap().pem();
+    for other in [&renamed, &no_ca] {
+        let found = kinds(&inspected(&lf(&format!("{leaf}{other}")), Some(&lf(&key.serialize_pem()))));
+        assert_eq!(found, [Kind::ChainUnrelated, Kind::ChainIncomplete]);
+    }
+    // Of two hosts' self-signed certificates with one key, none is the other's root; the valid one is the leaf.
+    let mut old = params("a.example");
+    old.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let (old, new) =
+        (old.self_signed(&key).unwrap().pem(), params("a.example").self_signed(&key).unwrap().pem());
+    for both in [format!("{old}{new}"), format!("{new}{old}")] {
+        let inspection = inspected(&lf(&both), Some(&lf(&key.serialize_pem())));
+        assert_eq!(kinds(&inspection), [Kind::ChainUnrelated]);
+        assert_eq!(inspection.certificate_pem, lf(&new));
+    }
+}
+
+#[test]
+fn words_in_any_encoding_may_stand_around_a_pem() {
+    let made = made();
+    let gbk = |pem: &str| [b"friendlyName: \xd6\xa4\xca\xe9\n", pem.as_bytes()].concat();
+    let inspection = inspect(&gbk(&made.chain()), Some(&gbk(&made.key())), NOW, &SystemRandom::new());
+    assert_eq!(kinds(&inspection), [Kind::Words, Kind::Words]);
+    assert_eq!((inspection.certificate_pem.as_str(), inspection.key_pem()), (&*made.chain(), &*made.key()));
 }
 
 #[test]
@@ -227,7 +260,9 @@ fn what_is_no_certificate_or_key_is_named() {
         (&b"\x30\x82\x01\x0a\xff"[..], Kind::Der),
         (b"\x30\x82\x01\x0a\x02\x01\x03", Kind::Pkcs12),
         (b"\x30\x80\x02\x01\x03", Kind::Pkcs12),
+        (b"\x30\x82\x01\x0a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", Kind::Pkcs7),
         (b"\xff\xfe-\0-\0", Kind::NotText),
+        (b"-\0-\0", Kind::NotText),
         (b"caf\xe9", Kind::NotText),
     ] {
         assert_eq!(kinds(&inspect(bytes, None, NOW, &SystemRandom::new())), [kind], "{bytes:?}");

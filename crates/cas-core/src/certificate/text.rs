@@ -7,6 +7,7 @@ use pkcs1::RsaPrivateKeyRef;
 use pkcs8::PrivateKeyInfoRef;
 use pkcs8::der::Decode;
 use sec1::EcPrivateKey;
+use x509_parser::asn1_rs::{Any, FromDer};
 use zeroize::Zeroizing;
 
 use super::findings::{Finding, Kind};
@@ -18,12 +19,23 @@ pub(super) struct Der {
     /// The line of its BEGIN, counted from 1.
     pub(super) line: usize,
     pub(super) bytes: Zeroizing<Vec<u8>>,
+    /// Whether something followed it, which was cut off.
+    cut: bool,
 }
 
 /// More keys than anybody keeps in one file; what follows is not looked at.
 const MOST_KEYS: usize = 16;
+impl Der {
+    /// What follows a certificate or key is no part of it: OpenSSL's trust, or garbage.
+    fn new(label: Cow<'static, str>, line: usize, mut bytes: Zeroizing<Vec<u8>>) -> Self {
+        let rest = Any::from_der(&bytes).map_or(0, |(rest, _)| rest.len());
+        let length = bytes.len() - rest;
+        bytes.truncate(length);
+        Self { label, line, bytes, cut: rest > 0 }
+    }
+}
+
 const CERTIFICATE: &str = "CERTIFICATE";
-/// What follows the certificate under the last of these says how far OpenSSL trusts it, and is cut off.
 const OLD_CERTIFICATE: [&str; 2] = ["X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 const IN_PLACE_OF_CERTIFICATE: &str = "certificate text";
@@ -46,9 +58,11 @@ pub(super) fn certificates(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<Der
         note_layout(&wanted, what, findings);
         let decode = |block: &Block<'_>| {
             let bytes = block.decode().map_err(|broken| broken.finding(what))?;
-            Ok(Der { label: CERTIFICATE.into(), line: block.line, bytes })
+            Ok(Der::new(CERTIFICATE.into(), block.line, bytes))
         };
-        wanted.iter().map(decode).collect()
+        let ders: Vec<Der> = wanted.iter().map(decode).collect::<Result<_, _>>()?;
+        note_cut(&ders, what, findings);
+        Ok(ders)
     })
 }
 
@@ -65,6 +79,9 @@ pub(super) fn keys(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<Der> {
             return read.into_iter().collect();
         }
         leave_out(&others, what, findings);
+        if wanted.len() > 1 {
+            findings.push(Finding::new(Kind::OtherBlocks, format!("{what}: further private keys")));
+        }
         note_layout(&wanted, what, findings);
         let mislabelled = |(key, block): (&Result<Der, Finding>, &Block<'_>)| {
             key.as_ref().is_ok_and(|key| key.label != block.label)
@@ -72,7 +89,9 @@ pub(super) fn keys(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<Der> {
         if read.iter().zip(&wanted).any(mislabelled) {
             findings.push(Finding::new(Kind::Label, what));
         }
-        Ok(read.into_iter().flatten().take(MOST_KEYS).collect())
+        let keys: Vec<Der> = read.into_iter().flatten().take(MOST_KEYS).collect();
+        note_cut(&keys, what, findings);
+        Ok(keys)
     })
 }
 
@@ -105,15 +124,19 @@ fn read(bytes: &[u8], what: &str, findings: &mut Vec<Finding>, choose: &Choose<'
     }
 }
 
-/// What is wrong with bytes that are no text.
+/// What is wrong with bytes that no PEM can be read from, whatever it holds; `None` for a text, and for a PEM among words
+/// in any encoding.
 #[must_use]
-pub fn not_text(bytes: &[u8], what: &str) -> Finding {
-    match bytes {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Finding::new(Kind::NotText, format!("{what} is UTF-16")),
+pub fn not_text(bytes: &[u8], what: &str) -> Option<Finding> {
+    let is_text = || std::str::from_utf8(bytes).is_ok() || in_ascii(bytes).is_some();
+    Some(match bytes {
+        _ if is_utf16(bytes) => Finding::new(Kind::NotText, format!("{what} is UTF-16")),
         _ if is_pkcs12(bytes) => Finding::new(Kind::Pkcs12, what),
+        _ if is_pkcs7(bytes) => Finding::new(Kind::Pkcs7, what),
         _ if is_der(bytes) => Finding::new(Kind::Der, what),
+        _ if is_text() => return None,
         _ => Finding::new(Kind::NotText, format!("{what} is not text")),
-    }
+    })
 }
 
 /// Whether bytes begin as a certificate or key in DER does: a SEQUENCE, mostly of a length that no text begins with.
@@ -127,18 +150,36 @@ fn is_der(bytes: &[u8]) -> bool {
 
 /// Whether bytes begin as PKCS#12 does: a SEQUENCE whose first part is the version, 3.
 fn is_pkcs12(bytes: &[u8]) -> bool {
+    content_of(bytes).is_some_and(|content| content.starts_with(&[2, 1, 3]))
+}
+
+/// Whether bytes begin as PKCS#7 does: a SEQUENCE whose first part says that it is signed data.
+fn is_pkcs7(bytes: &[u8]) -> bool {
+    const SIGNED_DATA: &[u8] = &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
+    content_of(bytes).is_some_and(|content| content.starts_with(SIGNED_DATA))
+}
+
+/// What is in a SEQUENCE whose length does not fit in one byte.
+fn content_of(bytes: &[u8]) -> Option<&[u8]> {
     let header = match bytes {
         [0x30, 0x80, ..] => 2,
         [0x30, length @ 0x81..=0x84, ..] => 2 + usize::from(length & 0x7f),
-        _ => return false,
+        _ => return None,
     };
-    bytes.get(header..).is_some_and(|content| content.starts_with(&[2, 1, 3]))
+    bytes.get(header..)
+}
+
+/// As Windows writes text: with its mark, or with every other byte of "--" being 0.
+fn is_utf16(bytes: &[u8]) -> bool {
+    [&[0xff, 0xfe][..], &[0xfe, 0xff], b"-\0-\0", b"\0-\0-"].iter().any(|start| bytes.starts_with(start))
 }
 
 /// A text without byte order mark and escapes.
 struct Plain<'a> {
     given: &'a str,
-    unescaped: Option<Zeroizing<String>>,
+    /// Where anything had to be replaced.
+    replaced: Option<Zeroizing<String>>,
+    had_escapes: bool,
     had_mark: bool,
 }
 
@@ -146,20 +187,23 @@ impl Deref for Plain<'_> {
     type Target = str;
 
     fn deref(&self) -> &str {
-        self.unescaped.as_deref().map_or(self.given, String::as_str)
+        self.replaced.as_deref().map_or(self.given, String::as_str)
     }
 }
 
 impl<'a> Plain<'a> {
     fn open(bytes: &'a [u8], what: &str) -> Result<Self, Finding> {
-        if is_der(bytes) {
-            return Err(not_text(bytes, what));
+        if let Some(finding) = not_text(bytes, what) {
+            return Err(finding);
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| not_text(bytes, what))?;
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return Ok(Self { given: "", replaced: in_ascii(bytes), had_escapes: false, had_mark: false });
+        };
         let given = text.strip_prefix('\u{feff}');
         let had_mark = given.is_some();
         let given = given.unwrap_or(text);
-        Ok(Self { given, unescaped: pem::unescaped(given), had_mark })
+        let replaced = pem::unescaped(given);
+        Ok(Self { given, had_escapes: replaced.is_some(), replaced, had_mark })
     }
 
     fn note(&self, around: Surroundings, what: &str, findings: &mut Vec<Finding>) {
@@ -169,16 +213,32 @@ impl<'a> Plain<'a> {
             }
         };
         note(self.had_mark, Kind::ByteOrderMark);
-        note(self.unescaped.is_some(), Kind::Escapes);
+        note(self.had_escapes, Kind::Escapes);
         note(memchr::memchr(b'\r', self.as_bytes()).is_some(), Kind::LineEnds);
         note(around.words, Kind::Words);
         note(around.space, Kind::Layout);
     }
 }
 
+/// A PEM among words in another encoding than UTF-8, as in a file that says in Chinese whose it is: each byte of these
+/// becomes "?". PEM itself is ASCII. `None` where there is no PEM.
+fn in_ascii(bytes: &[u8]) -> Option<Zeroizing<String>> {
+    memchr::memmem::find(bytes, b"-----BEGIN ")?;
+    let mut text = Zeroizing::new(String::with_capacity(bytes.len()));
+    text.extend(bytes.iter().map(|b| if b.is_ascii() { char::from(*b) } else { '?' }));
+    Some(text)
+}
+
 fn note_layout(blocks: &[Block<'_>], what: &str, findings: &mut Vec<Finding>) {
     if !blocks.iter().all(Block::is_tidy) {
         findings.push(Finding::new(Kind::Layout, what));
+    }
+}
+
+fn note_cut(ders: &[Der], what: &str, findings: &mut Vec<Finding>) {
+    if ders.iter().any(|der| der.cut) {
+        findings
+            .push(Finding::new(Kind::OtherBlocks, format!("{what}: bytes after the end of a block's ASN.1")));
     }
 }
 
@@ -208,10 +268,11 @@ fn instead_of_certificate(
         return Err(match pem::bare(plain) {
             Some(bytes) if bytes.starts_with(b"-----BEGIN ") => Finding::new(Kind::Base64OfPem, what),
             Some(bytes) if is_pkcs12(&bytes) => Finding::new(Kind::Pkcs12, what),
+            Some(bytes) if is_pkcs7(&bytes) => Finding::new(Kind::Pkcs7, what),
             Some(bytes) if form(&bytes).is_some() => Finding::new(Kind::Swapped, ""),
             Some(bytes) if is_der(&bytes) => {
                 findings.push(Finding::new(Kind::BareBase64, what));
-                return Ok(vec![Der { label: CERTIFICATE.into(), line: 1, bytes }]);
+                return Ok(vec![Der::new(CERTIFICATE.into(), 1, bytes)]);
             }
             _ => Finding::new(Kind::NoCertificate, what),
         });
@@ -236,7 +297,7 @@ fn instead_of_key(
             Some(bytes) => match form(&bytes) {
                 Some(label) => {
                     findings.push(Finding::new(Kind::BareBase64, what));
-                    Ok(vec![Der { label: label.into(), line: 1, bytes }])
+                    Ok(vec![Der::new(label.into(), 1, bytes)])
                 }
                 None => Err(Finding::new(Kind::NoKey, what)),
             },
@@ -256,7 +317,7 @@ fn instead(blocks: &[Block<'_>], what: &str, wanted: &str) -> Finding {
         Finding::new(Kind::Csr, wanted)
     } else if any(&["PUBLIC KEY"]) {
         Finding::new(Kind::PublicKey, wanted)
-    } else if any(&["PKCS7", "PKCS #7 SIGNED DATA", "CMS"]) {
+    } else if any(&["PKCS7", "PKCS #7 SIGNED DATA"]) {
         Finding::new(Kind::Pkcs7, what)
     } else {
         Finding::new(Kind::OtherPem, what)
@@ -272,12 +333,14 @@ fn key(block: &Block<'_>, what: &str) -> Result<Der, Finding> {
         return Err(Finding::new(Kind::OpensshKey, what));
     }
     let bytes = block.decode().map_err(|broken| broken.finding(what))?;
+    let key = Der::new(block.label.to_owned().into(), block.line, bytes);
     // Labels that name a form are now and then another form's.
-    let label = match (block.label, form(&bytes)) {
-        ("PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY", Some(form)) => form.into(),
-        (label, _) => label.to_owned().into(),
-    };
-    Ok(Der { label, line: block.line, bytes })
+    Ok(match (block.label, form(&key.bytes)) {
+        ("PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY", Some(form)) => {
+            Der { label: form.into(), ..key }
+        }
+        _ => key,
+    })
 }
 
 /// The label that belongs to a private key in this form.

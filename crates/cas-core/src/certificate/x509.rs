@@ -6,15 +6,18 @@ use std::time::SystemTime;
 use x509_parser::asn1_rs::{Any, Class, FromDer, Oid, Tag};
 use x509_parser::certificate::{X509Certificate, X509CertificateParser};
 use x509_parser::error::X509Error;
-use x509_parser::extensions::{AuthorityKeyIdentifier, BasicConstraints, GeneralName, KeyIdentifier};
+use x509_parser::extensions::{
+    AuthorityKeyIdentifier, BasicConstraints, GeneralName, KeyIdentifier, KeyUsage,
+};
 use x509_parser::nom::Parser as _;
 use x509_parser::oid_registry as oids;
+use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::time::ASN1Time;
-use x509_parser::x509::X509Name;
+use x509_parser::x509::{AlgorithmIdentifier, X509Name};
 
 use super::leaf::{Leaf, upper_hex};
 use super::public::PublicKey;
-use crate::error::quoted;
+use crate::error::on_one_line;
 
 /// What a certificate says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,22 +79,21 @@ impl std::fmt::Display for Moment {
 /// A certificate that was read.
 pub(super) struct Certificate<'a> {
     parsed: X509Certificate<'a>,
-    /// Exactly the certificate, without what may follow it.
     pub(super) der: &'a [u8],
     pub(super) key: PublicKey,
 }
 
 /// How sure it is that one certificate issued another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bond {
-    /// The signature was verified.
-    Signature,
     /// Names and key identifiers fit; the signature is of a kind that cannot be verified here.
     Name,
+    /// The signature was verified as well.
+    Signature,
 }
 
 impl<'a> Certificate<'a> {
-    /// Reads a certificate; what follows it is no part of it. Extensions are read one by one where they are asked
+    /// Reads a certificate. Extensions are read one by one where they are asked
     /// for, so that memory stays in proportion.
     pub(super) fn read(der: &'a [u8]) -> Option<Self> {
         let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
@@ -99,7 +101,6 @@ impl<'a> Certificate<'a> {
         if ![parsed.subject(), parsed.issuer()].into_iter().all(is_readable) {
             return None;
         }
-        let der = &der[..parsed.as_raw().len()];
         let key = PublicKey::of(parsed.public_key());
         Some(Self { parsed, der, key })
     }
@@ -131,10 +132,10 @@ impl<'a> Certificate<'a> {
     /// Who it is about, for a message.
     pub(super) fn shown(&self) -> String {
         match self.common_name() {
-            name if !name.is_empty() => quoted(&name),
+            name if !name.is_empty() => shown(&name),
             _ => match self.sans().first() {
-                Some(name) => quoted(name),
-                None => quoted(&text_of_dn(self.parsed.subject())),
+                Some(name) => shown(name),
+                None => shown(&text_of_dn(self.parsed.subject())),
             },
         }
     }
@@ -142,8 +143,8 @@ impl<'a> Certificate<'a> {
     /// Who issued it, for a message.
     pub(super) fn shown_issuer(&self) -> String {
         match common_name(self.parsed.issuer()) {
-            name if !name.is_empty() => quoted(&name),
-            _ => quoted(&text_of_dn(self.parsed.issuer())),
+            name if !name.is_empty() => shown(&name),
+            _ => shown(&text_of_dn(self.parsed.issuer())),
         }
     }
 
@@ -161,6 +162,19 @@ impl<'a> Certificate<'a> {
         constraints.and_then(|value| BasicConstraints::from_der(value).ok()).is_some_and(|(_, read)| read.ca)
     }
 
+    /// Whether clients take it for a CA's. Certificates of version 1 cannot say it; some of version 3 say it by their
+    /// key usage alone.
+    fn may_issue(&self) -> bool {
+        let usage = self.extension(&oids::OID_X509_EXT_KEY_USAGE);
+        let signs = || {
+            usage
+                .and_then(|value| KeyUsage::from_der(value).ok())
+                .is_some_and(|(_, usage)| usage.key_cert_sign())
+        };
+        let constraints = self.extension(&oids::OID_X509_EXT_BASIC_CONSTRAINTS);
+        self.is_ca() || self.parsed.extensions().is_empty() || constraints.is_none() && signs()
+    }
+
     pub(super) fn sans(&self) -> Vec<String> {
         let mut names = Vec::new();
         let value = self.extension(&oids::OID_X509_EXT_SUBJECT_ALT_NAME);
@@ -175,28 +189,36 @@ impl<'a> Certificate<'a> {
 
     /// What the signature is made with, where it is too weak for today's clients.
     pub(super) fn weak_signature(&self) -> Option<&'static str> {
-        match self.parsed.signature_algorithm.algorithm.to_id_string().as_str() {
+        let AlgorithmIdentifier { algorithm, parameters } = &self.parsed.signature_algorithm;
+        match algorithm.to_id_string().as_str() {
             "1.2.840.113549.1.1.5" | "1.3.14.3.2.29" | "1.2.840.10045.4.1" | "1.2.840.10040.4.3" => {
                 Some("SHA-1")
             }
             "1.2.840.113549.1.1.4" | "1.3.14.3.2.25" => Some("MD5"),
             "1.2.840.113549.1.1.2" => Some("MD2"),
+            // RSA-PSS says in its parameters what it hashes with; where they are absent, with SHA-1.
+            "1.2.840.113549.1.1.10" => match parameters.as_ref().map(RsaSsaPssParams::try_from) {
+                Some(Ok(read)) if *read.hash_algorithm_oid() != oids::OID_HASH_SHA1 => None,
+                Some(Err(_)) => None,
+                _ => Some("SHA-1"),
+            },
             _ => None,
         }
     }
 
     /// Whether this certificate's key signed `other`.
     pub(super) fn issued(&self, other: &Certificate<'_>) -> Option<Bond> {
+        if !std::ptr::eq(self, other) && !self.may_issue() {
+            return None;
+        }
         let (subject, issuer) = (self.parsed.subject(), other.parsed.issuer());
-        // CAs write the same name in another string type now and then.
-        let same_name = subject.as_raw() == issuer.as_raw() || text_of_dn(subject) == text_of_dn(issuer);
+        if subject.as_raw() != issuer.as_raw() && comparable(subject) != comparable(issuer) {
+            return None;
+        }
         let same_key = match (other.authority_key(), self.subject_key()) {
             (Some(wanted), Some(own)) => Some(wanted == own),
             _ => None,
         };
-        if !same_name && same_key != Some(true) {
-            return None;
-        }
         if self.key.can_verify() {
             match other.parsed.verify_signature(Some(self.parsed.public_key())) {
                 Ok(()) => return Some(Bond::Signature),
@@ -206,7 +228,7 @@ impl<'a> Certificate<'a> {
                 Err(_) => return None,
             }
         }
-        (same_name && same_key != Some(false)).then_some(Bond::Name)
+        (same_key != Some(false)).then_some(Bond::Name)
     }
 
     fn subject_key(&self) -> Option<&[u8]> {
@@ -248,6 +270,17 @@ fn text_of_dn(name: &X509Name<'_>) -> String {
         }
     }
     text
+}
+
+/// A name in a certificate, which is public, whatever it looks like.
+fn shown(name: &str) -> String {
+    if name.is_empty() { "(no name)".to_owned() } else { on_one_line(name) }
+}
+
+/// CAs write the same name in another string type, in capitals or with more spaces now and then (RFC 5280, 7.1).
+fn comparable(name: &X509Name<'_>) -> String {
+    let text = text_of_dn(name).to_lowercase();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn is_readable(name: &X509Name<'_>) -> bool {
