@@ -195,7 +195,7 @@ fn compare_ecdsa(
         (_, Some(_)) => return another_key(public),
         (_, None) => return Verdict::Unknown,
     };
-    let Some(number) = padded(key.private_key, ecdsa.length) else { return Verdict::Broken(TOO_LONG) };
+    let Some(number) = padded(key.private_key, ecdsa.length) else { return too_long(public) };
     let pair = EcdsaKeyPair::from_private_key_and_public_key(ecdsa.signing, &number, point, random);
     let Ok(pair) = pair else { return another_number(key, public) };
     match pair.sign(random, PROOF) {
@@ -207,7 +207,10 @@ fn compare_ecdsa(
     }
 }
 
-const TOO_LONG: &str = "is longer than keys of its curve are";
+/// A key whose curve is written out may be of a larger one than the certificate's.
+fn too_long(public: &PublicKey) -> Verdict {
+    Verdict::Mismatch(format!("it is longer than keys of type {} are", public.name()))
+}
 
 /// Compares the point that belongs to the secret number with the certificate's: curves that ring does not sign with.
 fn compare_point<C>(key: &EcPrivateKey<'_>, public: &PublicKey) -> Verdict
@@ -217,7 +220,7 @@ where
     FieldBytesSize<C>: ModulusSize,
 {
     let Some(number) = padded(key.private_key, FieldBytes::<C>::default().len()) else {
-        return Verdict::Broken(TOO_LONG);
+        return too_long(public);
     };
     let Ok(secret) = SecretKey::<C>::from_slice(&number) else {
         return Verdict::Broken("is zero, or larger than keys of its curve are");
