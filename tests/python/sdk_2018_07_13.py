@@ -1,4 +1,4 @@
-"""sdk_2018_07_13.py ENDPOINT CERT KEY: the official SDK of version 2018-07-13 uploads, lists, shows and deletes.
+"""sdk_2018_07_13.py ENDPOINT CERT KEY SIGNATURE: the official SDK of version 2018-07-13 uploads, lists, shows and deletes.
 Prints what came of each."""
 
 import sys
@@ -8,7 +8,7 @@ from alibabacloud_cas20180713.client import Client
 from alibabacloud_tea_openapi.models import Config
 from Tea.exceptions import TeaException
 
-endpoint, cert_file, key_file = sys.argv[1:]
+endpoint, cert_file, key_file, signature = sys.argv[1:]
 with open(cert_file) as file:
     cert = file.read()
 with open(key_file) as file:
@@ -19,7 +19,7 @@ client = Client(
         access_key_secret="testsecret",
         endpoint=endpoint.removeprefix("http://"),
         protocol="http",
-        signature_algorithm="v2",
+        signature_algorithm=signature or None,
     )
 )
 

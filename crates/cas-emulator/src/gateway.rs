@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::acs3::{self, Authorization};
 use crate::clock::Clock;
 use crate::credentials::{Credential, Credentials};
 use crate::errors::{self, ApiError};
@@ -16,16 +17,17 @@ use crate::signature;
 /// How far a timestamp may be from the server's time, in either direction.
 const TOLERANCE: Duration = Duration::from_secs(15 * 60);
 
-/// Parameters without which nothing can be checked, in the order in which they are missed.
+/// Parameters without which nothing can be checked, in the order in which they are missed. The last two are of
+/// version 1 alone.
 const REQUIRED: [&str; 8] = [
     "Action",
     "Version",
     "AccessKeyId",
     "Signature",
-    "SignatureMethod",
-    "SignatureVersion",
     "SignatureNonce",
     "Timestamp",
+    "SignatureMethod",
+    "SignatureVersion",
 ];
 
 /// The checks and what they need to know.
@@ -48,7 +50,9 @@ impl Gateway {
         if !matches!(request.method.as_str(), "GET" | "POST") {
             return Err((&errors::UNSUPPORTED_METHOD).into());
         }
-        if let Some(missing) = REQUIRED.into_iter().find(|name| parameters.non_empty(name).is_none()) {
+        let authorization = Authorization::of(request);
+        let required = if authorization.is_some() { &REQUIRED[..6] } else { &REQUIRED };
+        if let Some(missing) = required.iter().copied().find(|name| parameters.non_empty(name).is_none()) {
             return Err(ApiError::about(&errors::MISSING, missing));
         }
         let text = |name| parameters.non_empty(name).unwrap_or_default();
@@ -57,18 +61,15 @@ impl Gateway {
         let access_key = text("AccessKeyId");
         let credential = self.credentials.get(access_key).ok_or(&errors::ACCESS_KEY_NOT_FOUND)?;
         check_token(credential, parameters.non_empty("SecurityToken"))?;
-        if text("SignatureMethod") != "HMAC-SHA1" {
-            return Err((&errors::INVALID_SIGNATURE_METHOD).into());
-        }
-        if text("SignatureVersion") != "1.0" {
-            return Err(ApiError::about(&errors::INVALID, "SignatureVersion"));
-        }
-        // The older Python SDK sends it empty; other types are keys and tokens that this server has none of.
-        if parameters.non_empty("SignatureType").is_some() {
-            return Err(ApiError::about(&errors::INVALID, "SignatureType"));
+        match &authorization {
+            Some(authorization) => check_what_is_signed(request, authorization)?,
+            None => check_method(parameters)?,
         }
         self.check_timestamp(text("Timestamp"))?;
-        check_signature(&request.method, parameters, &credential.secret)?;
+        match &authorization {
+            Some(authorization) => check_acs3(request, parameters, authorization, &credential.secret)?,
+            None => check_signature(&request.method, parameters, &credential.secret)?,
+        }
         // Last, so that a refused request does not use its nonce up.
         if !self.nonces.first_use(access_key, text("SignatureNonce"), Instant::now()) {
             return Err((&errors::NONCE_USED).into());
@@ -92,6 +93,48 @@ fn check_token(credential: &Credential, sent: Option<&str>) -> Result<(), ApiErr
         (Some(token), Some(sent)) if token.as_str() == sent => Ok(()),
         (Some(_), None) => Err((&errors::MISSING_SECURITY_TOKEN).into()),
         _ => Err((&errors::SECURITY_TOKEN_MISMATCH).into()),
+    }
+}
+
+/// The ways of signing of version 1.
+fn check_method(parameters: &Parameters) -> Result<(), ApiError> {
+    if parameters.get("SignatureMethod") != Some("HMAC-SHA1") {
+        return Err((&errors::INVALID_SIGNATURE_METHOD).into());
+    }
+    if parameters.get("SignatureVersion") != Some("1.0") {
+        return Err(ApiError::about(&errors::INVALID, "SignatureVersion"));
+    }
+    // The older Python SDK sends it empty; other types are keys and tokens that this server has none of.
+    if parameters.non_empty("SignatureType").is_some() {
+        return Err(ApiError::about(&errors::INVALID, "SignatureType"));
+    }
+    Ok(())
+}
+
+/// Nothing that counts may stand outside of a signature of version 3.
+fn check_what_is_signed(request: &Request, authorization: &Authorization<'_>) -> Result<(), ApiError> {
+    let is_signed =
+        |name: &str| authorization.signed_headers.iter().any(|signed| signed.eq_ignore_ascii_case(name));
+    if !acs3::SIGNED.into_iter().all(is_signed) {
+        return Err(ApiError::about(&errors::INVALID, "SignedHeaders"));
+    }
+    if request.header("x-acs-content-sha256") != Some(&*acs3::content_hash(request)) {
+        return Err(ApiError::about(&errors::INVALID, "ContentSha256"));
+    }
+    Ok(())
+}
+
+fn check_acs3(
+    request: &Request,
+    parameters: &Parameters,
+    authorization: &Authorization<'_>,
+    secret: &str,
+) -> Result<(), ApiError> {
+    let string = acs3::string_to_sign(request, parameters, &authorization.signed_headers);
+    if acs3::matches(secret, &string, authorization.signature) {
+        Ok(())
+    } else {
+        Err(ApiError::about(&errors::SIGNATURE_MISMATCH, &string))
     }
 }
 

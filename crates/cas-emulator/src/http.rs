@@ -39,6 +39,12 @@ impl Request {
         header(&self.headers, name)
     }
 
+    /// All headers called `name`, in whatever case.
+    pub(crate) fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
+        let all = self.headers.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name));
+        all.map(|(_, value)| value.as_str())
+    }
+
     /// The target up to its query; a proxy's absolute form loses scheme and host.
     pub(crate) fn path(&self) -> &str {
         let path = self.target.split('?').next().unwrap_or_default();

@@ -77,6 +77,7 @@
 //! with times as RFC 3339.
 #![forbid(unsafe_code)]
 
+mod acs3;
 mod answer;
 mod certificate;
 mod clock;

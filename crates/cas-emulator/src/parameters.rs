@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cas_core::rpc::params::Params;
+use cas_core::rpc::params::{Params, percent_encode};
 use zeroize::Zeroizing;
 
+use crate::acs3::Authorization;
 use crate::http::Request;
 
 /// Where a parameter stood in the request.
@@ -16,16 +17,19 @@ pub enum Place {
     Form,
     /// A member of an `application/json` body.
     Json,
+    /// A header, where a signature of version 3 keeps what is common to all calls.
+    Header,
 }
 
 impl Place {
-    /// `query`, `form` or `json`.
+    /// `query`, `form`, `json` or `header`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Query => "query",
             Self::Form => "form",
             Self::Json => "json",
+            Self::Header => "header",
         }
     }
 }
@@ -39,7 +43,17 @@ pub(crate) struct Parameters {
     query: Pairs,
     form: Pairs,
     json: Pairs,
+    header: Pairs,
 }
+
+/// Headers of version 3 and the parameters of version 1 that they stand for.
+const HEADERS: [(&str, &str); 5] = [
+    ("x-acs-action", "Action"),
+    ("x-acs-version", "Version"),
+    ("x-acs-date", "Timestamp"),
+    ("x-acs-signature-nonce", "SignatureNonce"),
+    ("x-acs-security-token", "SecurityToken"),
+];
 
 /// One parameter after the places were merged.
 pub(crate) struct Merged<'a> {
@@ -61,12 +75,18 @@ impl Parameters {
         } else if media_type.eq_ignore_ascii_case("application/json") {
             parameters.json = members(&request.body);
         }
+        if let Some(authorization) = Authorization::of(request) {
+            let sent = HEADERS.into_iter().filter_map(|(header, name)| Some((name, request.header(header)?)));
+            let signed = [("AccessKeyId", authorization.credential), ("Signature", authorization.signature)];
+            let owned = |(name, value): (&str, &str)| (name.to_owned(), Zeroizing::new(value.to_owned()));
+            parameters.header = sent.chain(signed).map(owned).collect();
+        }
         parameters
     }
 
     /// The value of `name`; what stands in the body wins, and of several values the last.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let all = self.query.iter().chain(&self.form).chain(&self.json);
+        let all = self.query.iter().chain(&self.form).chain(&self.json).chain(&self.header);
         all.rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
@@ -78,7 +98,12 @@ impl Parameters {
     /// All parameters with the places they stood in, by name.
     pub(crate) fn merged(&self) -> BTreeMap<&str, Merged<'_>> {
         let mut merged = BTreeMap::<&str, Merged<'_>>::new();
-        let places = [(Place::Query, &self.query), (Place::Form, &self.form), (Place::Json, &self.json)];
+        let places = [
+            (Place::Query, &self.query),
+            (Place::Form, &self.form),
+            (Place::Json, &self.json),
+            (Place::Header, &self.header),
+        ];
         for (place, pairs) in places {
             for (name, value) in pairs {
                 let entry = merged.entry(name).or_insert(Merged { places: Vec::new(), value });
@@ -107,6 +132,14 @@ impl Parameters {
             Ok((key, text(&format!("Tags.{number}.Value")).unwrap_or_default()))
         };
         numbers.into_iter().map(tag).collect()
+    }
+
+    /// The query that a version 3 signature covers: names as they are, values encoded.
+    pub(crate) fn signed_query(&self) -> String {
+        let sorted: BTreeMap<&str, &str> =
+            self.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let pair = |(name, value): (&str, &str)| format!("{name}={}", percent_encode(value));
+        sorted.into_iter().map(pair).collect::<Vec<_>>().join("&")
     }
 
     /// What a version 1 signature covers: query and form.
@@ -214,8 +247,12 @@ mod tests {
     #[test]
     fn the_body_wins_and_json_is_signed_only_on_request() {
         let place = |text: &[u8]| pairs(text);
-        let parameters =
-            Parameters { query: place(b"a=1&b=1&Signature=s"), form: place(b"b=2"), json: place(b"c=3") };
+        let parameters = Parameters {
+            query: place(b"a=1&b=1&Signature=s"),
+            form: place(b"b=2"),
+            json: place(b"c=3"),
+            header: Pairs::new(),
+        };
         assert_eq!(parameters.get("b"), Some("2"));
         assert_eq!(parameters.merged()["b"].places, [Place::Query, Place::Form]);
         assert_eq!(parameters.signed().canonical_query(), "a=1&b=2");

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
+use crate::acs3::Authorization;
 use crate::certificate::lower_hex;
 use crate::http::Request;
 use crate::parameters::{Parameters, Place};
@@ -58,14 +59,17 @@ pub struct RecordedRequest {
 pub enum SignatureKind {
     /// RPC signature version 1, in the parameter `Signature`.
     HmacSha1,
+    /// Version 3, in the header `Authorization`.
+    Acs3,
 }
 
 impl SignatureKind {
-    /// `hmac-sha1`.
+    /// `hmac-sha1` or `acs3`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::HmacSha1 => "hmac-sha1",
+            Self::Acs3 => "acs3",
         }
     }
 }
@@ -138,7 +142,10 @@ fn record(request: &Request, parameters: &Parameters, outcome: Outcome<'_>) -> R
         method: request.method.clone(),
         action: safe("Action"),
         version: safe("Version"),
-        signature: parameters.get("Signature").map(|_| SignatureKind::HmacSha1),
+        signature: match Authorization::of(request) {
+            Some(_) => Some(SignatureKind::Acs3),
+            None => parameters.get("Signature").map(|_| SignatureKind::HmacSha1),
+        },
         parameters: parameters.merged().into_iter().map(parameter).collect(),
         status: outcome.status,
         code: outcome.code,

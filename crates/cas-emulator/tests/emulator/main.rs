@@ -5,6 +5,7 @@
 )]
 #![allow(clippy::format_push_string, reason = "requests read better as templates")]
 
+mod acs3;
 mod client;
 mod data;
 mod errors;
