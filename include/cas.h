@@ -89,6 +89,11 @@ typedef int32_t cas_status;
 typedef int32_t cas_api;
 
 /*
+ How requests are signed.
+ */
+typedef int32_t cas_signature;
+
+/*
  How much a log message matters.
  */
 typedef int32_t cas_log_level;
@@ -203,6 +208,16 @@ typedef int32_t cas_severity;
  UploadUserCertificate, version 2020-04-07; it knows no language and no source address.
  */
 #define CAS_API_2020_04_07 2
+
+/*
+ HMAC-SHA1 over all parameters (RPC signature version 1).
+ */
+#define CAS_SIGNATURE_HMAC_SHA1 0
+
+/*
+ ACS3-HMAC-SHA256, which the newer official SDKs use.
+ */
+#define CAS_SIGNATURE_ACS3 1
 
 /*
  A call failed.
@@ -415,6 +430,11 @@ cas_status cas_config_set_rate_limit(cas_config *config,
  The version of the service's API. Default: CAS_API_AUTO.
  */
 cas_status cas_config_set_api(cas_config *config, cas_api api);
+
+/*
+ How requests are signed. Default: CAS_SIGNATURE_HMAC_SHA1.
+ */
+cas_status cas_config_set_signature(cas_config *config, cas_signature signature);
 
 /*
  The program's name for the service's logs, such as "deployer/3.2", put before the library's own.

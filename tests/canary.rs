@@ -78,7 +78,20 @@ fn report_files(endpoint: &str, settings: &[(&str, &str)], cert: &Path, key: &Pa
 
 #[test]
 fn neither_client_nor_emulator_shows_a_piece_of_key_secret_or_token() {
-    let directory = scratch("canary");
+    // However requests are signed.
+    for signature in ["0", "1"] {
+        shows_nothing(signature);
+    }
+}
+
+fn shows_nothing(signature: &str) {
+    let report_files = |endpoint: &str, settings: &[(&str, &str)], cert: &Path, key: &Path| {
+        report_files(endpoint, &[settings, &[("CAS_SIGNATURE", signature)]].concat(), cert, key)
+    };
+    let report = |endpoint: &str, settings: &[(&str, &str)]| {
+        report_files(endpoint, settings, &chain().chain, &chain().key)
+    };
+    let directory = scratch(&format!("canary-{signature}"));
     let data = directory.join("emulator.sqlite");
     let sts = format!("canaryid:{SECRET}:{TOKEN}");
     let emulator = Emulator::start(&["--sts", &sts, "--data", data.to_str().unwrap()]);

@@ -97,6 +97,9 @@ static void configurations(void)
     INVALID(cas_config_set_api(NULL, CAS_API_AUTO));
     INVALID(cas_config_set_api(config, 3));
     INVALID(cas_config_set_api(config, -1));
+    INVALID(cas_config_set_signature(NULL, CAS_SIGNATURE_ACS3));
+    INVALID(cas_config_set_signature(config, 2));
+    INVALID(cas_config_set_signature(config, -1));
     INVALID(cas_config_set_user_agent(NULL, "a"));
     INVALID(cas_config_set_user_agent(config, NULL));
     INVALID(cas_config_set_user_agent(config, BAD_TEXT));

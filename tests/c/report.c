@@ -3,7 +3,7 @@
  * `field=value` a line. Settings come from the environment, as the functions are named: CAS_ENDPOINT,
  * CAS_REGION, CAS_CA_FILE, CAS_CONNECT_TIMEOUT_MS, CAS_TIMEOUT_MS, CAS_MAX_ATTEMPTS, CAS_USER_AGENT, CAS_LANG,
  * CAS_SOURCE_IP, CAS_SKIP_CHECKS, CAS_ALLOW_PLAINTEXT, CAS_LOG (a level), CAS_API, CAS_RATE_LIMIT,
- * CAS_ON_CONFLICT, CAS_REUSE_ANY_NAME.
+ * CAS_ON_CONFLICT, CAS_REUSE_ANY_NAME, CAS_SIGNATURE.
  * With TIMES, the upload is made that often on one client, as NAME-1, NAME-2, …; with CAS_STEP each waits for a
  * line on standard input.
  */
@@ -75,6 +75,8 @@ static void configure(cas_config *config)
     NUMBER("CAS_RATE_LIMIT", cas_config_set_rate_limit);
     if (getenv("CAS_API") != NULL)
         must(cas_config_set_api(config, (cas_api)number("CAS_API")), "CAS_API");
+    if (getenv("CAS_SIGNATURE") != NULL)
+        must(cas_config_set_signature(config, (cas_signature)number("CAS_SIGNATURE")), "CAS_SIGNATURE");
     if (getenv("CAS_ALLOW_PLAINTEXT") != NULL)
         must(cas_config_set_allow_plaintext(config, true), "CAS_ALLOW_PLAINTEXT");
     if (getenv("CAS_LOG") != NULL)

@@ -18,17 +18,19 @@ use crate::logging::{Level, Logger};
 use crate::retry;
 use crate::rpc::answer::{HttpAnswer, Reading};
 use crate::rpc::codes::{self, Effect};
+use crate::rpc::form::SignedForm;
 use crate::rpc::params::Params;
 use crate::rpc::redact::Secrets;
-use crate::rpc::v1::{self, SignedForm};
+use crate::rpc::{Signature, acs3, v1};
 use crate::transport::{Failure, Reach, Transport};
 
 /// Makes calls for one client, from any thread.
 pub struct Caller {
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) credentials: Box<dyn Provider>,
-    /// For messages.
+    /// For messages, and as it stands in the header `Host`.
     pub(crate) endpoint: String,
+    pub(crate) signature: Signature,
     pub(crate) max_attempts: u32,
     pub(crate) skew: Skew,
     pub(crate) logger: Logger,
@@ -171,8 +173,13 @@ impl Caller {
         let skew = self.skew.known();
         let timestamp = clock::timestamp(skew.apply(SystemTime::now()));
         let mut params = operation.params.clone();
-        v1::add_common(&mut params, &access_key, &nonce, &timestamp);
-        let form = v1::sign(&params, access_key.secret());
+        let form = match self.signature {
+            Signature::HmacSha1 => {
+                v1::add_common(&mut params, &access_key, &nonce, &timestamp);
+                v1::sign(&params, access_key.secret())
+            }
+            Signature::Acs3 => acs3::sign(&params, &self.endpoint, &access_key, &nonce, &timestamp),
+        };
         let started = Instant::now();
         self.logger.log(Level::Debug, || {
             format!("{action} of {subject} to {}: {} bytes.", self.endpoint, form.as_bytes().len())
@@ -288,8 +295,12 @@ impl Exchange<'_> {
 
     /// The gateway echoes its string-to-sign. Where it is ours, only the secret can be wrong.
     fn why_signatures_differ(&self, message: &str) -> &'static str {
+        let is_ours = |theirs: &str| match self.form.string_to_sign() {
+            Some(ours) => theirs == ours,
+            None => theirs == v1::string_to_sign("POST", self.params).as_str(),
+        };
         match message.split_once("string to sign is:") {
-            Some((_, theirs)) if theirs.trim() == v1::string_to_sign("POST", self.params).as_str() => {
+            Some((_, theirs)) if is_ours(theirs.trim()) => {
                 "The access key secret is wrong: the request arrived as it was sent."
             }
             Some(_) => {
@@ -464,6 +475,7 @@ mod tests {
             transport: Box::new(Scripted { outcomes: Mutex::new(outcomes.into()), sent: Arc::clone(&sent) }),
             credentials: Box::new(Given::new(key)),
             endpoint: "cas.example".to_owned(),
+            signature: Signature::default(),
             max_attempts: 4,
             skew: Skew::default(),
             logger: Logger::default(),

@@ -47,6 +47,7 @@ impl Client {
             transport: Box::new(transport),
             credentials,
             endpoint: endpoint.to_string(),
+            signature: config.signature,
             max_attempts: config.max_attempts,
             skew: Skew::default(),
             logger: config.logger.clone(),

@@ -9,6 +9,7 @@ use crate::credentials::check_access_key;
 use crate::endpoint::{self, DEFAULT_REGION, Endpoint};
 use crate::error::{Error, ErrorKind};
 use crate::logging::Logger;
+use crate::rpc::Signature;
 use crate::secret::Secret;
 
 /// Everything a client can be told; `default()` is every default.
@@ -27,6 +28,7 @@ pub struct Config {
     pub(crate) max_attempts: u32,
     pub(crate) rate_limit: u32,
     pub(crate) api: Option<ApiVersion>,
+    pub(crate) signature: Signature,
     pub(crate) user_agent: String,
     pub(crate) logger: Logger,
     pub(crate) format: Format,
@@ -46,6 +48,7 @@ impl Default for Config {
             max_attempts: 4,
             rate_limit: 0,
             api: None,
+            signature: Signature::default(),
             user_agent: own_user_agent(),
             logger: Logger::default(),
             format: Format::default(),
@@ -145,6 +148,11 @@ impl Config {
     /// The version of the API to speak. `None` is 2018-07-13 for as long as the service has it, then 2020-04-07.
     pub fn set_api(&mut self, version: Option<ApiVersion>) {
         self.api = version;
+    }
+
+    /// How requests are signed.
+    pub fn set_signature(&mut self, signature: Signature) {
+        self.signature = signature;
     }
 
     /// How often sending is tried at most; 1 means never again.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use cas_core::api::ApiVersion;
 use cas_core::config::Config;
 use cas_core::logging::{Level, Logger};
+use cas_core::rpc::Signature;
 use cas_core::secret::Secret;
 
 use crate::ffi::{self, c_text, free, invalid, required_mut, text};
@@ -24,6 +25,14 @@ pub const CAS_API_AUTO: cas_api = 0;
 pub const CAS_API_2018_07_13: cas_api = 1;
 /// UploadUserCertificate, version 2020-04-07; it knows no language and no source address.
 pub const CAS_API_2020_04_07: cas_api = 2;
+
+/// How requests are signed.
+pub type cas_signature = i32;
+
+/// HMAC-SHA1 over all parameters (RPC signature version 1).
+pub const CAS_SIGNATURE_HMAC_SHA1: cas_signature = 0;
+/// ACS3-HMAC-SHA256, which the newer official SDKs use.
+pub const CAS_SIGNATURE_ACS3: cas_signature = 1;
 
 /// How much a log message matters.
 pub type cas_log_level = i32;
@@ -154,6 +163,23 @@ pub unsafe extern "C" fn cas_config_set_api(config: *mut cas_config, api: cas_ap
             _ => return Err(invalid(format!("There is no API version {api}."))),
         };
         required_mut!(config).0.set_api(version);
+        Ok(())
+    })
+}
+
+/// How requests are signed. Default: CAS_SIGNATURE_HMAC_SHA1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_signature(
+    config: *mut cas_config,
+    signature: cas_signature,
+) -> cas_status {
+    panic::status_only(|| {
+        let signature = match signature {
+            CAS_SIGNATURE_HMAC_SHA1 => Signature::HmacSha1,
+            CAS_SIGNATURE_ACS3 => Signature::Acs3,
+            _ => return Err(invalid(format!("There is no signature {signature}."))),
+        };
+        required_mut!(config).0.set_signature(signature);
         Ok(())
     })
 }

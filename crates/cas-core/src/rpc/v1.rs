@@ -8,37 +8,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::form::SignedForm;
 use super::params::{CHUNK, Chunk, Encoded, ONCE, Params, SPARE, Sink, TWICE};
 use crate::credentials::AccessKey;
 
 /// Length of a signature: base64 of the 20 bytes of SHA-1.
 const SIGNATURE_LEN: usize = 28;
-
-/// A signed request body. There is no other way to make one than to sign, so nothing unsigned can be sent.
-pub struct SignedForm {
-    body: Encoded,
-    signature: String,
-}
-
-impl SignedForm {
-    /// The bytes of the form, `Signature` included.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        self.body.as_bytes()
-    }
-
-    /// The signature in it, base64: something to keep out of messages.
-    #[must_use]
-    pub fn signature(&self) -> &str {
-        &self.signature
-    }
-}
-
-impl std::fmt::Debug for SignedForm {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SignedForm({} bytes)", self.as_bytes().len())
-    }
-}
 
 /// Adds the parameters that every signed request carries. `nonce` must be new for each attempt;
 /// `timestamp` is UTC as [`crate::clock::timestamp`] writes it.
@@ -69,7 +44,7 @@ pub fn sign(params: &Params<'_>, secret: &str) -> SignedForm {
     twice.finish();
     let signature = encoded(mac);
     body.append("Signature", &signature);
-    SignedForm { body, signature }
+    SignedForm { body, signature, headers: Vec::new(), string_to_sign: None }
 }
 
 /// The string that a signature of `params` covers: what the service echoes when it disagrees.

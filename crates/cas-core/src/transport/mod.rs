@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::endpoint::Endpoint;
 use crate::rpc::answer::{HttpAnswer, MAX_ANSWER_BYTES};
-use crate::rpc::v1::SignedForm;
+use crate::rpc::form::SignedForm;
 pub use trust::Trust;
 
 /// A pooled connection is not reused after this: the service closes idle ones after 25 seconds (its
@@ -247,12 +247,12 @@ impl Http {
 impl Transport for Http {
     fn post(&self, form: &SignedForm, deadline: Instant) -> Result<HttpAnswer, Failure> {
         CALL.set(Some(Call { deadline, limit: deadline, accepted: 0 }));
-        let response = self
-            .agent()
-            .post(self.uri.clone())
-            .header("Content-Type", "application/x-www-form-urlencoded")
-            .send(form.as_bytes())
-            .map_err(|error| self.failure(error))?;
+        let mut request =
+            self.agent().post(self.uri.clone()).header("Content-Type", "application/x-www-form-urlencoded");
+        for (name, value) in form.headers() {
+            request = request.header(name, value);
+        }
+        let response = request.send(form.as_bytes()).map_err(|error| self.failure(error))?;
         let header = |name: &str| {
             response.headers().get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned)
         };
