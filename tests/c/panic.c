@@ -27,8 +27,7 @@ int main(void)
     }
 
     /* The client is as good as before. */
-    CHECK(cas_upload_certificate(client, "n", "-----BEGIN CERTIFICATE-----", "-----BEGIN PRIVATE KEY-----", &id,
-                                 &error) == CAS_ERR_NETWORK);
+    CHECK(cas_delete_certificate(client, 1, &error) == CAS_ERR_NETWORK);
     cas_error_free(error);
     cas_client_free(client);
     cas_config_free(config);

@@ -15,18 +15,6 @@ pub enum Severity {
     Refused = 2,
 }
 
-impl Severity {
-    /// The word for it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Refused => "refused",
-        }
-    }
-}
-
 /// One row of the table.
 struct Row {
     id: &'static str,

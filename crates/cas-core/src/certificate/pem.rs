@@ -133,7 +133,7 @@ pub(super) fn blocks(text: &str) -> Result<(Vec<Block<'_>>, Surroundings), Broke
         && let Some(at) = find(text, 0, "BEGIN CERTIFICATE").or_else(|| find(text, 0, "PRIVATE KEY"))
     {
         let why = "has not five dashes on both sides of BEGIN and its label".into();
-        return Err(Broken { line: lines.of(at), why });
+        return Err(Broken { line: 1 + line_ends(&text[..at]), why });
     }
     Ok((blocks, around))
 }
@@ -166,6 +166,7 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
+    /// The line of a place, never before one that was asked for earlier.
     fn of(&mut self, at: usize) -> usize {
         self.line += line_ends(&self.text[self.at..at]);
         self.at = at;
@@ -376,6 +377,7 @@ mod tests {
             ("-----BEGIN KEY-----\nAAAA\n-----END B-----\n", 3, "no END line for the KEY of line 1"),
             (&format!("-----BEGIN KEY-----\nAAAA\n-----END KEY{long}\n"), 3, "no END line for"),
             ("\n---BEGIN CERTIFICATE---\nAAAA", 2, "five dashes"),
+            ("\nPRIVATE KEY\n-----BEGIN A-----", 2, "five dashes"),
             ("-----BEGIN A-----\nAA\nA?\n-----END A-----", 3, "not base64"),
             ("-----BEGIN A-----\nAA==\nAA==\n-----END A-----", 3, "goes on"),
             ("-----BEGIN A-----\nAAAA\nA\n-----END A-----", 3, "in the middle"),

@@ -388,7 +388,7 @@ fn quotes_key(inspection: &Inspection, key: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Any order, any layouts on top of each other: the same tidy chain, and tidying it changes nothing.
     #[test]

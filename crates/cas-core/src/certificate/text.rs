@@ -23,8 +23,6 @@ pub(super) struct Der {
     cut: bool,
 }
 
-/// More keys than anybody keeps in one file; what follows is not looked at.
-const MOST_KEYS: usize = 16;
 impl Der {
     /// What follows a certificate or key is no part of it: OpenSSL's trust, or garbage.
     fn new(label: Cow<'static, str>, line: usize, mut bytes: Zeroizing<Vec<u8>>) -> Self {
@@ -35,6 +33,8 @@ impl Der {
     }
 }
 
+/// More keys than anybody keeps in one file; what follows is not looked at.
+const MOST_KEYS: usize = 16;
 const CERTIFICATE: &str = "CERTIFICATE";
 const OLD_CERTIFICATE: [&str; 2] = ["X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
 const PRIVATE_KEY: &str = "PRIVATE KEY";
