@@ -432,6 +432,14 @@ cas_status cas_config_set_rate_limit(cas_config *config,
 cas_status cas_config_set_api(cas_config *config, cas_api api);
 
 /*
+ The proxy to go through: "http://[user:password@]host:port", "socks5://…" (names are looked up here) or "socks5h://…" (by
+ the proxy); "" for none, whatever the environment says. Default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of
+ the environment, as they are when the client is made, which never concern this machine itself.
+ */
+cas_status cas_config_set_proxy(cas_config *config,
+                                const char *url);
+
+/*
  How requests are signed. Default: CAS_SIGNATURE_HMAC_SHA1.
  */
 cas_status cas_config_set_signature(cas_config *config, cas_signature signature);

@@ -97,6 +97,11 @@ static void configurations(void)
     INVALID(cas_config_set_api(NULL, CAS_API_AUTO));
     INVALID(cas_config_set_api(config, 3));
     INVALID(cas_config_set_api(config, -1));
+    INVALID(cas_config_set_proxy(NULL, ""));
+    INVALID(cas_config_set_proxy(config, NULL));
+    INVALID(cas_config_set_proxy(config, BAD_TEXT));
+    INVALID(cas_config_set_proxy(config, "ftp://proxy"));
+    CHECK(cas_config_set_proxy(config, "") == CAS_OK);
     INVALID(cas_config_set_signature(NULL, CAS_SIGNATURE_ACS3));
     INVALID(cas_config_set_signature(config, 2));
     INVALID(cas_config_set_signature(config, -1));

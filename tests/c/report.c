@@ -3,7 +3,7 @@
  * `field=value` a line. Settings come from the environment, as the functions are named: CAS_ENDPOINT,
  * CAS_REGION, CAS_CA_FILE, CAS_CONNECT_TIMEOUT_MS, CAS_TIMEOUT_MS, CAS_MAX_ATTEMPTS, CAS_USER_AGENT, CAS_LANG,
  * CAS_SOURCE_IP, CAS_SKIP_CHECKS, CAS_ALLOW_PLAINTEXT, CAS_LOG (a level), CAS_API, CAS_RATE_LIMIT,
- * CAS_ON_CONFLICT, CAS_REUSE_ANY_NAME, CAS_SIGNATURE.
+ * CAS_ON_CONFLICT, CAS_REUSE_ANY_NAME, CAS_SIGNATURE, CAS_PROXY.
  * With TIMES, the upload is made that often on one client, as NAME-1, NAME-2, …; with CAS_STEP each waits for a
  * line on standard input.
  */
@@ -68,6 +68,7 @@ static void configure(cas_config *config)
     TEXT("CAS_ENDPOINT", cas_config_set_endpoint);
     TEXT("CAS_REGION", cas_config_set_region);
     TEXT("CAS_CA_FILE", cas_config_set_ca_file);
+    TEXT("CAS_PROXY", cas_config_set_proxy);
     TEXT("CAS_USER_AGENT", cas_config_set_user_agent);
     NUMBER("CAS_CONNECT_TIMEOUT_MS", cas_config_set_connect_timeout_ms);
     NUMBER("CAS_TIMEOUT_MS", cas_config_set_timeout_ms);

@@ -5,6 +5,7 @@ pub mod delay;
 pub mod emulator;
 pub mod inspection;
 pub mod program;
+pub mod proxy;
 pub mod stub;
 pub mod workshop;
 

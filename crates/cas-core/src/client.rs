@@ -32,17 +32,18 @@ impl Client {
     /// Reads the environment and the CA file; sends nothing.
     pub fn new(config: &Config) -> Result<Self, Error> {
         let endpoint = config.resolved_endpoint()?;
+        let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         let credentials: Box<dyn Provider> = match config.given_key()? {
             Some(key) => Box::new(Given::new(key)),
-            None => Box::new(Environment::read(|name| {
-                std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-            })),
+            None => Box::new(Environment::read(variable)),
         };
+        let proxy = config.resolved_proxy(&endpoint, variable)?;
         let trust = match &config.ca_file {
             Some(path) => Trust::of_file(path)?,
             None => Trust::of_system(),
         };
-        let transport = Http::new(&endpoint, config.connect_timeout, trust, config.user_agent.clone())?;
+        let transport =
+            Http::new(&endpoint, config.connect_timeout, trust, proxy, config.user_agent.clone())?;
         let caller = Caller {
             transport: Box::new(transport),
             credentials,

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::logging::Logger;
 use crate::rpc::Signature;
 use crate::secret::Secret;
+use crate::transport::proxy::{self, Proxy};
 
 /// Everything a client can be told; `default()` is every default.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct Config {
     /// As with `access_key`.
     pub(crate) endpoint: Option<Result<Endpoint, String>>,
     pub(crate) allow_plaintext: bool,
+    /// `None`: the environment's. As with `access_key`: another proxy than the refused one would be another way.
+    pub(crate) proxy: Option<Result<Option<Proxy>, String>>,
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) connect_timeout: Duration,
     pub(crate) timeout: Duration,
@@ -42,6 +45,7 @@ impl Default for Config {
             region: DEFAULT_REGION.to_owned(),
             endpoint: None,
             allow_plaintext: false,
+            proxy: None,
             ca_file: None,
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(60),
@@ -110,6 +114,15 @@ impl Config {
     /// Whether `http://` is allowed to a host other than this machine.
     pub fn set_allow_plaintext(&mut self, allow: bool) {
         self.allow_plaintext = allow;
+    }
+
+    /// The proxy to go through, in place of the environment's; an empty text is none at all. After a refusal no client
+    /// can be made until another one is set.
+    pub fn set_proxy(&mut self, url: &str) -> Result<(), Error> {
+        let parsed = if url.trim().is_empty() { Ok(None) } else { Proxy::parse(url).map(Some) };
+        let result = parsed.as_ref().map(drop).map_err(|why| proxy::refused("The proxy", why));
+        self.proxy = Some(parsed.map_err(ToOwned::to_owned));
+        result
     }
 
     /// A PEM bundle that replaces the system's roots; read when the client is made.
@@ -200,6 +213,19 @@ impl Config {
     }
 
     /// The host to call.
+    /// The proxy for `endpoint`.
+    pub(crate) fn resolved_proxy(
+        &self,
+        endpoint: &Endpoint,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Proxy>, Error> {
+        match &self.proxy {
+            None => Proxy::of_environment(endpoint, variable),
+            Some(Ok(proxy)) => Ok(proxy.clone()),
+            Some(Err(why)) => Err(proxy::refused("The proxy", why)),
+        }
+    }
+
     pub(crate) fn resolved_endpoint(&self) -> Result<Endpoint, Error> {
         let endpoint = match &self.endpoint {
             None => Endpoint::of_region(&self.region),

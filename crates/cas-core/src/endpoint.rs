@@ -100,6 +100,16 @@ impl Endpoint {
         bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
+    /// The host, with IPv6 addresses in brackets.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, where one is named.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.port
+    }
+
     /// The URL of every request: scheme, host, port and `/`.
     #[must_use]
     pub fn url(&self) -> String {

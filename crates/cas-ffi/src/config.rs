@@ -167,6 +167,14 @@ pub unsafe extern "C" fn cas_config_set_api(config: *mut cas_config, api: cas_ap
     })
 }
 
+/// The proxy to go through: "http://[user:password@]host:port", "socks5://…" (names are looked up here) or "socks5h://…" (by
+/// the proxy); "" for none, whatever the environment says. Default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of
+/// the environment, as they are when the client is made, which never concern this machine itself.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_proxy(config: *mut cas_config, url: *const c_char) -> cas_status {
+    panic::status_only(|| required_mut!(config).0.set_proxy(text!(url)))
+}
+
 /// How requests are signed. Default: CAS_SIGNATURE_HMAC_SHA1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_config_set_signature(

@@ -5,10 +5,12 @@
 //! open connection; and whether any byte left is known for certain.
 
 mod buffers;
+pub mod proxy;
 mod resolve;
 mod tcp;
 mod tls;
 mod trust;
+mod tunnel;
 
 use std::cell::Cell;
 use std::fmt;
@@ -25,6 +27,7 @@ use zeroize::Zeroizing;
 use crate::endpoint::Endpoint;
 use crate::rpc::answer::{HttpAnswer, MAX_ANSWER_BYTES};
 use crate::rpc::form::SignedForm;
+use proxy::Proxy;
 pub use trust::Trust;
 
 /// A pooled connection is not reused after this: the service closes idle ones after 25 seconds (its
@@ -168,6 +171,7 @@ impl Call {
 struct Settings {
     connect_timeout: Duration,
     trust: Trust,
+    proxy: Option<Proxy>,
     user_agent: String,
 }
 
@@ -186,6 +190,7 @@ impl Http {
         endpoint: &Endpoint,
         connect_timeout: Duration,
         trust: Trust,
+        proxy: Option<Proxy>,
         user_agent: String,
     ) -> Result<Self, crate::error::Error> {
         let uri = endpoint.url().parse().map_err(|_| {
@@ -194,7 +199,7 @@ impl Http {
                 format!("The endpoint {endpoint} does not make a URL."),
             )
         })?;
-        let settings = Arc::new(Settings { connect_timeout, trust, user_agent });
+        let settings = Arc::new(Settings { connect_timeout, trust, proxy, user_agent });
         let agent = RwLock::new((process::id(), new_agent(&settings)));
         Ok(Self { uri, shown_endpoint: endpoint.to_string(), settings, agent })
     }
@@ -337,8 +342,8 @@ mod tests {
             }
         });
         let endpoint = Endpoint::parse(&url).unwrap();
-        let http =
-            Http::new(&endpoint, Duration::from_secs(60), Trust::of_system(), "test".to_owned()).unwrap();
+        let http = Http::new(&endpoint, Duration::from_secs(60), Trust::of_system(), None, "test".to_owned())
+            .unwrap();
         (http, thread)
     }
 
@@ -394,7 +399,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = Endpoint::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         drop(listener);
-        let http = Http::new(&endpoint, LONG, Trust::of_system(), "test".to_owned()).unwrap();
+        let http = Http::new(&endpoint, LONG, Trust::of_system(), None, "test".to_owned()).unwrap();
         let failure = post(&http, &form(10), LONG).unwrap_err();
         assert_eq!((failure.reach, failure.deadline_passed), (Reach::Nowhere, false));
         let failure = post(&http, &form(10), Duration::ZERO).unwrap_err();

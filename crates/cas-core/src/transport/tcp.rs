@@ -11,7 +11,7 @@ use socket2::SockRef;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
 use super::buffers::WireBuffers;
-use super::{Call, Failure, Settings, resolve};
+use super::{Call, Failure, Settings, resolve, tunnel};
 
 /// Sockets wake up at least this often to look at the deadline, so that it needs no system call to set it
 /// anew for every request.
@@ -27,20 +27,28 @@ impl Connector<()> for TcpConnector {
         let host = details.uri.host().unwrap_or_default();
         let port = details.uri.port_u16().unwrap_or(if details.needs_tls() { 443 } else { 80 });
         Call::connecting(self.0.connect_timeout);
-        let left = || Call::time_left().map_err(|error| refused(host, port, &error));
-        let addresses = resolve::addresses(host, port, left()?)?;
-        let stream = connect_any(&addresses).map_err(|error| refused(host, port, &error))?;
-        Ok(Some(Tcp::new(stream).map_err(|error| refused(host, port, &error))?))
+        let proxy = self.0.proxy.as_ref();
+        let (to_host, to_port) = proxy.map_or((host, port), |proxy| (&proxy.host, proxy.port));
+        let refused = |error: io::Error| refused(to_host, to_port, proxy.is_some(), &error);
+        let left = Call::time_left().map_err(refused)?;
+        let addresses = resolve::addresses(to_host, to_port, left)?;
+        let mut stream = connect_any(&addresses).map_err(refused)?;
+        if let Some(proxy) = proxy {
+            tunnel::open(&mut stream, proxy, host, port)?;
+        }
+        Ok(Some(Tcp::new(stream).map_err(refused)?))
     }
 }
 
-fn refused(host: &str, port: u16, error: &io::Error) -> Failure {
+fn refused(host: &str, port: u16, is_proxy: bool, error: &io::Error) -> Failure {
+    let who = if is_proxy { "the proxy " } else { "" };
     if error.kind() == io::ErrorKind::TimedOut {
-        Failure::nowhere(format!("no connection to {host}:{port} within the time allowed"))
+        Failure::nowhere(format!("no connection to {who}{host}:{port} within the time allowed"))
             .with_hint("Check the network and any firewall between, or allow more time to connect.")
     } else {
-        Failure::nowhere(format!("no connection to {host}:{port}: {error}"))
-            .with_hint("Check the endpoint, and whether a firewall or proxy stands between.")
+        let what = if is_proxy { "the proxy's address" } else { "the endpoint" };
+        Failure::nowhere(format!("no connection to {who}{host}:{port}: {error}"))
+            .with_hint(format!("Check {what}, and whether a firewall or proxy stands between."))
     }
 }
 
