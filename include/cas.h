@@ -497,9 +497,11 @@ cas_status cas_request_set_cert_pem(cas_request *request,
 cas_status cas_request_set_key_pem(cas_request *request, const char *pem, size_t len);
 
 /*
- Reads the certificate and its chain from a PEM file, now.
+ Reads the certificate and its chain from a PEM file, now. What is no PEM at all, DER for example, is refused here.
  */
-cas_status cas_request_load_cert_file(cas_request *request, const char *path, cas_error **err);
+cas_status cas_request_load_cert_file(cas_request *request,
+                                      const char *path,
+                                      cas_error **err);
 
 /*
  Reads the private key from a PEM file, now.
@@ -531,8 +533,8 @@ cas_status cas_request_set_reuse_any_name(cas_request *request, bool reuse);
 
 /*
  Whether to send certificate and key unread, byte for byte as they were given, whatever the local checks would refuse.
- Default: false. A name with control characters is refused all the same: names are public, and such a one may be
- a key.
+ Default: false. A name with control characters is refused all the same: names are public, and such a one may be a key.
+ So are certificates: with this, it is the caller who sees to it that no key stands in that text.
  */
 cas_status cas_request_set_skip_checks(cas_request *request,
                                        bool skip);
@@ -569,7 +571,8 @@ cas_outcome cas_result_outcome(const cas_result *result);
 cas_api cas_result_api(const cas_result *result);
 
 /*
- How often the certificate was sent, or sending it was tried; 0 where it was there already. Look-ups do not count.
+ How often the certificate was sent, or sending it was tried; 0 where a look at the list came first and found it there
+ already. Look-ups do not count.
  */
 uint32_t cas_result_attempts(const cas_result *result);
 
@@ -683,7 +686,7 @@ void cas_certificate_free(cas_certificate *certificate);
 
 /*
  Reads a certificate with its chain and, where key_pem is not NULL, its key, as an upload would before anything is sent.
- CAS_OK says that they were read, not that they are fit: see the findings. Lengths are in bytes, without a closing NUL.
+ CAS_OK says that they were looked at, not that they are fit, nor that there was anything to read: see the findings. Lengths are in bytes, without a closing NUL.
  */
 cas_status cas_inspect(const char *cert_pem,
                        size_t cert_len,

@@ -167,6 +167,11 @@ fn cases(workshop: &Workshop, kind: &Kind) -> Vec<Case> {
     // One letter of the secret number of a curve, or of the last number of an RSA key, is another.
     let (line, column) = if kind.key_type == "RSA-2048" { (25, 10) } else { (1, 60) };
     let damaged = replace_letter(&key, line, column);
+    if kind.key_type.starts_with("EC-") {
+        // The point, which stands last.
+        let line = key.lines().count() - 3;
+        cases.push(only_text("broken-key", &good, &replace_letter(&key, line, 60)));
+    }
     match kind.key_type {
         "RSA-1024" | "RSA-2047" | "SM2" => {}
         "Ed25519" => cases.push(only_text("key-mismatch", &good, &damaged)),

@@ -29,11 +29,13 @@ static int print(const cas_inspection *inspection)
     size_t i;
     int refused = 0;
 
-    printf("%s (%s), for %s\n", cas_inspection_common_name(inspection), cas_inspection_key_type(inspection),
-           cas_inspection_sans(inspection));
-    printf("issued by %s\n", cas_inspection_issuer(inspection));
-    printf("valid until %s, SHA-256 %s\n", cas_inspection_not_after(inspection), cas_inspection_sha256(inspection));
-    printf("%lu certificates would be sent\n", (unsigned long)cas_inspection_chain_len(inspection));
+    if (cas_inspection_chain_len(inspection) > 0) {
+        printf("%s (%s), for %s\n", cas_inspection_common_name(inspection), cas_inspection_key_type(inspection),
+               cas_inspection_sans(inspection));
+        printf("issued by %s\n", cas_inspection_issuer(inspection));
+        printf("valid until %s, SHA-256 %s\n", cas_inspection_not_after(inspection), cas_inspection_sha256(inspection));
+        printf("%lu certificates would be sent\n", (unsigned long)cas_inspection_chain_len(inspection));
+    }
     for (i = 0; i < cas_inspection_finding_count(inspection); i++) {
         cas_severity severity = cas_inspection_severity(inspection, i);
         printf("%s: %s\n    %s\n", words[severity], cas_inspection_finding(inspection, i),
@@ -59,7 +61,7 @@ int main(int argc, char **argv)
     else if (cas_inspect(cert, cert_length, key, key_length, &inspection, &error) == CAS_OK)
         failed = print(inspection);
     else
-        fprintf(stderr, "%s\n", cas_error_message(error));
+        fprintf(stderr, "%s\n%s\n", cas_error_message(error), cas_error_hint(error) ? cas_error_hint(error) : "");
     cas_inspection_free(inspection);
     cas_error_free(error);
     free(cert);

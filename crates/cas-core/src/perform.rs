@@ -117,9 +117,12 @@ impl Performance<'_> {
             return Ok(Event::NoTime);
         }
         if let Some(last) = &self.last {
-            self.client.caller.logger.log(Level::Warn, || {
-                format!("{last} Looking whether {} is stored.", quoted(&self.upload.name))
-            });
+            // That a name is taken is nothing unusual: the same certificate is uploaded again every night.
+            let level = if last.kind() == ErrorKind::NameTaken { Level::Info } else { Level::Warn };
+            self.client
+                .caller
+                .logger
+                .log(level, || format!("{last} Looking whether {} is stored.", quoted(&self.upload.name)));
         }
         let renames = matches!(self.upload.on_conflict, OnConflict::Rename | OnConflict::Replace);
         let sought = Sought {

@@ -70,7 +70,7 @@ impl From<&Inspection> for cas_inspection {
 }
 
 /// Reads a certificate with its chain and, where key_pem is not NULL, its key, as an upload would before anything is sent.
-/// CAS_OK says that they were read, not that they are fit: see the findings. Lengths are in bytes, without a closing NUL.
+/// CAS_OK says that they were looked at, not that they are fit, nor that there was anything to read: see the findings. Lengths are in bytes, without a closing NUL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspect(
     cert_pem: *const c_char,

@@ -63,8 +63,10 @@ pub unsafe extern "C" fn cas_request_set_cert_pem(
 ) -> cas_status {
     panic::status_only(|| {
         let request = required_mut!(request);
-        request.0.set_certificate(must_be_text(required_bytes!(pem, len), "pem")?);
-        Ok(())
+        let bytes = required_bytes!(pem, len);
+        // Kept all the same: an upload in spite of the refusal is told what is wrong.
+        request.0.set_certificate(bytes);
+        must_be_text(bytes, "pem").map(drop)
     })
 }
 
@@ -77,12 +79,13 @@ pub unsafe extern "C" fn cas_request_set_key_pem(
 ) -> cas_status {
     panic::status_only(|| {
         let request = required_mut!(request);
-        request.0.set_key(must_be_text(required_bytes!(pem, len), "pem")?);
-        Ok(())
+        let bytes = required_bytes!(pem, len);
+        request.0.set_key(bytes);
+        must_be_text(bytes, "pem").map(drop)
     })
 }
 
-/// Reads the certificate and its chain from a PEM file, now.
+/// Reads the certificate and its chain from a PEM file, now. What is no PEM at all, DER for example, is refused here.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_load_cert_file(
     request: *mut cas_request,
@@ -157,8 +160,8 @@ pub unsafe extern "C" fn cas_request_set_reuse_any_name(
 }
 
 /// Whether to send certificate and key unread, byte for byte as they were given, whatever the local checks would refuse.
-/// Default: false. A name with control characters is refused all the same: names are public, and such a one may be
-/// a key.
+/// Default: false. A name with control characters is refused all the same: names are public, and such a one may be a key.
+/// So are certificates: with this, it is the caller who sees to it that no key stands in that text.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_set_skip_checks(request: *mut cas_request, skip: bool) -> cas_status {
     panic::status_only(|| {

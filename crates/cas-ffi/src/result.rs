@@ -84,7 +84,8 @@ pub unsafe extern "C" fn cas_result_api(result: *const cas_result) -> cas_api {
     panic::value(0, || Ok(required!(result).api))
 }
 
-/// How often the certificate was sent, or sending it was tried; 0 where it was there already. Look-ups do not count.
+/// How often the certificate was sent, or sending it was tried; 0 where a look at the list came first and found it there
+/// already. Look-ups do not count.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_attempts(result: *const cas_result) -> u32 {
     panic::value(0, || Ok(required!(result).attempts))

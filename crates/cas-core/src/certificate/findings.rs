@@ -80,7 +80,7 @@ table! {
     Base64OfPem = Refused "base64-of-pem", "the {} is a PEM that was encoded in base64 once more, as in a Kubernetes Secret",
         "Decode it: base64 -d FILE > decoded.pem.";
     NotText = Refused "not-text", "the {}, so it is no PEM",
-        "Save it as plain text (ASCII or UTF-8).";
+        "Save it as plain text (ASCII or UTF-8); from UTF-16: iconv -f UTF-16 -t UTF-8 FILE > pem.txt.";
     BrokenPem = Refused "broken-pem", "{}",
         "Copy the file again, from its first dash to its last.";
     BrokenCertificate = Refused "broken-certificate", "the certificate at line {}",
@@ -99,10 +99,12 @@ table! {
     Expired = Refused "expired", "not valid after {}",
         "Renew the certificate and upload the new one; if it was renewed, check which file is passed, and this machine's clock.";
     CaAsLeaf = Refused "ca-as-leaf", "the certificate of {} is a CA's, not a server's",
-        "Pass the server's own certificate with its chain; make a self-signed one for tests with openssl req -x509 -addext \
+        "Pass the server's own certificate with its chain; where there is only a CA's, the server's is missing. A self-signed one for \
+         tests: openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 90 -subj /CN=HOST -addext \
          basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:HOST.";
     ChainUnrelated = Refused "chain-unrelated", "the certificate of {} does not belong to the chain",
-        "Pass the server's certificate and the intermediates that lead from it to its root, nothing else.";
+        "Pass the server's certificate and the intermediates that lead from it to its root, nothing else. An issuer by name alone \
+         is another generation of that CA, or one of the two certificates is damaged.";
 
     ExpiresSoon = Warning "expires-soon", "not valid after {}, in less than 7 days",
         "Renew the certificate soon.";
@@ -143,10 +145,10 @@ table! {
         "Nothing to do.";
     Duplicate = Note "duplicate", "the certificate of {} was there more than once",
         "Nothing to do.";
-    RootLeftOut = Note "root-left-out", "the self-signed root {} was left out: clients have it",
+    RootLeftOut = Note "root-left-out", "the self-signed root {} was left out: clients have to have it already",
         "Nothing to do.";
     KeyNotVerified = Note "key-not-verified", "the key was {}",
-        "Nothing to do, if you know that it does.";
+        "Nothing to do, if you are sure that it belongs to the certificate.";
 }
 
 impl Kind {
@@ -212,9 +214,11 @@ mod tests {
         let mut text = String::from(HEAD);
         for severity in [Severity::Refused, Severity::Warning, Severity::Note] {
             let (title, about) = match severity {
-                Severity::Refused => {
-                    ("Refused", "Nothing is sent; the call fails with `CAS_ERR_CERTIFICATE`.")
-                }
+                Severity::Refused => (
+                    "Refused",
+                    "Nothing is sent; the call fails with `CAS_ERR_CERTIFICATE`, or with `CAS_ERR_INVALID_ARGUMENT` for \
+                     `name-empty`\nand where `not-text` is found by a function that takes text.",
+                ),
                 Severity::Warning => {
                     ("Warned of", "The upload goes on; the program's log hears of it at `CAS_LOG_WARN`.")
                 }
@@ -236,7 +240,7 @@ mod tests {
     const HEAD: &str = "# What libcas finds in a certificate, its key and its name\n
 Before an upload, and in `cas_inspect`, every certificate is read and checked on this machine. Identifiers and severities
 stay as they are from release to release; sentences may become better. `…` stands for what depends on the case.
-`cas_request_set_skip_checks` turns all of it off but `name-empty` and `name-control`.
+`cas_request_set_skip_checks` turns all of it off but `name-empty` and `name-control`, and what is no text cannot be sent.
 
 This file is written from the table in `crates/cas-core/src/certificate/findings.rs`: `make findings`.
 ";

@@ -96,12 +96,15 @@ impl Private<'_> {
                 if curve_of(&key).is_some_and(|named| named != self.algorithm) {
                     return Verdict::Broken("names two curves");
                 }
-                match self.algorithm {
+                let stated = key.public_key.is_none_or(|stated| public.is_point(stated));
+                let verdict = match self.algorithm {
                     Algorithm::P256 => compare_ecdsa(&key, public, &P256, random),
                     Algorithm::P384 => compare_ecdsa(&key, public, &P384, random),
                     Algorithm::P521 => compare_point::<p521::NistP521>(&key, public),
                     _ => compare_point::<k256::Secp256k1>(&key, public),
-                }
+                };
+                // The right secret number beside a wrong point.
+                if verdict == Verdict::Proven && !stated { Verdict::Broken(INCONSISTENT) } else { verdict }
             }
             _ => self.compare_stated(public),
         }
@@ -124,6 +127,7 @@ fn another_key(public: &PublicKey) -> Verdict {
     Verdict::Mismatch(format!("both are {}, but not the same key", public.name()))
 }
 
+/// The private exponent itself is not looked at: ring computes with the primes alone, as servers do.
 fn compare_rsa(der: &[u8], public: &PublicKey, random: &dyn SecureRandom) -> Verdict {
     let Ok(key) = RsaPrivateKeyRef::try_from(der) else { return Verdict::Broken(NOT_PKCS1) };
     let Some((modulus, exponent)) = public.rsa() else { return Verdict::Unknown };

@@ -85,10 +85,14 @@ impl Inspection {
 
     /// The error of an upload as `name`, where it is refused.
     pub(crate) fn refusal(&self, name: &str) -> Option<Error> {
-        let advice = self.refused().next()?.kind.advice();
         let all: Vec<String> = self.refused().map(ToString::to_string).collect();
+        let mut advice: Vec<&str> = self.refused().map(|finding| finding.kind.advice()).collect();
+        advice.dedup();
+        if all.is_empty() {
+            return None;
+        }
         let message = format!("The upload of {} was refused here: {}.", quoted(name), all.join("; "));
-        Some(Error::new(ErrorKind::Certificate, message).with_hint(advice))
+        Some(Error::new(ErrorKind::Certificate, message).with_hint(advice.join(" ")))
     }
 
     // Apart from the judging: a finding is the exception.
@@ -241,14 +245,20 @@ impl Inspection {
 
     fn judge_chain(&mut self, certificates: &[Certificate<'_>], bonds: &Bonds, chain: &Chain, now: Moment) {
         let leaf = chain.order[0];
+        let mut has_namesake = false;
         for one in &chain.unrelated {
-            self.add(Kind::ChainUnrelated, certificates[*one].shown());
+            let certificate = &certificates[*one];
+            let is_named =
+                chain.order.iter().any(|index| certificate.is_named_as_issuer_of(&certificates[*index]));
+            has_namesake |= is_named;
+            let named = if is_named { ", an issuer by its name but not by its signature," } else { "" };
+            self.add(Kind::ChainUnrelated, certificate.shown() + named);
         }
         for root in &chain.roots {
             self.add(Kind::RootLeftOut, certificates[*root].shown());
         }
         let is_self_signed = bonds.get(leaf, leaf).is_some();
-        if chain.order.len() == 1 && chain.roots.is_empty() && !is_self_signed {
+        if chain.order.len() == 1 && chain.roots.is_empty() && !is_self_signed && !has_namesake {
             self.add(Kind::ChainIncomplete, certificates[leaf].shown_issuer());
         }
         if !chain.order.is_sorted() {

@@ -1,6 +1,7 @@
 //! Reads PEM as people have it, and writes it as it should be: LF, 64 columns, nothing around it.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -98,6 +99,7 @@ pub(super) fn blocks(text: &str) -> Result<(Vec<Block<'_>>, Surroundings), Broke
     let mut end = 0;
     while let Some(begin) = find(text, end, BEGIN) {
         around.see(&text[end..begin], end == 0);
+        no_armour(text, end..begin)?;
         let line = lines.of(begin);
         let broken = |why: Cow<'static, str>| Broken { line, why };
         let from = begin + BEGIN.len();
@@ -129,6 +131,7 @@ pub(super) fn blocks(text: &str) -> Result<(Vec<Block<'_>>, Surroundings), Broke
         }
     }
     around.see(&text[end..], end == 0);
+    no_armour(text, end..text.len())?;
     if blocks.is_empty()
         && let Some(at) = find(text, 0, "BEGIN CERTIFICATE").or_else(|| find(text, 0, "PRIVATE KEY"))
     {
@@ -136,6 +139,22 @@ pub(super) fn blocks(text: &str) -> Result<(Vec<Block<'_>>, Surroundings), Broke
         return Err(Broken { line: 1 + line_ends(&text[..at]), why });
     }
     Ok((blocks, around))
+}
+
+/// Refuses what is left of a BEGIN or END line among the words around: a certificate whose BEGIN line lost a letter would
+/// be passed over, and its chain sent without it.
+fn no_armour(text: &str, around: Range<usize>) -> Result<(), Broken> {
+    const LEFT: [&str; 4] = ["-----END ", "CERTIFICATE-----", "KEY-----", "-----BEGI"];
+    let words = &text[around.clone()];
+    let cut = |words: &str| ["-----B", "-----BE", "-----BEG"].iter().any(|start| words.ends_with(start));
+    let at = LEFT.iter().filter_map(|left| find(words, 0, left)).min();
+    match at.or_else(|| cut(words).then_some(words.len())) {
+        Some(at) => {
+            let line = 1 + line_ends(&text[..around.start + at]);
+            Err(Broken { line, why: "has a piece of a BEGIN or END line, but no whole one".into() })
+        }
+        None => Ok(()),
+    }
 }
 
 /// Whether a label is of anything that a certificate or key comes in.
@@ -154,7 +173,7 @@ fn find(text: &str, from: usize, what: &str) -> Option<usize> {
 fn label(text: &str, from: usize) -> Option<&str> {
     let length = find(text, from, DASHES)? - from;
     let label = &text[from..from + length];
-    let plain = |b: u8| b == b' ' || b == b'#' || b.is_ascii_uppercase() || b.is_ascii_digit();
+    let plain = |b: u8| matches!(b, b' ' | b'#' | b'.') || b.is_ascii_uppercase() || b.is_ascii_digit();
     (0 < length && length <= MAX_LABEL && label.bytes().all(plain)).then_some(label)
 }
 

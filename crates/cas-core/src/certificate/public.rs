@@ -142,11 +142,13 @@ impl PublicKey {
         }
     }
 
-    /// Whether `point`, written out, is this key's point, which may be written short: x and the sign of y alone.
+    /// Whether `point` is this key's point. Either may be written short: x and the sign of y alone.
     pub(super) fn is_point(&self, point: &[u8]) -> bool {
         match (&self.bits[..], point) {
-            ([sign @ (2 | 3), x @ ..], [4, xy @ ..]) if xy.len() == 2 * x.len() => {
-                xy.starts_with(x) && xy.last().is_some_and(|last| last & 1 == sign & 1)
+            ([sign @ (2 | 3), x @ ..], [4, xy @ ..]) | ([4, xy @ ..], [sign @ (2 | 3), x @ ..]) => {
+                xy.len() == 2 * x.len()
+                    && xy.starts_with(x)
+                    && xy.last().is_some_and(|last| last & 1 == sign & 1)
             }
             (bits, point) => bits == point,
         }

@@ -136,7 +136,9 @@ fn a_chain_is_completed_by_nobody_and_cleared_of_what_is_too_much() {
     let other = self::made();
     assert_eq!(found(&format!("{leaf}{lower}{}", other.lower)), [Kind::ChainUnrelated]);
     // A CA of the same name that did not sign.
-    assert_eq!(found(&format!("{leaf}{}", other.lower)), [Kind::ChainUnrelated, Kind::ChainIncomplete]);
+    let inspection = inspected(&lf(&format!("{leaf}{}", other.lower)), Some(&key));
+    assert_eq!(kinds(&inspection), [Kind::ChainUnrelated]);
+    assert!(inspection.findings[0].to_string().contains("by its name but not by its signature"));
     assert_eq!(found(&format!("{lower}{upper}"))[..2], [Kind::CaAsLeaf, Kind::KeyMismatch]);
     assert_eq!(found(&leaf.repeat(17)), [Kind::TooMany]);
     let mut many_names = params("a.example");
@@ -153,7 +155,7 @@ fn the_signature_decides_where_names_and_missing_identifiers_do_not() {
     let right = inspected(&lf(&format!("{}{}", made.leaf, made.lower)), None);
     assert_eq!((kinds(&right), right.chain[0].bond), (vec![], Some(Bond::Signature)));
     let wrong = inspected(&lf(&format!("{}{}", made.leaf, other.lower)), None);
-    assert_eq!(kinds(&wrong), [Kind::ChainUnrelated, Kind::ChainIncomplete]);
+    assert_eq!(kinds(&wrong), [Kind::ChainUnrelated]);
 }
 
 #[test]
@@ -178,9 +180,11 @@ fn an_issuer_of_another_name_or_one_that_is_no_ca_is_none() {
     let leaf = params("a.example").signed_by(&key, &issuer).unwrap().pem();
     let renamed = authority("another").self_signed(&ca).unwrap().pem();
     let no_ca = params("ca").self_signed(&ca).unwrap().pem();
-    for other in [&renamed, &no_ca] {
+    for (other, wanted) in
+        [(&renamed, &[Kind::ChainUnrelated, Kind::ChainIncomplete][..]), (&no_ca, &[Kind::ChainUnrelated])]
+    {
         let found = kinds(&inspected(&lf(&format!("{leaf}{other}")), Some(&lf(&key.serialize_pem()))));
-        assert_eq!(found, [Kind::ChainUnrelated, Kind::ChainIncomplete]);
+        assert_eq!(found, wanted);
     }
     // Of two hosts' self-signed certificates with one key, none is the other's root; the valid one is the leaf.
     let mut old = params("a.example");
@@ -191,6 +195,27 @@ fn an_issuer_of_another_name_or_one_that_is_no_ca_is_none() {
         let inspection = inspected(&lf(&both), Some(&lf(&key.serialize_pem())));
         assert_eq!(kinds(&inspection), [Kind::ChainUnrelated]);
         assert_eq!(inspection.certificate_pem, lf(&new));
+    }
+}
+
+/// A certificate that is passed over would leave a hole in the chain.
+#[test]
+fn a_begin_or_end_line_that_lost_a_letter_is_found() {
+    let made = made();
+    let chain = made.chain();
+    let ends = chain.match_indices("-----END CERTIFICATE-----").map(|(at, _)| at);
+    let begins = chain.match_indices("-----BEGIN CERTIFICATE-----").map(|(at, _)| at);
+    for (start, length) in begins.map(|at| (at, 27)).chain(ends.map(|at| (at, 25))) {
+        for at in start..start + length {
+            let mut text = chain.clone();
+            text.remove(at);
+            assert_eq!(kinds(&inspected(&text, Some(&made.key()))), [Kind::BrokenPem], "{at} of {start}");
+        }
+    }
+    let second = chain.rfind("-----BEGIN").unwrap();
+    for cut in second + 6..chain.len() - 1 {
+        let found = kinds(&inspected(&chain[..cut], None));
+        assert!(found == [Kind::BrokenPem], "cut at {cut}: {found:?}");
     }
 }
 
@@ -258,6 +283,7 @@ fn what_is_no_certificate_or_key_is_named() {
     }
     for (bytes, kind) in [
         (&b"\x30\x82\x01\x0a\xff"[..], Kind::Der),
+        (b"\x30\x06\x02\x01\x00\xff", Kind::Der),
         (b"\x30\x82\x01\x0a\x02\x01\x03", Kind::Pkcs12),
         (b"\x30\x80\x02\x01\x03", Kind::Pkcs12),
         (b"\x30\x82\x01\x0a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", Kind::Pkcs7),

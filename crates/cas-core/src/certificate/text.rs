@@ -74,22 +74,30 @@ pub(super) fn keys(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<Der> {
         if wanted.is_empty() {
             return instead_of_key(plain, &others, findings);
         }
-        let read: Vec<Result<Der, Finding>> = wanted.iter().map(|block| key(block, what)).collect();
-        if read.iter().all(Result::is_err) {
-            return read.into_iter().collect();
+        let (mut keys, mut problem, mut mislabelled) = (Vec::new(), None, false);
+        for block in &wanted {
+            match key(block, what) {
+                Ok(key) => {
+                    mislabelled |= key.label != block.label;
+                    keys.push(key);
+                }
+                Err(finding) => drop(problem.get_or_insert(finding)),
+            }
+            if keys.len() == MOST_KEYS {
+                break;
+            }
+        }
+        if let (true, Some(problem)) = (keys.is_empty(), problem) {
+            return Err(problem);
         }
         leave_out(&others, what, findings);
         if wanted.len() > 1 {
             findings.push(Finding::new(Kind::OtherBlocks, format!("{what}: further private keys")));
         }
         note_layout(&wanted, what, findings);
-        let mislabelled = |(key, block): (&Result<Der, Finding>, &Block<'_>)| {
-            key.as_ref().is_ok_and(|key| key.label != block.label)
-        };
-        if read.iter().zip(&wanted).any(mislabelled) {
+        if mislabelled {
             findings.push(Finding::new(Kind::Label, what));
         }
-        let keys: Vec<Der> = read.into_iter().flatten().take(MOST_KEYS).collect();
         note_cut(&keys, what, findings);
         Ok(keys)
     })
@@ -143,7 +151,8 @@ pub fn not_text(bytes: &[u8], what: &str) -> Option<Finding> {
 fn is_der(bytes: &[u8]) -> bool {
     match bytes {
         [0x30, 0x80..=0x84, ..] => true,
-        [0x30, length, 0x02, ..] => usize::from(*length) + 2 == bytes.len(),
+        // C programs lose zeros at the end.
+        [0x30, length, 0x02, ..] => *length < 0x80 && usize::from(*length) + 2 >= bytes.len(),
         _ => false,
     }
 }

@@ -206,13 +206,22 @@ impl<'a> Certificate<'a> {
         }
     }
 
+    /// Whether `other` says that it was issued by somebody of this name.
+    pub(super) fn is_named_as_issuer_of(&self, other: &Certificate<'_>) -> bool {
+        let (subject, issuer) = (self.parsed.subject(), other.parsed.issuer());
+        subject.as_raw() == issuer.as_raw() || comparable(subject) == comparable(issuer)
+    }
+
     /// Whether this certificate's key signed `other`.
     pub(super) fn issued(&self, other: &Certificate<'_>) -> Option<Bond> {
         if !std::ptr::eq(self, other) && !self.may_issue() {
             return None;
         }
-        let (subject, issuer) = (self.parsed.subject(), other.parsed.issuer());
-        if subject.as_raw() != issuer.as_raw() && comparable(subject) != comparable(issuer) {
+        if !self.is_named_as_issuer_of(other) {
+            return None;
+        }
+        // What the signature is made with stands twice, and has to be the same (RFC 5280, 4.1.1.2).
+        if other.parsed.signature_algorithm != other.parsed.tbs_certificate.signature {
             return None;
         }
         let same_key = match (other.authority_key(), self.subject_key()) {
