@@ -166,6 +166,8 @@ fn after_dashes(text: &str, from: usize) -> usize {
     from + text[from..].bytes().take_while(|b| *b == b'-').count()
 }
 
+// Apart: each place that searches would have a copy of the whole search.
+#[inline(never)]
 fn find(text: &str, from: usize, what: &str) -> Option<usize> {
     memmem::find(&text.as_bytes()[from..], what.as_bytes()).map(|at| from + at)
 }
@@ -194,6 +196,7 @@ impl Lines<'_> {
 }
 
 /// LF, CRLF, or CR alone, as old Macs wrote it.
+#[inline(never)]
 fn line_ends(text: &str) -> usize {
     let bytes = text.as_bytes();
     if memchr::memchr(b'\r', bytes).is_none() {
