@@ -56,6 +56,12 @@ fn an_upload_goes_through_every_proxy_with_and_without_tls() {
         }
         assert!(!proxy.log().contains("PRIVATE"), "{}", proxy.log());
     }
+    // A login that nobody asks for does no harm.
+    let open = [("http", Proxy::http(None)), ("socks5", Proxy::socks(None))];
+    for (scheme, proxy) in &open {
+        let url = format!("{scheme}://{}:{}@{}", LOGIN.0, LOGIN.1, proxy.address);
+        upload(plain.url(), &[("CAS_PROXY", &url)]).assert_fields(&[("status", "CAS_OK")]);
+    }
     // The same by name, which the last kind looks up itself.
     let socks = Proxy::socks(None);
     let by_name = plain.url().replace("127.0.0.1", "localhost");

@@ -74,6 +74,12 @@ impl Proxy {
             Some((user, password)) => Some((decoded(user)?, decoded(password)?)),
             None => None,
         };
+        let is_long = |part: &Secret| part.expose().len() > usize::from(u8::MAX);
+        if protocol != Protocol::Http
+            && login.iter().any(|(user, password)| is_long(user) || is_long(password))
+        {
+            return Err("its user name or password is longer than the 255 bytes that SOCKS allows");
+        }
         Ok(Self {
             protocol,
             host: address.host().to_owned(),
@@ -199,6 +205,10 @@ mod tests {
             assert_eq!(found, login, "{text}");
             assert!(!format!("{proxy:?}").contains("p%3A"));
         }
+        let long = format!("://{}:p@proxy", "u".repeat(256));
+        assert!(
+            Proxy::parse(&format!("http{long}")).is_ok() && Proxy::parse(&format!("socks5{long}")).is_err()
+        );
         for text in
             ["", "http://", "https://proxy", "ftp://proxy", "http://proxy:x", "http://a/b", "http://%zz@a"]
         {

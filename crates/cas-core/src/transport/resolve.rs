@@ -46,7 +46,7 @@ pub(super) fn addresses(host: &str, port: u16, timeout: Duration) -> Result<Vec<
                 error.to_string()
             };
             Failure::nowhere(format!("the host name {bare} could not be resolved: {why}"))
-                .with_hint("Check the endpoint's spelling, and this machine's DNS settings and network.")
+                .with_hint("Check the name's spelling, and this machine's DNS settings and network.")
         },
     )
 }

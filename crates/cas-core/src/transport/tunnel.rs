@@ -130,8 +130,10 @@ fn socks(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16) -> Result
     let broken = |error: io::Error| broken(proxy, &error);
     let mut timed = Timed(stream);
 
-    let method = if proxy.login.is_some() { LOGIN } else { NO_LOGIN };
-    timed.write(&[VERSION, 1, method]).map_err(broken)?;
+    // A login is an offer: a proxy that wants none takes none.
+    let offer: &[u8] =
+        if proxy.login.is_some() { &[VERSION, 2, NO_LOGIN, LOGIN] } else { &[VERSION, 1, NO_LOGIN] };
+    timed.write(offer).map_err(broken)?;
     let mut answer = [0; 2];
     timed.read(&mut answer).map_err(broken)?;
     match (answer, &proxy.login) {
@@ -140,8 +142,8 @@ fn socks(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16) -> Result
             let mut login = Zeroizing::new(Vec::with_capacity(3 + 255 + 255));
             login.push(1);
             for part in [user.expose(), password.expose()] {
-                let length = u8::try_from(part.len()).map_err(|_| not_let_in(proxy))?;
-                login.push(length);
+                // No longer than a byte can say: `Proxy::parse` saw to it.
+                login.push(u8::try_from(part.len()).unwrap_or(u8::MAX));
                 login.extend_from_slice(part.as_bytes());
             }
             timed.write(&login).map_err(broken)?;
