@@ -23,7 +23,7 @@ pub struct Config {
     /// As with `access_key`.
     pub(crate) endpoint: Option<Result<Endpoint, String>>,
     pub(crate) allow_plaintext: bool,
-    /// `None`: the environment's. As with `access_key`: another proxy than the refused one would be another way.
+    /// `None`: the environment's. As with `access_key`: without the refused one, requests would take another way.
     pub(crate) proxy: Option<Result<Option<Proxy>, String>>,
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) connect_timeout: Duration,

@@ -43,6 +43,7 @@ impl Bonds {
             ends = all.clone().collect();
         }
         let leaf = if let [only] = ends[..] {
+            // Ranking compares keys, which costs more than all the rest.
             only
         } else {
             // The last of the highest, so from the end.

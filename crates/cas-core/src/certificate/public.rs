@@ -173,6 +173,7 @@ mod tests {
             (&[], false),
         ] {
             assert_eq!(key(bits).is_point(&point), same, "{bits:?}");
+            assert_eq!(key(&point).is_point(bits), same, "{bits:?}");
         }
     }
 }

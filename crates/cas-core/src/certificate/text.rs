@@ -38,12 +38,12 @@ const MOST_KEYS: usize = 16;
 const CERTIFICATE: &str = "CERTIFICATE";
 const OLD_CERTIFICATE: [&str; 2] = ["X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
 const PRIVATE_KEY: &str = "PRIVATE KEY";
-const IN_PLACE_OF_CERTIFICATE: &str = "certificate text";
-const IN_PLACE_OF_KEY: &str = "key text";
+const CERTIFICATE_TEXT: &str = "certificate text";
+const KEY_TEXT: &str = "key text";
 
 /// The certificates in `bytes`, in order; none where one is broken, or where there is something else.
 pub(super) fn certificates(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<Der> {
-    let what = IN_PLACE_OF_CERTIFICATE;
+    let what = CERTIFICATE_TEXT;
     let is_old = |block: &Block<'_>| OLD_CERTIFICATE.contains(&block.label);
     let is_wanted = |block: &Block<'_>| block.label == CERTIFICATE || is_old(block);
     read(bytes, what, findings, &|plain, blocks, findings| {
@@ -68,7 +68,7 @@ pub(super) fn certificates(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<Der
 
 /// The private keys in `bytes` that can be read.
 pub(super) fn keys(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<Der> {
-    let what = IN_PLACE_OF_KEY;
+    let what = KEY_TEXT;
     read(bytes, what, findings, &|plain, blocks, findings| {
         let (wanted, others): (Vec<Block<'_>>, _) = blocks.into_iter().partition(is_key);
         if wanted.is_empty() {
@@ -253,11 +253,11 @@ fn note_cut(ders: &[Der], what: &str, findings: &mut Vec<Finding>) {
 
 /// Notes the blocks that are not taken.
 fn leave_out(others: &[Block<'_>], what: &str, findings: &mut Vec<Finding>) {
-    if what == IN_PLACE_OF_CERTIFICATE && others.iter().any(is_key) {
+    if what == CERTIFICATE_TEXT && others.iter().any(is_key) {
         findings.push(Finding::new(Kind::KeyBesideCertificate, what));
     }
     let mut labels: Vec<&str> = Vec::new();
-    for block in others.iter().filter(|block| what == IN_PLACE_OF_KEY || !is_key(block)) {
+    for block in others.iter().filter(|block| what == KEY_TEXT || !is_key(block)) {
         if !labels.contains(&block.label) && labels.len() < 5 {
             labels.push(block.label);
         }
@@ -272,25 +272,21 @@ fn instead_of_certificate(
     blocks: &[Block<'_>],
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<Der>, Finding> {
-    let what = IN_PLACE_OF_CERTIFICATE;
-    if blocks.is_empty() {
-        return Err(match pem::bare(plain) {
-            Some(bytes) if bytes.starts_with(b"-----BEGIN ") => Finding::new(Kind::Base64OfPem, what),
-            Some(bytes) if is_pkcs12(&bytes) => Finding::new(Kind::Pkcs12, what),
-            Some(bytes) if is_pkcs7(&bytes) => Finding::new(Kind::Pkcs7, what),
-            Some(bytes) if form(&bytes).is_some() => Finding::new(Kind::Swapped, ""),
-            Some(bytes) if is_der(&bytes) => {
-                findings.push(Finding::new(Kind::BareBase64, what));
-                return Ok(vec![Der::new(CERTIFICATE.into(), 1, bytes)]);
-            }
-            _ => Finding::new(Kind::NoCertificate, what),
-        });
+    let what = CERTIFICATE_TEXT;
+    if blocks.iter().any(is_key) {
+        return Err(Finding::new(Kind::Swapped, ""));
     }
-    Err(if blocks.iter().any(is_key) {
-        Finding::new(Kind::Swapped, "")
-    } else {
-        instead(blocks, what, "certificate")
-    })
+    if !blocks.is_empty() {
+        return Err(instead(blocks, what, "certificate"));
+    }
+    match bare(plain, what)? {
+        Some(bytes) if form(&bytes).is_some() => Err(Finding::new(Kind::Swapped, "")),
+        Some(bytes) if is_der(&bytes) => {
+            findings.push(Finding::new(Kind::BareBase64, what));
+            Ok(vec![Der::new(CERTIFICATE.into(), 1, bytes)])
+        }
+        _ => Err(Finding::new(Kind::NoCertificate, what)),
+    }
 }
 
 fn instead_of_key(
@@ -298,25 +294,30 @@ fn instead_of_key(
     blocks: &[Block<'_>],
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<Der>, Finding> {
-    let what = IN_PLACE_OF_KEY;
-    if blocks.is_empty() {
-        return match pem::bare(plain) {
-            Some(bytes) if bytes.starts_with(b"-----BEGIN ") => Err(Finding::new(Kind::Base64OfPem, what)),
-            Some(bytes) if is_pkcs12(&bytes) => Err(Finding::new(Kind::Pkcs12, what)),
-            Some(bytes) => match form(&bytes) {
-                Some(label) => {
-                    findings.push(Finding::new(Kind::BareBase64, what));
-                    Ok(vec![Der::new(label.into(), 1, bytes)])
-                }
-                None => Err(Finding::new(Kind::NoKey, what)),
-            },
-            None => Err(Finding::new(Kind::NoKey, what)),
-        };
+    let what = KEY_TEXT;
+    if !blocks.is_empty() {
+        return Err(match instead(blocks, what, "private key") {
+            Finding { kind: Kind::OtherPem | Kind::Pkcs7, .. } => Finding::new(Kind::NoKey, what),
+            other => other,
+        });
     }
-    Err(match instead(blocks, what, "private key") {
-        Finding { kind: Kind::OtherPem | Kind::Pkcs7, .. } => Finding::new(Kind::NoKey, what),
-        other => other,
-    })
+    match bare(plain, what)?.and_then(|bytes| Some((form(&bytes)?, bytes))) {
+        Some((label, bytes)) => {
+            findings.push(Finding::new(Kind::BareBase64, what));
+            Ok(vec![Der::new(label.into(), 1, bytes)])
+        }
+        None => Err(Finding::new(Kind::NoKey, what)),
+    }
+}
+
+/// The bytes of a text that is nothing but base64. What holds neither certificates nor keys by themselves is named.
+fn bare(plain: &str, what: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Finding> {
+    match pem::bare(plain) {
+        Some(bytes) if bytes.starts_with(b"-----BEGIN ") => Err(Finding::new(Kind::Base64OfPem, what)),
+        Some(bytes) if is_pkcs12(&bytes) => Err(Finding::new(Kind::Pkcs12, what)),
+        Some(bytes) if is_pkcs7(&bytes) => Err(Finding::new(Kind::Pkcs7, what)),
+        bytes => Ok(bytes),
+    }
 }
 
 /// What stands where something else should be, by its label.

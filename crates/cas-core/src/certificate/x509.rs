@@ -93,8 +93,8 @@ pub enum Bond {
 }
 
 impl<'a> Certificate<'a> {
-    /// Reads a certificate. Extensions are read one by one where they are asked
-    /// for, so that memory stays in proportion.
+    /// Reads a certificate. Extensions are read one by one where they are asked for, so that memory stays in
+    /// proportion.
     pub(super) fn read(der: &'a [u8]) -> Option<Self> {
         let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
         let (_, parsed) = parser.parse(der).ok()?;
