@@ -357,8 +357,9 @@ bool cas_error_retryable(const cas_error *error);
 void cas_error_free(cas_error *error);
 
 /*
- A new configuration with every default: the access key from ALIBABA_CLOUD_ACCESS_KEY_ID,
- ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN, the region cn-hangzhou.
+ A new configuration with every default: the region cn-hangzhou, and the access key from where Alibaba Cloud's own
+ tools look for it, in their order: environment variables, OIDC (RRSA), ~/.aliyun/config.json,
+ ~/.alibabacloud/credentials, the role of the ECS instance, ALIBABA_CLOUD_CREDENTIALS_URI. See docs/credentials.md.
  */
 cas_config *cas_config_new(void);
 
@@ -368,7 +369,7 @@ cas_config *cas_config_new(void);
 void cas_config_free(cas_config *config);
 
 /*
- The access key to sign with, in place of what the environment holds. It holds no white space. After one
+ The access key to sign with, in place of every other source. It holds no white space. After one
  that is refused, cas_client_new fails until another one is set.
  */
 cas_status cas_config_set_access_key(cas_config *config, const char *id, const char *secret);
@@ -379,9 +380,24 @@ cas_status cas_config_set_access_key(cas_config *config, const char *id, const c
 cas_status cas_config_set_security_token(cas_config *config, const char *token);
 
 /*
+ The profile to take the access key from, of ~/.aliyun/config.json or ~/.alibabacloud/credentials; no other source is
+ asked then. After one that is refused, cas_client_new fails until another one is set. Default:
+ ALIBABA_CLOUD_PROFILE, else the current profile of the one and "default" of the other.
+ */
+cas_status cas_config_set_profile(cas_config *config,
+                                  const char *name);
+
+/*
  The region whose host is called. Default: "cn-hangzhou".
  */
 cas_status cas_config_set_region(cas_config *config, const char *region);
+
+/*
+ Whether to call the region's host inside Alibaba Cloud's private network (VPC), for machines that do not reach the
+ internet. Default: false.
+ */
+cas_status cas_config_set_vpc(cas_config *config,
+                              bool vpc);
 
 /*
  The host to call, in place of the region's: "host", "host:port", "https://host[:port]" or

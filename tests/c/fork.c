@@ -1,4 +1,4 @@
-/* fork ENDPOINT CERT KEY: parent and child upload with one client that has an open connection. */
+/* fork ENDPOINT CERT KEY: parent and child upload with one client that has an open connection and an access key. */
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,7 +26,6 @@ int main(int argc, char **argv)
 
     CHECK(argc == 4);
     CHECK(cas_config_set_endpoint(config, argv[1]) == CAS_OK);
-    CHECK(cas_config_set_access_key(config, "testid", "testsecret") == CAS_OK);
     CHECK(cas_client_new(config, &client, NULL) == CAS_OK);
     cas_config_free(config);
     upload(client, "before", argv);

@@ -72,6 +72,13 @@ static void configurations(void)
     INVALID(cas_config_set_security_token(config, NULL));
     INVALID(cas_config_set_security_token(config, BAD_TEXT));
     INVALID(cas_config_set_security_token(config, ""));
+    INVALID(cas_config_set_profile(NULL, "web"));
+    INVALID(cas_config_set_profile(config, NULL));
+    INVALID(cas_config_set_profile(config, BAD_TEXT));
+    INVALID(cas_config_set_profile(config, ""));
+    CHECK(cas_config_set_profile(config, "web") == CAS_OK);
+    INVALID(cas_config_set_vpc(NULL, true));
+    CHECK(cas_config_set_vpc(config, false) == CAS_OK);
     INVALID(cas_config_set_region(NULL, "cn-hangzhou"));
     INVALID(cas_config_set_region(config, NULL));
     INVALID(cas_config_set_region(config, BAD_TEXT));

@@ -3,7 +3,7 @@
  * `field=value` a line. Settings come from the environment, as the functions are named: CAS_ENDPOINT,
  * CAS_REGION, CAS_CA_FILE, CAS_CONNECT_TIMEOUT_MS, CAS_TIMEOUT_MS, CAS_MAX_ATTEMPTS, CAS_USER_AGENT, CAS_LANG,
  * CAS_SOURCE_IP, CAS_SKIP_CHECKS, CAS_ALLOW_PLAINTEXT, CAS_LOG (a level), CAS_API, CAS_RATE_LIMIT,
- * CAS_ON_CONFLICT, CAS_REUSE_ANY_NAME, CAS_SIGNATURE, CAS_PROXY.
+ * CAS_ON_CONFLICT, CAS_REUSE_ANY_NAME, CAS_SIGNATURE, CAS_PROXY, CAS_PROFILE, CAS_VPC.
  * With TIMES, the upload is made that often on one client, as NAME-1, NAME-2, …; with CAS_STEP each waits for a
  * line on standard input.
  */
@@ -66,6 +66,7 @@ static void configure(cas_config *config)
 #define TEXT(variable, set) if (getenv(variable) != NULL) must(set(config, getenv(variable)), variable)
 #define NUMBER(variable, set) if (getenv(variable) != NULL) must(set(config, number(variable)), variable)
     TEXT("CAS_ENDPOINT", cas_config_set_endpoint);
+    TEXT("CAS_PROFILE", cas_config_set_profile);
     TEXT("CAS_REGION", cas_config_set_region);
     TEXT("CAS_CA_FILE", cas_config_set_ca_file);
     TEXT("CAS_PROXY", cas_config_set_proxy);
@@ -78,6 +79,8 @@ static void configure(cas_config *config)
         must(cas_config_set_api(config, (cas_api)number("CAS_API")), "CAS_API");
     if (getenv("CAS_SIGNATURE") != NULL)
         must(cas_config_set_signature(config, (cas_signature)number("CAS_SIGNATURE")), "CAS_SIGNATURE");
+    if (getenv("CAS_VPC") != NULL)
+        must(cas_config_set_vpc(config, true), "CAS_VPC");
     if (getenv("CAS_ALLOW_PLAINTEXT") != NULL)
         must(cas_config_set_allow_plaintext(config, true), "CAS_ALLOW_PLAINTEXT");
     if (getenv("CAS_LOG") != NULL)

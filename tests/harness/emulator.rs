@@ -18,7 +18,12 @@ pub struct Emulator {
 impl Emulator {
     /// Starts one on a free port.
     pub fn start(options: &[&str]) -> Self {
-        let mut process = Command::new(artefact("cas-emulator"))
+        Self::start_in(Command::new(artefact("cas-emulator")), options)
+    }
+
+    /// The same, in an environment of its own.
+    pub fn start_in(mut command: Command, options: &[&str]) -> Self {
+        let mut process = command
             .args(["--listen", "127.0.0.1:0"])
             .args(options)
             .stdout(Stdio::piped())

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -60,6 +60,36 @@ pub fn report(
     program.arg(name).arg(cert).arg(key)
 }
 
+/// A program that answers each line with one, and log messages before it.
+pub struct Talk {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Talk {
+    /// The answer to a line, and what was logged before it.
+    pub fn ask(&mut self, line: &str) -> (String, Vec<String>) {
+        writeln!(self.stdin.as_ref().unwrap(), "{line}").unwrap();
+        let mut log = Vec::new();
+        loop {
+            let mut answer = String::new();
+            assert!(self.stdout.read_line(&mut answer).unwrap() > 0, "no answer to {line}");
+            match answer.trim_end().strip_prefix("log=") {
+                Some(message) => log.push(message.to_owned()),
+                None => return (answer.trim_end().to_owned(), log),
+            }
+        }
+    }
+}
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
 /// What a program did.
 pub struct Outcome {
     /// Exit status; `None` where a signal ended it.
@@ -71,12 +101,19 @@ pub struct Outcome {
 }
 
 impl Program {
-    /// A program with no variable but the search path and the emulator's usual access key.
+    /// A program with no variable but the search path and the emulator's usual access key; it finds no other one, and
+    /// asks nobody outside for one.
     pub fn new(path: impl AsRef<OsStr>) -> Self {
+        let bare = Self::bare(path).env("HOME", "/nonexistent");
+        bare.env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+            .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
+            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
+    }
+
+    /// A program with no variable but the search path.
+    pub fn bare(path: impl AsRef<OsStr>) -> Self {
         let mut command = Command::new(path);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid");
-        command.env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret");
         Self(command)
     }
 
@@ -108,6 +145,14 @@ impl Program {
             stdin.write_all(b"\n").unwrap();
         }
         Outcome::of(&child.wait_with_output().unwrap())
+    }
+
+    /// Starts it for a conversation.
+    pub fn talk(mut self) -> Talk {
+        let mut child = self.0.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let stdin = child.stdin.take();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Talk { child, stdin, stdout }
     }
 
     /// Runs it to its end, with `input` as its standard input.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::api::Operation;
 use crate::clock::{self, Skew};
-use crate::credentials::{AccessKey, Provider};
+use crate::credentials::{AccessKey, Provider, Unavailable};
 use crate::error::{Error, ErrorKind, quoted};
 use crate::logging::{Level, Logger};
 use crate::retry;
@@ -27,7 +27,8 @@ use crate::transport::{Failure, Reach, Transport};
 /// Makes calls for one client, from any thread.
 pub struct Caller {
     pub(crate) transport: Box<dyn Transport>,
-    pub(crate) credentials: Box<dyn Provider>,
+    /// `None` for the one operation that is not signed: its proof is a token among its parameters.
+    pub(crate) credentials: Option<Box<dyn Provider>>,
     /// For messages, and as it stands in the header `Host`.
     pub(crate) endpoint: String,
     pub(crate) signature: Signature,
@@ -64,8 +65,8 @@ pub enum Fate {
     Lost,
     /// Refused for rate, with the pause that the service asked for.
     Throttled(Option<Duration>),
-    /// Refused for the time of this machine's clock, which is corrected now.
-    ClockCorrected,
+    /// Refused for the time of this machine's clock or for an access key that is no longer good; there is another one now.
+    Mended,
     /// The service no longer has the operation.
     VersionGone,
     /// The name is taken.
@@ -113,7 +114,8 @@ impl Caller {
     ) -> Result<Answer, Failed> {
         let mut attempt = 1;
         let mut in_doubt = false;
-        let mut clock_corrected = false;
+        let mut mended = false;
+        let mut tried = 0;
         loop {
             let last = attempt >= self.max_attempts;
             let limit = if last { deadline } else { half_way(deadline) };
@@ -123,10 +125,11 @@ impl Caller {
             };
             in_doubt |= failed.in_doubt;
             failed.in_doubt = in_doubt;
-            failed.error = failed.error.with_attempts(attempt - u32::from(!failed.tried));
+            tried += u32::from(failed.tried);
+            failed.error = failed.error.with_attempts(tried);
             let wait = match failed.fate {
-                Fate::ClockCorrected if !clock_corrected => {
-                    clock_corrected = true;
+                Fate::Mended if !mended => {
+                    mended = true;
                     Some(Duration::ZERO)
                 }
                 Fate::Unsent | Fate::Lost | Fate::Throttled(None) => Some(retry::pause(attempt, random()?)),
@@ -152,6 +155,14 @@ impl Caller {
         true
     }
 
+    /// Whether there is another access key now than the one that was refused.
+    fn renewed(&self, refused: Option<&AccessKey>, now: SystemTime, limit: Instant) -> bool {
+        match (&self.credentials, refused) {
+            (Some(provider), Some(refused)) => provider.renew(refused, now, limit),
+            _ => false,
+        }
+    }
+
     /// One attempt, whose answer is waited for until `limit`.
     pub(crate) fn attempt(
         &self,
@@ -160,36 +171,44 @@ impl Caller {
         limit: Instant,
     ) -> Result<Answer, Failed> {
         let action = operation.action;
-        let access_key = self.credentials.access_key().map_err(|why| {
-            Error::new(ErrorKind::Credentials, format!("No usable access key was found: {why}."))
-                .with_hint("Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or give the client a key.")
-        })?;
-        if operation.params.get("Name").is_some_and(|name| holds_secret(name, access_key.secret())) {
+        let skew = self.skew.known();
+        let now = skew.apply(SystemTime::now());
+        let access_key = match &self.credentials {
+            Some(provider) => Some(provider.access_key(now, limit).map_err(no_access_key)?),
+            None => None,
+        };
+        let secret = access_key.as_ref().map(|key| key.secret());
+        if operation.params.get("Name").is_some_and(|name| secret.is_some_and(|it| holds_secret(name, it))) {
             return Err(Error::new(ErrorKind::InvalidArgument, "The name holds the access key secret.")
                 .with_hint("A name is public: choose another one, and a new access key if it was ever used.")
                 .into());
         }
         let nonce = nonce()?;
-        let skew = self.skew.known();
-        let timestamp = clock::timestamp(skew.apply(SystemTime::now()));
+        let timestamp = clock::timestamp(now);
         let mut params = operation.params.clone();
-        let form = match self.signature {
-            Signature::HmacSha1 => {
-                v1::add_common(&mut params, &access_key, &nonce, &timestamp);
+        let form = match (&access_key, self.signature) {
+            (None, _) => {
+                params.set("Timestamp", timestamp.as_str());
+                SignedForm::with_own_proof(&params)
+            }
+            (Some(access_key), Signature::HmacSha1) => {
+                v1::add_common(&mut params, access_key, &nonce, &timestamp);
                 v1::sign(&params, access_key.secret())
             }
-            Signature::Acs3 => acs3::sign(&params, &self.endpoint, &access_key, &nonce, &timestamp),
+            (Some(access_key), Signature::Acs3) => {
+                acs3::sign(&params, &self.endpoint, access_key, &nonce, &timestamp)
+            }
         };
         let started = Instant::now();
         self.logger.log(Level::Debug, || {
             format!("{action} of {subject} to {}: {} bytes.", self.endpoint, form.as_bytes().len())
         });
         let exchange = Exchange {
-            action,
+            operation,
             subject,
             endpoint: &self.endpoint,
             params: &params,
-            access_key: &access_key,
+            access_key: access_key.as_deref(),
             form: &form,
         };
         let mut answer = self.transport.post(&form, limit).map_err(|failure| exchange.no_answer(failure))?;
@@ -203,16 +222,27 @@ impl Caller {
                 Effect::Unclear => Fate::RefusedUnclearly,
                 Effect::NameTaken => Fate::NameTaken,
                 Effect::Throttled => Fate::Throttled(answer.retry_after),
-                Effect::Clock if self.skew.learn(skew, SystemTime::now(), answer.date) => {
-                    Fate::ClockCorrected
-                }
-                Effect::Clock | Effect::Final => Fate::Refused,
+                Effect::Clock if self.skew.learn(skew, SystemTime::now(), answer.date) => Fate::Mended,
+                Effect::AccessKey if self.renewed(access_key.as_deref(), now, limit) => Fate::Mended,
+                Effect::Clock | Effect::AccessKey | Effect::Final => Fate::Refused,
                 Effect::VersionGone => Fate::VersionGone,
                 Effect::Open => Fate::Lost,
             };
             Failed::new(fate, error)
         })
     }
+}
+
+fn no_access_key(reason: Unavailable) -> Failed {
+    let hint = reason.hint.unwrap_or_else(|| {
+        "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or set up another of the sources in \
+         docs/credentials.md, or give the client a key."
+            .to_owned()
+    });
+    let sentence = format!("No usable access key was found: {}.", reason.why);
+    let error = Error::new(ErrorKind::Credentials, sentence).with_hint(hint).with_retryable(reason.retryable);
+    let failed = Failed::from(error);
+    if reason.retryable { Failed { fate: Fate::Unsent, ..failed } } else { failed }
 }
 
 /// Half of the time that is left: an answer that does not come must leave time to find out what happened.
@@ -223,11 +253,11 @@ pub(crate) fn half_way(deadline: Instant) -> Instant {
 
 /// One request and all that is needed to speak about its answer.
 struct Exchange<'a> {
-    action: &'a str,
+    operation: &'a Operation<'a>,
     subject: &'a str,
     endpoint: &'a str,
     params: &'a Params<'a>,
-    access_key: &'a AccessKey,
+    access_key: Option<&'a AccessKey>,
     form: &'a SignedForm,
 }
 
@@ -256,7 +286,7 @@ impl Exchange<'_> {
     }
 
     fn refused(&self, code: &str, message: &str, http_status: u16) -> (Effect, Error) {
-        let Self { action, endpoint, subject, .. } = self;
+        let Self { operation: Operation { action, ram, .. }, endpoint, subject, .. } = self;
         let meaning = codes::meaning(code, message, http_status);
         let shown_code = self.secrets().redact(code);
         let sentence = match meaning.kind {
@@ -266,7 +296,7 @@ impl Exchange<'_> {
             ErrorKind::NotFound => format!("{endpoint} has no certificate with {subject} ({shown_code})."),
             ErrorKind::Permission => {
                 format!(
-                    "{endpoint} refused {action} of {subject}: the access key lacks the RAM action yundun-cert:{action} ({shown_code})."
+                    "{endpoint} refused {action} of {subject}: the access key lacks the RAM action {ram}:{action} ({shown_code})."
                 )
             }
             ErrorKind::Throttled => {
@@ -279,11 +309,12 @@ impl Exchange<'_> {
             .with_service(shown_code, (!message.is_empty()).then(|| self.secrets().redact(message)));
         let hint = match (meaning.kind, code) {
             (ErrorKind::Permission, _) => {
-                format!("Grant yundun-cert:{action} to the RAM user or role of this access key.")
+                format!("Grant {ram}:{action} to the RAM user or role of this access key.")
             }
             (_, "SignatureDoesNotMatch") => self.why_signatures_differ(message).to_owned(),
             (_, code) if code.starts_with("InvalidAccessKeyId") => {
-                format!("{} The id was {}.", meaning.hint, quoted(self.access_key.id()))
+                let id = self.access_key.map_or("", AccessKey::id);
+                format!("{} The id was {}.", meaning.hint, quoted(id))
             }
             _ => meaning.hint.to_owned(),
         };
@@ -311,7 +342,7 @@ impl Exchange<'_> {
     }
 
     fn not_understood(&self, instead: &str, answer: &HttpAnswer) -> Error {
-        let Self { action, endpoint, subject, .. } = self;
+        let Self { operation: Operation { action, .. }, endpoint, subject, .. } = self;
         let instead = self.secrets().redact(instead);
         Error::new(
             ErrorKind::Protocol,
@@ -323,7 +354,7 @@ impl Exchange<'_> {
     }
 
     fn no_answer(&self, failure: Failure) -> Failed {
-        let Self { action, subject, .. } = self;
+        let Self { operation: Operation { action, .. }, subject, .. } = self;
         let what = failure.what;
         let sent = format!("{action} of {subject} was sent, but {what}.");
         let (kind, sentence, hint) = match failure.reach {
@@ -374,8 +405,10 @@ impl Exchange<'_> {
     }
 
     fn secrets(&self) -> Secrets<'_> {
-        let mut others = vec![self.access_key.secret(), self.form.signature()];
-        others.extend(self.access_key.security_token());
+        let mut others = vec![self.form.signature()];
+        others.extend(self.access_key.map(AccessKey::secret));
+        others.extend(self.access_key.and_then(AccessKey::security_token));
+        others.extend(self.params.get("OIDCToken").map(str::trim));
         Secrets { private_key: self.params.get("Key"), others }
     }
 }
@@ -473,7 +506,7 @@ mod tests {
         let key = AccessKey::new("id".to_owned(), Secret::new("hidden-secret".to_owned()), None);
         let caller = Caller {
             transport: Box::new(Scripted { outcomes: Mutex::new(outcomes.into()), sent: Arc::clone(&sent) }),
-            credentials: Box::new(Given::new(key)),
+            credentials: Some(Box::new(Given::new(key))),
             endpoint: "cas.example".to_owned(),
             signature: Signature::default(),
             max_attempts: 4,

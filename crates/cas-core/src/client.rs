@@ -1,5 +1,6 @@
 //! The one public door.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use ring::rand::SystemRandom;
@@ -9,14 +10,15 @@ use crate::call::{Caller, Failed, Fate, incomplete, nonce};
 use crate::certificate::{self, Inspection, Moment, Severity};
 use crate::clock::Skew;
 use crate::config::Config;
-use crate::credentials::{Environment, Given, Provider};
+use crate::credentials::{Given, Provider, Refreshing, Surroundings};
 use crate::error::{Error, ErrorKind, quoted};
 use crate::logging::Level;
 use crate::pace::Pace;
 use crate::perform;
 use crate::request::{Receipt, Upload};
-use crate::transport::{Http, Trust};
+use crate::transport::{Connections, Http, Trust};
 use crate::upload::Outcome;
+use crate::variables::Variables;
 
 /// A client of one endpoint. Any number of threads may use it at once, and it survives `fork`.
 pub struct Client {
@@ -32,21 +34,26 @@ impl Client {
     /// Reads the environment and the CA file; sends nothing.
     pub fn new(config: &Config) -> Result<Self, Error> {
         let endpoint = config.resolved_endpoint()?;
-        let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-        let credentials: Box<dyn Provider> = match config.given_key()? {
-            Some(key) => Box::new(Given::new(key)),
-            None => Box::new(Environment::read(variable)),
-        };
-        let proxy = config.resolved_proxy(&endpoint, variable)?;
+        let variables = Arc::new(Variables::of_process());
+        let ways = config.ways(&endpoint, &variables)?;
         let trust = match &config.ca_file {
             Some(path) => Trust::of_file(path)?,
             None => Trust::of_system(),
         };
-        let transport =
-            Http::new(&endpoint, config.connect_timeout, trust, proxy, config.user_agent.clone())?;
+        let connections =
+            Arc::new(Connections::new(config.connect_timeout, trust, ways, config.user_agent.clone()));
+        let transport = Http::new(Arc::clone(&connections), &endpoint)?;
+        let profile = config.named_profile()?;
+        let credentials: Box<dyn Provider> = if let Some(key) = config.given_key()? {
+            Box::new(Given::new(key))
+        } else {
+            let (signature, logger) = (config.signature, config.logger.clone());
+            let surroundings = Surroundings { variables, connections, signature, logger };
+            Box::new(Refreshing::of_surroundings(surroundings, profile))
+        };
         let caller = Caller {
             transport: Box::new(transport),
-            credentials,
+            credentials: Some(credentials),
             endpoint: endpoint.to_string(),
             signature: config.signature,
             max_attempts: config.max_attempts,

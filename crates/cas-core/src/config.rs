@@ -1,6 +1,7 @@
 //! How a client is set up. Setters refuse at once what can be refused at once.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::{ApiVersion, Format};
@@ -8,10 +9,11 @@ use crate::credentials::AccessKey;
 use crate::credentials::check_access_key;
 use crate::endpoint::{self, DEFAULT_REGION, Endpoint};
 use crate::error::{Error, ErrorKind};
-use crate::logging::Logger;
+use crate::logging::{Level, Logger};
 use crate::rpc::Signature;
 use crate::secret::Secret;
-use crate::transport::proxy::{self, Proxy};
+use crate::transport::proxy::{self, Proxy, Ways};
+use crate::variables::Variables;
 
 /// Everything a client can be told; `default()` is every default.
 #[derive(Clone, Debug)]
@@ -19,7 +21,10 @@ pub struct Config {
     /// What was refused stays refused: going on without it would call another host, or as somebody else.
     pub(crate) access_key: Option<Result<(String, Secret), String>>,
     pub(crate) security_token: Option<Secret>,
+    /// As with `access_key`.
+    pub(crate) profile: Option<Result<String, String>>,
     pub(crate) region: String,
+    pub(crate) vpc: bool,
     /// As with `access_key`.
     pub(crate) endpoint: Option<Result<Endpoint, String>>,
     pub(crate) allow_plaintext: bool,
@@ -42,7 +47,9 @@ impl Default for Config {
         Self {
             access_key: None,
             security_token: None,
+            profile: None,
             region: DEFAULT_REGION.to_owned(),
+            vpc: false,
             endpoint: None,
             allow_plaintext: false,
             proxy: None,
@@ -93,6 +100,19 @@ impl Config {
         Ok(())
     }
 
+    /// The profile of the credential files to take the access key from. No other source is asked then: a program that names a
+    /// profile does not want to be somebody else where that is missing.
+    /// After a refusal no client can be made until another one is set.
+    pub fn set_profile(&mut self, name: &str) -> Result<(), Error> {
+        if name.trim().is_empty() || name.chars().any(char::is_control) {
+            let why = "The name of the profile is empty or holds control characters.";
+            self.profile = Some(Err(why.to_owned()));
+            return Err(refuse(why));
+        }
+        self.profile = Some(Ok(name.trim().to_owned()));
+        Ok(())
+    }
+
     /// The region whose host is called; it is also the suffix of certificate identifiers.
     pub fn set_region(&mut self, region: &str) -> Result<(), Error> {
         let plausible = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
@@ -101,6 +121,12 @@ impl Config {
         }
         region.clone_into(&mut self.region);
         Ok(())
+    }
+
+    /// Whether to call the region's host inside Alibaba Cloud's private network (VPC), for machines that do not reach the
+    /// internet.
+    pub fn set_vpc(&mut self, vpc: bool) {
+        self.vpc = vpc;
     }
 
     /// The host to call, in place of the region's. After a refusal no client can be made until another one
@@ -212,23 +238,31 @@ impl Config {
         }
     }
 
-    /// The host to call.
-    /// The proxy for `endpoint`.
-    pub(crate) fn resolved_proxy(
-        &self,
-        endpoint: &Endpoint,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Option<Proxy>, Error> {
-        match &self.proxy {
-            None => Proxy::of_environment(endpoint, variable),
-            Some(Ok(proxy)) => Ok(proxy.clone()),
-            Some(Err(why)) => Err(proxy::refused("The proxy", why)),
+    /// The profile that the program named, if it did.
+    pub(crate) fn named_profile(&self) -> Result<Option<&str>, Error> {
+        match &self.profile {
+            None => Ok(None),
+            Some(Ok(name)) => Ok(Some(name)),
+            Some(Err(why)) => Err(refuse(why).with_hint("Name a profile of the credential files.")),
         }
     }
 
+    /// Which proxies lead to `endpoint` and the others.
+    pub(crate) fn ways(&self, endpoint: &Endpoint, variables: &Arc<Variables>) -> Result<Ways, Error> {
+        let ways = match &self.proxy {
+            None => Ways::Environment(Arc::clone(variables)),
+            Some(Ok(proxy)) => Ways::Given { proxy: proxy.clone(), endpoint: endpoint.clone() },
+            Some(Err(why)) => return Err(proxy::refused("The proxy", why)),
+        };
+        // What is wrong is said now.
+        ways.to(endpoint)?;
+        Ok(ways)
+    }
+
+    /// The host to call.
     pub(crate) fn resolved_endpoint(&self) -> Result<Endpoint, Error> {
         let endpoint = match &self.endpoint {
-            None => Endpoint::of_region(&self.region),
+            None => self.endpoint_of_region(),
             Some(Ok(endpoint)) => endpoint.clone(),
             Some(Err(why)) => return Err(refuse(why).with_hint(endpoint::FORMS)),
         };
@@ -239,6 +273,19 @@ impl Config {
             .with_hint("Use https, or allow plaintext explicitly if the network is trusted."));
         }
         Ok(endpoint)
+    }
+}
+
+impl Config {
+    fn endpoint_of_region(&self) -> Endpoint {
+        let (endpoint, known) = Endpoint::of_region(&self.region, self.vpc);
+        if !known {
+            self.logger.log(Level::Debug, || {
+                let what = if self.vpc { " inside the VPC" } else { "" };
+                format!("No host{what} is documented for the region {}: {endpoint} is called.", self.region)
+            });
+        }
+        endpoint
     }
 }
 
@@ -255,6 +302,8 @@ mod tests {
         assert!(config.set_access_key("i", secret("s\n")).is_err());
         assert!(config.set_access_key(" i", secret("s")).is_err());
         assert!(config.set_security_token(secret("")).is_err());
+        assert!(config.set_profile(" ").is_err());
+        assert!(config.set_profile("a\nb").is_err());
         assert!(config.set_region("Not a region").is_err());
         assert!(config.set_region("").is_err());
         assert!(config.set_endpoint("host/path").is_err());
@@ -267,9 +316,15 @@ mod tests {
         // Nobody is called in place of an endpoint that was refused, or with another key.
         assert!(config.resolved_endpoint().unwrap_err().message().contains("endpoint"));
         assert!(config.given_key().unwrap_err().message().contains("access key"));
+        assert!(config.named_profile().unwrap_err().message().contains("profile"));
         config.set_endpoint("127.0.0.1").unwrap();
         config.set_access_key("i", secret("s")).unwrap();
-        assert!(config.resolved_endpoint().is_ok() && config.given_key().is_ok());
+        config.set_profile("p").unwrap();
+        assert!(
+            config.named_profile().is_ok()
+                && config.resolved_endpoint().is_ok()
+                && config.given_key().is_ok()
+        );
     }
 
     #[test]

@@ -4,27 +4,10 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::error::{Error, ErrorKind};
+use crate::regions;
 
 /// The region whose host is used when none is named.
 pub const DEFAULT_REGION: &str = "cn-hangzhou";
-
-/// Regions with a CAS host of their own; those of mainland China and the others listed below share
-/// `cas.aliyuncs.com`. Sources: the endpoint page of the CAS documentation, `endpoint.go` of the newest
-/// official Go SDK, and `products.json` of the official command line tool.
-const OWN_HOST: [&str; 6] =
-    ["ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "eu-central-1", "me-east-1"];
-
-/// Regions outside mainland China that the official SDKs send to the shared host.
-const SHARED_HOST: [&str; 8] = [
-    "ap-northeast-2-pop",
-    "ap-southeast-3",
-    "ap-southeast-5",
-    "eu-west-1",
-    "eu-west-1-oxs",
-    "rus-west-1-pop",
-    "us-east-1",
-    "us-west-1",
-];
 
 /// How an endpoint is given.
 pub(crate) const FORMS: &str =
@@ -40,16 +23,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The host that serves `region`.
+    /// The host that serves `region`, on the internet or inside the VPC, and whether it is documented.
     #[must_use]
-    pub fn of_region(region: &str) -> Self {
-        let shared = region.starts_with("cn-") || SHARED_HOST.contains(&region);
-        let host = if shared && !OWN_HOST.contains(&region) {
-            "cas.aliyuncs.com".to_owned()
-        } else {
-            format!("cas.{region}.aliyuncs.com")
-        };
-        Self { plaintext: false, host, port: None }
+    pub fn of_region(region: &str, vpc: bool) -> (Self, bool) {
+        let (host, known) = regions::host(region, vpc);
+        (Self { plaintext: false, host, port: None }, known)
     }
 
     /// Reads `host`, `host:port`, `https://host[:port]` or `http://host[:port]`; a trailing `/` is
@@ -148,20 +126,6 @@ fn is_host_name(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn regions_have_the_hosts_of_the_official_sdks() {
-        for (region, host) in [
-            ("cn-hangzhou", "cas.aliyuncs.com"),
-            ("cn-shanghai-finance-1", "cas.aliyuncs.com"),
-            ("us-west-1", "cas.aliyuncs.com"),
-            ("ap-southeast-1", "cas.ap-southeast-1.aliyuncs.com"),
-            ("eu-central-1", "cas.eu-central-1.aliyuncs.com"),
-            ("mars-1", "cas.mars-1.aliyuncs.com"),
-        ] {
-            assert_eq!(Endpoint::of_region(region).url(), format!("https://{host}/"), "{region}");
-        }
-    }
 
     #[test]
     fn endpoints_as_people_write_them() {

@@ -195,7 +195,7 @@ impl Performance<'_> {
                 pace.slow_down(Instant::now());
                 Event::Throttled(wait)
             }
-            Fate::ClockCorrected => Event::ClockCorrected,
+            Fate::Mended => Event::Mended,
             Fate::VersionGone if self.client.is_gone(version, &failed.error) => {
                 failed.error = failed
                     .error

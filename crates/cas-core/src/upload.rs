@@ -144,8 +144,8 @@ pub enum Event {
     Unsent,
     /// Refused for the rate of calls; the service may have asked for a pause.
     Throttled(Option<Duration>),
-    /// Refused for the time of this machine's clock, which is corrected now.
-    ClockCorrected,
+    /// Refused for a clock or an access key that is mended now.
+    Mended,
     /// Refused because the version of the API is gone; the next one is spoken from now on.
     VersionChanged,
     /// Refused because the name is taken.
@@ -204,7 +204,7 @@ pub struct Machine {
     in_doubt: bool,
     /// Look-ups in a row that did not show what they should.
     fruitless: u32,
-    clock_corrected: bool,
+    mended: bool,
     /// Whom the upload replaces.
     replaced: Option<CertId>,
 }
@@ -223,7 +223,7 @@ impl Machine {
             sent: 0,
             in_doubt: false,
             fruitless: 0,
-            clock_corrected: false,
+            mended: false,
             replaced: None,
         };
         let step = if rules.on_conflict == OnConflict::Reuse && !rules.any_name {
@@ -277,16 +277,16 @@ impl Machine {
             Event::Throttled(wait) => {
                 self.send(wait.map_or(Pause::Backoff(self.sent), Pause::Asked), Why::Last)
             }
-            // Once: a clock that is wrong after it was corrected will be wrong again.
-            Event::ClockCorrected if !self.clock_corrected => {
-                self.clock_corrected = true;
+            // Once: what is wrong after it was mended will be wrong again.
+            Event::Mended if !self.mended => {
+                self.mended = true;
                 self.send(Pause::None, Why::Last)
             }
             Event::VersionChanged => self.send(Pause::None, Why::Last),
             Event::NameTaken if self.may_not_reuse() => self.fail(Why::Last),
             Event::NameTaken => self.look_up(After::Taken, Pause::None),
             Event::RefusedUnclearly => self.look_up(After::Refusal, Pause::None),
-            Event::ClockCorrected | Event::Refused => self.give_up(Why::Last),
+            Event::Mended | Event::Refused => self.give_up(Why::Last),
             Event::NoTime => {
                 self.sent -= 1;
                 self.fail(Why::Last)

@@ -51,8 +51,9 @@ pub const CAS_LOG_DEBUG: cas_log_level = 4;
 pub type cas_log_fn =
     Option<unsafe extern "C" fn(user_data: *mut c_void, level: cas_log_level, message: *const c_char)>;
 
-/// A new configuration with every default: the access key from ALIBABA_CLOUD_ACCESS_KEY_ID,
-/// ALIBABA_CLOUD_ACCESS_KEY_SECRET and ALIBABA_CLOUD_SECURITY_TOKEN, the region cn-hangzhou.
+/// A new configuration with every default: the region cn-hangzhou, and the access key from where Alibaba Cloud's own
+/// tools look for it, in their order: environment variables, OIDC (RRSA), ~/.aliyun/config.json,
+/// ~/.alibabacloud/credentials, the role of the ECS instance, ALIBABA_CLOUD_CREDENTIALS_URI. See docs/credentials.md.
 #[unsafe(no_mangle)]
 pub extern "C" fn cas_config_new() -> *mut cas_config {
     panic::value(std::ptr::null_mut(), || Ok(ffi::give(cas_config(Config::default()))))
@@ -67,7 +68,7 @@ pub unsafe extern "C" fn cas_config_free(config: *mut cas_config) {
     });
 }
 
-/// The access key to sign with, in place of what the environment holds. It holds no white space. After one
+/// The access key to sign with, in place of every other source. It holds no white space. After one
 /// that is refused, cas_client_new fails until another one is set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_config_set_access_key(
@@ -89,10 +90,28 @@ pub unsafe extern "C" fn cas_config_set_security_token(
     panic::status_only(|| required_mut!(config).0.set_security_token(Secret::new(text!(token).to_owned())))
 }
 
+/// The profile to take the access key from, of ~/.aliyun/config.json or ~/.alibabacloud/credentials; no other source is
+/// asked then. After one that is refused, cas_client_new fails until another one is set. Default:
+/// ALIBABA_CLOUD_PROFILE, else the current profile of the one and "default" of the other.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_profile(config: *mut cas_config, name: *const c_char) -> cas_status {
+    panic::status_only(|| required_mut!(config).0.set_profile(text!(name)))
+}
+
 /// The region whose host is called. Default: "cn-hangzhou".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_config_set_region(config: *mut cas_config, region: *const c_char) -> cas_status {
     panic::status_only(|| required_mut!(config).0.set_region(text!(region)))
+}
+
+/// Whether to call the region's host inside Alibaba Cloud's private network (VPC), for machines that do not reach the
+/// internet. Default: false.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_vpc(config: *mut cas_config, vpc: bool) -> cas_status {
+    panic::status_only(|| {
+        required_mut!(config).0.set_vpc(vpc);
+        Ok(())
+    })
 }
 
 /// The host to call, in place of the region's: "host", "host:port", "https://host[:port]" or

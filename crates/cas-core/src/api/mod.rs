@@ -82,6 +82,8 @@ impl Lang {
 /// One call to make: the operation's name and all parameters but those of the signature.
 #[derive(Clone, Debug)]
 pub struct Operation<'a> {
+    /// The product's name in RAM policies.
+    pub ram: &'static str,
     /// The name, as it stands in `Action` and in RAM policies.
     pub action: &'static str,
     /// Everything to send.
@@ -94,7 +96,7 @@ impl<'a> Operation<'a> {
         params.set("Action", action);
         params.set("Version", version.as_str());
         params.set("Format", if format == Format::Json { "JSON" } else { "XML" });
-        Self { action, params }
+        Self { ram: "yundun-cert", action, params }
     }
 
     fn with(mut self, name: &'static str, value: impl Into<std::borrow::Cow<'a, str>>) -> Self {

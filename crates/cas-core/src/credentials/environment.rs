@@ -1,37 +1,39 @@
 //! Access keys from environment variables, under the names that every official SDK reads.
 
 use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
-use super::{AccessKey, Provider, check_access_key};
+use super::{AccessKey, Fetched, Source, Surroundings, Unavailable, check_access_key};
 use crate::secret::Secret;
 
 const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
 const SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
 const TOKEN: &str = "ALIBABA_CLOUD_SECURITY_TOKEN";
 
-/// The environment as it was when the client was made. It is not read again later: other threads of a C
-/// program may be changing it then.
-pub struct Environment(Result<Arc<AccessKey>, String>);
+/// Id, secret and, for a temporary key, its token.
+pub(super) struct Environment(pub(super) Arc<Surroundings>);
 
-impl Environment {
-    /// Looks variables up with `get`, which answers `None` for one that is not set.
-    pub fn read(get: impl Fn(&str) -> Option<String>) -> Self {
-        let get = |name| get(name).filter(|value| !value.is_empty());
-        Self(match (get(ID), get(SECRET).map(Secret::new)) {
-            (Some(id), Some(secret)) => match check_access_key(&id, secret.expose()) {
-                Ok(()) => Ok(Arc::new(AccessKey::new(id, secret, get(TOKEN).map(Secret::new)))),
-                Err(why) => Err(format!("{ID} and {SECRET} are set, but: {}", why.trim_end_matches('.'))),
-            },
-            (None, None) => Err(format!("{ID} and {SECRET} are not set")),
-            (None, Some(_)) => Err(format!("{ID} is not set, although {SECRET} is")),
-            (Some(_), None) => Err(format!("{SECRET} is not set, although {ID} is")),
-        })
+impl Source for Environment {
+    fn name(&self) -> String {
+        "the environment".to_owned()
     }
-}
 
-impl Provider for Environment {
-    fn access_key(&self) -> Result<Arc<AccessKey>, String> {
-        self.0.clone()
+    fn fetch(&self, _: SystemTime, _: Instant) -> Result<Fetched, Unavailable> {
+        let get = |name| self.0.variables.get(name);
+        match (get(ID), get(SECRET)) {
+            (Some(id), Some(secret)) => {
+                check_access_key(id, secret).map_err(|why| {
+                    let why = why.trim_end_matches('.');
+                    Unavailable::broken(format!("{ID} and {SECRET} are set, but: {why}"))
+                })?;
+                let secret = Secret::new(secret.to_owned());
+                let token = get(TOKEN).map(|token| Secret::new(token.to_owned()));
+                Ok(Fetched::lasting(AccessKey::new(id.to_owned(), secret, token)))
+            }
+            (None, None) => Err(Unavailable::absent(format!("{ID} and {SECRET} are not set"))),
+            (None, Some(_)) => Err(Unavailable::broken(format!("{ID} is not set, although {SECRET} is"))),
+            (Some(_), None) => Err(Unavailable::broken(format!("{SECRET} is not set, although {ID} is"))),
+        }
     }
 }
 
@@ -39,11 +41,9 @@ impl Provider for Environment {
 mod tests {
     use super::*;
 
-    fn read(variables: &[(&str, &str)]) -> Result<Arc<AccessKey>, String> {
-        Environment::read(|name| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-        })
-        .access_key()
+    fn read(variables: &[(&str, &str)]) -> Result<AccessKey, Unavailable> {
+        let surroundings = Surroundings::of_test(variables);
+        Environment(surroundings).fetch(SystemTime::now(), Instant::now()).map(|fetched| fetched.key)
     }
 
     #[test]
@@ -56,10 +56,11 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named_and_no_secret_quoted() {
-        assert!(read(&[]).unwrap_err().contains("are not set"));
-        assert!(read(&[(ID, "id"), (SECRET, "hidden\n")]).unwrap_err().contains("line break"));
-        assert!(read(&[(ID, "id"), (SECRET, "")]).unwrap_err().starts_with(SECRET));
-        let why = read(&[(SECRET, "hidden")]).unwrap_err();
-        assert!(why.starts_with(ID) && !why.contains("hidden"));
+        let nothing = read(&[]).unwrap_err();
+        assert!(nothing.why.contains("are not set") && nothing.absent);
+        assert!(read(&[(ID, "id"), (SECRET, "hidden\n")]).unwrap_err().why.contains("line break"));
+        assert!(read(&[(ID, "id"), (SECRET, "")]).unwrap_err().why.starts_with(SECRET));
+        let half = read(&[(SECRET, "hidden")]).unwrap_err();
+        assert!(half.why.starts_with(ID) && !half.why.contains("hidden") && !half.absent);
     }
 }

@@ -1,15 +1,32 @@
-//! Access keys and where they come from.
+//! Access keys and where they come from: one file for each source, and the order in which they are asked.
+//! docs/credentials.md says the same for users.
 
+mod chain;
+mod cli_profile;
+mod cloud_sso;
 mod environment;
+mod external;
+mod ini_profile;
+mod instance_role;
+mod oauth;
+mod oidc;
+mod profile;
+mod refreshing;
+mod sts;
+mod surroundings;
+mod temporary;
+mod uri;
 
 use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
-pub use environment::Environment;
+pub use refreshing::Refreshing;
+pub use surroundings::Surroundings;
 
 use crate::secret::Secret;
 
 /// What a request is signed with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessKey {
     id: String,
     secret: Secret,
@@ -58,10 +75,47 @@ pub(crate) fn check_access_key(id: &str, secret: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A source of access keys. `Err` says in one clause, without a secret, why it does not serve.
+/// Why there is no access key. Holds no secret.
+#[derive(Clone, Debug)]
+pub struct Unavailable {
+    /// What is missing or went wrong, as a clause.
+    pub why: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Whether nobody set this source up, which is no mistake.
+    pub absent: bool,
+    /// Whether asking again later may help.
+    pub retryable: bool,
+}
+
+impl Unavailable {
+    fn absent(why: impl Into<String>) -> Self {
+        Self { why: why.into(), hint: None, absent: true, retryable: false }
+    }
+
+    fn broken(why: impl Into<String>) -> Self {
+        Self { absent: false, ..Self::absent(why) }
+    }
+
+    fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn with_retryable(mut self, retryable: bool) -> Self {
+        self.retryable = retryable;
+        self
+    }
+}
+
+/// Gives the access keys to sign with.
 pub trait Provider: Send + Sync {
-    /// The key to sign the next attempt with.
-    fn access_key(&self) -> Result<Arc<AccessKey>, String>;
+    /// The key to sign the next attempt with. `now` is the time by which expiry is judged; what must be fetched is fetched
+    /// before `deadline`.
+    fn access_key(&self, now: SystemTime, deadline: Instant) -> Result<Arc<AccessKey>, Unavailable>;
+
+    /// The service says that `refused` is not good, or no longer: whether there is another one now.
+    fn renew(&self, refused: &AccessKey, now: SystemTime, deadline: Instant) -> bool;
 }
 
 /// The key that the program itself gave.
@@ -76,7 +130,33 @@ impl Given {
 }
 
 impl Provider for Given {
-    fn access_key(&self) -> Result<Arc<AccessKey>, String> {
+    fn access_key(&self, _: SystemTime, _: Instant) -> Result<Arc<AccessKey>, Unavailable> {
         Ok(Arc::clone(&self.0))
+    }
+
+    fn renew(&self, _: &AccessKey, _: SystemTime, _: Instant) -> bool {
+        false
+    }
+}
+
+/// A place where access keys come from. It keeps nothing: [`Refreshing`] does.
+trait Source: Send + Sync {
+    /// What it is, for messages.
+    fn name(&self) -> String;
+
+    /// Looks the key up, or fetches it before `deadline`.
+    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable>;
+}
+
+/// A key as a source gave it.
+struct Fetched {
+    key: AccessKey,
+    /// `None`: not known to expire.
+    expires: Option<SystemTime>,
+}
+
+impl Fetched {
+    fn lasting(key: AccessKey) -> Self {
+        Self { key, expires: None }
     }
 }

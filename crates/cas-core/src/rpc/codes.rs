@@ -2,7 +2,7 @@
 //!
 //! A code that is not listed is not lost: it reaches the caller as it came, as [`ErrorKind::Service`].
 //! Sources: G the gateway's public error pages (document 48054, 51132, 435312); C the CAS error catalogue
-//! (document 605000); S seen in answers of the real service that others published; A assumed.
+//! (document 605000); T the error pages of STS; S seen in answers of the real service that others published; A assumed.
 
 use zeroize::Zeroizing;
 
@@ -21,6 +21,8 @@ pub enum Effect {
     Throttled,
     /// Not applied: the time of the request is too far from the service's.
     Clock,
+    /// Not applied: the access key or its token is not known, or no longer.
+    AccessKey,
     /// Not applied: the service no longer has this operation or version.
     VersionGone,
     /// May have been applied.
@@ -75,14 +77,16 @@ const NOT_PEM: &str = "The service could not read the certificate or key: both m
 const OLD_VERSION: &str = "This endpoint does not offer the API version that was used: choose the other one, or leave the \
                            choice to the library.";
 const NEW_TOKEN: &str = "The security token is wrong or has expired: fetch new temporary credentials.";
+const NO_ROLE: &str = "Check the role's ARN: no such role is in that account.";
+const OIDC_TOKEN: &str = "The OIDC token is wrong or has expired: look at what writes its file.";
 const SET_CLOCK: &str = "Set this machine's clock (NTP): the service accepts 15 minutes of difference.";
 
-use Effect::{Clock, Final, Open, Unclear, VersionGone};
+use Effect::{AccessKey, Clock, Final, Open, Unclear, VersionGone};
 use ErrorKind::{NameTaken, NotFound, Permission, Service, Throttled};
 
 /// First match wins, so exact codes stand before their families. The source of each stands behind it.
 #[rustfmt::skip] // a table
-const KNOWN: [Row; 35] = [
+const KNOWN: [Row; 37] = [
     row("Throttling*", Throttled, Effect::Throttled, SLOW_DOWN),                                         // G
     row("FlowControlError", Throttled, Effect::Throttled, SLOW_DOWN),                                    // C, with HTTP 400
     row("NameRepeat", NameTaken, Effect::NameTaken, OTHER_NAME),                                         // C
@@ -94,14 +98,14 @@ const KNOWN: [Row; 35] = [
     row("CertKeyNotMatch", Service, Final, OTHER_KEY),                                                   // A
     row("InsufficientQuota", Service, Unclear, QUOTA),                                                   // C
     row("InvalidStatus.DeleteProtection", Service, Final, PROTECTED),                                    // C
-    row("InvalidAccessKeyId.NotFound", Service, Final, "Check the access key id; it may have been deleted."), // G, S
-    row("InvalidAccessKeyId.Inactive", Service, Final, "Enable the access key, or use another one."),    // G
+    row("InvalidAccessKeyId.NotFound", Service, AccessKey, "Check the access key id; it may have been deleted."), // G, S
+    row("InvalidAccessKeyId.Inactive", Service, AccessKey, "Enable the access key, or use another one."), // G
     row("SignatureDoesNotMatch", Service, Final, ""),                                                    // G, S
     row("SignatureNonceUsed", Service, Open, NONCE_USED),                                                // G
     row("InvalidTimeStamp.Expired", Service, Clock, SET_CLOCK),                                          // G
     row("IllegalTimestamp", Service, Clock, SET_CLOCK),                                                  // S, of other products
     row("InvalidTimeStamp.Format", Service, Final, "A proxy may have changed the request."),             // G
-    row("InvalidSecurityToken*", Service, Final, NEW_TOKEN),                                             // G
+    row("InvalidSecurityToken*", Service, AccessKey, NEW_TOKEN),                                         // G
     row("MissingSecurityToken", Service, Final, NEEDS_TOKEN),                                            // A
     row("Forbidden.RAM", Permission, Final, ""),                                                         // G
     row("Forbidden.RiskControl", Service, Final, RISK_CONTROL),                                          // G
@@ -115,6 +119,8 @@ const KNOWN: [Row; 35] = [
     row("NoSuchVersion", Service, VersionGone, OLD_VERSION),                                             // G
     row("InvalidProduct.NotFound", Service, Final, WRONG_HOST),                                          // G
     row("InvalidProtocol.NeedSsl", Service, Final, "Use an https endpoint."),                            // G
+    row("EntityNotExist.Role", Service, Final, NO_ROLE),                                                 // T
+    row("AuthenticationFail.OIDCToken*", Service, Final, OIDC_TOKEN),                                    // T
     row("InternalError", Service, Open, FAILED_INSIDE),                                                  // G, HTTP 500
     row("ServiceUnavailable", Service, Open, FAILED_INSIDE),                                             // G, HTTP 503
     row("OperationDenied.SystemUpgrading", Service, Open, FAILED_INSIDE),                                // C

@@ -4,9 +4,9 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::params::Encoded;
+use super::params::{Encoded, Params};
 
-/// A signed request body. There is no other way to make one than to sign, so nothing unsigned can be sent.
+/// A signed request body. A signer makes it, so nothing unsigned can be sent; but for [`SignedForm::with_own_proof`].
 pub struct SignedForm {
     pub(super) body: Encoded,
     pub(super) signature: String,
@@ -17,6 +17,14 @@ pub struct SignedForm {
 }
 
 impl SignedForm {
+    /// A form without a signature, for `AssumeRoleWithOIDC` alone: the token among its parameters is its proof.
+    #[must_use]
+    pub(crate) fn with_own_proof(params: &Params<'_>) -> Self {
+        let mut body = Encoded::with_room_for(params.raw_len());
+        params.write_canonical(&mut body);
+        Self { body, signature: String::new(), headers: Vec::new(), string_to_sign: None }
+    }
+
     /// The bytes of the form.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

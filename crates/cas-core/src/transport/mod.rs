@@ -19,15 +19,15 @@ use std::process;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use ureq::Agent;
-use ureq::http::Uri;
+use ureq::http::{Request, Response, Uri};
 use ureq::unversioned::transport::Connector as _;
+use ureq::{Agent, AsSendBody, Body};
 use zeroize::Zeroizing;
 
 use crate::endpoint::Endpoint;
 use crate::rpc::answer::{HttpAnswer, MAX_ANSWER_BYTES};
 use crate::rpc::form::SignedForm;
-use proxy::Proxy;
+use proxy::Ways;
 pub use trust::Trust;
 
 /// A pooled connection is not reused after this: the service closes idle ones after 25 seconds (its
@@ -171,37 +171,24 @@ impl Call {
 struct Settings {
     connect_timeout: Duration,
     trust: Trust,
-    proxy: Option<Proxy>,
+    ways: Ways,
     user_agent: String,
 }
 
-/// HTTP/1.1 with kept-alive connections, for any number of threads.
-pub struct Http {
-    uri: Uri,
-    shown_endpoint: String,
+/// HTTP/1.1 with kept-alive connections to any hosts, for any number of threads: all that one client sends.
+pub struct Connections {
     settings: Arc<Settings>,
     /// The process that opened the connections, and the connections: a child of `fork` must not use them.
     agent: RwLock<(u32, Agent)>,
 }
 
-impl Http {
-    /// Makes no connection yet. `user_agent` must be a valid header value.
-    pub fn new(
-        endpoint: &Endpoint,
-        connect_timeout: Duration,
-        trust: Trust,
-        proxy: Option<Proxy>,
-        user_agent: String,
-    ) -> Result<Self, crate::error::Error> {
-        let uri = endpoint.url().parse().map_err(|_| {
-            crate::error::Error::new(
-                crate::error::ErrorKind::InvalidArgument,
-                format!("The endpoint {endpoint} does not make a URL."),
-            )
-        })?;
-        let settings = Arc::new(Settings { connect_timeout, trust, proxy, user_agent });
+impl Connections {
+    /// Makes none yet. `user_agent` must be a valid header value.
+    #[must_use]
+    pub fn new(connect_timeout: Duration, trust: Trust, ways: Ways, user_agent: String) -> Self {
+        let settings = Arc::new(Settings { connect_timeout, trust, ways, user_agent });
         let agent = RwLock::new((process::id(), new_agent(&settings)));
-        Ok(Self { uri, shown_endpoint: endpoint.to_string(), settings, agent })
+        Self { settings, agent }
     }
 
     /// This process's agent. Locks are held for the length of a copy; where one was held by another thread
@@ -224,83 +211,118 @@ impl Http {
         }
     }
 
-    fn failure(&self, error: ureq::Error) -> Failure {
-        let error = match error {
-            ureq::Error::Other(other) => match other.downcast::<Failure>() {
-                Ok(failure) => return *failure,
-                Err(other) => ureq::Error::Other(other),
-            },
-            other => other,
-        };
-        let sent = CALL.get().is_some_and(|call| call.accepted > 0);
-        let endpoint = &self.shown_endpoint;
-        let (reach, what) = match &error {
-            ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
-                (Reach::Sent, format!("no answer from {endpoint} before the deadline"))
-            }
-            ureq::Error::Io(error) => (Reach::Sent, format!("the connection to {endpoint} broke: {error}")),
-            ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
-                (Reach::Answered, format!("{endpoint} answered with something that is not HTTP"))
-            }
-            _ => (Reach::Sent, format!("the request to {endpoint} failed")),
-        };
-        let failure = Failure::new(if sent { reach } else { Reach::Nowhere }, what);
-        if failure.reach == Reach::Answered { failure.permanent() } else { failure }
+    /// Sends `request` and returns the whole answer, whatever its status, before `deadline`. `shown` is the host in
+    /// messages.
+    pub(crate) fn send(
+        &self,
+        request: Request<impl AsSendBody>,
+        shown: &str,
+        deadline: Instant,
+    ) -> Result<HttpAnswer, Failure> {
+        CALL.set(Some(Call { deadline, limit: deadline, accepted: 0 }));
+        let response = self.agent().run(request).map_err(|error| failure(error, shown))?;
+        whole_answer(response, shown)
+    }
+}
+
+fn failure(error: ureq::Error, shown: &str) -> Failure {
+    let error = match error {
+        ureq::Error::Other(other) => match other.downcast::<Failure>() {
+            Ok(failure) => return *failure,
+            Err(other) => ureq::Error::Other(other),
+        },
+        other => other,
+    };
+    let sent = CALL.get().is_some_and(|call| call.accepted > 0);
+    let (reach, what) = match &error {
+        ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
+            (Reach::Sent, format!("no answer from {shown} before the deadline"))
+        }
+        ureq::Error::Io(error) => (Reach::Sent, format!("the connection to {shown} broke: {error}")),
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
+            (Reach::Answered, format!("{shown} answered with something that is not HTTP"))
+        }
+        _ => (Reach::Sent, format!("the request to {shown} failed")),
+    };
+    let failure = Failure::new(if sent { reach } else { Reach::Nowhere }, what);
+    if failure.reach == Reach::Answered { failure.permanent() } else { failure }
+}
+
+fn whole_answer(response: Response<Body>, shown: &str) -> Result<HttpAnswer, Failure> {
+    let header = |name: &str| {
+        response.headers().get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned)
+    };
+    let mut answer = HttpAnswer {
+        status: response.status().as_u16(),
+        request_id: header("x-acs-request-id"),
+        // The official SDK takes 0 for no advice.
+        retry_after: header("x-acs-retry-after")
+            .and_then(|ms| ms.parse().ok())
+            .filter(|&ms| ms > 0)
+            .map(Duration::from_millis),
+        // Asked for where a request is refused for its time.
+        date: header("date")
+            .filter(|_| !response.status().is_success())
+            .and_then(|date| httpdate::parse_http_date(&date).ok()),
+        location: response.status().is_redirection().then(|| header("location")).flatten(),
+        body: Zeroizing::default(),
+    };
+    let cut = |what: String| Failure {
+        http_status: Some(answer.status),
+        request_id: answer.request_id(None),
+        ..Failure::new(Reach::Answered, what)
+    };
+    let limit = MAX_ANSWER_BYTES as u64 + 1;
+    // Usually all that is needed, so that nothing is copied on the way.
+    let expected = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let mut body = Zeroizing::new(Vec::with_capacity(expected.min(MAX_ANSWER_BYTES) + 1));
+    if let Err(error) = response.into_body().into_reader().take(limit).read_to_end(&mut body) {
+        let mut failure = cut(format!("the answer of {shown} broke off after {} bytes", body.len()));
+        if error.kind() == io::ErrorKind::TimedOut {
+            failure.reach = Reach::Sent;
+            failure.what = format!("no whole answer came from {shown} before the deadline");
+        }
+        return Err(failure);
+    }
+    if body.len() > MAX_ANSWER_BYTES {
+        return Err(cut(format!("{shown} sent an answer of more than {MAX_ANSWER_BYTES} bytes")).permanent());
+    }
+    answer.body = body;
+    Ok(answer)
+}
+
+/// Signed forms, to one endpoint.
+pub struct Http {
+    connections: Arc<Connections>,
+    uri: Uri,
+    shown_endpoint: String,
+}
+
+impl Http {
+    /// Makes no connection yet.
+    pub fn new(connections: Arc<Connections>, endpoint: &Endpoint) -> Result<Self, crate::error::Error> {
+        let uri = endpoint.url().parse().map_err(|_| {
+            crate::error::Error::new(
+                crate::error::ErrorKind::InvalidArgument,
+                format!("The endpoint {endpoint} does not make a URL."),
+            )
+        })?;
+        Ok(Self { connections, uri, shown_endpoint: endpoint.to_string() })
     }
 }
 
 impl Transport for Http {
     fn post(&self, form: &SignedForm, deadline: Instant) -> Result<HttpAnswer, Failure> {
-        CALL.set(Some(Call { deadline, limit: deadline, accepted: 0 }));
         let mut request =
-            self.agent().post(self.uri.clone()).header("Content-Type", "application/x-www-form-urlencoded");
+            Request::post(self.uri.clone()).header("Content-Type", "application/x-www-form-urlencoded");
         for (name, value) in form.headers() {
             request = request.header(name, value);
         }
-        let response = request.send(form.as_bytes()).map_err(|error| self.failure(error))?;
-        let header = |name: &str| {
-            response.headers().get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned)
-        };
-        let mut answer = HttpAnswer {
-            status: response.status().as_u16(),
-            request_id: header("x-acs-request-id"),
-            // The official SDK takes 0 for no advice.
-            retry_after: header("x-acs-retry-after")
-                .and_then(|ms| ms.parse().ok())
-                .filter(|&ms| ms > 0)
-                .map(Duration::from_millis),
-            // Asked for where a request is refused for its time.
-            date: header("date")
-                .filter(|_| !response.status().is_success())
-                .and_then(|date| httpdate::parse_http_date(&date).ok()),
-            location: response.status().is_redirection().then(|| header("location")).flatten(),
-            body: Zeroizing::default(),
-        };
-        let cut = |what: String| Failure {
-            http_status: Some(answer.status),
-            request_id: answer.request_id(None),
-            ..Failure::new(Reach::Answered, what)
-        };
-        let limit = MAX_ANSWER_BYTES as u64 + 1;
-        // Usually all that is needed, so that nothing is copied on the way.
-        let expected = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-        let mut body = Zeroizing::new(Vec::with_capacity(expected.min(MAX_ANSWER_BYTES) + 1));
-        let endpoint = &self.shown_endpoint;
-        if let Err(error) = response.into_body().into_reader().take(limit).read_to_end(&mut body) {
-            let mut failure = cut(format!("the answer of {endpoint} broke off after {} bytes", body.len()));
-            if error.kind() == io::ErrorKind::TimedOut {
-                failure.reach = Reach::Sent;
-                failure.what = format!("no whole answer came from {endpoint} before the deadline");
-            }
-            return Err(failure);
-        }
-        if body.len() > MAX_ANSWER_BYTES {
-            return Err(
-                cut(format!("{endpoint} sent an answer of more than {MAX_ANSWER_BYTES} bytes")).permanent()
-            );
-        }
-        answer.body = body;
-        Ok(answer)
+        // Cannot fail: every header's value was made or checked here.
+        let request = request
+            .body(form.as_bytes())
+            .map_err(|_| Failure::new(Reach::Nowhere, "a header would not be valid HTTP").permanent())?;
+        self.connections.send(request, &self.shown_endpoint, deadline)
     }
 }
 
@@ -341,10 +363,13 @@ mod tests {
                 serve(listener.accept().unwrap().0);
             }
         });
-        let endpoint = Endpoint::parse(&url).unwrap();
-        let http = Http::new(&endpoint, Duration::from_secs(60), Trust::of_system(), None, "test".to_owned())
-            .unwrap();
-        (http, thread)
+        (http_to(&url), thread)
+    }
+
+    fn http_to(url: &str) -> Http {
+        let ways = Ways::Environment(Arc::default());
+        let connections = Connections::new(LONG, Trust::of_system(), ways, "test".to_owned());
+        Http::new(Arc::new(connections), &Endpoint::parse(url).unwrap()).unwrap()
     }
 
     fn form(size: usize) -> SignedForm {
@@ -397,9 +422,8 @@ mod tests {
     #[test]
     fn what_was_not_sent_reached_nowhere() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = Endpoint::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let http = http_to(&format!("http://{}", listener.local_addr().unwrap()));
         drop(listener);
-        let http = Http::new(&endpoint, LONG, Trust::of_system(), None, "test".to_owned()).unwrap();
         let failure = post(&http, &form(10), LONG).unwrap_err();
         assert_eq!((failure.reach, failure.deadline_passed), (Reach::Nowhere, false));
         let failure = post(&http, &form(10), Duration::ZERO).unwrap_err();

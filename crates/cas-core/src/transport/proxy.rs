@@ -2,19 +2,21 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secret;
+use crate::variables::Variables;
 
 /// How a proxy is given.
 const FORMS: &str = "Give it as \"http://[user:password@]host:port\", \"socks5://…\" or \"socks5h://…\" (the proxy looks \
                      names up).";
 
 /// The address of every instance's own metadata (FACTS.md 5); whoever answers there hands out access keys.
-const METADATA: &str = "100.100.100.200";
+pub(crate) const METADATA: &str = "100.100.100.200";
 
 /// How a proxy is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,30 +92,49 @@ impl Proxy {
 
     /// The proxy that the environment names for `endpoint`: `HTTPS_PROXY` or `HTTP_PROXY`, then `ALL_PROXY`, unless
     /// `NO_PROXY` says otherwise; each in capitals first, as the official SDKs read them, then in small letters.
-    pub(crate) fn of_environment(
-        endpoint: &Endpoint,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Option<Self>, Error> {
-        // Whatever the environment says: these are for this machine alone.
-        if endpoint.is_loopback() || endpoint.host() == METADATA {
-            return Ok(None);
-        }
+    fn of_environment(endpoint: &Endpoint, variables: &Variables) -> Result<Option<Self>, Error> {
         let own = if endpoint.is_plaintext() { "HTTP_PROXY" } else { "HTTPS_PROXY" };
-        let is_cgi = variable("REQUEST_METHOD").is_some();
-        let value = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        let is_cgi = variables.get("REQUEST_METHOD").is_some();
         let both = |name: &str| {
             // In a CGI program HTTP_PROXY is a header of whoever asks (CVE-2016-5385).
             let capitals = if is_cgi && name == "HTTP_PROXY" { None } else { Some(name.to_owned()) };
             [capitals, Some(name.to_ascii_lowercase())]
                 .into_iter()
                 .flatten()
-                .find_map(|name| value(&name).map(|value| (name, Zeroizing::new(value))))
+                .find_map(|name| variables.get(&name).map(|value| (name, value)))
         };
         let Some((name, text)) = both(own).or_else(|| both("ALL_PROXY")) else { return Ok(None) };
-        if both("NO_PROXY").is_some_and(|(_, list)| is_exempt(&list, endpoint)) {
+        if both("NO_PROXY").is_some_and(|(_, list)| is_exempt(list, endpoint)) {
             return Ok(None);
         }
-        Self::parse(&text).map(Some).map_err(|why| refused(&format!("The proxy in {name}"), why))
+        Self::parse(text).map(Some).map_err(|why| refused(&format!("The proxy in {name}"), why))
+    }
+}
+
+/// Which proxy each host is reached through.
+#[derive(Debug)]
+pub enum Ways {
+    /// The program's own choice.
+    Given {
+        /// `None`: no proxy.
+        proxy: Option<Proxy>,
+        /// What it was chosen for, wherever that is.
+        endpoint: Endpoint,
+    },
+    /// As the environment says.
+    Environment(Arc<Variables>),
+}
+
+impl Ways {
+    /// The proxy to reach `endpoint` through. Whatever is said, a metadata service is never asked through one: it would
+    /// answer for the proxy's machine. Nor is this machine, unless it is the endpoint that a proxy was chosen for.
+    pub(crate) fn to(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, Error> {
+        let is_here = endpoint.is_loopback() || endpoint.host() == METADATA;
+        match self {
+            Self::Given { proxy, endpoint: own } if !is_here || endpoint == own => Ok(proxy.clone()),
+            Self::Environment(variables) if !is_here => Proxy::of_environment(endpoint, variables),
+            _ => Ok(None),
+        }
     }
 }
 
@@ -217,12 +238,8 @@ mod tests {
     }
 
     fn chosen(endpoint: &str, variables: &[(&str, &str)]) -> Option<String> {
-        let variable = |name: &str| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-        };
-        Proxy::of_environment(&Endpoint::parse(endpoint).unwrap(), variable)
-            .unwrap()
-            .map(|proxy| proxy.to_string())
+        let ways = Ways::Environment(Arc::new(variables.iter().copied().collect()));
+        ways.to(&Endpoint::parse(endpoint).unwrap()).unwrap().map(|proxy| proxy.to_string())
     }
 
     #[test]
@@ -244,9 +261,25 @@ mod tests {
     }
 
     #[test]
+    fn a_given_proxy_is_for_the_endpoint_and_whatever_is_not_here() {
+        let endpoint = |text: &str| Endpoint::parse(text).unwrap();
+        let proxy = Some(Proxy::parse("p:1").unwrap());
+        let ways = Ways::Given { proxy, endpoint: endpoint("http://127.0.0.1:8480") };
+        for (to, through) in [
+            ("http://127.0.0.1:8480", true),
+            ("sts.aliyuncs.com", true),
+            ("http://127.0.0.1:80", false),
+            ("http://100.100.100.200", false),
+        ] {
+            assert_eq!(ways.to(&endpoint(to)).unwrap().is_some(), through, "{to}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_in_the_environment_is_said_by_its_name_and_without_the_password() {
-        let variable = |name: &str| (name == "HTTPS_PROXY").then(|| "ftp://user:hidden@proxy".to_owned());
-        let error = Proxy::of_environment(&Endpoint::parse("host").unwrap(), variable).unwrap_err();
+        let variables = Variables::from_iter([("HTTPS_PROXY", "ftp://user:hidden@proxy")]);
+        let ways = Ways::Environment(Arc::new(variables));
+        let error = ways.to(&Endpoint::parse("host").unwrap()).unwrap_err();
         assert!(error.message().contains("HTTPS_PROXY") && !error.message().contains("hidden"), "{error}");
     }
 

@@ -11,7 +11,9 @@ use socket2::SockRef;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
 use super::buffers::WireBuffers;
+use super::proxy::Proxy;
 use super::{Call, Failure, Settings, resolve, tunnel};
+use crate::endpoint::Endpoint;
 
 /// Sockets wake up at least this often to look at the deadline, so that it needs no system call to set it
 /// anew for every request.
@@ -27,7 +29,8 @@ impl Connector<()> for TcpConnector {
         let host = details.uri.host().unwrap_or_default();
         let port = details.uri.port_u16().unwrap_or(if details.needs_tls() { 443 } else { 80 });
         Call::connecting(self.0.connect_timeout);
-        let proxy = self.0.proxy.as_ref();
+        let proxy = self.way(details)?;
+        let proxy = proxy.as_ref();
         let (to_host, to_port) = proxy.map_or((host, port), |proxy| (&proxy.host, proxy.port));
         let refused = |error: io::Error| refused(to_host, to_port, proxy.is_some(), &error);
         let left = Call::time_left().map_err(refused)?;
@@ -37,6 +40,19 @@ impl Connector<()> for TcpConnector {
             tunnel::open(&mut stream, proxy, host, port)?;
         }
         Ok(Some(Tcp::new(stream).map_err(refused)?))
+    }
+}
+
+impl TcpConnector {
+    fn way(&self, details: &ConnectionDetails<'_>) -> Result<Option<Proxy>, Failure> {
+        let scheme = details.uri.scheme_str().unwrap_or_default();
+        let authority = details.uri.authority().map_or("", |authority| authority.as_str());
+        let way = Endpoint::parse(&format!("{scheme}://{authority}")).and_then(|to| self.0.ways.to(&to));
+        way.map_err(|error| {
+            Failure::nowhere(error.message().trim_end_matches('.'))
+                .with_hint(error.hint().unwrap_or_default())
+                .permanent()
+        })
     }
 }
 

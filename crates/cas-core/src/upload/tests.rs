@@ -29,7 +29,7 @@ fn play(on_conflict: OnConflict, max_attempts: u32, events: &[Event]) -> Step {
     step
 }
 
-use Event::{ClockCorrected, Deleted, LookUpFailed, Lost, NoTime, NotDeleted, Stored, Unsent};
+use Event::{Deleted, LookUpFailed, Lost, Mended, NoTime, NotDeleted, Stored, Unsent};
 use OnConflict::{Fail, Rename, Replace, Reuse};
 
 #[test]
@@ -128,9 +128,9 @@ fn any_name_will_do_where_that_was_said() {
 }
 
 #[test]
-fn a_clock_is_corrected_once_and_a_pause_is_obeyed() {
-    assert_eq!(play(Reuse, 4, &[ClockCorrected]), Step::Send(Name::Wanted, Pause::None));
-    assert_eq!(play(Reuse, 4, &[ClockCorrected, ClockCorrected]), Step::Fail(Why::Last));
+fn what_is_mended_is_sent_again_once_and_a_pause_is_obeyed() {
+    assert_eq!(play(Reuse, 4, &[Mended]), Step::Send(Name::Wanted, Pause::None));
+    assert_eq!(play(Reuse, 4, &[Mended, Mended]), Step::Fail(Why::Last));
     let wait = Duration::from_millis(200);
     assert_eq!(play(Reuse, 4, &[Event::Throttled(Some(wait))]), Step::Send(Name::Wanted, Pause::Asked(wait)));
     assert_eq!(play(Reuse, 2, &[Unsent, Unsent]), Step::Fail(Why::Last));
@@ -174,7 +174,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => Just(LookUpFailed),
         1 => Just(Event::Throttled(None)),
         1 => Just(Event::Throttled(Some(Duration::from_millis(5)))),
-        1 => Just(ClockCorrected),
+        1 => Just(Mended),
         1 => Just(Event::VersionChanged),
         1 => Just(Event::RefusedUnclearly),
         1 => Just(Event::Refused),

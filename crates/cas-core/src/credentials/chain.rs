@@ -1,0 +1,197 @@
+//! The order in which sources are asked: that of the official SDKs (FACTS.md 5).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Instant, SystemTime};
+
+use super::cli_profile::CliProfile;
+use super::environment::Environment;
+use super::ini_profile::IniProfile;
+use super::instance_role::InstanceRole;
+use super::oidc::Oidc;
+use super::uri::Uri;
+use super::{Fetched, Source, Surroundings, Unavailable};
+use crate::logging::{Level, Logger};
+
+const PROFILE: &str = "ALIBABA_CLOUD_PROFILE";
+const CLI_FILE: &str = "ALIBABA_CLOUD_CONFIG_FILE";
+const CLI_DISABLED: &str = "ALIBABA_CLOUD_CLI_PROFILE_DISABLED";
+const INI_FILE: &str = "ALIBABA_CLOUD_CREDENTIALS_FILE";
+/// Where the official Go and Node.js packages look, and where the Python one does.
+const INI_PLACES: [&str; 2] = [".alibabacloud/credentials", ".alibabacloud/credentials.ini"];
+const METADATA_DISABLED: &str = "ALIBABA_CLOUD_ECS_METADATA_DISABLED";
+
+/// No source has served yet.
+const NONE: usize = usize::MAX;
+
+/// Sources, asked one after another until one serves. From then on that one alone is asked: a program does not change its
+/// identity while it runs.
+pub(super) struct Chain {
+    sources: Vec<Box<dyn Source>>,
+    used: AtomicUsize,
+    logger: Logger,
+}
+
+impl Chain {
+    pub(super) fn new(surroundings: &Arc<Surroundings>, profile: Option<&str>) -> Self {
+        let logger = surroundings.logger.clone();
+        let variables = &surroundings.variables;
+        let shared = || Arc::clone(surroundings);
+        let files_alone = profile.is_some();
+        let profile = profile.or_else(|| variables.get(PROFILE)).map(ToOwned::to_owned);
+        let below_home = |name: &str| variables.home().map(|home| home.join(name));
+        let mut sources: Vec<Box<dyn Source>> = Vec::new();
+        if !files_alone {
+            sources.push(Box::new(Environment(shared())));
+            sources.push(Box::new(Oidc(shared())));
+        }
+        if files_alone || !variables.is_true(CLI_DISABLED) {
+            let path =
+                variables.get(CLI_FILE).map(PathBuf::from).or_else(|| below_home(".aliyun/config.json"));
+            sources.extend(path.map(|path| Box::new(CliProfile::new(shared(), path, profile.clone())) as _));
+        }
+        let ini_files = match variables.get(INI_FILE) {
+            Some(path) => vec![PathBuf::from(path)],
+            None => INI_PLACES.into_iter().filter_map(below_home).collect(),
+        };
+        for path in ini_files {
+            sources.push(Box::new(IniProfile::new(shared(), path, profile.clone())));
+        }
+        if !files_alone {
+            if !variables.is_true(METADATA_DISABLED) {
+                sources.push(Box::new(InstanceRole::of_environment(shared())));
+            }
+            sources.push(Box::new(Uri::of_environment(shared())));
+        }
+        Self { sources, used: AtomicUsize::new(NONE), logger }
+    }
+}
+
+impl Source for Chain {
+    fn name(&self) -> String {
+        match self.sources.get(self.used.load(Ordering::Relaxed)) {
+            Some(source) => source.name(),
+            None => "the sources of access keys".to_owned(),
+        }
+    }
+
+    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+        let said = |source: &dyn Source, failure: &Unavailable| format!("{}: {}", source.name(), failure.why);
+        if let Some(source) = self.sources.get(self.used.load(Ordering::Relaxed)) {
+            return source
+                .fetch(now, deadline)
+                .map_err(|failure| Unavailable { why: said(source.as_ref(), &failure), ..failure });
+        }
+        let mut failures = Vec::new();
+        for (index, source) in self.sources.iter().enumerate() {
+            match source.fetch(now, deadline) {
+                Ok(fetched) => {
+                    self.used.store(index, Ordering::Relaxed);
+                    self.logger.log(Level::Debug, || format!("The access key comes from {}.", source.name()));
+                    return Ok(fetched);
+                }
+                Err(failure) => {
+                    if !failure.absent {
+                        self.logger.log(Level::Warn, || {
+                            format!("No access key was found here: {}.", said(source.as_ref(), &failure))
+                        });
+                    }
+                    failures.push((said(source.as_ref(), &failure), failure));
+                }
+            }
+        }
+        let why = failures.iter().map(|(said, _)| said.as_str()).collect::<Vec<_>>().join("; ");
+        let mut broken = failures.into_iter().map(|(_, failure)| failure).filter(|failure| !failure.absent);
+        // Where several went wrong, what helps with one may be beside the point.
+        let (first, second) = (broken.next(), broken.next());
+        let retryable = first.iter().chain(&second).any(|failure| failure.retryable);
+        let hint = first.filter(|_| second.is_none()).and_then(|failure| failure.hint);
+        Err(Unavailable { hint, ..Unavailable::broken(why).with_retryable(retryable) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    use crate::credentials::AccessKey;
+    use crate::secret::Secret;
+
+    type Answers = Mutex<Vec<Result<&'static str, Unavailable>>>;
+
+    struct Scripted(&'static str, Answers);
+
+    impl Source for Scripted {
+        fn name(&self) -> String {
+            self.0.to_owned()
+        }
+
+        fn fetch(&self, _: SystemTime, _: Instant) -> Result<Fetched, Unavailable> {
+            let id = self.1.lock().unwrap().remove(0)?;
+            Ok(Fetched::lasting(AccessKey::new(id.to_owned(), Secret::new("s".to_owned()), None)))
+        }
+    }
+
+    fn chain(sources: Vec<(&'static str, Vec<Result<&'static str, Unavailable>>)>) -> Chain {
+        let boxed = |(name, answers)| Box::new(Scripted(name, Mutex::new(answers))) as Box<dyn Source>;
+        let sources = sources.into_iter().map(boxed).collect();
+        Chain { sources, used: AtomicUsize::new(NONE), logger: Logger::default() }
+    }
+
+    fn fetch(chain: &Chain) -> Result<String, Unavailable> {
+        chain.fetch(SystemTime::now(), Instant::now()).map(|fetched| fetched.key.id().to_owned())
+    }
+
+    #[test]
+    fn the_first_that_serves_is_used_from_then_on() {
+        let broken = || Err(Unavailable::broken("it broke").with_retryable(true));
+        let chain = chain(vec![
+            ("one", vec![Err(Unavailable::absent("nothing"))]),
+            ("two", vec![Ok("a"), broken(), Ok("b")]),
+            ("three", vec![]),
+        ]);
+        assert_eq!(fetch(&chain).unwrap(), "a");
+        let failure = fetch(&chain).unwrap_err();
+        assert_eq!((failure.why.as_str(), failure.retryable), ("two: it broke", true));
+        assert_eq!(fetch(&chain).unwrap(), "b");
+    }
+
+    #[test]
+    fn when_nothing_works_each_source_says_why_in_order() {
+        let absent = || Err(Unavailable::absent("nothing"));
+        let broken = || Err(Unavailable::broken("it broke").with_hint("mend it"));
+        let one = fetch(&chain(vec![("one", vec![absent()]), ("two", vec![broken()])])).unwrap_err();
+        assert_eq!((one.why.as_str(), one.hint.as_deref()), ("one: nothing; two: it broke", Some("mend it")));
+        let two = fetch(&chain(vec![("one", vec![broken()]), ("two", vec![broken()])])).unwrap_err();
+        assert_eq!((two.hint, two.retryable), (None, false));
+    }
+
+    fn names(variables: &[(&str, &str)], profile: Option<&str>) -> Vec<String> {
+        let chain = Chain::new(&Surroundings::of_test(variables), profile);
+        chain.sources.iter().map(|source| source.name()).collect()
+    }
+
+    #[test]
+    fn the_order_is_the_official_one() {
+        let home = ("HOME", "/h");
+        let (cli, go, python) =
+            ("/h/.aliyun/config.json", "/h/.alibabacloud/credentials", "/h/.alibabacloud/credentials.ini");
+        let quoted = |path: &str| format!("\"{path}\"");
+        let files = [cli, go, python].map(quoted);
+        let all = names(&[home], None);
+        assert_eq!(all[0], "the environment");
+        assert!(all[1].contains("OIDC"), "{all:?}");
+        assert_eq!(all[2..5], files);
+        assert!(
+            all[5].contains("instance role") && all[6].contains("ALIBABA_CLOUD_CREDENTIALS_URI"),
+            "{all:?}"
+        );
+        assert_eq!(all.len(), 7);
+        let fewer =
+            names(&[home, (CLI_DISABLED, "true"), (METADATA_DISABLED, "TRUE"), (INI_FILE, "/i")], None);
+        assert_eq!((fewer.len(), fewer[2].as_str()), (4, "\"/i\""));
+        assert_eq!(names(&[home, (CLI_FILE, "/c")], Some("p")), ["/c", go, python].map(quoted));
+    }
+}

@@ -1,0 +1,188 @@
+//! Profiles of `~/.alibabacloud/credentials`: sections with a `type`, as the official packages read them (FACTS.md 5).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use super::instance_role::InstanceRole;
+use super::oidc::OidcRole;
+use super::profile::Profile;
+use super::sts::{AssumedRole, Role};
+use super::{Fetched, Source, Surroundings, Unavailable, temporary};
+use crate::error::{quoted, quoted_path};
+use crate::secret::Secret;
+
+/// The section that is used when none is named.
+const DEFAULT: &str = "default";
+
+/// One section of one file, read anew for each key.
+pub(super) struct IniProfile {
+    surroundings: Arc<Surroundings>,
+    path: PathBuf,
+    profile: Option<String>,
+}
+
+impl IniProfile {
+    pub(super) fn new(surroundings: Arc<Surroundings>, path: PathBuf, profile: Option<String>) -> Self {
+        Self { surroundings, path, profile }
+    }
+
+    fn source(&self, profile: &Profile) -> Result<Box<dyn Source>, Unavailable> {
+        let surroundings = || Arc::clone(&self.surroundings);
+        let role = || {
+            Ok(Role {
+                arn: profile.required("role_arn")?.to_owned(),
+                session_name: profile.text("role_session_name"),
+                policy: profile.text("policy"),
+                ..Role::default()
+            })
+        };
+        Ok(match profile.required("type")? {
+            "access_key" | "sts" => Box::new(profile.access_key("security_token")?),
+            "ram_role_arn" => Box::new(AssumedRole {
+                surroundings: surroundings(),
+                base: Box::new(profile.access_key("security_token")?),
+                role: role()?,
+            }),
+            "ecs_ram_role" => Box::new(InstanceRole::new(surroundings(), profile.text("role_name"))),
+            "oidc_role_arn" => Box::new(OidcRole {
+                surroundings: surroundings(),
+                provider_arn: profile.required("oidc_provider_arn")?.to_owned(),
+                token_file: profile.required("oidc_token_file_path")?.to_owned(),
+                role: role()?,
+            }),
+            other => {
+                return Err(
+                    profile.broken(&format!("has a type that libcas does not know: {}", quoted(other)))
+                );
+            }
+        })
+    }
+}
+
+impl Source for IniProfile {
+    fn name(&self) -> String {
+        quoted_path(&self.path)
+    }
+
+    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+        let Some(text) = self.surroundings.secret_file(&self.path)? else {
+            return Err(Unavailable::absent("there is no such file"));
+        };
+        let wanted = self.profile.as_deref().unwrap_or(DEFAULT);
+        match read(&text, wanted)? {
+            Some(profile) => self.source(&profile)?.fetch(now, deadline),
+            None => Err(Unavailable::absent(format!("it has no profile {}", quoted(wanted)))),
+        }
+    }
+}
+
+/// The section called `wanted`. The whole file has to be sound: half of it could be half of a profile.
+fn read(text: &str, wanted: &str) -> Result<Option<Profile>, Unavailable> {
+    let mut found: Option<Profile> = None;
+    let mut is_wanted = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = without_comment(line).trim();
+        if line.is_empty() {
+            continue;
+        }
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            is_wanted = name.trim() == wanted;
+            if is_wanted && found.is_some() {
+                let why = format!("the profile {} begins a second time in line {number}", quoted(wanted));
+                return Err(Unavailable::broken(why));
+            }
+            if is_wanted {
+                let place = format!("the profile {} (line {number})", quoted(wanted));
+                found = Some(Profile { place, fields: BTreeMap::new() });
+            }
+            continue;
+        }
+        // The line itself may hold a secret.
+        let (name, value) = line.split_once(['=', ':']).ok_or_else(|| {
+            Unavailable::broken(format!("line {number} is neither [a profile] nor a name with a value"))
+        })?;
+        if let Some(profile) = found.as_mut().filter(|_| is_wanted) {
+            let value = value.trim();
+            let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
+            profile.fields.insert(name.trim().to_ascii_lowercase(), Secret::new(bare.to_owned()));
+        }
+    }
+    Ok(found)
+}
+
+/// `#` begins a comment anywhere, as the official Python package has it; `;` where nothing stands before it.
+fn without_comment(line: &str) -> &str {
+    let line = line.split('#').next().unwrap_or_default();
+    if line.trim_start().starts_with(';') { "" } else { line }
+}
+
+impl Profile {
+    /// The long-term key of the profile, or the temporary one where `token` names a token.
+    pub(super) fn access_key(&self, token: &str) -> Result<AccessKeySource, Unavailable> {
+        let (id, secret) = (self.required("access_key_id")?, self.required("access_key_secret")?);
+        let key = temporary::key(id.to_owned(), secret.to_owned(), self.secret(token))
+            .map_err(|why| self.broken(&format!("has an access key that is none: {why}")))?;
+        Ok(AccessKeySource(key))
+    }
+}
+
+/// A key that stands in a profile.
+pub(super) struct AccessKeySource(super::AccessKey);
+
+impl Source for AccessKeySource {
+    fn name(&self) -> String {
+        "the access key".to_owned()
+    }
+
+    fn fetch(&self, _: SystemTime, _: Instant) -> Result<Fetched, Unavailable> {
+        Ok(Fetched::lasting(self.0.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "\
+# made by hand
+[default]
+type = access_key            # a comment
+access_key_id = id
+access_key_secret = \"s=e:c\"
+; another one
+
+[web]
+TYPE: sts
+access_key_id=
+";
+
+    #[test]
+    fn sections_values_and_comments() {
+        let profile = read(FILE, "default").unwrap().unwrap();
+        assert_eq!(profile.required("type").unwrap(), "access_key");
+        assert_eq!(profile.get("access_key_secret"), Some("s=e:c"));
+        assert_eq!(profile.place, "the profile \"default\" (line 2)");
+        let web = read(FILE, "web").unwrap().unwrap();
+        assert_eq!(web.get("type"), Some("sts"));
+        assert_eq!(
+            web.required("access_key_id").unwrap_err().why,
+            "the profile \"web\" (line 8) has no access_key_id"
+        );
+        assert!(read(FILE, "gone").unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_broken_is_said_with_its_line_and_never_quoted() {
+        for (text, why) in [
+            ("[default]\nhidden\n", "line 2 is neither"),
+            ("[default\n", "line 1 is neither"),
+            ("[default]\na=b\n[other]\n[default]\n", "a second time in line 4"),
+        ] {
+            let failure = read(text, "default").map(drop).unwrap_err();
+            assert!(failure.why.contains(why) && !failure.why.contains("hidden"), "{}", failure.why);
+            assert!(!failure.absent);
+        }
+    }
+}

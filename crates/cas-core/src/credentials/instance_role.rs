@@ -1,0 +1,141 @@
+//! The role of the ECS instance that this program runs on, from the instance's metadata service.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use ureq::http::Request;
+
+use super::{Fetched, Source, Surroundings, Unavailable, surroundings, temporary};
+use crate::error::quoted;
+use crate::rpc::answer::HttpAnswer;
+use crate::transport::Reach;
+use crate::transport::proxy::METADATA;
+
+const ROLE: &str = "ALIBABA_CLOUD_ECS_METADATA";
+const V1_DISABLED: &str = "ALIBABA_CLOUD_IMDSV1_DISABLED";
+
+const TOKEN_PATH: &str = "/latest/api/token";
+const ROLE_PATH: &str = "/latest/meta-data/ram/security-credentials/";
+/// How long the token is for, in seconds; it is used at once.
+const TOKEN_TTL: &str = "21600";
+
+/// The service is on this very host; where it is not, no instance is either. The official packages wait 1 s for the
+/// connection and 1 s for the answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The role of this instance.
+pub(super) struct InstanceRole {
+    surroundings: Arc<Surroundings>,
+    role: Option<String>,
+}
+
+impl InstanceRole {
+    /// The role that the environment names, or else the one that the service does.
+    pub(super) fn of_environment(surroundings: Arc<Surroundings>) -> Self {
+        let role = surroundings.variables.get(ROLE).map(ToOwned::to_owned);
+        Self { surroundings, role }
+    }
+
+    pub(super) fn new(surroundings: Arc<Surroundings>, role: Option<String>) -> Self {
+        match role {
+            Some(role) => Self { surroundings, role: Some(role) },
+            None => Self::of_environment(surroundings),
+        }
+    }
+
+    /// A token for version 2 of the service; `None` where version 1 has to do, and may.
+    fn token(&self, deadline: Instant) -> Result<Option<String>, Unavailable> {
+        let request = Request::put(format!("http://{METADATA}{TOKEN_PATH}"))
+            .header("X-aliyun-ecs-metadata-token-ttl-seconds", TOKEN_TTL);
+        let answer = self.send(request, &[], deadline)?;
+        let token = std::str::from_utf8(&answer.body).unwrap_or_default().trim();
+        let printable = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        match answer.status {
+            200 if printable => Ok(Some(token.to_owned())),
+            _ if self.surroundings.variables.is_true(V1_DISABLED) => Err(Unavailable::broken(format!(
+                "{METADATA} gave no token (HTTP {}), and {V1_DISABLED} is set",
+                answer.status
+            ))
+            .with_retryable(answer.status >= 500)),
+            _ => Ok(None),
+        }
+    }
+
+    fn get(&self, path: &str, deadline: Instant) -> Result<HttpAnswer, Unavailable> {
+        // Anew for each question, as the official packages do.
+        let mut request = Request::get(format!("http://{METADATA}{path}"));
+        if let Some(token) = self.token(deadline)? {
+            request = request.header("X-aliyun-ecs-metadata-token", token);
+        }
+        self.send(request, (), deadline)
+    }
+
+    fn send(
+        &self,
+        request: ureq::http::request::Builder,
+        body: impl ureq::AsSendBody,
+        deadline: Instant,
+    ) -> Result<HttpAnswer, Unavailable> {
+        let request =
+            request.body(body).map_err(|_| Unavailable::broken("the name of the role cannot be one"))?;
+        let deadline = deadline.min(Instant::now() + PATIENCE);
+        self.surroundings.connections.send(request, METADATA, deadline).map_err(|failure| {
+            // Nobody there, and nobody said that there is: this is no instance.
+            let absent = failure.reach == Reach::Nowhere && self.role.is_none();
+            Unavailable { absent, ..Unavailable::broken(failure.what).with_retryable(!failure.permanent) }
+        })
+    }
+
+    fn role(&self, deadline: Instant) -> Result<String, Unavailable> {
+        if let Some(role) = &self.role {
+            return Ok(role.clone());
+        }
+        let answer = self.get(ROLE_PATH, deadline)?;
+        let name =
+            std::str::from_utf8(&answer.body).unwrap_or_default().lines().next().unwrap_or_default().trim();
+        match answer.status {
+            200 if is_role_name(name) => Ok(name.to_owned()),
+            404 => Err(Unavailable::absent("this instance has no RAM role")),
+            status => Err(Unavailable::broken(format!("{METADATA} named no role (HTTP {status})"))
+                .with_retryable(status >= 500)),
+        }
+    }
+}
+
+/// What RAM allows a role to be called; anything else would be another path.
+fn is_role_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+}
+
+impl Source for InstanceRole {
+    fn name(&self) -> String {
+        "the instance role".to_owned()
+    }
+
+    fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+        let role = self.role(deadline)?;
+        if !is_role_name(&role) {
+            return Err(Unavailable::broken(format!("{} is no name of a role", quoted(&role))));
+        }
+        let answer = self.get(&format!("{ROLE_PATH}{role}"), deadline)?;
+        if answer.status == 404 {
+            let why = format!("this instance does not have the RAM role {}", quoted(&role));
+            return Err(Unavailable::broken(why));
+        }
+        temporary::read(&surroundings::fields_of(&answer, METADATA)?, METADATA)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_a_name_and_no_path() {
+        assert!(is_role_name("web-role_1.2"));
+        for wrong in ["", "a/b", "../x", "a b", "<html>", &"r".repeat(65)] {
+            assert!(!is_role_name(wrong), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! A person's sign-in by OAuth, which the official command line tool left in its file (FACTS.md 5). Tokens are good for one
+//! use, so what replaces them is written back to that file, as the official packages do.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use ureq::http::Request;
+use zeroize::Zeroizing;
+
+use super::cli_profile::{self, offset_of};
+use super::profile::Profile;
+use super::refreshing::MARGIN;
+use super::temporary::{self, unix_seconds};
+use super::{Fetched, Source, Surroundings, Unavailable, surroundings};
+use crate::clock;
+use crate::error::quoted_path;
+use crate::logging::Level;
+use crate::rpc::answer::{integer, text};
+use crate::rpc::params::Params;
+use crate::secret::Secret;
+
+/// Sites, where they are, and the command line tool's id there.
+const SITES: [(&str, &str, &str); 2] = [
+    ("CN", "oauth.aliyun.com", "4038181954557748008"),
+    ("INTL", "oauth.alibabacloud.com", "4103531455503354461"),
+];
+
+/// An access token that lasts no longer than this is replaced first.
+const TOKEN_MARGIN: Duration = Duration::from_secs(1200);
+
+/// How long an access token lasts where the service does not say so, in seconds.
+const TOKEN_LIFE: i64 = 3600;
+
+/// How often another process's lock is looked at.
+const TICK: Duration = Duration::from_millis(20);
+
+const SIGN_IN: &str = "Sign in again: aliyun configure --mode OAuth --profile NAME.";
+
+/// The sign-in of one profile.
+pub(super) struct OAuth {
+    surroundings: Arc<Surroundings>,
+    path: PathBuf,
+    name: String,
+    place: String,
+    host: &'static str,
+    client_id: &'static str,
+}
+
+/// What is kept in the file.
+struct Tokens {
+    access: Option<Secret>,
+    access_expires: Option<SystemTime>,
+    refresh: Option<Secret>,
+    /// The access key that the last exchange brought.
+    key: Option<Fetched>,
+}
+
+impl OAuth {
+    pub(super) fn new(
+        surroundings: Arc<Surroundings>,
+        path: PathBuf,
+        name: &str,
+        profile: &Profile,
+    ) -> Result<Self, Unavailable> {
+        let site = profile.get("oauth_site_type").unwrap_or("CN").to_ascii_uppercase();
+        let (_, host, client_id) = SITES
+            .into_iter()
+            .find(|(known, ..)| *known == site)
+            .ok_or_else(|| profile.broken("has an oauth_site_type that is neither CN nor INTL"))?;
+        let tokens = Tokens::of(profile);
+        if tokens.access.is_none() && tokens.refresh.is_none() {
+            return Err(profile.broken("is not signed in").with_hint(SIGN_IN));
+        }
+        Ok(Self { surroundings, path, name: name.to_owned(), place: profile.place.clone(), host, client_id })
+    }
+
+    /// New tokens for the refresh token, which is spent by this.
+    fn refresh(&self, refresh: &Secret, now: SystemTime, deadline: Instant) -> Result<Tokens, Unavailable> {
+        let timestamp = clock::timestamp(now);
+        let mut params = Params::new();
+        for (name, value) in [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh.expose()),
+            ("client_id", self.client_id),
+            ("Timestamp", &timestamp),
+        ] {
+            params.set(name, value);
+        }
+        let form = Zeroizing::new(params.canonical_query());
+        let request = Request::post(format!("https://{}/v1/token", self.host))
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .body(form.as_bytes())
+            .map_err(|_| Unavailable::broken("the request cannot be made"))?;
+        let answer = self.surroundings.exchange(request, self.host, deadline)?;
+        let fields = surroundings::fields_of(&answer, self.host)
+            .map_err(|failure| signed_out(answer.status, failure))?;
+        let part = |name| text(&fields, &[name]).filter(|value| !value.is_empty()).map(Secret::new);
+        let (Some(access), Some(refresh)) = (part("access_token"), part("refresh_token")) else {
+            return Err(Unavailable::broken(format!("{} sent no new tokens", self.host)));
+        };
+        let life = u64::try_from(integer(&fields, &["expires_in"]).unwrap_or(TOKEN_LIFE)).unwrap_or(0);
+        let access_expires = now.checked_add(Duration::from_secs(life));
+        Ok(Tokens { access: Some(access), access_expires, refresh: Some(refresh), key: None })
+    }
+
+    fn exchange(&self, access: &Secret, deadline: Instant) -> Result<Fetched, Unavailable> {
+        let bearer = Zeroizing::new(format!("Bearer {}", access.expose()));
+        let request = Request::post(format!("https://{}/v1/exchange", self.host))
+            .header("Content-Type", "application/json")
+            .header("Authorization", bearer.as_str())
+            .body(&[][..])
+            .map_err(|_| {
+                Unavailable::broken(format!("the token of {} is no text for a header", self.place))
+            })?;
+        let answer = self.surroundings.exchange(request, self.host, deadline)?;
+        let fields = surroundings::fields_of(&answer, self.host)
+            .map_err(|failure| signed_out(answer.status, failure))?;
+        temporary::read(&fields, self.host)
+    }
+
+    /// New tokens and a new access key, which are written to the file.
+    fn renew(&self, mut tokens: Tokens, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+        let lasts = tokens.access_expires.is_some_and(|expires| now + TOKEN_MARGIN < expires);
+        if let Some(refresh) = tokens.refresh.as_ref().filter(|_| !lasts || tokens.access.is_none()) {
+            // First of all: a token that is spent, and its successor lost, would end the sign-in.
+            let file = Replacement::of(&self.path).map_err(|error| {
+                let path = quoted_path(&self.path);
+                let why =
+                    format!("the new sign-in of {} could not be written to {path}: {error}", self.place);
+                Unavailable::broken(why)
+                    .with_hint("Make the file and its directory writable for this program.")
+            })?;
+            tokens = self.refresh(refresh, now, deadline)?;
+            self.keep(Ok(file), &tokens);
+        }
+        let Some(access) = &tokens.access else {
+            return Err(Unavailable::broken(format!("{} is not signed in", self.place)).with_hint(SIGN_IN));
+        };
+        let Fetched { key, expires } = self.exchange(access, deadline)?;
+        tokens.key = Some(Fetched { key: key.clone(), expires });
+        self.keep(Replacement::of(&self.path), &tokens);
+        Ok(Fetched { key, expires })
+    }
+
+    /// Changes the profile in the file, and nothing else in it.
+    fn keep(&self, file: io::Result<Replacement>, tokens: &Tokens) {
+        let kept = file.and_then(|file| {
+            let text = Zeroizing::new(fs::read_to_string(&file.path)?);
+            let config = cli_profile::File::read(&text).ok();
+            let object = config.as_ref().and_then(|config| config.raw_profile(&self.name));
+            let changed = object.and_then(|object| with_fields(&text, object, &tokens.fields()));
+            file.write(&Zeroizing::new(changed.ok_or(io::ErrorKind::InvalidData)?))
+        });
+        if let Err(error) = kept {
+            self.surroundings.logger.log(Level::Warn, || {
+                let path = quoted_path(&self.path);
+                format!("What was fetched for {} could not be written to {path}: {error}.", self.place)
+            });
+        }
+    }
+}
+
+/// The service did not take a token: a person has to sign in.
+fn signed_out(status: u16, failure: Unavailable) -> Unavailable {
+    if (400..500).contains(&status) { failure.with_hint(SIGN_IN) } else { failure }
+}
+
+/// A new content for a file, which takes its place in one step: whoever reads it finds the old one or the new one.
+struct Replacement {
+    path: PathBuf,
+    beside: PathBuf,
+    file: File,
+}
+
+impl Replacement {
+    /// Made before it is needed, as proof that it can be.
+    fn of(path: &Path) -> io::Result<Self> {
+        // A link stays a link.
+        let path = fs::canonicalize(path)?;
+        OpenOptions::new().write(true).open(&path)?;
+        let beside = path.with_extension(format!("json.libcas-{}", std::process::id()));
+        let _ = fs::remove_file(&beside); // of an earlier process with this number
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        Ok(Self { path, beside, file })
+    }
+
+    fn write(mut self, text: &str) -> io::Result<()> {
+        let mode = fs::metadata(&self.path)?.mode() & 0o777;
+        self.file.write_all(text.as_bytes())?;
+        self.file.set_permissions(fs::Permissions::from_mode(mode))?;
+        self.file.sync_all()?;
+        fs::rename(&self.beside, &self.path)
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.beside); // it has the other name by now, or is not wanted
+    }
+}
+
+impl Tokens {
+    fn of(profile: &Profile) -> Self {
+        let time = |name: &str| profile.get(name).and_then(temporary::unix_time);
+        let key = profile.secret("sts_token").zip(time("sts_expiration")).and_then(|(token, expires)| {
+            let (id, secret) = (profile.text("access_key_id")?, profile.text("access_key_secret")?);
+            let key = temporary::key(id, secret, Some(token)).ok()?;
+            Some(Fetched { key, expires: Some(expires) })
+        });
+        Self {
+            access: profile.secret("oauth_access_token"),
+            access_expires: time("oauth_access_token_expire"),
+            refresh: profile.secret("oauth_refresh_token"),
+            key,
+        }
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let seconds = |time: Option<SystemTime>| json!(time.map_or(0, unix_seconds));
+        let secret = |secret: &Option<Secret>| json!(secret.as_ref().map_or("", Secret::expose));
+        let mut fields = vec![
+            ("oauth_access_token", secret(&self.access)),
+            ("oauth_access_token_expire", seconds(self.access_expires)),
+            ("oauth_refresh_token", secret(&self.refresh)),
+        ];
+        if let Some(Fetched { key, expires }) = &self.key {
+            fields.extend([
+                ("access_key_id", json!(key.id())),
+                ("access_key_secret", json!(key.secret())),
+                ("sts_token", json!(key.security_token())),
+                ("sts_expiration", seconds(*expires)),
+            ]);
+        }
+        fields
+    }
+}
+
+/// `text` with other values for some fields of `object`, a piece of it; every other byte stays.
+fn with_fields(text: &str, object: &str, fields: &[(&str, Value)]) -> Option<String> {
+    let known: BTreeMap<String, &RawValue> = serde_json::from_str(object).ok()?;
+    let start = offset_of(text, object);
+    let mut changes: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| match known.get(*name) {
+            Some(old) => (offset_of(text, old.get()), old.get().len(), value.to_string()),
+            None => (start + 1, 0, format!("{}:{value},", json!(name))),
+        })
+        .collect();
+    changes.sort_by_key(|(at, ..)| *at);
+    let mut result = String::with_capacity(text.len() + 8192);
+    let mut copied = 0;
+    for (at, length, value) in changes {
+        result.push_str(text.get(copied..at)?);
+        result.push_str(&value);
+        copied = at + length;
+    }
+    result.push_str(text.get(copied..)?);
+    Some(result)
+}
+
+/// Held while tokens are replaced, so that no two processes spend the same one: a lock on the directory, as the file itself
+/// is replaced.
+fn lock(path: &Path, deadline: Instant) -> Option<File> {
+    let directory = File::open(path.parent()?).ok()?;
+    while directory.try_lock().is_err() {
+        if Instant::now() >= deadline {
+            return None;
+        }
+        thread::sleep(TICK);
+    }
+    Some(directory)
+}
+
+impl Source for OAuth {
+    fn name(&self) -> String {
+        "OAuth".to_owned()
+    }
+
+    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+        let lock = lock(&self.path, deadline);
+        // What another process brought while this one waited.
+        let text = self.surroundings.secret_file(&self.path)?.unwrap_or_default();
+        let profile = cli_profile::File::read(&text)?.profile(&self.name)?;
+        let profile = profile.ok_or_else(|| Unavailable::broken(format!("{} is gone", self.place)))?;
+        let mut tokens = Tokens::of(&profile);
+        let lasts = |key: &Fetched, margin| key.expires.is_some_and(|expires| now + margin < expires);
+        let kept = tokens.key.take().filter(|key| lasts(key, Duration::ZERO));
+        if let Some(kept) = kept.as_ref().filter(|key| lasts(key, MARGIN)) {
+            return Ok(Fetched { key: kept.key.clone(), expires: kept.expires });
+        }
+        let renewed = self.renew(tokens, now, deadline);
+        drop(lock);
+        match (renewed, kept) {
+            // Good for some minutes, which is better than nothing.
+            (Err(failure), Some(kept)) => {
+                surroundings::still_valid(&self.surroundings.logger, &failure);
+                Ok(kept)
+            }
+            (renewed, _) => renewed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_values_change() {
+        let text = "{\n\t\"current\": \"a\", \"profiles\": [\n  {\"name\":\"b\"},\n  { \"oauth_access_token\" : \"old\",\n \"name\": \"a\", \"x\": {\"y\": 1.50} }\n]}\n";
+        let file = cli_profile::File::read(text).unwrap();
+        let fields = [("oauth_access_token", json!("ne\"w")), ("sts_expiration", json!(7))];
+        let changed = with_fields(text, file.raw_profile("a").unwrap(), &fields).unwrap();
+        let expected =
+            text.replace("\"old\"", "\"ne\\\"w\"").replace("{ \"oauth", "{\"sts_expiration\":7, \"oauth");
+        assert_eq!(changed, expected);
+    }
+}

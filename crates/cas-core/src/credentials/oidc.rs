@@ -1,0 +1,65 @@
+//! A role by an OIDC token: RRSA, as pods of Container Service have it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use super::sts::{Proof, Role, assume};
+use super::surroundings::read_text;
+use super::{Fetched, Source, Surroundings, Unavailable};
+use crate::error::{quoted, quoted_path};
+
+const ROLE_ARN: &str = "ALIBABA_CLOUD_ROLE_ARN";
+const PROVIDER_ARN: &str = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN";
+const TOKEN_FILE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
+
+/// Role, provider and the token's file from the environment.
+pub(super) struct Oidc(pub(super) Arc<Surroundings>);
+
+impl Source for Oidc {
+    fn name(&self) -> String {
+        "OIDC".to_owned()
+    }
+
+    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+        let names = [ROLE_ARN, PROVIDER_ARN, TOKEN_FILE];
+        let [Some(arn), Some(provider_arn), Some(token_file)] =
+            names.map(|name| self.0.variables.get(name).map(ToOwned::to_owned))
+        else {
+            // As the official packages see it, all three make the source; the role's ARN has other uses.
+            return Err(Unavailable::absent(format!(
+                "{ROLE_ARN}, {PROVIDER_ARN} and {TOKEN_FILE} are not all set"
+            )));
+        };
+        let role = Role { arn, ..Role::default() };
+        OidcRole { surroundings: Arc::clone(&self.0), provider_arn, token_file, role }.fetch(now, deadline)
+    }
+}
+
+/// A role that a token of an identity provider may have.
+pub(super) struct OidcRole {
+    pub(super) surroundings: Arc<Surroundings>,
+    pub(super) provider_arn: String,
+    pub(super) token_file: String,
+    pub(super) role: Role,
+}
+
+impl Source for OidcRole {
+    fn name(&self) -> String {
+        format!("the role {}", quoted(&self.role.arn))
+    }
+
+    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+        let path = Path::new(&self.token_file);
+        let shown = quoted_path(path);
+        let token = read_text(path)?
+            .ok_or_else(|| Unavailable::broken(format!("the file of the OIDC token is missing: {shown}")))?;
+        // What ends a file is no part of a token.
+        let token = token.trim();
+        if token.is_empty() {
+            return Err(Unavailable::broken(format!("the file of the OIDC token is empty: {shown}")));
+        }
+        let proof = Proof::Oidc { provider_arn: &self.provider_arn, token };
+        assume(&self.surroundings, &self.role, proof, now, deadline)
+    }
+}

@@ -1,0 +1,75 @@
+//! An address that hands out temporary access keys, such as a helper beside the program.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use ureq::http::{self, Request};
+
+use super::{Fetched, Source, Surroundings, Unavailable, surroundings, temporary};
+use crate::endpoint::Endpoint;
+
+const URI: &str = "ALIBABA_CLOUD_CREDENTIALS_URI";
+
+/// Asked with GET and no proof: whoever may ask is the address's own concern.
+pub(super) struct Uri {
+    surroundings: Arc<Surroundings>,
+    name: String,
+    address: Option<String>,
+}
+
+impl Uri {
+    pub(super) fn of_environment(surroundings: Arc<Surroundings>) -> Self {
+        let address = surroundings.variables.get(URI).map(|uri| uri.trim().to_owned());
+        Self { surroundings, name: URI.to_owned(), address }
+    }
+
+    /// As `name` has it.
+    pub(super) fn new(surroundings: Arc<Surroundings>, name: &str, uri: &str) -> Self {
+        Self { surroundings, name: name.to_owned(), address: Some(uri.trim().to_owned()) }
+    }
+}
+
+impl Source for Uri {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+        let Some(text) = &self.address else { return Err(Unavailable::absent("it is not set")) };
+        // Path and query may be the proof: they are not shown.
+        let (uri, host) = parse(text)
+            .ok_or_else(|| Unavailable::broken("it is no URL such as http://127.0.0.1:8080/path"))?;
+        let request = Request::get(uri).body(()).map_err(|_| Unavailable::broken("it is no URL"))?;
+        let answer = self.surroundings.exchange(request, &host, deadline)?;
+        let fields = surroundings::fields_of(&answer, &host)?;
+        temporary::read(&fields, &host)
+    }
+}
+
+/// The URL, and its host and port for messages. Without a scheme it is http, as in the official Python package.
+fn parse(text: &str) -> Option<(http::Uri, String)> {
+    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let uri: http::Uri = with_scheme.parse().ok()?;
+    let endpoint = Endpoint::parse(&format!("{}://{}", uri.scheme_str()?, uri.authority()?)).ok()?;
+    Some((uri, endpoint.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_of_a_helper() {
+        for (text, uri, host) in [
+            ("http://127.0.0.1:80/a?b=c", "http://127.0.0.1:80/a?b=c", "127.0.0.1:80"),
+            ("localhost:8080/x", "http://localhost:8080/x", "localhost:8080"),
+            ("https://helper.example", "https://helper.example/", "helper.example"),
+        ] {
+            let (parsed, shown) = parse(text).unwrap();
+            assert_eq!((parsed.to_string().as_str(), shown.as_str()), (uri, host), "{text}");
+        }
+        for wrong in ["", "ftp://host/", "http://user:hidden@host/", "http://ho st/", "/path"] {
+            assert!(parse(wrong).is_none(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Region to host: the one table.
+//!
+//! Sources: S the official SDKs for versions 2018-07-13 and 2020-04-07 (Python, Node.js, Go), which agree on what is shared;
+//! G the newest official Go SDK; M `products.json` of the official command line tool; D the endpoint page of the CAS
+//! documentation. The rule for other regions, `cas[-vpc].<region>.aliyuncs.com`, is that of the official SDKs' core.
+
+/// The host that a region has to itself, or the one of cn-hangzhou, which many share.
+#[derive(Clone, Copy)]
+enum Host {
+    Shared,
+    Own,
+}
+use Host::{Own, Shared};
+
+/// A region, its host on the internet, and whether a host inside the VPC is documented.
+#[rustfmt::skip] // a table
+const REGIONS: &[(&str, Host, bool)] = &[
+    ("cn-hangzhou", Shared, true),              // S G M D; VPC: M D
+    ("ap-northeast-1", Own, false),             // G M
+    ("ap-south-1", Own, false),                 // G M
+    ("ap-southeast-1", Own, true),              // G M D, the first Python SDK has it shared; VPC: M D
+    ("ap-southeast-2", Own, false),             // G M
+    ("eu-central-1", Own, false),               // G M D
+    ("me-east-1", Own, false),                  // G M
+    ("ap-northeast-2-pop", Shared, false),      // S
+    ("ap-southeast-3", Shared, true),           // S, M has its own; VPC: M
+    ("ap-southeast-5", Shared, false),          // S, M has its own
+    ("cn-beijing", Shared, false),              // S, as all that follow
+    ("cn-beijing-finance-1", Shared, false),
+    ("cn-beijing-finance-pop", Shared, false),
+    ("cn-beijing-gov-1", Shared, false),
+    ("cn-beijing-nu16-b01", Shared, false),
+    ("cn-chengdu", Shared, false),
+    ("cn-edge-1", Shared, false),
+    ("cn-fujian", Shared, false),
+    ("cn-haidian-cm12-c01", Shared, false),
+    ("cn-hangzhou-bj-b01", Shared, false),
+    ("cn-hangzhou-finance", Shared, false),
+    ("cn-hangzhou-internal-prod-1", Shared, false),
+    ("cn-hangzhou-internal-test-1", Shared, false),
+    ("cn-hangzhou-internal-test-2", Shared, false),
+    ("cn-hangzhou-internal-test-3", Shared, false),
+    ("cn-hangzhou-test-306", Shared, false),
+    ("cn-hongkong", Shared, true),              // S, M has its own; VPC: M
+    ("cn-hongkong-finance-pop", Shared, false),
+    ("cn-huhehaote", Shared, false),
+    ("cn-huhehaote-nebula-1", Shared, false),
+    ("cn-north-2-gov-1", Shared, false),
+    ("cn-qingdao", Shared, false),
+    ("cn-qingdao-nebula", Shared, false),
+    ("cn-shanghai", Shared, false),
+    ("cn-shanghai-et15-b01", Shared, false),
+    ("cn-shanghai-et2-b01", Shared, false),
+    ("cn-shanghai-finance-1", Shared, false),
+    ("cn-shanghai-inner", Shared, false),
+    ("cn-shanghai-internal-test-1", Shared, false),
+    ("cn-shenzhen", Shared, false),
+    ("cn-shenzhen-finance-1", Shared, false),
+    ("cn-shenzhen-inner", Shared, false),
+    ("cn-shenzhen-st4-d01", Shared, false),
+    ("cn-shenzhen-su18-b01", Shared, false),
+    ("cn-wuhan", Shared, false),
+    ("cn-wulanchabu", Shared, false),
+    ("cn-yushanfang", Shared, false),
+    ("cn-zhangbei", Shared, false),
+    ("cn-zhangbei-na61-b01", Shared, false),
+    ("cn-zhangjiakou", Shared, false),
+    ("cn-zhangjiakou-na62-a01", Shared, false),
+    ("cn-zhengzhou-nebula-1", Shared, false),
+    ("eu-west-1", Shared, false),
+    ("eu-west-1-oxs", Shared, false),
+    ("rus-west-1-pop", Shared, false),
+    ("us-east-1", Shared, false),
+    ("us-west-1", Shared, false),
+];
+
+/// The host of `region`, on the internet or inside the VPC, and whether the table has it; where not, it is as the rule goes.
+pub(crate) fn host(region: &str, vpc: bool) -> (String, bool) {
+    let known = REGIONS.iter().find(|(id, ..)| *id == region);
+    match (known, vpc) {
+        (Some((_, Shared, _)), false) => ("cas.aliyuncs.com".to_owned(), true),
+        (Some((_, Own, _)), false) => (format!("cas.{region}.aliyuncs.com"), true),
+        (Some((.., has_vpc)), true) => (format!("cas-vpc.{region}.aliyuncs.com"), *has_vpc),
+        (None, _) => (format!("cas{}.{region}.aliyuncs.com", if vpc { "-vpc" } else { "" }), false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_have_the_hosts_of_the_official_sdks() {
+        for (region, vpc, expected, known) in [
+            ("cn-hangzhou", false, "cas.aliyuncs.com", true),
+            ("cn-hangzhou", true, "cas-vpc.cn-hangzhou.aliyuncs.com", true),
+            ("cn-shanghai-finance-1", false, "cas.aliyuncs.com", true),
+            ("us-west-1", false, "cas.aliyuncs.com", true),
+            ("us-west-1", true, "cas-vpc.us-west-1.aliyuncs.com", false),
+            ("ap-southeast-1", false, "cas.ap-southeast-1.aliyuncs.com", true),
+            ("ap-southeast-1", true, "cas-vpc.ap-southeast-1.aliyuncs.com", true),
+            ("ap-southeast-3", true, "cas-vpc.ap-southeast-3.aliyuncs.com", true),
+            ("cn-hongkong", true, "cas-vpc.cn-hongkong.aliyuncs.com", true),
+            ("eu-central-1", false, "cas.eu-central-1.aliyuncs.com", true),
+            ("mars-1", false, "cas.mars-1.aliyuncs.com", false),
+            ("mars-1", true, "cas-vpc.mars-1.aliyuncs.com", false),
+        ] {
+            assert_eq!(host(region, vpc), (expected.to_owned(), known), "{region} {vpc}");
+        }
+    }
+
+    #[test]
+    fn no_region_stands_twice() {
+        let mut ids: Vec<_> = REGIONS.iter().map(|(id, ..)| id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), REGIONS.len());
+    }
+}
