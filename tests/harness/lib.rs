@@ -1,6 +1,7 @@
 //! What the outside tests share: the artefacts, an emulator process, C programs, certificates, servers that
 //! answer as a test wants. It uses nothing of cas-core: what is tested here is what users get.
 
+pub mod cloud;
 pub mod delay;
 pub mod emulator;
 pub mod inspection;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+pub use cloud::Cloud;
 pub use emulator::Emulator;
 pub use program::{Outcome, Program, compile, report};
 pub use stub::Stub;
