@@ -1,12 +1,14 @@
 //! Environment variables, as they were when the client was made.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
 use crate::secret::Secret;
 
-/// A copy of the environment. It is not read again later: other threads of a C program may be changing it then.
+/// A copy of what concerns libcas. The environment is not read again later: other threads of a C program may be changing
+/// it then.
 #[derive(Default)]
 pub struct Variables(HashMap<String, Secret>);
 
@@ -14,8 +16,10 @@ impl Variables {
     /// This process's.
     #[must_use]
     pub fn of_process() -> Self {
-        let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
-        Self(std::env::vars_os().map(|(name, value)| (text(name), Secret::new(text(value)))).collect())
+        let text = |value: OsString| value.to_string_lossy().into_owned();
+        let ours =
+            std::env::vars_os().map(|(name, value)| (text(name), value)).filter(|(name, _)| is_read(name));
+        Self(ours.map(|(name, value)| (name, Secret::new(text(value)))).collect())
     }
 
     /// The value of a variable that is set to more than white space.
@@ -35,6 +39,14 @@ impl Variables {
     pub fn home(&self) -> Option<PathBuf> {
         self.get("HOME").map(PathBuf::from).or_else(std::env::home_dir)
     }
+}
+
+/// Whether some part of libcas reads a variable: those of access keys, of proxies, and two more.
+fn is_read(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    name.starts_with("ALIBABA_CLOUD_")
+        || upper.ends_with("_PROXY")
+        || matches!(name, "HOME" | "REQUEST_METHOD")
 }
 
 impl<'a> FromIterator<(&'a str, &'a str)> for Variables {

@@ -202,6 +202,21 @@ mod tests {
     }
 
     #[test]
+    fn the_rights_that_are_needed_are_documented() {
+        let document = include_str!("../../../../docs/security.md");
+        let id = CertId::new(7).unwrap();
+        for version in [ApiVersion::V2018_07_13, ApiVersion::V2020_04_07] {
+            let upload = version.upload(&NEW, Format::Json);
+            let list = version.list_page(version.lists()[0], 1, Format::Json);
+            let detail = version.detail(id, false, Format::Json);
+            let delete = version.delete(id, "t", Format::Json);
+            for Operation { ram, action, .. } in [upload, list, detail, delete] {
+                assert!(document.contains(&format!("`{ram}:{action}`")), "{action}");
+            }
+        }
+    }
+
+    #[test]
     fn every_field_is_a_parameter() {
         let old = ApiVersion::V2018_07_13;
         assert_eq!(
