@@ -57,7 +57,8 @@ impl Seconds {
     }
 }
 
-const YEAR_9999: Duration = Duration::from_secs(253_370_764_800);
+/// When the last year begins that can be written in four digits, after 1970.
+pub(crate) const YEAR_9999: Duration = Duration::from_secs(253_370_764_800);
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 //! use, so what replaces them is written back to that file, as the official packages do.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -267,16 +267,22 @@ fn with_fields(text: &str, object: &str, fields: &[(&str, Value)]) -> Option<Str
 }
 
 /// Held while tokens are replaced, so that no two processes spend the same one: a lock on the directory, as the file itself
-/// is replaced.
-fn lock(path: &Path, deadline: Instant) -> Option<File> {
-    let directory = File::open(path.parent()?).ok()?;
-    while directory.try_lock().is_err() {
-        if Instant::now() >= deadline {
-            return None;
+/// is replaced. `None` where the file system knows no locks.
+fn lock(path: &Path, deadline: Instant) -> Result<Option<File>, Unavailable> {
+    let Some(directory) = path.parent().and_then(|directory| File::open(directory).ok()) else {
+        return Ok(None);
+    };
+    loop {
+        match directory.try_lock() {
+            Ok(()) => return Ok(Some(directory)),
+            Err(TryLockError::Error(_)) => return Ok(None),
+            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                let why = "another program did not finish renewing the sign-in before the deadline";
+                return Err(Unavailable::broken(why).with_retryable(true));
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(TICK),
         }
-        thread::sleep(TICK);
     }
-    Some(directory)
 }
 
 impl Source for OAuth {
@@ -285,7 +291,7 @@ impl Source for OAuth {
     }
 
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
-        let lock = lock(&self.path, deadline);
+        let lock = lock(&self.path, deadline)?;
         // What another process brought while this one waited.
         let text = self.surroundings.secret_file(&self.path)?.unwrap_or_default();
         let profile = cli_profile::File::read(&text)?.profile(&self.name)?;
@@ -312,6 +318,22 @@ impl Source for OAuth {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_programs_wait_for_each_other() {
+        let file = std::env::current_exe().unwrap();
+        let held = lock(&file, Instant::now()).unwrap();
+        let late = lock(&file, Instant::now()).map(drop).unwrap_err();
+        assert!(late.retryable && late.why.contains("another program"), "{}", late.why);
+        drop(held);
+        assert!(lock(&file, Instant::now()).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_known_before() {
+        assert!(Replacement::of(Path::new("/proc/version")).is_err());
+        assert!(Replacement::of(Path::new("/nonexistent/config.json")).is_err());
+    }
 
     #[test]
     fn only_the_values_change() {

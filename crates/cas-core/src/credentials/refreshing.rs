@@ -161,10 +161,10 @@ impl Refreshing {
             None => deadline,
         };
         let result = self.source.fetch(now, deadline).map(|fetched| {
-            let until =
-                fetched.expires.map_or(String::new(), |at| format!(" until {}", clock::timestamp(at)));
             let held = Held::new(fetched, now);
             self.logger.log(Level::Debug, || {
+                let until =
+                    held.times.map_or(String::new(), |(_, at)| format!(" until {}", clock::timestamp(at)));
                 format!("Requests are signed with access key {}{until}.", held.key.id())
             });
             held

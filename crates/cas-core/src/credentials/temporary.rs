@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::{AccessKey, Fetched, Unavailable, check_access_key};
+use crate::clock::YEAR_9999;
 use crate::rpc::answer::text;
 use crate::secret::Secret;
 
@@ -37,10 +38,12 @@ pub(super) fn time(text: &str) -> Option<SystemTime> {
     humantime::parse_rfc3339(text.trim()).ok()
 }
 
-/// The time so many seconds after 1970 began; `None` for 0 and for what is no number.
+/// The time so many seconds after 1970 began; `None` for 0, for what is no number, and beyond the years that can be
+/// written.
 pub(super) fn unix_time(seconds: &str) -> Option<SystemTime> {
-    let since_1970 = Duration::from_secs(seconds.trim().parse().ok().filter(|&seconds| seconds > 0)?);
-    SystemTime::UNIX_EPOCH.checked_add(since_1970)
+    let since_1970 = Duration::from_secs(seconds.trim().parse().ok()?);
+    let is_time = !since_1970.is_zero() && since_1970 < YEAR_9999;
+    is_time.then(|| SystemTime::UNIX_EPOCH + since_1970)
 }
 
 /// Seconds since 1970.
@@ -60,6 +63,15 @@ mod tests {
         assert_eq!(expiry("2026-11-24T08:00:00.123Z"), Some(1_795_507_200));
         for no_time in ["", "2026-11-24", "tomorrow", "2026-11-24T08:00:00+08:00", "2026-13-24T08:00:00Z"] {
             assert_eq!(expiry(no_time), None, "{no_time}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_a_time_that_can_be_written() {
+        assert_eq!(unix_time(" 1795507200").map(unix_seconds), Some(1_795_507_200));
+        for no_time in ["", "0", "-1", "soon", "253402300800", "9223372036854775807", "18446744073709551615"]
+        {
+            assert_eq!(unix_time(no_time), None, "{no_time}");
         }
     }
 
