@@ -412,10 +412,12 @@ cas_status cas_config_set_endpoint(cas_config *config, const char *endpoint);
 cas_status cas_config_set_allow_plaintext(cas_config *config, bool allow);
 
 /*
- A PEM bundle that replaces the trusted roots; it is read by cas_client_new. Without it they are those of
- SSL_CERT_FILE and SSL_CERT_DIR where these are set, else the system's.
+ A PEM bundle that replaces the trusted roots; cas_client_new reads it, and refuses one without certificates. Where
+ none is set they are those of SSL_CERT_FILE and SSL_CERT_DIR as cas_client_new finds them, else the system's, else
+ Mozilla's, which are built in.
  */
-cas_status cas_config_set_ca_file(cas_config *config, const char *path);
+cas_status cas_config_set_ca_file(cas_config *config,
+                                  const char *path);
 
 /*
  How long making one connection may take, in milliseconds. Default: 5000. 0 is refused.

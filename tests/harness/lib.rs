@@ -8,6 +8,7 @@ pub mod inspection;
 pub mod program;
 pub mod proxy;
 pub mod stub;
+pub mod tls;
 pub mod workshop;
 
 use std::path::{Path, PathBuf};

@@ -134,8 +134,9 @@ pub unsafe extern "C" fn cas_config_set_allow_plaintext(config: *mut cas_config,
     })
 }
 
-/// A PEM bundle that replaces the trusted roots; it is read by cas_client_new. Without it they are those of
-/// SSL_CERT_FILE and SSL_CERT_DIR where these are set, else the system's.
+/// A PEM bundle that replaces the trusted roots; cas_client_new reads it, and refuses one without certificates. Where
+/// none is set they are those of SSL_CERT_FILE and SSL_CERT_DIR as cas_client_new finds them, else the system's, else
+/// Mozilla's, which are built in.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_config_set_ca_file(config: *mut cas_config, path: *const c_char) -> cas_status {
     panic::status_only(|| required_mut!(config).0.set_ca_file(text!(path)))
