@@ -3,6 +3,8 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use outside::program::Talk;
 use outside::stub::Reply;
@@ -288,18 +290,7 @@ fn cases() -> Vec<Case> {
 
 #[test]
 fn every_source_serves_an_upload_and_the_official_package_finds_the_same() {
-    let cases = cases();
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    // Two at a time: most of it is waiting for interpreters.
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
-                    check(case);
-                }
-            });
-        }
-    });
+    for_each(&cases(), check);
 }
 
 fn check(case: &Case) {
@@ -337,25 +328,24 @@ fn issued(cloud: &Cloud, service: &str) -> usize {
     cloud.requests().iter().filter(ours).count()
 }
 
-/// A way to get expiring keys, and the service that gives them.
+/// Every way to get expiring keys, and the service that gives them.
 fn expiring() -> Vec<(&'static str, Case)> {
-    let wanted = [
-        ("ecs", "instance role"),
-        ("uri", "URI"),
-        ("oidc", "OIDC"),
-        ("sts", "ram_role_arn"),
-        ("sts", "ChainableRamRoleArn"),
-        ("sso", "CloudSSO"),
-        ("oauth", "OAuth"),
-    ];
-    let mut cases = cases();
-    wanted
-        .into_iter()
-        .map(|(service, name)| {
-            let at = cases.iter().position(|case| case.name == name).unwrap();
-            (service, cases.swap_remove(at))
-        })
-        .collect()
+    let first_of = |key: &'static str| key.strip_prefix("STS.")?.strip_suffix("-1");
+    cases().into_iter().filter_map(|case| first_of(case.key).map(|service| (service, case))).collect()
+}
+
+/// Does something with each, two at a time: most of it is waiting for other processes.
+fn for_each<T: Sync>(all: &[T], each: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    each(one);
+                }
+            });
+        }
+    });
 }
 
 /// The service's name in `broken`: that which gives the key.
@@ -365,7 +355,8 @@ fn breakable(service: &'static str) -> &'static str {
 
 #[test]
 fn keys_are_refreshed_ahead_of_expiry_and_kept_while_they_are_valid() {
-    for (service, case) in expiring() {
+    for_each(&expiring(), |(service, case)| {
+        let service = *service;
         let cloud = case.cloud();
         let emulator = cloud.emulator();
         cloud.set(&json!({"lifetime": {service: 3600}}));
@@ -402,12 +393,13 @@ fn keys_are_refreshed_ahead_of_expiry_and_kept_while_they_are_valid() {
         cloud.set(&json!({"broken": {breakable(service): null}}));
         let (answer, _) = program.ask("1");
         assert_eq!((answer.as_str(), issued(&cloud, service)), ("stored", 3), "{}: mended", case.name);
-    }
+    });
 }
 
 #[test]
 fn eight_threads_refresh_once_for_each_expiry() {
-    for (service, case) in expiring() {
+    for_each(&expiring(), |(service, case)| {
+        let service = *service;
         let cloud = case.cloud();
         let emulator = cloud.emulator();
         cloud.set(&json!({"lifetime": {service: 3600}}));
@@ -425,7 +417,45 @@ fn eight_threads_refresh_once_for_each_expiry() {
                 case.name
             );
         }
+    });
+}
+
+#[test]
+fn a_command_is_run_again_before_its_key_expires() {
+    let script = scratch("external").join("counting.sh");
+    // Key number n, good for an hour by the clock of this world.
+    fs::write(
+        &script,
+        "#!/bin/sh\nn=$(($(cat \"$HOME/n\") + 1)); echo $n > \"$HOME/n\"\nprintf '{\"mode\": \"StsToken\", \
+         \"access_key_id\": \"STS.ecs-%s\", \"access_key_secret\": \"canary-secret-ecs-%s\", \"sts_token\": \
+         \"canary-token-ecs-%s\", \"expiration\": \"%s\"}' $n $n $n \"$(date -u -d @$(($(date +%s) + 3600)) +%Y-%m-%dT%H:%M:%SZ)\"\n",
+    )
+    .unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let command = format!("'{}'", script.display());
+    let cloud = with_cli(&json!({"mode": "External", "process_command": command}));
+    let count = cloud.write("n", "0");
+    let emulator = cloud.emulator();
+    let mut program = refreshing(&cloud, &emulator, &[]);
+    for (advance, runs) in [(0, 1), (2600, 1), (200, 2), (5000, 3)] {
+        cloud.advance(advance);
+        assert_eq!(program.ask("8").0, "stored");
+        assert_eq!(fs::read_to_string(&count).unwrap().trim(), runs.to_string());
     }
+}
+
+#[test]
+fn refreshing_loses_no_memory() {
+    let cloud = Cloud::start();
+    let emulator = cloud.emulator();
+    let valgrind = cloud.program("valgrind").args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
+    let valgrind = valgrind.arg(compile("tests/c/refresh.c", &[])).env("CAS_ENDPOINT", emulator.url());
+    let mut program = valgrind.arg(&chain().chain).arg(&chain().key).talk();
+    for _ in 0..3 {
+        assert_eq!(program.ask("4").0, "stored");
+        cloud.advance(3000);
+    }
+    assert_eq!((program.end(), issued(&cloud, "ecs")), (Some(0), 3));
 }
 
 #[test]
@@ -448,13 +478,13 @@ fn a_key_that_the_service_no_longer_takes_is_replaced() {
     assert_eq!((signer(&emulator).as_str(), issued(&cloud, "ecs")), ("STS.ecs-2", 2));
     // What comes from a file is read again, once: somebody may have changed it.
     cloud.reset();
-    let lost =
-        with_cli(&cloud, &json!({"mode": "AK", "access_key_id": "nobody", "access_key_secret": "canary-x"}));
+    let lost = with_cli(&json!({"mode": "AK", "access_key_id": "nobody", "access_key_secret": "canary-x"}));
     let outcome = upload(&lost, &emulator, &[("CAS_MAX_ATTEMPTS", "4")]);
     outcome.assert_fields(&[("service_code", "InvalidAccessKeyId.NotFound"), ("attempts", "1")]);
 }
 
-fn with_cli(_: &Cloud, profile: &Value) -> Cloud {
+/// A cloud with a profile of the official tool.
+fn with_cli(profile: &Value) -> Cloud {
     let cloud = Cloud::start();
     cloud.write(CLI, &profiles(profile));
     cloud
@@ -539,7 +569,6 @@ fn what_sts_refuses_is_said_with_its_code() {
         ("nonsense", "sts.aliyuncs.com refused AssumeRole of \"nonsense\"", ""),
     ] {
         let cloud = with_cli(
-            &Cloud::start(),
             &json!({"mode": "RamRoleArn", "access_key_id": "staticid", "access_key_secret": "canary-secret-static", "ram_role_arn": role}),
         );
         let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA]);
@@ -547,7 +576,6 @@ fn what_sts_refuses_is_said_with_its_code() {
         assert!(message.contains(words) && hint.contains(advice), "{message}\n{hint}");
     }
     let wrong_secret = with_cli(
-        &Cloud::start(),
         &json!({"mode": "RamRoleArn", "access_key_id": "staticid", "access_key_secret": "canary-wrong", "ram_role_arn": ROLE}),
     );
     let outcome = upload(&wrong_secret, &wrong_secret.emulator(), &[NO_METADATA]);
@@ -629,7 +657,6 @@ fn a_broken_file_is_said_by_name_and_line() {
 fn a_file_that_others_can_read_is_warned_of() {
     for (mode, warned) in [(0o600, false), (0o640, true), (0o604, true), (0o644, true), (0o711, false)] {
         let cloud = with_cli(
-            &Cloud::start(),
             &json!({"mode": "AK", "access_key_id": "staticid", "access_key_secret": "canary-secret-static"}),
         );
         let path = cloud.home().join(CLI);
@@ -650,7 +677,7 @@ fn a_file_that_others_can_read_is_warned_of() {
 #[test]
 fn a_profile_that_the_program_names_is_the_only_source() {
     let key = json!({"mode": "AK", "access_key_id": "staticid", "access_key_secret": "canary-secret-static"});
-    let cloud = with_cli(&Cloud::start(), &key);
+    let cloud = with_cli(&key);
     cloud.write(
         ".alibabacloud/credentials",
         "[ini]\ntype=access_key\naccess_key_id=staticid\naccess_key_secret=canary-secret-static\n",
@@ -825,7 +852,7 @@ fn eight_processes_renew_one_sign_in_once() {
     let case = cases().into_iter().find(|case| case.name == "OAuth, tokens to be refreshed").unwrap();
     let cloud = case.cloud();
     let emulator = cloud.emulator();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let runs: Vec<_> = (0..8).map(|_| scope.spawn(|| upload(&cloud, &emulator, &[]))).collect();
         for run in runs {
             run.join().unwrap().assert_fields(&[("status", "CAS_OK")]);
@@ -841,8 +868,7 @@ fn a_command_is_run_as_it_is_written_and_its_failures_are_told_apart() {
             r#"{{"mode": "AK", "access_key_id": "staticid", "access_key_secret": "canary-secret-static"{more}}}"#
         )
     };
-    let external =
-        |command: &str| with_cli(&Cloud::start(), &json!({"mode": "External", "process_command": command}));
+    let external = |command: &str| with_cli(&json!({"mode": "External", "process_command": command}));
     let script = scratch("external").join("a helper.sh");
     fs::write(&script, format!("#!/bin/sh\n[ \"$1\" = 'two words' ] || exit 9\necho noise >&2\nsleep 0.2\ncat <<'END'\n{}\nEND\n", print(""))).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();

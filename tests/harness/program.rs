@@ -83,6 +83,14 @@ impl Talk {
     }
 }
 
+impl Talk {
+    /// Its exit status, after the last line; `None` where a signal ended it.
+    pub fn end(mut self) -> Option<i32> {
+        drop(self.stdin.take());
+        self.child.wait().unwrap().code()
+    }
+}
+
 impl Drop for Talk {
     fn drop(&mut self) {
         drop(self.stdin.take());
@@ -120,6 +128,12 @@ impl Program {
     /// Adds an argument.
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.0.arg(argument);
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.0.args(arguments);
         self
     }
 
