@@ -852,6 +852,8 @@ fn eight_processes_renew_one_sign_in_once() {
     let case = cases().into_iter().find(|case| case.name == "OAuth, tokens to be refreshed").unwrap();
     let cloud = case.cloud();
     let emulator = cloud.emulator();
+    // So that all have begun before the first is done.
+    cloud.set(&json!({"delay": 0.4}));
     thread::scope(|scope| {
         let runs: Vec<_> = (0..8).map(|_| scope.spawn(|| upload(&cloud, &emulator, &[]))).collect();
         for run in runs {

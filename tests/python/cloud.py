@@ -29,6 +29,7 @@ STATE = {
     "role": "web-role",  # of the instance; null: it has none
     "v1": False,  # whether metadata is given without a token
     "sticky": False,  # whether the instance's key stays the same until it expires
+    "delay": 0,  # before an answer leaves, in seconds
     "broken": {},  # service: what it does instead of answering
 }
 SERVICES = ["ecs-token", "ecs-role", "ecs", "uri", "sts", "oidc", "sso", "oauth-token", "oauth-exchange"]
@@ -162,8 +163,10 @@ class Cloud:
             else:
                 status, body = broken.get("status", 200), broken.get("body", broken.get("garbage", ""))
             entry["status"] = status
+            delay = self.state["delay"]
         if broken and "hang" in broken:
             threading.Event().wait()
+        time.sleep(delay)
         return status and (status, body)
 
     def control(self, request):
