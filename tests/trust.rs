@@ -435,7 +435,7 @@ fn tls_1_2_and_1_3_are_spoken_and_nothing_older() {
         assert_refused(
             &upload(&server.url(), &trusted),
             &["the TLS handshake with 127.0.0.1", "it does not speak TLS 1.2 or newer"],
-            &["Update the server"],
+            &["older versions are not safe"],
         );
         let arrived = server.arrived();
         assert!(
@@ -471,8 +471,8 @@ fn old_servers_and_ports_without_tls_are_told_apart() {
     let takes_up = [&[22, 3, 2, 0, 42][..], &hello].concat();
     let alert = |description: u8| vec![21, 3, 2, 0, 2, 2, description];
     for (answer, message, hint) in [
-        (takes_up, "it does not speak TLS 1.2 or newer", "Update the server"),
-        (alert(70), "it does not speak TLS 1.2 or newer", "Update the server"),
+        (takes_up, "it does not speak TLS 1.2 or newer", "older versions are not safe"),
+        (alert(70), "it does not speak TLS 1.2 or newer", "older versions are not safe"),
         (alert(40), "TLS 1.2 or newer, or no cipher suite", "TLS 1.3"),
         (alert(80), "InternalError", "speaks TLS 1.2"),
         (

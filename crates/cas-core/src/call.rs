@@ -54,6 +54,15 @@ impl fmt::Debug for Answer {
     }
 }
 
+/// What was mended. Each helps once: what is wrong after it was mended will be wrong again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cure {
+    /// The time of the request was too far from the service's, which is known now.
+    Clock,
+    /// The access key was no good, and there is another one now.
+    AccessKey,
+}
+
 /// What a failed attempt means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -65,8 +74,8 @@ pub enum Fate {
     Lost,
     /// Refused for rate, with the pause that the service asked for.
     Throttled(Option<Duration>),
-    /// Refused for the time of this machine's clock or for an access key that is no longer good; there is another one now.
-    Mended,
+    /// Refused for something that is mended now.
+    Mended(Cure),
     /// The service no longer has the operation.
     VersionGone,
     /// The name is taken.
@@ -114,7 +123,7 @@ impl Caller {
     ) -> Result<Answer, Failed> {
         let mut attempt = 1;
         let mut in_doubt = false;
-        let mut mended = false;
+        let mut mended = Vec::new();
         let mut tried = 0;
         loop {
             let last = attempt >= self.max_attempts;
@@ -128,8 +137,8 @@ impl Caller {
             tried += u32::from(failed.tried);
             failed.error = failed.error.with_attempts(tried);
             let wait = match failed.fate {
-                Fate::Mended if !mended => {
-                    mended = true;
+                Fate::Mended(cure) if !mended.contains(&cure) => {
+                    mended.push(cure);
                     Some(Duration::ZERO)
                 }
                 Fate::Unsent | Fate::Lost | Fate::Throttled(None) => Some(retry::pause(attempt, random()?)),
@@ -222,8 +231,12 @@ impl Caller {
                 Effect::Unclear => Fate::RefusedUnclearly,
                 Effect::NameTaken => Fate::NameTaken,
                 Effect::Throttled => Fate::Throttled(answer.retry_after),
-                Effect::Clock if self.skew.learn(skew, SystemTime::now(), answer.date) => Fate::Mended,
-                Effect::AccessKey if self.renewed(access_key.as_deref(), now, limit) => Fate::Mended,
+                Effect::Clock if self.skew.learn(skew, SystemTime::now(), answer.date) => {
+                    Fate::Mended(Cure::Clock)
+                }
+                Effect::AccessKey if self.renewed(access_key.as_deref(), now, limit) => {
+                    Fate::Mended(Cure::AccessKey)
+                }
                 Effect::Clock | Effect::AccessKey | Effect::Final => Fate::Refused,
                 Effect::VersionGone => Fate::VersionGone,
                 Effect::Open => Fate::Lost,

@@ -48,7 +48,7 @@ impl Client {
             Box::new(Given::new(key))
         } else {
             let (signature, logger) = (config.signature, config.logger.clone());
-            let surroundings = Surroundings { variables, connections, signature, logger };
+            let surroundings = Surroundings::new(variables, connections, signature, logger);
             Box::new(Refreshing::of_surroundings(surroundings, profile))
         };
         let caller = Caller {

@@ -195,7 +195,7 @@ impl Performance<'_> {
                 pace.slow_down(Instant::now());
                 Event::Throttled(wait)
             }
-            Fate::Mended => Event::Mended,
+            Fate::Mended(cure) => Event::Mended(cure),
             Fate::VersionGone if self.client.is_gone(version, &failed.error) => {
                 failed.error = failed
                     .error

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::api::CertId;
+use crate::call::Cure;
 
 /// What to do when another certificate has the name; the numbers are those of the C interface
 /// (`cas_on_conflict`).
@@ -145,7 +146,7 @@ pub enum Event {
     /// Refused for the rate of calls; the service may have asked for a pause.
     Throttled(Option<Duration>),
     /// Refused for a clock or an access key that is mended now.
-    Mended,
+    Mended(Cure),
     /// Refused because the version of the API is gone; the next one is spoken from now on.
     VersionChanged,
     /// Refused because the name is taken.
@@ -204,7 +205,8 @@ pub struct Machine {
     in_doubt: bool,
     /// Look-ups in a row that did not show what they should.
     fruitless: u32,
-    mended: bool,
+    /// By the number of the cure.
+    mended: [bool; 2],
     /// Whom the upload replaces.
     replaced: Option<CertId>,
 }
@@ -223,7 +225,7 @@ impl Machine {
             sent: 0,
             in_doubt: false,
             fruitless: 0,
-            mended: false,
+            mended: [false; 2],
             replaced: None,
         };
         let step = if rules.on_conflict == OnConflict::Reuse && !rules.any_name {
@@ -278,15 +280,15 @@ impl Machine {
                 self.send(wait.map_or(Pause::Backoff(self.sent), Pause::Asked), Why::Last)
             }
             // Once: what is wrong after it was mended will be wrong again.
-            Event::Mended if !self.mended => {
-                self.mended = true;
+            Event::Mended(cure) if !self.mended[cure as usize] => {
+                self.mended[cure as usize] = true;
                 self.send(Pause::None, Why::Last)
             }
             Event::VersionChanged => self.send(Pause::None, Why::Last),
             Event::NameTaken if self.may_not_reuse() => self.fail(Why::Last),
             Event::NameTaken => self.look_up(After::Taken, Pause::None),
             Event::RefusedUnclearly => self.look_up(After::Refusal, Pause::None),
-            Event::Mended | Event::Refused => self.give_up(Why::Last),
+            Event::Mended(_) | Event::Refused => self.give_up(Why::Last),
             Event::NoTime => {
                 self.sent -= 1;
                 self.fail(Why::Last)

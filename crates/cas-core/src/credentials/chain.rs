@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 use super::cli_profile::CliProfile;
 use super::environment::Environment;
 use super::ini_profile::IniProfile;
-use super::instance_role::InstanceRole;
+use super::instance_role::{self, InstanceRole};
 use super::oidc::Oidc;
 use super::uri::Uri;
 use super::{Fetched, Source, Surroundings, Unavailable};
@@ -20,7 +20,6 @@ const CLI_DISABLED: &str = "ALIBABA_CLOUD_CLI_PROFILE_DISABLED";
 const INI_FILE: &str = "ALIBABA_CLOUD_CREDENTIALS_FILE";
 /// Where the official Go and Node.js packages look, and where the Python one does.
 const INI_PLACES: [&str; 2] = [".alibabacloud/credentials", ".alibabacloud/credentials.ini"];
-const METADATA_DISABLED: &str = "ALIBABA_CLOUD_ECS_METADATA_DISABLED";
 
 /// No source has served yet.
 const NONE: usize = usize::MAX;
@@ -59,7 +58,7 @@ impl Chain {
             sources.push(Box::new(IniProfile::new(shared(), path, profile.clone())));
         }
         if !files_alone {
-            if !variables.is_true(METADATA_DISABLED) {
+            if !variables.is_true(instance_role::DISABLED) {
                 sources.push(Box::new(InstanceRole::of_environment(shared())));
             }
             sources.push(Box::new(Uri::of_environment(shared())));
@@ -97,7 +96,11 @@ impl Source for Chain {
                             format!("No access key was found here: {}.", said(source.as_ref(), &failure))
                         });
                     }
+                    let decisive = failure.decisive;
                     failures.push((said(source.as_ref(), &failure), failure));
+                    if decisive {
+                        break;
+                    }
                 }
             }
         }
@@ -159,6 +162,13 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_cannot_be_one_is_not_replaced_by_another_identity() {
+        let broken = Err(Unavailable::broken("it holds a line break").decisive());
+        let failure = fetch(&chain(vec![("one", vec![broken]), ("two", vec![Ok("a")])])).unwrap_err();
+        assert_eq!(failure.why, "one: it holds a line break");
+    }
+
+    #[test]
     fn when_nothing_works_each_source_says_why_in_order() {
         let absent = || Err(Unavailable::absent("nothing"));
         let broken = || Err(Unavailable::broken("it broke").with_hint("mend it"));
@@ -190,7 +200,7 @@ mod tests {
         );
         assert_eq!(all.len(), 7);
         let fewer =
-            names(&[home, (CLI_DISABLED, "true"), (METADATA_DISABLED, "TRUE"), (INI_FILE, "/i")], None);
+            names(&[home, (CLI_DISABLED, "true"), (instance_role::DISABLED, "TRUE"), (INI_FILE, "/i")], None);
         assert_eq!((fewer.len(), fewer[2].as_str()), (4, "\"/i\""));
         assert_eq!(names(&[home, (CLI_FILE, "/c")], Some("p")), ["/c", go, python].map(quoted));
     }

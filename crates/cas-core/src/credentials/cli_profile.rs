@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use serde_json::Value;
@@ -25,12 +25,14 @@ pub(super) struct CliProfile {
     surroundings: Arc<Surroundings>,
     path: PathBuf,
     profile: Option<String>,
+    /// The profile that served, whichever is the file's current one later.
+    served: OnceLock<String>,
 }
 
 impl CliProfile {
     /// `profile`: `None` for the file's current one.
     pub(super) fn new(surroundings: Arc<Surroundings>, path: PathBuf, profile: Option<String>) -> Self {
-        Self { surroundings, path, profile }
+        Self { surroundings, path, profile, served: OnceLock::new() }
     }
 
     /// The source that a profile describes. `above` are the profiles that led to it.
@@ -112,11 +114,20 @@ impl Source for CliProfile {
             return Err(Unavailable::absent("there is no such file"));
         };
         let file = File::read(&text)?;
-        let name = match &self.profile {
-            Some(name) => name.clone(),
-            None => file.current.clone().ok_or_else(|| Unavailable::broken("it names no current profile"))?,
-        };
-        self.source(&file, &name, &mut Vec::new())?.fetch(now, deadline)
+        let named = self.served.get().or(self.profile.as_ref());
+        let name = named.or(file.current.as_ref());
+        let name = name.ok_or_else(|| Unavailable::broken("it names no current profile"))?;
+        let source = self.source(&file, name, &mut Vec::new()).map_err(|failure| {
+            // Absent is what the program or the environment asks for in vain; the file itself has to be sound.
+            if failure.absent && self.profile.is_none() {
+                let line = file.current_line;
+                return Unavailable::broken(format!("{}, its current one (line {line})", failure.why));
+            }
+            failure
+        });
+        let fetched = source?.fetch(now, deadline)?;
+        let _ = self.served.set(name.clone()); // the same as before, if there was one
+        Ok(fetched)
     }
 }
 
@@ -124,6 +135,7 @@ impl Source for CliProfile {
 pub(super) struct File<'a> {
     text: &'a str,
     current: Option<String>,
+    current_line: usize,
     profiles: Vec<&'a RawValue>,
 }
 
@@ -145,7 +157,8 @@ impl<'a> File<'a> {
             })?,
             None => Vec::new(),
         };
-        Ok(Self { text, current: current.filter(|name| !name.is_empty()), profiles })
+        let current_line = fields.get("current").map_or(1, |raw| line_of(text, raw.get()));
+        Ok(Self { text, current: current.filter(|name| !name.is_empty()), current_line, profiles })
     }
 
     /// The JSON of a profile, where it stands in the file.

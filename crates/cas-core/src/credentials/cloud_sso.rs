@@ -72,14 +72,14 @@ impl Source for CloudSso {
                 Unavailable::broken(format!("the token of {} is no text for a header", self.place))
             })?;
         let answer = self.surroundings.exchange(request, &self.host, deadline)?;
-        if matches!(answer.status, 401 | 403) {
+        if answer.status == 401 {
             let why = format!(
                 "{} no longer takes the sign-in of {} (HTTP {})",
                 self.host, self.place, answer.status
             );
             return Err(Unavailable::broken(why).with_hint(SIGN_IN));
         }
-        let fields = surroundings::fields_of(&answer, &self.host)?;
+        let fields = surroundings::fields_of(&answer, &self.host, &[self.access_token.expose()])?;
         temporary::read(&fields["CloudCredential"], &self.host)
     }
 }

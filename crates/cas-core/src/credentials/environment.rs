@@ -24,7 +24,7 @@ impl Source for Environment {
             (Some(id), Some(secret)) => {
                 check_access_key(id, secret).map_err(|why| {
                     let why = why.trim_end_matches('.');
-                    Unavailable::broken(format!("{ID} and {SECRET} are set, but: {why}"))
+                    Unavailable::broken(format!("{ID} and {SECRET} are set, but: {why}")).decisive()
                 })?;
                 let secret = Secret::new(secret.to_owned());
                 let token = get(TOKEN).map(|token| Secret::new(token.to_owned()));
@@ -58,7 +58,8 @@ mod tests {
     fn what_is_missing_is_named_and_no_secret_quoted() {
         let nothing = read(&[]).unwrap_err();
         assert!(nothing.why.contains("are not set") && nothing.absent);
-        assert!(read(&[(ID, "id"), (SECRET, "hidden\n")]).unwrap_err().why.contains("line break"));
+        let broken = read(&[(ID, "id"), (SECRET, "hidden\n")]).unwrap_err();
+        assert!(broken.why.contains("line break") && broken.decisive);
         assert!(read(&[(ID, "id"), (SECRET, "")]).unwrap_err().why.starts_with(SECRET));
         let half = read(&[(SECRET, "hidden")]).unwrap_err();
         assert!(half.why.starts_with(ID) && !half.why.contains("hidden") && !half.absent);

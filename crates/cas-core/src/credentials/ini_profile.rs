@@ -78,17 +78,22 @@ impl Source for IniProfile {
     }
 }
 
-/// The section called `wanted`. The whole file has to be sound: half of it could be half of a profile.
+/// The section called `wanted`. What other sections hold is nobody's concern.
 fn read(text: &str, wanted: &str) -> Result<Option<Profile>, Unavailable> {
     let mut found: Option<Profile> = None;
     let mut is_wanted = false;
+    let mut last: Option<(String, usize)> = None;
     for (number, line) in (1..).zip(text.lines()) {
-        let line = without_comment(line).trim();
+        let line = without_comment(line);
+        let indent = line.len() - line.trim_start().len();
+        let line = line.trim();
         if line.is_empty() {
             continue;
         }
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            is_wanted = name.trim() == wanted;
+        if indent == 0
+            && let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))
+        {
+            (is_wanted, last) = (name.trim() == wanted, None);
             if is_wanted && found.is_some() {
                 let why = format!("the profile {} begins a second time in line {number}", quoted(wanted));
                 return Err(Unavailable::broken(why));
@@ -99,15 +104,24 @@ fn read(text: &str, wanted: &str) -> Result<Option<Profile>, Unavailable> {
             }
             continue;
         }
+        let Some(profile) = found.as_mut().filter(|_| is_wanted) else { continue };
+        // A line that stands further in goes on with the value before it.
+        if let Some((name, above)) = &last
+            && indent > *above
+        {
+            if let Some(value) = profile.fields.get_mut(name) {
+                *value = Secret::new(format!("{}\n{line}", value.expose()));
+            }
+            continue;
+        }
         // The line itself may hold a secret.
         let (name, value) = line.split_once(['=', ':']).ok_or_else(|| {
             Unavailable::broken(format!("line {number} is neither [a profile] nor a name with a value"))
         })?;
-        if let Some(profile) = found.as_mut().filter(|_| is_wanted) {
-            let value = value.trim();
-            let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
-            profile.fields.insert(name.trim().to_ascii_lowercase(), Secret::new(bare.to_owned()));
-        }
+        let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
+        let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
+        profile.fields.insert(name.clone(), Secret::new(bare.to_owned()));
+        last = Some((name, indent));
     }
     Ok(found)
 }
@@ -123,7 +137,7 @@ impl Profile {
     pub(super) fn access_key(&self, token: &str) -> Result<AccessKeySource, Unavailable> {
         let (id, secret) = (self.required("access_key_id")?, self.required("access_key_secret")?);
         let key = temporary::key(id.to_owned(), secret.to_owned(), self.secret(token))
-            .map_err(|why| self.broken(&format!("has an access key that is none: {why}")))?;
+            .map_err(|why| self.broken(&format!("has an access key that is none: {why}")).decisive())?;
         Ok(AccessKeySource(key))
     }
 }
@@ -156,6 +170,11 @@ access_key_secret = \"s=e:c\"
 [web]
 TYPE: sts
 access_key_id=
+policy = {
+  \"Version\": \"1\"
+  }
+[other]
+what is this?
 ";
 
     #[test]
@@ -170,14 +189,16 @@ access_key_id=
             web.required("access_key_id").unwrap_err().why,
             "the profile \"web\" (line 8) has no access_key_id"
         );
+        assert_eq!(web.get("policy"), Some("{\n\"Version\": \"1\"\n}"));
         assert!(read(FILE, "gone").unwrap().is_none());
+        assert!(read(FILE, "other").map(drop).unwrap_err().why.contains("line 15"));
     }
 
     #[test]
     fn what_is_broken_is_said_with_its_line_and_never_quoted() {
         for (text, why) in [
             ("[default]\nhidden\n", "line 2 is neither"),
-            ("[default\n", "line 1 is neither"),
+            ("[default]\n[default\n", "line 2 is neither"),
             ("[default]\na=b\n[other]\n[default]\n", "a second time in line 4"),
         ] {
             let failure = read(text, "default").map(drop).unwrap_err();

@@ -12,6 +12,8 @@ use crate::transport::Reach;
 use crate::transport::proxy::METADATA;
 
 const ROLE: &str = "ALIBABA_CLOUD_ECS_METADATA";
+/// For the chain, and for profiles that lead here.
+pub(super) const DISABLED: &str = "ALIBABA_CLOUD_ECS_METADATA_DISABLED";
 const V1_DISABLED: &str = "ALIBABA_CLOUD_IMDSV1_DISABLED";
 
 const TOKEN_PATH: &str = "/latest/api/token";
@@ -22,6 +24,7 @@ const TOKEN_TTL: &str = "21600";
 /// The service is on this very host; where it is not, no instance is either. The official packages wait 1 s for the
 /// connection and 1 s for the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
+const TOKEN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The role of this instance.
 pub(super) struct InstanceRole {
@@ -47,12 +50,18 @@ impl InstanceRole {
     fn token(&self, deadline: Instant) -> Result<Option<String>, Unavailable> {
         let request = Request::put(format!("http://{METADATA}{TOKEN_PATH}"))
             .header("X-aliyun-ecs-metadata-token-ttl-seconds", TOKEN_TTL);
-        let answer = self.send(request, &[], deadline)?;
+        let may_do_without = !self.surroundings.variables.is_true(V1_DISABLED);
+        let answer = match self.send(request, &[], deadline.min(Instant::now() + TOKEN_PATIENCE)) {
+            Ok(answer) => answer,
+            // Somebody is there. In a container, the answer may not find its way through.
+            Err((Reach::Sent | Reach::Answered, _)) if may_do_without => return Ok(None),
+            Err((_, failure)) => return Err(failure),
+        };
         let token = std::str::from_utf8(&answer.body).unwrap_or_default().trim();
         let printable = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
         match answer.status {
             200 if printable => Ok(Some(token.to_owned())),
-            _ if self.surroundings.variables.is_true(V1_DISABLED) => Err(Unavailable::broken(format!(
+            _ if !may_do_without => Err(Unavailable::broken(format!(
                 "{METADATA} gave no token (HTTP {}), and {V1_DISABLED} is set",
                 answer.status
             ))
@@ -61,13 +70,21 @@ impl InstanceRole {
         }
     }
 
-    fn get(&self, path: &str, deadline: Instant) -> Result<HttpAnswer, Unavailable> {
+    /// The answer, and the token that was sent.
+    fn get(&self, path: &str, deadline: Instant) -> Result<(HttpAnswer, String), Unavailable> {
         // Anew for each question, as the official packages do.
         let mut request = Request::get(format!("http://{METADATA}{path}"));
-        if let Some(token) = self.token(deadline)? {
-            request = request.header("X-aliyun-ecs-metadata-token", token);
+        let token = self.token(deadline)?.unwrap_or_default();
+        if !token.is_empty() {
+            request = request.header("X-aliyun-ecs-metadata-token", &token);
         }
-        self.send(request, (), deadline)
+        let answer = self.send(request, (), deadline.min(Instant::now() + PATIENCE));
+        let answer = answer.map_err(|(_, failure)| failure)?;
+        if token.is_empty() && matches!(answer.status, 401 | 403) {
+            let why = format!("{METADATA} wants a token, and gave none");
+            return Err(Unavailable::broken(why).with_retryable(true));
+        }
+        Ok((answer, token))
     }
 
     fn send(
@@ -75,14 +92,18 @@ impl InstanceRole {
         request: ureq::http::request::Builder,
         body: impl ureq::AsSendBody,
         deadline: Instant,
-    ) -> Result<HttpAnswer, Unavailable> {
-        let request =
-            request.body(body).map_err(|_| Unavailable::broken("the name of the role cannot be one"))?;
-        let deadline = deadline.min(Instant::now() + PATIENCE);
+    ) -> Result<HttpAnswer, (Reach, Unavailable)> {
+        let request = request
+            .body(body)
+            .map_err(|_| (Reach::Nowhere, Unavailable::broken("the request cannot be made")))?;
         self.surroundings.connections.send(request, METADATA, deadline).map_err(|failure| {
             // Nobody there, and nobody said that there is: this is no instance.
             let absent = failure.reach == Reach::Nowhere && self.role.is_none();
-            Unavailable { absent, ..Unavailable::broken(failure.what).with_retryable(!failure.permanent) }
+            let retryable = !failure.permanent;
+            (
+                failure.reach,
+                Unavailable { absent, ..Unavailable::broken(failure.what).with_retryable(retryable) },
+            )
         })
     }
 
@@ -90,7 +111,7 @@ impl InstanceRole {
         if let Some(role) = &self.role {
             return Ok(role.clone());
         }
-        let answer = self.get(ROLE_PATH, deadline)?;
+        let (answer, _) = self.get(ROLE_PATH, deadline)?;
         let name =
             std::str::from_utf8(&answer.body).unwrap_or_default().lines().next().unwrap_or_default().trim();
         match answer.status {
@@ -114,16 +135,19 @@ impl Source for InstanceRole {
     }
 
     fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+        if self.surroundings.variables.is_true(DISABLED) {
+            return Err(Unavailable::broken(format!("{DISABLED} is set")));
+        }
         let role = self.role(deadline)?;
         if !is_role_name(&role) {
             return Err(Unavailable::broken(format!("{} is no name of a role", quoted(&role))));
         }
-        let answer = self.get(&format!("{ROLE_PATH}{role}"), deadline)?;
+        let (answer, token) = self.get(&format!("{ROLE_PATH}{role}"), deadline)?;
         if answer.status == 404 {
             let why = format!("this instance does not have the RAM role {}", quoted(&role));
             return Err(Unavailable::broken(why));
         }
-        temporary::read(&surroundings::fields_of(&answer, METADATA)?, METADATA)
+        temporary::read(&surroundings::fields_of(&answer, METADATA, &[&token])?, METADATA)
     }
 }
 

@@ -12,6 +12,7 @@ mod oauth;
 mod oidc;
 mod profile;
 mod refreshing;
+mod replacement;
 mod sts;
 mod surroundings;
 mod temporary;
@@ -84,17 +85,24 @@ pub struct Unavailable {
     pub hint: Option<String>,
     /// Whether nobody set this source up, which is no mistake.
     pub absent: bool,
+    /// Whether no other source is to be asked: here is an access key, which only libcas refuses.
+    pub decisive: bool,
     /// Whether asking again later may help.
     pub retryable: bool,
 }
 
 impl Unavailable {
     fn absent(why: impl Into<String>) -> Self {
-        Self { why: why.into(), hint: None, absent: true, retryable: false }
+        Self { why: why.into(), hint: None, absent: true, decisive: false, retryable: false }
     }
 
     fn broken(why: impl Into<String>) -> Self {
         Self { absent: false, ..Self::absent(why) }
+    }
+
+    fn decisive(mut self) -> Self {
+        self.decisive = true;
+        self
     }
 
     fn with_hint(mut self, hint: impl Into<String>) -> Self {

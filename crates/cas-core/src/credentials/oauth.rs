@@ -2,12 +2,10 @@
 //! use, so what replaces them is written back to that file, as the official packages do.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::value::RawValue;
@@ -18,6 +16,7 @@ use zeroize::Zeroizing;
 use super::cli_profile::{self, offset_of};
 use super::profile::Profile;
 use super::refreshing::MARGIN;
+use super::replacement::{Lock, Replacement};
 use super::temporary::{self, unix_seconds};
 use super::{Fetched, Source, Surroundings, Unavailable, surroundings};
 use crate::clock;
@@ -39,8 +38,10 @@ const TOKEN_MARGIN: Duration = Duration::from_secs(1200);
 /// How long an access token lasts where the service does not say so, in seconds.
 const TOKEN_LIFE: i64 = 3600;
 
-/// How often another process's lock is looked at.
-const TICK: Duration = Duration::from_millis(20);
+/// A refresh token is good for one use, and not spent with less time than this to learn what came of it.
+const ENOUGH: Duration = Duration::from_secs(5);
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 const SIGN_IN: &str = "Sign in again: aliyun configure --mode OAuth --profile NAME.";
 
@@ -100,7 +101,7 @@ impl OAuth {
             .body(form.as_bytes())
             .map_err(|_| Unavailable::broken("the request cannot be made"))?;
         let answer = self.surroundings.exchange(request, self.host, deadline)?;
-        let fields = surroundings::fields_of(&answer, self.host)
+        let fields = surroundings::fields_of(&answer, self.host, &[refresh.expose()])
             .map_err(|failure| signed_out(answer.status, failure))?;
         let part = |name| text(&fields, &[name]).filter(|value| !value.is_empty()).map(Secret::new);
         let (Some(access), Some(refresh)) = (part("access_token"), part("refresh_token")) else {
@@ -121,7 +122,7 @@ impl OAuth {
                 Unavailable::broken(format!("the token of {} is no text for a header", self.place))
             })?;
         let answer = self.surroundings.exchange(request, self.host, deadline)?;
-        let fields = surroundings::fields_of(&answer, self.host)
+        let fields = surroundings::fields_of(&answer, self.host, &[access.expose()])
             .map_err(|failure| signed_out(answer.status, failure))?;
         temporary::read(&fields, self.host)
     }
@@ -130,81 +131,69 @@ impl OAuth {
     fn renew(&self, mut tokens: Tokens, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
         let lasts = tokens.access_expires.is_some_and(|expires| now + TOKEN_MARGIN < expires);
         if let Some(refresh) = tokens.refresh.as_ref().filter(|_| !lasts || tokens.access.is_none()) {
-            // First of all: a token that is spent, and its successor lost, would end the sign-in.
-            let file = Replacement::of(&self.path).map_err(|error| {
-                let path = quoted_path(&self.path);
-                let why =
-                    format!("the new sign-in of {} could not be written to {path}: {error}", self.place);
-                Unavailable::broken(why)
-                    .with_hint("Make the file and its directory writable for this program.")
+            // A token that is spent, and its successor lost, ends the sign-in: first of all comes what could go wrong.
+            let file = self.replacement(&tokens).map_err(|error| {
+                Unavailable::broken(self.not_written(&error)).with_hint(
+                    "Make the file and its directory writable for this program, and see that there is room.",
+                )
             })?;
+            if Instant::now() + ENOUGH > deadline {
+                let seconds = ENOUGH.as_secs();
+                let why = format!(
+                    "less than {seconds} s are left, too little to renew the sign-in of {}",
+                    self.place
+                );
+                return Err(Unavailable::broken(why)
+                    .with_hint("Allow more time for a call.")
+                    .with_retryable(true));
+            }
             tokens = self.refresh(refresh, now, deadline)?;
-            self.keep(Ok(file), &tokens);
+            self.keep(file, &tokens);
         }
         let Some(access) = &tokens.access else {
             return Err(Unavailable::broken(format!("{} is not signed in", self.place)).with_hint(SIGN_IN));
         };
         let Fetched { key, expires } = self.exchange(access, deadline)?;
         tokens.key = Some(Fetched { key: key.clone(), expires });
-        self.keep(Replacement::of(&self.path), &tokens);
+        match self.replacement(&tokens) {
+            Ok(file) => self.keep(file, &tokens),
+            Err(error) => {
+                self.surroundings.logger.log(Level::Warn, || format!("{}.", self.not_written(&error)));
+            }
+        }
         Ok(Fetched { key, expires })
     }
 
-    /// Changes the profile in the file, and nothing else in it.
-    fn keep(&self, file: io::Result<Replacement>, tokens: &Tokens) {
-        let kept = file.and_then(|file| {
-            let text = Zeroizing::new(fs::read_to_string(&file.path)?);
-            let config = cli_profile::File::read(&text).ok();
-            let object = config.as_ref().and_then(|config| config.raw_profile(&self.name));
-            let changed = object.and_then(|object| with_fields(&text, object, &tokens.fields()));
-            file.write(&Zeroizing::new(changed.ok_or(io::ErrorKind::InvalidData)?))
-        });
-        if let Err(error) = kept {
-            self.surroundings.logger.log(Level::Warn, || {
-                let path = quoted_path(&self.path);
-                format!("What was fetched for {} could not be written to {path}: {error}.", self.place)
-            });
+    /// The file's content with these tokens in the profile, and nothing else changed.
+    fn content(&self, tokens: &Tokens) -> io::Result<Zeroizing<String>> {
+        let whole = Zeroizing::new(fs::read_to_string(&self.path)?);
+        let text = whole.trim_start_matches(BYTE_ORDER_MARK);
+        let config = cli_profile::File::read(text).ok();
+        let object = config.as_ref().and_then(|config| config.raw_profile(&self.name));
+        let changed = object.and_then(|object| with_fields(text, object, &tokens.fields()));
+        let mark = &whole[..whole.len() - text.len()];
+        Ok(Zeroizing::new(mark.to_owned() + &Zeroizing::new(changed.ok_or(io::ErrorKind::InvalidData)?)))
+    }
+
+    fn replacement(&self, tokens: &Tokens) -> io::Result<Replacement> {
+        Replacement::of(&self.path, &self.content(tokens)?)
+    }
+
+    fn keep(&self, file: Replacement, tokens: &Tokens) {
+        if let Err(error) = self.content(tokens).and_then(|content| file.write(&content)) {
+            self.surroundings.logger.log(Level::Warn, || format!("{}.", self.not_written(&error)));
         }
+    }
+
+    fn not_written(&self, error: &io::Error) -> String {
+        let path = quoted_path(&self.path);
+        format!("the new sign-in of {} cannot be written to {path}: {error}", self.place)
     }
 }
 
 /// The service did not take a token: a person has to sign in.
 fn signed_out(status: u16, failure: Unavailable) -> Unavailable {
     if (400..500).contains(&status) { failure.with_hint(SIGN_IN) } else { failure }
-}
-
-/// A new content for a file, which takes its place in one step: whoever reads it finds the old one or the new one.
-struct Replacement {
-    path: PathBuf,
-    beside: PathBuf,
-    file: File,
-}
-
-impl Replacement {
-    /// Made before it is needed, as proof that it can be.
-    fn of(path: &Path) -> io::Result<Self> {
-        // A link stays a link.
-        let path = fs::canonicalize(path)?;
-        OpenOptions::new().write(true).open(&path)?;
-        let beside = path.with_extension(format!("json.libcas-{}", std::process::id()));
-        let _ = fs::remove_file(&beside); // of an earlier process with this number
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-        Ok(Self { path, beside, file })
-    }
-
-    fn write(mut self, text: &str) -> io::Result<()> {
-        let mode = fs::metadata(&self.path)?.mode() & 0o777;
-        self.file.write_all(text.as_bytes())?;
-        self.file.set_permissions(fs::Permissions::from_mode(mode))?;
-        self.file.sync_all()?;
-        fs::rename(&self.beside, &self.path)
-    }
-}
-
-impl Drop for Replacement {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.beside); // it has the other name by now, or is not wanted
-    }
 }
 
 impl Tokens {
@@ -266,32 +255,21 @@ fn with_fields(text: &str, object: &str, fields: &[(&str, Value)]) -> Option<Str
     Some(result)
 }
 
-/// Held while tokens are replaced, so that no two processes spend the same one: a lock on the directory, as the file itself
-/// is replaced. `None` where the file system knows no locks.
-fn lock(path: &Path, deadline: Instant) -> Result<Option<File>, Unavailable> {
-    let Some(directory) = path.parent().and_then(|directory| File::open(directory).ok()) else {
-        return Ok(None);
-    };
-    loop {
-        match directory.try_lock() {
-            Ok(()) => return Ok(Some(directory)),
-            Err(TryLockError::Error(_)) => return Ok(None),
-            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
-                let why = "another program did not finish renewing the sign-in before the deadline";
-                return Err(Unavailable::broken(why).with_retryable(true));
-            }
-            Err(TryLockError::WouldBlock) => thread::sleep(TICK),
-        }
-    }
-}
-
 impl Source for OAuth {
     fn name(&self) -> String {
         "OAuth".to_owned()
     }
 
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
-        let lock = lock(&self.path, deadline)?;
+        // So that no two programs spend the same token.
+        let lock = match Lock::beside(&self.path, deadline) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                let why = "another program did not finish renewing the sign-in before the deadline";
+                return Err(Unavailable::broken(why).with_retryable(true));
+            }
+            Err(_) => None,
+        };
         // What another process brought while this one waited.
         let text = self.surroundings.secret_file(&self.path)?.unwrap_or_default();
         let profile = cli_profile::File::read(&text)?.profile(&self.name)?;
@@ -318,22 +296,6 @@ impl Source for OAuth {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn two_programs_wait_for_each_other() {
-        let file = std::env::current_exe().unwrap();
-        let held = lock(&file, Instant::now()).unwrap();
-        let late = lock(&file, Instant::now()).map(drop).unwrap_err();
-        assert!(late.retryable && late.why.contains("another program"), "{}", late.why);
-        drop(held);
-        assert!(lock(&file, Instant::now()).unwrap().is_some());
-    }
-
-    #[test]
-    fn what_cannot_be_written_is_known_before() {
-        assert!(Replacement::of(Path::new("/proc/version")).is_err());
-        assert!(Replacement::of(Path::new("/nonexistent/config.json")).is_err());
-    }
 
     #[test]
     fn only_the_values_change() {

@@ -19,7 +19,7 @@ pub(super) const MARGIN: Duration = Duration::from_secs(15 * 60);
 /// While a key is still valid, fetching another one is tried no more often than this.
 const BETWEEN_TRIES: Duration = Duration::from_secs(60);
 
-/// Longest wait for the next key while there is a valid one.
+/// Longest wait for the next key while there is a valid one; and no more than a quarter of the time that a call has left.
 const LONGEST_WAIT_AHEAD: Duration = Duration::from_secs(10);
 
 /// A source and the key that it gave last.
@@ -44,8 +44,8 @@ struct State {
     fetching: bool,
     /// Counts the fetches that ended.
     round: u64,
-    /// How the last one failed, if it did.
-    failure: Option<Unavailable>,
+    /// How the last one failed, if it did, and whether that was for want of time.
+    failure: Option<(Unavailable, bool)>,
     /// While a key is valid, no fetch before this.
     next_try: Option<SystemTime>,
 }
@@ -141,8 +141,16 @@ impl Refreshing {
                 return Err(Unavailable::broken(why).with_retryable(true));
             }
             state = after;
-            if let Some(failure) = &state.failure {
-                return Err(failure.clone());
+            match &state.failure {
+                // Whoever fetched had less time than there is here.
+                Some((_, true)) => {}
+                Some((failure, false)) => return Err(failure.clone()),
+                // New, and so good enough, even where it seems to have expired.
+                None => {
+                    if let Some(held) = state.held.as_ref().filter(|held| will_do(held)) {
+                        return Ok(Arc::clone(&held.key));
+                    }
+                }
             }
         }
     }
@@ -155,9 +163,10 @@ impl Refreshing {
         deadline: Instant,
         ahead: Option<Arc<AccessKey>>,
     ) -> Result<Arc<AccessKey>, Unavailable> {
-        let mut end = EndOfFetch { process, result: None };
+        let mut end = EndOfFetch { process, result: None, late: false };
+        let left = deadline.saturating_duration_since(Instant::now());
         let deadline = match ahead {
-            Some(_) => deadline.min(Instant::now() + LONGEST_WAIT_AHEAD),
+            Some(_) => Instant::now() + LONGEST_WAIT_AHEAD.min(left / 4),
             None => deadline,
         };
         let result = self.source.fetch(now, deadline).map(|fetched| {
@@ -171,6 +180,7 @@ impl Refreshing {
         });
         let key = result.as_ref().map(|held| Arc::clone(&held.key)).map_err(Clone::clone);
         end.result = Some((result, now));
+        end.late = Instant::now() >= deadline;
         drop(end);
         match (key, ahead) {
             (Err(failure), Some(valid)) => {
@@ -186,6 +196,8 @@ impl Refreshing {
 struct EndOfFetch<'a> {
     process: &'a Process,
     result: Option<(Result<Held, Unavailable>, SystemTime)>,
+    /// Whether the deadline passed.
+    late: bool,
 }
 
 impl Drop for EndOfFetch<'_> {
@@ -200,7 +212,7 @@ impl Drop for EndOfFetch<'_> {
                 state.next_try = now.checked_add(BETWEEN_TRIES);
             }
             Some((Err(failure), now)) => {
-                state.failure = Some(failure);
+                state.failure = Some((failure, self.late));
                 state.next_try = now.checked_add(BETWEEN_TRIES);
             }
             None => {}
@@ -374,11 +386,27 @@ mod tests {
         thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| id(&keys, 0))).collect();
             let result = Some((Err(Unavailable::broken("it broke")), at(0)));
-            drop(EndOfFetch { process, result });
+            drop(EndOfFetch { process, result, late: false });
             for thread in threads {
                 assert_eq!(thread.join().unwrap().unwrap_err(), "it broke");
             }
         });
+    }
+
+    #[test]
+    fn who_has_time_left_does_not_fail_with_one_that_had_none() {
+        let (keys, fetches) = refreshing(|_| Ok(Some(3600)));
+        let process = keys.process();
+        process.lock().fetching = true;
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| id(&keys, 0))).collect();
+            let result = Some((Err(Unavailable::broken("too late")), at(0)));
+            drop(EndOfFetch { process, result, late: true });
+            for thread in threads {
+                assert_eq!(thread.join().unwrap().as_deref(), Ok("key-1"));
+            }
+        });
+        assert_eq!(fetches.load(Ordering::SeqCst), 1);
     }
 
     #[test]

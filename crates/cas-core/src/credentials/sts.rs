@@ -120,7 +120,8 @@ fn caller(
     host: &str,
     credentials: Option<Box<dyn Provider>>,
 ) -> Result<Caller, Unavailable> {
-    let broken = |error: crate::error::Error| Unavailable::broken(error.message().trim_end_matches('.'));
+    // The rest of the host is constant.
+    let broken = |_| Unavailable::broken(format!("the region of STS cannot be one: {}", quoted(host)));
     let endpoint = Endpoint::parse(host).map_err(broken)?;
     let transport = Http::new(Arc::clone(&surroundings.connections), &endpoint).map_err(broken)?;
     Ok(Caller {

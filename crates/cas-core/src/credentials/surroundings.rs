@@ -5,6 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -17,7 +18,6 @@ use crate::error::quoted_path;
 use crate::logging::{Level, Logger};
 use crate::rpc::Signature;
 use crate::rpc::answer::{HttpAnswer, Reading};
-use crate::rpc::redact::Secrets;
 use crate::transport::Connections;
 use crate::variables::Variables;
 
@@ -38,21 +38,31 @@ pub struct Surroundings {
     pub signature: Signature,
     /// The program's log.
     pub logger: Logger,
+    /// Whether a file that others may read was warned of.
+    warned: AtomicBool,
 }
 
 impl Surroundings {
-    /// A file of secrets, whole; a warning where others may read it too. `None` where there is no such file.
+    /// All of it.
+    #[must_use]
+    pub fn new(
+        variables: Arc<Variables>,
+        connections: Arc<Connections>,
+        signature: Signature,
+        logger: Logger,
+    ) -> Self {
+        Self { variables, connections, signature, logger, warned: AtomicBool::new(false) }
+    }
+
+    /// A file of secrets, whole; a warning, once, where others may read or change it. `None` where there is no such file.
     pub(super) fn secret_file(&self, path: &Path) -> Result<Option<Zeroizing<String>>, Unavailable> {
         let text = read_text(path)?;
-        if text.is_some()
-            && let Ok(metadata) = fs::metadata(path)
-            && metadata.mode() & 0o044 != 0
-        {
+        let mode = fs::metadata(path).map_or(0, |metadata| metadata.mode() & 0o777);
+        if text.is_some() && mode & 0o066 != 0 && !self.warned.swap(true, Ordering::Relaxed) {
             self.logger.log(Level::Warn, || {
                 let path = quoted_path(path);
                 format!(
-                    "{path} holds access keys and may be read by others (mode {:o}): make it 600.",
-                    metadata.mode() & 0o777
+                    "{path} holds access keys, and others may read or change it (mode {mode:o}): make it 600."
                 )
             });
         }
@@ -79,26 +89,38 @@ pub(super) fn still_valid(logger: &Logger, failure: &Unavailable) {
     logger.log(Level::Warn, || format!("The access key in use is valid for now, but: {}.", failure.why));
 }
 
-/// The fields of an answer in JSON, or why there are none: by codes alone, for a message could quote anything.
-pub(super) fn fields_of(answer: &HttpAnswer, who: &str) -> Result<Value, Unavailable> {
-    let redact = |text: &str| Secrets::default().redact(text);
+/// The fields of an answer in JSON, or why there are none. Of `who`'s words only a code is shown, and only one that cannot be
+/// a secret of the request: anything else could be quoted from it.
+pub(super) fn fields_of(answer: &HttpAnswer, who: &str, secrets: &[&str]) -> Result<Value, Unavailable> {
+    let (status, size) = (answer.status, answer.body.len());
+    let retryable = status >= 500 || status == 429;
     let refused = |code: &str| {
-        Unavailable::broken(format!("{who} refused: {} (HTTP {})", redact(code), answer.status))
-            .with_retryable(answer.status >= 500 || answer.status == 429)
+        let shown =
+            if is_code(code, secrets) { format!("{code} (HTTP {status})") } else { format!("HTTP {status}") };
+        Unavailable::broken(format!("{who} refused: {shown}")).with_retryable(retryable)
     };
     match answer.read() {
         Reading::Success(fields) => Ok(fields),
         Reading::Refusal { code, .. } => Err(refused(&code)),
-        Reading::NoAnswer { instead, .. } => {
+        Reading::NoAnswer { .. } => {
             // OAuth's way to say it (RFC 6749, 5.2).
             let body = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
-            match body.get("error").and_then(Value::as_str) {
-                Some(code) => Err(refused(code)),
-                None => Err(Unavailable::broken(format!("{who} sent {}", redact(&instead)))
-                    .with_retryable(answer.status >= 500)),
+            if let Some(code) = body.get("error").and_then(Value::as_str) {
+                return Err(refused(code));
             }
+            let why = format!("{who} sent nothing that could be understood (HTTP {status}, {size} bytes)");
+            Err(Unavailable::broken(why).with_retryable(retryable))
         }
     }
+}
+
+fn is_code(text: &str, secrets: &[&str]) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+        && !secrets
+            .iter()
+            .filter(|secret| !secret.is_empty())
+            .any(|secret| text.contains(secret) || secret.contains(text))
 }
 
 /// A text file, whole; `None` where there is no such file.
@@ -134,11 +156,35 @@ impl Surroundings {
         let variables: Arc<Variables> = Arc::new(variables.iter().copied().collect());
         let ways = Ways::Environment(Arc::clone(&variables));
         let connections = Connections::new(LONGEST_WAIT, Trust::of_system(), ways, "test".to_owned());
-        Arc::new(Self {
-            variables,
-            connections: Arc::new(connections),
-            signature: Signature::default(),
-            logger: Logger::default(),
-        })
+        Arc::new(Self::new(variables, Arc::new(connections), Signature::default(), Logger::default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_services_words_a_code_is_shown_and_nothing_of_the_request() {
+        let said = |status: u16, body: &str| {
+            let answer = HttpAnswer { status, body: Zeroizing::new(body.into()), ..HttpAnswer::default() };
+            fields_of(&answer, "them", &["token-1"]).unwrap_err().why
+        };
+        for (body, why) in [
+            (
+                r#"{"Code":"ServiceUnavailable","Message":"hidden"}"#,
+                "them refused: ServiceUnavailable (HTTP 503)",
+            ),
+            (r#"{"error":"invalid_grant"}"#, "them refused: invalid_grant (HTTP 503)"),
+            (r#"{"error":"token-1 is unknown"}"#, "them refused: HTTP 503"),
+            (r#"{"error":"token-1"}"#, "them refused: HTTP 503"),
+            (r#"{"Code":"no.token-1"}"#, "them refused: HTTP 503"),
+            (
+                "<html><title>hidden</title></html>",
+                "them sent nothing that could be understood (HTTP 503, 34 bytes)",
+            ),
+        ] {
+            assert_eq!(said(503, body), why);
+        }
     }
 }

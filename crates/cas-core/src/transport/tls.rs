@@ -193,6 +193,7 @@ impl fmt::Display for Untrusted {
 
 impl std::error::Error for Untrusted {}
 
+/// The refusal of a chain, with what rustls does not say of it. Other errors stay as they are.
 fn explained(
     error: rustls::Error,
     leaf: &CertificateDer<'_>,

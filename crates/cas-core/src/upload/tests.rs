@@ -29,6 +29,7 @@ fn play(on_conflict: OnConflict, max_attempts: u32, events: &[Event]) -> Step {
     step
 }
 
+use Cure::{AccessKey, Clock};
 use Event::{Deleted, LookUpFailed, Lost, Mended, NoTime, NotDeleted, Stored, Unsent};
 use OnConflict::{Fail, Rename, Replace, Reuse};
 
@@ -129,8 +130,14 @@ fn any_name_will_do_where_that_was_said() {
 
 #[test]
 fn what_is_mended_is_sent_again_once_and_a_pause_is_obeyed() {
-    assert_eq!(play(Reuse, 4, &[Mended]), Step::Send(Name::Wanted, Pause::None));
-    assert_eq!(play(Reuse, 4, &[Mended, Mended]), Step::Fail(Why::Last));
+    for (events, step) in [
+        (&[Mended(Clock)][..], Step::Send(Name::Wanted, Pause::None)),
+        (&[Mended(Clock), Mended(AccessKey)], Step::Send(Name::Wanted, Pause::None)),
+        (&[Mended(Clock), Mended(Clock)], Step::Fail(Why::Last)),
+        (&[Mended(AccessKey), Mended(Clock), Mended(AccessKey)], Step::Fail(Why::Last)),
+    ] {
+        assert_eq!(play(Reuse, 4, events), step, "{events:?}");
+    }
     let wait = Duration::from_millis(200);
     assert_eq!(play(Reuse, 4, &[Event::Throttled(Some(wait))]), Step::Send(Name::Wanted, Pause::Asked(wait)));
     assert_eq!(play(Reuse, 2, &[Unsent, Unsent]), Step::Fail(Why::Last));
@@ -174,7 +181,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => Just(LookUpFailed),
         1 => Just(Event::Throttled(None)),
         1 => Just(Event::Throttled(Some(Duration::from_millis(5)))),
-        1 => Just(Mended),
+        1 => Just(Mended(Clock)),
+        1 => Just(Mended(AccessKey)),
         1 => Just(Event::VersionChanged),
         1 => Just(Event::RefusedUnclearly),
         1 => Just(Event::Refused),
