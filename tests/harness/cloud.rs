@@ -2,8 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value;
 
 use crate::workshop::{LONG, New, Workshop};
-use crate::{Emulator, Outcome, Program, artefact, run, scratch, top};
+use crate::{Emulator, Outcome, Program, artefact, ask, run, scratch, top};
 
 /// Regions that have an STS of their own here.
 const REGIONS: [&str; 5] = ["cn-hangzhou", "cn-beijing", "cn-shanghai", "ap-southeast-1", "eu-central-1"];
@@ -141,11 +140,6 @@ impl Cloud {
         self.control("GET", "/_/requests", "").as_array().unwrap().clone()
     }
 
-    /// Those of one service.
-    pub fn requests_of(&self, service: &str) -> Vec<Value> {
-        self.requests().into_iter().filter(|request| request["service"] == service).collect()
-    }
-
     /// Forgets the requests.
     pub fn reset(&self) {
         self.control("POST", "/_/reset", "");
@@ -191,19 +185,7 @@ impl Cloud {
     }
 
     fn control(&self, method: &str, path: &str, body: &str) -> Value {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.http)).unwrap();
-        let length = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
-             Content-Length: {length}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
-        serde_json::from_str(body).unwrap()
+        ask(&format!("127.0.0.1:{}", self.http), "127.0.0.1", method, path, body)
     }
 }
 

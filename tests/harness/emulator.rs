@@ -1,12 +1,11 @@
 //! The finished `cas-emulator`, as a process of its own.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::artefact;
+use crate::{artefact, ask};
 
 /// A running emulator; it ends with the test.
 pub struct Emulator {
@@ -75,19 +74,7 @@ impl Emulator {
     /// A call of the control interface with a body.
     pub fn control_with(&self, method: &str, path: &str, body: &str) -> Value {
         let address = self.url.strip_prefix("http://").unwrap();
-        let mut stream = TcpStream::connect(address).unwrap();
-        let length = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-             Content-Length: {length}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
-        serde_json::from_str(body).unwrap()
+        ask(address, address, method, path, body)
     }
 
     /// Stops it and returns all it printed, standard output and error.

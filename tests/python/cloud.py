@@ -28,7 +28,6 @@ STATE = {
     "lifetime": {},  # of a service's keys or tokens, in seconds
     "role": "web-role",  # of the instance; null: it has none
     "v1": False,  # whether metadata is given without a token
-    "sticky": False,  # whether the instance's key stays the same until it expires
     "delay": 0,  # before an answer leaves, in seconds
     "broken": {},  # service: what it does instead of answering
 }
@@ -98,7 +97,6 @@ class Cloud:
         self.counts = {}
         self.nonces = set()
         self.metadata_tokens = {}  # with their expiration
-        self.instance = None  # the key it had last, and its expiration
         self.oauth, self.oauth_expires = 0, float("inf")  # which pair of tokens is valid
 
     def lifetime(self, service, asked=3600):
@@ -243,11 +241,7 @@ def ecs(cloud, request):
         return role
     if not role or request.path != METADATA + role:
         raise Refusal(404, "404 Not Found")
-    kept = cloud.instance if cloud.state["sticky"] else None
-    if kept is None or kept[1] <= time.time():
-        key = {"Code": "Success", "LastUpdated": iso(time.time()), **cloud.issue("ecs")}
-        cloud.instance = kept = key, cloud.keys[key["AccessKeyId"]][2]
-    return kept[0]
+    return {"Code": "Success", "LastUpdated": iso(time.time()), **cloud.issue("ecs")}
 
 
 # A server of one's own, which ALIBABA_CLOUD_CREDENTIALS_URI names.
