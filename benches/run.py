@@ -30,7 +30,7 @@ SDK_PYTHON = ROOT / "target/venv/bin/python"
 AIM_SIGNING = 3.0
 AIM_WARM = 0.8
 AIM_COLD = 1 / 3
-AIM_SIZE = 3_100_000
+AIM_SIZE = 3_200_000
 
 # A certificate and its key.
 PAIR = [WORK / "chain.pem", WORK / "leaf.key"]

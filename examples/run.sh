@@ -28,7 +28,7 @@ else
 fi
 
 if [ -n "${ENDPOINT:-}" ]; then
-    echo "Service:     $ENDPOINT, with the access key of your environment"
+    echo "Service:     $ENDPOINT, with your own access key (docs/credentials.md)"
 else
     : >"$work/emulator"
     "$release/cas-emulator" --listen 127.0.0.1:0 >"$work/emulator" &

@@ -380,17 +380,19 @@ cas_status cas_config_set_access_key(cas_config *config, const char *id, const c
 cas_status cas_config_set_security_token(cas_config *config, const char *token);
 
 /*
- The profile to take the access key from, of ~/.aliyun/config.json or ~/.alibabacloud/credentials; no other source is
- asked then. After one that is refused, cas_client_new fails until another one is set. Default:
+ The profile to take the access key from, of ~/.aliyun/config.json or ~/.alibabacloud/credentials. No other source is
+ asked then, but a key that the program itself sets comes first. After one that is refused, cas_client_new fails until another one is set. Default:
  ALIBABA_CLOUD_PROFILE, else the current profile of the one and "default" of the other.
  */
 cas_status cas_config_set_profile(cas_config *config,
                                   const char *name);
 
 /*
- The region whose host is called. Default: "cn-hangzhou".
+ The region whose host is called, such as "ap-southeast-1". After one that is refused, cas_client_new fails until another
+ one is set. Default: "cn-hangzhou", whatever profiles or the environment say.
  */
-cas_status cas_config_set_region(cas_config *config, const char *region);
+cas_status cas_config_set_region(cas_config *config,
+                                 const char *region);
 
 /*
  Whether to call the region's host inside Alibaba Cloud's private network (VPC), for machines that do not reach the
@@ -413,8 +415,8 @@ cas_status cas_config_set_allow_plaintext(cas_config *config, bool allow);
 
 /*
  A PEM bundle that replaces the trusted roots; cas_client_new reads it, and refuses one without certificates. Where
- none is set they are those of SSL_CERT_FILE and SSL_CERT_DIR as cas_client_new finds them, else the system's, else
- Mozilla's, which are built in.
+ none is set they are those of SSL_CERT_FILE and SSL_CERT_DIR, whose values cas_client_new takes and the first TLS
+ connection reads, else the system's, else Mozilla's, which are built in.
  */
 cas_status cas_config_set_ca_file(cas_config *config,
                                   const char *path);

@@ -527,7 +527,7 @@ fn the_failure_of_each_part_says_what_happened_and_what_to_do() {
             "this instance has no RAM role",
             "0",
         ),
-        ("URI", "uri", &unavailable, "ServiceUnavailable", "1"),
+        ("URI", "uri", &unavailable, "127.0.0.1:", "1"),
         ("URI", "uri", &close, "broke", "1"),
         ("URI", "uri", &garbage, "sent nothing that could be understood", "0"),
         ("CloudSSO", "sso", &echo("Code", "canary-sso-access"), "refused: HTTP 400", "0"),
@@ -645,10 +645,98 @@ fn a_sign_in_that_is_over_says_how_to_sign_in_again() {
     // With little time, the token is not spent.
     let oauth = cases().into_iter().find(|case| case.name == "OAuth, tokens to be refreshed").unwrap();
     let cloud = oauth.cloud();
-    let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA, ("CAS_TIMEOUT_MS", "3000")]);
+    let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA, ("CAS_TIMEOUT_MS", "1500")]);
     assert!(fails(&outcome).0.contains("too little to renew the sign-in"), "{}", outcome.stdout);
     assert!(cloud.requests().is_empty());
     assert_eq!(outcome.field("retryable"), "1");
+}
+
+#[test]
+fn a_sign_in_is_not_lost_to_a_slow_answer_or_another_programs_lock() {
+    let of = |name: &str| cases().into_iter().find(|case| case.name == name).unwrap();
+    let cloud = of("OAuth, tokens to be refreshed").cloud();
+    let emulator = cloud.emulator();
+    cloud.set(&json!({"delay": 3}));
+    let settings = [NO_METADATA, ("CAS_TIMEOUT_MS", "5000")];
+    let mut program = refreshing(&cloud, &emulator, &settings);
+    let (answer, _) = program.ask("1");
+    assert!(answer.starts_with("CAS_ERR_CREDENTIALS"), "{answer}");
+    assert!(cloud.requests().iter().any(|request| request["service"] == "oauth-token"));
+    cloud.set(&json!({"delay": 0}));
+    assert_eq!(program.ask("1").0, "stored");
+
+    // While somebody holds the lock, the key that the file has will do.
+    let cloud = of("OAuth, key kept in the file").cloud();
+    let directory = fs::File::open(cloud.home().join(".aliyun")).unwrap();
+    directory.lock().unwrap();
+    upload(&cloud, &cloud.emulator(), &settings).assert_fields(&[("status", "CAS_OK")]);
+    let cloud = of("OAuth, tokens to be refreshed").cloud();
+    let directory = fs::File::open(cloud.home().join(".aliyun")).unwrap();
+    directory.lock().unwrap();
+    let outcome = upload(&cloud, &cloud.emulator(), &settings);
+    assert!(fails(&outcome).0.contains("another program did not finish"), "{}", outcome.stdout);
+    assert!(cloud.requests().is_empty());
+}
+
+#[test]
+fn what_is_turned_off_or_half_set_up_is_said() {
+    let cloud = with_cli(
+        &json!({"mode": "AK", "access_key_id": "staticid", "access_key_secret": "canary-secret-static"}),
+    );
+    let emulator = cloud.emulator();
+    let off = ("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "true");
+    let half = ("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/nonexistent");
+    let outcome = upload(&cloud, &emulator, &[NO_METADATA, off, half]);
+    let (message, hint) = fails(&outcome);
+    for part in [
+        ".aliyun/config.json: ALIBABA_CLOUD_CLI_PROFILE_DISABLED is set",
+        "the instance role: ALIBABA_CLOUD_ECS_METADATA_DISABLED is set",
+        "ALIBABA_CLOUD_OIDC_TOKEN_FILE is set, but not ALIBABA_CLOUD_ROLE_ARN and ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
+    ] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    assert!(hint.contains("Correct what is set up"), "{hint}");
+    let elsewhere = ("ALIBABA_CLOUD_CONFIG_FILE", "~/config.json");
+    let outcome = upload(&cloud, &emulator, &[NO_METADATA, elsewhere]);
+    let (message, _) = fails(&outcome);
+    assert!(message.contains("no such file, though ALIBABA_CLOUD_CONFIG_FILE names it"), "{message}");
+    let outcome = upload(&cloud, &emulator, &[("HOME", ""), NO_METADATA, ("CAS_PROFILE", "nobody")]);
+    assert!(fails(&outcome).1.contains("Name a profile"), "{}", outcome.stdout);
+    let mode = with_cli(&json!({"mode": "ak"}));
+    let outcome = upload(&mode, &emulator, &[NO_METADATA]);
+    let (message, hint) = fails(&outcome);
+    assert!(
+        message.contains("a mode that libcas does not know: \"ak\"") && hint.contains("AK, StsToken"),
+        "{hint}"
+    );
+}
+
+#[test]
+fn what_stands_in_the_wrong_place_is_not_shown() {
+    let cloud = Cloud::start();
+    let emulator = cloud.emulator();
+    let secret = "canary0secret0of0thirty0letters";
+    let outcome = upload(&cloud, &emulator, &[(ID, secret), (SECRET, "LTAI5tSomething")]);
+    outcome.assert_fields(&[("service_code", "InvalidAccessKeyId.NotFound")]);
+    let hint = outcome.field("hint");
+    assert!(
+        hint.contains("are id and secret exchanged?") && hint.contains("comes from the environment"),
+        "{hint}"
+    );
+    for (name, value) in [
+        ("ALIBABA_CLOUD_CONFIG_FILE", "{\"access_key_secret\": \"canary\"}"),
+        ("ALIBABA_CLOUD_CREDENTIALS_FILE", "[default]\naccess_key_secret = canary"),
+    ] {
+        fails(&upload(&cloud, &emulator, &[NO_METADATA, (name, value)]));
+    }
+    let mode = with_cli(&json!({"mode": "canary0secret0of0thirty0letters"}));
+    fails(&upload(&mode, &emulator, &[NO_METADATA]));
+    // Nor does a slip in what a command prints make a program somebody else.
+    let print = "printf '{\"access_key_id\": \"a b\", \"access_key_secret\": \"canary\"}'";
+    let external = with_cli(&json!({"mode": "External", "process_command": print}));
+    let outcome = upload(&external, &emulator, &[]);
+    assert!(fails(&outcome).0.contains("an access key that cannot be one"), "{}", outcome.stdout);
+    assert!(external.requests().is_empty());
 }
 
 #[test]
@@ -769,6 +857,24 @@ fn a_file_that_others_can_read_is_warned_of() {
         if let Some(line) = line {
             assert!(line.contains(path.to_str().unwrap()) && line.contains(&format!("{mode:o}")), "{line}");
         }
+    }
+}
+
+#[test]
+fn each_file_that_others_can_read_is_warned_of_once() {
+    let cloud = with_cli(&json!({"mode": "ak"}));
+    let key = "[default]\ntype=access_key\naccess_key_id=staticid\naccess_key_secret=canary-secret-static\n";
+    let files = [cloud.home().join(CLI), cloud.write(".alibabacloud/credentials", key)];
+    for file in &files {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o666)).unwrap();
+    }
+    let outcome = upload(&cloud, &cloud.emulator(), &[]);
+    outcome.assert_fields(&[("status", "CAS_OK")]);
+    for file in &files {
+        let path = file.to_str().unwrap();
+        let warnings =
+            outcome.stdout.lines().filter(|line| line.contains(path) && line.contains("make it 600"));
+        assert_eq!(warnings.count(), 1, "{path}: {}", outcome.stdout);
     }
 }
 

@@ -106,7 +106,10 @@ fn a_wrong_secret() {
             ("http_status", "400"),
             ("attempts", "1"),
             ("retryable", "0"),
-            ("hint", "The access key secret is wrong: the request arrived as it was sent."),
+            (
+                "hint",
+                "The access key secret is wrong: the request arrived as it was sent. The access key comes from the environment.",
+            ),
             (
                 "service_message",
                 "Specified signature is not matched with our calculation. server string to sign: [removed]",

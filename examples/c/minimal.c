@@ -1,4 +1,4 @@
-/* minimal NAME CERT.pem KEY.pem ENDPOINT: the one-line call. The access key is in the environment. */
+/* minimal NAME CERT.pem KEY.pem ENDPOINT: the one-line call. The access key comes as in upload.c. */
 #include <stdio.h>
 #include "cas.h"
 

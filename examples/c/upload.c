@@ -2,8 +2,8 @@
  * upload NAME CERT.pem KEY.pem [ENDPOINT]
  *
  * Uploads a certificate and its key to Alibaba Cloud CAS and prints the CertId.
- * The access key comes from the environment: ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET
- * and, for a temporary key, ALIBABA_CLOUD_SECURITY_TOKEN.
+ * The access key comes from where Alibaba Cloud's own tools look for it, such as ALIBABA_CLOUD_ACCESS_KEY_ID and
+ * ALIBABA_CLOUD_ACCESS_KEY_SECRET or ~/.aliyun/config.json: see docs/credentials.md.
  *
  * Build: cc -Iinclude examples/c/upload.c -Ltarget/release -lcas -Wl,-rpath,$PWD/target/release -o upload
  */

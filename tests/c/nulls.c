@@ -72,6 +72,17 @@ static void configurations(void)
     INVALID(cas_config_set_security_token(config, NULL));
     INVALID(cas_config_set_security_token(config, BAD_TEXT));
     INVALID(cas_config_set_security_token(config, ""));
+    /* What was refused is not replaced by a default. */
+    {
+        cas_config *region = cas_config_new();
+        cas_client *client = NULL;
+        INVALID(cas_config_set_region(region, "ap_southeast_1"));
+        INVALID_WITH_ERROR(cas_client_new(region, &client, &error), "region");
+        CHECK(cas_config_set_region(region, "ap-southeast-1") == CAS_OK);
+        CHECK(cas_client_new(region, &client, NULL) == CAS_OK);
+        cas_client_free(client);
+        cas_config_free(region);
+    }
     INVALID(cas_config_set_profile(NULL, "web"));
     INVALID(cas_config_set_profile(config, NULL));
     INVALID(cas_config_set_profile(config, BAD_TEXT));

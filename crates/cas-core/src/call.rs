@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::api::Operation;
 use crate::clock::{self, Skew};
-use crate::credentials::{AccessKey, Provider, Unavailable};
-use crate::error::{Error, ErrorKind, quoted};
+use crate::credentials::{AccessKey, Provider, Unavailable, shown_id};
+use crate::error::{Error, ErrorKind};
 use crate::logging::{Level, Logger};
 use crate::retry;
 use crate::rpc::answer::{HttpAnswer, Reading};
@@ -218,6 +218,7 @@ impl Caller {
             endpoint: &self.endpoint,
             params: &params,
             access_key: access_key.as_deref(),
+            credentials: self.credentials.as_deref(),
             form: &form,
         };
         let mut answer = self.transport.post(&form, limit).map_err(|failure| exchange.no_answer(failure))?;
@@ -271,6 +272,8 @@ struct Exchange<'a> {
     endpoint: &'a str,
     params: &'a Params<'a>,
     access_key: Option<&'a AccessKey>,
+    /// Where the access key comes from.
+    credentials: Option<&'a dyn Provider>,
     form: &'a SignedForm,
 }
 
@@ -327,9 +330,16 @@ impl Exchange<'_> {
             (_, "SignatureDoesNotMatch") => self.why_signatures_differ(message).to_owned(),
             (_, code) if code.starts_with("InvalidAccessKeyId") => {
                 let id = self.access_key.map_or("", AccessKey::id);
-                format!("{} The id was {}.", meaning.hint, quoted(id))
+                format!("{} The id was {}.", meaning.hint, shown_id(id))
             }
             _ => meaning.hint.to_owned(),
+        };
+        let is_about_key = meaning.effect == Effect::AccessKey || code == "SignatureDoesNotMatch";
+        let hint = match self.credentials {
+            Some(provider) if is_about_key => {
+                format!("{hint} The access key comes from {}.", provider.origin())
+            }
+            _ => hint,
         };
         if !hint.is_empty() {
             error = error.with_hint(hint);

@@ -33,6 +33,7 @@ pub struct Client {
 impl Client {
     /// Reads the environment and the CA file; sends nothing.
     pub fn new(config: &Config) -> Result<Self, Error> {
+        config.check()?;
         let endpoint = config.resolved_endpoint()?;
         let variables = Arc::new(Variables::of_process());
         let ways = config.ways(&endpoint, &variables)?;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api::{ApiVersion, Format};
-use crate::credentials::AccessKey;
-use crate::credentials::check_access_key;
+use crate::credentials::{AccessKey, check_access_key, check_security_token};
 use crate::endpoint::{self, DEFAULT_REGION, Endpoint};
 use crate::error::{Error, ErrorKind};
 use crate::logging::{Level, Logger};
@@ -40,6 +39,8 @@ pub struct Config {
     pub(crate) user_agent: String,
     pub(crate) logger: Logger,
     pub(crate) format: Format,
+    /// What else was refused and not set anew since: a client without it would be another one than was asked for.
+    refused: Vec<(&'static str, String)>,
 }
 
 impl Default for Config {
@@ -63,6 +64,7 @@ impl Default for Config {
             user_agent: own_user_agent(),
             logger: Logger::default(),
             format: Format::default(),
+            refused: Vec::new(),
         }
     }
 }
@@ -93,11 +95,9 @@ impl Config {
 
     /// The security token that belongs to a temporary access key (STS).
     pub fn set_security_token(&mut self, token: Secret) -> Result<(), Error> {
-        if token.expose().is_empty() {
-            return Err(refuse("The security token is empty."));
-        }
+        let checked = check_security_token(token.expose());
         self.security_token = Some(token);
-        Ok(())
+        self.note("security token", checked)
     }
 
     /// The profile of the credential files to take the access key from. No other source is asked then: a program that names a
@@ -116,11 +116,10 @@ impl Config {
     /// The region whose host is called; it is also the suffix of certificate identifiers.
     pub fn set_region(&mut self, region: &str) -> Result<(), Error> {
         let plausible = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if !(1..=63).contains(&region.len()) || !region.bytes().all(plausible) {
-            return Err(refuse("The region is not a region id, such as cn-hangzhou."));
-        }
+        let is_id = (1..=63).contains(&region.len()) && region.bytes().all(plausible);
         region.clone_into(&mut self.region);
-        Ok(())
+        let why = "The region is not a region id, such as cn-hangzhou.";
+        self.note("region", if is_id { Ok(()) } else { Err(why.to_owned()) })
     }
 
     /// Whether to call the region's host inside Alibaba Cloud's private network (VPC), for machines that do not reach the
@@ -153,11 +152,10 @@ impl Config {
 
     /// A PEM bundle that replaces the system's roots; read when the client is made.
     pub fn set_ca_file(&mut self, path: &str) -> Result<(), Error> {
-        if path.is_empty() {
-            return Err(refuse("The path of the CA file is empty."));
-        }
+        let checked =
+            if path.is_empty() { Err("The path of the CA file is empty.".to_owned()) } else { Ok(()) };
         self.ca_file = Some(path.into());
-        Ok(())
+        self.note("CA file", checked)
     }
 
     /// How long making one connection may take: name look-up, TCP and TLS together.
@@ -221,6 +219,23 @@ impl Config {
     /// The form in which answers are asked for.
     pub fn set_format(&mut self, format: Format) {
         self.format = format;
+    }
+
+    /// Remembers what was refused of `what`, until it is set anew.
+    fn note(&mut self, what: &'static str, checked: Result<(), String>) -> Result<(), Error> {
+        self.refused.retain(|(known, _)| *known != what);
+        checked.map_err(|why| {
+            self.refused.push((what, why.clone()));
+            refuse(&why)
+        })
+    }
+
+    /// Fails with what was refused, if anything was.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self.refused.first() {
+            Some((what, why)) => Err(refuse(why).with_hint(format!("Set a {what} that is right."))),
+            None => Ok(()),
+        }
     }
 
     /// The key given by the program, if there is one.
@@ -302,6 +317,7 @@ mod tests {
         assert!(config.set_access_key("i", secret("s\n")).is_err());
         assert!(config.set_access_key(" i", secret("s")).is_err());
         assert!(config.set_security_token(secret("")).is_err());
+        assert!(config.set_security_token(secret("t\n")).is_err());
         assert!(config.set_profile(" ").is_err());
         assert!(config.set_profile("a\nb").is_err());
         assert!(config.set_region("Not a region").is_err());
@@ -313,6 +329,7 @@ mod tests {
         assert!(config.set_max_attempts(0).is_err());
         assert!(config.set_user_agent("a\r\nX-Evil: 1").is_err());
         assert!(config.set_user_agent(" ").is_err());
+        assert!(config.check().is_err());
         // Nobody is called in place of an endpoint that was refused, or with another key.
         assert!(config.resolved_endpoint().unwrap_err().message().contains("endpoint"));
         assert!(config.given_key().unwrap_err().message().contains("access key"));
@@ -320,6 +337,11 @@ mod tests {
         config.set_endpoint("127.0.0.1").unwrap();
         config.set_access_key("i", secret("s")).unwrap();
         config.set_profile("p").unwrap();
+        config.set_region("cn-beijing").unwrap();
+        config.set_ca_file("/ca.pem").unwrap();
+        assert!(config.check().unwrap_err().message().contains("security token"));
+        config.set_security_token(secret("t")).unwrap();
+        config.check().unwrap();
         assert!(
             config.named_profile().is_ok()
                 && config.resolved_endpoint().is_ok()

@@ -207,6 +207,12 @@ pub(crate) fn quoted(text: &str) -> String {
     if text.contains("-----") {
         return "(a PEM text)".to_owned();
     }
+    if text.trim_start().starts_with(['{', '[']) {
+        return "(a JSON text)".to_owned();
+    }
+    if text.starts_with("eyJ") && text.contains('.') {
+        return "(a token)".to_owned();
+    }
     let like_base64 = |part: &str| {
         part.len() > LONGEST_PART
             && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'='))
@@ -245,6 +251,8 @@ mod tests {
         assert_eq!(quoted(&"a name ".repeat(200)).chars().count(), 303);
         let key = "MC4CAQAwBQYDK2VwBCIEIDz6Dm9U0Gz+f6jq3zqkq1y2u0oX1bY3ZtHqv5mW8nQ=";
         assert_eq!(quoted(key), "(a text of 64 bytes that may be a key)");
+        assert_eq!(quoted("{\"access_key_secret\": \"x\"}"), "(a JSON text)");
+        assert_eq!(quoted("eyJhbGciOi.eyJzdWIi.c2ln"), "(a token)");
         assert!(quoted(&format!("/etc/{key}/pem")).contains("may be a key"));
         let path = format!("/var/lib/{}/live/www.example.com/fullchain.pem", "0a".repeat(32));
         assert_eq!(quoted(&path), format!("\"{path}\""));

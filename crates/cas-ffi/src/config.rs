@@ -90,15 +90,16 @@ pub unsafe extern "C" fn cas_config_set_security_token(
     panic::status_only(|| required_mut!(config).0.set_security_token(Secret::new(text!(token).to_owned())))
 }
 
-/// The profile to take the access key from, of ~/.aliyun/config.json or ~/.alibabacloud/credentials; no other source is
-/// asked then. After one that is refused, cas_client_new fails until another one is set. Default:
+/// The profile to take the access key from, of ~/.aliyun/config.json or ~/.alibabacloud/credentials. No other source is
+/// asked then, but a key that the program itself sets comes first. After one that is refused, cas_client_new fails until another one is set. Default:
 /// ALIBABA_CLOUD_PROFILE, else the current profile of the one and "default" of the other.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_config_set_profile(config: *mut cas_config, name: *const c_char) -> cas_status {
     panic::status_only(|| required_mut!(config).0.set_profile(text!(name)))
 }
 
-/// The region whose host is called. Default: "cn-hangzhou".
+/// The region whose host is called, such as "ap-southeast-1". After one that is refused, cas_client_new fails until another
+/// one is set. Default: "cn-hangzhou", whatever profiles or the environment say.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_config_set_region(config: *mut cas_config, region: *const c_char) -> cas_status {
     panic::status_only(|| required_mut!(config).0.set_region(text!(region)))
@@ -135,8 +136,8 @@ pub unsafe extern "C" fn cas_config_set_allow_plaintext(config: *mut cas_config,
 }
 
 /// A PEM bundle that replaces the trusted roots; cas_client_new reads it, and refuses one without certificates. Where
-/// none is set they are those of SSL_CERT_FILE and SSL_CERT_DIR as cas_client_new finds them, else the system's, else
-/// Mozilla's, which are built in.
+/// none is set they are those of SSL_CERT_FILE and SSL_CERT_DIR, whose values cas_client_new takes and the first TLS
+/// connection reads, else the system's, else Mozilla's, which are built in.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_config_set_ca_file(config: *mut cas_config, path: *const c_char) -> cas_status {
     panic::status_only(|| required_mut!(config).0.set_ca_file(text!(path)))

@@ -1,6 +1,5 @@
 //! The order in which sources are asked: that of the official SDKs (FACTS.md 5).
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime};
@@ -16,10 +15,15 @@ use crate::logging::{Level, Logger};
 
 const PROFILE: &str = "ALIBABA_CLOUD_PROFILE";
 const CLI_FILE: &str = "ALIBABA_CLOUD_CONFIG_FILE";
+const CLI_PLACE: &str = ".aliyun/config.json";
 const CLI_DISABLED: &str = "ALIBABA_CLOUD_CLI_PROFILE_DISABLED";
 const INI_FILE: &str = "ALIBABA_CLOUD_CREDENTIALS_FILE";
 /// Where the official Go and Node.js packages look, and where the Python one does.
 const INI_PLACES: [&str; 2] = [".alibabacloud/credentials", ".alibabacloud/credentials.ini"];
+
+/// What helps with something that is set up and broken.
+const CORRECT: &str = "Correct what is set up there; docs/credentials.md says what belongs in it.";
+const NO_PROFILE: &str = "Name a profile that one of these files has: no other source is asked for it.";
 
 /// No source has served yet.
 const NONE: usize = usize::MAX;
@@ -29,6 +33,8 @@ const NONE: usize = usize::MAX;
 pub(super) struct Chain {
     sources: Vec<Box<dyn Source>>,
     used: AtomicUsize,
+    /// Whether the program named a profile.
+    files_alone: bool,
     logger: Logger,
 }
 
@@ -45,25 +51,55 @@ impl Chain {
             sources.push(Box::new(Environment(shared())));
             sources.push(Box::new(Oidc(shared())));
         }
-        if files_alone || !variables.is_true(CLI_DISABLED) {
-            let path =
-                variables.get(CLI_FILE).map(PathBuf::from).or_else(|| below_home(".aliyun/config.json"));
-            sources.extend(path.map(|path| Box::new(CliProfile::new(shared(), path, profile.clone())) as _));
+        let no_home = || Off::boxed("files of the user", "there is no home directory (HOME is not set)");
+        if !files_alone && variables.is_true(CLI_DISABLED) {
+            sources.push(Off::boxed(CLI_PLACE, &format!("{CLI_DISABLED} is set")));
+        } else if let Some(path) = variables.get(CLI_FILE) {
+            sources.push(Box::new(CliProfile::new(shared(), path.into(), profile.clone(), Some(CLI_FILE))));
+        } else {
+            let path = below_home(CLI_PLACE);
+            sources.push(path.map_or_else(no_home, |path| {
+                Box::new(CliProfile::new(shared(), path, profile.clone(), None)) as _
+            }));
         }
-        let ini_files = match variables.get(INI_FILE) {
-            Some(path) => vec![PathBuf::from(path)],
-            None => INI_PLACES.into_iter().filter_map(below_home).collect(),
-        };
-        for path in ini_files {
-            sources.push(Box::new(IniProfile::new(shared(), path, profile.clone())));
+        if let Some(path) = variables.get(INI_FILE) {
+            sources.push(Box::new(IniProfile::new(shared(), path.into(), profile.clone(), Some(INI_FILE))));
+        } else {
+            for path in INI_PLACES.into_iter().filter_map(below_home) {
+                sources.push(Box::new(IniProfile::new(shared(), path, profile.clone(), None)));
+            }
         }
         if !files_alone {
-            if !variables.is_true(instance_role::DISABLED) {
+            if variables.is_true(instance_role::DISABLED) {
+                sources.push(Off::boxed("the instance role", &format!("{} is set", instance_role::DISABLED)));
+            } else {
                 sources.push(Box::new(InstanceRole::of_environment(shared())));
             }
             sources.push(Box::new(Uri::of_environment(shared())));
         }
-        Self { sources, used: AtomicUsize::new(NONE), logger }
+        Self { sources, used: AtomicUsize::new(NONE), files_alone, logger }
+    }
+}
+
+/// A source that is not asked.
+struct Off {
+    name: String,
+    why: String,
+}
+
+impl Off {
+    fn boxed(name: &str, why: &str) -> Box<dyn Source> {
+        Box::new(Self { name: name.to_owned(), why: why.to_owned() })
+    }
+}
+
+impl Source for Off {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn fetch(&self, _: SystemTime, _: Instant) -> Result<Fetched, Unavailable> {
+        Err(Unavailable::absent(self.why.as_str()))
     }
 }
 
@@ -105,11 +141,16 @@ impl Source for Chain {
             }
         }
         let why = failures.iter().map(|(said, _)| said.as_str()).collect::<Vec<_>>().join("; ");
-        let mut broken = failures.into_iter().map(|(_, failure)| failure).filter(|failure| !failure.absent);
+        let mut broken = failures.into_iter().filter(|(_, failure)| !failure.absent);
         // Where several went wrong, what helps with one may be beside the point.
         let (first, second) = (broken.next(), broken.next());
-        let retryable = first.iter().chain(&second).any(|failure| failure.retryable);
-        let hint = first.filter(|_| second.is_none()).and_then(|failure| failure.hint);
+        let retryable = first.iter().chain(&second).any(|(_, failure)| failure.retryable);
+        let hint = match (first, second) {
+            (Some((_, failure)), None) => Some(failure.hint.unwrap_or_else(|| CORRECT.to_owned())),
+            (None, _) if self.files_alone => Some(NO_PROFILE.to_owned()),
+            (None, _) => None,
+            (Some(_), Some(_)) => Some(CORRECT.to_owned()),
+        };
         Err(Unavailable { hint, ..Unavailable::broken(why).with_retryable(retryable) })
     }
 }
@@ -140,7 +181,7 @@ mod tests {
     fn chain(sources: Vec<(&'static str, Vec<Result<&'static str, Unavailable>>)>) -> Chain {
         let boxed = |(name, answers)| Box::new(Scripted(name, Mutex::new(answers))) as Box<dyn Source>;
         let sources = sources.into_iter().map(boxed).collect();
-        Chain { sources, used: AtomicUsize::new(NONE), logger: Logger::default() }
+        Chain { sources, used: AtomicUsize::new(NONE), files_alone: false, logger: Logger::default() }
     }
 
     fn fetch(chain: &Chain) -> Result<String, Unavailable> {
@@ -175,7 +216,7 @@ mod tests {
         let one = fetch(&chain(vec![("one", vec![absent()]), ("two", vec![broken()])])).unwrap_err();
         assert_eq!((one.why.as_str(), one.hint.as_deref()), ("one: nothing; two: it broke", Some("mend it")));
         let two = fetch(&chain(vec![("one", vec![broken()]), ("two", vec![broken()])])).unwrap_err();
-        assert_eq!((two.hint, two.retryable), (None, false));
+        assert_eq!((two.hint.as_deref(), two.retryable), (Some(CORRECT), false));
     }
 
     fn names(variables: &[(&str, &str)], profile: Option<&str>) -> Vec<String> {
@@ -201,7 +242,7 @@ mod tests {
         assert_eq!(all.len(), 7);
         let fewer =
             names(&[home, (CLI_DISABLED, "true"), (instance_role::DISABLED, "TRUE"), (INI_FILE, "/i")], None);
-        assert_eq!((fewer.len(), fewer[2].as_str()), (4, "\"/i\""));
+        assert_eq!((fewer.len(), fewer[3].as_str()), (6, "\"/i\""));
         assert_eq!(names(&[home, (CLI_FILE, "/c")], Some("p")), ["/c", go, python].map(quoted));
     }
 }

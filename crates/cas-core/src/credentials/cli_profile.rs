@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use once_cell::race::OnceBox;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -20,19 +21,29 @@ use super::{Fetched, Source, Surroundings, Unavailable};
 use crate::error::{quoted, quoted_path};
 use crate::secret::Secret;
 
+const MODES: &str = "AK, StsToken, RamRoleArn, ChainableRamRoleArn, EcsRamRole, OIDC, CloudSSO, OAuth, External, \
+                     CredentialsURI";
+
 /// One profile of one file, read anew for each key.
 pub(super) struct CliProfile {
     surroundings: Arc<Surroundings>,
     path: PathBuf,
     profile: Option<String>,
+    /// The variable that names the file, if one does.
+    variable: Option<&'static str>,
     /// The profile that served, whichever is the file's current one later.
-    served: OnceLock<String>,
+    served: OnceBox<String>,
 }
 
 impl CliProfile {
     /// `profile`: `None` for the file's current one.
-    pub(super) fn new(surroundings: Arc<Surroundings>, path: PathBuf, profile: Option<String>) -> Self {
-        Self { surroundings, path, profile, served: OnceLock::new() }
+    pub(super) fn new(
+        surroundings: Arc<Surroundings>,
+        path: PathBuf,
+        profile: Option<String>,
+        variable: Option<&'static str>,
+    ) -> Self {
+        Self { surroundings, path, profile, variable, served: OnceBox::new() }
     }
 
     /// The source that a profile describes. `above` are the profiles that led to it.
@@ -96,9 +107,7 @@ impl CliProfile {
                 Box::new(Uri::new(surroundings(), &format!("credentials_uri of {}", profile.place), &uri))
             }
             other => {
-                return Err(
-                    profile.broken(&format!("has a mode that libcas does not know: {}", quoted(other)))
-                );
+                return Err(profile.unknown("mode", other, MODES));
             }
         })
     }
@@ -106,12 +115,18 @@ impl CliProfile {
 
 impl Source for CliProfile {
     fn name(&self) -> String {
-        quoted_path(&self.path)
+        let path = quoted_path(&self.path);
+        self.served.get().map_or(path.clone(), |profile| format!("the profile {} of {path}", quoted(profile)))
     }
 
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
         let Some(text) = self.surroundings.secret_file(&self.path)? else {
-            return Err(Unavailable::absent("there is no such file"));
+            return Err(match self.variable {
+                Some(variable) => Unavailable::broken(format!(
+                    "there is no such file, though {variable} names it (~ means nothing there)"
+                )),
+                None => Unavailable::absent("there is no such file"),
+            });
         };
         let file = File::read(&text)?;
         let named = self.served.get().or(self.profile.as_ref());
@@ -119,14 +134,20 @@ impl Source for CliProfile {
         let name = name.ok_or_else(|| Unavailable::broken("it names no current profile"))?;
         let source = self.source(&file, name, &mut Vec::new()).map_err(|failure| {
             // Absent is what the program or the environment asks for in vain; the file itself has to be sound.
-            if failure.absent && self.profile.is_none() {
+            if failure.absent && named.is_none() {
                 let line = file.current_line;
                 return Unavailable::broken(format!("{}, its current one (line {line})", failure.why));
             }
             failure
         });
-        let fetched = source?.fetch(now, deadline)?;
-        let _ = self.served.set(name.clone()); // the same as before, if there was one
+        let fetched = source?.fetch(now, deadline).map_err(|failure| {
+            let named = failure.why.contains("the profile \"");
+            let why =
+                if named { failure.why } else { format!("the profile {}: {}", quoted(name), failure.why) };
+            Unavailable { why, ..failure }
+        })?;
+        // Never waits for a thread that `fork` left behind. It is the same as before, if there was one.
+        let _ = self.served.set(Box::new(name.clone()));
         Ok(fetched)
     }
 }
@@ -203,7 +224,7 @@ mod tests {
 
     fn source(json: &str, name: Option<&str>) -> Result<String, Unavailable> {
         let surroundings = Surroundings::of_test(&[]);
-        let cli = CliProfile::new(surroundings, PathBuf::from("/gone"), name.map(ToOwned::to_owned));
+        let cli = CliProfile::new(surroundings, PathBuf::from("/gone"), name.map(ToOwned::to_owned), None);
         let file = File::read(json)?;
         let name = name.map(ToOwned::to_owned).or_else(|| file.current.clone()).unwrap();
         cli.source(&file, &name, &mut Vec::new()).map(|source| source.name())

@@ -79,7 +79,7 @@ impl Source for CloudSso {
             );
             return Err(Unavailable::broken(why).with_hint(SIGN_IN));
         }
-        let fields = surroundings::fields_of(&answer, &self.host, &[self.access_token.expose()])?;
+        let fields = surroundings::fields_of(&answer, &self.host, Some(&[self.access_token.expose()]))?;
         temporary::read(&fields["CloudCredential"], &self.host)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::{AccessKey, Fetched, Source, Surroundings, Unavailable, check_access_key};
+use super::{AccessKey, Fetched, Source, Surroundings, Unavailable, check_access_key, check_security_token};
 use crate::secret::Secret;
 
 const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
@@ -27,6 +27,12 @@ impl Source for Environment {
                     Unavailable::broken(format!("{ID} and {SECRET} are set, but: {why}")).decisive()
                 })?;
                 let secret = Secret::new(secret.to_owned());
+                if let Some(token) = get(TOKEN) {
+                    check_security_token(token).map_err(|why| {
+                        let why = why.trim_end_matches('.');
+                        Unavailable::broken(format!("{TOKEN} is set, but: {why}")).decisive()
+                    })?;
+                }
                 let token = get(TOKEN).map(|token| Secret::new(token.to_owned()));
                 Ok(Fetched::lasting(AccessKey::new(id.to_owned(), secret, token)))
             }
@@ -58,6 +64,8 @@ mod tests {
     fn what_is_missing_is_named_and_no_secret_quoted() {
         let nothing = read(&[]).unwrap_err();
         assert!(nothing.why.contains("are not set") && nothing.absent);
+        let broken = read(&[(ID, "id"), (SECRET, "s"), (TOKEN, "hidden\n")]).unwrap_err();
+        assert!(broken.why.starts_with(TOKEN) && broken.decisive && !broken.why.contains("hidden"));
         let broken = read(&[(ID, "id"), (SECRET, "hidden\n")]).unwrap_err();
         assert!(broken.why.contains("line break") && broken.decisive);
         assert!(read(&[(ID, "id"), (SECRET, "")]).unwrap_err().why.starts_with(SECRET));

@@ -41,8 +41,10 @@ impl External {
 
     fn broken(&self, why: &str) -> Unavailable {
         // What it printed, or was called with, may be secret.
-        Unavailable::broken(format!("the process_command of {} {why}", self.place))
-            .with_hint("Run the command by hand: it must print one JSON object with the access key.")
+        Unavailable::broken(format!("the process_command of {} {why}", self.place)).with_hint(
+            "Run the command by hand: it must print one JSON object with mode, access_key_id, access_key_secret and, for \
+             mode StsToken, sts_token. No shell reads it, so ~, $ and | mean nothing.",
+        )
     }
 
     fn output(&self, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, Unavailable> {
@@ -139,8 +141,9 @@ impl Source for External {
             None => None,
         };
         let (id, secret) = (required("access_key_id")?, required("access_key_secret")?);
-        let key = temporary::key(id, secret, token.map(Secret::new))
-            .map_err(|why| self.broken(&format!("printed an access key that is none: {why}")))?;
+        let key = temporary::key(id, secret, token.map(Secret::new)).map_err(|why| {
+            self.broken(&format!("printed an access key that cannot be one: {why}")).decisive()
+        })?;
         Ok(Fetched { key, expires })
     }
 }

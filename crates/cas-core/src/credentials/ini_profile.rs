@@ -13,6 +13,8 @@ use super::{Fetched, Source, Surroundings, Unavailable, temporary};
 use crate::error::{quoted, quoted_path};
 use crate::secret::Secret;
 
+const TYPES: &str = "access_key, sts, ram_role_arn, ecs_ram_role, oidc_role_arn";
+
 /// The section that is used when none is named.
 const DEFAULT: &str = "default";
 
@@ -21,11 +23,18 @@ pub(super) struct IniProfile {
     surroundings: Arc<Surroundings>,
     path: PathBuf,
     profile: Option<String>,
+    /// The variable that names the file, if one does.
+    variable: Option<&'static str>,
 }
 
 impl IniProfile {
-    pub(super) fn new(surroundings: Arc<Surroundings>, path: PathBuf, profile: Option<String>) -> Self {
-        Self { surroundings, path, profile }
+    pub(super) fn new(
+        surroundings: Arc<Surroundings>,
+        path: PathBuf,
+        profile: Option<String>,
+        variable: Option<&'static str>,
+    ) -> Self {
+        Self { surroundings, path, profile, variable }
     }
 
     fn source(&self, profile: &Profile) -> Result<Box<dyn Source>, Unavailable> {
@@ -39,7 +48,11 @@ impl IniProfile {
             })
         };
         Ok(match profile.required("type")? {
-            "access_key" | "sts" => Box::new(profile.access_key("security_token")?),
+            "access_key" => Box::new(profile.access_key("security_token")?),
+            "sts" => {
+                profile.required("security_token")?;
+                Box::new(profile.access_key("security_token")?)
+            }
             "ram_role_arn" => Box::new(AssumedRole {
                 surroundings: surroundings(),
                 base: Box::new(profile.access_key("security_token")?),
@@ -53,9 +66,7 @@ impl IniProfile {
                 role: role()?,
             }),
             other => {
-                return Err(
-                    profile.broken(&format!("has a type that libcas does not know: {}", quoted(other)))
-                );
+                return Err(profile.unknown("type", other, TYPES));
             }
         })
     }
@@ -68,7 +79,12 @@ impl Source for IniProfile {
 
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
         let Some(text) = self.surroundings.secret_file(&self.path)? else {
-            return Err(Unavailable::absent("there is no such file"));
+            return Err(match self.variable {
+                Some(variable) => Unavailable::broken(format!(
+                    "there is no such file, though {variable} names it (~ means nothing there)"
+                )),
+                None => Unavailable::absent("there is no such file"),
+            });
         };
         let wanted = self.profile.as_deref().unwrap_or(DEFAULT);
         match read(&text, wanted)? {
@@ -81,7 +97,7 @@ impl Source for IniProfile {
 /// The section called `wanted`. What other sections hold is nobody's concern.
 fn read(text: &str, wanted: &str) -> Result<Option<Profile>, Unavailable> {
     let mut found: Option<Profile> = None;
-    let mut is_wanted = false;
+    let (mut any, mut is_wanted) = (false, false);
     let mut last: Option<(String, usize)> = None;
     for (number, line) in (1..).zip(text.lines()) {
         let line = without_comment(line);
@@ -90,10 +106,21 @@ fn read(text: &str, wanted: &str) -> Result<Option<Profile>, Unavailable> {
         if line.is_empty() {
             continue;
         }
-        if indent == 0
-            && let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))
+        // A line that stands further in goes on with the value before it, as in the official Python package.
+        if let Some((name, above)) = &last
+            && indent > *above
         {
-            (is_wanted, last) = (name.trim() == wanted, None);
+            let value = found.as_mut().filter(|_| is_wanted).and_then(|profile| profile.fields.get_mut(name));
+            if let Some(value) = value {
+                *value = Secret::new(format!("{}\n{line}", value.expose()));
+            }
+            continue;
+        }
+        if let Some(rest) = line.strip_prefix('[') {
+            let name = rest.strip_suffix(']').ok_or_else(|| {
+                Unavailable::broken(format!("line {number} begins like a [profile] and does not end so"))
+            })?;
+            (any, is_wanted, last) = (true, name.trim() == wanted, None);
             if is_wanted && found.is_some() {
                 let why = format!("the profile {} begins a second time in line {number}", quoted(wanted));
                 return Err(Unavailable::broken(why));
@@ -104,16 +131,13 @@ fn read(text: &str, wanted: &str) -> Result<Option<Profile>, Unavailable> {
             }
             continue;
         }
-        let Some(profile) = found.as_mut().filter(|_| is_wanted) else { continue };
-        // A line that stands further in goes on with the value before it.
-        if let Some((name, above)) = &last
-            && indent > *above
-        {
-            if let Some(value) = profile.fields.get_mut(name) {
-                *value = Secret::new(format!("{}\n{line}", value.expose()));
-            }
-            continue;
+        if !any {
+            return Err(Unavailable::broken(format!("line {number} stands before any [profile]")));
         }
+        let Some(profile) = found.as_mut().filter(|_| is_wanted) else {
+            last = Some((String::new(), indent));
+            continue;
+        };
         // The line itself may hold a secret.
         let (name, value) = line.split_once(['=', ':']).ok_or_else(|| {
             Unavailable::broken(format!("line {number} is neither [a profile] nor a name with a value"))
@@ -137,7 +161,7 @@ impl Profile {
     pub(super) fn access_key(&self, token: &str) -> Result<AccessKeySource, Unavailable> {
         let (id, secret) = (self.required("access_key_id")?, self.required("access_key_secret")?);
         let key = temporary::key(id.to_owned(), secret.to_owned(), self.secret(token))
-            .map_err(|why| self.broken(&format!("has an access key that is none: {why}")).decisive())?;
+            .map_err(|why| self.broken(&format!("has an access key that cannot be one: {why}")).decisive())?;
         Ok(AccessKeySource(key))
     }
 }
@@ -191,6 +215,8 @@ what is this?
         );
         assert_eq!(web.get("policy"), Some("{\n\"Version\": \"1\"\n}"));
         assert!(read(FILE, "gone").unwrap().is_none());
+        let indented = format!("  {}", FILE.replace('\n', "\n  "));
+        assert_eq!(read(&indented, "web").unwrap().unwrap().get("policy"), web.get("policy"));
         assert!(read(FILE, "other").map(drop).unwrap_err().why.contains("line 15"));
     }
 
@@ -198,7 +224,8 @@ what is this?
     fn what_is_broken_is_said_with_its_line_and_never_quoted() {
         for (text, why) in [
             ("[default]\nhidden\n", "line 2 is neither"),
-            ("[default]\n[default\n", "line 2 is neither"),
+            ("[default]\n[default\n", "line 2 begins like a [profile]"),
+            ("hidden = x\n[default]\n", "line 1 stands before any"),
             ("[default]\na=b\n[other]\n[default]\n", "a second time in line 4"),
         ] {
             let failure = read(text, "default").map(drop).unwrap_err();

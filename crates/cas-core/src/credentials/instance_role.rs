@@ -147,7 +147,7 @@ impl Source for InstanceRole {
             let why = format!("this instance does not have the RAM role {}", quoted(&role));
             return Err(Unavailable::broken(why));
         }
-        temporary::read(&surroundings::fields_of(&answer, METADATA, &[&token])?, METADATA)
+        temporary::read(&surroundings::fields_of(&answer, METADATA, Some(&[&token]))?, METADATA)
     }
 }
 

@@ -24,6 +24,7 @@ use std::time::{Instant, SystemTime};
 pub use refreshing::Refreshing;
 pub use surroundings::Surroundings;
 
+use crate::error::quoted;
 use crate::secret::Secret;
 
 /// What a request is signed with.
@@ -66,14 +67,36 @@ pub(crate) fn check_access_key(id: &str, secret: &str) -> Result<(), String> {
     if id.is_empty() || secret.is_empty() {
         return Err("The access key id or its secret is empty.".to_owned());
     }
-    for (what, text) in [("id", id), ("secret", secret)] {
-        if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == char::REPLACEMENT_CHARACTER) {
-            return Err(format!(
-                "The access key {what} holds white space, a line break or bytes that are no text."
-            ));
-        }
+    check_text("access key id", id)?;
+    check_text("access key secret", secret)
+}
+
+/// The same for a security token.
+pub(crate) fn check_security_token(token: &str) -> Result<(), String> {
+    if token.is_empty() {
+        return Err("The security token is empty.".to_owned());
+    }
+    check_text("security token", token)
+}
+
+fn check_text(what: &str, text: &str) -> Result<(), String> {
+    if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == char::REPLACEMENT_CHARACTER) {
+        return Err(format!("The {what} holds white space, a line break or bytes that are no text."));
     }
     Ok(())
+}
+
+/// An id as it may be shown: whole where it looks like one, for it may be the secret, in the id's place by mistake.
+pub(crate) fn shown_id(id: &str) -> String {
+    let known = ["LTAI", "STS.", "TMP."].iter().any(|prefix| id.starts_with(prefix));
+    if known || id.len() < 20 {
+        return quoted(id);
+    }
+    let beginning: String = id.chars().take(4).collect();
+    format!(
+        "{}, which begins like no access key id (are id and secret exchanged?)",
+        quoted(&format!("{beginning}…"))
+    )
 }
 
 /// Why there is no access key. Holds no secret.
@@ -122,6 +145,9 @@ pub trait Provider: Send + Sync {
     /// before `deadline`.
     fn access_key(&self, now: SystemTime, deadline: Instant) -> Result<Arc<AccessKey>, Unavailable>;
 
+    /// Where the key comes from, for messages.
+    fn origin(&self) -> String;
+
     /// The service says that `refused` is not good, or no longer: whether there is another one now.
     fn renew(&self, refused: &AccessKey, now: SystemTime, deadline: Instant) -> bool;
 }
@@ -140,6 +166,10 @@ impl Given {
 impl Provider for Given {
     fn access_key(&self, _: SystemTime, _: Instant) -> Result<Arc<AccessKey>, Unavailable> {
         Ok(Arc::clone(&self.0))
+    }
+
+    fn origin(&self) -> String {
+        "the program".to_owned()
     }
 
     fn renew(&self, _: &AccessKey, _: SystemTime, _: Instant) -> bool {

@@ -17,6 +17,7 @@ use super::cli_profile::{self, offset_of};
 use super::profile::Profile;
 use super::refreshing::MARGIN;
 use super::replacement::{Lock, Replacement};
+use super::surroundings::LONGEST_WAIT;
 use super::temporary::{self, unix_seconds};
 use super::{Fetched, Source, Surroundings, Unavailable, surroundings};
 use crate::clock;
@@ -38,8 +39,9 @@ const TOKEN_MARGIN: Duration = Duration::from_secs(1200);
 /// How long an access token lasts where the service does not say so, in seconds.
 const TOKEN_LIFE: i64 = 3600;
 
-/// A refresh token is good for one use, and not spent with less time than this to learn what came of it.
-const ENOUGH: Duration = Duration::from_secs(5);
+/// A refresh token is good for one use. It is not spent with less time left than this, and once it is, the answer is waited
+/// for as long as for any, whatever the deadline: lost, it would end the sign-in.
+const ENOUGH: Duration = Duration::from_secs(2);
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -84,7 +86,7 @@ impl OAuth {
     }
 
     /// New tokens for the refresh token, which is spent by this.
-    fn refresh(&self, refresh: &Secret, now: SystemTime, deadline: Instant) -> Result<Tokens, Unavailable> {
+    fn refresh(&self, refresh: &Secret, now: SystemTime) -> Result<Tokens, Unavailable> {
         let timestamp = clock::timestamp(now);
         let mut params = Params::new();
         for (name, value) in [
@@ -100,8 +102,8 @@ impl OAuth {
             .header("Content-Type", "application/x-www-form-urlencoded")
             .body(form.as_bytes())
             .map_err(|_| Unavailable::broken("the request cannot be made"))?;
-        let answer = self.surroundings.exchange(request, self.host, deadline)?;
-        let fields = surroundings::fields_of(&answer, self.host, &[refresh.expose()])
+        let answer = self.surroundings.exchange(request, self.host, Instant::now() + LONGEST_WAIT)?;
+        let fields = surroundings::fields_of(&answer, self.host, Some(&[refresh.expose()]))
             .map_err(|failure| signed_out(answer.status, failure))?;
         let part = |name| text(&fields, &[name]).filter(|value| !value.is_empty()).map(Secret::new);
         let (Some(access), Some(refresh)) = (part("access_token"), part("refresh_token")) else {
@@ -122,7 +124,7 @@ impl OAuth {
                 Unavailable::broken(format!("the token of {} is no text for a header", self.place))
             })?;
         let answer = self.surroundings.exchange(request, self.host, deadline)?;
-        let fields = surroundings::fields_of(&answer, self.host, &[access.expose()])
+        let fields = surroundings::fields_of(&answer, self.host, Some(&[access.expose()]))
             .map_err(|failure| signed_out(answer.status, failure))?;
         temporary::read(&fields, self.host)
     }
@@ -147,7 +149,7 @@ impl OAuth {
                     .with_hint("Allow more time for a call.")
                     .with_retryable(true));
             }
-            tokens = self.refresh(refresh, now, deadline)?;
+            tokens = self.refresh(refresh, now)?;
             self.keep(file, &tokens);
         }
         let Some(access) = &tokens.access else {
@@ -261,29 +263,53 @@ impl Source for OAuth {
     }
 
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+        let lasts = |key: &Fetched, margin| key.expires.is_some_and(|expires| now + margin < expires);
+        let read = || {
+            let mut tokens = self.tokens()?;
+            let kept = tokens.key.take().filter(|key| lasts(key, Duration::ZERO));
+            Ok((tokens, kept))
+        };
+        let (_, kept) = read()?;
+        if let Some(kept) = kept.as_ref().filter(|key| lasts(key, MARGIN)) {
+            return Ok(Fetched { key: kept.key.clone(), expires: kept.expires });
+        }
         // So that no two programs spend the same token.
         let lock = match Lock::beside(&self.path, deadline) {
             Ok(lock) => lock,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 let why = "another program did not finish renewing the sign-in before the deadline";
-                return Err(Unavailable::broken(why).with_retryable(true));
+                let failure = Unavailable::broken(why).with_retryable(true);
+                return self.or_kept(Err(failure), kept);
             }
             Err(_) => None,
         };
-        // What another process brought while this one waited.
-        let text = self.surroundings.secret_file(&self.path)?.unwrap_or_default();
-        let profile = cli_profile::File::read(&text)?.profile(&self.name)?;
-        let profile = profile.ok_or_else(|| Unavailable::broken(format!("{} is gone", self.place)))?;
-        let mut tokens = Tokens::of(&profile);
-        let lasts = |key: &Fetched, margin| key.expires.is_some_and(|expires| now + margin < expires);
-        let kept = tokens.key.take().filter(|key| lasts(key, Duration::ZERO));
+        // Perhaps that other program brought a new one while this one waited.
+        let (tokens, kept) = read()?;
         if let Some(kept) = kept.as_ref().filter(|key| lasts(key, MARGIN)) {
             return Ok(Fetched { key: kept.key.clone(), expires: kept.expires });
         }
         let renewed = self.renew(tokens, now, deadline);
         drop(lock);
+        self.or_kept(renewed, kept)
+    }
+}
+
+impl OAuth {
+    /// What the file holds now.
+    fn tokens(&self) -> Result<Tokens, Unavailable> {
+        let text = self.surroundings.secret_file(&self.path)?.unwrap_or_default();
+        let profile = cli_profile::File::read(&text)?.profile(&self.name)?;
+        let profile = profile.ok_or_else(|| Unavailable::broken(format!("{} is gone", self.place)))?;
+        Ok(Tokens::of(&profile))
+    }
+
+    /// Where there is no new key, one that is good for some minutes is better than nothing.
+    fn or_kept(
+        &self,
+        renewed: Result<Fetched, Unavailable>,
+        kept: Option<Fetched>,
+    ) -> Result<Fetched, Unavailable> {
         match (renewed, kept) {
-            // Good for some minutes, which is better than nothing.
             (Err(failure), Some(kept)) => {
                 surroundings::still_valid(&self.surroundings.logger, &failure);
                 Ok(kept)

@@ -26,10 +26,18 @@ impl Source for Oidc {
         let [Some(arn), Some(provider_arn), Some(token_file)] =
             names.map(|name| self.0.variables.get(name).map(ToOwned::to_owned))
         else {
+            let (set, missing): (Vec<_>, Vec<_>) =
+                names.into_iter().partition(|name| self.0.variables.get(name).is_some());
             // As the official packages see it, all three make the source; the role's ARN has other uses.
-            return Err(Unavailable::absent(format!(
-                "{ROLE_ARN}, {PROVIDER_ARN} and {TOKEN_FILE} are not all set"
-            )));
+            return Err(if set.is_empty() || set == [ROLE_ARN] {
+                Unavailable::absent(format!("{ROLE_ARN}, {PROVIDER_ARN} and {TOKEN_FILE} are not all set"))
+            } else {
+                Unavailable::broken(format!(
+                    "{} is set, but not {}",
+                    set.join(" and "),
+                    missing.join(" and ")
+                ))
+            });
         };
         let role = Role { arn, ..Role::default() };
         OidcRole { surroundings: Arc::clone(&self.0), provider_arn, token_file, role }.fetch(now, deadline)

@@ -29,6 +29,16 @@ impl Profile {
         self.fields.get(name).filter(|value| !value.expose().is_empty()).cloned()
     }
 
+    /// `what` is none of `known`.
+    pub(super) fn unknown(&self, what: &str, value: &str, known: &str) -> Unavailable {
+        // Something else may stand there by mistake.
+        let is_word =
+            value.len() <= 20 && value.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+        let shown = if is_word { format!(": \"{value}\"") } else { String::new() };
+        self.broken(&format!("has a {what} that libcas does not know{shown}"))
+            .with_hint(format!("The {what} is one of {known}, written so."))
+    }
+
     pub(super) fn broken(&self, why: &str) -> Unavailable {
         Unavailable::broken(format!("{} {why}", self.place))
     }

@@ -8,7 +8,7 @@ use once_cell::race::OnceBox;
 
 use super::chain::Chain;
 use super::surroundings::still_valid;
-use super::{AccessKey, Fetched, Provider, Source, Surroundings, Unavailable};
+use super::{AccessKey, Fetched, Provider, Source, Surroundings, Unavailable, shown_id};
 use crate::clock;
 use crate::logging::{Level, Logger};
 
@@ -21,6 +21,9 @@ const BETWEEN_TRIES: Duration = Duration::from_secs(60);
 
 /// Longest wait for the next key while there is a valid one; and no more than a quarter of the time that a call has left.
 const LONGEST_WAIT_AHEAD: Duration = Duration::from_secs(10);
+
+/// With less time left than this, a failure may be for want of time, and says nothing to those who have more.
+const LITTLE: Duration = Duration::from_secs(2);
 
 /// A source and the key that it gave last.
 pub struct Refreshing {
@@ -170,17 +173,26 @@ impl Refreshing {
             None => deadline,
         };
         let result = self.source.fetch(now, deadline).map(|fetched| {
+            if let Some(at) = fetched.expires.filter(|at| *at <= now) {
+                self.logger.log(Level::Warn, || {
+                    let source = self.source.name();
+                    format!(
+                        "The access key from {source} expired at {}; it is tried anyway.",
+                        clock::timestamp(at)
+                    )
+                });
+            }
             let held = Held::new(fetched, now);
             self.logger.log(Level::Debug, || {
                 let until =
                     held.times.map_or(String::new(), |(_, at)| format!(" until {}", clock::timestamp(at)));
-                format!("Requests are signed with access key {}{until}.", held.key.id())
+                format!("Requests are signed with access key {}{until}.", shown_id(held.key.id()))
             });
             held
         });
         let key = result.as_ref().map(|held| Arc::clone(&held.key)).map_err(Clone::clone);
         end.result = Some((result, now));
-        end.late = Instant::now() >= deadline;
+        end.late = Instant::now() + LITTLE >= deadline;
         drop(end);
         match (key, ahead) {
             (Err(failure), Some(valid)) => {
@@ -215,7 +227,8 @@ impl Drop for EndOfFetch<'_> {
                 state.failure = Some((failure, self.late));
                 state.next_try = now.checked_add(BETWEEN_TRIES);
             }
-            None => {}
+            // A defect; whoever waits tries it without.
+            None => state.failure = Some((Unavailable::broken("it panicked"), true)),
         }
         drop(state);
         self.process.changed.notify_all();
@@ -225,6 +238,10 @@ impl Drop for EndOfFetch<'_> {
 impl Provider for Refreshing {
     fn access_key(&self, now: SystemTime, deadline: Instant) -> Result<Arc<AccessKey>, Unavailable> {
         self.key(now, deadline, |_| true)
+    }
+
+    fn origin(&self) -> String {
+        self.source.name()
     }
 
     fn renew(&self, refused: &AccessKey, now: SystemTime, deadline: Instant) -> bool {

@@ -58,9 +58,9 @@ impl Replacement {
         let path = fs::canonicalize(path)?;
         let old = OpenOptions::new().write(true).open(&path)?.metadata()?;
         let mut beside = path.clone().into_os_string();
-        beside.push(".libcas");
+        beside.push(format!(".libcas-{}", std::process::id()));
         let beside = PathBuf::from(beside);
-        // Of a program that ended in the middle of it; whoever lives holds the lock.
+        // Of a program with this number that ended in the middle of it.
         let _ = fs::remove_file(&beside);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
         let mut replacement = Self { path, beside, file };
@@ -82,7 +82,9 @@ impl Replacement {
         self.file.write_all(content.as_bytes())?;
         self.file.set_len(content.len() as u64)?;
         self.file.sync_all()?;
-        fs::rename(&self.beside, &self.path)
+        fs::rename(&self.beside, &self.path)?;
+        // A loss of power must not bring the old one back.
+        self.path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
     }
 }
 
@@ -131,7 +133,7 @@ mod tests {
             None
         };
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        fs::write(directory.join("real.libcas"), "left behind").unwrap();
+        fs::write(directory.join(format!("real.libcas-{}", std::process::id())), "left behind").unwrap();
         drop(Replacement::of(&link, "old").unwrap());
         assert_eq!(fs::read_to_string(&link).unwrap(), "old");
         Replacement::of(&link, "old").unwrap().write("something new").unwrap();

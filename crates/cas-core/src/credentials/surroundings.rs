@@ -3,9 +3,8 @@
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -26,7 +25,7 @@ const LARGEST_FILE: u64 = 1 << 20;
 
 /// Longest wait for one answer of a source of access keys. The official SDKs wait 5 s for a connection and 10 s for the
 /// answer (FACTS.md 5).
-const LONGEST_WAIT: Duration = Duration::from_secs(15);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// Given to each source.
 pub struct Surroundings {
@@ -38,8 +37,8 @@ pub struct Surroundings {
     pub signature: Signature,
     /// The program's log.
     pub logger: Logger,
-    /// Whether a file that others may read was warned of.
-    warned: AtomicBool,
+    /// Files that others may read, of which was warned.
+    warned: Mutex<Vec<PathBuf>>,
 }
 
 impl Surroundings {
@@ -51,14 +50,14 @@ impl Surroundings {
         signature: Signature,
         logger: Logger,
     ) -> Self {
-        Self { variables, connections, signature, logger, warned: AtomicBool::new(false) }
+        Self { variables, connections, signature, logger, warned: Mutex::default() }
     }
 
     /// A file of secrets, whole; a warning, once, where others may read or change it. `None` where there is no such file.
     pub(super) fn secret_file(&self, path: &Path) -> Result<Option<Zeroizing<String>>, Unavailable> {
         let text = read_text(path)?;
         let mode = fs::metadata(path).map_or(0, |metadata| metadata.mode() & 0o777);
-        if text.is_some() && mode & 0o066 != 0 && !self.warned.swap(true, Ordering::Relaxed) {
+        if text.is_some() && mode & 0o066 != 0 && self.is_first_warning(path) {
             self.logger.log(Level::Warn, || {
                 let path = quoted_path(path);
                 format!(
@@ -67,6 +66,16 @@ impl Surroundings {
             });
         }
         Ok(text)
+    }
+
+    fn is_first_warning(&self, path: &Path) -> bool {
+        // Never waits for a thread that `fork` left behind; twice is better than never.
+        let Ok(mut warned) = self.warned.try_lock() else { return true };
+        let is_first = !warned.iter().any(|known| known == path);
+        if is_first {
+            warned.push(path.to_owned());
+        }
+        is_first
     }
 
     /// Sends a request to `who`, and returns what came back, whatever its status.
@@ -90,13 +99,20 @@ pub(super) fn still_valid(logger: &Logger, failure: &Unavailable) {
 }
 
 /// The fields of an answer in JSON, or why there are none. Of `who`'s words only a code is shown, and only one that cannot be
-/// a secret of the request: anything else could be quoted from it.
-pub(super) fn fields_of(answer: &HttpAnswer, who: &str, secrets: &[&str]) -> Result<Value, Unavailable> {
+/// a secret of the request: anything else could be quoted from it. `None`: any part of the request may be secret.
+pub(super) fn fields_of(
+    answer: &HttpAnswer,
+    who: &str,
+    secrets: Option<&[&str]>,
+) -> Result<Value, Unavailable> {
     let (status, size) = (answer.status, answer.body.len());
     let retryable = status >= 500 || status == 429;
     let refused = |code: &str| {
-        let shown =
-            if is_code(code, secrets) { format!("{code} (HTTP {status})") } else { format!("HTTP {status}") };
+        let shown = if secrets.is_some_and(|secrets| is_code(code, secrets)) {
+            format!("{code} (HTTP {status})")
+        } else {
+            format!("HTTP {status}")
+        };
         Unavailable::broken(format!("{who} refused: {shown}")).with_retryable(retryable)
     };
     match answer.read() {
@@ -168,7 +184,7 @@ mod tests {
     fn of_a_services_words_a_code_is_shown_and_nothing_of_the_request() {
         let said = |status: u16, body: &str| {
             let answer = HttpAnswer { status, body: Zeroizing::new(body.into()), ..HttpAnswer::default() };
-            fields_of(&answer, "them", &["token-1"]).unwrap_err().why
+            fields_of(&answer, "them", Some(&["token-1"])).unwrap_err().why
         };
         for (body, why) in [
             (

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::{AccessKey, Fetched, Unavailable, check_access_key};
+use super::{AccessKey, Fetched, Unavailable, check_access_key, check_security_token};
 use crate::clock::YEAR_9999;
 use crate::rpc::answer::text;
 use crate::secret::Secret;
@@ -21,15 +21,19 @@ pub(super) fn read(fields: &Value, who: &str) -> Result<Fetched, Unavailable> {
         Unavailable::broken(format!("{who} sent an access key whose Expiration is no time"))
     })?;
     let token = Secret::new(part("SecurityToken")?);
-    let key = key(part("AccessKeyId")?, part("AccessKeySecret")?, Some(token))
-        .map_err(|why| Unavailable::broken(format!("{who} sent an access key that is none: {why}")))?;
+    let key = key(part("AccessKeyId")?, part("AccessKeySecret")?, Some(token)).map_err(|why| {
+        Unavailable::broken(format!("{who} sent an access key that cannot be one: {why}")).decisive()
+    })?;
     Ok(Fetched { key, expires: Some(expires) })
 }
 
 /// A key that may be one, or why not.
 pub(super) fn key(id: String, secret: String, token: Option<Secret>) -> Result<AccessKey, String> {
     let secret = Secret::new(secret);
-    check_access_key(&id, secret.expose()).map_err(|why| why.trim_end_matches('.').to_owned())?;
+    let sentence = check_access_key(&id, secret.expose())
+        .and_then(|()| token.as_ref().map_or(Ok(()), |token| check_security_token(token.expose())));
+    // As a clause.
+    sentence.map_err(|why| why.trim_end_matches('.').replacen("The ", "the ", 1))?;
     Ok(AccessKey::new(id, secret, token))
 }
 

@@ -39,10 +39,9 @@ impl Source for Uri {
         // Path and query may be the proof: they are not shown.
         let (uri, host) = parse(text)
             .ok_or_else(|| Unavailable::broken("it is no URL such as http://127.0.0.1:8080/path"))?;
-        let path_and_query = uri.path_and_query().map_or(String::new(), ToString::to_string);
         let request = Request::get(uri).body(()).map_err(|_| Unavailable::broken("it is no URL"))?;
         let answer = self.surroundings.exchange(request, &host, deadline)?;
-        let fields = surroundings::fields_of(&answer, &host, &[&path_and_query])?;
+        let fields = surroundings::fields_of(&answer, &host, None)?;
         temporary::read(&fields, &host)
     }
 }

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::params::{Encoded, Params};
 
-/// A signed request body. A signer makes it, so nothing unsigned can be sent; but for [`SignedForm::with_own_proof`].
+/// A signed request body. A signer makes it, so nothing unsigned can be sent; but for `AssumeRoleWithOIDC`.
 pub struct SignedForm {
     pub(super) body: Encoded,
     pub(super) signature: String,

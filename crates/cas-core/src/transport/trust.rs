@@ -1,8 +1,8 @@
 //! The certificate authorities that are trusted, and where they come from.
 //!
 //! The first of these that is there: a file that the program named; what the environment names; the machine's own
-//! store; the Mozilla roots that are built in. Whoever named or emptied a store meant it: nothing wider stands in for
-//! one that is there but of no use.
+//! store; the Mozilla roots that are built in. Whoever named a store meant it: nothing wider stands in for one of no use.
+//! Of the machine's own places, the first of use counts; the built-in roots only where none of them is there.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
