@@ -120,14 +120,7 @@ impl Source for CliProfile {
     }
 
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
-        let Some(text) = self.surroundings.secret_file(&self.path)? else {
-            return Err(match self.variable {
-                Some(variable) => Unavailable::broken(format!(
-                    "there is no such file, though {variable} names it (~ means nothing there)"
-                )),
-                None => Unavailable::absent("there is no such file"),
-            });
-        };
+        let text = self.surroundings.secret_file(&self.path, self.variable)?;
         let file = File::read(&text)?;
         let named = self.served.get().or(self.profile.as_ref());
         let name = named.or(file.current.as_ref());

@@ -78,14 +78,7 @@ impl Source for IniProfile {
     }
 
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
-        let Some(text) = self.surroundings.secret_file(&self.path)? else {
-            return Err(match self.variable {
-                Some(variable) => Unavailable::broken(format!(
-                    "there is no such file, though {variable} names it (~ means nothing there)"
-                )),
-                None => Unavailable::absent("there is no such file"),
-            });
-        };
+        let text = self.surroundings.secret_file(&self.path, self.variable)?;
         let wanted = self.profile.as_deref().unwrap_or(DEFAULT);
         match read(&text, wanted)? {
             Some(profile) => self.source(&profile)?.fetch(now, deadline),

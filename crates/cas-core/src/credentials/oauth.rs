@@ -297,7 +297,7 @@ impl Source for OAuth {
 impl OAuth {
     /// What the file holds now.
     fn tokens(&self) -> Result<Tokens, Unavailable> {
-        let text = self.surroundings.secret_file(&self.path)?.unwrap_or_default();
+        let text = self.surroundings.secret_file(&self.path, None)?;
         let profile = cli_profile::File::read(&text)?.profile(&self.name)?;
         let profile = profile.ok_or_else(|| Unavailable::broken(format!("{} is gone", self.place)))?;
         Ok(Tokens::of(&profile))

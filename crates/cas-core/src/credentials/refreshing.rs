@@ -45,6 +45,9 @@ struct Process {
 struct State {
     held: Option<Held>,
     fetching: bool,
+    /// Threads that wait for the one that fetches.
+    #[cfg(test)]
+    waiting: u32,
     /// Counts the fetches that ended.
     round: u64,
     /// How the last one failed, if it did, and whether that was for want of time.
@@ -134,6 +137,10 @@ impl Refreshing {
                 return self.fetch(process, now, deadline, ahead);
             }
             let round = state.round;
+            #[cfg(test)]
+            {
+                state.waiting += 1;
+            }
             let left = deadline.saturating_duration_since(Instant::now());
             let (after, timeout) = process
                 .changed
@@ -395,35 +402,39 @@ mod tests {
         assert_eq!(fetches.load(Ordering::SeqCst), 1);
     }
 
-    #[test]
-    fn those_who_wait_share_a_failure() {
-        let (keys, _) = refreshing(|_| Err(Unavailable::broken("it broke")));
+    /// Eight threads that wait while somebody else fails, for want of time or not; what they got, and how often one of them
+    /// fetched.
+    fn wait_for_a_failure(late: bool) -> (Vec<Result<String, String>>, u32) {
+        let (keys, fetches) = refreshing(|_| Ok(Some(3600)));
         let process = keys.process();
         process.lock().fetching = true;
-        thread::scope(|scope| {
+        let results = thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| id(&keys, 0))).collect();
-            let result = Some((Err(Unavailable::broken("it broke")), at(0)));
-            drop(EndOfFetch { process, result, late: false });
-            for thread in threads {
-                assert_eq!(thread.join().unwrap().unwrap_err(), "it broke");
+            while process.lock().waiting < 8 {
+                thread::yield_now();
             }
+            let result = Some((Err(Unavailable::broken("it broke")), at(0)));
+            drop(EndOfFetch { process, result, late });
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
+        (results, fetches.load(Ordering::SeqCst))
+    }
+
+    #[test]
+    fn those_who_wait_share_a_failure() {
+        let (results, fetches) = wait_for_a_failure(false);
+        assert!(
+            results.iter().all(|result| result.as_ref().is_err_and(|why| why == "it broke")),
+            "{results:?}"
+        );
+        assert_eq!(fetches, 0);
     }
 
     #[test]
     fn who_has_time_left_does_not_fail_with_one_that_had_none() {
-        let (keys, fetches) = refreshing(|_| Ok(Some(3600)));
-        let process = keys.process();
-        process.lock().fetching = true;
-        thread::scope(|scope| {
-            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| id(&keys, 0))).collect();
-            let result = Some((Err(Unavailable::broken("too late")), at(0)));
-            drop(EndOfFetch { process, result, late: true });
-            for thread in threads {
-                assert_eq!(thread.join().unwrap().as_deref(), Ok("key-1"));
-            }
-        });
-        assert_eq!(fetches.load(Ordering::SeqCst), 1);
+        let (results, fetches) = wait_for_a_failure(true);
+        assert!(results.iter().all(|result| result.as_deref() == Ok("key-1")), "{results:?}");
+        assert_eq!(fetches, 1);
     }
 
     #[test]
@@ -432,6 +443,27 @@ mod tests {
         keys.process().lock().fetching = true;
         let late = keys.access_key(at(0), Instant::now()).unwrap_err();
         assert!(late.why.contains("the script") && late.retryable, "{}", late.why);
+    }
+
+    #[test]
+    fn a_panic_gives_nobody_an_expired_key() {
+        let (keys, _) =
+            refreshing(
+                |number| if number == 2 { panic!("planted") } else { Ok(Some(3600 * u64::from(number))) },
+            );
+        assert_eq!(id(&keys, 0).as_deref(), Ok("key-1"));
+        let process = keys.process();
+        process.lock().fetching = true;
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| id(&keys, 4000));
+            while process.lock().waiting == 0 {
+                thread::yield_now();
+            }
+            // As a panic leaves it; then number 2 panics in the thread that waited.
+            drop(EndOfFetch { process, result: None, late: false });
+            assert!(waits.join().is_err());
+        });
+        assert_eq!(id(&keys, 4000).as_deref(), Ok("key-3"));
     }
 
     #[test]

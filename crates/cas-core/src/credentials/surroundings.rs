@@ -53,11 +53,21 @@ impl Surroundings {
         Self { variables, connections, signature, logger, warned: Mutex::default() }
     }
 
-    /// A file of secrets, whole; a warning, once, where others may read or change it. `None` where there is no such file.
-    pub(super) fn secret_file(&self, path: &Path) -> Result<Option<Zeroizing<String>>, Unavailable> {
-        let text = read_text(path)?;
+    /// A file of secrets, whole; a warning, once, where others may read or change it. `variable` is the one that names it, if
+    /// one does.
+    pub(super) fn secret_file(
+        &self,
+        path: &Path,
+        variable: Option<&str>,
+    ) -> Result<Zeroizing<String>, Unavailable> {
+        let text = read_text(path)?.ok_or_else(|| match variable {
+            Some(variable) => Unavailable::broken(format!(
+                "there is no such file, though {variable} names it (~ means nothing there)"
+            )),
+            None => Unavailable::absent("there is no such file"),
+        })?;
         let mode = fs::metadata(path).map_or(0, |metadata| metadata.mode() & 0o777);
-        if text.is_some() && mode & 0o066 != 0 && self.is_first_warning(path) {
+        if mode & 0o066 != 0 && self.is_first_warning(path) {
             self.logger.log(Level::Warn, || {
                 let path = quoted_path(path);
                 format!(
