@@ -7,6 +7,7 @@ pub mod emulator;
 pub mod inspection;
 pub mod program;
 pub mod proxy;
+pub mod setups;
 pub mod stub;
 pub mod tls;
 pub mod workshop;
