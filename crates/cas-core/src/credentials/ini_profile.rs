@@ -9,7 +9,7 @@ use super::instance_role::InstanceRole;
 use super::oidc::OidcRole;
 use super::profile::Profile;
 use super::sts::{AssumedRole, Role};
-use super::{Fetched, Source, Surroundings, Unavailable, temporary};
+use super::{Fetched, Source, Surroundings, Unavailable};
 use crate::error::{quoted, quoted_path};
 use crate::secret::Secret;
 
@@ -147,29 +147,6 @@ fn read(text: &str, wanted: &str) -> Result<Option<Profile>, Unavailable> {
 fn without_comment(line: &str) -> &str {
     let line = line.split('#').next().unwrap_or_default();
     if line.trim_start().starts_with(';') { "" } else { line }
-}
-
-impl Profile {
-    /// The long-term key of the profile, or the temporary one where `token` names a token.
-    pub(super) fn access_key(&self, token: &str) -> Result<AccessKeySource, Unavailable> {
-        let (id, secret) = (self.required("access_key_id")?, self.required("access_key_secret")?);
-        let key = temporary::key(id.to_owned(), secret.to_owned(), self.secret(token))
-            .map_err(|why| self.broken(&format!("has an access key that cannot be one: {why}")).decisive())?;
-        Ok(AccessKeySource(key))
-    }
-}
-
-/// A key that stands in a profile.
-pub(super) struct AccessKeySource(super::AccessKey);
-
-impl Source for AccessKeySource {
-    fn name(&self) -> String {
-        "the access key".to_owned()
-    }
-
-    fn fetch(&self, _: SystemTime, _: Instant) -> Result<Fetched, Unavailable> {
-        Ok(Fetched::lasting(self.0.clone()))
-    }
 }
 
 #[cfg(test)]

@@ -187,6 +187,7 @@ trait Source: Send + Sync {
 }
 
 /// A key as a source gave it.
+#[derive(Clone)]
 struct Fetched {
     key: AccessKey,
     /// `None`: not known to expire.

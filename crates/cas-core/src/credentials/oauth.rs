@@ -85,6 +85,29 @@ impl OAuth {
         Ok(Self { surroundings, path, name: name.to_owned(), place: profile.place.clone(), host, client_id })
     }
 
+    /// What the file holds now.
+    fn tokens(&self) -> Result<Tokens, Unavailable> {
+        let text = self.surroundings.secret_file(&self.path, None)?;
+        let profile = cli_profile::File::read(&text)?.profile(&self.name)?;
+        let profile = profile.ok_or_else(|| Unavailable::broken(format!("{} is gone", self.place)))?;
+        Ok(Tokens::of(&profile))
+    }
+
+    /// Where there is no new key, one that is good for some minutes is better than nothing.
+    fn or_kept(
+        &self,
+        renewed: Result<Fetched, Unavailable>,
+        kept: Option<Fetched>,
+    ) -> Result<Fetched, Unavailable> {
+        match (renewed, kept) {
+            (Err(failure), Some(kept)) => {
+                surroundings::still_valid(&self.surroundings.logger, &failure);
+                Ok(kept)
+            }
+            (renewed, _) => renewed,
+        }
+    }
+
     /// New tokens for the refresh token, which is spent by this.
     fn refresh(&self, refresh: &Secret, now: SystemTime) -> Result<Tokens, Unavailable> {
         let timestamp = clock::timestamp(now);
@@ -155,15 +178,15 @@ impl OAuth {
         let Some(access) = &tokens.access else {
             return Err(Unavailable::broken(format!("{} is not signed in", self.place)).with_hint(SIGN_IN));
         };
-        let Fetched { key, expires } = self.exchange(access, deadline)?;
-        tokens.key = Some(Fetched { key: key.clone(), expires });
+        let fetched = self.exchange(access, deadline)?;
+        tokens.key = Some(fetched.clone());
         match self.replacement(&tokens) {
             Ok(file) => self.keep(file, &tokens),
             Err(error) => {
                 self.surroundings.logger.log(Level::Warn, || format!("{}.", self.not_written(&error)));
             }
         }
-        Ok(Fetched { key, expires })
+        Ok(fetched)
     }
 
     /// The file's content with these tokens in the profile, and nothing else changed.
@@ -269,9 +292,10 @@ impl Source for OAuth {
             let kept = tokens.key.take().filter(|key| lasts(key, Duration::ZERO));
             Ok((tokens, kept))
         };
+        let fresh = |kept: &Option<Fetched>| kept.clone().filter(|key| lasts(key, MARGIN));
         let (_, kept) = read()?;
-        if let Some(kept) = kept.as_ref().filter(|key| lasts(key, MARGIN)) {
-            return Ok(Fetched { key: kept.key.clone(), expires: kept.expires });
+        if let Some(fresh) = fresh(&kept) {
+            return Ok(fresh);
         }
         // So that no two programs spend the same token.
         let lock = match Lock::beside(&self.path, deadline) {
@@ -285,37 +309,12 @@ impl Source for OAuth {
         };
         // Perhaps that other program brought a new one while this one waited.
         let (tokens, kept) = read()?;
-        if let Some(kept) = kept.as_ref().filter(|key| lasts(key, MARGIN)) {
-            return Ok(Fetched { key: kept.key.clone(), expires: kept.expires });
+        if let Some(fresh) = fresh(&kept) {
+            return Ok(fresh);
         }
         let renewed = self.renew(tokens, now, deadline);
         drop(lock);
         self.or_kept(renewed, kept)
-    }
-}
-
-impl OAuth {
-    /// What the file holds now.
-    fn tokens(&self) -> Result<Tokens, Unavailable> {
-        let text = self.surroundings.secret_file(&self.path, None)?;
-        let profile = cli_profile::File::read(&text)?.profile(&self.name)?;
-        let profile = profile.ok_or_else(|| Unavailable::broken(format!("{} is gone", self.place)))?;
-        Ok(Tokens::of(&profile))
-    }
-
-    /// Where there is no new key, one that is good for some minutes is better than nothing.
-    fn or_kept(
-        &self,
-        renewed: Result<Fetched, Unavailable>,
-        kept: Option<Fetched>,
-    ) -> Result<Fetched, Unavailable> {
-        match (renewed, kept) {
-            (Err(failure), Some(kept)) => {
-                surroundings::still_valid(&self.surroundings.logger, &failure);
-                Ok(kept)
-            }
-            (renewed, _) => renewed,
-        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! One profile of a file of credentials, whichever its format.
 
 use std::collections::BTreeMap;
+use std::time::{Instant, SystemTime};
 
-use super::Unavailable;
+use super::{AccessKey, Fetched, Source, Unavailable, temporary};
 use crate::secret::Secret;
 
 /// Names and values, none of them empty.
@@ -29,6 +30,14 @@ impl Profile {
         self.fields.get(name).filter(|value| !value.expose().is_empty()).cloned()
     }
 
+    /// The long-term key of the profile, or the temporary one where `token` names a token.
+    pub(super) fn access_key(&self, token: &str) -> Result<AccessKeySource, Unavailable> {
+        let (id, secret) = (self.required("access_key_id")?, self.required("access_key_secret")?);
+        let key = temporary::key(id.to_owned(), secret.to_owned(), self.secret(token))
+            .map_err(|why| self.broken(&format!("has an access key that cannot be one: {why}")).decisive())?;
+        Ok(AccessKeySource(key))
+    }
+
     /// `what` is none of `known`.
     pub(super) fn unknown(&self, what: &str, value: &str, known: &str) -> Unavailable {
         // Something else may stand there by mistake.
@@ -41,5 +50,18 @@ impl Profile {
 
     pub(super) fn broken(&self, why: &str) -> Unavailable {
         Unavailable::broken(format!("{} {why}", self.place))
+    }
+}
+
+/// A key that stands in a profile.
+pub(super) struct AccessKeySource(AccessKey);
+
+impl Source for AccessKeySource {
+    fn name(&self) -> String {
+        "the access key".to_owned()
+    }
+
+    fn fetch(&self, _: SystemTime, _: Instant) -> Result<Fetched, Unavailable> {
+        Ok(Fetched::lasting(self.0.clone()))
     }
 }
