@@ -10,7 +10,7 @@ use super::ini_profile::IniProfile;
 use super::instance_role::{self, InstanceRole};
 use super::oidc::Oidc;
 use super::uri::Uri;
-use super::{Fetched, Source, Surroundings, Unavailable};
+use super::{Fetched, Named, Source, Surroundings, Unavailable};
 use crate::logging::{Level, Logger};
 
 const PROFILE: &str = "ALIBABA_CLOUD_PROFILE";
@@ -31,7 +31,7 @@ const NONE: usize = usize::MAX;
 /// Sources, asked one after another until one serves. From then on that one alone is asked: a program does not change its
 /// identity while it runs.
 pub(super) struct Chain {
-    sources: Vec<Box<dyn Source>>,
+    sources: Vec<Box<dyn Named>>,
     used: AtomicUsize,
     /// Whether the program named a profile.
     files_alone: bool,
@@ -46,7 +46,7 @@ impl Chain {
         let files_alone = profile.is_some();
         let profile = profile.or_else(|| variables.get(PROFILE)).map(ToOwned::to_owned);
         let below_home = |name: &str| variables.home().map(|home| home.join(name));
-        let mut sources: Vec<Box<dyn Source>> = Vec::new();
+        let mut sources: Vec<Box<dyn Named>> = Vec::new();
         if !files_alone {
             sources.push(Box::new(Environment(shared())));
             sources.push(Box::new(Oidc(shared())));
@@ -88,31 +88,35 @@ struct Off {
 }
 
 impl Off {
-    fn boxed(name: &str, why: &str) -> Box<dyn Source> {
+    fn boxed(name: &str, why: &str) -> Box<dyn Named> {
         Box::new(Self { name: name.to_owned(), why: why.to_owned() })
     }
 }
 
-impl Source for Off {
+impl Named for Off {
     fn name(&self) -> String {
         self.name.clone()
     }
+}
 
+impl Source for Off {
     fn fetch(&self, _: SystemTime, _: Instant) -> Result<Fetched, Unavailable> {
         Err(Unavailable::absent(self.why.as_str()))
     }
 }
 
-impl Source for Chain {
+impl Named for Chain {
     fn name(&self) -> String {
         match self.sources.get(self.used.load(Ordering::Relaxed)) {
             Some(source) => source.name(),
             None => "the sources of access keys".to_owned(),
         }
     }
+}
 
+impl Source for Chain {
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
-        let said = |source: &dyn Source, failure: &Unavailable| format!("{}: {}", source.name(), failure.why);
+        let said = |source: &dyn Named, failure: &Unavailable| format!("{}: {}", source.name(), failure.why);
         if let Some(source) = self.sources.get(self.used.load(Ordering::Relaxed)) {
             return source
                 .fetch(now, deadline)
@@ -167,11 +171,13 @@ mod tests {
 
     struct Scripted(&'static str, Answers);
 
-    impl Source for Scripted {
+    impl Named for Scripted {
         fn name(&self) -> String {
             self.0.to_owned()
         }
+    }
 
+    impl Source for Scripted {
         fn fetch(&self, _: SystemTime, _: Instant) -> Result<Fetched, Unavailable> {
             let id = self.1.lock().unwrap().remove(0)?;
             Ok(Fetched::lasting(AccessKey::new(id.to_owned(), Secret::new("s".to_owned()), None)))
@@ -179,7 +185,7 @@ mod tests {
     }
 
     fn chain(sources: Vec<(&'static str, Vec<Result<&'static str, Unavailable>>)>) -> Chain {
-        let boxed = |(name, answers)| Box::new(Scripted(name, Mutex::new(answers))) as Box<dyn Source>;
+        let boxed = |(name, answers)| Box::new(Scripted(name, Mutex::new(answers))) as Box<dyn Named>;
         let sources = sources.into_iter().map(boxed).collect();
         Chain { sources, used: AtomicUsize::new(NONE), files_alone: false, logger: Logger::default() }
     }

@@ -17,7 +17,7 @@ use super::oidc::OidcRole;
 use super::profile::Profile;
 use super::sts::{AssumedRole, Role};
 use super::uri::Uri;
-use super::{Fetched, Source, Surroundings, Unavailable};
+use super::{Fetched, Named, Source, Surroundings, Unavailable};
 use crate::error::{quoted, quoted_path};
 use crate::secret::Secret;
 
@@ -104,7 +104,7 @@ impl CliProfile {
             "External" => Box::new(External::new(&profile)?),
             "CredentialsURI" => {
                 let uri = required("credentials_uri")?;
-                Box::new(Uri::new(surroundings(), &format!("credentials_uri of {}", profile.place), &uri))
+                Box::new(Uri::new(surroundings(), &uri))
             }
             other => {
                 return Err(profile.unknown("mode", other, MODES));
@@ -113,12 +113,14 @@ impl CliProfile {
     }
 }
 
-impl Source for CliProfile {
+impl Named for CliProfile {
     fn name(&self) -> String {
         let path = quoted_path(&self.path);
         self.served.get().map_or(path.clone(), |profile| format!("the profile {} of {path}", quoted(profile)))
     }
+}
 
+impl Source for CliProfile {
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
         let text = self.surroundings.secret_file(&self.path, self.variable)?;
         let file = File::read(&text)?;
@@ -215,12 +217,12 @@ pub(super) fn offset_of(text: &str, part: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn source(json: &str, name: Option<&str>) -> Result<String, Unavailable> {
+    fn source(json: &str, name: Option<&str>) -> Result<(), Unavailable> {
         let surroundings = Surroundings::of_test(&[]);
         let cli = CliProfile::new(surroundings, PathBuf::from("/gone"), name.map(ToOwned::to_owned), None);
         let file = File::read(json)?;
         let name = name.map(ToOwned::to_owned).or_else(|| file.current.clone()).unwrap();
-        cli.source(&file, &name, &mut Vec::new()).map(|source| source.name())
+        cli.source(&file, &name, &mut Vec::new()).map(drop)
     }
 
     #[test]

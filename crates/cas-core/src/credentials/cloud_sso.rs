@@ -50,10 +50,6 @@ impl CloudSso {
 }
 
 impl Source for CloudSso {
-    fn name(&self) -> String {
-        "CloudSSO".to_owned()
-    }
-
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
         if now >= self.expires {
             let expired = clock::timestamp(self.expires);

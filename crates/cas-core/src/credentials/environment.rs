@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::{AccessKey, Fetched, Source, Surroundings, Unavailable, check_access_key, check_security_token};
+use super::{
+    AccessKey, Fetched, Named, Source, Surroundings, Unavailable, check_access_key, check_security_token,
+};
 use crate::secret::Secret;
 
 const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
@@ -13,11 +15,13 @@ const TOKEN: &str = "ALIBABA_CLOUD_SECURITY_TOKEN";
 /// Id, secret and, for a temporary key, its token.
 pub(super) struct Environment(pub(super) Arc<Surroundings>);
 
-impl Source for Environment {
+impl Named for Environment {
     fn name(&self) -> String {
         "the environment".to_owned()
     }
+}
 
+impl Source for Environment {
     fn fetch(&self, _: SystemTime, _: Instant) -> Result<Fetched, Unavailable> {
         let get = |name| self.0.variables.get(name);
         match (get(ID), get(SECRET)) {

@@ -119,10 +119,6 @@ fn read(pipe: OwnedFd, deadline: Instant) -> io::Result<Zeroizing<Vec<u8>>> {
 }
 
 impl Source for External {
-    fn name(&self) -> String {
-        "the process_command".to_owned()
-    }
-
     fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
         let output = self.output(deadline.min(Instant::now() + LONGEST_RUN))?;
         let fields: Value = serde_json::from_slice(&output).map_err(|_| self.broken("printed no JSON"))?;

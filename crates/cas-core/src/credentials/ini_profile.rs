@@ -9,7 +9,7 @@ use super::instance_role::InstanceRole;
 use super::oidc::OidcRole;
 use super::profile::Profile;
 use super::sts::{AssumedRole, Role};
-use super::{Fetched, Source, Surroundings, Unavailable};
+use super::{Fetched, Named, Source, Surroundings, Unavailable};
 use crate::error::{quoted, quoted_path};
 use crate::secret::Secret;
 
@@ -72,11 +72,13 @@ impl IniProfile {
     }
 }
 
-impl Source for IniProfile {
+impl Named for IniProfile {
     fn name(&self) -> String {
         quoted_path(&self.path)
     }
+}
 
+impl Source for IniProfile {
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
         let text = self.surroundings.secret_file(&self.path, self.variable)?;
         let wanted = self.profile.as_deref().unwrap_or(DEFAULT);

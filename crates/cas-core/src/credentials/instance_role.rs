@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ureq::http::Request;
 
-use super::{Fetched, Source, Surroundings, Unavailable, surroundings, temporary};
+use super::{Fetched, Named, Source, Surroundings, Unavailable, surroundings, temporary};
 use crate::error::quoted;
 use crate::rpc::answer::HttpAnswer;
 use crate::transport::Reach;
@@ -129,11 +129,13 @@ fn is_role_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
 }
 
-impl Source for InstanceRole {
+impl Named for InstanceRole {
     fn name(&self) -> String {
         "the instance role".to_owned()
     }
+}
 
+impl Source for InstanceRole {
     fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
         if self.surroundings.variables.is_true(DISABLED) {
             return Err(Unavailable::broken(format!("{DISABLED} is set")));

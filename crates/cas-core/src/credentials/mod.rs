@@ -179,11 +179,14 @@ impl Provider for Given {
 
 /// A place where access keys come from. It keeps nothing: [`Refreshing`] does.
 trait Source: Send + Sync {
-    /// What it is, for messages.
-    fn name(&self) -> String;
-
     /// Looks the key up, or fetches it before `deadline`.
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable>;
+}
+
+/// A source that is asked by itself, and has a name in messages.
+trait Named: Source {
+    /// What it is.
+    fn name(&self) -> String;
 }
 
 /// A key as a source gave it.

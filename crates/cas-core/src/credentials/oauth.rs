@@ -281,10 +281,6 @@ fn with_fields(text: &str, object: &str, fields: &[(&str, Value)]) -> Option<Str
 }
 
 impl Source for OAuth {
-    fn name(&self) -> String {
-        "OAuth".to_owned()
-    }
-
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
         let lasts = |key: &Fetched, margin| key.expires.is_some_and(|expires| now + margin < expires);
         let read = || {

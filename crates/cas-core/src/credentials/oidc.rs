@@ -6,8 +6,8 @@ use std::time::{Instant, SystemTime};
 
 use super::sts::{Proof, Role, assume};
 use super::surroundings::read_text;
-use super::{Fetched, Source, Surroundings, Unavailable};
-use crate::error::{quoted, quoted_path};
+use super::{Fetched, Named, Source, Surroundings, Unavailable};
+use crate::error::quoted_path;
 
 const ROLE_ARN: &str = "ALIBABA_CLOUD_ROLE_ARN";
 const PROVIDER_ARN: &str = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN";
@@ -16,11 +16,13 @@ const TOKEN_FILE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
 /// Role, provider and the token's file from the environment.
 pub(super) struct Oidc(pub(super) Arc<Surroundings>);
 
-impl Source for Oidc {
+impl Named for Oidc {
     fn name(&self) -> String {
         "OIDC".to_owned()
     }
+}
 
+impl Source for Oidc {
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
         let names = [ROLE_ARN, PROVIDER_ARN, TOKEN_FILE];
         let [Some(arn), Some(provider_arn), Some(token_file)] =
@@ -53,10 +55,6 @@ pub(super) struct OidcRole {
 }
 
 impl Source for OidcRole {
-    fn name(&self) -> String {
-        format!("the role {}", quoted(&self.role.arn))
-    }
-
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
         let path = Path::new(&self.token_file);
         let shown = quoted_path(path);

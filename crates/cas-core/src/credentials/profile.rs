@@ -57,10 +57,6 @@ impl Profile {
 pub(super) struct AccessKeySource(AccessKey);
 
 impl Source for AccessKeySource {
-    fn name(&self) -> String {
-        "the access key".to_owned()
-    }
-
     fn fetch(&self, _: SystemTime, _: Instant) -> Result<Fetched, Unavailable> {
         Ok(Fetched::lasting(self.0.clone()))
     }

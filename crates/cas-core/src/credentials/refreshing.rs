@@ -8,7 +8,7 @@ use once_cell::race::OnceBox;
 
 use super::chain::Chain;
 use super::surroundings::still_valid;
-use super::{AccessKey, Fetched, Provider, Source, Surroundings, Unavailable, shown_id};
+use super::{AccessKey, Fetched, Named, Provider, Surroundings, Unavailable, shown_id};
 use crate::clock;
 use crate::logging::{Level, Logger};
 
@@ -27,7 +27,7 @@ const LITTLE: Duration = Duration::from_secs(2);
 
 /// A source and the key that it gave last.
 pub struct Refreshing {
-    source: Box<dyn Source>,
+    source: Box<dyn Named>,
     logger: Logger,
     first: Process,
 }
@@ -98,7 +98,7 @@ impl Refreshing {
         Self::new(Box::new(Chain::new(&Arc::new(surroundings), profile)), logger)
     }
 
-    fn new(source: Box<dyn Source>, logger: Logger) -> Self {
+    fn new(source: Box<dyn Named>, logger: Logger) -> Self {
         Self { source, logger, first: Process::new(process::id()) }
     }
 
@@ -265,6 +265,7 @@ impl Provider for Refreshing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credentials::Source;
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::thread;
@@ -276,11 +277,13 @@ mod tests {
     /// Gives key number n with the expiry (seconds) that the script has for it.
     struct Scripted(Arc<AtomicU32>, Box<Script>);
 
-    impl Source for Scripted {
+    impl Named for Scripted {
         fn name(&self) -> String {
             "the script".to_owned()
         }
+    }
 
+    impl Source for Scripted {
         fn fetch(&self, _: SystemTime, _: Instant) -> Result<Fetched, Unavailable> {
             let number = self.0.fetch_add(1, Ordering::SeqCst) + 1;
             let expires = (self.1)(number)?.map(at);

@@ -47,10 +47,6 @@ pub(super) struct AssumedRole {
 }
 
 impl Source for AssumedRole {
-    fn name(&self) -> String {
-        format!("the role {}", quoted(&self.role.arn))
-    }
-
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
         let base = self.base.fetch(now, deadline)?.key;
         assume(&self.surroundings, &self.role, Proof::AccessKey(base), now, deadline)

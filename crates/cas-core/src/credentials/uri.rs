@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use ureq::http::{self, Request};
 
-use super::{Fetched, Source, Surroundings, Unavailable, surroundings, temporary};
+use super::{Fetched, Named, Source, Surroundings, Unavailable, surroundings, temporary};
 use crate::endpoint::Endpoint;
 
 const URI: &str = "ALIBABA_CLOUD_CREDENTIALS_URI";
@@ -13,33 +13,33 @@ const URI: &str = "ALIBABA_CLOUD_CREDENTIALS_URI";
 /// Asked with GET and no proof: whoever may ask is the address's own concern.
 pub(super) struct Uri {
     surroundings: Arc<Surroundings>,
-    name: String,
     address: Option<String>,
 }
 
 impl Uri {
     pub(super) fn of_environment(surroundings: Arc<Surroundings>) -> Self {
         let address = surroundings.variables.get(URI).map(|uri| uri.trim().to_owned());
-        Self { surroundings, name: URI.to_owned(), address }
+        Self { surroundings, address }
     }
 
-    /// As `name` has it.
-    pub(super) fn new(surroundings: Arc<Surroundings>, name: &str, uri: &str) -> Self {
-        Self { surroundings, name: name.to_owned(), address: Some(uri.trim().to_owned()) }
+    pub(super) fn new(surroundings: Arc<Surroundings>, uri: &str) -> Self {
+        Self { surroundings, address: Some(uri.trim().to_owned()) }
+    }
+}
+
+impl Named for Uri {
+    fn name(&self) -> String {
+        URI.to_owned()
     }
 }
 
 impl Source for Uri {
-    fn name(&self) -> String {
-        self.name.clone()
-    }
-
     fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
         let Some(text) = &self.address else { return Err(Unavailable::absent("it is not set")) };
         // Path and query may be the proof: they are not shown.
         let (uri, host) = parse(text)
-            .ok_or_else(|| Unavailable::broken("it is no URL such as http://127.0.0.1:8080/path"))?;
-        let request = Request::get(uri).body(()).map_err(|_| Unavailable::broken("it is no URL"))?;
+            .ok_or_else(|| Unavailable::broken("the address is no URL such as http://127.0.0.1:8080/path"))?;
+        let request = Request::get(uri).body(()).map_err(|_| Unavailable::broken("the address is no URL"))?;
         let answer = self.surroundings.exchange(request, &host, deadline)?;
         let fields = surroundings::fields_of(&answer, &host, None)?;
         temporary::read(&fields, &host)
