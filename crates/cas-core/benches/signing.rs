@@ -7,10 +7,10 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use cas_core::api::{ApiVersion, Format, NewCertificate};
+use cas_core::base::secret::Secret;
 use cas_core::credentials::AccessKey;
-use cas_core::rpc::v1;
-use cas_core::secret::Secret;
+use cas_core::protocol::hmac_sha1;
+use cas_core::service::operations::{ApiVersion, Format, NewCertificate};
 use sha1::{Digest, Sha1};
 
 const ROUNDS: usize = 2_001;
@@ -38,13 +38,13 @@ fn main() {
     let timestamp = "2026-01-02T03:04:05Z";
     let sign = || {
         let mut params = black_box(&params).clone();
-        v1::add_common(&mut params, &access_key, nonce, timestamp);
-        v1::sign(&params, access_key.secret())
+        hmac_sha1::add_common(&mut params, &access_key, nonce, timestamp);
+        hmac_sha1::sign(&params, access_key.secret())
     };
 
     let mut signed = params.clone();
-    v1::add_common(&mut signed, &access_key, nonce, timestamp);
-    let string_to_sign = v1::string_to_sign("POST", &signed);
+    hmac_sha1::add_common(&mut signed, &access_key, nonce, timestamp);
+    let string_to_sign = hmac_sha1::string_to_sign("POST", &signed);
 
     let mut signing = Vec::with_capacity(ROUNDS);
     let mut hashing = Vec::with_capacity(ROUNDS);

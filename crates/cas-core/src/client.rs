@@ -5,20 +5,21 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ring::rand::SystemRandom;
 
-use crate::api::{ApiVersion, CertId, Certificate, Format, Versions};
-use crate::call::{Caller, Failed, Fate, incomplete, nonce};
-use crate::certificate::{self, Inspection, Moment, Severity};
-use crate::clock::Skew;
+use crate::base::env::Variables;
+use crate::base::error::{Error, ErrorKind, quoted};
+use crate::base::logger::Level;
 use crate::config::Config;
 use crate::credentials::{Given, Provider, Refreshing, Surroundings};
-use crate::error::{Error, ErrorKind, quoted};
-use crate::logging::Level;
-use crate::pace::Pace;
-use crate::perform;
-use crate::request::{Receipt, Upload};
-use crate::transport::{Connections, Http, Trust};
-use crate::upload::Outcome;
-use crate::variables::Variables;
+use crate::http::{Connections, Http, Trust};
+use crate::inspect;
+use crate::inspect::{Inspection, Moment, Severity};
+use crate::service::caller::{Caller, Failed, Fate, incomplete, nonce};
+use crate::service::clock_skew::Skew;
+use crate::service::operations::{ApiVersion, CertId, Certificate, Format, Versions};
+use crate::service::rate_limit::Pace;
+use crate::upload::machine::Outcome;
+use crate::upload::request::{Receipt, Upload};
+use crate::upload::run;
 
 /// A client of one endpoint. Any number of threads may use it at once, and it survives `fork`.
 pub struct Client {
@@ -80,7 +81,7 @@ impl Client {
                 Some(inspection) => (inspection.certificate_pem.as_str(), inspection.key_pem()),
                 None => (as_given("certificate text", &upload.certificate)?, as_given("key text", key)?),
             };
-            perform::upload(self, upload, certificate, key, deadline)
+            run::upload(self, upload, certificate, key, deadline)
         });
         match &result {
             Ok(receipt) => {
@@ -178,7 +179,7 @@ impl Client {
             Error::new(ErrorKind::InvalidArgument, format!("The upload of {} has no {what}.", quoted(name)))
                 .with_hint("Set name, certificate and key before the upload.")
         };
-        let warning = certificate::check_name(name, upload.skip_checks)?;
+        let warning = inspect::check_name(name, upload.skip_checks)?;
         let key = upload.key.as_ref().ok_or_else(|| missing("private key"))?;
         if upload.certificate.is_empty() {
             return Err(missing("certificate"));
@@ -189,7 +190,7 @@ impl Client {
         // The service's time, where it is known to differ: it is the service that judges.
         let now = Moment::of(self.caller.skew.known().apply(SystemTime::now()));
         let random = SystemRandom::new();
-        let inspection = certificate::inspect(&upload.certificate, Some(key), now, &random);
+        let inspection = inspect::inspect(&upload.certificate, Some(key), now, &random);
         if let Some(error) = inspection.refusal(name) {
             return Err(error);
         }

@@ -4,15 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::api::{ApiVersion, Format};
+use crate::base::env::Variables;
+use crate::base::error::{Error, ErrorKind};
+use crate::base::logger::{Level, Logger};
+use crate::base::secret::Secret;
 use crate::credentials::{AccessKey, check_access_key, check_security_token};
-use crate::endpoint::{self, DEFAULT_REGION, Endpoint};
-use crate::error::{Error, ErrorKind};
-use crate::logging::{Level, Logger};
-use crate::rpc::Signature;
-use crate::secret::Secret;
-use crate::transport::proxy::{self, Proxy, Ways};
-use crate::variables::Variables;
+use crate::http::endpoint::{DEFAULT_REGION, Endpoint};
+use crate::http::proxy::{Proxy, Ways};
+use crate::http::{endpoint, proxy};
+use crate::protocol::Signature;
+use crate::service::operations::{ApiVersion, Format};
 
 /// Everything a client can be told; `default()` is every default.
 #[derive(Clone, Debug)]

@@ -4,24 +4,12 @@
 //! it is the crate `cas-ffi`.
 #![forbid(unsafe_code)]
 
-pub mod api;
-pub mod call;
-pub mod certificate;
+pub mod base;
 pub mod client;
-pub mod clock;
 pub mod config;
 pub mod credentials;
-pub mod endpoint;
-pub mod error;
-pub mod logging;
-pub mod look_up;
-pub mod pace;
-pub mod perform;
-mod regions;
-pub mod request;
-pub mod retry;
-pub mod rpc;
-pub mod secret;
-pub mod transport;
+pub mod http;
+pub mod inspect;
+pub mod protocol;
+pub mod service;
 pub mod upload;
-pub mod variables;

@@ -1,12 +1,12 @@
 //! The core's option to ask for XML, against an emulator that answers in it.
 
-use cas_core::api::Format;
+use cas_core::base::error::ErrorKind;
+use cas_core::base::secret::Secret;
 use cas_core::client::Client;
 use cas_core::config::Config;
-use cas_core::error::ErrorKind;
-use cas_core::request::Upload;
-use cas_core::secret::Secret;
-use cas_core::upload::Outcome;
+use cas_core::service::operations::Format;
+use cas_core::upload::machine::Outcome;
+use cas_core::upload::request::Upload;
 use cas_emulator::Emulator;
 
 #[test]

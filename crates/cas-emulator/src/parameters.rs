@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cas_core::rpc::params::{Params, percent_encode};
+use cas_core::protocol::params::{Params, percent_encode};
 use zeroize::Zeroizing;
 
 use crate::acs3::Authorization;

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime};
 
-use super::cli_profile::CliProfile;
-use super::environment::Environment;
-use super::ini_profile::IniProfile;
-use super::instance_role::{self, InstanceRole};
-use super::oidc::Oidc;
-use super::uri::Uri;
-use super::{Fetched, Named, Source, Surroundings, Unavailable};
-use crate::logging::{Level, Logger};
+use crate::base::logger::{Level, Logger};
+use crate::credentials::ecs_ram_role::InstanceRole;
+use crate::credentials::environment::Environment;
+use crate::credentials::oidc::Oidc;
+use crate::credentials::profile::cli::CliProfile;
+use crate::credentials::profile::ini::IniProfile;
+use crate::credentials::uri::Uri;
+use crate::credentials::{Fetched, Named, Source, Surroundings, Unavailable, ecs_ram_role};
 
 const PROFILE: &str = "ALIBABA_CLOUD_PROFILE";
 const CLI_FILE: &str = "ALIBABA_CLOUD_CONFIG_FILE";
@@ -30,7 +30,7 @@ const NONE: usize = usize::MAX;
 
 /// Sources, asked one after another until one serves. From then on that one alone is asked: a program does not change its
 /// identity while it runs.
-pub(super) struct Chain {
+pub(crate) struct Chain {
     sources: Vec<Box<dyn Named>>,
     used: AtomicUsize,
     /// Whether the program named a profile.
@@ -39,7 +39,7 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    pub(super) fn new(surroundings: &Arc<Surroundings>, profile: Option<&str>) -> Self {
+    pub(crate) fn new(surroundings: &Arc<Surroundings>, profile: Option<&str>) -> Self {
         let logger = surroundings.logger.clone();
         let variables = &surroundings.variables;
         let shared = || Arc::clone(surroundings);
@@ -70,8 +70,8 @@ impl Chain {
             }
         }
         if !files_alone {
-            if variables.is_true(instance_role::DISABLED) {
-                sources.push(Off::boxed("the instance role", &format!("{} is set", instance_role::DISABLED)));
+            if variables.is_true(ecs_ram_role::DISABLED) {
+                sources.push(Off::boxed("the instance role", &format!("{} is set", ecs_ram_role::DISABLED)));
             } else {
                 sources.push(Box::new(InstanceRole::of_environment(shared())));
             }
@@ -164,8 +164,8 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
 
+    use crate::base::secret::Secret;
     use crate::credentials::AccessKey;
-    use crate::secret::Secret;
 
     type Answers = Mutex<Vec<Result<&'static str, Unavailable>>>;
 
@@ -247,7 +247,7 @@ mod tests {
         );
         assert_eq!(all.len(), 7);
         let fewer =
-            names(&[home, (CLI_DISABLED, "true"), (instance_role::DISABLED, "TRUE"), (INI_FILE, "/i")], None);
+            names(&[home, (CLI_DISABLED, "true"), (ecs_ram_role::DISABLED, "TRUE"), (INI_FILE, "/i")], None);
         assert_eq!((fewer.len(), fewer[3].as_str()), (6, "\"/i\""));
         assert_eq!(names(&[home, (CLI_FILE, "/c")], Some("p")), ["/c", go, python].map(quoted));
     }

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::{
+use crate::base::secret::Secret;
+use crate::credentials::{
     AccessKey, Fetched, Named, Source, Surroundings, Unavailable, check_access_key, check_security_token,
 };
-use crate::secret::Secret;
 
 const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
 const SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
 const TOKEN: &str = "ALIBABA_CLOUD_SECURITY_TOKEN";
 
 /// Id, secret and, for a temporary key, its token.
-pub(super) struct Environment(pub(super) Arc<Surroundings>);
+pub(crate) struct Environment(pub(super) Arc<Surroundings>);
 
 impl Named for Environment {
     fn name(&self) -> String {

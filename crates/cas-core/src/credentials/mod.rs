@@ -1,31 +1,25 @@
 //! Access keys and where they come from: one file for each source, and the order in which they are asked.
 //! docs/credentials.md says the same for users.
 
+mod assume_role;
+mod cache;
 mod chain;
-mod cli_profile;
-mod cloud_sso;
+mod context;
+mod ecs_ram_role;
 mod environment;
-mod external;
-mod ini_profile;
-mod instance_role;
-mod oauth;
 mod oidc;
 mod profile;
-mod refreshing;
-mod replacement;
-mod sts;
-mod surroundings;
-mod temporary;
+mod session_credentials;
 mod uri;
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-pub use refreshing::Refreshing;
-pub use surroundings::Surroundings;
+pub use cache::Refreshing;
+pub use context::Surroundings;
 
-use crate::error::quoted;
-use crate::secret::Secret;
+use crate::base::error::quoted;
+use crate::base::secret::Secret;
 
 /// What a request is signed with.
 #[derive(Clone, Debug, PartialEq, Eq)]

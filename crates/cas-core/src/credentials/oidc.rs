@@ -4,17 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::sts::{Proof, Role, assume};
-use super::surroundings::read_text;
-use super::{Fetched, Named, Source, Surroundings, Unavailable};
-use crate::error::quoted_path;
+use crate::base::error::quoted_path;
+use crate::credentials::assume_role::{Proof, Role, assume};
+use crate::credentials::context::read_text;
+use crate::credentials::{Fetched, Named, Source, Surroundings, Unavailable};
 
 const ROLE_ARN: &str = "ALIBABA_CLOUD_ROLE_ARN";
 const PROVIDER_ARN: &str = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN";
 const TOKEN_FILE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
 
 /// Role, provider and the token's file from the environment.
-pub(super) struct Oidc(pub(super) Arc<Surroundings>);
+pub(crate) struct Oidc(pub(super) Arc<Surroundings>);
 
 impl Named for Oidc {
     fn name(&self) -> String {
@@ -47,11 +47,11 @@ impl Source for Oidc {
 }
 
 /// A role that a token of an identity provider may have.
-pub(super) struct OidcRole {
-    pub(super) surroundings: Arc<Surroundings>,
-    pub(super) provider_arn: String,
-    pub(super) token_file: String,
-    pub(super) role: Role,
+pub(crate) struct OidcRole {
+    pub(crate) surroundings: Arc<Surroundings>,
+    pub(crate) provider_arn: String,
+    pub(crate) token_file: String,
+    pub(crate) role: Role,
 }
 
 impl Source for OidcRole {

@@ -5,24 +5,24 @@ use std::time::{Instant, SystemTime};
 
 use ureq::http::{self, Request};
 
-use super::{Fetched, Named, Source, Surroundings, Unavailable, surroundings, temporary};
-use crate::endpoint::Endpoint;
+use crate::credentials::{Fetched, Named, Source, Surroundings, Unavailable, context, session_credentials};
+use crate::http::endpoint::Endpoint;
 
 const URI: &str = "ALIBABA_CLOUD_CREDENTIALS_URI";
 
 /// Asked with GET and no proof: whoever may ask is the address's own concern.
-pub(super) struct Uri {
+pub(crate) struct Uri {
     surroundings: Arc<Surroundings>,
     address: Option<String>,
 }
 
 impl Uri {
-    pub(super) fn of_environment(surroundings: Arc<Surroundings>) -> Self {
+    pub(crate) fn of_environment(surroundings: Arc<Surroundings>) -> Self {
         let address = surroundings.variables.get(URI).map(|uri| uri.trim().to_owned());
         Self { surroundings, address }
     }
 
-    pub(super) fn new(surroundings: Arc<Surroundings>, uri: &str) -> Self {
+    pub(crate) fn new(surroundings: Arc<Surroundings>, uri: &str) -> Self {
         Self { surroundings, address: Some(uri.trim().to_owned()) }
     }
 }
@@ -41,8 +41,8 @@ impl Source for Uri {
             .ok_or_else(|| Unavailable::broken("the address is no URL such as http://127.0.0.1:8080/path"))?;
         let request = Request::get(uri).body(()).map_err(|_| Unavailable::broken("the address is no URL"))?;
         let answer = self.surroundings.exchange(request, &host, deadline)?;
-        let fields = surroundings::fields_of(&answer, &host, None)?;
-        temporary::read(&fields, &host)
+        let fields = context::fields_of(&answer, &host, None)?;
+        session_credentials::read(&fields, &host)
     }
 }
 

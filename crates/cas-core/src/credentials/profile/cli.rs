@@ -1,0 +1,276 @@
+//! Profiles of `~/.aliyun/config.json`, the file of the official command line tool, with all its modes (FACTS.md 5).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use once_cell::race::OnceBox;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::base::error::{quoted, quoted_path};
+use crate::base::secret::Secret;
+use crate::credentials::assume_role::{AssumedRole, Role};
+use crate::credentials::ecs_ram_role::InstanceRole;
+use crate::credentials::oidc::OidcRole;
+use crate::credentials::profile::Profile;
+use crate::credentials::profile::cloud_sso::CloudSso;
+use crate::credentials::profile::oauth::OAuth;
+use crate::credentials::profile::process::External;
+use crate::credentials::uri::Uri;
+use crate::credentials::{Fetched, Named, Source, Surroundings, Unavailable};
+
+const MODES: &str = "AK, StsToken, RamRoleArn, ChainableRamRoleArn, EcsRamRole, OIDC, CloudSSO, OAuth, External, \
+                     CredentialsURI";
+
+/// One profile of one file, read anew for each key.
+pub(crate) struct CliProfile {
+    surroundings: Arc<Surroundings>,
+    path: PathBuf,
+    profile: Option<String>,
+    /// The variable that names the file, if one does.
+    variable: Option<&'static str>,
+    /// The profile that served, whichever is the file's current one later.
+    served: OnceBox<String>,
+}
+
+impl CliProfile {
+    /// `profile`: `None` for the file's current one.
+    pub(crate) fn new(
+        surroundings: Arc<Surroundings>,
+        path: PathBuf,
+        profile: Option<String>,
+        variable: Option<&'static str>,
+    ) -> Self {
+        Self { surroundings, path, profile, variable, served: OnceBox::new() }
+    }
+
+    /// The source that a profile describes. `above` are the profiles that led to it.
+    fn source(
+        &self,
+        file: &File<'_>,
+        name: &str,
+        above: &mut Vec<String>,
+    ) -> Result<Box<dyn Source>, Unavailable> {
+        let profile = match file.profile(name)? {
+            Some(profile) => profile,
+            None if above.is_empty() => {
+                return Err(Unavailable::absent(format!("it has no profile {}", quoted(name))));
+            }
+            None => {
+                let why = format!("it has no profile {}, which another one has as its source", quoted(name));
+                return Err(Unavailable::broken(why));
+            }
+        };
+        let surroundings = || Arc::clone(&self.surroundings);
+        let required = |field| profile.required(field).map(ToOwned::to_owned);
+        let role = || {
+            Ok(Role {
+                arn: required("ram_role_arn")?,
+                session_name: profile.text("ram_session_name").or_else(|| profile.text("role_session_name")),
+                duration: profile.text("expired_seconds"),
+                policy: profile.text("policy"),
+                external_id: profile.text("external_id"),
+                region: profile.text("sts_region"),
+                vpc: profile.get("enable_vpc").map(|flag| flag == "true"),
+            })
+        };
+        let assumed = |base| Ok(AssumedRole { surroundings: surroundings(), base, role: role()? });
+        Ok(match profile.required("mode")? {
+            "AK" => Box::new(profile.access_key("")?),
+            "StsToken" => {
+                profile.required("sts_token")?;
+                Box::new(profile.access_key("sts_token")?)
+            }
+            "RamRoleArn" => Box::new(assumed(Box::new(profile.access_key("sts_token")?) as Box<dyn Source>)?),
+            "EcsRamRole" => Box::new(InstanceRole::new(surroundings(), profile.text("ram_role_name"))),
+            "OIDC" => Box::new(OidcRole {
+                surroundings: surroundings(),
+                provider_arn: required("oidc_provider_arn")?,
+                token_file: required("oidc_token_file")?,
+                role: role()?,
+            }),
+            "ChainableRamRoleArn" => {
+                let source = required("source_profile")?;
+                above.push(name.to_owned());
+                if above.contains(&source) {
+                    return Err(profile.broken("is its own source, by way of source_profile"));
+                }
+                Box::new(assumed(self.source(file, &source, above)?)?)
+            }
+            "CloudSSO" => Box::new(CloudSso::new(surroundings(), &profile)?),
+            "OAuth" => Box::new(OAuth::new(surroundings(), self.path.clone(), name, &profile)?),
+            "External" => Box::new(External::new(&profile)?),
+            "CredentialsURI" => {
+                let uri = required("credentials_uri")?;
+                Box::new(Uri::new(surroundings(), &uri))
+            }
+            other => {
+                return Err(profile.unknown("mode", other, MODES));
+            }
+        })
+    }
+}
+
+impl Named for CliProfile {
+    fn name(&self) -> String {
+        let path = quoted_path(&self.path);
+        self.served.get().map_or(path.clone(), |profile| format!("the profile {} of {path}", quoted(profile)))
+    }
+}
+
+impl Source for CliProfile {
+    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+        let text = self.surroundings.secret_file(&self.path, self.variable)?;
+        let file = File::read(&text)?;
+        let named = self.served.get().or(self.profile.as_ref());
+        let name = named.or(file.current.as_ref());
+        let name = name.ok_or_else(|| Unavailable::broken("it names no current profile"))?;
+        let source = self.source(&file, name, &mut Vec::new()).map_err(|failure| {
+            // Absent is what the program or the environment asks for in vain; the file itself has to be sound.
+            if failure.absent && named.is_none() {
+                let line = file.current_line;
+                return Unavailable::broken(format!("{}, its current one (line {line})", failure.why));
+            }
+            failure
+        });
+        let fetched = source?.fetch(now, deadline).map_err(|failure| {
+            let named = failure.why.contains("the profile \"");
+            let why =
+                if named { failure.why } else { format!("the profile {}: {}", quoted(name), failure.why) };
+            Unavailable { why, ..failure }
+        })?;
+        // Never waits for a thread that `fork` left behind. It is the same as before, if there was one.
+        let _ = self.served.set(Box::new(name.clone()));
+        Ok(fetched)
+    }
+}
+
+/// The whole file, whose profiles are read when they are needed.
+pub(crate) struct File<'a> {
+    text: &'a str,
+    current: Option<String>,
+    current_line: usize,
+    profiles: Vec<&'a RawValue>,
+}
+
+impl<'a> File<'a> {
+    pub(crate) fn read(text: &'a str) -> Result<Self, Unavailable> {
+        let broken = |error: &serde_json::Error| {
+            Unavailable::broken(format!(
+                "it is no JSON as the command line tool writes it: line {}, column {}",
+                error.line(),
+                error.column()
+            ))
+        };
+        let fields: BTreeMap<String, &RawValue> =
+            serde_json::from_str(text).map_err(|error| broken(&error))?;
+        let current = fields.get("current").and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+        let profiles = match fields.get("profiles") {
+            Some(raw) => serde_json::from_str(raw.get()).map_err(|_| {
+                Unavailable::broken(format!("its profiles (line {}) are no list", line_of(text, raw.get())))
+            })?,
+            None => Vec::new(),
+        };
+        let current_line = fields.get("current").map_or(1, |raw| line_of(text, raw.get()));
+        Ok(Self { text, current: current.filter(|name| !name.is_empty()), current_line, profiles })
+    }
+
+    /// The JSON of a profile, where it stands in the file.
+    pub(crate) fn raw_profile(&self, name: &str) -> Option<&'a str> {
+        let is_it = |raw: &&&RawValue| {
+            serde_json::from_str::<Value>(raw.get()).is_ok_and(|profile| profile["name"] == name)
+        };
+        self.profiles.iter().find(is_it).map(|raw| raw.get())
+    }
+
+    /// A profile; `None` where there is none of that name.
+    pub(crate) fn profile(&self, name: &str) -> Result<Option<Profile>, Unavailable> {
+        let Some(raw) = self.raw_profile(name) else { return Ok(None) };
+        let place = format!("the profile {} (line {})", quoted(name), line_of(self.text, raw));
+        let fields: BTreeMap<String, Value> =
+            serde_json::from_str(raw).map_err(|_| Unavailable::broken(format!("{place} is no object")))?;
+        let text = |value: Value| match value {
+            Value::String(text) => Some(Secret::new(text)),
+            Value::Number(_) | Value::Bool(_) => Some(Secret::new(value.to_string())),
+            _ => None,
+        };
+        let fields =
+            fields.into_iter().filter_map(|(name, value)| text(value).map(|text| (name, text))).collect();
+        Ok(Some(Profile { place, fields }))
+    }
+}
+
+/// The line in which `part`, a piece of `text`, begins.
+fn line_of(text: &str, part: &str) -> usize {
+    let offset = offset_of(text, part);
+    1 + text[..offset].matches('\n').count()
+}
+
+/// Where `part`, a piece of `text`, begins.
+pub(crate) fn offset_of(text: &str, part: &str) -> usize {
+    (part.as_ptr().addr().saturating_sub(text.as_ptr().addr())).min(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(json: &str, name: Option<&str>) -> Result<(), Unavailable> {
+        let surroundings = Surroundings::of_test(&[]);
+        let cli = CliProfile::new(surroundings, PathBuf::from("/gone"), name.map(ToOwned::to_owned), None);
+        let file = File::read(json)?;
+        let name = name.map(ToOwned::to_owned).or_else(|| file.current.clone()).unwrap();
+        cli.source(&file, &name, &mut Vec::new()).map(drop)
+    }
+
+    #[test]
+    fn what_a_profile_lacks_is_said_with_its_line() {
+        let json = r#"{
+  "current": "a",
+  "profiles": [
+    {"name": "other", "mode": "AK"},
+    {
+      "name": "a",
+      "mode": "ChainableRamRoleArn",
+      "source_profile": "b",
+      "ram_role_arn": "acs:ram::1:role/x"
+    },
+    {"name": "b", "mode": "StsToken", "access_key_id": "hidden", "access_key_secret": "hidden"},
+    {"name": "c", "mode": "ChainableRamRoleArn", "source_profile": "d"},
+    {"name": "d", "mode": "ChainableRamRoleArn", "source_profile": "c"},
+    {"name": "e", "mode": "ChainableRamRoleArn", "source_profile": "gone"},
+    {"name": "f", "mode": "Bearer"},
+    {"name": "g"},
+    7
+  ]
+}"#;
+        for (name, why, absent) in [
+            (None, "the profile \"b\" (line 11) has no sts_token", false),
+            (Some("c"), "the profile \"d\" (line 13) is its own source, by way of source_profile", false),
+            (Some("e"), "it has no profile \"gone\", which another one has as its source", false),
+            (
+                Some("f"),
+                "the profile \"f\" (line 15) has a mode that libcas does not know: \"Bearer\"",
+                false,
+            ),
+            (Some("g"), "the profile \"g\" (line 16) has no mode", false),
+            (Some("other"), "the profile \"other\" (line 4) has no access_key_id", false),
+            (Some("nobody"), "it has no profile \"nobody\"", true),
+        ] {
+            let failure = source(json, name).unwrap_err();
+            assert_eq!((failure.why.as_str(), failure.absent), (why, absent), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn broken_json_is_said_by_its_line_without_a_word_of_it() {
+        for (json, line) in [("{\n\"hidden\": \"hidden\n}", "line 2"), ("", "line 1"), ("[]", "line 1")] {
+            let failure = source(json, Some("a")).unwrap_err();
+            assert!(failure.why.contains(line) && !failure.why.contains("hidden"), "{}", failure.why);
+        }
+        let failure = source("{\"current\": \"a\",\n \"profiles\": {}}", None).unwrap_err();
+        assert!(failure.why.contains("its profiles (line 2)"), "{}", failure.why);
+    }
+}

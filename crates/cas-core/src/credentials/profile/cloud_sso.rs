@@ -1,0 +1,81 @@
+//! A person's sign-in to `CloudSSO`, which the official command line tool left in its file (FACTS.md 5).
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use serde_json::json;
+use ureq::http::{Request, Uri};
+use zeroize::Zeroizing;
+
+use crate::base::secret::Secret;
+use crate::credentials::profile::Profile;
+use crate::credentials::{Fetched, Source, Surroundings, Unavailable, context, session_credentials};
+use crate::service::clock_skew;
+
+/// How to sign in again.
+const SIGN_IN: &str = "Sign in again: aliyun configure --mode CloudSSO --profile NAME.";
+
+/// What the sign-in needs to become an access key.
+pub(crate) struct CloudSso {
+    surroundings: Arc<Surroundings>,
+    place: String,
+    host: String,
+    account: String,
+    access_configuration: String,
+    access_token: Secret,
+    expires: SystemTime,
+}
+
+impl CloudSso {
+    pub(crate) fn new(surroundings: Arc<Surroundings>, profile: &Profile) -> Result<Self, Unavailable> {
+        let url: Option<Uri> = profile.required("cloud_sso_sign_in_url")?.parse().ok();
+        // The token goes there, so nothing but TLS will do.
+        let url = url.filter(|url| url.scheme_str() == Some("https"));
+        let host =
+            url.as_ref().and_then(Uri::authority).filter(|authority| !authority.as_str().contains('@'));
+        let host = host.ok_or_else(|| profile.broken("has a cloud_sso_sign_in_url that is no https URL"))?;
+        let not_signed_in = |_| profile.broken("is not signed in").with_hint(SIGN_IN);
+        profile.required("access_token").map_err(not_signed_in)?;
+        let expires = profile.required("cloud_sso_access_token_expire").map_err(not_signed_in)?;
+        Ok(Self {
+            surroundings,
+            place: profile.place.clone(),
+            host: host.to_string(),
+            account: profile.required("cloud_sso_account_id")?.to_owned(),
+            access_configuration: profile.required("cloud_sso_access_config")?.to_owned(),
+            access_token: profile.secret("access_token").unwrap_or_else(|| Secret::new(String::new())),
+            expires: session_credentials::unix_time(expires).unwrap_or(SystemTime::UNIX_EPOCH),
+        })
+    }
+}
+
+impl Source for CloudSso {
+    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+        if now >= self.expires {
+            let expired = clock_skew::timestamp(self.expires);
+            let why = format!("the sign-in of {} expired at {expired}", self.place);
+            return Err(Unavailable::broken(why).with_hint(SIGN_IN));
+        }
+        let body = json!({"AccountId": self.account, "AccessConfigurationId": self.access_configuration})
+            .to_string();
+        let bearer = Zeroizing::new(format!("Bearer {}", self.access_token.expose()));
+        let request = Request::post(format!("https://{}/cloud-credentials", self.host))
+            .header("Accept", "application/json")
+            .header("Content-Type", "application/json")
+            .header("Authorization", bearer.as_str())
+            .body(body.as_bytes())
+            .map_err(|_| {
+                Unavailable::broken(format!("the token of {} is no text for a header", self.place))
+            })?;
+        let answer = self.surroundings.exchange(request, &self.host, deadline)?;
+        if answer.status == 401 {
+            let why = format!(
+                "{} no longer takes the sign-in of {} (HTTP {})",
+                self.host, self.place, answer.status
+            );
+            return Err(Unavailable::broken(why).with_hint(SIGN_IN));
+        }
+        let fields = context::fields_of(&answer, &self.host, Some(&[self.access_token.expose()]))?;
+        session_credentials::read(&fields["CloudCredential"], &self.host)
+    }
+}

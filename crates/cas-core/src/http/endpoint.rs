@@ -1,0 +1,179 @@
+//! Where requests go: a region's host, or the address that the program names.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::base::error::{Error, ErrorKind};
+use crate::service::regions;
+
+/// The region whose host is used when none is named.
+pub const DEFAULT_REGION: &str = "cn-hangzhou";
+
+/// How an endpoint is given.
+pub(crate) const FORMS: &str =
+    "Give it as \"host\", \"host:port\", \"https://host[:port]\" or \"http://127.0.0.1:port\".";
+
+/// A host to which requests are sent, always by name or address alone: no path, no user, no query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    plaintext: bool,
+    /// As it stands in a URL: IPv6 addresses in brackets.
+    host: String,
+    port: Option<u16>,
+}
+
+impl Endpoint {
+    /// The host that serves `region`, on the internet or inside the VPC, and whether it is documented.
+    #[must_use]
+    pub fn of_region(region: &str, vpc: bool) -> (Self, bool) {
+        let (host, known) = regions::host(region, vpc);
+        (Self { plaintext: false, host, port: None }, known)
+    }
+
+    /// Reads `host`, `host:port`, `https://host[:port]` or `http://host[:port]`; a trailing `/` is
+    /// allowed. The error never quotes the text: it may hold a password.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let refuse = |why: &str| {
+            Error::new(ErrorKind::InvalidArgument, format!("The endpoint is not usable: {why}."))
+                .with_hint(FORMS)
+        };
+        let (plaintext, rest) = match text.split_once("://") {
+            None => (false, text),
+            Some(("https", rest)) => (false, rest),
+            Some(("http", rest)) => (true, rest),
+            Some(_) => return Err(refuse("its scheme is neither https nor http")),
+        };
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if authority.contains('@') {
+            return Err(refuse("it names a user"));
+        }
+        if authority.contains(['/', '?', '#', '\\']) {
+            return Err(refuse("it has a path or a query"));
+        }
+        let (host, port) =
+            split_port(authority).ok_or_else(|| refuse("its port is not a number from 1 to 65535"))?;
+        if host.is_empty() {
+            return Err(refuse("it has no host"));
+        }
+        let valid = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            Some(literal) => literal.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => is_host_name(host),
+        };
+        if !valid {
+            return Err(refuse("its host is neither a name nor an IP address (IPv6 goes in brackets)"));
+        }
+        Ok(Self { plaintext, host: host.to_ascii_lowercase(), port })
+    }
+
+    /// Whether requests would travel unencrypted.
+    #[must_use]
+    pub fn is_plaintext(&self) -> bool {
+        self.plaintext
+    }
+
+    /// Whether requests stay on this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
+        bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+
+    /// The host, with IPv6 addresses in brackets.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, where one is named.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// The URL of every request: scheme, host, port and `/`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}://{self}/", if self.plaintext { "http" } else { "https" })
+    }
+}
+
+/// Host and port, as people write them.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.host)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => {
+            let digits_only = port.bytes().all(|b| b.is_ascii_digit());
+            let port = port.parse().ok().filter(|&port| port > 0 && digits_only)?;
+            Some((host, Some(port)))
+        }
+        _ => Some((authority, None)),
+    }
+}
+
+/// Letters, digits, `-`, `_` and dots: what a host name may hold (RFC 1123, and `_` as seen in the wild).
+fn is_host_name(host: &str) -> bool {
+    host.len() <= 253
+        && host.trim_end_matches('.').split('.').all(|label| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_as_people_write_them() {
+        for (text, url, loopback) in [
+            ("cas.aliyuncs.com", "https://cas.aliyuncs.com/", false),
+            ("CAS.aliyuncs.com:8443", "https://cas.aliyuncs.com:8443/", false),
+            ("https://proxy_host/", "https://proxy_host/", false),
+            ("http://127.0.0.1:8480", "http://127.0.0.1:8480/", true),
+            ("http://127.8.9.1", "http://127.8.9.1/", true),
+            ("http://[::1]:8480/", "http://[::1]:8480/", true),
+            ("[2001:db8::1]", "https://[2001:db8::1]/", false),
+            ("http://localhost", "http://localhost/", true),
+            ("http://localhost.example", "http://localhost.example/", false),
+            ("http://10.0.0.1", "http://10.0.0.1/", false),
+        ] {
+            let endpoint = Endpoint::parse(text).unwrap();
+            assert_eq!(endpoint.url(), url, "{text}");
+            assert_eq!(endpoint.is_loopback(), loopback, "{text}");
+            assert_eq!(endpoint.is_plaintext(), text.starts_with("http:"), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_without_being_quoted() {
+        for text in [
+            "",
+            "https://",
+            "ftp://host",
+            "host/path",
+            "host?x=1",
+            "host#x",
+            "https://id:hidden@host",
+            "ho st",
+            "host:",
+            "host:0",
+            "host:65536",
+            "host:+80",
+            "[::1",
+            "::1",
+            "[::g]",
+            "a..b",
+            "höst",
+            "host\n",
+            "host//",
+        ] {
+            let error = Endpoint::parse(text).expect_err(text);
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{text}");
+            assert!(!error.message().contains("hidden"));
+        }
+    }
+}

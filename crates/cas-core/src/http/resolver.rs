@@ -1,0 +1,99 @@
+//! Host names to addresses, only when a connection is really opened.
+
+use std::fmt::Debug;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::NextTimeout;
+
+use crate::http::Failure;
+
+/// ureq resolves before it looks for an open connection; this leaves the look-up to [`addresses`].
+#[derive(Debug)]
+pub(crate) struct Later;
+
+impl Resolver for Later {
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        Ok(self.empty())
+    }
+}
+
+/// The addresses of `host` (IPv6 in brackets or bare), found within `timeout`. A thread is used only for a
+/// name, because the system's look-up cannot be interrupted; on a timeout it is left to end by itself.
+pub(crate) fn addresses(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, Failure> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(ip) = bare.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    if bare == "localhost" {
+        // By RFC 6761 never a question for a name server.
+        return Ok([IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]
+            .map(|ip| SocketAddr::new(ip, port))
+            .to_vec());
+    }
+    let name = bare.to_owned();
+    look_up(timeout, move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect)).map_err(
+        |error| {
+            let why = if error.kind() == io::ErrorKind::TimedOut {
+                format!("no answer from the name server within {} ms", timeout.as_millis())
+            } else {
+                error.to_string()
+            };
+            Failure::nowhere(format!("the host name {bare} could not be resolved: {why}"))
+                .with_hint("Check the name's spelling, and this machine's DNS settings and network.")
+        },
+    )
+}
+
+fn look_up(
+    timeout: Duration,
+    resolve: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
+) -> io::Result<Vec<SocketAddr>> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    thread::Builder::new().name("cas-resolve".to_owned()).spawn(move || {
+        // Nobody listens any more when the timeout came first.
+        let _ = sender.send(resolve());
+    })?;
+    match receiver.recv_timeout(timeout) {
+        Ok(Ok(addresses)) if addresses.is_empty() => Err(io::Error::other("it has no address")),
+        Ok(result) => result,
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_localhost_need_no_name_server() {
+        for (host, first) in
+            [("127.0.0.1", "127.0.0.1:1"), ("[::1]", "[::1]:1"), ("localhost", "127.0.0.1:1")]
+        {
+            assert_eq!(addresses(host, 1, Duration::ZERO).unwrap()[0], first.parse().unwrap());
+        }
+    }
+
+    #[test]
+    fn a_slow_look_up_ends_with_the_timeout() {
+        let (release, wait) = mpsc::channel::<()>();
+        let error = look_up(Duration::from_millis(1), move || {
+            let _ = wait.recv();
+            Ok(Vec::new())
+        })
+        .unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(release);
+    }
+
+    #[test]
+    fn a_name_without_address_is_an_error() {
+        assert!(look_up(Duration::from_secs(60), || Ok(Vec::new())).is_err());
+    }
+}

@@ -1,0 +1,386 @@
+//! What a certificate says.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::SystemTime;
+
+use x509_parser::asn1_rs::{Any, Class, FromDer, Oid, Tag};
+use x509_parser::certificate::{X509Certificate, X509CertificateParser};
+use x509_parser::error::X509Error;
+use x509_parser::extensions::{
+    AuthorityKeyIdentifier, BasicConstraints, GeneralName, KeyIdentifier, KeyUsage,
+};
+use x509_parser::nom::Parser as _;
+use x509_parser::oid_registry as oids;
+use x509_parser::signature_algorithm::RsaSsaPssParams;
+use x509_parser::time::ASN1Time;
+use x509_parser::x509::{AlgorithmIdentifier, X509Name};
+
+use crate::base::error::on_one_line;
+use crate::inspect::fingerprint::{Leaf, upper_hex};
+use crate::inspect::public_key::PublicKey;
+
+/// What a certificate says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The most specific common name of the subject; may be empty.
+    pub common_name: String,
+    /// Subject alternative names: host names, IP addresses, and whatever else is there.
+    pub sans: Vec<String>,
+    /// The issuer's name, as "C=CN, O=Example, CN=Example CA".
+    pub issuer: String,
+    /// Upper-case hexadecimal, two digits for each byte.
+    pub serial: String,
+    /// When it begins to be valid.
+    pub not_before: Moment,
+    /// When it ceases to be valid.
+    pub not_after: Moment,
+    /// Fingerprint, 40 upper-case hexadecimal digits.
+    pub sha1: String,
+    /// Fingerprint, 64 upper-case hexadecimal digits.
+    pub sha256: String,
+    /// Type and size of its key: "RSA-2048", "EC-P256", "Ed25519", "SM2", …
+    pub key_type: String,
+    /// Whether its basic constraints say that it is a CA's.
+    pub is_ca: bool,
+}
+
+/// A moment in a certificate, in seconds since 1970, UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(pub i64);
+
+impl Moment {
+    /// A moment of this machine's clock.
+    #[must_use]
+    pub fn of(time: SystemTime) -> Self {
+        let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Self(i64::try_from(seconds).unwrap_or(i64::MAX))
+    }
+}
+
+/// RFC 3339 in UTC, without fractions.
+impl std::fmt::Display for Moment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match ASN1Time::from_timestamp(self.0).map(|time| time.to_datetime()) {
+            Ok(at) => write!(
+                f,
+                "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+                at.year(),
+                u8::from(at.month()),
+                at.day(),
+                at.hour(),
+                at.minute(),
+                at.second()
+            ),
+            Err(_) => write!(f, "{} seconds after 1970", self.0),
+        }
+    }
+}
+
+/// A certificate that was read.
+pub(super) struct Certificate<'a> {
+    parsed: X509Certificate<'a>,
+    pub(super) der: &'a [u8],
+    pub(super) key: PublicKey,
+}
+
+/// How sure it is that one certificate issued another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bond {
+    /// Names and key identifiers fit; the signature is of a kind that cannot be verified here.
+    Name,
+    /// The signature was verified as well.
+    Signature,
+}
+
+impl<'a> Certificate<'a> {
+    /// Reads a certificate. Extensions are read one by one where they are asked for, so that memory stays in
+    /// proportion.
+    pub(super) fn read(der: &'a [u8]) -> Option<Self> {
+        let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
+        let (_, parsed) = parser.parse(der).ok()?;
+        if ![parsed.subject(), parsed.issuer()].into_iter().all(is_readable) {
+            return None;
+        }
+        let key = PublicKey::of(parsed.public_key());
+        Some(Self { parsed, der, key })
+    }
+
+    pub(super) fn facts(&self) -> Facts {
+        let Leaf { sha1, sha256 } = Leaf::of_der(self.der);
+        Facts {
+            common_name: self.common_name(),
+            sans: self.sans(),
+            issuer: text_of_dn(self.parsed.issuer()),
+            serial: upper_hex(self.parsed.tbs_certificate.raw_serial()),
+            not_before: self.not_before(),
+            not_after: self.not_after(),
+            sha1,
+            sha256,
+            key_type: self.key.name(),
+            is_ca: self.is_ca(),
+        }
+    }
+
+    pub(super) fn not_before(&self) -> Moment {
+        Moment(self.parsed.validity().not_before.timestamp())
+    }
+
+    pub(super) fn not_after(&self) -> Moment {
+        Moment(self.parsed.validity().not_after.timestamp())
+    }
+
+    /// Who it is about, for a message.
+    pub(super) fn shown(&self) -> String {
+        match self.common_name() {
+            name if !name.is_empty() => shown(&name),
+            _ => match self.sans().first() {
+                Some(name) => shown(name),
+                None => shown(&text_of_dn(self.parsed.subject())),
+            },
+        }
+    }
+
+    /// Who issued it, for a message.
+    pub(super) fn shown_issuer(&self) -> String {
+        match common_name(self.parsed.issuer()) {
+            name if !name.is_empty() => shown(&name),
+            _ => shown(&text_of_dn(self.parsed.issuer())),
+        }
+    }
+
+    fn common_name(&self) -> String {
+        common_name(self.parsed.subject())
+    }
+
+    fn extension(&self, oid: &Oid<'_>) -> Option<&[u8]> {
+        self.parsed.iter_extensions().find(|extension| extension.oid == *oid).map(|extension| extension.value)
+    }
+
+    /// Whether its basic constraints say that it is a CA's.
+    pub(super) fn is_ca(&self) -> bool {
+        let constraints = self.extension(&oids::OID_X509_EXT_BASIC_CONSTRAINTS);
+        constraints.and_then(|value| BasicConstraints::from_der(value).ok()).is_some_and(|(_, read)| read.ca)
+    }
+
+    /// Whether clients take it for a CA's. Certificates of version 1 cannot say it; some of version 3 say it by their
+    /// key usage alone.
+    fn may_issue(&self) -> bool {
+        let usage = self.extension(&oids::OID_X509_EXT_KEY_USAGE);
+        let signs = || {
+            usage
+                .and_then(|value| KeyUsage::from_der(value).ok())
+                .is_some_and(|(_, usage)| usage.key_cert_sign())
+        };
+        let constraints = self.extension(&oids::OID_X509_EXT_BASIC_CONSTRAINTS);
+        self.is_ca() || self.parsed.extensions().is_empty() || constraints.is_none() && signs()
+    }
+
+    pub(super) fn sans(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let value = self.extension(&oids::OID_X509_EXT_SUBJECT_ALT_NAME);
+        let Some((_, sequence)) = value.and_then(|value| Any::from_der(value).ok()) else { return names };
+        let mut rest = sequence.data;
+        while let Ok((after, name)) = GeneralName::from_der(rest) {
+            names.push(text_of_name(&name));
+            rest = after;
+        }
+        names
+    }
+
+    /// What the signature is made with, where it is too weak for today's clients.
+    pub(super) fn weak_signature(&self) -> Option<&'static str> {
+        let AlgorithmIdentifier { algorithm, parameters } = &self.parsed.signature_algorithm;
+        match algorithm.to_id_string().as_str() {
+            "1.2.840.113549.1.1.5" | "1.3.14.3.2.29" | "1.2.840.10045.4.1" | "1.2.840.10040.4.3" => {
+                Some("SHA-1")
+            }
+            "1.2.840.113549.1.1.4" | "1.3.14.3.2.25" => Some("MD5"),
+            "1.2.840.113549.1.1.2" => Some("MD2"),
+            // RSA-PSS says in its parameters what it hashes with; where they are absent, with SHA-1.
+            "1.2.840.113549.1.1.10" => match parameters.as_ref().map(RsaSsaPssParams::try_from) {
+                Some(Ok(read)) if *read.hash_algorithm_oid() != oids::OID_HASH_SHA1 => None,
+                Some(Err(_)) => None,
+                _ => Some("SHA-1"),
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether `other` says that it was issued by somebody of this name.
+    pub(super) fn is_named_as_issuer_of(&self, other: &Certificate<'_>) -> bool {
+        let (subject, issuer) = (self.parsed.subject(), other.parsed.issuer());
+        subject.as_raw() == issuer.as_raw() || comparable(subject) == comparable(issuer)
+    }
+
+    /// Whether this certificate's key signed `other`.
+    pub(super) fn issued(&self, other: &Certificate<'_>) -> Option<Bond> {
+        if !std::ptr::eq(self, other) && !self.may_issue() {
+            return None;
+        }
+        if !self.is_named_as_issuer_of(other) {
+            return None;
+        }
+        // What the signature is made with stands twice, and has to be the same (RFC 5280, 4.1.1.2).
+        if other.parsed.signature_algorithm != other.parsed.tbs_certificate.signature {
+            return None;
+        }
+        let same_key = match (other.authority_key(), self.subject_key()) {
+            (Some(wanted), Some(own)) => Some(wanted == own),
+            _ => None,
+        };
+        if self.key.can_verify() {
+            match other.parsed.verify_signature(Some(self.parsed.public_key())) {
+                Ok(()) => return Some(Bond::Signature),
+                Err(X509Error::SignatureUnsupportedAlgorithm) => {}
+                // ring knows only salts as long as the hash.
+                Err(_) if *other.parsed.signature_algorithm.oid() == oids::OID_PKCS1_RSASSAPSS => {}
+                Err(_) => return None,
+            }
+        }
+        (same_key != Some(false)).then_some(Bond::Name)
+    }
+
+    fn subject_key(&self) -> Option<&[u8]> {
+        let value = self.extension(&oids::OID_X509_EXT_SUBJECT_KEY_IDENTIFIER)?;
+        KeyIdentifier::from_der(value).ok().map(|(_, identifier)| identifier.0)
+    }
+
+    fn authority_key(&self) -> Option<&[u8]> {
+        let value = self.extension(&oids::OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER)?;
+        AuthorityKeyIdentifier::from_der(value).ok()?.1.key_identifier.map(|identifier| identifier.0)
+    }
+}
+
+/// The most specific one, which stands last (RFC 6125, 6.4.4).
+fn common_name(name: &X509Name<'_>) -> String {
+    name.iter_common_name().last().map_or_else(String::new, |attribute| text_of(attribute.attr_value()))
+}
+
+/// As OpenSSL writes it: "C = CN, O = Example", but without the spaces around "=".
+fn text_of_dn(name: &X509Name<'_>) -> String {
+    let mut text = String::new();
+    for attribute in name.iter_attributes() {
+        let oid = attribute.attr_type().to_id_string();
+        let label = match oid.as_str() {
+            "2.5.4.3" => "CN",
+            "2.5.4.5" => "serialNumber",
+            "2.5.4.6" => "C",
+            "2.5.4.7" => "L",
+            "2.5.4.8" => "ST",
+            "2.5.4.10" => "O",
+            "2.5.4.11" => "OU",
+            "0.9.2342.19200300.100.1.25" => "DC",
+            "1.2.840.113549.1.9.1" => "emailAddress",
+            other => other,
+        };
+        let separator = if text.is_empty() { "" } else { ", " };
+        for part in [separator, label, "=", &text_of(attribute.attr_value())] {
+            text.push_str(part);
+        }
+    }
+    text
+}
+
+/// A name in a certificate, which is public, whatever it looks like.
+fn shown(name: &str) -> String {
+    if name.is_empty() { "(no name)".to_owned() } else { on_one_line(name) }
+}
+
+/// CAs write the same name in another string type, in capitals or with more spaces now and then (RFC 5280, 7.1).
+fn comparable(name: &X509Name<'_>) -> String {
+    let text = text_of_dn(name).to_lowercase();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn is_readable(name: &X509Name<'_>) -> bool {
+    name.iter_attributes().all(|attribute| is_text(attribute.attr_value()))
+}
+
+/// Whether a part of a name is of a type that OpenSSL, and so most of what reads certificates, takes for text.
+fn is_text(value: &Any<'_>) -> bool {
+    let data = value.data;
+    value.class() == Class::Universal
+        && match value.tag() {
+            Tag::Utf8String => std::str::from_utf8(data).is_ok(),
+            Tag::BmpString => data.len().is_multiple_of(2),
+            Tag::UniversalString => data.len().is_multiple_of(4),
+            other => [
+                Tag::NumericString,
+                Tag::PrintableString,
+                Tag::T61String,
+                Tag::Ia5String,
+                Tag::BitString,
+                Tag::Sequence,
+            ]
+            .contains(&other),
+        }
+}
+
+/// The string types of X.520, as far as certificates hold them; what fits no type is shown as far as it can be.
+fn text_of(value: &Any<'_>) -> String {
+    let data = value.data;
+    match value.tag() {
+        Tag::BmpString => {
+            let units = data.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+            char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+        }
+        Tag::UniversalString => data
+            .chunks_exact(4)
+            .map(|four| u32::from_be_bytes([four[0], four[1], four[2], four[3]]))
+            .map(|number| char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect(),
+        // Written as Latin-1 by those who still write it.
+        Tag::T61String => data.iter().map(|b| char::from(*b)).collect(),
+        _ => String::from_utf8_lossy(data).into_owned(),
+    }
+}
+
+fn text_of_name(name: &GeneralName<'_>) -> String {
+    match name {
+        GeneralName::DNSName(text) | GeneralName::RFC822Name(text) | GeneralName::URI(text) => {
+            (*text).to_owned()
+        }
+        GeneralName::IPAddress(bytes) => {
+            let v4 = <[u8; 4]>::try_from(*bytes).map(|v4| Ipv4Addr::from(v4).to_string());
+            let v6 = <[u8; 16]>::try_from(*bytes).map(|v6| Ipv6Addr::from(v6).to_string());
+            v4.or(v6).unwrap_or_else(|_| upper_hex(bytes))
+        }
+        GeneralName::DirectoryName(name) => text_of_dn(name),
+        GeneralName::RegisteredID(oid) | GeneralName::OtherName(oid, _) => oid.to_id_string(),
+        GeneralName::X400Address(_) => "X.400 address".to_owned(),
+        GeneralName::EDIPartyName(_) => "EDI party".to_owned(),
+        GeneralName::Invalid(..) => "unreadable name".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_written_in_rfc_3339() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1_704_067_200, "2024-01-01T00:00:00Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+            (-631_152_000, "1950-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(Moment(seconds).to_string(), text);
+        }
+        assert!(Moment(i64::MAX).to_string().contains("seconds"));
+    }
+
+    #[test]
+    fn strings_of_every_type_are_read() {
+        for (tag, data, text) in [
+            (Tag::Utf8String, &b"\xe5\x90\x8d"[..], "名"),
+            (Tag::PrintableString, b"a.example", "a.example"),
+            (Tag::BmpString, b"\x54\x0d", "名"),
+            (Tag::UniversalString, b"\0\0\x54\x0d", "名"),
+            (Tag::T61String, b"\xe9", "é"),
+            (Tag::Utf8String, b"\xff", "\u{fffd}"),
+        ] {
+            assert_eq!(text_of(&Any::from_tag_and_data(tag, data)), text);
+        }
+    }
+}

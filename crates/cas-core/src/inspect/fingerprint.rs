@@ -1,0 +1,80 @@
+//! What tells one certificate from another.
+
+use ring::digest;
+use sha1::{Digest, Sha1};
+
+use crate::inspect::pem;
+
+/// The fingerprints of a chain's first certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// SHA-1, 40 upper-case hexadecimal digits, as the service's lists have it.
+    pub sha1: String,
+    /// SHA-256, 64 upper-case hexadecimal digits.
+    pub sha256: String,
+}
+
+impl Leaf {
+    /// The first certificate of a PEM text, whatever stands around it and however its lines break; `None`
+    /// where there is none that can be read.
+    #[must_use]
+    pub fn of_pem(text: &str) -> Option<Self> {
+        let unescaped = pem::unescaped(text);
+        let text = unescaped.as_deref().map_or(text, String::as_str);
+        let (blocks, _) = pem::blocks(text).ok()?;
+        let der = blocks.iter().find(|block| block.label == "CERTIFICATE")?.decode().ok()?;
+        Some(Self::of_der(&der))
+    }
+
+    pub(super) fn of_der(der: &[u8]) -> Self {
+        Self {
+            sha1: upper_hex(&Sha1::digest(der)),
+            sha256: upper_hex(digest::digest(&digest::SHA256, der).as_ref()),
+        }
+    }
+
+    /// The first eight digits of the SHA-256, in small letters: what a name is told apart by.
+    #[must_use]
+    pub fn short(&self) -> String {
+        self.sha256[..8].to_ascii_lowercase()
+    }
+}
+
+pub(super) fn upper_hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_certificate_is_the_same_in_every_form() {
+        let plain = "-----BEGIN CERTIFICATE-----\nbGliY2Fz\nIQ==\n-----END CERTIFICATE-----\n";
+        let leaf = Leaf::of_pem(plain).unwrap();
+        // printf 'libcas!' | sha1sum, sha256sum
+        assert_eq!(leaf.sha1, "D1976D004D8B204DDD6967CC767CF52C448BAB25");
+        assert_eq!(leaf.short(), "8678b925");
+        for form in [
+            plain.replace('\n', "\r\n"),
+            plain.replace('\n', "\\n"),
+            plain.replace("\nIQ", " IQ"),
+            plain.replace("==", ""),
+            format!("Bag Attributes\n  a: b\n{plain}{plain}"),
+        ] {
+            assert_eq!(Leaf::of_pem(&form).as_ref(), Some(&leaf), "{form}");
+        }
+        for none in [
+            "",
+            "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----",
+            "-----BEGIN CERTIFICATE-----\nA?\n-----END CERTIFICATE-----",
+        ] {
+            assert_eq!(Leaf::of_pem(none), None);
+        }
+    }
+}

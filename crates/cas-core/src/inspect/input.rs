@@ -1,0 +1,368 @@
+//! From the text that somebody passed to the certificates and keys in it.
+
+use std::borrow::Cow;
+use std::ops::Deref;
+
+use pkcs1::RsaPrivateKeyRef;
+use pkcs8::PrivateKeyInfoRef;
+use pkcs8::der::Decode;
+use sec1::EcPrivateKey;
+use x509_parser::asn1_rs::{Any, FromDer};
+use zeroize::Zeroizing;
+
+use crate::inspect::findings::{Finding, Kind};
+use crate::inspect::pem;
+use crate::inspect::pem::{Block, Surroundings};
+
+/// What a PEM block holds, decoded.
+pub(super) struct Der {
+    pub(super) label: Cow<'static, str>,
+    /// The line of its BEGIN, counted from 1.
+    pub(super) line: usize,
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+    /// Whether something followed it, which was cut off.
+    cut: bool,
+}
+
+impl Der {
+    /// What follows a certificate or key is no part of it: OpenSSL's trust, or garbage.
+    fn new(label: Cow<'static, str>, line: usize, mut bytes: Zeroizing<Vec<u8>>) -> Self {
+        let rest = Any::from_der(&bytes).map_or(0, |(rest, _)| rest.len());
+        let length = bytes.len() - rest;
+        bytes.truncate(length);
+        Self { label, line, bytes, cut: rest > 0 }
+    }
+}
+
+/// More keys than anybody keeps in one file; what follows is not looked at.
+const MOST_KEYS: usize = 16;
+const CERTIFICATE: &str = "CERTIFICATE";
+const OLD_CERTIFICATE: [&str; 2] = ["X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
+const PRIVATE_KEY: &str = "PRIVATE KEY";
+const CERTIFICATE_TEXT: &str = "certificate text";
+const KEY_TEXT: &str = "key text";
+
+/// The certificates in `bytes`, in order; none where one is broken, or where there is something else.
+pub(super) fn certificates(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<Der> {
+    let what = CERTIFICATE_TEXT;
+    let is_old = |block: &Block<'_>| OLD_CERTIFICATE.contains(&block.label);
+    let is_wanted = |block: &Block<'_>| block.label == CERTIFICATE || is_old(block);
+    read(bytes, what, findings, &|plain, blocks, findings| {
+        let (wanted, others): (Vec<Block<'_>>, _) = blocks.into_iter().partition(is_wanted);
+        if wanted.is_empty() {
+            return instead_of_certificate(plain, &others, findings);
+        }
+        if wanted.iter().any(is_old) {
+            findings.push(Finding::new(Kind::Label, what));
+        }
+        leave_out(&others, what, findings);
+        note_layout(&wanted, what, findings);
+        let decode = |block: &Block<'_>| {
+            let bytes = block.decode().map_err(|broken| broken.finding(what))?;
+            Ok(Der::new(CERTIFICATE.into(), block.line, bytes))
+        };
+        let ders: Vec<Der> = wanted.iter().map(decode).collect::<Result<_, _>>()?;
+        note_cut(&ders, what, findings);
+        Ok(ders)
+    })
+}
+
+/// The private keys in `bytes` that can be read.
+pub(super) fn keys(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<Der> {
+    let what = KEY_TEXT;
+    read(bytes, what, findings, &|plain, blocks, findings| {
+        let (wanted, others): (Vec<Block<'_>>, _) = blocks.into_iter().partition(is_key);
+        if wanted.is_empty() {
+            return instead_of_key(plain, &others, findings);
+        }
+        let (mut keys, mut problem, mut mislabelled) = (Vec::new(), None, false);
+        for block in &wanted {
+            match key(block, what) {
+                Ok(key) => {
+                    mislabelled |= key.label != block.label;
+                    keys.push(key);
+                }
+                Err(finding) => drop(problem.get_or_insert(finding)),
+            }
+            if keys.len() == MOST_KEYS {
+                break;
+            }
+        }
+        if let (true, Some(problem)) = (keys.is_empty(), problem) {
+            return Err(problem);
+        }
+        leave_out(&others, what, findings);
+        if wanted.len() > 1 {
+            findings.push(Finding::new(Kind::OtherBlocks, format!("{what}: further private keys")));
+        }
+        note_layout(&wanted, what, findings);
+        if mislabelled {
+            findings.push(Finding::new(Kind::Label, what));
+        }
+        note_cut(&keys, what, findings);
+        Ok(keys)
+    })
+}
+
+fn is_key(block: &Block<'_>) -> bool {
+    block.label.ends_with(PRIVATE_KEY)
+}
+
+type Choose<'a> = dyn Fn(&str, Vec<Block<'_>>, &mut Vec<Finding>) -> Result<Vec<Der>, Finding> + 'a;
+
+/// Opens a text, finds its blocks, has `choose` take what is wanted, and notes what stood around it.
+fn read(bytes: &[u8], what: &str, findings: &mut Vec<Finding>, choose: &Choose<'_>) -> Vec<Der> {
+    let mut open = || {
+        let plain = Plain::open(bytes, what)?;
+        let (blocks, around) = pem::blocks(&plain).map_err(|broken| broken.finding(what))?;
+        let bare = blocks.is_empty();
+        let mut notes = Vec::new();
+        let ders = choose(&plain, blocks, &mut notes)?;
+        if !bare {
+            plain.note(around, what, &mut notes);
+        }
+        findings.append(&mut notes);
+        Ok(ders)
+    };
+    match open() {
+        Ok(ders) => ders,
+        Err(finding) => {
+            findings.push(finding);
+            Vec::new()
+        }
+    }
+}
+
+/// What is wrong with bytes that no PEM can be read from, whatever it holds; `None` for a text, and for a PEM among words
+/// in any encoding.
+#[must_use]
+pub fn not_text(bytes: &[u8], what: &str) -> Option<Finding> {
+    let is_text = || std::str::from_utf8(bytes).is_ok() || in_ascii(bytes).is_some();
+    Some(match bytes {
+        _ if is_utf16(bytes) => Finding::new(Kind::NotText, format!("{what} is UTF-16")),
+        _ if is_pkcs12(bytes) => Finding::new(Kind::Pkcs12, what),
+        _ if is_pkcs7(bytes) => Finding::new(Kind::Pkcs7, what),
+        _ if is_der(bytes) => Finding::new(Kind::Der, what),
+        _ if is_text() => return None,
+        _ => Finding::new(Kind::NotText, format!("{what} is not text")),
+    })
+}
+
+/// Whether bytes begin as a certificate or key in DER does: a SEQUENCE, mostly of a length that no text begins with.
+fn is_der(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x30, 0x80..=0x84, ..] => true,
+        // C programs lose zeros at the end.
+        [0x30, length, 0x02, ..] => *length < 0x80 && usize::from(*length) + 2 >= bytes.len(),
+        _ => false,
+    }
+}
+
+/// Whether bytes begin as PKCS#12 does: a SEQUENCE whose first part is the version, 3.
+fn is_pkcs12(bytes: &[u8]) -> bool {
+    content_of(bytes).is_some_and(|content| content.starts_with(&[2, 1, 3]))
+}
+
+/// Whether bytes begin as PKCS#7 does: a SEQUENCE whose first part says that it is signed data.
+fn is_pkcs7(bytes: &[u8]) -> bool {
+    const SIGNED_DATA: &[u8] = &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
+    content_of(bytes).is_some_and(|content| content.starts_with(SIGNED_DATA))
+}
+
+/// What is in a SEQUENCE whose length does not fit in one byte.
+fn content_of(bytes: &[u8]) -> Option<&[u8]> {
+    let header = match bytes {
+        [0x30, 0x80, ..] => 2,
+        [0x30, length @ 0x81..=0x84, ..] => 2 + usize::from(length & 0x7f),
+        _ => return None,
+    };
+    bytes.get(header..)
+}
+
+/// As Windows writes text: with its mark, or with every other byte of "--" being 0.
+fn is_utf16(bytes: &[u8]) -> bool {
+    [&[0xff, 0xfe][..], &[0xfe, 0xff], b"-\0-\0", b"\0-\0-"].iter().any(|start| bytes.starts_with(start))
+}
+
+/// A text without byte order mark and escapes.
+struct Plain<'a> {
+    given: &'a str,
+    /// Where anything had to be replaced.
+    replaced: Option<Zeroizing<String>>,
+    had_escapes: bool,
+    had_mark: bool,
+}
+
+impl Deref for Plain<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.replaced.as_deref().map_or(self.given, String::as_str)
+    }
+}
+
+impl<'a> Plain<'a> {
+    fn open(bytes: &'a [u8], what: &str) -> Result<Self, Finding> {
+        if let Some(finding) = not_text(bytes, what) {
+            return Err(finding);
+        }
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return Ok(Self { given: "", replaced: in_ascii(bytes), had_escapes: false, had_mark: false });
+        };
+        let given = text.strip_prefix('\u{feff}');
+        let had_mark = given.is_some();
+        let given = given.unwrap_or(text);
+        let replaced = pem::unescaped(given);
+        Ok(Self { given, had_escapes: replaced.is_some(), replaced, had_mark })
+    }
+
+    fn note(&self, around: Surroundings, what: &str, findings: &mut Vec<Finding>) {
+        let mut note = |found: bool, kind: Kind| {
+            if found && !findings.iter().any(|finding| finding.kind == kind) {
+                findings.push(Finding::new(kind, what));
+            }
+        };
+        note(self.had_mark, Kind::ByteOrderMark);
+        note(self.had_escapes, Kind::Escapes);
+        note(memchr::memchr(b'\r', self.as_bytes()).is_some(), Kind::LineEnds);
+        note(around.words, Kind::Words);
+        note(around.space, Kind::Layout);
+    }
+}
+
+/// A PEM among words in another encoding than UTF-8, as in a file that says in Chinese whose it is: each byte of these
+/// becomes "?". PEM itself is ASCII. `None` where there is no PEM.
+fn in_ascii(bytes: &[u8]) -> Option<Zeroizing<String>> {
+    memchr::memmem::find(bytes, b"-----BEGIN ")?;
+    let mut text = Zeroizing::new(String::with_capacity(bytes.len()));
+    text.extend(bytes.iter().map(|b| if b.is_ascii() { char::from(*b) } else { '?' }));
+    Some(text)
+}
+
+fn note_layout(blocks: &[Block<'_>], what: &str, findings: &mut Vec<Finding>) {
+    if !blocks.iter().all(Block::is_tidy) {
+        findings.push(Finding::new(Kind::Layout, what));
+    }
+}
+
+fn note_cut(ders: &[Der], what: &str, findings: &mut Vec<Finding>) {
+    if ders.iter().any(|der| der.cut) {
+        findings
+            .push(Finding::new(Kind::OtherBlocks, format!("{what}: bytes after the end of a block's ASN.1")));
+    }
+}
+
+/// Notes the blocks that are not taken.
+fn leave_out(others: &[Block<'_>], what: &str, findings: &mut Vec<Finding>) {
+    if what == CERTIFICATE_TEXT && others.iter().any(is_key) {
+        findings.push(Finding::new(Kind::KeyBesideCertificate, what));
+    }
+    let mut labels: Vec<&str> = Vec::new();
+    for block in others.iter().filter(|block| what == KEY_TEXT || !is_key(block)) {
+        if !labels.contains(&block.label) && labels.len() < 5 {
+            labels.push(block.label);
+        }
+    }
+    if !labels.is_empty() {
+        findings.push(Finding::new(Kind::OtherBlocks, format!("{what}: {}", labels.join(", "))));
+    }
+}
+
+fn instead_of_certificate(
+    plain: &str,
+    blocks: &[Block<'_>],
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<Der>, Finding> {
+    let what = CERTIFICATE_TEXT;
+    if blocks.iter().any(is_key) {
+        return Err(Finding::new(Kind::Swapped, ""));
+    }
+    if !blocks.is_empty() {
+        return Err(instead(blocks, what, "certificate"));
+    }
+    match bare(plain, what)? {
+        Some(bytes) if form(&bytes).is_some() => Err(Finding::new(Kind::Swapped, "")),
+        Some(bytes) if is_der(&bytes) => {
+            findings.push(Finding::new(Kind::BareBase64, what));
+            Ok(vec![Der::new(CERTIFICATE.into(), 1, bytes)])
+        }
+        _ => Err(Finding::new(Kind::NoCertificate, what)),
+    }
+}
+
+fn instead_of_key(
+    plain: &str,
+    blocks: &[Block<'_>],
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<Der>, Finding> {
+    let what = KEY_TEXT;
+    if !blocks.is_empty() {
+        return Err(match instead(blocks, what, "private key") {
+            Finding { kind: Kind::OtherPem | Kind::Pkcs7, .. } => Finding::new(Kind::NoKey, what),
+            other => other,
+        });
+    }
+    match bare(plain, what)?.and_then(|bytes| Some((form(&bytes)?, bytes))) {
+        Some((label, bytes)) => {
+            findings.push(Finding::new(Kind::BareBase64, what));
+            Ok(vec![Der::new(label.into(), 1, bytes)])
+        }
+        None => Err(Finding::new(Kind::NoKey, what)),
+    }
+}
+
+/// The bytes of a text that is nothing but base64. What holds neither certificates nor keys by themselves is named.
+fn bare(plain: &str, what: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Finding> {
+    match pem::bare(plain) {
+        Some(bytes) if bytes.starts_with(b"-----BEGIN ") => Err(Finding::new(Kind::Base64OfPem, what)),
+        Some(bytes) if is_pkcs12(&bytes) => Err(Finding::new(Kind::Pkcs12, what)),
+        Some(bytes) if is_pkcs7(&bytes) => Err(Finding::new(Kind::Pkcs7, what)),
+        bytes => Ok(bytes),
+    }
+}
+
+/// What stands where something else should be, by its label.
+fn instead(blocks: &[Block<'_>], what: &str, wanted: &str) -> Finding {
+    let any = |ends: &[&str]| blocks.iter().any(|block| ends.iter().any(|end| block.label.ends_with(end)));
+    if any(&["CERTIFICATE REQUEST"]) {
+        Finding::new(Kind::Csr, wanted)
+    } else if any(&["PUBLIC KEY"]) {
+        Finding::new(Kind::PublicKey, wanted)
+    } else if any(&["PKCS7", "PKCS #7 SIGNED DATA"]) {
+        Finding::new(Kind::Pkcs7, what)
+    } else {
+        Finding::new(Kind::OtherPem, what)
+    }
+}
+
+/// Reads the key in a block.
+fn key(block: &Block<'_>, what: &str) -> Result<Der, Finding> {
+    if block.is_encrypted() {
+        return Err(Finding::new(Kind::KeyEncrypted, block.line.to_string()));
+    }
+    if block.label == "OPENSSH PRIVATE KEY" {
+        return Err(Finding::new(Kind::OpensshKey, what));
+    }
+    let bytes = block.decode().map_err(|broken| broken.finding(what))?;
+    let key = Der::new(block.label.to_owned().into(), block.line, bytes);
+    // Labels that name a form are now and then another form's.
+    Ok(match (block.label, form(&key.bytes)) {
+        ("PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY", Some(form)) => {
+            Der { label: form.into(), ..key }
+        }
+        _ => key,
+    })
+}
+
+/// The label that belongs to a private key in this form.
+fn form(der: &[u8]) -> Option<&'static str> {
+    if PrivateKeyInfoRef::try_from(der).is_ok() {
+        Some("PRIVATE KEY")
+    } else if RsaPrivateKeyRef::try_from(der).is_ok() {
+        Some("RSA PRIVATE KEY")
+    } else if EcPrivateKey::from_der(der).is_ok() {
+        Some("EC PRIVATE KEY")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,19 @@
+//! Alibaba Cloud's RPC style: parameters in, one signed form out, an answer back. Pure, no I/O.
+
+pub mod acs3;
+pub mod error_codes;
+pub mod hmac_sha1;
+pub mod params;
+pub mod reading;
+pub mod redact;
+pub mod signed_form;
+
+/// How requests are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Signature {
+    /// Version 1: HMAC-SHA1 over all parameters, which stand in the form.
+    #[default]
+    HmacSha1,
+    /// Version 3: HMAC-SHA256 over the headers, where what is common to all calls stands, and the form's hash.
+    Acs3,
+}

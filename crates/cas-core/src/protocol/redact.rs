@@ -1,0 +1,211 @@
+//! Takes out of the service's words what must never be shown.
+//!
+//! `SignatureDoesNotMatch` echoes the whole string-to-sign, certificate and key included, encoded twice;
+//! a proxy's error page may echo the form. What comes out of here is safe to show and to log.
+
+use zeroize::Zeroizing;
+
+use crate::protocol::params::percent_encode;
+
+/// What stands where something was taken out.
+pub const REMOVED: &str = "[removed]";
+
+/// Longest text that is shown, in characters; a message is a sentence, not a dump.
+const LONGEST: usize = 500;
+
+/// Longest run of letters and digits that may be a word, an id or a host name's label.
+const LONGEST_WORD: usize = 36;
+
+/// Shortest piece of a private key that is recognised as one.
+const SHORTEST_KEY_PIECE: usize = 8;
+
+/// The secrets of one request. Its `Debug` is left out on purpose.
+#[derive(Default)]
+pub struct Secrets<'a> {
+    /// The private key, PEM.
+    pub private_key: Option<&'a str>,
+    /// Access key secret, security token, signature, and whatever else must not be shown.
+    pub others: Vec<&'a str>,
+}
+
+impl Secrets<'_> {
+    /// `text` without the secrets, without anything that looks like one, and not too long.
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
+        let text = Zeroizing::new(cut_string_to_sign(text));
+        if text.contains("SignatureNonce") {
+            // An echo of the whole request: no part of it helps, and any may be secret.
+            return REMOVED.to_owned();
+        }
+        let mut text = Zeroizing::new(cut_pem(&text));
+        for secret in self.others.iter().filter(|secret| !secret.is_empty()) {
+            let mut form = Zeroizing::new((*secret).to_owned());
+            for _ in 0..3 {
+                text = Zeroizing::new(text.replace(form.as_str(), REMOVED));
+                form = Zeroizing::new(percent_encode(&form));
+            }
+        }
+        let mut text = self.cut_long_runs(&text);
+        if self.is_revealed_by(&text) {
+            return REMOVED.to_owned();
+        }
+        // One line, which no server can pass off as several, or as a terminal's commands.
+        text = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        if let Some((at, _)) = text.char_indices().nth(LONGEST) {
+            text.truncate(at);
+            text.push('…');
+        }
+        text
+    }
+
+    /// Whether a secret can still be read out of `text`, however often it was encoded.
+    fn is_revealed_by(&self, text: &str) -> bool {
+        let mut text = Zeroizing::new(text.to_owned());
+        loop {
+            if self.others.iter().any(|secret| !secret.is_empty() && text.contains(secret)) {
+                return true;
+            }
+            if self.cut_long_runs(&text).matches(REMOVED).count() > text.matches(REMOVED).count() {
+                return true;
+            }
+            match percent_decode(&text) {
+                Some(decoded) => text = Zeroizing::new(decoded),
+                None => return false,
+            }
+        }
+    }
+
+    /// Takes out runs of base64 characters that are too long for a word, or stand in the private key.
+    fn cut_long_runs(&self, text: &str) -> String {
+        let key = self.private_key.unwrap_or_default();
+        let mut unbroken = Zeroizing::new(String::with_capacity(key.len()));
+        unbroken.extend(key.split_whitespace());
+        // A piece of the key counts wherever it stands in a run: other characters may be glued to it.
+        let of_key = |run: &str| {
+            run.as_bytes()
+                .windows(SHORTEST_KEY_PIECE)
+                .any(|piece| unbroken.as_bytes().windows(SHORTEST_KEY_PIECE).any(|of_key| of_key == piece))
+        };
+        let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+        let mut shown = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(start) = rest.find(is_base64) {
+            shown.push_str(&rest[..start]);
+            let run = &rest[start..];
+            let run = &run[..run.find(|c| !is_base64(c)).unwrap_or(run.len())];
+            let secret = run.len() > LONGEST_WORD || of_key(run);
+            shown.push_str(if secret { REMOVED } else { run });
+            rest = &rest[start + run.len()..];
+        }
+        shown.push_str(rest);
+        shown
+    }
+}
+
+/// `text` with each `%XX` decoded; `None` where there is none.
+fn percent_decode(text: &str) -> Option<String> {
+    let mut decoded = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text.as_bytes();
+    while let [byte, tail @ ..] = rest {
+        let escaped = tail.get(..2).filter(|_| *byte == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        if let Some(value) = escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            decoded.push(value);
+            rest = &tail[2..];
+        } else {
+            decoded.push(*byte);
+            rest = tail;
+        }
+    }
+    (decoded.len() < text.len()).then(|| String::from_utf8_lossy(&decoded).into_owned())
+}
+
+/// The gateway's message is a sentence, a colon and its string-to-sign.
+fn cut_string_to_sign(text: &str) -> String {
+    let lower = Zeroizing::new(text.to_ascii_lowercase());
+    for marker in ["string to sign", "stringtosign", "string-to-sign"] {
+        if let Some(at) = lower.find(marker) {
+            return format!("{}: {REMOVED}", &text[..at + marker.len()]);
+        }
+    }
+    text.to_owned()
+}
+
+/// Dashes are never encoded, so a PEM is found in any encoding.
+fn cut_pem(text: &str) -> String {
+    let Some(start) = text.find("-----BEGIN") else { return text.to_owned() };
+    let end = text.rfind("-----END").map(|at| {
+        let after = at + "-----END".len();
+        text[after..].find("-----").map_or(text.len(), |dashes| after + dashes + "-----".len())
+    });
+    let end = end.filter(|&end| end > start).unwrap_or(text.len());
+    format!("{}{REMOVED}{}", &text[..start], &text[end..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\nshortEnd+/==\n-----END PRIVATE KEY-----\n";
+
+    fn secrets() -> Secrets<'static> {
+        Secrets { private_key: Some(KEY), others: vec!["s3cr+t/", "token=="] }
+    }
+
+    #[test]
+    fn the_echoed_string_to_sign_goes() {
+        let echo = format!(
+            "Specified signature is not matched with our calculation. server string to sign is:POST&%2F&{}",
+            percent_encode(&percent_encode(KEY))
+        );
+        assert_eq!(
+            secrets().redact(&echo),
+            "Specified signature is not matched with our calculation. server string to sign: [removed]"
+        );
+    }
+
+    #[test]
+    fn secrets_go_in_every_encoding() {
+        let mut form = "s3cr+t/".to_owned();
+        for times in 0..6 {
+            let shown = secrets().redact(&format!("secret {form} here"));
+            assert_eq!(shown, if times < 3 { "secret [removed] here" } else { REMOVED });
+            form = percent_encode(&form);
+        }
+        assert_eq!(secrets().redact("got AccessKeyId=a&SignatureNonce=1&Timestamp=2"), REMOVED);
+        assert_eq!(secrets().redact("tail shortEnd+/== of a key"), "tail [removed] of a key");
+        assert_eq!(secrets().redact("glued XXshortEnd+/==YY, MIIEvQIBX"), "glued [removed], [removed]");
+        assert_eq!(secrets().redact(&format!("a {KEY} b")), "a [removed]  b");
+        assert_eq!(secrets().redact("cut -----BEGIN RSA PRIVATE KEY-----\nAAAA"), "cut [removed]");
+    }
+
+    #[test]
+    fn what_helps_stays() {
+        for message in [
+            "名称重复，请重新输入。",
+            "Specified access key is not found.",
+            "User not authorized (RequestId 473469C7-AA6F-4DC5-B3DB-A3DC0DE3C83E, acs:ram::1234567890123456:user/deployer).",
+        ] {
+            assert_eq!(secrets().redact(message), message);
+        }
+        assert_eq!(secrets().redact("a\r\nERROR: forged \u{1b}[2J"), "a  ERROR: forged  [2J");
+        assert_eq!(secrets().redact(&"word ".repeat(1000)).chars().count(), LONGEST + 1);
+    }
+
+    proptest! {
+        #[test]
+        fn no_piece_of_the_key_survives(before in ".{0,40}", after in ".{0,40}", start in 28usize..80, length in 8usize..60, times in 0..3) {
+            let mut piece: String = KEY.chars().skip(start).take(length).filter(|c| !c.is_whitespace()).collect();
+            prop_assume!(piece.len() >= SHORTEST_KEY_PIECE && !piece.contains('-'));
+            let plain = piece.clone();
+            for _ in 0..times {
+                piece = percent_encode(&piece);
+            }
+            let shown = secrets().redact(&format!("{before} {piece} {after}"));
+            for window in plain.as_bytes().windows(SHORTEST_KEY_PIECE) {
+                let window = std::str::from_utf8(window).unwrap();
+                prop_assert!(!shown.contains(window) || before.contains(window) || after.contains(window), "{shown}");
+            }
+        }
+    }
+}

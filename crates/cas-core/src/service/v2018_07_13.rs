@@ -1,0 +1,37 @@
+//! API version 2018-07-13.
+
+use crate::service::operations::{ApiVersion, CertId, Format, List, NewCertificate, Operation, PAGE_SIZE};
+
+const VERSION: ApiVersion = ApiVersion::V2018_07_13;
+
+/// One list without a status; nothing says that it hides any.
+pub(super) const LISTS: &[List] = &[List("")];
+
+pub(super) fn create_user_certificate<'a>(new: &NewCertificate<'a>, format: Format) -> Operation<'a> {
+    let mut operation = Operation::new("CreateUserCertificate", VERSION, format)
+        .with("Name", new.name)
+        .with("Cert", new.certificate)
+        .with("Key", new.key);
+    if let Some(lang) = new.lang {
+        operation = operation.with("Lang", lang.as_str());
+    }
+    if let Some(source_ip) = new.source_ip {
+        operation = operation.with("SourceIp", source_ip);
+    }
+    operation
+}
+
+pub(super) fn describe_user_certificate_list(page: usize, format: Format) -> Operation<'static> {
+    Operation::new("DescribeUserCertificateList", VERSION, format)
+        .with("ShowSize", PAGE_SIZE.to_string())
+        .with("CurrentPage", page.to_string())
+}
+
+/// Its answer holds the key, whether it is wanted or not.
+pub(super) fn describe_user_certificate_detail(id: CertId, format: Format) -> Operation<'static> {
+    Operation::new("DescribeUserCertificateDetail", VERSION, format).with("CertId", id.to_string())
+}
+
+pub(super) fn delete_user_certificate(id: CertId, format: Format) -> Operation<'static> {
+    Operation::new("DeleteUserCertificate", VERSION, format).with("CertId", id.to_string())
+}

@@ -1,0 +1,373 @@
+//! Carries an upload out: does what the state machine says, and puts what happened into words.
+
+use std::time::{Duration, Instant};
+
+use once_cell::unsync::OnceCell;
+
+use crate::base::error::{Error, ErrorKind, quoted};
+use crate::base::logger::Level;
+use crate::client::Client;
+use crate::inspect::Leaf;
+use crate::service::backoff;
+use crate::service::caller::{Fate, half_way, incomplete, nonce, random};
+use crate::service::operations::{ApiVersion, CertId, NewCertificate, new_id};
+use crate::upload::lookup::{Found, Sought};
+use crate::upload::machine::{Event, Holder, Machine, Name, OnConflict, Outcome, Pause, Rules, Step, Why};
+use crate::upload::request::{Receipt, Upload};
+
+/// Stores a certificate, once: `certificate` and `key` as they are, PEM, under the name and rules of `upload`.
+pub(crate) fn upload(
+    client: &Client,
+    upload: &Upload,
+    certificate: &str,
+    key: &str,
+    deadline: Instant,
+) -> Result<Receipt, Error> {
+    let rules = Rules {
+        on_conflict: upload.on_conflict,
+        any_name: upload.reuse_any_name,
+        max_attempts: client.caller.max_attempts,
+    };
+    let mut performance = Performance {
+        client,
+        upload,
+        certificate,
+        key,
+        deadline,
+        token: OnceCell::new(),
+        leaf: OnceCell::new(),
+        last: None,
+        look_up_failure: None,
+        found: None,
+        answered: None,
+        untried: 0,
+    };
+    let (mut machine, mut step) = Machine::begin(rules);
+    loop {
+        let event = match step {
+            Step::LookUp(pause) => performance.look_up(pause)?,
+            Step::Send(name, pause) => performance.send(name, pause)?,
+            Step::Delete(id) => performance.delete(id),
+            Step::Done(id, outcome) => return Ok(performance.receipt(&machine, id, outcome)),
+            Step::Fail(why) => return Err(performance.failure(&machine, why)),
+        };
+        step = machine.next(event);
+    }
+}
+
+struct Performance<'a> {
+    client: &'a Client,
+    upload: &'a Upload,
+    certificate: &'a str,
+    key: &'a str,
+    deadline: Instant,
+    /// The same for each try of this upload; only one version knows it.
+    token: OnceCell<String>,
+    leaf: OnceCell<Option<Named>>,
+    /// What the last attempt failed with.
+    last: Option<Error>,
+    /// What the look-up after it failed with.
+    look_up_failure: Option<Error>,
+    found: Option<Found>,
+    /// Version and request id of the answer that brought the certificate's id.
+    answered: Option<(ApiVersion, Option<String>)>,
+    /// Attempts that ended before sending was tried.
+    untried: u32,
+}
+
+/// The certificate, and the other name that it makes of the wanted one.
+struct Named {
+    leaf: Leaf,
+    other: String,
+}
+
+impl Performance<'_> {
+    fn named(&self) -> Option<&Named> {
+        let read = || {
+            let leaf = Leaf::of_pem(self.certificate)?;
+            let other = format!("{}-{}", self.upload.name, leaf.short());
+            Some(Named { leaf, other })
+        };
+        self.leaf.get_or_init(read).as_ref()
+    }
+
+    fn name(&self, name: Name) -> &str {
+        // The certificate is read only where something depends on it: a plain upload does not.
+        match name {
+            Name::Wanted => &self.upload.name,
+            Name::Other => self.named().map_or(&self.upload.name, |named| &named.other),
+        }
+    }
+
+    /// Another name is another upload to the service.
+    fn token(&self, name: Name) -> Result<String, Error> {
+        let token = self.token.get_or_try_init(nonce)?;
+        Ok(match name {
+            Name::Wanted => token.clone(),
+            Name::Other => format!("{token}-other"),
+        })
+    }
+
+    fn look_up(&mut self, pause: Pause) -> Result<Event, Error> {
+        // A look costs nothing: rather an early one than none.
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let pause = length(pause)?.min(left / 2);
+        if !self.client.caller.wait(pause, self.deadline, None) {
+            self.last.get_or_insert_with(|| too_late(&self.upload.name));
+            return Ok(Event::NoTime);
+        }
+        if let Some(last) = &self.last {
+            // That a name is taken is nothing unusual: the same certificate is uploaded again every night.
+            let level = if last.kind() == ErrorKind::NameTaken { Level::Info } else { Level::Warn };
+            self.client
+                .caller
+                .logger
+                .log(level, || format!("{last} Looking whether {} is stored.", quoted(&self.upload.name)));
+        }
+        let renames = matches!(self.upload.on_conflict, OnConflict::Rename | OnConflict::Replace);
+        let sought = Sought {
+            wanted: &self.upload.name,
+            other: self.named().filter(|_| renames).map(|named| named.other.as_str()),
+            any_name: self.upload.reuse_any_name,
+            leaf: self.named().map(|named| &named.leaf),
+        };
+        match self.client.look_up(&sought, self.deadline) {
+            Ok(found) => {
+                let sight = found.sight;
+                self.answered = Some((found.version, found.request_id.clone()));
+                self.found = Some(found);
+                Ok(Event::Seen(sight))
+            }
+            Err(failed) => {
+                if self.last.is_none() {
+                    self.last = Some(failed.error);
+                } else {
+                    self.look_up_failure = Some(failed.error);
+                }
+                Ok(Event::LookUpFailed)
+            }
+        }
+    }
+
+    fn send(&mut self, name: Name, pause: Pause) -> Result<Event, Error> {
+        let Client { caller, versions, pace, format, .. } = self.client;
+        let version = versions.current();
+        let turn = if caller.wait(length(pause)?, self.deadline, self.last.as_ref()) {
+            pace.turn(version, Instant::now(), self.deadline)
+        } else {
+            None
+        };
+        if !turn.is_some_and(|turn| caller.wait(turn, self.deadline, None)) {
+            self.last.get_or_insert_with(|| too_late(&self.upload.name));
+            return Ok(Event::NoTime);
+        }
+        let token = match version {
+            ApiVersion::V2018_07_13 => String::new(),
+            ApiVersion::V2020_04_07 => self.token(name)?,
+        };
+        let new = NewCertificate {
+            name: self.name(name),
+            certificate: self.certificate,
+            key: self.key,
+            lang: self.upload.lang,
+            source_ip: self.upload.source_ip.as_deref(),
+            client_token: &token,
+        };
+        let operation = version.upload(&new, *format);
+        let subject = quoted(self.name(name));
+        let attempt = caller.attempt(&operation, &subject, half_way(self.deadline)).and_then(|answer| {
+            match new_id(&answer.fields) {
+                Some(id) => Ok((id, answer.request_id)),
+                None => Err(incomplete(&caller.endpoint, operation.action, &subject, "a CertId", &answer)),
+            }
+        });
+        let mut failed = match attempt {
+            Ok((id, request_id)) => {
+                self.answered = Some((version, request_id));
+                return Ok(Event::Stored(id));
+            }
+            Err(failed) => failed,
+        };
+        let event = match failed.fate {
+            Fate::Unsent => Event::Unsent,
+            Fate::Lost => Event::Lost,
+            Fate::Throttled(wait) => {
+                pace.slow_down(Instant::now());
+                Event::Throttled(wait)
+            }
+            Fate::Mended(cure) => Event::Mended(cure),
+            Fate::VersionGone if self.client.is_gone(version, &failed.error) => {
+                failed.error = failed
+                    .error
+                    .with_retryable(true)
+                    .with_hint("Call again: the next version is spoken now.");
+                Event::VersionChanged
+            }
+            Fate::NameTaken => Event::NameTaken,
+            Fate::RefusedUnclearly => Event::RefusedUnclearly,
+            Fate::VersionGone | Fate::Refused | Fate::Hopeless => Event::Refused,
+        };
+        self.untried += u32::from(!failed.tried);
+        self.found = None;
+        self.look_up_failure = None;
+        // That time ran out before one more try could be made says less than why it was tried again.
+        let throttled = self.last.take().filter(|last| last.kind() == ErrorKind::Throttled);
+        let too_late = failed.fate == Fate::Unsent && failed.error.kind() == ErrorKind::Timeout;
+        self.last = throttled.filter(|_| too_late).or(Some(failed.error));
+        Ok(event)
+    }
+
+    fn delete(&self, id: CertId) -> Event {
+        match self.client.delete_before(id, self.deadline) {
+            Ok(()) => Event::Deleted,
+            // Somebody else replaced it with the same certificate at the same time.
+            Err(failed) if failed.error.kind() == ErrorKind::NotFound => Event::Deleted,
+            Err(failed) => {
+                self.client.caller.logger.log(Level::Warn, || {
+                    format!("The replaced certificate, CertId {id}, is still there: {}", failed.error)
+                });
+                Event::NotDeleted
+            }
+        }
+    }
+
+    fn receipt(self, machine: &Machine, id: CertId, outcome: Outcome) -> Receipt {
+        let elsewhere = self.found.as_ref().and_then(|found| found.elsewhere.as_ref());
+        let sight = self.found.as_ref().map(|found| found.sight);
+        let name = match elsewhere.filter(|certificate| certificate.id == id) {
+            Some(certificate) => certificate.name.clone(),
+            None if sight.is_some_and(|sight| sight.other == Holder::Same(id)) => {
+                self.name(Name::Other).to_owned()
+            }
+            None => self.name(machine.name()).to_owned(),
+        };
+        let attempts = self.attempts(machine);
+        let (api, request_id) = self.answered.unwrap_or_else(|| (self.client.versions.current(), None));
+        Receipt {
+            cert_id: id,
+            name,
+            cert_identifier: format!("{id}-{}", self.client.region),
+            request_id,
+            outcome,
+            api,
+            attempts,
+        }
+    }
+
+    fn attempts(&self, machine: &Machine) -> u32 {
+        machine.sent().saturating_sub(self.untried)
+    }
+
+    fn failure(mut self, machine: &Machine, why: Why) -> Error {
+        let last = self.last.take();
+        let error = match why {
+            Why::Last => self.as_last_seen(machine, last),
+            Why::NameTaken(id) => self.name_taken(machine.name(), id, last.as_ref()),
+            Why::TakenByNobody => self.taken_by_nobody(machine.name(), last.as_ref()),
+            Why::Unknown => self.unknown(machine.name(), last.as_ref()),
+            Why::OutOfTurn => defect(),
+        };
+        error.with_attempts(self.attempts(machine))
+    }
+
+    /// The last failure. Where an attempt was in doubt, the list was looked at in vain.
+    fn as_last_seen(&self, machine: &Machine, last: Option<Error>) -> Error {
+        match last {
+            Some(last) if last.kind() == ErrorKind::OutcomeUnknown => {
+                self.unknown(machine.name(), Some(&last))
+            }
+            Some(last) if machine.in_doubt() => last.adding("The list of certificates does not show it."),
+            Some(last) => last,
+            None => defect(),
+        }
+    }
+
+    fn name_taken(&self, name: Name, holder: CertId, last: Option<&Error>) -> Error {
+        let endpoint = &self.client.caller.endpoint;
+        let shown = quoted(self.name(name));
+        let sight = self.found.as_ref().map(|found| found.sight);
+        let holders = sight.map_or([Holder::Nobody; 2], |sight| [sight.wanted, sight.other]);
+        let sentence = if holders.contains(&Holder::Same(holder)) {
+            format!("{endpoint} already has this very certificate, as {shown} (CertId {holder}).")
+        } else if holders.contains(&Holder::Unclear(holder)) {
+            format!(
+                "{endpoint} already has a certificate named {shown} (CertId {holder}), which could not be compared with this one."
+            )
+        } else {
+            format!("{endpoint} already has another certificate named {shown} (CertId {holder}).")
+        };
+        let error = Error::new(ErrorKind::NameTaken, sentence).with_hint(
+            "Choose another name, delete the other certificate, or let the upload rename or replace (on_conflict).",
+        );
+        with_words_of(error, last)
+    }
+
+    fn taken_by_nobody(&self, name: Name, last: Option<&Error>) -> Error {
+        let endpoint = &self.client.caller.endpoint;
+        let shown = quoted(self.name(name));
+        let error = Error::new(
+            ErrorKind::NameTaken,
+            format!("{endpoint} says that the name {shown} is taken, but lists no certificate with it."),
+        )
+        .with_hint(
+            "Call again in some minutes, as new certificates may be listed late; or choose another name.",
+        )
+        .with_retryable(true);
+        with_words_of(error, last)
+    }
+
+    /// Everything by which a person can find out.
+    fn unknown(&self, name: Name, last: Option<&Error>) -> Error {
+        let shown = quoted(self.name(name));
+        let happened = last.map_or("", Error::message);
+        let looked = match &self.look_up_failure {
+            Some(failure) => failure.message(),
+            None if self.found.is_some() => "The list of certificates does not show it yet.",
+            None => "No time was left to look for it.",
+        };
+        let fingerprint = match self.named() {
+            Some(Named { leaf, .. }) => format!(" and the fingerprint (SHA-1) {}", leaf.sha1),
+            None => String::new(),
+        };
+        let permission =
+            self.look_up_failure.as_ref().filter(|failure| failure.kind() == ErrorKind::Permission);
+        let permission = permission.and_then(Error::hint).map_or(String::new(), |hint| format!(" {hint}"));
+        let error = Error::new(
+            ErrorKind::OutcomeUnknown,
+            format!("It could not be found out whether {shown} is stored. {happened} {looked}"),
+        )
+        .with_hint(format!(
+            "Make the same call again: it finds what is stored, and stores nothing twice. Or look in the list of \
+             certificates for the name {shown}{fingerprint}.{permission}"
+        ));
+        with_words_of(error, last)
+    }
+}
+
+fn with_words_of(error: Error, last: Option<&Error>) -> Error {
+    match last {
+        Some(last) => error.with_words_of(last),
+        None => error,
+    }
+}
+
+fn too_late(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        format!("The upload of {} ran out of time before it was sent.", quoted(name)),
+    )
+    .with_hint("Nothing was sent. Allow more time, or more uploads a second.")
+}
+
+fn defect() -> Error {
+    Error::new(ErrorKind::Internal, "An upload ended without a reason.")
+        .with_hint("This is a defect in libcas: please report it.")
+}
+
+fn length(pause: Pause) -> Result<Duration, Error> {
+    Ok(match pause {
+        Pause::None => Duration::ZERO,
+        Pause::Backoff(failures) => backoff::pause(failures, random()?),
+        Pause::Asked(asked) => asked,
+    })
+}
