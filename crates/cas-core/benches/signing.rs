@@ -7,10 +7,8 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use cas_core::base::secret::Secret;
-use cas_core::credentials::AccessKey;
-use cas_core::protocol::hmac_sha1;
-use cas_core::service::operations::{ApiVersion, Format, NewCertificate};
+use cas_core::signature::{self, AccessKey, NewCertificate};
+use cas_core::{ApiVersion, Secret};
 use sha1::{Digest, Sha1};
 
 const ROUNDS: usize = 2_001;
@@ -31,20 +29,20 @@ fn main() {
         source_ip: None,
         client_token: "",
     };
-    let params = ApiVersion::V2018_07_13.upload(&new, Format::Json).params;
+    let params = ApiVersion::V2018_07_13.upload(&new).params;
 
     // What every attempt of a call does: copy the operation's parameters, add the common ones, sign.
     let nonce = "0123456789abcdef0123456789abcdef";
     let timestamp = "2026-01-02T03:04:05Z";
     let sign = || {
         let mut params = black_box(&params).clone();
-        hmac_sha1::add_common(&mut params, &access_key, nonce, timestamp);
-        hmac_sha1::sign(&params, access_key.secret())
+        signature::add_common(&mut params, &access_key, nonce, timestamp);
+        signature::sign(&params, access_key.secret())
     };
 
     let mut signed = params.clone();
-    hmac_sha1::add_common(&mut signed, &access_key, nonce, timestamp);
-    let string_to_sign = hmac_sha1::string_to_sign("POST", &signed);
+    signature::add_common(&mut signed, &access_key, nonce, timestamp);
+    let string_to_sign = signature::string_to_sign("POST", &signed);
 
     let mut signing = Vec::with_capacity(ROUNDS);
     let mut hashing = Vec::with_capacity(ROUNDS);

@@ -6,28 +6,33 @@ use std::time::{Duration, Instant, SystemTime};
 use ring::rand::SystemRandom;
 
 use crate::base::env::Variables;
-use crate::base::error::{Error, ErrorKind, quoted};
+use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::Level;
+use crate::base::quote::quoted;
+use crate::base::time::UnixTime;
 use crate::config::Config;
-use crate::credentials::{Given, Provider, Refreshing, Surroundings};
-use crate::http::{Connections, Http, Trust};
+use crate::credentials::{Surroundings, default_provider};
+use crate::http::client::Connections;
+use crate::http::roots::Trust;
 use crate::inspect;
-use crate::inspect::{Inspection, Moment, Severity};
-use crate::service::caller::{Caller, Failed, Fate, incomplete, nonce};
+use crate::inspect::{Inspection, Severity};
+use crate::service::account::Account;
+use crate::service::caller::Caller;
+use crate::service::certificate::Certificate;
 use crate::service::clock_skew::Skew;
-use crate::service::operations::{ApiVersion, CertId, Certificate, Format, Versions};
+use crate::service::failure::Failed;
+use crate::service::provider::{Given, Provider};
 use crate::service::rate_limit::Pace;
+use crate::service::transport::Http;
+use crate::service::types::CertId;
+use crate::service::version::Versions;
 use crate::upload::machine::Outcome;
 use crate::upload::request::{Receipt, Upload};
 use crate::upload::run;
 
 /// A client of one endpoint. Any number of threads may use it at once, and it survives `fork`.
 pub struct Client {
-    pub(crate) caller: Caller,
-    pub(crate) versions: Versions,
-    pub(crate) pace: Pace,
-    pub(crate) region: String,
-    pub(crate) format: Format,
+    account: Account,
     timeout: Duration,
 }
 
@@ -51,7 +56,7 @@ impl Client {
         } else {
             let (signature, logger) = (config.signature, config.logger.clone());
             let surroundings = Surroundings::new(variables, connections, signature, logger);
-            Box::new(Refreshing::of_surroundings(surroundings, profile))
+            default_provider(surroundings, profile)
         };
         let caller = Caller {
             transport: Box::new(transport),
@@ -62,14 +67,13 @@ impl Client {
             skew: Skew::default(),
             logger: config.logger.clone(),
         };
-        Ok(Self {
+        let account = Account {
             caller,
             versions: Versions::new(config.api),
             pace: Pace::new(config.rate_limit, Instant::now()),
             region: config.region.clone(),
-            format: config.format,
-            timeout: config.timeout,
-        })
+        };
+        Ok(Self { account, timeout: config.timeout })
     }
 
     /// Stores a certificate and its key at the service, once.
@@ -81,11 +85,11 @@ impl Client {
                 Some(inspection) => (inspection.certificate_pem.as_str(), inspection.key_pem()),
                 None => (as_given("certificate text", &upload.certificate)?, as_given("key text", key)?),
             };
-            run::upload(self, upload, certificate, key, deadline)
+            run::upload(&self.account, upload, certificate, key, deadline)
         });
         match &result {
             Ok(receipt) => {
-                self.caller.logger.log(Level::Info, || {
+                self.account.caller.logger.log(Level::Info, || {
                     let Receipt { cert_id, name, request_id, outcome, .. } = receipt;
                     let name = quoted(name);
                     let request_id = request_id.as_deref().unwrap_or("unknown");
@@ -98,76 +102,29 @@ impl Client {
                     format!("{name} {what} as CertId {cert_id} (RequestId {request_id}, {ms} ms).")
                 });
             }
-            Err(error) => self.caller.logger.log(Level::Error, || error.to_string()),
+            Err(error) => self.account.caller.logger.log(Level::Error, || error.to_string()),
         }
         result
     }
 
     /// What the service says about one certificate, but for its key.
     pub fn get(&self, id: CertId) -> Result<Certificate, Error> {
-        let subject = format!("CertId {id}");
-        let deadline = Instant::now() + self.timeout;
-        let result = self.in_current_version(|version| {
-            let operation = version.detail(id, false, self.format);
-            let answer = self.caller.call(&operation, &subject, deadline)?;
-            Certificate::read(&answer.fields).ok_or_else(|| {
-                incomplete(&self.caller.endpoint, operation.action, &subject, "an id", &answer)
-            })
-        });
-        self.logged(result)
+        self.logged(self.account.get(id, Instant::now() + self.timeout))
     }
 
     /// Every certificate of the account, expired ones included.
     pub fn list(&self) -> Result<Vec<Certificate>, Error> {
-        self.logged(self.list_all(Instant::now() + self.timeout))
+        self.logged(self.account.list(Instant::now() + self.timeout))
     }
 
     /// Deletes a certificate.
     pub fn delete(&self, id: CertId) -> Result<(), Error> {
-        self.logged(self.delete_before(id, Instant::now() + self.timeout))
-    }
-
-    pub(crate) fn delete_before(&self, id: CertId, deadline: Instant) -> Result<(), Failed> {
-        let token = nonce()?;
-        let subject = format!("CertId {id}");
-        let deleted = self.in_current_version(|version| {
-            self.caller.call(&version.delete(id, &token, self.format), &subject, deadline)
-        });
-        match deleted {
-            // An earlier attempt, whose answer was lost, did it.
-            Err(failed) if failed.in_doubt && failed.error.kind() == ErrorKind::NotFound => Ok(()),
-            other => other.map(drop),
-        }
-    }
-
-    /// Runs `call` in the version that is spoken now, and once more where that turns out to be gone.
-    pub(crate) fn in_current_version<T>(
-        &self,
-        mut call: impl FnMut(ApiVersion) -> Result<T, Failed>,
-    ) -> Result<T, Failed> {
-        loop {
-            let version = self.versions.current();
-            match call(version) {
-                Err(failed) if failed.fate == Fate::VersionGone && self.is_gone(version, &failed.error) => {}
-                other => return other,
-            }
-        }
-    }
-
-    /// Notes that the service no longer has `version`; returns whether there is another one to speak.
-    pub(crate) fn is_gone(&self, version: ApiVersion, error: &Error) -> bool {
-        let changes = self.versions.is_gone(version);
-        if changes {
-            self.caller.logger.log(Level::Warn, || {
-                format!("{error} From now on version {} is spoken.", self.versions.current())
-            });
-        }
-        changes
+        self.logged(self.account.delete(id, Instant::now() + self.timeout))
     }
 
     fn logged<T>(&self, result: Result<T, Failed>) -> Result<T, Error> {
         result.map_err(|failed| {
-            self.caller.logger.log(Level::Error, || failed.error.to_string());
+            self.account.caller.logger.log(Level::Error, || failed.error.to_string());
             failed.error
         })
     }
@@ -188,15 +145,15 @@ impl Client {
             return Ok((key, None));
         }
         // The service's time, where it is known to differ: it is the service that judges.
-        let now = Moment::of(self.caller.skew.known().apply(SystemTime::now()));
+        let now = UnixTime::of(self.account.caller.skew.known().apply(SystemTime::now()));
         let random = SystemRandom::new();
-        let inspection = inspect::inspect(&upload.certificate, Some(key), now, &random);
+        let inspection = inspect(&upload.certificate, Some(key), now, &random);
         if let Some(error) = inspection.refusal(name) {
             return Err(error);
         }
         for finding in warning.iter().chain(&inspection.findings) {
             let level = if finding.kind.severity() == Severity::Note { Level::Info } else { Level::Warn };
-            self.caller.logger.log(level, || {
+            self.account.caller.logger.log(level, || {
                 format!("{} before its upload: {finding}. {}", quoted(name), finding.kind.advice())
             });
         }

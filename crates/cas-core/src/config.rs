@@ -8,12 +8,14 @@ use crate::base::env::Variables;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::{Level, Logger};
 use crate::base::secret::Secret;
-use crate::credentials::{AccessKey, check_access_key, check_security_token};
-use crate::http::endpoint::{DEFAULT_REGION, Endpoint};
+use crate::http::endpoint::Endpoint;
 use crate::http::proxy::{Proxy, Ways};
 use crate::http::{endpoint, proxy};
 use crate::protocol::Signature;
-use crate::service::operations::{ApiVersion, Format};
+use crate::protocol::access_key::{AccessKey, check_access_key, check_security_token};
+use crate::service::regions;
+use crate::service::regions::DEFAULT_REGION;
+use crate::service::version::ApiVersion;
 
 /// Everything a client can be told; `default()` is every default.
 #[derive(Clone, Debug)]
@@ -39,7 +41,6 @@ pub struct Config {
     pub(crate) signature: Signature,
     pub(crate) user_agent: String,
     pub(crate) logger: Logger,
-    pub(crate) format: Format,
     /// What else was refused and not set anew since: a client without it would be another one than was asked for.
     refused: Vec<(&'static str, String)>,
 }
@@ -64,7 +65,6 @@ impl Default for Config {
             signature: Signature::default(),
             user_agent: own_user_agent(),
             logger: Logger::default(),
-            format: Format::default(),
             refused: Vec::new(),
         }
     }
@@ -217,11 +217,6 @@ impl Config {
         self.logger = logger;
     }
 
-    /// The form in which answers are asked for.
-    pub fn set_format(&mut self, format: Format) {
-        self.format = format;
-    }
-
     /// Remembers what was refused of `what`, until it is set anew.
     fn note(&mut self, what: &'static str, checked: Result<(), String>) -> Result<(), Error> {
         self.refused.retain(|(known, _)| *known != what);
@@ -294,7 +289,7 @@ impl Config {
 
 impl Config {
     fn endpoint_of_region(&self) -> Endpoint {
-        let (endpoint, known) = Endpoint::of_region(&self.region, self.vpc);
+        let (endpoint, known) = regions::endpoint_of(&self.region, self.vpc);
         if !known {
             self.logger.log(Level::Debug, || {
                 let what = if self.vpc { " inside the VPC" } else { "" };

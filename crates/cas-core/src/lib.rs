@@ -1,15 +1,66 @@
-//! What happens when a program hands over a certificate: parameters, signature, request, answer.
+//! The core of libcas: checks a certificate and its key, signs the request, sends it once, and
+//! reads the response.
 //!
-//! The floors, top to bottom, are in ARCHITECTURE.md. This crate holds no `unsafe`; the C interface over
-//! it is the crate `cas-ffi`.
+//! A [`Client`] uploads certificates to one endpoint of Alibaba Cloud's Certificate Management
+//! Service (CAS). It blocks, starts no thread but the one that resolves a host name, and any number
+//! of threads may share it. The C interface over this crate is `cas-ffi`.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use cas_core::{Client, Config, Secret, Upload};
+//!
+//! fn main() -> Result<(), cas_core::Error> {
+//!     let mut config = Config::default();
+//!     config.set_endpoint("http://127.0.0.1:8480")?;
+//!     config.set_access_key("testid", Secret::new("testsecret".to_owned()))?;
+//!     let client = Client::new(&config)?;
+//!
+//!     let mut upload = Upload::new();
+//!     upload.set_name("my-site");
+//!     upload.load_certificate(Path::new("chain.pem"))?;
+//!     upload.load_key(Path::new("leaf.key"))?;
+//!     let receipt = client.upload(&upload)?;
+//!     println!("CertId: {}", receipt.cert_id);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Modules are private and depend downwards only: client, config, upload, credentials, service,
+//! protocol, http, inspect, base. ARCHITECTURE.md says what each is for; a test holds the order.
+//! Everything that programs may use is re-exported here.
 #![forbid(unsafe_code)]
 
-pub mod base;
-pub mod client;
-pub mod config;
-pub mod credentials;
-pub mod http;
-pub mod inspect;
-pub mod protocol;
-pub mod service;
-pub mod upload;
+mod base;
+mod client;
+mod config;
+mod credentials;
+mod http;
+mod inspect;
+mod protocol;
+mod service;
+mod upload;
+
+pub use base::error::{Error, ErrorKind};
+pub use base::logger::{Level, Logger};
+pub use base::secret::Secret;
+pub use base::time::UnixTime;
+pub use client::Client;
+pub use config::Config;
+pub use inspect::{Facts, Finding, Inspection, Kind, Severity, inspect, inspect_now, not_text};
+pub use protocol::Signature;
+pub use protocol::redact::Secrets;
+pub use service::certificate::Certificate;
+pub use service::types::CertId;
+pub use service::version::ApiVersion;
+pub use upload::machine::{OnConflict, Outcome};
+pub use upload::request::{Receipt, Upload};
+
+/// The parts of a request's signature, for programs that show or measure how libcas signs.
+pub mod signature {
+    pub use crate::protocol::access_key::AccessKey;
+    pub use crate::protocol::hmac_sha1::{add_common, sign, signature, string_to_sign};
+    pub use crate::protocol::params::Params;
+    pub use crate::protocol::signed_form::SignedForm;
+    pub use crate::service::types::{NewCertificate, Operation};
+}

@@ -3,8 +3,8 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use cas_core::base::error::{Error, ErrorKind};
-use cas_core::service::operations::{CertId, Certificate};
+use cas_core::{CertId, Certificate};
+use cas_core::{Error, ErrorKind};
 
 use crate::client::cas_client;
 use crate::error::cas_error;

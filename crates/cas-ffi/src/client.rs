@@ -1,7 +1,7 @@
 //! `cas_client`: makes calls, from any thread.
 
-use cas_core::client::Client;
-use cas_core::config::Config;
+use cas_core::Client;
+use cas_core::Config;
 
 use crate::config::cas_config;
 use crate::error::cas_error;

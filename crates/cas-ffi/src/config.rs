@@ -3,11 +3,11 @@
 use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
-use cas_core::base::logger::{Level, Logger};
-use cas_core::base::secret::Secret;
-use cas_core::config::Config;
-use cas_core::protocol::Signature;
-use cas_core::service::operations::ApiVersion;
+use cas_core::ApiVersion;
+use cas_core::Config;
+use cas_core::Secret;
+use cas_core::Signature;
+use cas_core::{Level, Logger};
 
 use crate::ffi::{self, c_text, free, invalid, required_mut, text};
 use crate::panic;

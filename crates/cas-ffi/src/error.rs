@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use cas_core::base::error::Error;
+use cas_core::Error;
 
 use crate::ffi::{c_text, free, required};
 use crate::panic;

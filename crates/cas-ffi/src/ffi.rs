@@ -3,8 +3,8 @@
 use std::ffi::{CStr, CString, c_char};
 use std::slice;
 
-use cas_core::base::error::{Error, ErrorKind};
-use cas_core::inspect::{self, Kind};
+use cas_core::Kind;
+use cas_core::{Error, ErrorKind};
 
 pub(crate) fn invalid(what: String) -> Error {
     Error::new(ErrorKind::InvalidArgument, what)
@@ -123,7 +123,7 @@ pub(crate) unsafe fn read_text_bytes<'a>(pointer: *const c_char, argument: &str)
 /// Refuses what is no text. What is recognised nevertheless, such as DER, is left to the checks, which say how to
 /// convert it.
 pub(crate) fn must_be_text<'a>(bytes: &'a [u8], argument: &str) -> Result<&'a [u8], Error> {
-    match inspect::not_text(bytes, &format!("argument {argument}")) {
+    match cas_core::not_text(bytes, &format!("argument {argument}")) {
         Some(finding) if finding.kind == Kind::NotText => {
             Err(invalid(format!("Nothing was taken: {finding}.")).with_hint(finding.kind.advice()))
         }

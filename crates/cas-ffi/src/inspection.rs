@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use cas_core::inspect::{self, Facts, Inspection};
+use cas_core::{Facts, Inspection};
 
 use crate::error::cas_error;
 use crate::ffi::{self, c_text, free, must_be_text, optional_bytes, out, required, required_bytes};
@@ -86,7 +86,7 @@ pub unsafe extern "C" fn cas_inspect(
         let put = out!(out);
         must_be_text(certificate, "cert_pem")?;
         must_be_text(key.unwrap_or_default(), "key_pem")?;
-        put(ffi::give(cas_inspection::from(&inspect::inspect_now(certificate, key))));
+        put(ffi::give(cas_inspection::from(&cas_core::inspect_now(certificate, key))));
         Ok(())
     })
 }

@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cas_core::base::error::{Error, ErrorKind};
-use cas_core::protocol::redact::Secrets;
+use cas_core::Secrets;
+use cas_core::{Error, ErrorKind};
 
 use crate::error::cas_error;
 use crate::ffi;

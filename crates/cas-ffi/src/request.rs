@@ -3,8 +3,8 @@
 use std::ffi::c_char;
 use std::path::Path;
 
-use cas_core::upload::machine::OnConflict;
-use cas_core::upload::request::Upload;
+use cas_core::OnConflict;
+use cas_core::Upload;
 
 use crate::error::cas_error;
 use crate::ffi::{self, free, invalid, must_be_text, required_bytes, required_mut, text};

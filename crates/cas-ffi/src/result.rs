@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use cas_core::upload::request::Receipt;
+use cas_core::Receipt;
 
 use crate::config::cas_api;
 use crate::ffi::{c_text, free, required};

@@ -80,7 +80,7 @@ pub extern "C" fn cas_status_name(status: cas_status) -> *const c_char {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cas_core::base::error::ErrorKind;
+    use cas_core::ErrorKind;
 
     #[test]
     fn the_numbers_are_those_of_the_core() {

@@ -2,9 +2,9 @@
 
 use std::ffi::c_char;
 
-use cas_core::base::error::Error;
-use cas_core::client::Client;
-use cas_core::upload::request::{Receipt, Upload};
+use cas_core::Client;
+use cas_core::Error;
+use cas_core::{Receipt, Upload};
 
 use crate::client::cas_client;
 use crate::error::cas_error;

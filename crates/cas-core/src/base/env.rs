@@ -10,12 +10,12 @@ use crate::base::secret::Secret;
 /// A copy of what concerns libcas. The environment is not read again later: other threads of a C program may be changing
 /// it then.
 #[derive(Default)]
-pub struct Variables(HashMap<String, Secret>);
+pub(crate) struct Variables(HashMap<String, Secret>);
 
 impl Variables {
     /// This process's.
     #[must_use]
-    pub fn of_process() -> Self {
+    pub(crate) fn of_process() -> Self {
         let text = |value: OsString| value.to_string_lossy().into_owned();
         let ours =
             std::env::vars_os().map(|(name, value)| (text(name), value)).filter(|(name, _)| is_read(name));
@@ -24,19 +24,19 @@ impl Variables {
 
     /// The value of a variable that is set to more than white space.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(Secret::expose).filter(|value| !value.trim().is_empty())
     }
 
     /// Whether a switch is on.
     #[must_use]
-    pub fn is_true(&self, name: &str) -> bool {
+    pub(crate) fn is_true(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
     }
 
     /// Where the user's files are.
     #[must_use]
-    pub fn home(&self) -> Option<PathBuf> {
+    pub(crate) fn home(&self) -> Option<PathBuf> {
         self.get("HOME").map(PathBuf::from).or_else(std::env::home_dir)
     }
 }

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use crate::base::error::quoted;
-use crate::credentials::session_credentials::unix_seconds;
-use crate::credentials::{
-    AccessKey, Fetched, Given, Provider, Source, Surroundings, Unavailable, session_credentials,
-};
-use crate::http::Http;
+use crate::base::quote::quoted;
+use crate::base::time::unix_seconds;
+use crate::credentials::context::Surroundings;
+use crate::credentials::session_credentials;
+use crate::credentials::source::{Fetched, Source};
 use crate::http::endpoint::Endpoint;
+use crate::protocol::access_key::AccessKey;
 use crate::protocol::params::Params;
 use crate::service::caller::Caller;
 use crate::service::clock_skew::Skew;
-use crate::service::operations::Operation;
+use crate::service::provider::{Given, Provider, Unavailable};
+use crate::service::transport::Http;
+use crate::service::types::Operation;
 
 const VERSION: &str = "2015-04-01";
 const REGION: &str = "ALIBABA_CLOUD_STS_REGION";

@@ -7,14 +7,11 @@ use std::time::{Duration, Instant, SystemTime};
 use once_cell::race::OnceBox;
 
 use crate::base::logger::{Level, Logger};
-use crate::credentials::chain::Chain;
+use crate::base::time;
 use crate::credentials::context::still_valid;
-use crate::credentials::{AccessKey, Fetched, Named, Provider, Surroundings, Unavailable, shown_id};
-use crate::service::clock_skew;
-
-/// How long before its expiry a key is replaced, if another one can be had: as the official Python and Node.js packages
-/// do. A key that lives shorter is replaced after half of its time.
-pub(crate) const MARGIN: Duration = Duration::from_secs(15 * 60);
+use crate::credentials::source::{Fetched, Named, REFRESH_MARGIN};
+use crate::protocol::access_key::{AccessKey, shown_id};
+use crate::service::provider::{Provider, Unavailable};
 
 /// While a key is still valid, fetching another one is tried no more often than this.
 const BETWEEN_TRIES: Duration = Duration::from_secs(60);
@@ -26,7 +23,7 @@ const LONGEST_WAIT_AHEAD: Duration = Duration::from_secs(10);
 const LITTLE: Duration = Duration::from_secs(2);
 
 /// A source and the key that it gave last.
-pub struct Refreshing {
+pub(super) struct Refreshing {
     source: Box<dyn Named>,
     logger: Logger,
     first: Process,
@@ -66,7 +63,7 @@ impl Held {
     fn new(fetched: Fetched, now: SystemTime) -> Self {
         let times = fetched.expires.map(|expires| {
             let life = expires.duration_since(now).unwrap_or_default();
-            (expires.checked_sub(MARGIN.min(life / 2)).unwrap_or(expires), expires)
+            (expires.checked_sub(REFRESH_MARGIN.min(life / 2)).unwrap_or(expires), expires)
         });
         Self { key: Arc::new(fetched.key), times }
     }
@@ -91,14 +88,8 @@ impl Process {
 }
 
 impl Refreshing {
-    /// The default chain of sources, in the official order; with `profile`, that profile of the credential files alone.
-    #[must_use]
-    pub fn of_surroundings(surroundings: Surroundings, profile: Option<&str>) -> Self {
-        let logger = surroundings.logger.clone();
-        Self::new(Box::new(Chain::new(&Arc::new(surroundings), profile)), logger)
-    }
-
-    fn new(source: Box<dyn Named>, logger: Logger) -> Self {
+    /// Keeps what `source` gives.
+    pub(crate) fn new(source: Box<dyn Named>, logger: Logger) -> Self {
         Self { source, logger, first: Process::new(process::id()) }
     }
 
@@ -185,15 +176,14 @@ impl Refreshing {
                     let source = self.source.name();
                     format!(
                         "The access key from {source} expired at {}; it is tried anyway.",
-                        clock_skew::timestamp(at)
+                        time::timestamp(at)
                     )
                 });
             }
             let held = Held::new(fetched, now);
             self.logger.log(Level::Debug, || {
-                let until = held
-                    .times
-                    .map_or(String::new(), |(_, at)| format!(" until {}", clock_skew::timestamp(at)));
+                let until =
+                    held.times.map_or(String::new(), |(_, at)| format!(" until {}", time::timestamp(at)));
                 format!("Requests are signed with access key {}{until}.", shown_id(held.key.id()))
             });
             held
@@ -266,7 +256,7 @@ impl Provider for Refreshing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::Source;
+    use crate::credentials::source::Source;
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::thread;

@@ -5,13 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime};
 
 use crate::base::logger::{Level, Logger};
+use crate::credentials::context::Surroundings;
+use crate::credentials::ecs_ram_role;
 use crate::credentials::ecs_ram_role::InstanceRole;
 use crate::credentials::environment::Environment;
 use crate::credentials::oidc::Oidc;
 use crate::credentials::profile::cli::CliProfile;
 use crate::credentials::profile::ini::IniProfile;
+use crate::credentials::source::{Fetched, Named, Source};
 use crate::credentials::uri::Uri;
-use crate::credentials::{Fetched, Named, Source, Surroundings, Unavailable, ecs_ram_role};
+use crate::service::provider::Unavailable;
 
 const PROFILE: &str = "ALIBABA_CLOUD_PROFILE";
 const CLI_FILE: &str = "ALIBABA_CLOUD_CONFIG_FILE";
@@ -165,7 +168,7 @@ mod tests {
     use std::sync::Mutex;
 
     use crate::base::secret::Secret;
-    use crate::credentials::AccessKey;
+    use crate::protocol::access_key::AccessKey;
 
     type Answers = Mutex<Vec<Result<&'static str, Unavailable>>>;
 

@@ -13,12 +13,13 @@ use ureq::http::Request;
 use zeroize::Zeroizing;
 
 use crate::base::env::Variables;
-use crate::base::error::quoted_path;
 use crate::base::logger::{Level, Logger};
-use crate::credentials::Unavailable;
-use crate::http::Connections;
+use crate::base::quote::quoted_path;
+use crate::http::client::Connections;
+use crate::http::response::HttpAnswer;
 use crate::protocol::Signature;
-use crate::protocol::reading::{HttpAnswer, Reading};
+use crate::protocol::reading::Reading;
+use crate::service::provider::Unavailable;
 
 /// Largest file of credentials that is read, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -28,7 +29,7 @@ const LARGEST_FILE: u64 = 1 << 20;
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// Given to each source.
-pub struct Surroundings {
+pub(crate) struct Surroundings {
     /// The environment.
     pub variables: Arc<Variables>,
     /// The way to every host.
@@ -44,7 +45,7 @@ pub struct Surroundings {
 impl Surroundings {
     /// All of it.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         variables: Arc<Variables>,
         connections: Arc<Connections>,
         signature: Signature,
@@ -178,8 +179,8 @@ pub(crate) fn read_text(path: &Path) -> Result<Option<Zeroizing<String>>, Unavai
 impl Surroundings {
     /// With these variables and no network.
     pub(crate) fn of_test(variables: &[(&str, &str)]) -> Arc<Self> {
-        use crate::http::Trust;
         use crate::http::proxy::Ways;
+        use crate::http::roots::Trust;
         let variables: Arc<Variables> = Arc::new(variables.iter().copied().collect());
         let ways = Ways::Environment(Arc::clone(&variables));
         let connections = Connections::new(LONGEST_WAIT, Trust::of_system(), ways, "test".to_owned());

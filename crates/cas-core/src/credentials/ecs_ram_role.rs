@@ -5,11 +5,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ureq::http::Request;
 
-use crate::base::error::quoted;
-use crate::credentials::{Fetched, Named, Source, Surroundings, Unavailable, context, session_credentials};
-use crate::http::Reach;
+use crate::base::quote::quoted;
+use crate::credentials::context::Surroundings;
+use crate::credentials::source::{Fetched, Named, Source};
+use crate::credentials::{context, session_credentials};
+use crate::http::failure::Reach;
 use crate::http::proxy::METADATA;
-use crate::protocol::reading::HttpAnswer;
+use crate::http::response::HttpAnswer;
+use crate::service::provider::Unavailable;
 
 const ROLE: &str = "ALIBABA_CLOUD_ECS_METADATA";
 /// For the chain, and for profiles that lead here.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use crate::base::secret::Secret;
-use crate::credentials::{
-    AccessKey, Fetched, Named, Source, Surroundings, Unavailable, check_access_key, check_security_token,
-};
+use crate::credentials::context::Surroundings;
+use crate::credentials::source::{Fetched, Named, Source};
+use crate::protocol::access_key::{AccessKey, check_access_key, check_security_token};
+use crate::service::provider::Unavailable;
 
 const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
 const SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use crate::base::error::quoted_path;
+use crate::base::quote::quoted_path;
 use crate::credentials::assume_role::{Proof, Role, assume};
-use crate::credentials::context::read_text;
-use crate::credentials::{Fetched, Named, Source, Surroundings, Unavailable};
+use crate::credentials::context::{Surroundings, read_text};
+use crate::credentials::source::{Fetched, Named, Source};
+use crate::service::provider::Unavailable;
 
 const ROLE_ARN: &str = "ALIBABA_CLOUD_ROLE_ARN";
 const PROVIDER_ARN: &str = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN";

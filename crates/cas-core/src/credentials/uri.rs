@@ -5,8 +5,11 @@ use std::time::{Instant, SystemTime};
 
 use ureq::http::{self, Request};
 
-use crate::credentials::{Fetched, Named, Source, Surroundings, Unavailable, context, session_credentials};
+use crate::credentials::context::Surroundings;
+use crate::credentials::source::{Fetched, Named, Source};
+use crate::credentials::{context, session_credentials};
 use crate::http::endpoint::Endpoint;
+use crate::service::provider::Unavailable;
 
 const URI: &str = "ALIBABA_CLOUD_CREDENTIALS_URI";
 

@@ -4,10 +4,6 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::base::error::{Error, ErrorKind};
-use crate::service::regions;
-
-/// The region whose host is used when none is named.
-pub const DEFAULT_REGION: &str = "cn-hangzhou";
 
 /// How an endpoint is given.
 pub(crate) const FORMS: &str =
@@ -15,7 +11,7 @@ pub(crate) const FORMS: &str =
 
 /// A host to which requests are sent, always by name or address alone: no path, no user, no query.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     plaintext: bool,
     /// As it stands in a URL: IPv6 addresses in brackets.
     host: String,
@@ -23,16 +19,14 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The host that serves `region`, on the internet or inside the VPC, and whether it is documented.
-    #[must_use]
-    pub fn of_region(region: &str, vpc: bool) -> (Self, bool) {
-        let (host, known) = regions::host(region, vpc);
-        (Self { plaintext: false, host, port: None }, known)
+    /// `host` over TLS, on the usual port. It must be a valid host name.
+    pub(crate) fn https(host: String) -> Self {
+        Self { plaintext: false, host, port: None }
     }
 
     /// Reads `host`, `host:port`, `https://host[:port]` or `http://host[:port]`; a trailing `/` is
     /// allowed. The error never quotes the text: it may hold a password.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         let refuse = |why: &str| {
             Error::new(ErrorKind::InvalidArgument, format!("The endpoint is not usable: {why}."))
                 .with_hint(FORMS)
@@ -67,13 +61,13 @@ impl Endpoint {
 
     /// Whether requests would travel unencrypted.
     #[must_use]
-    pub fn is_plaintext(&self) -> bool {
+    pub(crate) fn is_plaintext(&self) -> bool {
         self.plaintext
     }
 
     /// Whether requests stay on this machine.
     #[must_use]
-    pub fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         let bare = self.host.trim_start_matches('[').trim_end_matches(']');
         bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
@@ -90,7 +84,7 @@ impl Endpoint {
 
     /// The URL of every request: scheme, host, port and `/`.
     #[must_use]
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("{}://{self}/", if self.plaintext { "http" } else { "https" })
     }
 }

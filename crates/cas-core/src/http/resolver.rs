@@ -12,7 +12,7 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-use crate::http::Failure;
+use crate::http::failure::Failure;
 
 /// ureq resolves before it looks for an open connection; this leaves the look-up to [`addresses`].
 #[derive(Debug)]

@@ -15,8 +15,9 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::base::error::{Error, ErrorKind, quoted_path};
-use crate::http::Failure;
+use crate::base::error::{Error, ErrorKind};
+use crate::base::quote::quoted_path;
+use crate::http::failure::Failure;
 
 /// Where systems have all their roots in one file.
 const BUNDLES: [&str; 17] = [
@@ -52,7 +53,7 @@ const DIRECTORIES: [&str; 8] = [
 ];
 
 /// The certificate authorities that are trusted.
-pub enum Trust {
+pub(crate) enum Trust {
     /// Those of a file that the program named, read already.
     Given {
         /// At least one.
@@ -99,7 +100,7 @@ impl Trust {
     /// `SSL_CERT_FILE` and `SSL_CERT_DIR` where they are set, else the machine's own store. The environment
     /// is read now and not again: other threads of a C program may be changing it later.
     #[must_use]
-    pub fn of_system() -> Self {
+    pub(crate) fn of_system() -> Self {
         Self::of_variables(|name| std::env::var_os(name))
     }
 
@@ -115,7 +116,7 @@ impl Trust {
     }
 
     /// The certificates of a PEM file, and no others. Read now, so that a wrong path is found early.
-    pub fn of_file(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn of_file(path: &Path) -> Result<Self, Error> {
         let shown = quoted_path(path);
         let roots = read_file(path).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => {

@@ -11,9 +11,12 @@ use socket2::SockRef;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
 use crate::http::buffers::WireBuffers;
+use crate::http::deadline::Call;
 use crate::http::endpoint::Endpoint;
+use crate::http::failure::Failure;
 use crate::http::proxy::{Proxy, tunnel};
-use crate::http::{Call, Failure, Settings, resolver};
+use crate::http::resolver;
+use crate::http::settings::Settings;
 
 /// Sockets wake up at least this often to look at the deadline, so that it needs no system call to set it
 /// anew for every request.

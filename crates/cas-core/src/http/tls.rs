@@ -10,7 +10,7 @@ use once_cell::sync::OnceCell;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, KeyProvider};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime as PkiTime};
 use rustls::sign::SigningKey;
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, OtherError,
@@ -20,11 +20,14 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport, TransportAdapter,
 };
 
-use crate::base::error::on_one_line;
+use crate::base::quote::on_one_line;
+use crate::base::time::UnixTime;
 use crate::http::buffers::WireBuffers;
+use crate::http::deadline::Call;
+use crate::http::failure::Failure;
 use crate::http::roots::Roots;
-use crate::http::{Call, Failure, Settings};
-use crate::inspect::{Moment, inspect_now};
+use crate::http::settings::Settings;
+use crate::inspect::inspect_now;
 
 /// More names of a certificate than this are counted.
 const MOST_NAMES: usize = 5;
@@ -92,7 +95,7 @@ impl ServerCertVerifier for Explaining {
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
         ocsp_response: &[u8],
-        now: UnixTime,
+        now: PkiTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         self.0
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
@@ -305,7 +308,7 @@ fn handshake_failure(server: &str, name: &str, error: &io::Error, roots: &Roots)
 
 /// Why the certificate of the server called `name` is refused, and what to do.
 fn refusal(reason: &CertificateError, name: &str, roots: &Roots) -> (String, String) {
-    let at = |time: &UnixTime| Moment(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
+    let at = |time: &PkiTime| UnixTime(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
     let (why, hint) = match reason {
         CertificateError::NotValidForNameContext { presented, .. } => (
             format!("it was made for another name than {}: {}", on_one_line(name), names(presented)),
@@ -424,7 +427,7 @@ mod tests {
     use rustls::{ServerConfig, ServerConnection};
 
     use super::*;
-    use crate::http::Trust;
+    use crate::http::roots::Trust;
 
     fn key() -> KeyPair {
         KeyPair::generate().unwrap()
@@ -441,7 +444,7 @@ mod tests {
             _: &[CertificateDer<'_>],
             _: &ServerName<'_>,
             _: &[u8],
-            _: UnixTime,
+            _: PkiTime,
         ) -> Result<ServerCertVerified, rustls::Error> {
             self.0.clone().map(|()| ServerCertVerified::assertion())
         }
@@ -495,7 +498,7 @@ mod tests {
     fn ask(says: Result<(), rustls::Error>, leaf: &CertificateDer<'_>) -> Result<(), rustls::Error> {
         let name = ServerName::try_from("a.example").unwrap();
         let verifier = Explaining(Arc::new(Saying(says)));
-        verifier.verify_server_cert(leaf, &[], &name, &[], UnixTime::now()).map(|_| ())
+        verifier.verify_server_cert(leaf, &[], &name, &[], PkiTime::now()).map(|_| ())
     }
 
     fn other() -> CertificateError {

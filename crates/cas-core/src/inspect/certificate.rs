@@ -1,7 +1,6 @@
 //! What a certificate says.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::time::SystemTime;
 
 use x509_parser::asn1_rs::{Any, Class, FromDer, Oid, Tag};
 use x509_parser::certificate::{X509Certificate, X509CertificateParser};
@@ -12,11 +11,12 @@ use x509_parser::extensions::{
 use x509_parser::nom::Parser as _;
 use x509_parser::oid_registry as oids;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
-use x509_parser::time::ASN1Time;
 use x509_parser::x509::{AlgorithmIdentifier, X509Name};
 
-use crate::base::error::on_one_line;
-use crate::inspect::fingerprint::{Leaf, upper_hex};
+use crate::base::hex;
+use crate::base::quote::on_one_line;
+use crate::base::time::UnixTime;
+use crate::inspect::fingerprint::Leaf;
 use crate::inspect::public_key::PublicKey;
 
 /// What a certificate says about itself.
@@ -31,9 +31,9 @@ pub struct Facts {
     /// Upper-case hexadecimal, two digits for each byte.
     pub serial: String,
     /// When it begins to be valid.
-    pub not_before: Moment,
+    pub not_before: UnixTime,
     /// When it ceases to be valid.
-    pub not_after: Moment,
+    pub not_after: UnixTime,
     /// Fingerprint, 40 upper-case hexadecimal digits.
     pub sha1: String,
     /// Fingerprint, 64 upper-case hexadecimal digits.
@@ -42,38 +42,6 @@ pub struct Facts {
     pub key_type: String,
     /// Whether its basic constraints say that it is a CA's.
     pub is_ca: bool,
-}
-
-/// A moment in a certificate, in seconds since 1970, UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment(pub i64);
-
-impl Moment {
-    /// A moment of this machine's clock.
-    #[must_use]
-    pub fn of(time: SystemTime) -> Self {
-        let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Self(i64::try_from(seconds).unwrap_or(i64::MAX))
-    }
-}
-
-/// RFC 3339 in UTC, without fractions.
-impl std::fmt::Display for Moment {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match ASN1Time::from_timestamp(self.0).map(|time| time.to_datetime()) {
-            Ok(at) => write!(
-                f,
-                "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-                at.year(),
-                u8::from(at.month()),
-                at.day(),
-                at.hour(),
-                at.minute(),
-                at.second()
-            ),
-            Err(_) => write!(f, "{} seconds after 1970", self.0),
-        }
-    }
 }
 
 /// A certificate that was read.
@@ -111,7 +79,7 @@ impl<'a> Certificate<'a> {
             common_name: self.common_name(),
             sans: self.sans(),
             issuer: text_of_dn(self.parsed.issuer()),
-            serial: upper_hex(self.parsed.tbs_certificate.raw_serial()),
+            serial: hex::upper(self.parsed.tbs_certificate.raw_serial()),
             not_before: self.not_before(),
             not_after: self.not_after(),
             sha1,
@@ -121,12 +89,12 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    pub(super) fn not_before(&self) -> Moment {
-        Moment(self.parsed.validity().not_before.timestamp())
+    pub(super) fn not_before(&self) -> UnixTime {
+        UnixTime(self.parsed.validity().not_before.timestamp())
     }
 
-    pub(super) fn not_after(&self) -> Moment {
-        Moment(self.parsed.validity().not_after.timestamp())
+    pub(super) fn not_after(&self) -> UnixTime {
+        UnixTime(self.parsed.validity().not_after.timestamp())
     }
 
     /// Who it is about, for a message.
@@ -343,7 +311,7 @@ fn text_of_name(name: &GeneralName<'_>) -> String {
         GeneralName::IPAddress(bytes) => {
             let v4 = <[u8; 4]>::try_from(*bytes).map(|v4| Ipv4Addr::from(v4).to_string());
             let v6 = <[u8; 16]>::try_from(*bytes).map(|v6| Ipv6Addr::from(v6).to_string());
-            v4.or(v6).unwrap_or_else(|_| upper_hex(bytes))
+            v4.or(v6).unwrap_or_else(|_| hex::upper(bytes))
         }
         GeneralName::DirectoryName(name) => text_of_dn(name),
         GeneralName::RegisteredID(oid) | GeneralName::OtherName(oid, _) => oid.to_id_string(),
@@ -356,19 +324,6 @@ fn text_of_name(name: &GeneralName<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn moments_are_written_in_rfc_3339() {
-        for (seconds, text) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (1_704_067_200, "2024-01-01T00:00:00Z"),
-            (253_402_300_799, "9999-12-31T23:59:59Z"),
-            (-631_152_000, "1950-01-01T00:00:00Z"),
-        ] {
-            assert_eq!(Moment(seconds).to_string(), text);
-        }
-        assert!(Moment(i64::MAX).to_string().contains("seconds"));
-    }
 
     #[test]
     fn strings_of_every_type_are_read() {

@@ -3,11 +3,12 @@
 use ring::digest;
 use sha1::{Digest, Sha1};
 
+use crate::base::hex;
 use crate::inspect::pem;
 
 /// The fingerprints of a chain's first certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leaf {
+pub(crate) struct Leaf {
     /// SHA-1, 40 upper-case hexadecimal digits, as the service's lists have it.
     pub sha1: String,
     /// SHA-256, 64 upper-case hexadecimal digits.
@@ -18,7 +19,7 @@ impl Leaf {
     /// The first certificate of a PEM text, whatever stands around it and however its lines break; `None`
     /// where there is none that can be read.
     #[must_use]
-    pub fn of_pem(text: &str) -> Option<Self> {
+    pub(crate) fn of_pem(text: &str) -> Option<Self> {
         let unescaped = pem::unescaped(text);
         let text = unescaped.as_deref().map_or(text, String::as_str);
         let (blocks, _) = pem::blocks(text).ok()?;
@@ -28,25 +29,16 @@ impl Leaf {
 
     pub(super) fn of_der(der: &[u8]) -> Self {
         Self {
-            sha1: upper_hex(&Sha1::digest(der)),
-            sha256: upper_hex(digest::digest(&digest::SHA256, der).as_ref()),
+            sha1: hex::upper(&Sha1::digest(der)),
+            sha256: hex::upper(digest::digest(&digest::SHA256, der).as_ref()),
         }
     }
 
     /// The first eight digits of the SHA-256, in small letters: what a name is told apart by.
     #[must_use]
-    pub fn short(&self) -> String {
+    pub(crate) fn short(&self) -> String {
         self.sha256[..8].to_ascii_lowercase()
     }
-}
-
-pub(super) fn upper_hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect()
 }
 
 #[cfg(test)]

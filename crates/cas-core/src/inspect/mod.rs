@@ -16,11 +16,14 @@ use std::time::SystemTime;
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
-pub use certificate::{Bond, Facts, Moment};
+pub(crate) use certificate::Bond;
+pub use certificate::Facts;
 pub use findings::{Finding, Kind, Severity};
-pub use fingerprint::Leaf;
+pub(crate) use fingerprint::Leaf;
 
-use crate::base::error::{Error, ErrorKind, quoted};
+use crate::base::error::{Error, ErrorKind};
+use crate::base::quote::quoted;
+use crate::base::time::UnixTime;
 use certificate::Certificate;
 use chain::{Bonds, Chain};
 use input::Der;
@@ -61,7 +64,7 @@ pub struct Link {
     /// How it is bound to the certificate that issued it; `None` where that one was not given.
     pub bond: Option<Bond>,
     /// When it ceases to be valid.
-    pub not_after: Moment,
+    pub not_after: UnixTime,
 }
 
 /// Shows no PEM text.
@@ -104,7 +107,7 @@ impl Inspection {
 
 /// Refuses what cannot be a name; returns what is to be warned of. A name may be of `any_length` where the service is
 /// to judge it.
-pub fn check_name(name: &str, any_length: bool) -> Result<Option<Finding>, Error> {
+pub(crate) fn check_name(name: &str, any_length: bool) -> Result<Option<Finding>, Error> {
     let Some(finding) = upload_name::look_at(name) else { return Ok(None) };
     let kind = match finding.kind {
         Kind::NameTooLong if any_length => return Ok(None),
@@ -117,7 +120,12 @@ pub fn check_name(name: &str, any_length: bool) -> Result<Option<Finding>, Error
 
 /// Reads a certificate with its chain, and its key where one is given, and says all that is to be said about them.
 #[must_use]
-pub fn inspect(certificate: &[u8], key: Option<&[u8]>, now: Moment, random: &dyn SecureRandom) -> Inspection {
+pub fn inspect(
+    certificate: &[u8],
+    key: Option<&[u8]>,
+    now: UnixTime,
+    random: &dyn SecureRandom,
+) -> Inspection {
     let mut inspection = Inspection::default();
     let ders = input::certificates(certificate, &mut inspection.findings);
     let keys = key.map(|key| input::keys(key, &mut inspection.findings)).unwrap_or_default();
@@ -142,7 +150,7 @@ pub fn inspect(certificate: &[u8], key: Option<&[u8]>, now: Moment, random: &dyn
 /// [`inspect`] by this machine's clock.
 #[must_use]
 pub fn inspect_now(certificate: &[u8], key: Option<&[u8]>) -> Inspection {
-    inspect(certificate, key, Moment::of(SystemTime::now()), &SystemRandom::new())
+    inspect(certificate, key, UnixTime::of(SystemTime::now()), &SystemRandom::new())
 }
 
 impl Inspection {
@@ -177,7 +185,7 @@ impl Inspection {
         &mut self,
         certificates: &[Certificate<'_>],
         keys: &[Der],
-        now: Moment,
+        now: UnixTime,
         random: &dyn SecureRandom,
     ) {
         let verdict = |key: &Der, certificate: &Certificate<'_>| {
@@ -224,7 +232,7 @@ impl Inspection {
         }
     }
 
-    fn judge_leaf(&mut self, leaf: &Certificate<'_>, now: Moment) {
+    fn judge_leaf(&mut self, leaf: &Certificate<'_>, now: UnixTime) {
         let facts = leaf.facts();
         if facts.not_after < now {
             self.add(Kind::Expired, facts.not_after.to_string());
@@ -243,7 +251,7 @@ impl Inspection {
         self.facts = Some(facts);
     }
 
-    fn judge_chain(&mut self, certificates: &[Certificate<'_>], bonds: &Bonds, chain: &Chain, now: Moment) {
+    fn judge_chain(&mut self, certificates: &[Certificate<'_>], bonds: &Bonds, chain: &Chain, now: UnixTime) {
         let leaf = chain.order[0];
         let mut has_namesake = false;
         for one in &chain.unrelated {

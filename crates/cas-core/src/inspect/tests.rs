@@ -6,7 +6,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 use super::*;
 
 /// Some time when the certificates made here are valid.
-const NOW: Moment = Moment(1_800_000_000);
+const NOW: UnixTime = UnixTime(1_800_000_000);
 const DAY: i64 = 24 * 60 * 60;
 
 fn params(name: &str) -> CertificateParams {
@@ -101,7 +101,7 @@ fn a_clean_pair_has_no_findings_and_goes_as_it_is() {
 #[test]
 fn the_leaf_is_judged() {
     let key = KeyPair::generate().unwrap();
-    let judged = |change: fn(&mut CertificateParams), now: Moment| {
+    let judged = |change: fn(&mut CertificateParams), now: UnixTime| {
         let mut params = params("a.example");
         change(&mut params);
         let made = made_with(&params, &key);
@@ -109,12 +109,12 @@ fn the_leaf_is_judged() {
     };
     let end = 2_208_988_800; // 2040-01-01
     let unchanged = |_: &mut CertificateParams| {};
-    assert_eq!(judged(unchanged, Moment(end - 7 * DAY)), []);
-    assert_eq!(judged(unchanged, Moment(end - 7 * DAY + 1)), [Kind::ExpiresSoon]);
-    assert_eq!(judged(unchanged, Moment(end)), [Kind::ExpiresSoon]);
-    let later = judged(unchanged, Moment(end + 1));
+    assert_eq!(judged(unchanged, UnixTime(end - 7 * DAY)), []);
+    assert_eq!(judged(unchanged, UnixTime(end - 7 * DAY + 1)), [Kind::ExpiresSoon]);
+    assert_eq!(judged(unchanged, UnixTime(end)), [Kind::ExpiresSoon]);
+    let later = judged(unchanged, UnixTime(end + 1));
     assert_eq!(later, [Kind::Expired, Kind::IssuerExpired, Kind::IssuerExpired]);
-    assert_eq!(judged(unchanged, Moment(1_577_836_799)), [Kind::NotYetValid]);
+    assert_eq!(judged(unchanged, UnixTime(1_577_836_799)), [Kind::NotYetValid]);
     assert_eq!(judged(|params| params.subject_alt_names.clear(), NOW), [Kind::NoSan]);
     let a_ca = |params: &mut CertificateParams| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     assert_eq!(judged(a_ca, NOW), [Kind::CaAsLeaf]);
@@ -324,7 +324,7 @@ fn what_is_no_certificate_or_key_is_named() {
 #[test]
 fn a_refusal_says_all_of_it() {
     let made = made();
-    let later = Moment(3_000_000_000);
+    let later = UnixTime(3_000_000_000);
     let other = KeyPair::generate().unwrap().serialize_pem();
     let inspection = inspect(made.chain().as_bytes(), Some(other.as_bytes()), later, &SystemRandom::new());
     let error = inspection.refusal("web").unwrap();

@@ -1,6 +1,6 @@
 //! What a certificate may be called.
 
-use crate::base::error::quoted;
+use crate::base::quote::quoted;
 use crate::inspect::findings::{Finding, Kind};
 
 /// Longest name the service has ever documented, in bytes (FACTS.md 4.5; its newest documents say 63 characters).

@@ -1,12 +1,11 @@
 //! Signature ACS3-HMAC-SHA256 (version 3): what is common to all calls stands in headers, the operation's parameters
 //! in the form, and the signature covers the headers and the form's hash.
 
-use std::fmt::Write as _;
-
 use ring::{digest, hmac};
 use zeroize::Zeroizing;
 
-use crate::credentials::AccessKey;
+use crate::base::hex;
+use crate::protocol::access_key::AccessKey;
 use crate::protocol::params::{Encoded, Params};
 use crate::protocol::signed_form::SignedForm;
 
@@ -16,9 +15,9 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const COMMON: [&str; 3] = ["Action", "Version", "Format"];
 
 /// Signs `params` for a POST to `host` (with its port, as it stands in the header `Host`). `nonce` must be new for each
-/// attempt; `timestamp` is UTC as [`crate::service::clock_skew::timestamp`] writes it.
+/// attempt; `timestamp` is UTC as [`crate::base::time::timestamp`] writes it.
 #[must_use]
-pub fn sign(
+pub(crate) fn sign(
     params: &Params<'_>,
     host: &str,
     access_key: &AccessKey,
@@ -32,7 +31,7 @@ pub fn sign(
     let mut body = Encoded::with_room_for(own.raw_len());
     own.write_canonical(&mut body);
 
-    let hash = hex(digest::digest(&digest::SHA256, body.as_bytes()).as_ref());
+    let hash = hex::lower(digest::digest(&digest::SHA256, body.as_bytes()).as_ref());
     let text = |name| params.get(name).unwrap_or_default();
     // In the order of their names.
     let mut headers = vec![("content-type", FORM), ("host", host)];
@@ -63,7 +62,7 @@ pub fn sign(
 /// What a signature covers. `headers` are in the order of their names, `hash` is that of the body.
 fn string_to_sign(canonical_query: &str, headers: &[(&str, &str)], hash: &str) -> String {
     let canonical = canonical_request(canonical_query, headers, hash);
-    format!("{ALGORITHM}\n{}", hex(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref()))
+    format!("{ALGORITHM}\n{}", hex::lower(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref()))
 }
 
 /// Wiped: a security token is among the headers.
@@ -91,14 +90,7 @@ fn signed_headers(headers: &[(&str, &str)]) -> String {
 
 fn signature(string_to_sign: &str, secret: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    hex(hmac::sign(&key, string_to_sign.as_bytes()).as_ref())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::lower(hmac::sign(&key, string_to_sign.as_bytes()).as_ref())
 }
 
 #[cfg(test)]
@@ -134,7 +126,11 @@ mod tests {
             }
             let (query, hash) = (query.canonical_query(), text("hashed_payload"));
             assert_eq!(query, text("canonical_query_string"), "{id}");
-            assert_eq!(hex(digest::digest(&digest::SHA256, text("body").as_bytes()).as_ref()), hash, "{id}");
+            assert_eq!(
+                hex::lower(digest::digest(&digest::SHA256, text("body").as_bytes()).as_ref()),
+                hash,
+                "{id}"
+            );
             assert_eq!(*canonical_request(&query, &headers, hash), text("canonical_request"), "{id}");
             let string_to_sign = string_to_sign(&query, &headers, hash);
             assert_eq!(string_to_sign, text("string_to_sign"), "{id}");

@@ -10,7 +10,7 @@ use crate::base::error::ErrorKind;
 
 /// What a refusal means for the call that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// Not applied, and sending it again would not help.
     Final,
     /// Not applied, for what may be that the certificate is there already: a look at the list decides.
@@ -31,7 +31,7 @@ pub enum Effect {
 
 /// What a code means for the caller.
 #[derive(Debug)]
-pub struct Meaning {
+pub(crate) struct Meaning {
     /// The kind of error it becomes.
     pub kind: ErrorKind,
     /// What it says about the call.
@@ -43,7 +43,7 @@ pub struct Meaning {
 impl Meaning {
     /// Whether the same call later may work.
     #[must_use]
-    pub fn retryable(&self) -> bool {
+    pub(crate) fn retryable(&self) -> bool {
         matches!(self.effect, Effect::Throttled | Open)
     }
 }
@@ -131,7 +131,7 @@ const NAME_TAKEN_WORDS: [&str; 2] = ["certificate name already exists", "名称�
 
 /// What the service means by `code`; `message` and `http_status` help with codes that are not listed.
 #[must_use]
-pub fn meaning(code: &str, message: &str, http_status: u16) -> Meaning {
+pub(crate) fn meaning(code: &str, message: &str, http_status: u16) -> Meaning {
     let known = KNOWN.iter().find(|row| match row.code.strip_suffix('*') {
         Some(family) => code.starts_with(family),
         None => code == row.code,

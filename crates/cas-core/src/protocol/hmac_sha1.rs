@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::credentials::AccessKey;
+use crate::protocol::access_key::AccessKey;
 use crate::protocol::params::{CHUNK, Chunk, Encoded, ONCE, Params, SPARE, Sink, TWICE};
 use crate::protocol::signed_form::SignedForm;
 
@@ -16,7 +16,7 @@ use crate::protocol::signed_form::SignedForm;
 const SIGNATURE_LEN: usize = 28;
 
 /// Adds the parameters that every signed request carries. `nonce` must be new for each attempt;
-/// `timestamp` is UTC as [`crate::service::clock_skew::timestamp`] writes it.
+/// `timestamp` is UTC as [`crate::base::time::timestamp`] writes it.
 pub fn add_common<'a>(
     params: &mut Params<'a>,
     access_key: &'a AccessKey,

@@ -1,12 +1,13 @@
 //! Alibaba Cloud's RPC style: parameters in, one signed form out, an answer back. Pure, no I/O.
 
-pub mod acs3;
-pub mod error_codes;
-pub mod hmac_sha1;
-pub mod params;
-pub mod reading;
-pub mod redact;
-pub mod signed_form;
+pub(crate) mod access_key;
+pub(crate) mod acs3;
+pub(crate) mod error_codes;
+pub(crate) mod hmac_sha1;
+pub(crate) mod params;
+pub(crate) mod reading;
+pub(crate) mod redact;
+pub(crate) mod signed_form;
 
 /// How requests are signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! Understands what came back: JSON or XML, success or error, or no API answer at all.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
 
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
@@ -9,31 +8,13 @@ use quick_xml::events::Event;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-/// Largest answer that is read, in bytes. A list page is a hundred times smaller.
-pub const MAX_ANSWER_BYTES: usize = 1 << 20;
+use crate::http::response::{HttpAnswer, is_request_id};
 
 /// Deepest XML that is read; real answers nest three deep.
 const MAX_XML_DEPTH: usize = 16;
 
-/// An HTTP answer as it arrived. `Debug` shows its status and size: the rest may echo the request.
-#[derive(Default)]
-pub struct HttpAnswer {
-    /// HTTP status.
-    pub status: u16,
-    /// Header `x-acs-request-id`.
-    pub request_id: Option<String>,
-    /// Header `x-acs-retry-after`, milliseconds.
-    pub retry_after: Option<Duration>,
-    /// Header `Date`: the time of whoever answered.
-    pub date: Option<SystemTime>,
-    /// Header `Location` of a redirect.
-    pub location: Option<String>,
-    /// At most [`MAX_ANSWER_BYTES`] bytes. Wiped when it goes: it may echo the request.
-    pub body: Zeroizing<Vec<u8>>,
-}
-
 /// What an answer says. `Debug` shows which of these it is, and no word of the server's.
-pub enum Reading {
+pub(crate) enum Reading {
     /// The operation's fields, still untyped.
     Success(Value),
     /// The gateway or the service refused. The message is as it came: redact it.
@@ -54,12 +35,6 @@ pub enum Reading {
     },
 }
 
-impl fmt::Debug for HttpAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HttpAnswer(HTTP {}, {} bytes)", self.status, self.body.len())
-    }
-}
-
 impl fmt::Debug for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -71,25 +46,9 @@ impl fmt::Debug for Reading {
 }
 
 impl HttpAnswer {
-    /// Overwrites private keys in the body: the service hands them out with a certificate's details, and
-    /// nobody here wants them.
-    pub fn forget_keys(&mut self) {
-        const BEGIN: &[u8] = b"-----BEGIN ";
-        let ends: Vec<usize> =
-            memchr::memmem::find_iter(&self.body, BEGIN).map(|at| at + BEGIN.len()).collect();
-        for start in ends {
-            let block = &mut self.body[start..];
-            let Some(label) = memchr::memmem::find(block, b"-----") else { continue };
-            if block[..label].ends_with(b"PRIVATE KEY") {
-                let end = memchr::memmem::find(block, b"-----END ").unwrap_or(block.len());
-                block[(label + 5).min(end)..end].fill(b' ');
-            }
-        }
-    }
-
     /// Reads the body. What it is, is taken from its first character, not from a header.
     #[must_use]
-    pub fn read(&self) -> Reading {
+    pub(crate) fn read(&self) -> Reading {
         if (300..400).contains(&self.status) {
             let instead = match self.location.as_deref().and_then(host_of) {
                 Some(host) => format!("a redirect to {host}, which is not followed (HTTP {})", self.status),
@@ -116,16 +75,6 @@ impl HttpAnswer {
         self.judge(fields)
     }
 
-    /// The id under which support finds the request, from the header or else from `fields`.
-    #[must_use]
-    pub fn request_id(&self, fields: Option<&Value>) -> Option<String> {
-        let from_body = || fields.and_then(|fields| text(fields, &["RequestId", "requestId"]));
-        let plausible = |id: &String| {
-            (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        };
-        self.request_id.clone().filter(plausible).or_else(|| from_body().filter(plausible))
-    }
-
     /// A `Code` beside HTTP 200 is an error too, unless it is one of the ways to say that all is well
     /// (the list is that of the official Node.js client).
     fn judge(&self, fields: Map<String, Value>) -> Reading {
@@ -145,7 +94,7 @@ impl HttpAnswer {
             Reading::Refusal {
                 code,
                 message: Zeroizing::new(text(&fields, &["Message", "message"]).unwrap_or_default()),
-                request_id: self.request_id(Some(&fields)),
+                request_id: request_id(self, Some(&fields)),
             }
         }
     }
@@ -167,6 +116,13 @@ impl HttpAnswer {
     }
 }
 
+/// The id under which support finds the request, from the header or else from `fields`.
+#[must_use]
+pub(crate) fn request_id(answer: &HttpAnswer, fields: Option<&Value>) -> Option<String> {
+    let from_body = || fields.and_then(|fields| text(fields, &["RequestId", "requestId"]));
+    answer.request_id().or_else(|| from_body().filter(|id| is_request_id(id)))
+}
+
 /// The host of an absolute URL. Its path may hold anything, so it is not shown.
 fn host_of(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;
@@ -176,7 +132,7 @@ fn host_of(url: &str) -> Option<&str> {
 
 /// The first of `names` that `fields` has, as text; numbers and booleans as they are written.
 #[must_use]
-pub fn text(fields: &Value, names: &[&str]) -> Option<String> {
+pub(crate) fn text(fields: &Value, names: &[&str]) -> Option<String> {
     names.iter().find_map(|name| match fields.get(name)? {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -187,7 +143,7 @@ pub fn text(fields: &Value, names: &[&str]) -> Option<String> {
 
 /// The first of `names` that `fields` has, as a whole number, whether it is written as a number or as text.
 #[must_use]
-pub fn integer(fields: &Value, names: &[&str]) -> Option<i64> {
+pub(crate) fn integer(fields: &Value, names: &[&str]) -> Option<i64> {
     let text = text(fields, names)?;
     let digits = text.strip_prefix('-').unwrap_or(&text);
     (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
@@ -440,11 +396,11 @@ mod tests {
     fn a_request_id_comes_from_the_header_or_the_body() {
         let fields = fields(r#"{"RequestId":"BODY-1"}"#);
         let mut answer = HttpAnswer::default();
-        assert_eq!(answer.request_id(Some(&fields)).as_deref(), Some("BODY-1"));
+        assert_eq!(request_id(&answer, Some(&fields)).as_deref(), Some("BODY-1"));
         answer.request_id = Some("HEADER-1".to_owned());
-        assert_eq!(answer.request_id(Some(&fields)).as_deref(), Some("HEADER-1"));
+        assert_eq!(request_id(&answer, Some(&fields)).as_deref(), Some("HEADER-1"));
         answer.request_id = Some("not an id".to_owned());
-        assert_eq!(answer.request_id(None), None);
+        assert_eq!(answer.request_id(), None);
     }
 
     proptest! {

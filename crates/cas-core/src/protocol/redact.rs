@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::protocol::params::percent_encode;
 
 /// What stands where something was taken out.
-pub const REMOVED: &str = "[removed]";
+pub(crate) const REMOVED: &str = "[removed]";
 
 /// Longest text that is shown, in characters; a message is a sentence, not a dump.
 const LONGEST: usize = 500;

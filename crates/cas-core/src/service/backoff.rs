@@ -11,7 +11,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// The pause after attempt number `attempt` (from 1): anything from nothing to a bound that doubles
 /// (exponential backoff with full jitter), so that clients that failed together do not return together.
 #[must_use]
-pub fn pause(attempt: u32, random: u64) -> Duration {
+pub(crate) fn pause(attempt: u32, random: u64) -> Duration {
     let bound = FIRST.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(LONGEST);
     let micros = u64::try_from(bound.as_micros()).unwrap_or(u64::MAX);
     Duration::from_micros(random % (micros + 1))

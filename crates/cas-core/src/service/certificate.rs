@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::protocol::reading::{integer, text};
-use crate::service::operations::CertId;
+use crate::service::types::CertId;
 
 /// What the service says about a certificate. Texts are empty where it says nothing.
 #[derive(Clone, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Certificate {
 
 /// One page of a list.
 #[derive(Debug)]
-pub struct Page {
+pub(crate) struct Page {
     /// How many entries all pages have, where the answer says so.
     pub total: Option<usize>,
     /// How many entries this page has, those without a certificate included.
@@ -82,7 +82,7 @@ pub struct Page {
 impl Page {
     /// Reads one; `None` for an answer that is no list.
     #[must_use]
-    pub fn read(answer: &Value) -> Option<Self> {
+    pub(crate) fn read(answer: &Value) -> Option<Self> {
         let total = integer(answer, &["TotalCount", "totalCount"]).and_then(|total| total.try_into().ok());
         let list = ["CertificateOrderList", "CertificateList"].iter().find_map(|name| answer.get(name));
         // In XML a list of one is an element, and an empty one is none.

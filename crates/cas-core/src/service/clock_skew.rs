@@ -1,32 +1,28 @@
-//! Time as the service writes it, and as the service sees it.
+//! The difference between the service's clock and this machine's.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
-/// `now` as `YYYY-MM-DDThh:mm:ssZ`, UTC, without fractions: the form of the `Timestamp` parameter.
-#[must_use]
-pub fn timestamp(now: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(now).to_string()
-}
+use crate::base::time::YEAR_9999;
 
 /// How far the service's clock is from this machine's, as far as is known; shared by a client's threads.
 #[derive(Debug, Default)]
-pub struct Skew(AtomicI64);
+pub(crate) struct Skew(AtomicI64);
 
 /// The skew that one request was sent with, in seconds; positive where the service is ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seconds(i64);
+pub(crate) struct Seconds(i64);
 
 impl Skew {
     /// What is known now.
     #[must_use]
-    pub fn known(&self) -> Seconds {
+    pub(crate) fn known(&self) -> Seconds {
         Seconds(self.0.load(Ordering::Relaxed))
     }
 
     /// A request sent with `used` at `now` was refused for its time, by somebody whose clock says `theirs`.
     /// Returns whether another skew is known now, so that it makes sense to ask again.
-    pub fn learn(&self, used: Seconds, now: SystemTime, theirs: Option<SystemTime>) -> bool {
+    pub(crate) fn learn(&self, used: Seconds, now: SystemTime, theirs: Option<SystemTime>) -> bool {
         let Some(theirs) = theirs else { return self.known() != used };
         let seconds = |distance: Duration| i64::try_from(distance.as_secs()).unwrap_or(i64::MAX);
         let new = match theirs.duration_since(now) {
@@ -47,7 +43,7 @@ impl Skew {
 impl Seconds {
     /// The service's time when this machine's clock says `now`.
     #[must_use]
-    pub fn apply(self, now: SystemTime) -> SystemTime {
+    pub(crate) fn apply(self, now: SystemTime) -> SystemTime {
         let distance = Duration::from_secs(self.0.unsigned_abs());
         let moved = if self.0 < 0 { now.checked_sub(distance) } else { now.checked_add(distance) };
         // A time that can be written in four digits, whatever a server said.
@@ -57,21 +53,13 @@ impl Seconds {
     }
 }
 
-/// When the last year begins that can be written in four digits, after 1970.
-pub(crate) const YEAR_9999: Duration = Duration::from_secs(253_370_764_800);
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::time::timestamp;
 
     fn at(seconds: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn timestamps_are_utc_without_fractions() {
-        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_456_231_584_999);
-        assert_eq!(timestamp(at), "2016-02-23T12:46:24Z");
     }
 
     #[test]

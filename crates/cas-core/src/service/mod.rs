@@ -1,12 +1,20 @@
-//! Calls of the service: operations of both API versions, one attempt and calls that are repeated.
+//! Calls of the service: the operations of both API versions, one attempt, and calls that are repeated.
+//!
+//! Uses `http` and `protocol`.
 
-pub mod backoff;
-pub mod caller;
-mod certificate;
-pub mod clock_skew;
-pub mod operations;
-pub mod rate_limit;
-pub mod regions;
+pub(crate) mod account;
+pub(crate) mod backoff;
+pub(crate) mod caller;
+pub(crate) mod certificate;
+pub(crate) mod clock_skew;
+pub(crate) mod failure;
+pub(crate) mod messages;
+pub(crate) mod operations;
+pub(crate) mod provider;
+pub(crate) mod rate_limit;
+pub(crate) mod regions;
+pub(crate) mod transport;
+pub(crate) mod types;
 mod v2018_07_13;
 mod v2020_04_07;
-mod version;
+pub(crate) mod version;

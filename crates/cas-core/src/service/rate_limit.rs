@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::service::operations::ApiVersion;
+use crate::service::version::ApiVersion;
 
 /// How long the documented rate is kept to after the service complained.
 const CAREFUL_FOR: Duration = Duration::from_secs(60);
 
 /// Gives each upload its turn. Two words without a lock: a thread may be interrupted anywhere, by `fork` too.
 #[derive(Debug)]
-pub struct Pace {
+pub(crate) struct Pace {
     start: Instant,
     /// Uploads a second that the program allows; 0 for no limit of its own.
     limit: u32,
@@ -23,13 +23,13 @@ pub struct Pace {
 impl Pace {
     /// At most `limit` uploads a second; 0 for as many as the service takes.
     #[must_use]
-    pub fn new(limit: u32, start: Instant) -> Self {
+    pub(crate) fn new(limit: u32, start: Instant) -> Self {
         Self { start, limit, next: AtomicU64::new(0), careful_until: AtomicU64::new(0) }
     }
 
     /// How long to wait before the next upload, which then has its turn; `None` where its turn would come
     /// after `deadline`, and is left to others.
-    pub fn turn(&self, version: ApiVersion, now: Instant, deadline: Instant) -> Option<Duration> {
+    pub(crate) fn turn(&self, version: ApiVersion, now: Instant, deadline: Instant) -> Option<Duration> {
         let now = self.micros(now);
         let limit = match self.limit {
             0 if now < self.careful_until.load(Ordering::Relaxed) => documented(version),
@@ -47,7 +47,7 @@ impl Pace {
     }
 
     /// The service said that the calls are too many.
-    pub fn slow_down(&self, now: Instant) {
+    pub(crate) fn slow_down(&self, now: Instant) {
         self.careful_until.store(self.micros(now + CAREFUL_FOR), Ordering::Relaxed);
     }
 

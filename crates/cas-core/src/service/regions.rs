@@ -4,6 +4,8 @@
 //! G the newest official Go SDK; M `products.json` of the official command line tool; D the endpoint page of the CAS
 //! documentation. The rule for other regions, `cas[-vpc].<region>.aliyuncs.com`, is that of the official SDKs' core.
 
+use crate::http::endpoint::Endpoint;
+
 /// The host that a region has to itself, or the one of cn-hangzhou, which many share.
 #[derive(Clone, Copy)]
 enum Host {
@@ -74,8 +76,17 @@ const REGIONS: &[(&str, Host, bool)] = &[
     ("us-west-1", Shared, false),
 ];
 
+/// The region whose host is used when none is named.
+pub(crate) const DEFAULT_REGION: &str = "cn-hangzhou";
+
+/// The endpoint of `region`, on the internet or inside the VPC, and whether the table has it.
+pub(crate) fn endpoint_of(region: &str, vpc: bool) -> (Endpoint, bool) {
+    let (host, known) = host(region, vpc);
+    (Endpoint::https(host), known)
+}
+
 /// The host of `region`, on the internet or inside the VPC, and whether the table has it; where not, it is as the rule goes.
-pub(crate) fn host(region: &str, vpc: bool) -> (String, bool) {
+fn host(region: &str, vpc: bool) -> (String, bool) {
     let known = REGIONS.iter().find(|(id, ..)| *id == region);
     match (known, vpc) {
         (Some((_, Shared, _)), false) => ("cas.aliyuncs.com".to_owned(), true),

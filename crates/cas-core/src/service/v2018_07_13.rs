@@ -1,14 +1,15 @@
 //! API version 2018-07-13.
 
-use crate::service::operations::{ApiVersion, CertId, Format, List, NewCertificate, Operation, PAGE_SIZE};
+use crate::service::types::{CertId, List, NewCertificate, Operation, PAGE_SIZE};
+use crate::service::version::ApiVersion;
 
 const VERSION: ApiVersion = ApiVersion::V2018_07_13;
 
 /// One list without a status; nothing says that it hides any.
 pub(super) const LISTS: &[List] = &[List("")];
 
-pub(super) fn create_user_certificate<'a>(new: &NewCertificate<'a>, format: Format) -> Operation<'a> {
-    let mut operation = Operation::new("CreateUserCertificate", VERSION, format)
+pub(super) fn create_user_certificate<'a>(new: &NewCertificate<'a>) -> Operation<'a> {
+    let mut operation = Operation::new("CreateUserCertificate", VERSION)
         .with("Name", new.name)
         .with("Cert", new.certificate)
         .with("Key", new.key);
@@ -21,17 +22,17 @@ pub(super) fn create_user_certificate<'a>(new: &NewCertificate<'a>, format: Form
     operation
 }
 
-pub(super) fn describe_user_certificate_list(page: usize, format: Format) -> Operation<'static> {
-    Operation::new("DescribeUserCertificateList", VERSION, format)
+pub(super) fn describe_user_certificate_list(page: usize) -> Operation<'static> {
+    Operation::new("DescribeUserCertificateList", VERSION)
         .with("ShowSize", PAGE_SIZE.to_string())
         .with("CurrentPage", page.to_string())
 }
 
 /// Its answer holds the key, whether it is wanted or not.
-pub(super) fn describe_user_certificate_detail(id: CertId, format: Format) -> Operation<'static> {
-    Operation::new("DescribeUserCertificateDetail", VERSION, format).with("CertId", id.to_string())
+pub(super) fn describe_user_certificate_detail(id: CertId) -> Operation<'static> {
+    Operation::new("DescribeUserCertificateDetail", VERSION).with("CertId", id.to_string())
 }
 
-pub(super) fn delete_user_certificate(id: CertId, format: Format) -> Operation<'static> {
-    Operation::new("DeleteUserCertificate", VERSION, format).with("CertId", id.to_string())
+pub(super) fn delete_user_certificate(id: CertId) -> Operation<'static> {
+    Operation::new("DeleteUserCertificate", VERSION).with("CertId", id.to_string())
 }

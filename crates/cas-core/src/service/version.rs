@@ -33,7 +33,7 @@ impl fmt::Display for ApiVersion {
 
 /// The version that a client's threads speak now.
 #[derive(Debug)]
-pub struct Versions {
+pub(crate) struct Versions {
     /// The one that was asked for; `None` for the older one until the service says that it is gone.
     asked_for: Option<ApiVersion>,
     /// The older one is gone.
@@ -43,13 +43,13 @@ pub struct Versions {
 impl Versions {
     /// `asked_for` alone, or both with the older one first.
     #[must_use]
-    pub fn new(asked_for: Option<ApiVersion>) -> Self {
+    pub(crate) fn new(asked_for: Option<ApiVersion>) -> Self {
         Self { asked_for, gone: AtomicBool::new(false) }
     }
 
     /// The one to speak.
     #[must_use]
-    pub fn current(&self) -> ApiVersion {
+    pub(crate) fn current(&self) -> ApiVersion {
         match self.asked_for {
             Some(version) => version,
             None if self.gone.load(Ordering::Relaxed) => ApiVersion::V2020_04_07,
@@ -59,7 +59,7 @@ impl Versions {
 
     /// The service says that `version` is gone; returns whether another one is spoken from now on. It is
     /// never taken back: a service that knows neither would be asked for ever.
-    pub fn is_gone(&self, version: ApiVersion) -> bool {
+    pub(crate) fn is_gone(&self, version: ApiVersion) -> bool {
         let changes = self.asked_for.is_none() && version == ApiVersion::V2018_07_13;
         if changes {
             self.gone.store(true, Ordering::Relaxed);

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use crate::service::caller::Cure;
-use crate::service::operations::CertId;
+use crate::service::failure::Cure;
+use crate::service::types::CertId;
 
 /// What to do when another certificate has the name; the numbers are those of the C interface
 /// (`cas_on_conflict`).
@@ -38,7 +38,7 @@ pub enum Outcome {
 
 /// What the caller asked for.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// What to do when another certificate has the name.
     pub on_conflict: OnConflict,
     /// Whether the same certificate under any other name will do.
@@ -49,7 +49,7 @@ pub struct Rules {
 
 /// The names an upload may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Name {
+pub(crate) enum Name {
     /// The one that was asked for.
     Wanted,
     /// The one made from it, where another certificate has the wanted one.
@@ -58,7 +58,7 @@ pub enum Name {
 
 /// Who has a name at the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holder {
+pub(crate) enum Holder {
     /// No certificate in the list.
     Nobody,
     /// The certificate that is being uploaded.
@@ -71,7 +71,7 @@ pub enum Holder {
 
 /// What a look-up saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sight {
+pub(crate) struct Sight {
     /// Who has the wanted name.
     pub wanted: Holder,
     /// Who has the other name.
@@ -91,7 +91,7 @@ impl Sight {
 
 /// How long to wait before a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pause {
+pub(crate) enum Pause {
     /// Not at all.
     None,
     /// As [`crate::service::backoff::pause`] says for this number of failures, from 1.
@@ -102,7 +102,7 @@ pub enum Pause {
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// Look at the list of certificates; answer with [`Event::Seen`] or [`Event::LookUpFailed`].
     LookUp(Pause),
     /// Send the certificate under this name.
@@ -117,7 +117,7 @@ pub enum Step {
 
 /// Why an upload ended without success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub(crate) enum Why {
     /// What the last attempt, or the look-up before the first, failed with.
     Last,
     /// This certificate has the name, and it may not be used.
@@ -132,7 +132,7 @@ pub enum Why {
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
+pub(crate) enum Event {
     /// The look-up saw this.
     Seen(Sight),
     /// The look-up itself failed for good.
@@ -195,7 +195,7 @@ const LOOKS_FOR_LOST: u32 = 4;
 
 /// One upload on its way.
 #[derive(Clone, Debug)]
-pub struct Machine {
+pub(crate) struct Machine {
     rules: Rules,
     state: State,
     name: Name,
@@ -217,7 +217,7 @@ impl Machine {
     /// Who asks for nothing but an upload pays for nothing else: it starts with the upload. Where the answer
     /// depends on who has the name, that is looked at before the key travels.
     #[must_use]
-    pub fn begin(rules: Rules) -> (Self, Step) {
+    pub(crate) fn begin(rules: Rules) -> (Self, Step) {
         let mut machine = Self {
             rules,
             state: State::Ended,
@@ -238,24 +238,24 @@ impl Machine {
 
     /// How often the certificate was sent so far.
     #[must_use]
-    pub fn sent(&self) -> u32 {
+    pub(crate) fn sent(&self) -> u32 {
         self.sent
     }
 
     /// Whether an attempt may have stored the certificate without an answer.
     #[must_use]
-    pub fn in_doubt(&self) -> bool {
+    pub(crate) fn in_doubt(&self) -> bool {
         self.in_doubt
     }
 
     /// The name under which it is, or was last, sent.
     #[must_use]
-    pub fn name(&self) -> Name {
+    pub(crate) fn name(&self) -> Name {
         self.name
     }
 
     /// What to do next, now that this has happened.
-    pub fn next(&mut self, event: Event) -> Step {
+    pub(crate) fn next(&mut self, event: Event) -> Step {
         match (self.state, event) {
             (State::LookingUp(after), Event::Seen(sight)) => self.seen(after, sight),
             (State::LookingUp(After::Nothing | After::Refusal), Event::LookUpFailed) => self.fail(Why::Last),

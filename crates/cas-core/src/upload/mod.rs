@@ -1,6 +1,6 @@
 //! The exactly-once upload.
 
-pub mod lookup;
-pub mod machine;
-pub mod request;
-pub mod run;
+pub(crate) mod lookup;
+pub(crate) mod machine;
+pub(crate) mod request;
+pub(crate) mod run;

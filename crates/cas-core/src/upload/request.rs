@@ -8,9 +8,11 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::base::error::{Error, ErrorKind, quoted, quoted_path};
+use crate::base::error::{Error, ErrorKind};
+use crate::base::quote::{quoted, quoted_path};
 use crate::inspect;
-use crate::service::operations::{ApiVersion, CertId, Lang};
+use crate::service::types::{CertId, Lang};
+use crate::service::version::ApiVersion;
 use crate::upload::machine::{OnConflict, Outcome};
 
 /// A certificate to upload.

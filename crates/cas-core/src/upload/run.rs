@@ -4,20 +4,26 @@ use std::time::{Duration, Instant};
 
 use once_cell::unsync::OnceCell;
 
-use crate::base::error::{Error, ErrorKind, quoted};
+use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::Level;
-use crate::client::Client;
+use crate::base::quote::quoted;
+use crate::base::random::{nonce, random};
 use crate::inspect::Leaf;
+use crate::service::account::Account;
 use crate::service::backoff;
-use crate::service::caller::{Fate, half_way, incomplete, nonce, random};
-use crate::service::operations::{ApiVersion, CertId, NewCertificate, new_id};
+use crate::service::caller::half_way;
+use crate::service::failure::Fate;
+use crate::service::messages::incomplete;
+use crate::service::operations::new_id;
+use crate::service::types::{CertId, NewCertificate};
+use crate::service::version::ApiVersion;
 use crate::upload::lookup::{Found, Sought};
 use crate::upload::machine::{Event, Holder, Machine, Name, OnConflict, Outcome, Pause, Rules, Step, Why};
 use crate::upload::request::{Receipt, Upload};
 
 /// Stores a certificate, once: `certificate` and `key` as they are, PEM, under the name and rules of `upload`.
 pub(crate) fn upload(
-    client: &Client,
+    account: &Account,
     upload: &Upload,
     certificate: &str,
     key: &str,
@@ -26,10 +32,10 @@ pub(crate) fn upload(
     let rules = Rules {
         on_conflict: upload.on_conflict,
         any_name: upload.reuse_any_name,
-        max_attempts: client.caller.max_attempts,
+        max_attempts: account.caller.max_attempts,
     };
     let mut performance = Performance {
-        client,
+        account,
         upload,
         certificate,
         key,
@@ -56,7 +62,7 @@ pub(crate) fn upload(
 }
 
 struct Performance<'a> {
-    client: &'a Client,
+    account: &'a Account,
     upload: &'a Upload,
     certificate: &'a str,
     key: &'a str,
@@ -112,14 +118,14 @@ impl Performance<'_> {
         // A look costs nothing: rather an early one than none.
         let left = self.deadline.saturating_duration_since(Instant::now());
         let pause = length(pause)?.min(left / 2);
-        if !self.client.caller.wait(pause, self.deadline, None) {
+        if !self.account.caller.wait(pause, self.deadline, None) {
             self.last.get_or_insert_with(|| too_late(&self.upload.name));
             return Ok(Event::NoTime);
         }
         if let Some(last) = &self.last {
             // That a name is taken is nothing unusual: the same certificate is uploaded again every night.
             let level = if last.kind() == ErrorKind::NameTaken { Level::Info } else { Level::Warn };
-            self.client
+            self.account
                 .caller
                 .logger
                 .log(level, || format!("{last} Looking whether {} is stored.", quoted(&self.upload.name)));
@@ -131,7 +137,7 @@ impl Performance<'_> {
             any_name: self.upload.reuse_any_name,
             leaf: self.named().map(|named| &named.leaf),
         };
-        match self.client.look_up(&sought, self.deadline) {
+        match self.account.look_up(&sought, self.deadline) {
             Ok(found) => {
                 let sight = found.sight;
                 self.answered = Some((found.version, found.request_id.clone()));
@@ -150,7 +156,7 @@ impl Performance<'_> {
     }
 
     fn send(&mut self, name: Name, pause: Pause) -> Result<Event, Error> {
-        let Client { caller, versions, pace, format, .. } = self.client;
+        let Account { caller, versions, pace, .. } = self.account;
         let version = versions.current();
         let turn = if caller.wait(length(pause)?, self.deadline, self.last.as_ref()) {
             pace.turn(version, Instant::now(), self.deadline)
@@ -173,7 +179,7 @@ impl Performance<'_> {
             source_ip: self.upload.source_ip.as_deref(),
             client_token: &token,
         };
-        let operation = version.upload(&new, *format);
+        let operation = version.upload(&new);
         let subject = quoted(self.name(name));
         let attempt = caller.attempt(&operation, &subject, half_way(self.deadline)).and_then(|answer| {
             match new_id(&answer.fields) {
@@ -196,7 +202,7 @@ impl Performance<'_> {
                 Event::Throttled(wait)
             }
             Fate::Mended(cure) => Event::Mended(cure),
-            Fate::VersionGone if self.client.is_gone(version, &failed.error) => {
+            Fate::VersionGone if self.account.is_gone(version, &failed.error) => {
                 failed.error = failed
                     .error
                     .with_retryable(true)
@@ -218,12 +224,12 @@ impl Performance<'_> {
     }
 
     fn delete(&self, id: CertId) -> Event {
-        match self.client.delete_before(id, self.deadline) {
+        match self.account.delete(id, self.deadline) {
             Ok(()) => Event::Deleted,
             // Somebody else replaced it with the same certificate at the same time.
             Err(failed) if failed.error.kind() == ErrorKind::NotFound => Event::Deleted,
             Err(failed) => {
-                self.client.caller.logger.log(Level::Warn, || {
+                self.account.caller.logger.log(Level::Warn, || {
                     format!("The replaced certificate, CertId {id}, is still there: {}", failed.error)
                 });
                 Event::NotDeleted
@@ -242,11 +248,11 @@ impl Performance<'_> {
             None => self.name(machine.name()).to_owned(),
         };
         let attempts = self.attempts(machine);
-        let (api, request_id) = self.answered.unwrap_or_else(|| (self.client.versions.current(), None));
+        let (api, request_id) = self.answered.unwrap_or_else(|| (self.account.versions.current(), None));
         Receipt {
             cert_id: id,
             name,
-            cert_identifier: format!("{id}-{}", self.client.region),
+            cert_identifier: format!("{id}-{}", self.account.region),
             request_id,
             outcome,
             api,
@@ -283,7 +289,7 @@ impl Performance<'_> {
     }
 
     fn name_taken(&self, name: Name, holder: CertId, last: Option<&Error>) -> Error {
-        let endpoint = &self.client.caller.endpoint;
+        let endpoint = &self.account.caller.endpoint;
         let shown = quoted(self.name(name));
         let sight = self.found.as_ref().map(|found| found.sight);
         let holders = sight.map_or([Holder::Nobody; 2], |sight| [sight.wanted, sight.other]);
@@ -303,7 +309,7 @@ impl Performance<'_> {
     }
 
     fn taken_by_nobody(&self, name: Name, last: Option<&Error>) -> Error {
-        let endpoint = &self.client.caller.endpoint;
+        let endpoint = &self.account.caller.endpoint;
         let shown = quoted(self.name(name));
         let error = Error::new(
             ErrorKind::NameTaken,

@@ -8,9 +8,12 @@ use ureq::http::{Request, Uri};
 use zeroize::Zeroizing;
 
 use crate::base::secret::Secret;
+use crate::base::time;
+use crate::credentials::context::Surroundings;
 use crate::credentials::profile::Profile;
-use crate::credentials::{Fetched, Source, Surroundings, Unavailable, context, session_credentials};
-use crate::service::clock_skew;
+use crate::credentials::source::{Fetched, Source};
+use crate::credentials::{context, session_credentials};
+use crate::service::provider::Unavailable;
 
 /// How to sign in again.
 const SIGN_IN: &str = "Sign in again: aliyun configure --mode CloudSSO --profile NAME.";
@@ -44,7 +47,7 @@ impl CloudSso {
             account: profile.required("cloud_sso_account_id")?.to_owned(),
             access_configuration: profile.required("cloud_sso_access_config")?.to_owned(),
             access_token: profile.secret("access_token").unwrap_or_else(|| Secret::new(String::new())),
-            expires: session_credentials::unix_time(expires).unwrap_or(SystemTime::UNIX_EPOCH),
+            expires: time::from_unix_seconds(expires).unwrap_or(SystemTime::UNIX_EPOCH),
         })
     }
 }
@@ -52,7 +55,7 @@ impl CloudSso {
 impl Source for CloudSso {
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
         if now >= self.expires {
-            let expired = clock_skew::timestamp(self.expires);
+            let expired = time::timestamp(self.expires);
             let why = format!("the sign-in of {} expired at {expired}", self.place);
             return Err(Unavailable::broken(why).with_hint(SIGN_IN));
         }

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use crate::base::error::{quoted, quoted_path};
+use crate::base::quote::{quoted, quoted_path};
 use crate::base::secret::Secret;
 use crate::credentials::assume_role::{AssumedRole, Role};
+use crate::credentials::context::Surroundings;
 use crate::credentials::ecs_ram_role::InstanceRole;
 use crate::credentials::oidc::OidcRole;
 use crate::credentials::profile::Profile;
-use crate::credentials::{Fetched, Named, Source, Surroundings, Unavailable};
+use crate::credentials::source::{Fetched, Named, Source};
+use crate::service::provider::Unavailable;
 
 const TYPES: &str = "access_key, sts, ram_role_arn, ecs_ram_role, oidc_role_arn";
 

@@ -1,6 +1,7 @@
 //! One profile of a file of credentials, whichever its format.
 
 pub(crate) mod cli;
+mod cli_file;
 pub(crate) mod cloud_sso;
 pub(crate) mod ini;
 mod oauth;
@@ -11,7 +12,10 @@ use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime};
 
 use crate::base::secret::Secret;
-use crate::credentials::{AccessKey, Fetched, Source, Unavailable, session_credentials};
+use crate::credentials::session_credentials;
+use crate::credentials::source::{Fetched, Source};
+use crate::protocol::access_key::AccessKey;
+use crate::service::provider::Unavailable;
 
 /// Names and values, none of them empty.
 pub(crate) struct Profile {

@@ -13,19 +13,20 @@ use serde_json::{Value, json};
 use ureq::http::Request;
 use zeroize::Zeroizing;
 
-use crate::base::error::quoted_path;
 use crate::base::logger::Level;
+use crate::base::quote::quoted_path;
 use crate::base::secret::Secret;
-use crate::credentials::cache::MARGIN;
-use crate::credentials::context::LONGEST_WAIT;
-use crate::credentials::profile::cli::offset_of;
+use crate::base::time;
+use crate::base::time::unix_seconds;
+use crate::credentials::context::{LONGEST_WAIT, Surroundings};
+use crate::credentials::profile::cli_file::offset_of;
 use crate::credentials::profile::replace_file::{Lock, Replacement};
-use crate::credentials::profile::{Profile, cli};
-use crate::credentials::session_credentials::unix_seconds;
-use crate::credentials::{Fetched, Source, Surroundings, Unavailable, context, session_credentials};
+use crate::credentials::profile::{Profile, cli_file};
+use crate::credentials::source::{Fetched, REFRESH_MARGIN, Source};
+use crate::credentials::{context, session_credentials};
 use crate::protocol::params::Params;
 use crate::protocol::reading::{integer, text};
-use crate::service::clock_skew;
+use crate::service::provider::Unavailable;
 
 /// Sites, where they are, and the command line tool's id there.
 const SITES: [(&str, &str, &str); 2] = [
@@ -88,7 +89,7 @@ impl OAuth {
     /// What the file holds now.
     fn tokens(&self) -> Result<Tokens, Unavailable> {
         let text = self.surroundings.secret_file(&self.path, None)?;
-        let profile = cli::File::read(&text)?.profile(&self.name)?;
+        let profile = cli_file::File::read(&text)?.profile(&self.name)?;
         let profile = profile.ok_or_else(|| Unavailable::broken(format!("{} is gone", self.place)))?;
         Ok(Tokens::of(&profile))
     }
@@ -110,7 +111,7 @@ impl OAuth {
 
     /// New tokens for the refresh token, which is spent by this.
     fn refresh(&self, refresh: &Secret, now: SystemTime) -> Result<Tokens, Unavailable> {
-        let timestamp = clock_skew::timestamp(now);
+        let timestamp = time::timestamp(now);
         let mut params = Params::new();
         for (name, value) in [
             ("grant_type", "refresh_token"),
@@ -193,7 +194,7 @@ impl OAuth {
     fn content(&self, tokens: &Tokens) -> io::Result<Zeroizing<String>> {
         let whole = Zeroizing::new(fs::read_to_string(&self.path)?);
         let text = whole.trim_start_matches(BYTE_ORDER_MARK);
-        let config = cli::File::read(text).ok();
+        let config = cli_file::File::read(text).ok();
         let object = config.as_ref().and_then(|config| config.raw_profile(&self.name));
         let changed = object.and_then(|object| with_fields(text, object, &tokens.fields()));
         let mark = &whole[..whole.len() - text.len()];
@@ -223,7 +224,7 @@ fn signed_out(status: u16, failure: Unavailable) -> Unavailable {
 
 impl Tokens {
     fn of(profile: &Profile) -> Self {
-        let time = |name: &str| profile.get(name).and_then(session_credentials::unix_time);
+        let time = |name: &str| profile.get(name).and_then(time::from_unix_seconds);
         let key = profile.secret("sts_token").zip(time("sts_expiration")).and_then(|(token, expires)| {
             let (id, secret) = (profile.text("access_key_id")?, profile.text("access_key_secret")?);
             let key = session_credentials::key(id, secret, Some(token)).ok()?;
@@ -288,7 +289,7 @@ impl Source for OAuth {
             let kept = tokens.key.take().filter(|key| lasts(key, Duration::ZERO));
             Ok((tokens, kept))
         };
-        let fresh = |kept: &Option<Fetched>| kept.clone().filter(|key| lasts(key, MARGIN));
+        let fresh = |kept: &Option<Fetched>| kept.clone().filter(|key| lasts(key, REFRESH_MARGIN));
         let (_, kept) = read()?;
         if let Some(fresh) = fresh(&kept) {
             return Ok(fresh);
@@ -321,7 +322,7 @@ mod tests {
     #[test]
     fn only_the_values_change() {
         let text = "{\n\t\"current\": \"a\", \"profiles\": [\n  {\"name\":\"b\"},\n  { \"oauth_access_token\" : \"old\",\n \"name\": \"a\", \"x\": {\"y\": 1.50} }\n]}\n";
-        let file = cli::File::read(text).unwrap();
+        let file = cli_file::File::read(text).unwrap();
         let fields = [("oauth_access_token", json!("ne\"w")), ("sts_expiration", json!(7))];
         let changed = with_fields(text, file.raw_profile("a").unwrap(), &fields).unwrap();
         let expected =

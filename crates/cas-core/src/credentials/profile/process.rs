@@ -12,9 +12,12 @@ use socket2::Socket;
 use zeroize::Zeroizing;
 
 use crate::base::secret::Secret;
+use crate::base::time;
 use crate::credentials::profile::Profile;
-use crate::credentials::{Fetched, Source, Unavailable, session_credentials};
+use crate::credentials::session_credentials;
+use crate::credentials::source::{Fetched, Source};
 use crate::protocol::reading::text;
+use crate::service::provider::Unavailable;
 
 /// As long as the official packages wait.
 const LONGEST_RUN: Duration = Duration::from_secs(60);
@@ -131,7 +134,7 @@ impl Source for External {
         };
         let expires = match part("expiration") {
             Some(text) => Some(
-                session_credentials::time(&text)
+                time::parse(&text)
                     .ok_or_else(|| self.broken("printed an expiration that is no time in UTC"))?,
             ),
             None => None,

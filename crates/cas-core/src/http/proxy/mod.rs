@@ -22,7 +22,7 @@ pub(crate) const METADATA: &str = "100.100.100.200";
 
 /// How a proxy is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     /// CONNECT, RFC 9110.
     Http,
     /// RFC 1928; names are looked up here.
@@ -33,7 +33,7 @@ pub enum Protocol {
 
 /// A proxy, with what signs in to it.
 #[derive(Clone)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     pub(crate) protocol: Protocol,
     /// IPv6 addresses in brackets.
     pub(crate) host: String,
@@ -115,7 +115,7 @@ impl Proxy {
 
 /// Which proxy each host is reached through.
 #[derive(Debug)]
-pub enum Ways {
+pub(crate) enum Ways {
     /// The program's own choice.
     Given {
         /// `None`: no proxy.

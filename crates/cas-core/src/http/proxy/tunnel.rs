@@ -8,8 +8,10 @@ use std::time::Duration;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use zeroize::Zeroizing;
 
+use crate::http::deadline::Call;
+use crate::http::failure::Failure;
 use crate::http::proxy::{Protocol, Proxy};
-use crate::http::{Call, Failure, resolver};
+use crate::http::resolver;
 
 /// Longest head of an answer to CONNECT that is read, in bytes.
 const LONGEST_HEAD: usize = 16 * 1024;

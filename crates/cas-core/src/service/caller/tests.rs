@@ -5,8 +5,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use crate::base::secret::Secret;
-use crate::credentials::Given;
-use crate::service::operations::{ApiVersion, CertId, Format, NewCertificate};
+use crate::http::failure::{Failure, Reach};
+use crate::http::response::HttpAnswer;
+use crate::service::provider::Given;
+use crate::service::types::{CertId, NewCertificate};
+use crate::service::version::ApiVersion;
 use zeroize::Zeroizing;
 
 type Outcome = Result<HttpAnswer, Failure>;
@@ -73,14 +76,14 @@ fn attempt(outcome: Outcome) -> Result<Answer, Failed> {
         source_ip: None,
         client_token: "t",
     };
-    let operation = ApiVersion::V2018_07_13.upload(&new, Format::Json);
+    let operation = ApiVersion::V2018_07_13.upload(&new);
     caller(vec![outcome]).0.attempt(&operation, "\"web\"", Instant::now() + AN_HOUR)
 }
 
 /// A call of something harmless; gives the result and how many requests were sent.
 fn call(outcomes: Vec<Outcome>) -> (Result<Answer, Failed>, usize) {
     let (caller, sent) = caller(outcomes);
-    let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false, Format::Json);
+    let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
     let result = caller.call(&operation, "CertId 7", Instant::now() + AN_HOUR);
     let sent = sent.lock().unwrap().len();
     (result, sent)
@@ -169,7 +172,7 @@ fn the_corrected_time_is_sent_and_kept() {
         ..answer(400, r#"{"Code":"IllegalTimestamp"}"#).unwrap()
     };
     let (caller, sent) = caller(vec![Ok(refused), answer(200, "{}"), answer(200, "{}")]);
-    let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false, Format::Json);
+    let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
     for _ in 0..2 {
         caller.call(&operation, "CertId 7", Instant::now() + AN_HOUR).unwrap();
     }
@@ -184,7 +187,7 @@ fn a_pause_that_would_outlast_the_deadline_is_not_begun() {
         retry_after: Some(AN_HOUR),
         ..answer(400, r#"{"Code":"Throttling"}"#).unwrap()
     })]);
-    let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false, Format::Json);
+    let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
     let failed = caller.call(&operation, "CertId 7", Instant::now() + AN_HOUR / 2).unwrap_err();
     assert_eq!((failed.error.kind(), failed.error.attempts()), (ErrorKind::Throttled, 1));
 }

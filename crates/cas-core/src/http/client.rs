@@ -1,0 +1,160 @@
+//! One request over ureq, for any number of threads.
+
+use std::io::{self, Read};
+use std::process;
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use ureq::http::{Request, Response};
+use ureq::unversioned::transport::Connector as _;
+use ureq::{Agent, AsSendBody, Body};
+use zeroize::Zeroizing;
+
+use crate::http::deadline::Call;
+use crate::http::failure::{Failure, Reach};
+use crate::http::proxy::Ways;
+use crate::http::response::{HttpAnswer, MAX_ANSWER_BYTES};
+use crate::http::roots::Trust;
+use crate::http::settings::Settings;
+use crate::http::{resolver, tcp, tls};
+
+/// A pooled connection is not reused after this: the service closes idle ones after 25 seconds (its
+/// answers say `keep-alive: timeout=25`).
+pub(crate) const MAX_IDLE: Duration = Duration::from_secs(20);
+
+/// Connections kept open while idle. More threads than this may call at once; theirs are closed after use.
+const MAX_IDLE_CONNECTIONS: usize = 64;
+
+/// HTTP/1.1 with kept-alive connections to any hosts, for any number of threads: all that one client sends.
+pub(crate) struct Connections {
+    settings: Arc<Settings>,
+    /// The process that opened the connections, and the connections: a child of `fork` must not use them.
+    agent: RwLock<(u32, Agent)>,
+}
+
+impl Connections {
+    /// Makes none yet. `user_agent` must be a valid header value.
+    #[must_use]
+    pub(crate) fn new(connect_timeout: Duration, trust: Trust, ways: Ways, user_agent: String) -> Self {
+        let settings = Arc::new(Settings { connect_timeout, trust, ways, user_agent });
+        let agent = RwLock::new((process::id(), new_agent(&settings)));
+        Self { settings, agent }
+    }
+
+    /// This process's agent. Locks are held for the length of a copy; where one was held by another thread
+    /// at the moment of `fork`, the child goes without pooled connections rather than wait for ever.
+    fn agent(&self) -> Agent {
+        let own = process::id();
+        if let Ok(agent) = self.agent.try_read()
+            && agent.0 == own
+        {
+            return agent.1.clone();
+        }
+        let fresh = new_agent(&self.settings);
+        match self.agent.try_write() {
+            Ok(agent) if agent.0 == own => agent.1.clone(),
+            Ok(mut agent) => {
+                *agent = (own, fresh.clone());
+                fresh
+            }
+            Err(_) => fresh,
+        }
+    }
+
+    /// Sends `request` and returns the whole answer, whatever its status, before `deadline`. `shown` is the host in
+    /// messages.
+    pub(crate) fn send(
+        &self,
+        request: Request<impl AsSendBody>,
+        shown: &str,
+        deadline: Instant,
+    ) -> Result<HttpAnswer, Failure> {
+        Call::begin(deadline);
+        let response = self.agent().run(request).map_err(|error| failure(error, shown))?;
+        whole_answer(response, shown)
+    }
+}
+
+fn failure(error: ureq::Error, shown: &str) -> Failure {
+    let error = match error {
+        ureq::Error::Other(other) => match other.downcast::<Failure>() {
+            Ok(failure) => return *failure,
+            Err(other) => ureq::Error::Other(other),
+        },
+        other => other,
+    };
+    let sent = Call::any_accepted();
+    let (reach, what) = match &error {
+        ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
+            (Reach::Sent, format!("no answer from {shown} before the deadline"))
+        }
+        ureq::Error::Io(error) => (Reach::Sent, format!("the connection to {shown} broke: {error}")),
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
+            (Reach::Answered, format!("{shown} answered with something that is not HTTP"))
+        }
+        _ => (Reach::Sent, format!("the request to {shown} failed")),
+    };
+    let failure = Failure::new(if sent { reach } else { Reach::Nowhere }, what);
+    if failure.reach == Reach::Answered { failure.permanent() } else { failure }
+}
+
+fn whole_answer(response: Response<Body>, shown: &str) -> Result<HttpAnswer, Failure> {
+    let header = |name: &str| {
+        response.headers().get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned)
+    };
+    let mut answer = HttpAnswer {
+        status: response.status().as_u16(),
+        request_id: header("x-acs-request-id"),
+        // The official SDK takes 0 for no advice.
+        retry_after: header("x-acs-retry-after")
+            .and_then(|ms| ms.parse().ok())
+            .filter(|&ms| ms > 0)
+            .map(Duration::from_millis),
+        // Asked for where a request is refused for its time.
+        date: header("date")
+            .filter(|_| !response.status().is_success())
+            .and_then(|date| httpdate::parse_http_date(&date).ok()),
+        location: response.status().is_redirection().then(|| header("location")).flatten(),
+        body: Zeroizing::default(),
+    };
+    let cut = |what: String| Failure {
+        http_status: Some(answer.status),
+        request_id: answer.request_id(),
+        ..Failure::new(Reach::Answered, what)
+    };
+    let limit = MAX_ANSWER_BYTES as u64 + 1;
+    // Usually all that is needed, so that nothing is copied on the way.
+    let expected = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let mut body = Zeroizing::new(Vec::with_capacity(expected.min(MAX_ANSWER_BYTES) + 1));
+    if let Err(error) = response.into_body().into_reader().take(limit).read_to_end(&mut body) {
+        let mut failure = cut(format!("the answer of {shown} broke off after {} bytes", body.len()));
+        if error.kind() == io::ErrorKind::TimedOut {
+            failure.reach = Reach::Sent;
+            failure.what = format!("no whole answer came from {shown} before the deadline");
+        }
+        return Err(failure);
+    }
+    if body.len() > MAX_ANSWER_BYTES {
+        return Err(cut(format!("{shown} sent an answer of more than {MAX_ANSWER_BYTES} bytes")).permanent());
+    }
+    answer.body = body;
+    Ok(answer)
+}
+
+fn new_agent(settings: &Arc<Settings>) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(&settings.user_agent)
+        .accept(ureq::config::AutoHeaderValue::None)
+        .accept_encoding(ureq::config::AutoHeaderValue::None)
+        .max_idle_age(MAX_IDLE)
+        .max_idle_connections(MAX_IDLE_CONNECTIONS)
+        .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
+        .proxy(None)
+        .build();
+    let connector =
+        ().chain(tcp::TcpConnector(Arc::clone(settings))).chain(tls::TlsConnector::new(Arc::clone(settings)));
+    Agent::with_parts(config, connector, resolver::Later)
+}
