@@ -5,28 +5,28 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ring::rand::SystemRandom;
 
-use crate::base::env::Variables;
+use crate::base::env::EnvSnapshot;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::Level;
 use crate::base::quote::quoted;
 use crate::base::time::UnixTime;
 use crate::config::Config;
-use crate::credentials::{Surroundings, default_provider};
-use crate::http::client::Connections;
-use crate::http::roots::Trust;
+use crate::credentials::{ProviderContext, default_provider};
+use crate::http::client::HttpClient;
+use crate::http::roots::RootStore;
 use crate::inspect;
 use crate::inspect::{Inspection, Severity};
 use crate::service::account::Account;
 use crate::service::caller::Caller;
 use crate::service::certificate::Certificate;
-use crate::service::clock_skew::Skew;
-use crate::service::failure::Failed;
-use crate::service::provider::{Given, Provider};
-use crate::service::rate_limit::Pace;
-use crate::service::transport::Http;
+use crate::service::clock_skew::ClockSkew;
+use crate::service::failure::CallError;
+use crate::service::provider::{Provider, StaticProvider};
+use crate::service::rate_limit::RateLimiter;
+use crate::service::transport::HttpTransport;
 use crate::service::types::CertId;
 use crate::service::version::Versions;
-use crate::upload::machine::Outcome;
+use crate::upload::events::Outcome;
 use crate::upload::request::{Receipt, Upload};
 use crate::upload::run;
 
@@ -41,22 +41,22 @@ impl Client {
     pub fn new(config: &Config) -> Result<Self, Error> {
         config.check()?;
         let endpoint = config.resolved_endpoint()?;
-        let variables = Arc::new(Variables::of_process());
-        let ways = config.ways(&endpoint, &variables)?;
+        let variables = Arc::new(EnvSnapshot::of_process());
+        let proxy_policy = config.proxy_policy(&endpoint, &variables)?;
         let trust = match &config.ca_file {
-            Some(path) => Trust::of_file(path)?,
-            None => Trust::of_system(),
+            Some(path) => RootStore::of_file(path)?,
+            None => RootStore::of_system(),
         };
         let connections =
-            Arc::new(Connections::new(config.connect_timeout, trust, ways, config.user_agent.clone()));
-        let transport = Http::new(Arc::clone(&connections), &endpoint)?;
+            Arc::new(HttpClient::new(config.connect_timeout, trust, proxy_policy, config.user_agent.clone()));
+        let transport = HttpTransport::new(Arc::clone(&connections), &endpoint)?;
         let profile = config.named_profile()?;
         let credentials: Box<dyn Provider> = if let Some(key) = config.given_key()? {
-            Box::new(Given::new(key))
+            Box::new(StaticProvider::new(key))
         } else {
             let (signature, logger) = (config.signature, config.logger.clone());
-            let surroundings = Surroundings::new(variables, connections, signature, logger);
-            default_provider(surroundings, profile)
+            let context = ProviderContext::new(variables, connections, signature, logger);
+            default_provider(context, profile)
         };
         let caller = Caller {
             transport: Box::new(transport),
@@ -64,13 +64,13 @@ impl Client {
             endpoint: endpoint.to_string(),
             signature: config.signature,
             max_attempts: config.max_attempts,
-            skew: Skew::default(),
+            skew: ClockSkew::default(),
             logger: config.logger.clone(),
         };
         let account = Account {
             caller,
             versions: Versions::new(config.api),
-            pace: Pace::new(config.rate_limit, Instant::now()),
+            rate_limiter: RateLimiter::new(config.rate_limit, Instant::now()),
             region: config.region.clone(),
         };
         Ok(Self { account, timeout: config.timeout })
@@ -122,7 +122,7 @@ impl Client {
         self.logged(self.account.delete(id, Instant::now() + self.timeout))
     }
 
-    fn logged<T>(&self, result: Result<T, Failed>) -> Result<T, Error> {
+    fn logged<T>(&self, result: Result<T, CallError>) -> Result<T, Error> {
         result.map_err(|failed| {
             self.account.caller.logger.log(Level::Error, || failed.error.to_string());
             failed.error
@@ -145,7 +145,7 @@ impl Client {
             return Ok((key, None));
         }
         // The service's time, where it is known to differ: it is the service that judges.
-        let now = UnixTime::of(self.account.caller.skew.known().apply(SystemTime::now()));
+        let now = UnixTime::of(self.account.caller.skew.current().apply(SystemTime::now()));
         let random = SystemRandom::new();
         let inspection = inspect(&upload.certificate, Some(key), now, &random);
         if let Some(error) = inspection.refusal(name) {

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::env::Variables;
+use crate::base::env::EnvSnapshot;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::{Level, Logger};
 use crate::base::secret::Secret;
 use crate::http::endpoint::Endpoint;
-use crate::http::proxy::{Proxy, Ways};
+use crate::http::proxy::{Proxy, ProxyPolicy};
 use crate::http::{endpoint, proxy};
 use crate::protocol::Signature;
 use crate::protocol::access_key::{AccessKey, check_access_key, check_security_token};
@@ -259,15 +259,21 @@ impl Config {
     }
 
     /// Which proxies lead to `endpoint` and the others.
-    pub(crate) fn ways(&self, endpoint: &Endpoint, variables: &Arc<Variables>) -> Result<Ways, Error> {
-        let ways = match &self.proxy {
-            None => Ways::Environment(Arc::clone(variables)),
-            Some(Ok(proxy)) => Ways::Given { proxy: proxy.clone(), endpoint: endpoint.clone() },
+    pub(crate) fn proxy_policy(
+        &self,
+        endpoint: &Endpoint,
+        variables: &Arc<EnvSnapshot>,
+    ) -> Result<ProxyPolicy, Error> {
+        let proxy_policy = match &self.proxy {
+            None => ProxyPolicy::Environment(Arc::clone(variables)),
+            Some(Ok(proxy)) => {
+                ProxyPolicy::StaticProvider { proxy: proxy.clone(), endpoint: endpoint.clone() }
+            }
             Some(Err(why)) => return Err(proxy::refused("The proxy", why)),
         };
         // What is wrong is said now.
-        ways.to(endpoint)?;
-        Ok(ways)
+        proxy_policy.proxy_for(endpoint)?;
+        Ok(proxy_policy)
     }
 
     /// The host to call.

@@ -47,13 +47,13 @@ pub use base::secret::Secret;
 pub use base::time::UnixTime;
 pub use client::Client;
 pub use config::Config;
-pub use inspect::{Facts, Finding, Inspection, Kind, Severity, inspect, inspect_now, not_text};
+pub use inspect::{Facts, Finding, FindingKind, Inspection, Severity, inspect, inspect_now, not_text};
 pub use protocol::Signature;
 pub use protocol::redact::Secrets;
 pub use service::certificate::Certificate;
 pub use service::types::CertId;
 pub use service::version::ApiVersion;
-pub use upload::machine::{OnConflict, Outcome};
+pub use upload::events::{OnConflict, Outcome};
 pub use upload::request::{Receipt, Upload};
 
 /// The parts of a request's signature, for programs that show or measure how libcas signs.

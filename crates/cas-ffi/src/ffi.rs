@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString, c_char};
 use std::slice;
 
-use cas_core::Kind;
+use cas_core::FindingKind;
 use cas_core::{Error, ErrorKind};
 
 pub(crate) fn invalid(what: String) -> Error {
@@ -124,7 +124,7 @@ pub(crate) unsafe fn read_text_bytes<'a>(pointer: *const c_char, argument: &str)
 /// convert it.
 pub(crate) fn must_be_text<'a>(bytes: &'a [u8], argument: &str) -> Result<&'a [u8], Error> {
     match cas_core::not_text(bytes, &format!("argument {argument}")) {
-        Some(finding) if finding.kind == Kind::NotText => {
+        Some(finding) if finding.kind == FindingKind::NotText => {
             Err(invalid(format!("Nothing was taken: {finding}.")).with_hint(finding.kind.advice()))
         }
         _ => Ok(bytes),

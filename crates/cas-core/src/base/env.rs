@@ -10,9 +10,9 @@ use crate::base::secret::Secret;
 /// A copy of what concerns libcas. The environment is not read again later: other threads of a C program may be changing
 /// it then.
 #[derive(Default)]
-pub(crate) struct Variables(HashMap<String, Secret>);
+pub(crate) struct EnvSnapshot(HashMap<String, Secret>);
 
-impl Variables {
+impl EnvSnapshot {
     /// This process's.
     #[must_use]
     pub(crate) fn of_process() -> Self {
@@ -49,14 +49,14 @@ fn is_read(name: &str) -> bool {
         || matches!(name, "HOME" | "REQUEST_METHOD")
 }
 
-impl<'a> FromIterator<(&'a str, &'a str)> for Variables {
+impl<'a> FromIterator<(&'a str, &'a str)> for EnvSnapshot {
     fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(variables: I) -> Self {
         let owned = |(name, value): (&str, &str)| (name.to_owned(), Secret::new(value.to_owned()));
         Self(variables.into_iter().map(owned).collect())
     }
 }
 
-impl fmt::Debug for Variables {
+impl fmt::Debug for EnvSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Variables")
     }
@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn what_is_empty_is_not_set() {
-        let variables = Variables::from_iter([("A", "x"), ("B", ""), ("C", " "), ("D", "True"), ("E", "1")]);
+        let variables =
+            EnvSnapshot::from_iter([("A", "x"), ("B", ""), ("C", " "), ("D", "True"), ("E", "1")]);
         assert_eq!(["A", "B", "C"].map(|name| variables.get(name)), [Some("x"), None, None]);
         assert!(variables.is_true("D") && !variables.is_true("E"));
         assert!(!format!("{variables:?}").contains('x'));

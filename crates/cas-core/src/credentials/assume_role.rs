@@ -5,16 +5,16 @@ use std::time::{Instant, SystemTime};
 
 use crate::base::quote::quoted;
 use crate::base::time::unix_seconds;
-use crate::credentials::context::Surroundings;
+use crate::credentials::context::ProviderContext;
 use crate::credentials::session_credentials;
-use crate::credentials::source::{Fetched, Source};
+use crate::credentials::source::{KeyWithExpiry, Source};
 use crate::http::endpoint::Endpoint;
 use crate::protocol::access_key::AccessKey;
 use crate::protocol::params::Params;
 use crate::service::caller::Caller;
-use crate::service::clock_skew::Skew;
-use crate::service::provider::{Given, Provider, Unavailable};
-use crate::service::transport::Http;
+use crate::service::clock_skew::ClockSkew;
+use crate::service::provider::{CredentialsError, Provider, StaticProvider};
+use crate::service::transport::HttpTransport;
 use crate::service::types::Operation;
 
 const VERSION: &str = "2015-04-01";
@@ -45,38 +45,39 @@ pub(crate) struct Role {
 
 /// A role that another access key may assume.
 pub(crate) struct AssumedRole {
-    pub(crate) surroundings: Arc<Surroundings>,
+    pub(crate) context: Arc<ProviderContext>,
     pub(crate) base: Box<dyn Source>,
     pub(crate) role: Role,
 }
 
 impl Source for AssumedRole {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
         let base = self.base.fetch(now, deadline)?.key;
-        assume(&self.surroundings, &self.role, Proof::AccessKey(base), now, deadline)
+        assume(&self.context, &self.role, RoleAssertion::AccessKey(base), now, deadline)
     }
 }
 
 /// By what right a role is asked for.
-pub(crate) enum Proof<'a> {
+pub(crate) enum RoleAssertion<'a> {
     AccessKey(AccessKey),
     Oidc { provider_arn: &'a str, token: &'a str },
 }
 
 /// `AssumeRole` or `AssumeRoleWithOIDC`.
 pub(crate) fn assume(
-    surroundings: &Surroundings,
+    context: &ProviderContext,
     role: &Role,
-    proof: Proof<'_>,
+    proof: RoleAssertion<'_>,
     now: SystemTime,
     deadline: Instant,
-) -> Result<Fetched, Unavailable> {
-    let variables = &surroundings.variables;
+) -> Result<KeyWithExpiry, CredentialsError> {
+    let variables = &context.variables;
     let session_name = role.session_name.as_deref().or_else(|| variables.get(SESSION_NAME));
     let session_name =
         session_name.map_or_else(|| format!("libcas-{}", unix_seconds(now)), ToOwned::to_owned);
     let duration = duration(role.duration.as_deref())?.to_string();
-    let action = if matches!(proof, Proof::Oidc { .. }) { "AssumeRoleWithOIDC" } else { "AssumeRole" };
+    let action =
+        if matches!(proof, RoleAssertion::Oidc { .. }) { "AssumeRoleWithOIDC" } else { "AssumeRole" };
     let mut params = Params::new();
     for (name, value) in [
         ("Action", action),
@@ -94,8 +95,8 @@ pub(crate) fn assume(
         }
     }
     let credentials: Option<Box<dyn Provider>> = match proof {
-        Proof::AccessKey(key) => Some(Box::new(Given::new(key))),
-        Proof::Oidc { provider_arn, token } => {
+        RoleAssertion::AccessKey(key) => Some(Box::new(StaticProvider::new(key))),
+        RoleAssertion::Oidc { provider_arn, token } => {
             params.set("OIDCProviderArn", provider_arn);
             params.set("OIDCToken", token);
             None
@@ -103,35 +104,36 @@ pub(crate) fn assume(
     };
     let region = role.region.as_deref().or_else(|| variables.get(REGION));
     let vpc = role.vpc.unwrap_or_else(|| variables.is_true(VPC));
-    let caller = caller(surroundings, &host(region, vpc), credentials)?;
+    let caller = caller(context, &host(region, vpc), credentials)?;
     let operation = Operation { ram: "sts", action, params };
     let answer = caller.call(&operation, &quoted(&role.arn), deadline).map_err(|failed| {
         let error = failed.error;
-        Unavailable {
+        CredentialsError {
             hint: error.hint().map(ToOwned::to_owned),
-            ..Unavailable::broken(error.message().trim_end_matches('.')).with_retryable(error.is_retryable())
+            ..CredentialsError::broken(error.message().trim_end_matches('.'))
+                .with_retryable(error.is_retryable())
         }
     })?;
     session_credentials::read(&answer.fields["Credentials"], &caller.endpoint)
 }
 
 fn caller(
-    surroundings: &Surroundings,
+    context: &ProviderContext,
     host: &str,
     credentials: Option<Box<dyn Provider>>,
-) -> Result<Caller, Unavailable> {
+) -> Result<Caller, CredentialsError> {
     // The rest of the host is constant.
-    let broken = |_| Unavailable::broken(format!("the region of STS cannot be one: {}", quoted(host)));
+    let broken = |_| CredentialsError::broken(format!("the region of STS cannot be one: {}", quoted(host)));
     let endpoint = Endpoint::parse(host).map_err(broken)?;
-    let transport = Http::new(Arc::clone(&surroundings.connections), &endpoint).map_err(broken)?;
+    let transport = HttpTransport::new(Arc::clone(&context.connections), &endpoint).map_err(broken)?;
     Ok(Caller {
         transport: Box::new(transport),
         credentials,
         endpoint: endpoint.to_string(),
-        signature: surroundings.signature,
+        signature: context.signature,
         max_attempts: ATTEMPTS,
-        skew: Skew::default(),
-        logger: surroundings.logger.clone(),
+        skew: ClockSkew::default(),
+        logger: context.logger.clone(),
     })
 }
 
@@ -143,12 +145,12 @@ fn host(region: Option<&str>, vpc: bool) -> String {
     }
 }
 
-fn duration(written: Option<&str>) -> Result<u32, Unavailable> {
+fn duration(written: Option<&str>) -> Result<u32, CredentialsError> {
     let Some(written) = written else { return Ok(DURATION) };
     match written.trim().parse() {
         Ok(0) => Ok(DURATION),
         Ok(seconds) if seconds >= SHORTEST => Ok(seconds),
-        _ => Err(Unavailable::broken(format!(
+        _ => Err(CredentialsError::broken(format!(
             "a role lasts at least {SHORTEST} seconds, not {}",
             quoted(written)
         ))),

@@ -8,10 +8,10 @@ use once_cell::race::OnceBox;
 
 use crate::base::logger::{Level, Logger};
 use crate::base::time;
-use crate::credentials::context::still_valid;
-use crate::credentials::source::{Fetched, Named, REFRESH_MARGIN};
+use crate::credentials::context::log_refresh_failure;
+use crate::credentials::source::{KeyWithExpiry, NamedSource, REFRESH_MARGIN};
 use crate::protocol::access_key::{AccessKey, shown_id};
-use crate::service::provider::{Provider, Unavailable};
+use crate::service::provider::{CredentialsError, Provider};
 
 /// While a key is still valid, fetching another one is tried no more often than this.
 const BETWEEN_TRIES: Duration = Duration::from_secs(60);
@@ -23,8 +23,8 @@ const LONGEST_WAIT_AHEAD: Duration = Duration::from_secs(10);
 const LITTLE: Duration = Duration::from_secs(2);
 
 /// A source and the key that it gave last.
-pub(super) struct Refreshing {
-    source: Box<dyn Named>,
+pub(super) struct CachingProvider {
+    source: Box<dyn NamedSource>,
     logger: Logger,
     first: Process,
 }
@@ -40,7 +40,7 @@ struct Process {
 
 #[derive(Default)]
 struct State {
-    held: Option<Held>,
+    held: Option<CachedKey>,
     fetching: bool,
     /// Threads that wait for the one that fetches.
     #[cfg(test)]
@@ -48,19 +48,19 @@ struct State {
     /// Counts the fetches that ended.
     round: u64,
     /// How the last one failed, if it did, and whether that was for want of time.
-    failure: Option<(Unavailable, bool)>,
+    failure: Option<(CredentialsError, bool)>,
     /// While a key is valid, no fetch before this.
     next_try: Option<SystemTime>,
 }
 
-struct Held {
+struct CachedKey {
     key: Arc<AccessKey>,
     /// When to fetch the next one, and when this one is of no use any more.
     times: Option<(SystemTime, SystemTime)>,
 }
 
-impl Held {
-    fn new(fetched: Fetched, now: SystemTime) -> Self {
+impl CachedKey {
+    fn new(fetched: KeyWithExpiry, now: SystemTime) -> Self {
         let times = fetched.expires.map(|expires| {
             let life = expires.duration_since(now).unwrap_or_default();
             (expires.checked_sub(REFRESH_MARGIN.min(life / 2)).unwrap_or(expires), expires)
@@ -87,9 +87,9 @@ impl Process {
     }
 }
 
-impl Refreshing {
+impl CachingProvider {
     /// Keeps what `source` gives.
-    pub(crate) fn new(source: Box<dyn Named>, logger: Logger) -> Self {
+    pub(crate) fn new(source: Box<dyn NamedSource>, logger: Logger) -> Self {
         Self { source, logger, first: Process::new(process::id()) }
     }
 
@@ -109,8 +109,8 @@ impl Refreshing {
         &self,
         now: SystemTime,
         deadline: Instant,
-        will_do: impl Fn(&Held) -> bool,
-    ) -> Result<Arc<AccessKey>, Unavailable> {
+        will_do: impl Fn(&CachedKey) -> bool,
+    ) -> Result<Arc<AccessKey>, CredentialsError> {
         let process = self.process();
         let mut state = process.lock();
         loop {
@@ -139,7 +139,7 @@ impl Refreshing {
                 .unwrap_or_else(PoisonError::into_inner);
             if timeout.timed_out() {
                 let why = format!("{} did not give one before the deadline", self.source.name());
-                return Err(Unavailable::broken(why).with_retryable(true));
+                return Err(CredentialsError::broken(why).with_retryable(true));
             }
             state = after;
             match &state.failure {
@@ -163,7 +163,7 @@ impl Refreshing {
         now: SystemTime,
         deadline: Instant,
         ahead: Option<Arc<AccessKey>>,
-    ) -> Result<Arc<AccessKey>, Unavailable> {
+    ) -> Result<Arc<AccessKey>, CredentialsError> {
         let mut end = EndOfFetch { process, result: None, late: false };
         let left = deadline.saturating_duration_since(Instant::now());
         let deadline = match ahead {
@@ -180,7 +180,7 @@ impl Refreshing {
                     )
                 });
             }
-            let held = Held::new(fetched, now);
+            let held = CachedKey::new(fetched, now);
             self.logger.log(Level::Debug, || {
                 let until =
                     held.times.map_or(String::new(), |(_, at)| format!(" until {}", time::timestamp(at)));
@@ -194,7 +194,7 @@ impl Refreshing {
         drop(end);
         match (key, ahead) {
             (Err(failure), Some(valid)) => {
-                still_valid(&self.logger, &failure);
+                log_refresh_failure(&self.logger, &failure);
                 Ok(valid)
             }
             (key, _) => key,
@@ -205,7 +205,7 @@ impl Refreshing {
 /// Tells those who wait; a panic in a source as well.
 struct EndOfFetch<'a> {
     process: &'a Process,
-    result: Option<(Result<Held, Unavailable>, SystemTime)>,
+    result: Option<(Result<CachedKey, CredentialsError>, SystemTime)>,
     /// Whether the deadline passed.
     late: bool,
 }
@@ -226,15 +226,15 @@ impl Drop for EndOfFetch<'_> {
                 state.next_try = now.checked_add(BETWEEN_TRIES);
             }
             // A defect; whoever waits tries it without.
-            None => state.failure = Some((Unavailable::broken("it panicked"), true)),
+            None => state.failure = Some((CredentialsError::broken("it panicked"), true)),
         }
         drop(state);
         self.process.changed.notify_all();
     }
 }
 
-impl Provider for Refreshing {
-    fn access_key(&self, now: SystemTime, deadline: Instant) -> Result<Arc<AccessKey>, Unavailable> {
+impl Provider for CachingProvider {
+    fn access_key(&self, now: SystemTime, deadline: Instant) -> Result<Arc<AccessKey>, CredentialsError> {
         self.key(now, deadline, |_| true)
     }
 
@@ -263,23 +263,23 @@ mod tests {
 
     use crate::base::secret::Secret;
 
-    type Script = dyn Fn(u32) -> Result<Option<u64>, Unavailable> + Send + Sync;
+    type Script = dyn Fn(u32) -> Result<Option<u64>, CredentialsError> + Send + Sync;
 
     /// Gives key number n with the expiry (seconds) that the script has for it.
     struct Scripted(Arc<AtomicU32>, Box<Script>);
 
-    impl Named for Scripted {
+    impl NamedSource for Scripted {
         fn name(&self) -> String {
             "the script".to_owned()
         }
     }
 
     impl Source for Scripted {
-        fn fetch(&self, _: SystemTime, _: Instant) -> Result<Fetched, Unavailable> {
+        fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
             let number = self.0.fetch_add(1, Ordering::SeqCst) + 1;
             let expires = (self.1)(number)?.map(at);
             let key = AccessKey::new(format!("key-{number}"), Secret::new("s".to_owned()), None);
-            Ok(Fetched { key, expires })
+            Ok(KeyWithExpiry { key, expires })
         }
     }
 
@@ -292,14 +292,14 @@ mod tests {
     }
 
     fn refreshing(
-        script: impl Fn(u32) -> Result<Option<u64>, Unavailable> + Send + Sync + 'static,
-    ) -> (Refreshing, Arc<AtomicU32>) {
+        script: impl Fn(u32) -> Result<Option<u64>, CredentialsError> + Send + Sync + 'static,
+    ) -> (CachingProvider, Arc<AtomicU32>) {
         let fetches = Arc::new(AtomicU32::new(0));
         let source = Scripted(Arc::clone(&fetches), Box::new(script));
-        (Refreshing::new(Box::new(source), Logger::default()), fetches)
+        (CachingProvider::new(Box::new(source), Logger::default()), fetches)
     }
 
-    fn id(refreshing: &Refreshing, seconds: u64) -> Result<String, String> {
+    fn id(refreshing: &CachingProvider, seconds: u64) -> Result<String, String> {
         refreshing.access_key(at(seconds), soon()).map(|key| key.id().to_owned()).map_err(|none| none.why)
     }
 
@@ -330,7 +330,7 @@ mod tests {
     fn a_valid_key_is_kept_while_there_is_no_other_and_asking_is_not_repeated_at_once() {
         let (keys, fetches) = refreshing(|number| match number {
             1 => Ok(Some(3600)),
-            2..=4 => Err(Unavailable::broken("it broke")),
+            2..=4 => Err(CredentialsError::broken("it broke")),
             _ => Ok(Some(7200)),
         });
         for (now, expected, count) in [
@@ -374,7 +374,7 @@ mod tests {
         // A thread that was refused with the old one finds the new one.
         assert!(keys.renew(&refused, at(5), soon()));
         assert_eq!((id(&keys, 5).as_deref(), fetches.load(Ordering::SeqCst)), (Ok("key-2"), 2));
-        let (same, _) = refreshing(|_| Err(Unavailable::broken("none")));
+        let (same, _) = refreshing(|_| Err(CredentialsError::broken("none")));
         assert!(!same.renew(&refused, at(5), soon()));
     }
 
@@ -407,7 +407,7 @@ mod tests {
             while process.lock().waiting < 8 {
                 thread::yield_now();
             }
-            let result = Some((Err(Unavailable::broken("it broke")), at(0)));
+            let result = Some((Err(CredentialsError::broken("it broke")), at(0)));
             drop(EndOfFetch { process, result, late });
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });

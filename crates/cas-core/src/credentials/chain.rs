@@ -5,16 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime};
 
 use crate::base::logger::{Level, Logger};
-use crate::credentials::context::Surroundings;
+use crate::credentials::context::ProviderContext;
 use crate::credentials::ecs_ram_role;
-use crate::credentials::ecs_ram_role::InstanceRole;
+use crate::credentials::ecs_ram_role::EcsRamRole;
 use crate::credentials::environment::Environment;
 use crate::credentials::oidc::Oidc;
 use crate::credentials::profile::cli::CliProfile;
 use crate::credentials::profile::ini::IniProfile;
-use crate::credentials::source::{Fetched, Named, Source};
-use crate::credentials::uri::Uri;
-use crate::service::provider::Unavailable;
+use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
+use crate::credentials::uri::CredentialsUri;
+use crate::service::provider::CredentialsError;
 
 const PROFILE: &str = "ALIBABA_CLOUD_PROFILE";
 const CLI_FILE: &str = "ALIBABA_CLOUD_CONFIG_FILE";
@@ -34,7 +34,7 @@ const NONE: usize = usize::MAX;
 /// Sources, asked one after another until one serves. From then on that one alone is asked: a program does not change its
 /// identity while it runs.
 pub(crate) struct Chain {
-    sources: Vec<Box<dyn Named>>,
+    sources: Vec<Box<dyn NamedSource>>,
     used: AtomicUsize,
     /// Whether the program named a profile.
     files_alone: bool,
@@ -42,21 +42,22 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    pub(crate) fn new(surroundings: &Arc<Surroundings>, profile: Option<&str>) -> Self {
-        let logger = surroundings.logger.clone();
-        let variables = &surroundings.variables;
-        let shared = || Arc::clone(surroundings);
+    pub(crate) fn new(context: &Arc<ProviderContext>, profile: Option<&str>) -> Self {
+        let logger = context.logger.clone();
+        let variables = &context.variables;
+        let shared = || Arc::clone(context);
         let files_alone = profile.is_some();
         let profile = profile.or_else(|| variables.get(PROFILE)).map(ToOwned::to_owned);
         let below_home = |name: &str| variables.home().map(|home| home.join(name));
-        let mut sources: Vec<Box<dyn Named>> = Vec::new();
+        let mut sources: Vec<Box<dyn NamedSource>> = Vec::new();
         if !files_alone {
             sources.push(Box::new(Environment(shared())));
             sources.push(Box::new(Oidc(shared())));
         }
-        let no_home = || Off::boxed("files of the user", "there is no home directory (HOME is not set)");
+        let no_home =
+            || DisabledSource::boxed("files of the user", "there is no home directory (HOME is not set)");
         if !files_alone && variables.is_true(CLI_DISABLED) {
-            sources.push(Off::boxed(CLI_PLACE, &format!("{CLI_DISABLED} is set")));
+            sources.push(DisabledSource::boxed(CLI_PLACE, &format!("{CLI_DISABLED} is set")));
         } else if let Some(path) = variables.get(CLI_FILE) {
             sources.push(Box::new(CliProfile::new(shared(), path.into(), profile.clone(), Some(CLI_FILE))));
         } else {
@@ -74,41 +75,44 @@ impl Chain {
         }
         if !files_alone {
             if variables.is_true(ecs_ram_role::DISABLED) {
-                sources.push(Off::boxed("the instance role", &format!("{} is set", ecs_ram_role::DISABLED)));
+                sources.push(DisabledSource::boxed(
+                    "the instance role",
+                    &format!("{} is set", ecs_ram_role::DISABLED),
+                ));
             } else {
-                sources.push(Box::new(InstanceRole::of_environment(shared())));
+                sources.push(Box::new(EcsRamRole::of_environment(shared())));
             }
-            sources.push(Box::new(Uri::of_environment(shared())));
+            sources.push(Box::new(CredentialsUri::of_environment(shared())));
         }
         Self { sources, used: AtomicUsize::new(NONE), files_alone, logger }
     }
 }
 
 /// A source that is not asked.
-struct Off {
+struct DisabledSource {
     name: String,
     why: String,
 }
 
-impl Off {
-    fn boxed(name: &str, why: &str) -> Box<dyn Named> {
+impl DisabledSource {
+    fn boxed(name: &str, why: &str) -> Box<dyn NamedSource> {
         Box::new(Self { name: name.to_owned(), why: why.to_owned() })
     }
 }
 
-impl Named for Off {
+impl NamedSource for DisabledSource {
     fn name(&self) -> String {
         self.name.clone()
     }
 }
 
-impl Source for Off {
-    fn fetch(&self, _: SystemTime, _: Instant) -> Result<Fetched, Unavailable> {
-        Err(Unavailable::absent(self.why.as_str()))
+impl Source for DisabledSource {
+    fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+        Err(CredentialsError::not_configured(self.why.as_str()))
     }
 }
 
-impl Named for Chain {
+impl NamedSource for Chain {
     fn name(&self) -> String {
         match self.sources.get(self.used.load(Ordering::Relaxed)) {
             Some(source) => source.name(),
@@ -118,12 +122,14 @@ impl Named for Chain {
 }
 
 impl Source for Chain {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
-        let said = |source: &dyn Named, failure: &Unavailable| format!("{}: {}", source.name(), failure.why);
+    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+        let said = |source: &dyn NamedSource, failure: &CredentialsError| {
+            format!("{}: {}", source.name(), failure.why)
+        };
         if let Some(source) = self.sources.get(self.used.load(Ordering::Relaxed)) {
             return source
                 .fetch(now, deadline)
-                .map_err(|failure| Unavailable { why: said(source.as_ref(), &failure), ..failure });
+                .map_err(|failure| CredentialsError { why: said(source.as_ref(), &failure), ..failure });
         }
         let mut failures = Vec::new();
         for (index, source) in self.sources.iter().enumerate() {
@@ -134,21 +140,21 @@ impl Source for Chain {
                     return Ok(fetched);
                 }
                 Err(failure) => {
-                    if !failure.absent {
+                    if !failure.not_configured {
                         self.logger.log(Level::Warn, || {
                             format!("No access key was found here: {}.", said(source.as_ref(), &failure))
                         });
                     }
-                    let decisive = failure.decisive;
+                    let fatal = failure.fatal;
                     failures.push((said(source.as_ref(), &failure), failure));
-                    if decisive {
+                    if fatal {
                         break;
                     }
                 }
             }
         }
         let why = failures.iter().map(|(said, _)| said.as_str()).collect::<Vec<_>>().join("; ");
-        let mut broken = failures.into_iter().filter(|(_, failure)| !failure.absent);
+        let mut broken = failures.into_iter().filter(|(_, failure)| !failure.not_configured);
         // Where several went wrong, what helps with one may be beside the point.
         let (first, second) = (broken.next(), broken.next());
         let retryable = first.iter().chain(&second).any(|(_, failure)| failure.retryable);
@@ -158,7 +164,7 @@ impl Source for Chain {
             (None, _) => None,
             (Some(_), Some(_)) => Some(CORRECT.to_owned()),
         };
-        Err(Unavailable { hint, ..Unavailable::broken(why).with_retryable(retryable) })
+        Err(CredentialsError { hint, ..CredentialsError::broken(why).with_retryable(retryable) })
     }
 }
 
@@ -170,38 +176,38 @@ mod tests {
     use crate::base::secret::Secret;
     use crate::protocol::access_key::AccessKey;
 
-    type Answers = Mutex<Vec<Result<&'static str, Unavailable>>>;
+    type Answers = Mutex<Vec<Result<&'static str, CredentialsError>>>;
 
     struct Scripted(&'static str, Answers);
 
-    impl Named for Scripted {
+    impl NamedSource for Scripted {
         fn name(&self) -> String {
             self.0.to_owned()
         }
     }
 
     impl Source for Scripted {
-        fn fetch(&self, _: SystemTime, _: Instant) -> Result<Fetched, Unavailable> {
+        fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
             let id = self.1.lock().unwrap().remove(0)?;
-            Ok(Fetched::lasting(AccessKey::new(id.to_owned(), Secret::new("s".to_owned()), None)))
+            Ok(KeyWithExpiry::lasting(AccessKey::new(id.to_owned(), Secret::new("s".to_owned()), None)))
         }
     }
 
-    fn chain(sources: Vec<(&'static str, Vec<Result<&'static str, Unavailable>>)>) -> Chain {
-        let boxed = |(name, answers)| Box::new(Scripted(name, Mutex::new(answers))) as Box<dyn Named>;
+    fn chain(sources: Vec<(&'static str, Vec<Result<&'static str, CredentialsError>>)>) -> Chain {
+        let boxed = |(name, answers)| Box::new(Scripted(name, Mutex::new(answers))) as Box<dyn NamedSource>;
         let sources = sources.into_iter().map(boxed).collect();
         Chain { sources, used: AtomicUsize::new(NONE), files_alone: false, logger: Logger::default() }
     }
 
-    fn fetch(chain: &Chain) -> Result<String, Unavailable> {
+    fn fetch(chain: &Chain) -> Result<String, CredentialsError> {
         chain.fetch(SystemTime::now(), Instant::now()).map(|fetched| fetched.key.id().to_owned())
     }
 
     #[test]
     fn the_first_that_serves_is_used_from_then_on() {
-        let broken = || Err(Unavailable::broken("it broke").with_retryable(true));
+        let broken = || Err(CredentialsError::broken("it broke").with_retryable(true));
         let chain = chain(vec![
-            ("one", vec![Err(Unavailable::absent("nothing"))]),
+            ("one", vec![Err(CredentialsError::not_configured("nothing"))]),
             ("two", vec![Ok("a"), broken(), Ok("b")]),
             ("three", vec![]),
         ]);
@@ -213,23 +219,23 @@ mod tests {
 
     #[test]
     fn a_key_that_cannot_be_one_is_not_replaced_by_another_identity() {
-        let broken = Err(Unavailable::broken("it holds a line break").decisive());
+        let broken = Err(CredentialsError::broken("it holds a line break").fatal());
         let failure = fetch(&chain(vec![("one", vec![broken]), ("two", vec![Ok("a")])])).unwrap_err();
         assert_eq!(failure.why, "one: it holds a line break");
     }
 
     #[test]
     fn when_nothing_works_each_source_says_why_in_order() {
-        let absent = || Err(Unavailable::absent("nothing"));
-        let broken = || Err(Unavailable::broken("it broke").with_hint("mend it"));
-        let one = fetch(&chain(vec![("one", vec![absent()]), ("two", vec![broken()])])).unwrap_err();
+        let not_configured = || Err(CredentialsError::not_configured("nothing"));
+        let broken = || Err(CredentialsError::broken("it broke").with_hint("mend it"));
+        let one = fetch(&chain(vec![("one", vec![not_configured()]), ("two", vec![broken()])])).unwrap_err();
         assert_eq!((one.why.as_str(), one.hint.as_deref()), ("one: nothing; two: it broke", Some("mend it")));
         let two = fetch(&chain(vec![("one", vec![broken()]), ("two", vec![broken()])])).unwrap_err();
         assert_eq!((two.hint.as_deref(), two.retryable), (Some(CORRECT), false));
     }
 
     fn names(variables: &[(&str, &str)], profile: Option<&str>) -> Vec<String> {
-        let chain = Chain::new(&Surroundings::of_test(variables), profile);
+        let chain = Chain::new(&ProviderContext::of_test(variables), profile);
         chain.sources.iter().map(|source| source.name()).collect()
     }
 

@@ -12,14 +12,14 @@ use ureq::AsSendBody;
 use ureq::http::Request;
 use zeroize::Zeroizing;
 
-use crate::base::env::Variables;
+use crate::base::env::EnvSnapshot;
 use crate::base::logger::{Level, Logger};
 use crate::base::quote::quoted_path;
-use crate::http::client::Connections;
-use crate::http::response::HttpAnswer;
+use crate::http::client::HttpClient;
+use crate::http::response::HttpResponse;
 use crate::protocol::Signature;
-use crate::protocol::reading::Reading;
-use crate::service::provider::Unavailable;
+use crate::protocol::reading::ApiResponse;
+use crate::service::provider::CredentialsError;
 
 /// Largest file of credentials that is read, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -29,11 +29,11 @@ const LARGEST_FILE: u64 = 1 << 20;
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// Given to each source.
-pub(crate) struct Surroundings {
+pub(crate) struct ProviderContext {
     /// The environment.
-    pub variables: Arc<Variables>,
+    pub variables: Arc<EnvSnapshot>,
     /// The way to every host.
-    pub connections: Arc<Connections>,
+    pub connections: Arc<HttpClient>,
     /// How calls of STS are signed.
     pub signature: Signature,
     /// The program's log.
@@ -42,12 +42,12 @@ pub(crate) struct Surroundings {
     warned: Mutex<Vec<PathBuf>>,
 }
 
-impl Surroundings {
+impl ProviderContext {
     /// All of it.
     #[must_use]
     pub(crate) fn new(
-        variables: Arc<Variables>,
-        connections: Arc<Connections>,
+        variables: Arc<EnvSnapshot>,
+        connections: Arc<HttpClient>,
         signature: Signature,
         logger: Logger,
     ) -> Self {
@@ -60,12 +60,12 @@ impl Surroundings {
         &self,
         path: &Path,
         variable: Option<&str>,
-    ) -> Result<Zeroizing<String>, Unavailable> {
+    ) -> Result<Zeroizing<String>, CredentialsError> {
         let text = read_text(path)?.ok_or_else(|| match variable {
-            Some(variable) => Unavailable::broken(format!(
+            Some(variable) => CredentialsError::broken(format!(
                 "there is no such file, though {variable} names it (~ means nothing there)"
             )),
-            None => Unavailable::absent("there is no such file"),
+            None => CredentialsError::not_configured("there is no such file"),
         })?;
         let mode = fs::metadata(path).map_or(0, |metadata| metadata.mode() & 0o777);
         if mode & 0o066 != 0 && self.is_first_warning(path) {
@@ -95,27 +95,27 @@ impl Surroundings {
         request: Request<impl AsSendBody>,
         who: &str,
         deadline: Instant,
-    ) -> Result<HttpAnswer, Unavailable> {
+    ) -> Result<HttpResponse, CredentialsError> {
         let deadline = deadline.min(Instant::now() + LONGEST_WAIT);
-        self.connections.send(request, who, deadline).map_err(|failure| Unavailable {
+        self.connections.send(request, who, deadline).map_err(|failure| CredentialsError {
             hint: failure.hint,
-            ..Unavailable::broken(failure.what).with_retryable(!failure.permanent)
+            ..CredentialsError::broken(failure.what).with_retryable(!failure.permanent)
         })
     }
 }
 
 /// Says why there is no new access key, while there is an old one that will do.
-pub(crate) fn still_valid(logger: &Logger, failure: &Unavailable) {
+pub(crate) fn log_refresh_failure(logger: &Logger, failure: &CredentialsError) {
     logger.log(Level::Warn, || format!("The access key in use is valid for now, but: {}.", failure.why));
 }
 
 /// The fields of an answer in JSON, or why there are none. Of `who`'s words only a code is shown, and only one that cannot be
 /// a secret of the request: anything else could be quoted from it. `None`: any part of the request may be secret.
 pub(crate) fn fields_of(
-    answer: &HttpAnswer,
+    answer: &HttpResponse,
     who: &str,
     secrets: Option<&[&str]>,
-) -> Result<Value, Unavailable> {
+) -> Result<Value, CredentialsError> {
     let (status, size) = (answer.status, answer.body.len());
     let retryable = status >= 500 || status == 429;
     let refused = |code: &str| {
@@ -124,19 +124,19 @@ pub(crate) fn fields_of(
         } else {
             format!("HTTP {status}")
         };
-        Unavailable::broken(format!("{who} refused: {shown}")).with_retryable(retryable)
+        CredentialsError::broken(format!("{who} refused: {shown}")).with_retryable(retryable)
     };
     match answer.read() {
-        Reading::Success(fields) => Ok(fields),
-        Reading::Refusal { code, .. } => Err(refused(&code)),
-        Reading::NoAnswer { .. } => {
+        ApiResponse::Success(fields) => Ok(fields),
+        ApiResponse::Refusal { code, .. } => Err(refused(&code)),
+        ApiResponse::Unrecognized { .. } => {
             // OAuth's way to say it (RFC 6749, 5.2).
             let body = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
             if let Some(code) = body.get("error").and_then(Value::as_str) {
                 return Err(refused(code));
             }
             let why = format!("{who} sent nothing that could be understood (HTTP {status}, {size} bytes)");
-            Err(Unavailable::broken(why).with_retryable(retryable))
+            Err(CredentialsError::broken(why).with_retryable(retryable))
         }
     }
 }
@@ -151,8 +151,8 @@ fn is_code(text: &str, secrets: &[&str]) -> bool {
 }
 
 /// A text file, whole; `None` where there is no such file.
-pub(crate) fn read_text(path: &Path) -> Result<Option<Zeroizing<String>>, Unavailable> {
-    let broken = |why: &str| Unavailable::broken(format!("{} cannot be read: {why}", quoted_path(path)));
+pub(crate) fn read_text(path: &Path) -> Result<Option<Zeroizing<String>>, CredentialsError> {
+    let broken = |why: &str| CredentialsError::broken(format!("{} cannot be read: {why}", quoted_path(path)));
     let file = match fs::File::open(path) {
         Ok(file) => file,
         Err(error)
@@ -176,14 +176,15 @@ pub(crate) fn read_text(path: &Path) -> Result<Option<Zeroizing<String>>, Unavai
 }
 
 #[cfg(test)]
-impl Surroundings {
+impl ProviderContext {
     /// With these variables and no network.
     pub(crate) fn of_test(variables: &[(&str, &str)]) -> Arc<Self> {
-        use crate::http::proxy::Ways;
-        use crate::http::roots::Trust;
-        let variables: Arc<Variables> = Arc::new(variables.iter().copied().collect());
-        let ways = Ways::Environment(Arc::clone(&variables));
-        let connections = Connections::new(LONGEST_WAIT, Trust::of_system(), ways, "test".to_owned());
+        use crate::http::proxy::ProxyPolicy;
+        use crate::http::roots::RootStore;
+        let variables: Arc<EnvSnapshot> = Arc::new(variables.iter().copied().collect());
+        let proxy_policy = ProxyPolicy::Environment(Arc::clone(&variables));
+        let connections =
+            HttpClient::new(LONGEST_WAIT, RootStore::of_system(), proxy_policy, "test".to_owned());
         Arc::new(Self::new(variables, Arc::new(connections), Signature::default(), Logger::default()))
     }
 }
@@ -195,7 +196,8 @@ mod tests {
     #[test]
     fn of_a_services_words_a_code_is_shown_and_nothing_of_the_request() {
         let said = |status: u16, body: &str| {
-            let answer = HttpAnswer { status, body: Zeroizing::new(body.into()), ..HttpAnswer::default() };
+            let answer =
+                HttpResponse { status, body: Zeroizing::new(body.into()), ..HttpResponse::default() };
             fields_of(&answer, "them", Some(&["token-1"])).unwrap_err().why
         };
         for (body, why) in [

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant, SystemTime};
 use ureq::http::Request;
 
 use crate::base::quote::quoted;
-use crate::credentials::context::Surroundings;
-use crate::credentials::source::{Fetched, Named, Source};
+use crate::credentials::context::ProviderContext;
+use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
 use crate::credentials::{context, session_credentials};
-use crate::http::failure::Reach;
+use crate::http::failure::SendProgress;
 use crate::http::proxy::METADATA;
-use crate::http::response::HttpAnswer;
-use crate::service::provider::Unavailable;
+use crate::http::response::HttpResponse;
+use crate::service::provider::CredentialsError;
 
 const ROLE: &str = "ALIBABA_CLOUD_ECS_METADATA";
 /// For the chain, and for profiles that lead here.
@@ -30,41 +30,43 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const TOKEN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The role of this instance.
-pub(crate) struct InstanceRole {
-    surroundings: Arc<Surroundings>,
+pub(crate) struct EcsRamRole {
+    context: Arc<ProviderContext>,
     role: Option<String>,
 }
 
-impl InstanceRole {
+impl EcsRamRole {
     /// The role that the environment names, or else the one that the service does.
-    pub(crate) fn of_environment(surroundings: Arc<Surroundings>) -> Self {
-        let role = surroundings.variables.get(ROLE).map(ToOwned::to_owned);
-        Self { surroundings, role }
+    pub(crate) fn of_environment(context: Arc<ProviderContext>) -> Self {
+        let role = context.variables.get(ROLE).map(ToOwned::to_owned);
+        Self { context, role }
     }
 
-    pub(crate) fn new(surroundings: Arc<Surroundings>, role: Option<String>) -> Self {
+    pub(crate) fn new(context: Arc<ProviderContext>, role: Option<String>) -> Self {
         match role {
-            Some(role) => Self { surroundings, role: Some(role) },
-            None => Self::of_environment(surroundings),
+            Some(role) => Self { context, role: Some(role) },
+            None => Self::of_environment(context),
         }
     }
 
     /// A token for version 2 of the service; `None` where version 1 has to do, and may.
-    fn token(&self, deadline: Instant) -> Result<Option<String>, Unavailable> {
+    fn token(&self, deadline: Instant) -> Result<Option<String>, CredentialsError> {
         let request = Request::put(format!("http://{METADATA}{TOKEN_PATH}"))
             .header("X-aliyun-ecs-metadata-token-ttl-seconds", TOKEN_TTL);
-        let may_do_without = !self.surroundings.variables.is_true(V1_DISABLED);
+        let may_do_without = !self.context.variables.is_true(V1_DISABLED);
         let answer = match self.send(request, &[], deadline.min(Instant::now() + TOKEN_PATIENCE)) {
             Ok(answer) => answer,
             // Somebody is there. In a container, the answer may not find its way through.
-            Err((Reach::Sent | Reach::Answered, _)) if may_do_without => return Ok(None),
+            Err((SendProgress::Sent | SendProgress::ResponseStarted, _)) if may_do_without => {
+                return Ok(None);
+            }
             Err((_, failure)) => return Err(failure),
         };
         let token = std::str::from_utf8(&answer.body).unwrap_or_default().trim();
         let printable = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
         match answer.status {
             200 if printable => Ok(Some(token.to_owned())),
-            _ if !may_do_without => Err(Unavailable::broken(format!(
+            _ if !may_do_without => Err(CredentialsError::broken(format!(
                 "{METADATA} gave no token (HTTP {}), and {V1_DISABLED} is set",
                 answer.status
             ))
@@ -74,7 +76,7 @@ impl InstanceRole {
     }
 
     /// The answer, and the token that was sent.
-    fn get(&self, path: &str, deadline: Instant) -> Result<(HttpAnswer, String), Unavailable> {
+    fn get(&self, path: &str, deadline: Instant) -> Result<(HttpResponse, String), CredentialsError> {
         // Anew for each question, as the official packages do.
         let mut request = Request::get(format!("http://{METADATA}{path}"));
         let token = self.token(deadline)?.unwrap_or_default();
@@ -85,7 +87,7 @@ impl InstanceRole {
         let answer = answer.map_err(|(_, failure)| failure)?;
         if token.is_empty() && matches!(answer.status, 401 | 403) {
             let why = format!("{METADATA} wants a token, and gave none");
-            return Err(Unavailable::broken(why).with_retryable(true));
+            return Err(CredentialsError::broken(why).with_retryable(true));
         }
         Ok((answer, token))
     }
@@ -95,22 +97,25 @@ impl InstanceRole {
         request: ureq::http::request::Builder,
         body: impl ureq::AsSendBody,
         deadline: Instant,
-    ) -> Result<HttpAnswer, (Reach, Unavailable)> {
+    ) -> Result<HttpResponse, (SendProgress, CredentialsError)> {
         let request = request
             .body(body)
-            .map_err(|_| (Reach::Nowhere, Unavailable::broken("the request cannot be made")))?;
-        self.surroundings.connections.send(request, METADATA, deadline).map_err(|failure| {
+            .map_err(|_| (SendProgress::NotSent, CredentialsError::broken("the request cannot be made")))?;
+        self.context.connections.send(request, METADATA, deadline).map_err(|failure| {
             // Nobody there, and nobody said that there is: this is no instance.
-            let absent = failure.reach == Reach::Nowhere && self.role.is_none();
+            let not_configured = failure.progress == SendProgress::NotSent && self.role.is_none();
             let retryable = !failure.permanent;
             (
-                failure.reach,
-                Unavailable { absent, ..Unavailable::broken(failure.what).with_retryable(retryable) },
+                failure.progress,
+                CredentialsError {
+                    not_configured,
+                    ..CredentialsError::broken(failure.what).with_retryable(retryable)
+                },
             )
         })
     }
 
-    fn role(&self, deadline: Instant) -> Result<String, Unavailable> {
+    fn role(&self, deadline: Instant) -> Result<String, CredentialsError> {
         if let Some(role) = &self.role {
             return Ok(role.clone());
         }
@@ -119,8 +124,8 @@ impl InstanceRole {
             std::str::from_utf8(&answer.body).unwrap_or_default().lines().next().unwrap_or_default().trim();
         match answer.status {
             200 if is_role_name(name) => Ok(name.to_owned()),
-            404 => Err(Unavailable::absent("this instance has no RAM role")),
-            status => Err(Unavailable::broken(format!("{METADATA} named no role (HTTP {status})"))
+            404 => Err(CredentialsError::not_configured("this instance has no RAM role")),
+            status => Err(CredentialsError::broken(format!("{METADATA} named no role (HTTP {status})"))
                 .with_retryable(status >= 500)),
         }
     }
@@ -132,25 +137,25 @@ fn is_role_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
 }
 
-impl Named for InstanceRole {
+impl NamedSource for EcsRamRole {
     fn name(&self) -> String {
         "the instance role".to_owned()
     }
 }
 
-impl Source for InstanceRole {
-    fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
-        if self.surroundings.variables.is_true(DISABLED) {
-            return Err(Unavailable::broken(format!("{DISABLED} is set")));
+impl Source for EcsRamRole {
+    fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+        if self.context.variables.is_true(DISABLED) {
+            return Err(CredentialsError::broken(format!("{DISABLED} is set")));
         }
         let role = self.role(deadline)?;
         if !is_role_name(&role) {
-            return Err(Unavailable::broken(format!("{} is no name of a role", quoted(&role))));
+            return Err(CredentialsError::broken(format!("{} is no name of a role", quoted(&role))));
         }
         let (answer, token) = self.get(&format!("{ROLE_PATH}{role}"), deadline)?;
         if answer.status == 404 {
             let why = format!("this instance does not have the RAM role {}", quoted(&role));
-            return Err(Unavailable::broken(why));
+            return Err(CredentialsError::broken(why));
         }
         session_credentials::read(&context::fields_of(&answer, METADATA, Some(&[&token]))?, METADATA)
     }

@@ -4,46 +4,50 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use crate::base::secret::Secret;
-use crate::credentials::context::Surroundings;
-use crate::credentials::source::{Fetched, Named, Source};
+use crate::credentials::context::ProviderContext;
+use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
 use crate::protocol::access_key::{AccessKey, check_access_key, check_security_token};
-use crate::service::provider::Unavailable;
+use crate::service::provider::CredentialsError;
 
 const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
 const SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
 const TOKEN: &str = "ALIBABA_CLOUD_SECURITY_TOKEN";
 
 /// Id, secret and, for a temporary key, its token.
-pub(crate) struct Environment(pub(super) Arc<Surroundings>);
+pub(crate) struct Environment(pub(super) Arc<ProviderContext>);
 
-impl Named for Environment {
+impl NamedSource for Environment {
     fn name(&self) -> String {
         "the environment".to_owned()
     }
 }
 
 impl Source for Environment {
-    fn fetch(&self, _: SystemTime, _: Instant) -> Result<Fetched, Unavailable> {
+    fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
         let get = |name| self.0.variables.get(name);
         match (get(ID), get(SECRET)) {
             (Some(id), Some(secret)) => {
                 check_access_key(id, secret).map_err(|why| {
                     let why = why.trim_end_matches('.');
-                    Unavailable::broken(format!("{ID} and {SECRET} are set, but: {why}")).decisive()
+                    CredentialsError::broken(format!("{ID} and {SECRET} are set, but: {why}")).fatal()
                 })?;
                 let secret = Secret::new(secret.to_owned());
                 if let Some(token) = get(TOKEN) {
                     check_security_token(token).map_err(|why| {
                         let why = why.trim_end_matches('.');
-                        Unavailable::broken(format!("{TOKEN} is set, but: {why}")).decisive()
+                        CredentialsError::broken(format!("{TOKEN} is set, but: {why}")).fatal()
                     })?;
                 }
                 let token = get(TOKEN).map(|token| Secret::new(token.to_owned()));
-                Ok(Fetched::lasting(AccessKey::new(id.to_owned(), secret, token)))
+                Ok(KeyWithExpiry::lasting(AccessKey::new(id.to_owned(), secret, token)))
             }
-            (None, None) => Err(Unavailable::absent(format!("{ID} and {SECRET} are not set"))),
-            (None, Some(_)) => Err(Unavailable::broken(format!("{ID} is not set, although {SECRET} is"))),
-            (Some(_), None) => Err(Unavailable::broken(format!("{SECRET} is not set, although {ID} is"))),
+            (None, None) => Err(CredentialsError::not_configured(format!("{ID} and {SECRET} are not set"))),
+            (None, Some(_)) => {
+                Err(CredentialsError::broken(format!("{ID} is not set, although {SECRET} is")))
+            }
+            (Some(_), None) => {
+                Err(CredentialsError::broken(format!("{SECRET} is not set, although {ID} is")))
+            }
         }
     }
 }
@@ -52,9 +56,9 @@ impl Source for Environment {
 mod tests {
     use super::*;
 
-    fn read(variables: &[(&str, &str)]) -> Result<AccessKey, Unavailable> {
-        let surroundings = Surroundings::of_test(variables);
-        Environment(surroundings).fetch(SystemTime::now(), Instant::now()).map(|fetched| fetched.key)
+    fn read(variables: &[(&str, &str)]) -> Result<AccessKey, CredentialsError> {
+        let context = ProviderContext::of_test(variables);
+        Environment(context).fetch(SystemTime::now(), Instant::now()).map(|fetched| fetched.key)
     }
 
     #[test]
@@ -68,13 +72,13 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_and_no_secret_quoted() {
         let nothing = read(&[]).unwrap_err();
-        assert!(nothing.why.contains("are not set") && nothing.absent);
+        assert!(nothing.why.contains("are not set") && nothing.not_configured);
         let broken = read(&[(ID, "id"), (SECRET, "s"), (TOKEN, "hidden\n")]).unwrap_err();
-        assert!(broken.why.starts_with(TOKEN) && broken.decisive && !broken.why.contains("hidden"));
+        assert!(broken.why.starts_with(TOKEN) && broken.fatal && !broken.why.contains("hidden"));
         let broken = read(&[(ID, "id"), (SECRET, "hidden\n")]).unwrap_err();
-        assert!(broken.why.contains("line break") && broken.decisive);
+        assert!(broken.why.contains("line break") && broken.fatal);
         assert!(read(&[(ID, "id"), (SECRET, "")]).unwrap_err().why.starts_with(SECRET));
         let half = read(&[(SECRET, "hidden")]).unwrap_err();
-        assert!(half.why.starts_with(ID) && !half.why.contains("hidden") && !half.absent);
+        assert!(half.why.starts_with(ID) && !half.why.contains("hidden") && !half.not_configured);
     }
 }

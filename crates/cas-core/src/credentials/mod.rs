@@ -16,14 +16,14 @@ mod uri;
 use std::sync::Arc;
 
 use crate::service::provider::Provider;
-use cache::Refreshing;
+use cache::CachingProvider;
 use chain::Chain;
-pub(crate) use context::Surroundings;
+pub(crate) use context::ProviderContext;
 
 /// The default chain of sources, in the official order; with `profile`, that profile of the credential
 /// files alone.
 #[must_use]
-pub(crate) fn default_provider(surroundings: Surroundings, profile: Option<&str>) -> Box<dyn Provider> {
-    let logger = surroundings.logger.clone();
-    Box::new(Refreshing::new(Box::new(Chain::new(&Arc::new(surroundings), profile)), logger))
+pub(crate) fn default_provider(context: ProviderContext, profile: Option<&str>) -> Box<dyn Provider> {
+    let logger = context.logger.clone();
+    Box::new(CachingProvider::new(Box::new(Chain::new(&Arc::new(context), profile)), logger))
 }

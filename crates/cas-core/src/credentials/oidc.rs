@@ -5,26 +5,26 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use crate::base::quote::quoted_path;
-use crate::credentials::assume_role::{Proof, Role, assume};
-use crate::credentials::context::{Surroundings, read_text};
-use crate::credentials::source::{Fetched, Named, Source};
-use crate::service::provider::Unavailable;
+use crate::credentials::assume_role::{Role, RoleAssertion, assume};
+use crate::credentials::context::{ProviderContext, read_text};
+use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
+use crate::service::provider::CredentialsError;
 
 const ROLE_ARN: &str = "ALIBABA_CLOUD_ROLE_ARN";
 const PROVIDER_ARN: &str = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN";
 const TOKEN_FILE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
 
 /// Role, provider and the token's file from the environment.
-pub(crate) struct Oidc(pub(super) Arc<Surroundings>);
+pub(crate) struct Oidc(pub(super) Arc<ProviderContext>);
 
-impl Named for Oidc {
+impl NamedSource for Oidc {
     fn name(&self) -> String {
         "OIDC".to_owned()
     }
 }
 
 impl Source for Oidc {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
         let names = [ROLE_ARN, PROVIDER_ARN, TOKEN_FILE];
         let [Some(arn), Some(provider_arn), Some(token_file)] =
             names.map(|name| self.0.variables.get(name).map(ToOwned::to_owned))
@@ -33,9 +33,11 @@ impl Source for Oidc {
                 names.into_iter().partition(|name| self.0.variables.get(name).is_some());
             // As the official packages see it, all three make the source; the role's ARN has other uses.
             return Err(if set.is_empty() || set == [ROLE_ARN] {
-                Unavailable::absent(format!("{ROLE_ARN}, {PROVIDER_ARN} and {TOKEN_FILE} are not all set"))
+                CredentialsError::not_configured(format!(
+                    "{ROLE_ARN}, {PROVIDER_ARN} and {TOKEN_FILE} are not all set"
+                ))
             } else {
-                Unavailable::broken(format!(
+                CredentialsError::broken(format!(
                     "{} is set, but not {}",
                     set.join(" and "),
                     missing.join(" and ")
@@ -43,30 +45,31 @@ impl Source for Oidc {
             });
         };
         let role = Role { arn, ..Role::default() };
-        OidcRole { surroundings: Arc::clone(&self.0), provider_arn, token_file, role }.fetch(now, deadline)
+        OidcRole { context: Arc::clone(&self.0), provider_arn, token_file, role }.fetch(now, deadline)
     }
 }
 
 /// A role that a token of an identity provider may have.
 pub(crate) struct OidcRole {
-    pub(crate) surroundings: Arc<Surroundings>,
+    pub(crate) context: Arc<ProviderContext>,
     pub(crate) provider_arn: String,
     pub(crate) token_file: String,
     pub(crate) role: Role,
 }
 
 impl Source for OidcRole {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
         let path = Path::new(&self.token_file);
         let shown = quoted_path(path);
-        let token = read_text(path)?
-            .ok_or_else(|| Unavailable::broken(format!("the file of the OIDC token is missing: {shown}")))?;
+        let token = read_text(path)?.ok_or_else(|| {
+            CredentialsError::broken(format!("the file of the OIDC token is missing: {shown}"))
+        })?;
         // What ends a file is no part of a token.
         let token = token.trim();
         if token.is_empty() {
-            return Err(Unavailable::broken(format!("the file of the OIDC token is empty: {shown}")));
+            return Err(CredentialsError::broken(format!("the file of the OIDC token is empty: {shown}")));
         }
-        let proof = Proof::Oidc { provider_arn: &self.provider_arn, token };
-        assume(&self.surroundings, &self.role, proof, now, deadline)
+        let proof = RoleAssertion::Oidc { provider_arn: &self.provider_arn, token };
+        assume(&self.context, &self.role, proof, now, deadline)
     }
 }

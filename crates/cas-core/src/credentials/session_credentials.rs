@@ -4,27 +4,27 @@ use serde_json::Value;
 
 use crate::base::secret::Secret;
 use crate::base::time;
-use crate::credentials::source::Fetched;
+use crate::credentials::source::KeyWithExpiry;
 use crate::protocol::access_key::{AccessKey, check_access_key, check_security_token};
 use crate::protocol::reading::text;
-use crate::service::provider::Unavailable;
+use crate::service::provider::CredentialsError;
 
 /// `AccessKeyId`, `AccessKeySecret`, `SecurityToken` and `Expiration`, all of which `who` must have sent.
-pub(crate) fn read(fields: &Value, who: &str) -> Result<Fetched, Unavailable> {
+pub(crate) fn read(fields: &Value, who: &str) -> Result<KeyWithExpiry, CredentialsError> {
     let part = |name| {
         text(fields, &[name])
             .filter(|value| !value.is_empty())
-            .ok_or_else(|| Unavailable::broken(format!("{who} sent an access key without {name}")))
+            .ok_or_else(|| CredentialsError::broken(format!("{who} sent an access key without {name}")))
     };
     let expires = part("Expiration")?;
     let expires = time::parse(&expires).ok_or_else(|| {
-        Unavailable::broken(format!("{who} sent an access key whose Expiration is no time"))
+        CredentialsError::broken(format!("{who} sent an access key whose Expiration is no time"))
     })?;
     let token = Secret::new(part("SecurityToken")?);
     let key = key(part("AccessKeyId")?, part("AccessKeySecret")?, Some(token)).map_err(|why| {
-        Unavailable::broken(format!("{who} sent an access key that cannot be one: {why}")).decisive()
+        CredentialsError::broken(format!("{who} sent an access key that cannot be one: {why}")).fatal()
     })?;
-    Ok(Fetched { key, expires: Some(expires) })
+    Ok(KeyWithExpiry { key, expires: Some(expires) })
 }
 
 /// A key that may be one, or why not.

@@ -5,45 +5,47 @@ use std::time::{Instant, SystemTime};
 
 use ureq::http::{self, Request};
 
-use crate::credentials::context::Surroundings;
-use crate::credentials::source::{Fetched, Named, Source};
+use crate::credentials::context::ProviderContext;
+use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
 use crate::credentials::{context, session_credentials};
 use crate::http::endpoint::Endpoint;
-use crate::service::provider::Unavailable;
+use crate::service::provider::CredentialsError;
 
 const URI: &str = "ALIBABA_CLOUD_CREDENTIALS_URI";
 
 /// Asked with GET and no proof: whoever may ask is the address's own concern.
-pub(crate) struct Uri {
-    surroundings: Arc<Surroundings>,
+pub(crate) struct CredentialsUri {
+    context: Arc<ProviderContext>,
     address: Option<String>,
 }
 
-impl Uri {
-    pub(crate) fn of_environment(surroundings: Arc<Surroundings>) -> Self {
-        let address = surroundings.variables.get(URI).map(|uri| uri.trim().to_owned());
-        Self { surroundings, address }
+impl CredentialsUri {
+    pub(crate) fn of_environment(context: Arc<ProviderContext>) -> Self {
+        let address = context.variables.get(URI).map(|uri| uri.trim().to_owned());
+        Self { context, address }
     }
 
-    pub(crate) fn new(surroundings: Arc<Surroundings>, uri: &str) -> Self {
-        Self { surroundings, address: Some(uri.trim().to_owned()) }
+    pub(crate) fn new(context: Arc<ProviderContext>, uri: &str) -> Self {
+        Self { context, address: Some(uri.trim().to_owned()) }
     }
 }
 
-impl Named for Uri {
+impl NamedSource for CredentialsUri {
     fn name(&self) -> String {
         URI.to_owned()
     }
 }
 
-impl Source for Uri {
-    fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
-        let Some(text) = &self.address else { return Err(Unavailable::absent("it is not set")) };
+impl Source for CredentialsUri {
+    fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+        let Some(text) = &self.address else { return Err(CredentialsError::not_configured("it is not set")) };
         // Path and query may be the proof: they are not shown.
-        let (uri, host) = parse(text)
-            .ok_or_else(|| Unavailable::broken("the address is no URL such as http://127.0.0.1:8080/path"))?;
-        let request = Request::get(uri).body(()).map_err(|_| Unavailable::broken("the address is no URL"))?;
-        let answer = self.surroundings.exchange(request, &host, deadline)?;
+        let (uri, host) = parse(text).ok_or_else(|| {
+            CredentialsError::broken("the address is no URL such as http://127.0.0.1:8080/path")
+        })?;
+        let request =
+            Request::get(uri).body(()).map_err(|_| CredentialsError::broken("the address is no URL"))?;
+        let answer = self.context.exchange(request, &host, deadline)?;
         let fields = context::fields_of(&answer, &host, None)?;
         session_credentials::read(&fields, &host)
     }

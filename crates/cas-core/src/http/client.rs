@@ -10,11 +10,11 @@ use ureq::unversioned::transport::Connector as _;
 use ureq::{Agent, AsSendBody, Body};
 use zeroize::Zeroizing;
 
-use crate::http::deadline::Call;
-use crate::http::failure::{Failure, Reach};
-use crate::http::proxy::Ways;
-use crate::http::response::{HttpAnswer, MAX_ANSWER_BYTES};
-use crate::http::roots::Trust;
+use crate::http::deadline::RequestDeadline;
+use crate::http::failure::{SendProgress, TransportError};
+use crate::http::proxy::ProxyPolicy;
+use crate::http::response::{HttpResponse, MAX_RESPONSE_BYTES};
+use crate::http::roots::RootStore;
 use crate::http::settings::Settings;
 use crate::http::{resolver, tcp, tls};
 
@@ -26,17 +26,22 @@ pub(crate) const MAX_IDLE: Duration = Duration::from_secs(20);
 const MAX_IDLE_CONNECTIONS: usize = 64;
 
 /// HTTP/1.1 with kept-alive connections to any hosts, for any number of threads: all that one client sends.
-pub(crate) struct Connections {
+pub(crate) struct HttpClient {
     settings: Arc<Settings>,
     /// The process that opened the connections, and the connections: a child of `fork` must not use them.
     agent: RwLock<(u32, Agent)>,
 }
 
-impl Connections {
+impl HttpClient {
     /// Makes none yet. `user_agent` must be a valid header value.
     #[must_use]
-    pub(crate) fn new(connect_timeout: Duration, trust: Trust, ways: Ways, user_agent: String) -> Self {
-        let settings = Arc::new(Settings { connect_timeout, trust, ways, user_agent });
+    pub(crate) fn new(
+        connect_timeout: Duration,
+        trust: RootStore,
+        proxy_policy: ProxyPolicy,
+        user_agent: String,
+    ) -> Self {
+        let settings = Arc::new(Settings { connect_timeout, trust, proxy_policy, user_agent });
         let agent = RwLock::new((process::id(), new_agent(&settings)));
         Self { settings, agent }
     }
@@ -68,41 +73,41 @@ impl Connections {
         request: Request<impl AsSendBody>,
         shown: &str,
         deadline: Instant,
-    ) -> Result<HttpAnswer, Failure> {
-        Call::begin(deadline);
+    ) -> Result<HttpResponse, TransportError> {
+        RequestDeadline::begin(deadline);
         let response = self.agent().run(request).map_err(|error| failure(error, shown))?;
         whole_answer(response, shown)
     }
 }
 
-fn failure(error: ureq::Error, shown: &str) -> Failure {
+fn failure(error: ureq::Error, shown: &str) -> TransportError {
     let error = match error {
-        ureq::Error::Other(other) => match other.downcast::<Failure>() {
+        ureq::Error::Other(other) => match other.downcast::<TransportError>() {
             Ok(failure) => return *failure,
             Err(other) => ureq::Error::Other(other),
         },
         other => other,
     };
-    let sent = Call::any_accepted();
-    let (reach, what) = match &error {
+    let sent = RequestDeadline::any_accepted();
+    let (progress, what) = match &error {
         ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
-            (Reach::Sent, format!("no answer from {shown} before the deadline"))
+            (SendProgress::Sent, format!("no answer from {shown} before the deadline"))
         }
-        ureq::Error::Io(error) => (Reach::Sent, format!("the connection to {shown} broke: {error}")),
+        ureq::Error::Io(error) => (SendProgress::Sent, format!("the connection to {shown} broke: {error}")),
         ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
-            (Reach::Answered, format!("{shown} answered with something that is not HTTP"))
+            (SendProgress::ResponseStarted, format!("{shown} answered with something that is not HTTP"))
         }
-        _ => (Reach::Sent, format!("the request to {shown} failed")),
+        _ => (SendProgress::Sent, format!("the request to {shown} failed")),
     };
-    let failure = Failure::new(if sent { reach } else { Reach::Nowhere }, what);
-    if failure.reach == Reach::Answered { failure.permanent() } else { failure }
+    let failure = TransportError::new(if sent { progress } else { SendProgress::NotSent }, what);
+    if failure.progress == SendProgress::ResponseStarted { failure.permanent() } else { failure }
 }
 
-fn whole_answer(response: Response<Body>, shown: &str) -> Result<HttpAnswer, Failure> {
+fn whole_answer(response: Response<Body>, shown: &str) -> Result<HttpResponse, TransportError> {
     let header = |name: &str| {
         response.headers().get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned)
     };
-    let mut answer = HttpAnswer {
+    let mut answer = HttpResponse {
         status: response.status().as_u16(),
         request_id: header("x-acs-request-id"),
         // The official SDK takes 0 for no advice.
@@ -117,25 +122,27 @@ fn whole_answer(response: Response<Body>, shown: &str) -> Result<HttpAnswer, Fai
         location: response.status().is_redirection().then(|| header("location")).flatten(),
         body: Zeroizing::default(),
     };
-    let cut = |what: String| Failure {
+    let cut = |what: String| TransportError {
         http_status: Some(answer.status),
         request_id: answer.request_id(),
-        ..Failure::new(Reach::Answered, what)
+        ..TransportError::new(SendProgress::ResponseStarted, what)
     };
-    let limit = MAX_ANSWER_BYTES as u64 + 1;
+    let limit = MAX_RESPONSE_BYTES as u64 + 1;
     // Usually all that is needed, so that nothing is copied on the way.
     let expected = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    let mut body = Zeroizing::new(Vec::with_capacity(expected.min(MAX_ANSWER_BYTES) + 1));
+    let mut body = Zeroizing::new(Vec::with_capacity(expected.min(MAX_RESPONSE_BYTES) + 1));
     if let Err(error) = response.into_body().into_reader().take(limit).read_to_end(&mut body) {
         let mut failure = cut(format!("the answer of {shown} broke off after {} bytes", body.len()));
         if error.kind() == io::ErrorKind::TimedOut {
-            failure.reach = Reach::Sent;
+            failure.progress = SendProgress::Sent;
             failure.what = format!("no whole answer came from {shown} before the deadline");
         }
         return Err(failure);
     }
-    if body.len() > MAX_ANSWER_BYTES {
-        return Err(cut(format!("{shown} sent an answer of more than {MAX_ANSWER_BYTES} bytes")).permanent());
+    if body.len() > MAX_RESPONSE_BYTES {
+        return Err(
+            cut(format!("{shown} sent an answer of more than {MAX_RESPONSE_BYTES} bytes")).permanent()
+        );
     }
     answer.body = body;
     Ok(answer)
@@ -156,5 +163,5 @@ fn new_agent(settings: &Arc<Settings>) -> Agent {
         .build();
     let connector =
         ().chain(tcp::TcpConnector(Arc::clone(settings))).chain(tls::TlsConnector::new(Arc::clone(settings)));
-    Agent::with_parts(config, connector, resolver::Later)
+    Agent::with_parts(config, connector, resolver::LazyResolver)
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// they are for, so the sockets find deadline and account here. It needs no destructor, so a thread that
 /// outlives the library does no harm.
 #[derive(Clone, Copy)]
-pub(crate) struct Call {
+pub(crate) struct RequestDeadline {
     deadline: Instant,
     /// The deadline that holds now: earlier while a connection is being made.
     limit: Instant,
@@ -17,10 +17,10 @@ pub(crate) struct Call {
 }
 
 thread_local! {
-    static CALL: Cell<Option<Call>> = const { Cell::new(None) };
+    static CALL: Cell<Option<RequestDeadline>> = const { Cell::new(None) };
 }
 
-impl Call {
+impl RequestDeadline {
     /// A request begins that must be answered before `deadline`.
     pub(crate) fn begin(deadline: Instant) {
         CALL.set(Some(Self { deadline, limit: deadline, accepted: 0 }));

@@ -2,24 +2,24 @@
 
 use std::fmt;
 
-use crate::http::deadline::Call;
+use crate::http::deadline::RequestDeadline;
 
 /// How far a request got before it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum SendProgress {
     /// No byte of it left: it was certainly not applied.
-    Nowhere,
+    NotSent,
     /// It was sent, at least in part, and no answer came: it may have been applied.
     Sent,
     /// An answer began that is not whole or not HTTP: it may have been applied.
-    Answered,
+    ResponseStarted,
 }
 
 /// Why there is no answer. Holds no secret.
 #[derive(Debug)]
-pub struct Failure {
+pub struct TransportError {
     /// How far the request got.
-    pub reach: Reach,
+    pub progress: SendProgress,
     /// Whether the call's deadline passed.
     pub deadline_passed: bool,
     /// What happened, as a clause: "no connection to 10.0.0.1:443: Connection refused".
@@ -34,11 +34,11 @@ pub struct Failure {
     pub request_id: Option<String>,
 }
 
-impl Failure {
-    pub(crate) fn new(reach: Reach, what: impl Into<String>) -> Self {
+impl TransportError {
+    pub(crate) fn new(progress: SendProgress, what: impl Into<String>) -> Self {
         Self {
-            reach,
-            deadline_passed: Call::deadline_passed(),
+            progress,
+            deadline_passed: RequestDeadline::deadline_passed(),
             what: what.into(),
             hint: None,
             permanent: false,
@@ -47,8 +47,8 @@ impl Failure {
         }
     }
 
-    pub(crate) fn nowhere(what: impl Into<String>) -> Self {
-        Self::new(Reach::Nowhere, what)
+    pub(crate) fn not_sent(what: impl Into<String>) -> Self {
+        Self::new(SendProgress::NotSent, what)
     }
 
     pub(crate) fn permanent(mut self) -> Self {
@@ -62,16 +62,16 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for TransportError {}
 
-impl From<Failure> for ureq::Error {
-    fn from(failure: Failure) -> Self {
+impl From<TransportError> for ureq::Error {
+    fn from(failure: TransportError) -> Self {
         Self::Other(Box::new(failure))
     }
 }

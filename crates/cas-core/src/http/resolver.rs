@@ -12,13 +12,13 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-use crate::http::failure::Failure;
+use crate::http::failure::TransportError;
 
 /// ureq resolves before it looks for an open connection; this leaves the look-up to [`addresses`].
 #[derive(Debug)]
-pub(crate) struct Later;
+pub(crate) struct LazyResolver;
 
-impl Resolver for Later {
+impl Resolver for LazyResolver {
     fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         Ok(self.empty())
     }
@@ -26,7 +26,7 @@ impl Resolver for Later {
 
 /// The addresses of `host` (IPv6 in brackets or bare), found within `timeout`. A thread is used only for a
 /// name, because the system's look-up cannot be interrupted; on a timeout it is left to end by itself.
-pub(crate) fn addresses(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, Failure> {
+pub(crate) fn addresses(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, TransportError> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     if let Ok(ip) = bare.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
@@ -45,7 +45,7 @@ pub(crate) fn addresses(host: &str, port: u16, timeout: Duration) -> Result<Vec<
             } else {
                 error.to_string()
             };
-            Failure::nowhere(format!("the host name {bare} could not be resolved: {why}"))
+            TransportError::not_sent(format!("the host name {bare} could not be resolved: {why}"))
                 .with_hint("Check the name's spelling, and this machine's DNS settings and network.")
         },
     )

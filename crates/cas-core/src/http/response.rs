@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 use zeroize::Zeroizing;
 
 /// Largest answer that is read, in bytes. A list page is a hundred times smaller.
-pub(crate) const MAX_ANSWER_BYTES: usize = 1 << 20;
+pub(crate) const MAX_RESPONSE_BYTES: usize = 1 << 20;
 
 /// An HTTP answer as it arrived. `Debug` shows its status and size: the rest may echo the request.
 #[derive(Default)]
-pub(crate) struct HttpAnswer {
+pub(crate) struct HttpResponse {
     /// HTTP status.
     pub status: u16,
     /// Header `x-acs-request-id`.
@@ -21,20 +21,20 @@ pub(crate) struct HttpAnswer {
     pub date: Option<SystemTime>,
     /// Header `Location` of a redirect.
     pub location: Option<String>,
-    /// At most [`MAX_ANSWER_BYTES`] bytes. Wiped when it goes: it may echo the request.
+    /// At most [`MAX_RESPONSE_BYTES`] bytes. Wiped when it goes: it may echo the request.
     pub body: Zeroizing<Vec<u8>>,
 }
 
-impl fmt::Debug for HttpAnswer {
+impl fmt::Debug for HttpResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HttpAnswer(HTTP {}, {} bytes)", self.status, self.body.len())
     }
 }
 
-impl HttpAnswer {
+impl HttpResponse {
     /// Overwrites private keys in the body: the service hands them out with a certificate's details, and
     /// nobody here wants them.
-    pub(crate) fn forget_keys(&mut self) {
+    pub(crate) fn scrub_private_keys(&mut self) {
         const BEGIN: &[u8] = b"-----BEGIN ";
         let ends: Vec<usize> =
             memchr::memmem::find_iter(&self.body, BEGIN).map(|at| at + BEGIN.len()).collect();

@@ -17,7 +17,7 @@ use rustls::pki_types::pem::PemObject;
 
 use crate::base::error::{Error, ErrorKind};
 use crate::base::quote::quoted_path;
-use crate::http::failure::Failure;
+use crate::http::failure::TransportError;
 
 /// Where systems have all their roots in one file.
 const BUNDLES: [&str; 17] = [
@@ -53,9 +53,9 @@ const DIRECTORIES: [&str; 8] = [
 ];
 
 /// The certificate authorities that are trusted.
-pub(crate) enum Trust {
+pub(crate) enum RootStore {
     /// Those of a file that the program named, read already.
-    Given {
+    StaticProvider {
         /// At least one.
         roots: RootCertStore,
         /// For messages.
@@ -73,7 +73,7 @@ pub(crate) enum Trust {
 }
 
 /// Roots that were read, at least one.
-pub(crate) struct Roots {
+pub(crate) struct LoadedRoots {
     pub(crate) store: Arc<RootCertStore>,
     /// Where they come from and how many they are.
     pub(crate) shown: String,
@@ -81,7 +81,7 @@ pub(crate) struct Roots {
     pub(crate) remedy: &'static str,
 }
 
-impl Roots {
+impl LoadedRoots {
     fn new(mut store: RootCertStore, source: &str, remedy: &'static str) -> Self {
         let mut each = Vec::with_capacity(store.len());
         for root in store.roots {
@@ -96,7 +96,7 @@ impl Roots {
     }
 }
 
-impl Trust {
+impl RootStore {
     /// `SSL_CERT_FILE` and `SSL_CERT_DIR` where they are set, else the machine's own store. The environment
     /// is read now and not again: other threads of a C program may be changing it later.
     #[must_use]
@@ -129,13 +129,13 @@ impl Trust {
                     "Give the path of a PEM file that this program may read, not the PEM text itself.",
                 ),
         })?;
-        Ok(Self::Given { roots, source: format!("the CA file {shown}") })
+        Ok(Self::StaticProvider { roots, source: format!("the CA file {shown}") })
     }
 
     /// The roots, read if they were not yet.
-    pub(crate) fn roots(&self) -> Result<Roots, Failure> {
+    pub(crate) fn roots(&self) -> Result<LoadedRoots, TransportError> {
         match self {
-            Self::Given { roots, source } => Ok(Roots::new(
+            Self::StaticProvider { roots, source } => Ok(LoadedRoots::new(
                 roots.clone(),
                 source,
                 "add its certificate to the CA file, without which no other root counts",
@@ -148,7 +148,7 @@ impl Trust {
 
 /// What the environment names and nothing else. A file must be of use; of the directories, one must be where no file
 /// is named: `SSL_CERT_DIR` is a list, and whoever wants the file alone points it at nothing.
-fn of_environment(file: Option<&Path>, directories: &[PathBuf]) -> Result<Roots, Failure> {
+fn of_environment(file: Option<&Path>, directories: &[PathBuf]) -> Result<LoadedRoots, TransportError> {
     let (mut store, mut sources, mut problems) = (RootCertStore::empty(), Vec::new(), Vec::new());
     let file = file.map(|path| (path, "SSL_CERT_FILE", read_file as Reader));
     let directories =
@@ -179,18 +179,18 @@ fn of_environment(file: Option<&Path>, directories: &[PathBuf]) -> Result<Roots,
     }
     let remedy = "add its certificate to what SSL_CERT_FILE or SSL_CERT_DIR names, or name its PEM bundle with \
                   cas_config_set_ca_file";
-    Ok(Roots::new(store, &source, remedy))
+    Ok(LoadedRoots::new(store, &source, remedy))
 }
 
 /// The first of these places that is of use; what is built in where none of them is there.
-fn of_machine(bundles: &[&str], directories: &[&str]) -> Result<Roots, Failure> {
+fn of_machine(bundles: &[&str], directories: &[&str]) -> Result<LoadedRoots, TransportError> {
     let remedy = "name its PEM bundle with SSL_CERT_FILE or cas_config_set_ca_file";
     let bundles = bundles.iter().map(|path| (path, read_file as Reader));
     let directories = directories.iter().map(|path| (path, read_directory as Reader));
     let mut problems = Vec::new();
     for (path, read) in bundles.chain(directories) {
         match read(Path::new(path)) {
-            Ok(roots) => return Ok(Roots::new(roots, &format!("the system's {path}"), remedy)),
+            Ok(roots) => return Ok(LoadedRoots::new(roots, &format!("the system's {path}"), remedy)),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(error) => problems.push(format!("the system's {path}: {error}")),
         }
@@ -203,12 +203,12 @@ fn of_machine(bundles: &[&str], directories: &[&str]) -> Result<Roots, Failure> 
     }
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let source = "the Mozilla roots built into libcas, as this machine has no store";
-    Ok(Roots::new(roots, source, remedy))
+    Ok(LoadedRoots::new(roots, source, remedy))
 }
 
-fn no_roots(problems: &[String], hint: &str) -> Failure {
+fn no_roots(problems: &[String], hint: &str) -> TransportError {
     let what = format!("no trusted certificate authority was found in {}", problems.join("; "));
-    Failure::nowhere(what).with_hint(hint).permanent()
+    TransportError::not_sent(what).with_hint(hint).permanent()
 }
 
 /// Reads a place; `Ok` holds at least one root.
@@ -257,10 +257,10 @@ fn read_directory(path: &Path) -> io::Result<RootCertStore> {
     Ok(roots)
 }
 
-impl fmt::Debug for Trust {
+impl fmt::Debug for RootStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Given { source, .. } => f.debug_tuple("Given").field(source).finish(),
+            Self::StaticProvider { source, .. } => f.debug_tuple("Given").field(source).finish(),
             Self::Environment { .. } => f.write_str("Environment"),
             Self::Machine => f.write_str("Machine"),
         }
@@ -309,13 +309,13 @@ mod tests {
         params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
     }
 
-    fn of_environment(file: Option<&str>, directories: &[&str]) -> Result<Roots, Failure> {
+    fn of_environment(file: Option<&str>, directories: &[&str]) -> Result<LoadedRoots, TransportError> {
         let directories: Vec<_> = directories.iter().map(PathBuf::from).collect();
         super::of_environment(file.map(Path::new), &directories)
     }
 
     #[track_caller]
-    fn refused(roots: Result<Roots, Failure>, parts: &[&str]) {
+    fn refused(roots: Result<LoadedRoots, TransportError>, parts: &[&str]) {
         let failure = roots.err().unwrap();
         assert!(failure.permanent && failure.hint.is_some());
         for part in parts {
@@ -407,18 +407,18 @@ mod tests {
     #[test]
     fn variables_are_read_once_and_empty_ones_are_none() {
         let of = |file: &str, directories: &str| {
-            Trust::of_variables(|name| {
+            RootStore::of_variables(|name| {
                 Some(OsString::from(if name == "SSL_CERT_FILE" { file } else { directories }))
             })
         };
-        assert!(matches!(of("", ""), Trust::Machine));
-        assert!(matches!(Trust::of_variables(|_| None), Trust::Machine));
-        let Trust::Environment { file, directories } = of("", "/a:/b") else { panic!() };
+        assert!(matches!(of("", ""), RootStore::Machine));
+        assert!(matches!(RootStore::of_variables(|_| None), RootStore::Machine));
+        let RootStore::Environment { file, directories } = of("", "/a:/b") else { panic!() };
         assert_eq!((file, directories), (None, vec!["/a".into(), "/b".into()]));
-        let Trust::Environment { file, directories } = of("/f", "") else { panic!() };
+        let RootStore::Environment { file, directories } = of("/f", "") else { panic!() };
         assert_eq!((file, directories), (Some("/f".into()), vec![]));
         // A list of nothing is no list of everything.
-        let Trust::Environment { file, directories } = of("", ":") else { panic!() };
+        let RootStore::Environment { file, directories } = of("", ":") else { panic!() };
         refused(super::of_environment(file.as_deref(), &directories), &["SSL_CERT_DIR"]);
     }
 

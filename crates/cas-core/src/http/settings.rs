@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::http::proxy::Ways;
-use crate::http::roots::Trust;
+use crate::http::proxy::ProxyPolicy;
+use crate::http::roots::RootStore;
 
 /// What a connection needs to know.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) connect_timeout: Duration,
-    pub(crate) trust: Trust,
-    pub(crate) ways: Ways,
+    pub(crate) trust: RootStore,
+    pub(crate) proxy_policy: ProxyPolicy,
     pub(crate) user_agent: String,
 }

@@ -11,9 +11,9 @@ use socket2::SockRef;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
 use crate::http::buffers::WireBuffers;
-use crate::http::deadline::Call;
+use crate::http::deadline::RequestDeadline;
 use crate::http::endpoint::Endpoint;
-use crate::http::failure::Failure;
+use crate::http::failure::TransportError;
 use crate::http::proxy::{Proxy, tunnel};
 use crate::http::resolver;
 use crate::http::settings::Settings;
@@ -31,12 +31,12 @@ impl Connector<()> for TcpConnector {
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Tcp>, ureq::Error> {
         let host = details.uri.host().unwrap_or_default();
         let port = details.uri.port_u16().unwrap_or(if details.needs_tls() { 443 } else { 80 });
-        Call::connecting(self.0.connect_timeout);
+        RequestDeadline::connecting(self.0.connect_timeout);
         let proxy = self.way(details)?;
         let proxy = proxy.as_ref();
         let (to_host, to_port) = proxy.map_or((host, port), |proxy| (&proxy.host, proxy.port));
         let refused = |error: io::Error| refused(to_host, to_port, proxy.is_some(), &error);
-        let left = Call::time_left().map_err(refused)?;
+        let left = RequestDeadline::time_left().map_err(refused)?;
         let addresses = resolver::addresses(to_host, to_port, left)?;
         let mut stream = connect_any(&addresses).map_err(refused)?;
         if let Some(proxy) = proxy {
@@ -47,26 +47,27 @@ impl Connector<()> for TcpConnector {
 }
 
 impl TcpConnector {
-    fn way(&self, details: &ConnectionDetails<'_>) -> Result<Option<Proxy>, Failure> {
+    fn way(&self, details: &ConnectionDetails<'_>) -> Result<Option<Proxy>, TransportError> {
         let scheme = details.uri.scheme_str().unwrap_or_default();
         let authority = details.uri.authority().map_or("", |authority| authority.as_str());
-        let way = Endpoint::parse(&format!("{scheme}://{authority}")).and_then(|to| self.0.ways.to(&to));
+        let way = Endpoint::parse(&format!("{scheme}://{authority}"))
+            .and_then(|to| self.0.proxy_policy.proxy_for(&to));
         way.map_err(|error| {
-            Failure::nowhere(error.message().trim_end_matches('.'))
+            TransportError::not_sent(error.message().trim_end_matches('.'))
                 .with_hint(error.hint().unwrap_or_default())
                 .permanent()
         })
     }
 }
 
-fn refused(host: &str, port: u16, is_proxy: bool, error: &io::Error) -> Failure {
+fn refused(host: &str, port: u16, is_proxy: bool, error: &io::Error) -> TransportError {
     let who = if is_proxy { "the proxy " } else { "" };
     if error.kind() == io::ErrorKind::TimedOut {
-        Failure::nowhere(format!("no connection to {who}{host}:{port} within the time allowed"))
+        TransportError::not_sent(format!("no connection to {who}{host}:{port} within the time allowed"))
             .with_hint("Check the network and any firewall between, or allow more time to connect.")
     } else {
         let what = if is_proxy { "the proxy's address" } else { "the endpoint" };
-        Failure::nowhere(format!("no connection to {who}{host}:{port}: {error}"))
+        TransportError::not_sent(format!("no connection to {who}{host}:{port}: {error}"))
             .with_hint(format!("Check {what}, and whether a firewall or proxy stands between."))
     }
 }
@@ -76,7 +77,7 @@ fn connect_any(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for (tried, address) in addresses.iter().enumerate() {
         let share = u32::try_from(addresses.len() - tried).unwrap_or(1);
-        match TcpStream::connect_timeout(address, Call::time_left()? / share) {
+        match TcpStream::connect_timeout(address, RequestDeadline::time_left()? / share) {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }
@@ -115,7 +116,7 @@ impl Tcp {
                 match stream.write(bytes) {
                     Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                     Ok(taken) => {
-                        Call::accepted(taken);
+                        RequestDeadline::accepted(taken);
                         bytes = &bytes[taken..];
                     }
                     Err(error) if is_pause(&error) => {}
@@ -129,7 +130,7 @@ impl Tcp {
 
 /// Sets a socket timeout no longer than the time that is left, if it is not set already.
 fn arm(current: &mut Duration, set: impl FnOnce(Duration) -> io::Result<()>) -> io::Result<()> {
-    let wanted = Call::time_left()?.min(TICK).max(Duration::from_millis(1));
+    let wanted = RequestDeadline::time_left()?.min(TICK).max(Duration::from_millis(1));
     if wanted != *current {
         set(wanted)?;
         *current = wanted;

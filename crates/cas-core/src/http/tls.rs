@@ -23,9 +23,9 @@ use ureq::unversioned::transport::{
 use crate::base::quote::on_one_line;
 use crate::base::time::UnixTime;
 use crate::http::buffers::WireBuffers;
-use crate::http::deadline::Call;
-use crate::http::failure::Failure;
-use crate::http::roots::Roots;
+use crate::http::deadline::RequestDeadline;
+use crate::http::failure::TransportError;
+use crate::http::roots::LoadedRoots;
 use crate::http::settings::Settings;
 use crate::inspect::inspect_now;
 
@@ -49,7 +49,7 @@ pub(crate) struct TlsConnector {
     settings: Arc<Settings>,
     /// Made when the first TLS connection is: reading a system's store takes longer than anything else.
     /// With the trusted roots, for error messages.
-    config: OnceCell<(Arc<ClientConfig>, Roots)>,
+    config: OnceCell<(Arc<ClientConfig>, LoadedRoots)>,
 }
 
 impl TlsConnector {
@@ -57,18 +57,18 @@ impl TlsConnector {
         Self { settings, config: OnceCell::new() }
     }
 
-    fn config(&self) -> Result<&(Arc<ClientConfig>, Roots), Failure> {
+    fn config(&self) -> Result<&(Arc<ClientConfig>, LoadedRoots), TransportError> {
         self.config.get_or_try_init(|| {
             let roots = self.settings.trust.roots()?;
             let config = config(&roots)
-                .map_err(|error| Failure::nowhere(format!("TLS could not be set up: {error}")))?;
+                .map_err(|error| TransportError::not_sent(format!("TLS could not be set up: {error}")))?;
             Ok((Arc::new(config), roots))
         })
     }
 }
 
 /// TLS 1.2 and 1.3 with ring's algorithms.
-fn config(roots: &Roots) -> Result<ClientConfig, rustls::Error> {
+fn config(roots: &LoadedRoots) -> Result<ClientConfig, rustls::Error> {
     let provider = CryptoProvider { key_provider: &NoClientKeys, ..rustls::crypto::ring::default_provider() };
     let provider = Arc::new(provider);
     let verifier =
@@ -79,16 +79,16 @@ fn config(roots: &Roots) -> Result<ClientConfig, rustls::Error> {
         .with_safe_default_protocol_versions()?
         // Called so as other verifiers could accept anything; this one adds words to a refusal of rustls's own.
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Explaining(verifier)))
+        .with_custom_certificate_verifier(Arc::new(DiagnosingVerifier(verifier)))
         .with_no_client_auth())
 }
 
 /// rustls's own verifier, which alone decides. Where it refuses, its error is given what it does not say; what it
 /// refused is never accepted, as nothing here makes an `Ok`.
 #[derive(Debug)]
-struct Explaining(Arc<dyn ServerCertVerifier>);
+struct DiagnosingVerifier(Arc<dyn ServerCertVerifier>);
 
-impl ServerCertVerifier for Explaining {
+impl ServerCertVerifier for DiagnosingVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -140,8 +140,8 @@ enum Untrusted {
 
 impl Untrusted {
     /// What it is, and what to do.
-    fn in_words(&self, roots: &Roots) -> (String, String) {
-        let Roots { shown, remedy, .. } = roots;
+    fn in_words(&self, roots: &LoadedRoots) -> (String, String) {
+        let LoadedRoots { shown, remedy, .. } = roots;
         let private = format!("If a private CA or an inspecting proxy signs here, {remedy}.");
         match self {
             Self::SelfSigned { authority: false } => (
@@ -243,7 +243,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
     ) -> Result<Option<Self::Out>, ureq::Error> {
         let Some(transport) = chained else { return Ok(None) };
         if !details.needs_tls() {
-            Call::connected();
+            RequestDeadline::connected();
             return Ok(Some(Either::A(transport)));
         }
         let host = details.uri.host().unwrap_or_default();
@@ -251,26 +251,26 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let shown = details.uri.authority().map_or(host, |authority| authority.as_str());
         let (config, roots) = self.config()?;
         let name = ServerName::try_from(bare.to_owned())
-            .map_err(|_| Failure::nowhere(format!("{host} is not a name that TLS can verify")))?;
+            .map_err(|_| TransportError::not_sent(format!("{host} is not a name that TLS can verify")))?;
         let mut session = ClientConnection::new(Arc::clone(config), name)
-            .map_err(|error| Failure::nowhere(format!("TLS could not be set up: {error}")))?;
+            .map_err(|error| TransportError::not_sent(format!("TLS could not be set up: {error}")))?;
         let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
         session.complete_io(&mut socket).map_err(|error| handshake_failure(shown, bare, &error, roots))?;
-        Call::connected();
+        RequestDeadline::connected();
         let stream = StreamOwned::new(session, socket);
         Ok(Some(Either::B(Tls { stream, buffers: WireBuffers::new() })))
     }
 }
 
-fn handshake_failure(server: &str, name: &str, error: &io::Error, roots: &Roots) -> Failure {
+fn handshake_failure(server: &str, name: &str, error: &io::Error, roots: &LoadedRoots) -> TransportError {
     if error.kind() == io::ErrorKind::TimedOut {
-        return Failure::nowhere(format!(
+        return TransportError::not_sent(format!(
             "the TLS handshake with {server} was not done within the time allowed"
         ))
         .with_hint("Check that this port speaks TLS, and the network; or allow more time to connect.");
     }
     let Some(cause) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
-        return Failure::nowhere(format!("the TLS handshake with {server} broke off: {error}"))
+        return TransportError::not_sent(format!("the TLS handshake with {server} broke off: {error}"))
             .with_hint("Check that this port speaks TLS 1.2 or newer; a port without TLS wants http://.");
     };
     let (what, hint) = match cause {
@@ -303,11 +303,11 @@ fn handshake_failure(server: &str, name: &str, error: &io::Error, roots: &Roots)
             "Check that this port speaks TLS 1.2 or newer; a port without TLS wants http://.".to_owned(),
         ),
     };
-    Failure::nowhere(what).with_hint(hint).permanent()
+    TransportError::not_sent(what).with_hint(hint).permanent()
 }
 
 /// Why the certificate of the server called `name` is refused, and what to do.
-fn refusal(reason: &CertificateError, name: &str, roots: &Roots) -> (String, String) {
+fn refusal(reason: &CertificateError, name: &str, roots: &LoadedRoots) -> (String, String) {
     let at = |time: &PkiTime| UnixTime(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
     let (why, hint) = match reason {
         CertificateError::NotValidForNameContext { presented, .. } => (
@@ -427,7 +427,7 @@ mod tests {
     use rustls::{ServerConfig, ServerConnection};
 
     use super::*;
-    use crate::http::roots::Trust;
+    use crate::http::roots::RootStore;
 
     fn key() -> KeyPair {
         KeyPair::generate().unwrap()
@@ -497,7 +497,7 @@ mod tests {
 
     fn ask(says: Result<(), rustls::Error>, leaf: &CertificateDer<'_>) -> Result<(), rustls::Error> {
         let name = ServerName::try_from("a.example").unwrap();
-        let verifier = Explaining(Arc::new(Saying(says)));
+        let verifier = DiagnosingVerifier(Arc::new(Saying(says)));
         verifier.verify_server_cert(leaf, &[], &name, &[], PkiTime::now()).map(|_| ())
     }
 
@@ -553,7 +553,7 @@ mod tests {
         let leaf = params("leaf", IsCa::ExplicitNoCa).signed_by(&own, &root).unwrap();
         let path = std::env::temp_dir().join(format!("libcas-{}-root.pem", std::process::id()));
         std::fs::write(&path, root.pem()).unwrap();
-        let roots = Trust::of_file(&path).unwrap().roots().unwrap();
+        let roots = RootStore::of_file(&path).unwrap().roots().unwrap();
         std::fs::remove_file(&path).unwrap();
         let client = Arc::new(config(&roots).unwrap());
         for version in [&rustls::version::TLS12, &rustls::version::TLS13] {

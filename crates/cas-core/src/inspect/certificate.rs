@@ -16,7 +16,7 @@ use x509_parser::x509::{AlgorithmIdentifier, X509Name};
 use crate::base::hex;
 use crate::base::quote::on_one_line;
 use crate::base::time::UnixTime;
-use crate::inspect::fingerprint::Leaf;
+use crate::inspect::fingerprint::Fingerprint;
 use crate::inspect::public_key::PublicKey;
 
 /// What a certificate says about itself.
@@ -53,7 +53,7 @@ pub(super) struct Certificate<'a> {
 
 /// How sure it is that one certificate issued another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Bond {
+pub enum IssuerLink {
     /// Names and key identifiers fit; the signature is of a kind that cannot be verified here.
     Name,
     /// The signature was verified as well.
@@ -74,7 +74,7 @@ impl<'a> Certificate<'a> {
     }
 
     pub(super) fn facts(&self) -> Facts {
-        let Leaf { sha1, sha256 } = Leaf::of_der(self.der);
+        let Fingerprint { sha1, sha256 } = Fingerprint::of_der(self.der);
         Facts {
             common_name: self.common_name(),
             sans: self.sans(),
@@ -181,7 +181,7 @@ impl<'a> Certificate<'a> {
     }
 
     /// Whether this certificate's key signed `other`.
-    pub(super) fn issued(&self, other: &Certificate<'_>) -> Option<Bond> {
+    pub(super) fn issued(&self, other: &Certificate<'_>) -> Option<IssuerLink> {
         if !std::ptr::eq(self, other) && !self.may_issue() {
             return None;
         }
@@ -198,14 +198,14 @@ impl<'a> Certificate<'a> {
         };
         if self.key.can_verify() {
             match other.parsed.verify_signature(Some(self.parsed.public_key())) {
-                Ok(()) => return Some(Bond::Signature),
+                Ok(()) => return Some(IssuerLink::Signature),
                 Err(X509Error::SignatureUnsupportedAlgorithm) => {}
                 // ring knows only salts as long as the hash.
                 Err(_) if *other.parsed.signature_algorithm.oid() == oids::OID_PKCS1_RSASSAPSS => {}
                 Err(_) => return None,
             }
         }
-        (same_key != Some(false)).then_some(Bond::Name)
+        (same_key != Some(false)).then_some(IssuerLink::Name)
     }
 
     fn subject_key(&self) -> Option<&[u8]> {

@@ -1,6 +1,6 @@
 //! Which certificate is the leaf, who issued whom, and in which order they are sent.
 
-use crate::inspect::certificate::{Bond, Certificate};
+use crate::inspect::certificate::{Certificate, IssuerLink};
 
 /// Certificates put in order; numbers are indices of what was given.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,9 +14,9 @@ pub(super) struct Chain {
 }
 
 /// Who issued whom.
-pub(super) struct Bonds(Vec<Vec<Option<Bond>>>);
+pub(super) struct IssuerLinks(Vec<Vec<Option<IssuerLink>>>);
 
-impl Bonds {
+impl IssuerLinks {
     pub(super) fn of(certificates: &[Certificate<'_>]) -> Self {
         let issued =
             |issuer: &Certificate<'_>| certificates.iter().map(|subject| issuer.issued(subject)).collect();
@@ -24,7 +24,7 @@ impl Bonds {
     }
 
     /// Whether `issuer` issued `subject`; both may be the same.
-    pub(super) fn get(&self, issuer: usize, subject: usize) -> Option<Bond> {
+    pub(super) fn get(&self, issuer: usize, subject: usize) -> Option<IssuerLink> {
         self.0[issuer][subject]
     }
 
@@ -84,12 +84,12 @@ mod tests {
     use super::*;
 
     /// Certificates that issued each other as given: (issuer, subject).
-    fn bonds(size: usize, pairs: &[(usize, usize)]) -> Bonds {
+    fn bonds(size: usize, pairs: &[(usize, usize)]) -> IssuerLinks {
         let mut bonds = vec![vec![None; size]; size];
         for (issuer, subject) in pairs {
-            bonds[*issuer][*subject] = Some(Bond::Signature);
+            bonds[*issuer][*subject] = Some(IssuerLink::Signature);
         }
-        Bonds(bonds)
+        IssuerLinks(bonds)
     }
 
     fn arranged(size: usize, pairs: &[(usize, usize)]) -> (Vec<usize>, Vec<usize>, Vec<usize>) {

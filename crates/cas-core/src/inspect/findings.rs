@@ -29,9 +29,9 @@ macro_rules! table {
         /// What was found. Identifiers and severities stay as they are from release to release.
         #[non_exhaustive]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Kind { $($(#[$doc])* #[doc = $sentence] $kind,)+ }
+        pub enum FindingKind { $($(#[$doc])* #[doc = $sentence] $kind,)+ }
 
-        impl Kind {
+        impl FindingKind {
             /// All of them, in the order of `docs/findings.md`.
             pub const ALL: &[Self] = &[$(Self::$kind,)+];
 
@@ -73,7 +73,7 @@ table! {
         "Convert a copy of it, unless it is Ed25519, which ssh-keygen cannot: ssh-keygen -p -N \"\" -m PKCS8 -f COPY.";
     OtherPem = Refused "other-pem", "the {} holds nothing that is of use here",
         "Pass a PEM certificate, and the PEM private key that belongs to it.";
-    Der = Refused "der", "the {} is DER, not PEM", CONVERT_DER;
+    DerBlock = Refused "der", "the {} is DER, not PEM", CONVERT_DER;
     Pkcs12 = Refused "pkcs12", "the {} is PKCS#12 (.p12, .pfx), not PEM",
         "Convert it: openssl pkcs12 -in FILE -nodes -out all.pem, and pass all.pem as certificate and as key; add -legacy where \
          OpenSSL 3 says \"unsupported\".";
@@ -151,7 +151,7 @@ table! {
         "Nothing to do, if you are sure that it belongs to the certificate.";
 }
 
-impl Kind {
+impl FindingKind {
     /// The stable identifier.
     #[must_use]
     pub fn id(self) -> &'static str {
@@ -181,12 +181,12 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// What was found.
-    pub kind: Kind,
+    pub kind: FindingKind,
     detail: String,
 }
 
 impl Finding {
-    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: FindingKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into() }
     }
 
@@ -228,7 +228,7 @@ mod tests {
             };
             let head = "| identifier | what is said | what to do |\n|---|---|---|";
             writeln!(text, "\n## {title}\n{about}\n\n{head}").unwrap();
-            for kind in Kind::ALL.iter().filter(|kind| kind.severity() == severity) {
+            for kind in FindingKind::ALL.iter().filter(|kind| kind.severity() == severity) {
                 let cell = |text: &str| text.replace('|', "\\|");
                 let (sentence, advice) = (cell(&kind.sentence()), cell(kind.advice()));
                 writeln!(text, "| `{}` | {sentence} | {advice} |", kind.id()).unwrap();
@@ -247,13 +247,13 @@ This file is written from the table in `crates/cas-core/src/inspect/findings.rs`
 
     #[test]
     fn every_finding_has_an_identifier_a_sentence_and_advice() {
-        for (n, kind) in Kind::ALL.iter().enumerate() {
+        for (n, kind) in FindingKind::ALL.iter().enumerate() {
             assert!(kind.id().bytes().all(|b| b == b'-' || b.is_ascii_lowercase() || b.is_ascii_digit()));
-            assert!(Kind::ALL[..n].iter().all(|other| other.id() != kind.id()), "{} twice", kind.id());
+            assert!(FindingKind::ALL[..n].iter().all(|other| other.id() != kind.id()), "{} twice", kind.id());
             assert!(kind.row().sentence.matches("{}").count() <= 1, "{}", kind.id());
             assert!(kind.advice().ends_with('.'), "{}", kind.id());
         }
-        let finding = Finding::new(Kind::Expired, "2024-01-01T00:00:00Z");
+        let finding = Finding::new(FindingKind::Expired, "2024-01-01T00:00:00Z");
         assert_eq!(finding.to_string(), "expired: not valid after 2024-01-01T00:00:00Z");
     }
 

@@ -8,14 +8,14 @@ use crate::inspect::pem;
 
 /// The fingerprints of a chain's first certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Leaf {
+pub(crate) struct Fingerprint {
     /// SHA-1, 40 upper-case hexadecimal digits, as the service's lists have it.
     pub sha1: String,
     /// SHA-256, 64 upper-case hexadecimal digits.
     pub sha256: String,
 }
 
-impl Leaf {
+impl Fingerprint {
     /// The first certificate of a PEM text, whatever stands around it and however its lines break; `None`
     /// where there is none that can be read.
     #[must_use]
@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn the_same_certificate_is_the_same_in_every_form() {
         let plain = "-----BEGIN CERTIFICATE-----\nbGliY2Fz\nIQ==\n-----END CERTIFICATE-----\n";
-        let leaf = Leaf::of_pem(plain).unwrap();
+        let leaf = Fingerprint::of_pem(plain).unwrap();
         // printf 'libcas!' | sha1sum, sha256sum
         assert_eq!(leaf.sha1, "D1976D004D8B204DDD6967CC767CF52C448BAB25");
         assert_eq!(leaf.short(), "8678b925");
@@ -59,14 +59,14 @@ mod tests {
             plain.replace("==", ""),
             format!("Bag Attributes\n  a: b\n{plain}{plain}"),
         ] {
-            assert_eq!(Leaf::of_pem(&form).as_ref(), Some(&leaf), "{form}");
+            assert_eq!(Fingerprint::of_pem(&form).as_ref(), Some(&leaf), "{form}");
         }
         for none in [
             "",
             "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----",
             "-----BEGIN CERTIFICATE-----\nA?\n-----END CERTIFICATE-----",
         ] {
-            assert_eq!(Leaf::of_pem(none), None);
+            assert_eq!(Fingerprint::of_pem(none), None);
         }
     }
 }

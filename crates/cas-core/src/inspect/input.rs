@@ -10,12 +10,12 @@ use sec1::EcPrivateKey;
 use x509_parser::asn1_rs::{Any, FromDer};
 use zeroize::Zeroizing;
 
-use crate::inspect::findings::{Finding, Kind};
+use crate::inspect::findings::{Finding, FindingKind};
 use crate::inspect::pem;
 use crate::inspect::pem::{Block, Surroundings};
 
 /// What a PEM block holds, decoded.
-pub(super) struct Der {
+pub(super) struct DerBlock {
     pub(super) label: Cow<'static, str>,
     /// The line of its BEGIN, counted from 1.
     pub(super) line: usize,
@@ -24,7 +24,7 @@ pub(super) struct Der {
     cut: bool,
 }
 
-impl Der {
+impl DerBlock {
     /// What follows a certificate or key is no part of it: OpenSSL's trust, or garbage.
     fn new(label: Cow<'static, str>, line: usize, mut bytes: Zeroizing<Vec<u8>>) -> Self {
         let rest = Any::from_der(&bytes).map_or(0, |(rest, _)| rest.len());
@@ -43,7 +43,7 @@ const CERTIFICATE_TEXT: &str = "certificate text";
 const KEY_TEXT: &str = "key text";
 
 /// The certificates in `bytes`, in order; none where one is broken, or where there is something else.
-pub(super) fn certificates(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<Der> {
+pub(super) fn certificates(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<DerBlock> {
     let what = CERTIFICATE_TEXT;
     let is_old = |block: &Block<'_>| OLD_CERTIFICATE.contains(&block.label);
     let is_wanted = |block: &Block<'_>| block.label == CERTIFICATE || is_old(block);
@@ -53,22 +53,22 @@ pub(super) fn certificates(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<Der
             return instead_of_certificate(plain, &others, findings);
         }
         if wanted.iter().any(is_old) {
-            findings.push(Finding::new(Kind::Label, what));
+            findings.push(Finding::new(FindingKind::Label, what));
         }
         leave_out(&others, what, findings);
         note_layout(&wanted, what, findings);
         let decode = |block: &Block<'_>| {
             let bytes = block.decode().map_err(|broken| broken.finding(what))?;
-            Ok(Der::new(CERTIFICATE.into(), block.line, bytes))
+            Ok(DerBlock::new(CERTIFICATE.into(), block.line, bytes))
         };
-        let ders: Vec<Der> = wanted.iter().map(decode).collect::<Result<_, _>>()?;
+        let ders: Vec<DerBlock> = wanted.iter().map(decode).collect::<Result<_, _>>()?;
         note_cut(&ders, what, findings);
         Ok(ders)
     })
 }
 
 /// The private keys in `bytes` that can be read.
-pub(super) fn keys(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<Der> {
+pub(super) fn keys(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<DerBlock> {
     let what = KEY_TEXT;
     read(bytes, what, findings, &|plain, blocks, findings| {
         let (wanted, others): (Vec<Block<'_>>, _) = blocks.into_iter().partition(is_key);
@@ -93,11 +93,11 @@ pub(super) fn keys(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<Der> {
         }
         leave_out(&others, what, findings);
         if wanted.len() > 1 {
-            findings.push(Finding::new(Kind::OtherBlocks, format!("{what}: further private keys")));
+            findings.push(Finding::new(FindingKind::OtherBlocks, format!("{what}: further private keys")));
         }
         note_layout(&wanted, what, findings);
         if mislabelled {
-            findings.push(Finding::new(Kind::Label, what));
+            findings.push(Finding::new(FindingKind::Label, what));
         }
         note_cut(&keys, what, findings);
         Ok(keys)
@@ -108,10 +108,10 @@ fn is_key(block: &Block<'_>) -> bool {
     block.label.ends_with(PRIVATE_KEY)
 }
 
-type Choose<'a> = dyn Fn(&str, Vec<Block<'_>>, &mut Vec<Finding>) -> Result<Vec<Der>, Finding> + 'a;
+type Choose<'a> = dyn Fn(&str, Vec<Block<'_>>, &mut Vec<Finding>) -> Result<Vec<DerBlock>, Finding> + 'a;
 
 /// Opens a text, finds its blocks, has `choose` take what is wanted, and notes what stood around it.
-fn read(bytes: &[u8], what: &str, findings: &mut Vec<Finding>, choose: &Choose<'_>) -> Vec<Der> {
+fn read(bytes: &[u8], what: &str, findings: &mut Vec<Finding>, choose: &Choose<'_>) -> Vec<DerBlock> {
     let mut open = || {
         let plain = Plain::open(bytes, what)?;
         let (blocks, around) = pem::blocks(&plain).map_err(|broken| broken.finding(what))?;
@@ -139,12 +139,12 @@ fn read(bytes: &[u8], what: &str, findings: &mut Vec<Finding>, choose: &Choose<'
 pub fn not_text(bytes: &[u8], what: &str) -> Option<Finding> {
     let is_text = || std::str::from_utf8(bytes).is_ok() || in_ascii(bytes).is_some();
     Some(match bytes {
-        _ if is_utf16(bytes) => Finding::new(Kind::NotText, format!("{what} is UTF-16")),
-        _ if is_pkcs12(bytes) => Finding::new(Kind::Pkcs12, what),
-        _ if is_pkcs7(bytes) => Finding::new(Kind::Pkcs7, what),
-        _ if is_der(bytes) => Finding::new(Kind::Der, what),
+        _ if is_utf16(bytes) => Finding::new(FindingKind::NotText, format!("{what} is UTF-16")),
+        _ if is_pkcs12(bytes) => Finding::new(FindingKind::Pkcs12, what),
+        _ if is_pkcs7(bytes) => Finding::new(FindingKind::Pkcs7, what),
+        _ if is_der(bytes) => Finding::new(FindingKind::DerBlock, what),
         _ if is_text() => return None,
-        _ => Finding::new(Kind::NotText, format!("{what} is not text")),
+        _ => Finding::new(FindingKind::NotText, format!("{what} is not text")),
     })
 }
 
@@ -217,16 +217,16 @@ impl<'a> Plain<'a> {
     }
 
     fn note(&self, around: Surroundings, what: &str, findings: &mut Vec<Finding>) {
-        let mut note = |found: bool, kind: Kind| {
+        let mut note = |found: bool, kind: FindingKind| {
             if found && !findings.iter().any(|finding| finding.kind == kind) {
                 findings.push(Finding::new(kind, what));
             }
         };
-        note(self.had_mark, Kind::ByteOrderMark);
-        note(self.had_escapes, Kind::Escapes);
-        note(memchr::memchr(b'\r', self.as_bytes()).is_some(), Kind::LineEnds);
-        note(around.words, Kind::Words);
-        note(around.space, Kind::Layout);
+        note(self.had_mark, FindingKind::ByteOrderMark);
+        note(self.had_escapes, FindingKind::Escapes);
+        note(memchr::memchr(b'\r', self.as_bytes()).is_some(), FindingKind::LineEnds);
+        note(around.words, FindingKind::Words);
+        note(around.space, FindingKind::Layout);
     }
 }
 
@@ -241,21 +241,23 @@ fn in_ascii(bytes: &[u8]) -> Option<Zeroizing<String>> {
 
 fn note_layout(blocks: &[Block<'_>], what: &str, findings: &mut Vec<Finding>) {
     if !blocks.iter().all(Block::is_tidy) {
-        findings.push(Finding::new(Kind::Layout, what));
+        findings.push(Finding::new(FindingKind::Layout, what));
     }
 }
 
-fn note_cut(ders: &[Der], what: &str, findings: &mut Vec<Finding>) {
+fn note_cut(ders: &[DerBlock], what: &str, findings: &mut Vec<Finding>) {
     if ders.iter().any(|der| der.cut) {
-        findings
-            .push(Finding::new(Kind::OtherBlocks, format!("{what}: bytes after the end of a block's ASN.1")));
+        findings.push(Finding::new(
+            FindingKind::OtherBlocks,
+            format!("{what}: bytes after the end of a block's ASN.1"),
+        ));
     }
 }
 
 /// Notes the blocks that are not taken.
 fn leave_out(others: &[Block<'_>], what: &str, findings: &mut Vec<Finding>) {
     if what == CERTIFICATE_TEXT && others.iter().any(is_key) {
-        findings.push(Finding::new(Kind::KeyBesideCertificate, what));
+        findings.push(Finding::new(FindingKind::KeyBesideCertificate, what));
     }
     let mut labels: Vec<&str> = Vec::new();
     for block in others.iter().filter(|block| what == KEY_TEXT || !is_key(block)) {
@@ -264,7 +266,7 @@ fn leave_out(others: &[Block<'_>], what: &str, findings: &mut Vec<Finding>) {
         }
     }
     if !labels.is_empty() {
-        findings.push(Finding::new(Kind::OtherBlocks, format!("{what}: {}", labels.join(", "))));
+        findings.push(Finding::new(FindingKind::OtherBlocks, format!("{what}: {}", labels.join(", "))));
     }
 }
 
@@ -272,21 +274,21 @@ fn instead_of_certificate(
     plain: &str,
     blocks: &[Block<'_>],
     findings: &mut Vec<Finding>,
-) -> Result<Vec<Der>, Finding> {
+) -> Result<Vec<DerBlock>, Finding> {
     let what = CERTIFICATE_TEXT;
     if blocks.iter().any(is_key) {
-        return Err(Finding::new(Kind::Swapped, ""));
+        return Err(Finding::new(FindingKind::Swapped, ""));
     }
     if !blocks.is_empty() {
         return Err(instead(blocks, what, "certificate"));
     }
     match bare(plain, what)? {
-        Some(bytes) if form(&bytes).is_some() => Err(Finding::new(Kind::Swapped, "")),
+        Some(bytes) if form(&bytes).is_some() => Err(Finding::new(FindingKind::Swapped, "")),
         Some(bytes) if is_der(&bytes) => {
-            findings.push(Finding::new(Kind::BareBase64, what));
-            Ok(vec![Der::new(CERTIFICATE.into(), 1, bytes)])
+            findings.push(Finding::new(FindingKind::BareBase64, what));
+            Ok(vec![DerBlock::new(CERTIFICATE.into(), 1, bytes)])
         }
-        _ => Err(Finding::new(Kind::NoCertificate, what)),
+        _ => Err(Finding::new(FindingKind::NoCertificate, what)),
     }
 }
 
@@ -294,29 +296,31 @@ fn instead_of_key(
     plain: &str,
     blocks: &[Block<'_>],
     findings: &mut Vec<Finding>,
-) -> Result<Vec<Der>, Finding> {
+) -> Result<Vec<DerBlock>, Finding> {
     let what = KEY_TEXT;
     if !blocks.is_empty() {
         return Err(match instead(blocks, what, "private key") {
-            Finding { kind: Kind::OtherPem | Kind::Pkcs7, .. } => Finding::new(Kind::NoKey, what),
+            Finding { kind: FindingKind::OtherPem | FindingKind::Pkcs7, .. } => {
+                Finding::new(FindingKind::NoKey, what)
+            }
             other => other,
         });
     }
     match bare(plain, what)?.and_then(|bytes| Some((form(&bytes)?, bytes))) {
         Some((label, bytes)) => {
-            findings.push(Finding::new(Kind::BareBase64, what));
-            Ok(vec![Der::new(label.into(), 1, bytes)])
+            findings.push(Finding::new(FindingKind::BareBase64, what));
+            Ok(vec![DerBlock::new(label.into(), 1, bytes)])
         }
-        None => Err(Finding::new(Kind::NoKey, what)),
+        None => Err(Finding::new(FindingKind::NoKey, what)),
     }
 }
 
 /// The bytes of a text that is nothing but base64. What holds neither certificates nor keys by themselves is named.
 fn bare(plain: &str, what: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Finding> {
     match pem::bare(plain) {
-        Some(bytes) if bytes.starts_with(b"-----BEGIN ") => Err(Finding::new(Kind::Base64OfPem, what)),
-        Some(bytes) if is_pkcs12(&bytes) => Err(Finding::new(Kind::Pkcs12, what)),
-        Some(bytes) if is_pkcs7(&bytes) => Err(Finding::new(Kind::Pkcs7, what)),
+        Some(bytes) if bytes.starts_with(b"-----BEGIN ") => Err(Finding::new(FindingKind::Base64OfPem, what)),
+        Some(bytes) if is_pkcs12(&bytes) => Err(Finding::new(FindingKind::Pkcs12, what)),
+        Some(bytes) if is_pkcs7(&bytes) => Err(Finding::new(FindingKind::Pkcs7, what)),
         bytes => Ok(bytes),
     }
 }
@@ -325,30 +329,30 @@ fn bare(plain: &str, what: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Finding> 
 fn instead(blocks: &[Block<'_>], what: &str, wanted: &str) -> Finding {
     let any = |ends: &[&str]| blocks.iter().any(|block| ends.iter().any(|end| block.label.ends_with(end)));
     if any(&["CERTIFICATE REQUEST"]) {
-        Finding::new(Kind::Csr, wanted)
+        Finding::new(FindingKind::Csr, wanted)
     } else if any(&["PUBLIC KEY"]) {
-        Finding::new(Kind::PublicKey, wanted)
+        Finding::new(FindingKind::PublicKey, wanted)
     } else if any(&["PKCS7", "PKCS #7 SIGNED DATA"]) {
-        Finding::new(Kind::Pkcs7, what)
+        Finding::new(FindingKind::Pkcs7, what)
     } else {
-        Finding::new(Kind::OtherPem, what)
+        Finding::new(FindingKind::OtherPem, what)
     }
 }
 
 /// Reads the key in a block.
-fn key(block: &Block<'_>, what: &str) -> Result<Der, Finding> {
+fn key(block: &Block<'_>, what: &str) -> Result<DerBlock, Finding> {
     if block.is_encrypted() {
-        return Err(Finding::new(Kind::KeyEncrypted, block.line.to_string()));
+        return Err(Finding::new(FindingKind::KeyEncrypted, block.line.to_string()));
     }
     if block.label == "OPENSSH PRIVATE KEY" {
-        return Err(Finding::new(Kind::OpensshKey, what));
+        return Err(Finding::new(FindingKind::OpensshKey, what));
     }
     let bytes = block.decode().map_err(|broken| broken.finding(what))?;
-    let key = Der::new(block.label.to_owned().into(), block.line, bytes);
+    let key = DerBlock::new(block.label.to_owned().into(), block.line, bytes);
     // Labels that name a form are now and then another form's.
     Ok(match (block.label, form(&key.bytes)) {
         ("PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY", Some(form)) => {
-            Der { label: form.into(), ..key }
+            DerBlock { label: form.into(), ..key }
         }
         _ => key,
     })

@@ -16,17 +16,17 @@ use std::time::SystemTime;
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
-pub(crate) use certificate::Bond;
 pub use certificate::Facts;
-pub use findings::{Finding, Kind, Severity};
-pub(crate) use fingerprint::Leaf;
+pub(crate) use certificate::IssuerLink;
+pub use findings::{Finding, FindingKind, Severity};
+pub(crate) use fingerprint::Fingerprint;
 
 use crate::base::error::{Error, ErrorKind};
 use crate::base::quote::quoted;
 use crate::base::time::UnixTime;
 use certificate::Certificate;
-use chain::{Bonds, Chain};
-use input::Der;
+use chain::{Chain, IssuerLinks};
+use input::DerBlock;
 use key_match::Verdict;
 
 pub use input::not_text;
@@ -62,7 +62,7 @@ pub struct Link {
     /// Who issued it, as it says itself.
     pub issuer: String,
     /// How it is bound to the certificate that issued it; `None` where that one was not given.
-    pub bond: Option<Bond>,
+    pub bond: Option<IssuerLink>,
     /// When it ceases to be valid.
     pub not_after: UnixTime,
 }
@@ -100,7 +100,7 @@ impl Inspection {
 
     // Apart from the judging: a finding is the exception.
     #[cold]
-    fn add(&mut self, kind: Kind, detail: String) {
+    fn add(&mut self, kind: FindingKind, detail: String) {
         self.findings.push(Finding::new(kind, detail));
     }
 }
@@ -110,8 +110,8 @@ impl Inspection {
 pub(crate) fn check_name(name: &str, any_length: bool) -> Result<Option<Finding>, Error> {
     let Some(finding) = upload_name::look_at(name) else { return Ok(None) };
     let kind = match finding.kind {
-        Kind::NameTooLong if any_length => return Ok(None),
-        Kind::NameEmpty => ErrorKind::InvalidArgument,
+        FindingKind::NameTooLong if any_length => return Ok(None),
+        FindingKind::NameEmpty => ErrorKind::InvalidArgument,
         kind if kind.severity() == Severity::Refused => ErrorKind::Certificate,
         _ => return Ok(Some(finding)),
     };
@@ -155,24 +155,27 @@ pub fn inspect_now(certificate: &[u8], key: Option<&[u8]>) -> Inspection {
 
 impl Inspection {
     /// Reads all certificates, each once. None where one cannot be read: it may be the leaf.
-    fn read<'a>(&mut self, ders: &'a [Der]) -> Vec<Certificate<'a>> {
+    fn read<'a>(&mut self, ders: &'a [DerBlock]) -> Vec<Certificate<'a>> {
         if ders.len() > MOST_CERTIFICATES {
-            self.add(Kind::TooMany, ders.len().to_string());
+            self.add(FindingKind::TooMany, ders.len().to_string());
             return Vec::new();
         }
         let bytes: usize = ders.iter().map(|der| der.bytes.len()).sum();
         if bytes > MOST_BYTES {
-            self.add(Kind::TooLarge, bytes.to_string());
+            self.add(FindingKind::TooLarge, bytes.to_string());
             return Vec::new();
         }
         let mut certificates: Vec<Certificate<'a>> = Vec::with_capacity(ders.len());
-        for Der { bytes, line, .. } in ders {
+        for DerBlock { bytes, line, .. } in ders {
             let Some(certificate) = Certificate::read(bytes) else {
-                self.add(Kind::BrokenCertificate, format!("{line} cannot be read: its ASN.1 is broken"));
+                self.add(
+                    FindingKind::BrokenCertificate,
+                    format!("{line} cannot be read: its ASN.1 is broken"),
+                );
                 return Vec::new();
             };
             if certificates.iter().any(|other| other.der == certificate.der) {
-                self.add(Kind::Duplicate, certificate.shown());
+                self.add(FindingKind::Duplicate, certificate.shown());
             } else {
                 certificates.push(certificate);
             }
@@ -184,17 +187,17 @@ impl Inspection {
     fn judge(
         &mut self,
         certificates: &[Certificate<'_>],
-        keys: &[Der],
+        keys: &[DerBlock],
         now: UnixTime,
         random: &dyn SecureRandom,
     ) {
-        let verdict = |key: &Der, certificate: &Certificate<'_>| {
+        let verdict = |key: &DerBlock, certificate: &Certificate<'_>| {
             key_match::compare(&key.label, &key.bytes, &certificate.key, random)
         };
-        let belongs = |key: &Der, certificate: &Certificate<'_>| {
+        let belongs = |key: &DerBlock, certificate: &Certificate<'_>| {
             matches!(verdict(key, certificate), Verdict::Proven | Verdict::Compared)
         };
-        let bonds = Bonds::of(certificates);
+        let bonds = IssuerLinks::of(certificates);
         let chain = bonds.arrange(|one| {
             let one = &certificates[one];
             let is_valid = (one.not_before()..=one.not_after()).contains(&now);
@@ -212,22 +215,22 @@ impl Inspection {
             Verdict::Proven => {}
             Verdict::Compared => {
                 self.add(
-                    Kind::KeyNotVerified,
+                    FindingKind::KeyNotVerified,
                     "compared with the certificate by its public part only".to_owned(),
                 );
             }
             Verdict::Unknown => {
                 let name = leaf.key.name();
                 self.add(
-                    Kind::KeyNotVerified,
+                    FindingKind::KeyNotVerified,
                     format!("not compared with the certificate: keys of type {name} cannot be checked here"),
                 );
             }
-            Verdict::Broken(why) => self.add(Kind::BrokenKey, format!("{} {why}", key.line)),
+            Verdict::Broken(why) => self.add(FindingKind::BrokenKey, format!("{} {why}", key.line)),
             Verdict::Mismatch(why) => {
                 let owner = certificates.iter().find(|other| belongs(key, other));
                 let why = owner.map_or(why, |owner| format!("it is the key of {}", owner.shown()));
-                self.add(Kind::KeyMismatch, why);
+                self.add(FindingKind::KeyMismatch, why);
             }
         }
     }
@@ -235,23 +238,29 @@ impl Inspection {
     fn judge_leaf(&mut self, leaf: &Certificate<'_>, now: UnixTime) {
         let facts = leaf.facts();
         if facts.not_after < now {
-            self.add(Kind::Expired, facts.not_after.to_string());
+            self.add(FindingKind::Expired, facts.not_after.to_string());
         } else if facts.not_after.0.saturating_sub(now.0) < SOON {
-            self.add(Kind::ExpiresSoon, facts.not_after.to_string());
+            self.add(FindingKind::ExpiresSoon, facts.not_after.to_string());
         }
         if facts.not_before > now {
-            self.add(Kind::NotYetValid, facts.not_before.to_string());
+            self.add(FindingKind::NotYetValid, facts.not_before.to_string());
         }
         if facts.is_ca {
-            self.add(Kind::CaAsLeaf, leaf.shown());
+            self.add(FindingKind::CaAsLeaf, leaf.shown());
         }
         if facts.sans.is_empty() {
-            self.add(Kind::NoSan, String::new());
+            self.add(FindingKind::NoSan, String::new());
         }
         self.facts = Some(facts);
     }
 
-    fn judge_chain(&mut self, certificates: &[Certificate<'_>], bonds: &Bonds, chain: &Chain, now: UnixTime) {
+    fn judge_chain(
+        &mut self,
+        certificates: &[Certificate<'_>],
+        bonds: &IssuerLinks,
+        chain: &Chain,
+        now: UnixTime,
+    ) {
         let leaf = chain.order[0];
         let mut has_namesake = false;
         for one in &chain.unrelated {
@@ -260,32 +269,35 @@ impl Inspection {
                 chain.order.iter().any(|index| certificate.is_named_as_issuer_of(&certificates[*index]));
             has_namesake |= is_named;
             let named = if is_named { ", an issuer by its name but not by its signature," } else { "" };
-            self.add(Kind::ChainUnrelated, certificate.shown() + named);
+            self.add(FindingKind::ChainUnrelated, certificate.shown() + named);
         }
         for root in &chain.roots {
-            self.add(Kind::RootLeftOut, certificates[*root].shown());
+            self.add(FindingKind::RootLeftOut, certificates[*root].shown());
         }
         let is_self_signed = bonds.get(leaf, leaf).is_some();
         if chain.order.len() == 1 && chain.roots.is_empty() && !is_self_signed && !has_namesake {
-            self.add(Kind::ChainIncomplete, certificates[leaf].shown_issuer());
+            self.add(FindingKind::ChainIncomplete, certificates[leaf].shown_issuer());
         }
         if !chain.order.is_sorted() {
-            self.add(Kind::Reordered, String::new());
+            self.add(FindingKind::Reordered, String::new());
         }
         for index in &chain.order {
             let certificate = &certificates[*index];
             let not_after = certificate.not_after();
             if let Some(bits) = certificate.key.rsa_bits().filter(|bits| *bits < 2048) {
-                self.add(Kind::WeakRsa, format!("{} has {bits}", certificate.shown()));
+                self.add(FindingKind::WeakRsa, format!("{} has {bits}", certificate.shown()));
             }
             if *index != leaf && not_after < now {
                 let detail = format!("{} is not valid after {not_after}", certificate.shown());
-                self.add(Kind::IssuerExpired, detail);
+                self.add(FindingKind::IssuerExpired, detail);
             }
             if let Some(hash) = certificate.weak_signature()
                 && !(is_self_signed && *index == leaf)
             {
-                self.add(Kind::WeakSignature, format!("{} is signed with {hash}", certificate.shown()));
+                self.add(
+                    FindingKind::WeakSignature,
+                    format!("{} is signed with {hash}", certificate.shown()),
+                );
             }
             let issuers = (0..certificates.len()).filter(|issuer| issuer != index || is_self_signed);
             self.chain.push(Link {

@@ -9,7 +9,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use memchr::memmem;
 use zeroize::Zeroizing;
 
-use crate::inspect::findings::{Finding, Kind};
+use crate::inspect::findings::{Finding, FindingKind};
 
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
@@ -35,7 +35,7 @@ pub(super) struct Broken {
 
 impl Broken {
     pub(super) fn finding(&self, subject: &str) -> Finding {
-        Finding::new(Kind::BrokenPem, format!("line {} of the {subject} {}", self.line, self.why))
+        Finding::new(FindingKind::BrokenPem, format!("line {} of the {subject} {}", self.line, self.why))
     }
 }
 

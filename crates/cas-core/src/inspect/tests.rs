@@ -73,7 +73,7 @@ fn inspected(certificate: &str, key: Option<&str>) -> Inspection {
     inspect(certificate.as_bytes(), key.map(str::as_bytes), NOW, &SystemRandom::new())
 }
 
-fn kinds(inspection: &Inspection) -> Vec<Kind> {
+fn kinds(inspection: &Inspection) -> Vec<FindingKind> {
     inspection.findings.iter().map(|finding| finding.kind).collect()
 }
 
@@ -94,7 +94,7 @@ fn a_clean_pair_has_no_findings_and_goes_as_it_is() {
         assert_eq!(facts.sans, ["a.example"]);
         assert_eq!(facts.not_after.to_string(), "2040-01-01T00:00:00Z");
         let bonds: Vec<_> = inspection.chain.iter().map(|link| link.bond).collect();
-        assert_eq!(bonds, [Some(Bond::Signature), Some(Bond::Signature), None]);
+        assert_eq!(bonds, [Some(IssuerLink::Signature), Some(IssuerLink::Signature), None]);
     }
 }
 
@@ -110,14 +110,14 @@ fn the_leaf_is_judged() {
     let end = 2_208_988_800; // 2040-01-01
     let unchanged = |_: &mut CertificateParams| {};
     assert_eq!(judged(unchanged, UnixTime(end - 7 * DAY)), []);
-    assert_eq!(judged(unchanged, UnixTime(end - 7 * DAY + 1)), [Kind::ExpiresSoon]);
-    assert_eq!(judged(unchanged, UnixTime(end)), [Kind::ExpiresSoon]);
+    assert_eq!(judged(unchanged, UnixTime(end - 7 * DAY + 1)), [FindingKind::ExpiresSoon]);
+    assert_eq!(judged(unchanged, UnixTime(end)), [FindingKind::ExpiresSoon]);
     let later = judged(unchanged, UnixTime(end + 1));
-    assert_eq!(later, [Kind::Expired, Kind::IssuerExpired, Kind::IssuerExpired]);
-    assert_eq!(judged(unchanged, UnixTime(1_577_836_799)), [Kind::NotYetValid]);
-    assert_eq!(judged(|params| params.subject_alt_names.clear(), NOW), [Kind::NoSan]);
+    assert_eq!(later, [FindingKind::Expired, FindingKind::IssuerExpired, FindingKind::IssuerExpired]);
+    assert_eq!(judged(unchanged, UnixTime(1_577_836_799)), [FindingKind::NotYetValid]);
+    assert_eq!(judged(|params| params.subject_alt_names.clear(), NOW), [FindingKind::NoSan]);
     let a_ca = |params: &mut CertificateParams| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    assert_eq!(judged(a_ca, NOW), [Kind::CaAsLeaf]);
+    assert_eq!(judged(a_ca, NOW), [FindingKind::CaAsLeaf]);
 }
 
 #[test]
@@ -126,25 +126,25 @@ fn a_chain_is_completed_by_nobody_and_cleared_of_what_is_too_much() {
     let key = made.key();
     let found = |pem: &str| kinds(&inspected(&lf(pem), Some(&key)));
     let Made { leaf, lower, upper, root, .. } = &made;
-    assert_eq!(found(leaf), [Kind::ChainIncomplete]);
-    assert_eq!(found(&format!("{leaf}{lower}{upper}{root}")), [Kind::RootLeftOut]);
-    assert_eq!(found(&format!("{leaf}{lower}{lower}")), [Kind::Duplicate]);
-    assert_eq!(found(&format!("{lower}{leaf}")), [Kind::Reordered]);
-    assert_eq!(found(&format!("{leaf}{upper}{lower}")), [Kind::Reordered]);
+    assert_eq!(found(leaf), [FindingKind::ChainIncomplete]);
+    assert_eq!(found(&format!("{leaf}{lower}{upper}{root}")), [FindingKind::RootLeftOut]);
+    assert_eq!(found(&format!("{leaf}{lower}{lower}")), [FindingKind::Duplicate]);
+    assert_eq!(found(&format!("{lower}{leaf}")), [FindingKind::Reordered]);
+    assert_eq!(found(&format!("{leaf}{upper}{lower}")), [FindingKind::Reordered]);
     // A gap: what stands above it belongs to nothing.
-    assert_eq!(found(&format!("{leaf}{upper}")), [Kind::ChainUnrelated, Kind::ChainIncomplete]);
+    assert_eq!(found(&format!("{leaf}{upper}")), [FindingKind::ChainUnrelated, FindingKind::ChainIncomplete]);
     let other = self::made();
-    assert_eq!(found(&format!("{leaf}{lower}{}", other.lower)), [Kind::ChainUnrelated]);
+    assert_eq!(found(&format!("{leaf}{lower}{}", other.lower)), [FindingKind::ChainUnrelated]);
     // A CA of the same name that did not sign.
     let inspection = inspected(&lf(&format!("{leaf}{}", other.lower)), Some(&key));
-    assert_eq!(kinds(&inspection), [Kind::ChainUnrelated]);
+    assert_eq!(kinds(&inspection), [FindingKind::ChainUnrelated]);
     assert!(inspection.findings[0].to_string().contains("by its name but not by its signature"));
-    assert_eq!(found(&format!("{lower}{upper}"))[..2], [Kind::CaAsLeaf, Kind::KeyMismatch]);
-    assert_eq!(found(&leaf.repeat(17)), [Kind::TooMany]);
+    assert_eq!(found(&format!("{lower}{upper}"))[..2], [FindingKind::CaAsLeaf, FindingKind::KeyMismatch]);
+    assert_eq!(found(&leaf.repeat(17)), [FindingKind::TooMany]);
     let mut many_names = params("a.example");
     many_names.subject_alt_names = vec![rcgen::SanType::DnsName("x".repeat(60).try_into().unwrap()); 1700];
     let many_names = made_with(&many_names, &KeyPair::generate().unwrap());
-    assert_eq!(kinds(&inspected(&many_names.chain(), None)), [Kind::TooLarge]);
+    assert_eq!(kinds(&inspected(&many_names.chain(), None)), [FindingKind::TooLarge]);
 }
 
 #[test]
@@ -153,9 +153,9 @@ fn the_signature_decides_where_names_and_missing_identifiers_do_not() {
     leaf.use_authority_key_identifier_extension = false;
     let (made, other) = (made_with(&leaf, &KeyPair::generate().unwrap()), made());
     let right = inspected(&lf(&format!("{}{}", made.leaf, made.lower)), None);
-    assert_eq!((kinds(&right), right.chain[0].bond), (vec![], Some(Bond::Signature)));
+    assert_eq!((kinds(&right), right.chain[0].bond), (vec![], Some(IssuerLink::Signature)));
     let wrong = inspected(&lf(&format!("{}{}", made.leaf, other.lower)), None);
-    assert_eq!(kinds(&wrong), [Kind::ChainUnrelated]);
+    assert_eq!(kinds(&wrong), [FindingKind::ChainUnrelated]);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_name_is_the_same_in_another_string_type() {
     let mut leaf = params("a.example");
     leaf.use_authority_key_identifier_extension = false;
     let leaf = leaf.signed_by(&key, &rcgen::Issuer::from_params(&issuer, &ca)).unwrap();
-    assert_eq!(kinds(&inspected(&lf(&(leaf.pem() + &certificate.pem())), None)), [Kind::RootLeftOut]);
+    assert_eq!(kinds(&inspected(&lf(&(leaf.pem() + &certificate.pem())), None)), [FindingKind::RootLeftOut]);
 }
 
 /// What clients take for no chain is none, whatever the keys are.
@@ -180,9 +180,10 @@ fn an_issuer_of_another_name_or_one_that_is_no_ca_is_none() {
     let leaf = params("a.example").signed_by(&key, &issuer).unwrap().pem();
     let renamed = authority("another").self_signed(&ca).unwrap().pem();
     let no_ca = params("ca").self_signed(&ca).unwrap().pem();
-    for (other, wanted) in
-        [(&renamed, &[Kind::ChainUnrelated, Kind::ChainIncomplete][..]), (&no_ca, &[Kind::ChainUnrelated])]
-    {
+    for (other, wanted) in [
+        (&renamed, &[FindingKind::ChainUnrelated, FindingKind::ChainIncomplete][..]),
+        (&no_ca, &[FindingKind::ChainUnrelated]),
+    ] {
         let found = kinds(&inspected(&lf(&format!("{leaf}{other}")), Some(&lf(&key.serialize_pem()))));
         assert_eq!(found, wanted);
     }
@@ -193,7 +194,7 @@ fn an_issuer_of_another_name_or_one_that_is_no_ca_is_none() {
         (old.self_signed(&key).unwrap().pem(), params("a.example").self_signed(&key).unwrap().pem());
     for both in [format!("{old}{new}"), format!("{new}{old}")] {
         let inspection = inspected(&lf(&both), Some(&lf(&key.serialize_pem())));
-        assert_eq!(kinds(&inspection), [Kind::ChainUnrelated]);
+        assert_eq!(kinds(&inspection), [FindingKind::ChainUnrelated]);
         assert_eq!(inspection.certificate_pem, lf(&new));
     }
 }
@@ -209,13 +210,17 @@ fn a_begin_or_end_line_that_lost_a_letter_is_found() {
         for at in start..start + length {
             let mut text = chain.clone();
             text.remove(at);
-            assert_eq!(kinds(&inspected(&text, Some(&made.key()))), [Kind::BrokenPem], "{at} of {start}");
+            assert_eq!(
+                kinds(&inspected(&text, Some(&made.key()))),
+                [FindingKind::BrokenPem],
+                "{at} of {start}"
+            );
         }
     }
     let second = chain.rfind("-----BEGIN").unwrap();
     for cut in second + 6..chain.len() - 1 {
         let found = kinds(&inspected(&chain[..cut], None));
-        assert!(found == [Kind::BrokenPem], "cut at {cut}: {found:?}");
+        assert!(found == [FindingKind::BrokenPem], "cut at {cut}: {found:?}");
     }
 }
 
@@ -224,7 +229,7 @@ fn words_in_any_encoding_may_stand_around_a_pem() {
     let made = made();
     let gbk = |pem: &str| [b"friendlyName: \xd6\xa4\xca\xe9\n", pem.as_bytes()].concat();
     let inspection = inspect(&gbk(&made.chain()), Some(&gbk(&made.key())), NOW, &SystemRandom::new());
-    assert_eq!(kinds(&inspection), [Kind::Words, Kind::Words]);
+    assert_eq!(kinds(&inspection), [FindingKind::Words, FindingKind::Words]);
     assert_eq!((inspection.certificate_pem.as_str(), inspection.key_pem()), (&*made.chain(), &*made.key()));
 }
 
@@ -235,7 +240,7 @@ fn a_lone_self_signed_certificate_stays() {
     let inspection = inspected(&pem, Some(&lf(&key.serialize_pem())));
     assert_eq!(inspection.findings, []);
     assert_eq!(inspection.certificate_pem, pem);
-    assert_eq!(inspection.chain[0].bond, Some(Bond::Signature));
+    assert_eq!(inspection.chain[0].bond, Some(IssuerLink::Signature));
 }
 
 #[test]
@@ -247,9 +252,9 @@ fn the_key_decides_among_several_leaves_and_is_chosen_among_several_keys() {
     let keys = format!("{}{}", one.key(), two.key());
     let inspection = inspected(&two.chain(), Some(&keys));
     assert_eq!(inspection.key_pem(), two.key());
-    assert_eq!(kinds(&inspection), [Kind::OtherBlocks]);
+    assert_eq!(kinds(&inspection), [FindingKind::OtherBlocks]);
     let wrong = inspected(&two.chain(), Some(&one.key()));
-    assert_eq!(kinds(&wrong), [Kind::KeyMismatch]);
+    assert_eq!(kinds(&wrong), [FindingKind::KeyMismatch]);
     assert!(wrong.findings[0].to_string().contains("not the same key"), "{:?}", wrong.findings);
     let ed25519 = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem();
     let wrong = inspected(&two.chain(), Some(&ed25519));
@@ -264,32 +269,32 @@ fn what_is_no_certificate_or_key_is_named() {
     let relabelled = |label: &str| chain.replace("CERTIFICATE", label);
     let bare = |pem: &str| pem.lines().filter(|line| !line.starts_with('-')).collect::<String>();
     for (text, kind) in [
-        (String::new(), Kind::NoCertificate),
-        ("no certificate".to_owned(), Kind::NoCertificate),
-        (key.clone(), Kind::Swapped),
-        (bare(&key), Kind::Swapped),
-        (relabelled("CERTIFICATE REQUEST"), Kind::Csr),
-        (relabelled("NEW CERTIFICATE REQUEST"), Kind::Csr),
-        (relabelled("PUBLIC KEY"), Kind::PublicKey),
-        (relabelled("RSA PUBLIC KEY"), Kind::PublicKey),
-        (relabelled("PKCS7"), Kind::Pkcs7),
-        (relabelled("X509 CRL"), Kind::OtherPem),
-        (chain.replace("-----END", "----END"), Kind::BrokenPem),
-        (chain.replace("MII", "?II"), Kind::BrokenPem),
-        (chain.replacen("MII", "MIJ", 1), Kind::BrokenCertificate),
-        ("LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJjREND".to_owned(), Kind::Base64OfPem),
+        (String::new(), FindingKind::NoCertificate),
+        ("no certificate".to_owned(), FindingKind::NoCertificate),
+        (key.clone(), FindingKind::Swapped),
+        (bare(&key), FindingKind::Swapped),
+        (relabelled("CERTIFICATE REQUEST"), FindingKind::Csr),
+        (relabelled("NEW CERTIFICATE REQUEST"), FindingKind::Csr),
+        (relabelled("PUBLIC KEY"), FindingKind::PublicKey),
+        (relabelled("RSA PUBLIC KEY"), FindingKind::PublicKey),
+        (relabelled("PKCS7"), FindingKind::Pkcs7),
+        (relabelled("X509 CRL"), FindingKind::OtherPem),
+        (chain.replace("-----END", "----END"), FindingKind::BrokenPem),
+        (chain.replace("MII", "?II"), FindingKind::BrokenPem),
+        (chain.replacen("MII", "MIJ", 1), FindingKind::BrokenCertificate),
+        ("LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJjREND".to_owned(), FindingKind::Base64OfPem),
     ] {
         assert_eq!(as_certificate(&text), [kind], "{text}");
     }
     for (bytes, kind) in [
-        (&b"\x30\x82\x01\x0a\xff"[..], Kind::Der),
-        (b"\x30\x06\x02\x01\x00\xff", Kind::Der),
-        (b"\x30\x82\x01\x0a\x02\x01\x03", Kind::Pkcs12),
-        (b"\x30\x80\x02\x01\x03", Kind::Pkcs12),
-        (b"\x30\x82\x01\x0a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", Kind::Pkcs7),
-        (b"\xff\xfe-\0-\0", Kind::NotText),
-        (b"-\0-\0", Kind::NotText),
-        (b"caf\xe9", Kind::NotText),
+        (&b"\x30\x82\x01\x0a\xff"[..], FindingKind::DerBlock),
+        (b"\x30\x06\x02\x01\x00\xff", FindingKind::DerBlock),
+        (b"\x30\x82\x01\x0a\x02\x01\x03", FindingKind::Pkcs12),
+        (b"\x30\x80\x02\x01\x03", FindingKind::Pkcs12),
+        (b"\x30\x82\x01\x0a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", FindingKind::Pkcs7),
+        (b"\xff\xfe-\0-\0", FindingKind::NotText),
+        (b"-\0-\0", FindingKind::NotText),
+        (b"caf\xe9", FindingKind::NotText),
     ] {
         assert_eq!(kinds(&inspect(bytes, None, NOW, &SystemRandom::new())), [kind], "{bytes:?}");
         let inspection = inspect(chain.as_bytes(), Some(bytes), NOW, &SystemRandom::new());
@@ -298,23 +303,23 @@ fn what_is_no_certificate_or_key_is_named() {
     let as_key = |text: &str| kinds(&inspected(&chain, Some(text)));
     let relabelled = |label: &str| key.replace("PRIVATE KEY", label);
     for (text, kind) in [
-        (String::new(), Kind::NoKey),
-        (chain.clone(), Kind::NoKey),
-        (relabelled("ENCRYPTED PRIVATE KEY"), Kind::KeyEncrypted),
+        (String::new(), FindingKind::NoKey),
+        (chain.clone(), FindingKind::NoKey),
+        (relabelled("ENCRYPTED PRIVATE KEY"), FindingKind::KeyEncrypted),
         (
             relabelled("RSA PRIVATE KEY").replacen(
                 "-----\n",
                 "-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n",
                 1,
             ),
-            Kind::KeyEncrypted,
+            FindingKind::KeyEncrypted,
         ),
-        (relabelled("OPENSSH PRIVATE KEY"), Kind::OpensshKey),
-        (relabelled("PUBLIC KEY"), Kind::PublicKey),
-        (relabelled("CERTIFICATE REQUEST"), Kind::Csr),
-        (key.replacen("MIG", "MIH", 1), Kind::BrokenKey),
-        (key.replacen("MIG", "M?G", 1), Kind::BrokenPem),
-        (key.replacen("-----BEGIN", "----BEGIN", 1), Kind::BrokenPem),
+        (relabelled("OPENSSH PRIVATE KEY"), FindingKind::OpensshKey),
+        (relabelled("PUBLIC KEY"), FindingKind::PublicKey),
+        (relabelled("CERTIFICATE REQUEST"), FindingKind::Csr),
+        (key.replacen("MIG", "MIH", 1), FindingKind::BrokenKey),
+        (key.replacen("MIG", "M?G", 1), FindingKind::BrokenPem),
+        (key.replacen("-----BEGIN", "----BEGIN", 1), FindingKind::BrokenPem),
     ] {
         assert_eq!(as_key(&text), [kind], "{text}");
     }
@@ -337,18 +342,18 @@ fn a_refusal_says_all_of_it() {
 }
 
 /// A text laid out as people have it, and what is noted of it.
-type Layout = (fn(&str) -> String, Kind);
+type Layout = (fn(&str) -> String, FindingKind);
 const LAYOUTS: [Layout; 11] = [
-    (|pem| pem.replace('\n', "\r\n"), Kind::LineEnds),
-    (|pem| pem.replace('\n', "\r"), Kind::LineEnds),
-    (|pem| format!("\u{feff}{pem}"), Kind::ByteOrderMark),
-    (|pem| pem.replace('\n', "\\n"), Kind::Escapes),
-    (|pem| pem.replace('\n', "\\r\\n").replace('/', "\\/"), Kind::Escapes),
-    (|pem| pem.replace("-----BEGIN", "Bag Attributes\n    friendlyName: x\n-----BEGIN"), Kind::Words),
-    (|pem| pem.replace('\n', " \n"), Kind::Layout),
-    (|pem| pem.replace('\n', "\n\n"), Kind::Layout),
-    (|pem| pem.replace('\n', " "), Kind::Layout),
-    (|pem| pem.trim_end().to_owned(), Kind::Layout),
+    (|pem| pem.replace('\n', "\r\n"), FindingKind::LineEnds),
+    (|pem| pem.replace('\n', "\r"), FindingKind::LineEnds),
+    (|pem| format!("\u{feff}{pem}"), FindingKind::ByteOrderMark),
+    (|pem| pem.replace('\n', "\\n"), FindingKind::Escapes),
+    (|pem| pem.replace('\n', "\\r\\n").replace('/', "\\/"), FindingKind::Escapes),
+    (|pem| pem.replace("-----BEGIN", "Bag Attributes\n    friendlyName: x\n-----BEGIN"), FindingKind::Words),
+    (|pem| pem.replace('\n', " \n"), FindingKind::Layout),
+    (|pem| pem.replace('\n', "\n\n"), FindingKind::Layout),
+    (|pem| pem.replace('\n', " "), FindingKind::Layout),
+    (|pem| pem.trim_end().to_owned(), FindingKind::Layout),
     (
         |pem| {
             // The base64 on one line.
@@ -362,7 +367,7 @@ const LAYOUTS: [Layout; 11] = [
             }
             text
         },
-        Kind::Layout,
+        FindingKind::Layout,
     ),
 ];
 
@@ -384,7 +389,7 @@ fn certificate_and_key_in_one_file_serve_as_both() {
     let made = made();
     let file = format!("{}{}", made.key(), made.chain());
     let inspection = inspected(&file, Some(&file));
-    assert_eq!(kinds(&inspection), [Kind::KeyBesideCertificate, Kind::OtherBlocks]);
+    assert_eq!(kinds(&inspection), [FindingKind::KeyBesideCertificate, FindingKind::OtherBlocks]);
     assert_eq!(inspection.certificate_pem, made.chain());
     assert_eq!(inspection.key_pem(), made.key());
 }
@@ -395,12 +400,15 @@ fn labels_of_old_and_missing_ones_are_replaced() {
     let old = made.chain().replace("CERTIFICATE", "X509 CERTIFICATE");
     let wrong = made.key().replace("PRIVATE KEY", "EC PRIVATE KEY");
     let inspection = inspected(&old, Some(&wrong));
-    assert_eq!(kinds(&inspection), [Kind::Label, Kind::Label]);
+    assert_eq!(kinds(&inspection), [FindingKind::Label, FindingKind::Label]);
     assert_eq!(inspection.certificate_pem, made.chain());
     assert_eq!(inspection.key_pem(), made.key());
     let bare = |pem: &str| pem.lines().filter(|line| !line.starts_with('-')).collect::<String>();
     let inspection = inspected(&bare(&lf(&made.leaf)), Some(&bare(&made.key())));
-    assert_eq!(kinds(&inspection), [Kind::ChainIncomplete, Kind::BareBase64, Kind::BareBase64]);
+    assert_eq!(
+        kinds(&inspection),
+        [FindingKind::ChainIncomplete, FindingKind::BareBase64, FindingKind::BareBase64]
+    );
     assert_eq!(inspection.certificate_pem, lf(&made.leaf));
     assert_eq!(inspection.key_pem(), made.key());
 }

@@ -1,7 +1,7 @@
 //! What a certificate may be called.
 
 use crate::base::quote::quoted;
-use crate::inspect::findings::{Finding, Kind};
+use crate::inspect::findings::{Finding, FindingKind};
 
 /// Longest name the service has ever documented, in bytes (FACTS.md 4.5; its newest documents say 63 characters).
 const MAX_NAME_BYTES: usize = 128;
@@ -12,13 +12,13 @@ const SAFE_NAME: usize = 63;
 pub(super) fn look_at(name: &str) -> Option<Finding> {
     let length = name.chars().count();
     if name.trim().is_empty() {
-        Some(Finding::new(Kind::NameEmpty, ""))
+        Some(Finding::new(FindingKind::NameEmpty, ""))
     } else if name.chars().any(char::is_control) {
-        Some(Finding::new(Kind::NameControl, quoted(name)))
+        Some(Finding::new(FindingKind::NameControl, quoted(name)))
     } else if name.len() > MAX_NAME_BYTES {
-        Some(Finding::new(Kind::NameTooLong, format!("{} has {} bytes", quoted(name), name.len())))
+        Some(Finding::new(FindingKind::NameTooLong, format!("{} has {} bytes", quoted(name), name.len())))
     } else if length > SAFE_NAME {
-        Some(Finding::new(Kind::LongName, length.to_string()))
+        Some(Finding::new(FindingKind::LongName, length.to_string()))
     } else {
         None
     }
@@ -35,13 +35,13 @@ mod tests {
             assert_eq!(kind(&name), None);
         }
         for (name, wanted) in [
-            (String::new(), Kind::NameEmpty),
-            (" ".to_owned(), Kind::NameEmpty),
-            ("a\nb".to_owned(), Kind::NameControl),
-            ("x".repeat(64), Kind::LongName),
-            ("x".repeat(128), Kind::LongName),
-            ("x".repeat(129), Kind::NameTooLong),
-            ("名".repeat(43), Kind::NameTooLong),
+            (String::new(), FindingKind::NameEmpty),
+            (" ".to_owned(), FindingKind::NameEmpty),
+            ("a\nb".to_owned(), FindingKind::NameControl),
+            ("x".repeat(64), FindingKind::LongName),
+            ("x".repeat(128), FindingKind::LongName),
+            ("x".repeat(129), FindingKind::NameTooLong),
+            ("名".repeat(43), FindingKind::NameTooLong),
         ] {
             assert_eq!(kind(&name), Some(wanted), "{name:?}");
         }

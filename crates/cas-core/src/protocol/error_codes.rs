@@ -7,55 +7,35 @@
 use zeroize::Zeroizing;
 
 use crate::base::error::ErrorKind;
-
-/// What a refusal means for the call that was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
-    /// Not applied, and sending it again would not help.
-    Final,
-    /// Not applied, for what may be that the certificate is there already: a look at the list decides.
-    Unclear,
-    /// Not applied: another certificate, or this one, has the name.
-    NameTaken,
-    /// Not applied: too many calls.
-    Throttled,
-    /// Not applied: the time of the request is too far from the service's.
-    Clock,
-    /// Not applied: the access key or its token is not known, or no longer.
-    AccessKey,
-    /// Not applied: the service no longer has this operation or version.
-    VersionGone,
-    /// May have been applied.
-    Open,
-}
+use crate::protocol::failure_class::{Correction, FailureClass};
 
 /// What a code means for the caller.
 #[derive(Debug)]
-pub(crate) struct Meaning {
+pub(crate) struct ErrorClass {
     /// The kind of error it becomes.
     pub kind: ErrorKind,
-    /// What it says about the call.
-    pub effect: Effect,
+    /// What it means for the call.
+    pub(crate) class: FailureClass,
     /// What to do about it; empty where only the call site knows.
     pub hint: &'static str,
 }
 
-impl Meaning {
+impl ErrorClass {
     /// Whether the same call later may work.
     #[must_use]
     pub(crate) fn retryable(&self) -> bool {
-        matches!(self.effect, Effect::Throttled | Open)
+        matches!(self.class, FailureClass::Throttled(_) | OutcomeUnknown)
     }
 }
 
 struct Row {
     /// The code; one that ends in `*` stands for all that begin so.
     code: &'static str,
-    meaning: Meaning,
+    class: ErrorClass,
 }
 
-const fn row(code: &'static str, kind: ErrorKind, effect: Effect, hint: &'static str) -> Row {
-    Row { code, meaning: Meaning { kind, effect, hint } }
+const fn row(code: &'static str, kind: ErrorKind, class: FailureClass, hint: &'static str) -> Row {
+    Row { code, class: ErrorClass { kind, class, hint } }
 }
 
 const SLOW_DOWN: &str = "Make fewer calls a second: the documented limits are 10 for CreateUserCertificate and for lists, \
@@ -81,49 +61,53 @@ const NO_ROLE: &str = "Check the role's ARN: no such role is in that account.";
 const OIDC_TOKEN: &str = "The OIDC token is wrong or has expired: look at what writes its file.";
 const SET_CLOCK: &str = "Set this machine's clock (NTP): the service accepts 15 minutes of difference.";
 
-use Effect::{AccessKey, Clock, Final, Open, Unclear, VersionGone};
 use ErrorKind::{NameTaken, NotFound, Permission, Service, Throttled};
+use FailureClass::{Ambiguous, OutcomeUnknown, Refused, VersionGone};
+
+const SLOWER: FailureClass = FailureClass::Throttled(None);
+const CLOCK: FailureClass = FailureClass::Correctable(Correction::Clock);
+const ACCESS_KEY: FailureClass = FailureClass::Correctable(Correction::AccessKey);
 
 /// First match wins, so exact codes stand before their families. The source of each stands behind it.
 #[rustfmt::skip] // a table
 const KNOWN: [Row; 37] = [
-    row("Throttling*", Throttled, Effect::Throttled, SLOW_DOWN),                                         // G
-    row("FlowControlError", Throttled, Effect::Throttled, SLOW_DOWN),                                    // C, with HTTP 400
-    row("NameRepeat", NameTaken, Effect::NameTaken, OTHER_NAME),                                         // C
-    row("ParamRepeat", NameTaken, Effect::NameTaken, OTHER_NAME),                                        // C; the name is all that must be unique
-    row("NotFound", NotFound, Final, LIST_THEM),                                                         // S
-    row("-1008", Service, Final, NOT_PEM),                                                               // S
-    row("ParseCertificateFailed", Service, Final, NOT_PEM),                                              // C
-    row("PrivateKeyFormatError", Service, Final, NOT_PEM),                                               // A
-    row("CertKeyNotMatch", Service, Final, OTHER_KEY),                                                   // A
-    row("InsufficientQuota", Service, Unclear, QUOTA),                                                   // C
-    row("InvalidStatus.DeleteProtection", Service, Final, PROTECTED),                                    // C
-    row("InvalidAccessKeyId.NotFound", Service, AccessKey, "Check the access key id; it may have been deleted."), // G, S
-    row("InvalidAccessKeyId.Inactive", Service, AccessKey, "Enable the access key, or use another one."), // G
-    row("SignatureDoesNotMatch", Service, Final, ""),                                                    // G, S
-    row("SignatureNonceUsed", Service, Open, NONCE_USED),                                                // G
-    row("InvalidTimeStamp.Expired", Service, Clock, SET_CLOCK),                                          // G
-    row("IllegalTimestamp", Service, Clock, SET_CLOCK),                                                  // S, of other products
-    row("InvalidTimeStamp.Format", Service, Final, "A proxy may have changed the request."),             // G
-    row("InvalidSecurityToken*", Service, AccessKey, NEW_TOKEN),                                         // G
-    row("MissingSecurityToken", Service, Final, NEEDS_TOKEN),                                            // A
-    row("Forbidden.RAM", Permission, Final, ""),                                                         // G
-    row("Forbidden.RiskControl", Service, Final, RISK_CONTROL),                                          // G
-    row("Forbidden.UserVerification", Service, Final, REAL_NAME),                                        // G
-    row("Forbidden*", Permission, Final, ""),                                                            // G
-    row("NoPermission*", Permission, Final, ""),                                                         // S, of other products
-    row("PermissionDenied", Permission, Final, ""),                                                      // C
+    row("Throttling*", Throttled, SLOWER, SLOW_DOWN),                                         // G
+    row("FlowControlError", Throttled, SLOWER, SLOW_DOWN),                                    // C, with HTTP 400
+    row("NameRepeat", NameTaken, FailureClass::NameTaken, OTHER_NAME),                                         // C
+    row("ParamRepeat", NameTaken, FailureClass::NameTaken, OTHER_NAME),                                        // C; the name is all that must be unique
+    row("NotFound", NotFound, Refused, LIST_THEM),                                                         // S
+    row("-1008", Service, Refused, NOT_PEM),                                                               // S
+    row("ParseCertificateFailed", Service, Refused, NOT_PEM),                                              // C
+    row("PrivateKeyFormatError", Service, Refused, NOT_PEM),                                               // A
+    row("CertKeyNotMatch", Service, Refused, OTHER_KEY),                                                   // A
+    row("InsufficientQuota", Service, Ambiguous, QUOTA),                                                   // C
+    row("InvalidStatus.DeleteProtection", Service, Refused, PROTECTED),                                    // C
+    row("InvalidAccessKeyId.NotFound", Service, ACCESS_KEY, "Check the access key id; it may have been deleted."), // G, S
+    row("InvalidAccessKeyId.Inactive", Service, ACCESS_KEY, "Enable the access key, or use another one."), // G
+    row("SignatureDoesNotMatch", Service, Refused, ""),                                                    // G, S
+    row("SignatureNonceUsed", Service, OutcomeUnknown, NONCE_USED),                                                // G
+    row("InvalidTimeStamp.Expired", Service, CLOCK, SET_CLOCK),                                          // G
+    row("IllegalTimestamp", Service, CLOCK, SET_CLOCK),                                                  // S, of other products
+    row("InvalidTimeStamp.Format", Service, Refused, "A proxy may have changed the request."),             // G
+    row("InvalidSecurityToken*", Service, ACCESS_KEY, NEW_TOKEN),                                         // G
+    row("MissingSecurityToken", Service, Refused, NEEDS_TOKEN),                                            // A
+    row("Forbidden.RAM", Permission, Refused, ""),                                                         // G
+    row("Forbidden.RiskControl", Service, Refused, RISK_CONTROL),                                          // G
+    row("Forbidden.UserVerification", Service, Refused, REAL_NAME),                                        // G
+    row("Forbidden*", Permission, Refused, ""),                                                            // G
+    row("NoPermission*", Permission, Refused, ""),                                                         // S, of other products
+    row("PermissionDenied", Permission, Refused, ""),                                                      // C
     row("InvalidAction.NotFound", Service, VersionGone, OLD_VERSION),                                    // G, S
     row("InvalidApi.NotFound", Service, VersionGone, OLD_VERSION),                                       // G
     row("InvalidVersion", Service, VersionGone, OLD_VERSION),                                            // G
     row("NoSuchVersion", Service, VersionGone, OLD_VERSION),                                             // G
-    row("InvalidProduct.NotFound", Service, Final, WRONG_HOST),                                          // G
-    row("InvalidProtocol.NeedSsl", Service, Final, "Use an https endpoint."),                            // G
-    row("EntityNotExist.Role", Service, Final, NO_ROLE),                                                 // T
-    row("AuthenticationFail.OIDCToken*", Service, Final, OIDC_TOKEN),                                    // T
-    row("InternalError", Service, Open, FAILED_INSIDE),                                                  // G, HTTP 500
-    row("ServiceUnavailable", Service, Open, FAILED_INSIDE),                                             // G, HTTP 503
-    row("OperationDenied.SystemUpgrading", Service, Open, FAILED_INSIDE),                                // C
+    row("InvalidProduct.NotFound", Service, Refused, WRONG_HOST),                                          // G
+    row("InvalidProtocol.NeedSsl", Service, Refused, "Use an https endpoint."),                            // G
+    row("EntityNotExist.Role", Service, Refused, NO_ROLE),                                                 // T
+    row("AuthenticationFail.OIDCToken*", Service, Refused, OIDC_TOKEN),                                    // T
+    row("InternalError", Service, OutcomeUnknown, FAILED_INSIDE),                                                  // G, HTTP 500
+    row("ServiceUnavailable", Service, OutcomeUnknown, FAILED_INSIDE),                                             // G, HTTP 503
+    row("OperationDenied.SystemUpgrading", Service, OutcomeUnknown, FAILED_INSIDE),                                // C
 ];
 
 /// Words of the service that say a name is taken, for codes never seen before (S: both are published).
@@ -131,22 +115,24 @@ const NAME_TAKEN_WORDS: [&str; 2] = ["certificate name already exists", "名称�
 
 /// What the service means by `code`; `message` and `http_status` help with codes that are not listed.
 #[must_use]
-pub(crate) fn meaning(code: &str, message: &str, http_status: u16) -> Meaning {
+pub(crate) fn classify(code: &str, message: &str, http_status: u16) -> ErrorClass {
     let known = KNOWN.iter().find(|row| match row.code.strip_suffix('*') {
         Some(family) => code.starts_with(family),
         None => code == row.code,
     });
     let message = Zeroizing::new(message.to_lowercase());
     match known {
-        Some(Row { meaning: Meaning { kind, effect, hint }, .. }) => {
-            Meaning { kind: *kind, effect: *effect, hint }
+        Some(Row { class: ErrorClass { kind, class, hint }, .. }) => {
+            ErrorClass { kind: *kind, class: *class, hint }
         }
         None if NAME_TAKEN_WORDS.iter().any(|words| message.contains(words)) => {
-            Meaning { kind: NameTaken, effect: Effect::NameTaken, hint: OTHER_NAME }
+            ErrorClass { kind: NameTaken, class: FailureClass::NameTaken, hint: OTHER_NAME }
         }
-        None if http_status == 429 => Meaning { kind: Throttled, effect: Effect::Throttled, hint: SLOW_DOWN },
-        None if http_status >= 500 => Meaning { kind: Service, effect: Open, hint: FAILED_INSIDE },
-        None => Meaning { kind: Service, effect: Unclear, hint: "" },
+        None if http_status == 429 => ErrorClass { kind: Throttled, class: SLOWER, hint: SLOW_DOWN },
+        None if http_status >= 500 => {
+            ErrorClass { kind: Service, class: OutcomeUnknown, hint: FAILED_INSIDE }
+        }
+        None => ErrorClass { kind: Service, class: Ambiguous, hint: "" },
     }
 }
 
@@ -171,8 +157,8 @@ mod tests {
             ("Unheard.Of", "", 400, Service, false),
             ("-1008", "", 400, Service, false),
         ] {
-            let meaning = meaning(code, message, status);
-            assert_eq!((meaning.kind, meaning.retryable()), (kind, retryable), "{code}");
+            let class = classify(code, message, status);
+            assert_eq!((class.kind, class.retryable()), (kind, retryable), "{code}");
         }
     }
 
@@ -180,7 +166,7 @@ mod tests {
     fn no_row_hides_behind_another() {
         for row in &KNOWN {
             let code = row.code.trim_end_matches('*');
-            assert_eq!(meaning(code, "", 400).hint, row.meaning.hint, "{code}");
+            assert_eq!(classify(code, "", 400).hint, row.class.hint, "{code}");
         }
     }
 }

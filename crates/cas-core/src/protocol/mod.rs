@@ -3,6 +3,7 @@
 pub(crate) mod access_key;
 pub(crate) mod acs3;
 pub(crate) mod error_codes;
+pub(crate) mod failure_class;
 pub(crate) mod hmac_sha1;
 pub(crate) mod params;
 pub(crate) mod reading;

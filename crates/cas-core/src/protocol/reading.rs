@@ -8,13 +8,13 @@ use quick_xml::events::Event;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::http::response::{HttpAnswer, is_request_id};
+use crate::http::response::{HttpResponse, is_request_id};
 
 /// Deepest XML that is read; real answers nest three deep.
 const MAX_XML_DEPTH: usize = 16;
 
 /// What an answer says. `Debug` shows which of these it is, and no word of the server's.
-pub(crate) enum Reading {
+pub(crate) enum ApiResponse {
     /// The operation's fields, still untyped.
     Success(Value),
     /// The gateway or the service refused. The message is as it came: redact it.
@@ -27,34 +27,34 @@ pub(crate) enum Reading {
         request_id: Option<String>,
     },
     /// No answer of the API.
-    NoAnswer {
+    Unrecognized {
         /// What came instead, as a clause. Redact it.
         instead: String,
         /// Whether somebody on the way refused the request: the service did not see it.
-        turned_away: bool,
+        rejected_on_the_way: bool,
     },
 }
 
-impl fmt::Debug for Reading {
+impl fmt::Debug for ApiResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Success(_) => "Success",
             Self::Refusal { .. } => "Refusal",
-            Self::NoAnswer { .. } => "NoAnswer",
+            Self::Unrecognized { .. } => "NoAnswer",
         })
     }
 }
 
-impl HttpAnswer {
+impl HttpResponse {
     /// Reads the body. What it is, is taken from its first character, not from a header.
     #[must_use]
-    pub(crate) fn read(&self) -> Reading {
+    pub(crate) fn read(&self) -> ApiResponse {
         if (300..400).contains(&self.status) {
             let instead = match self.location.as_deref().and_then(host_of) {
                 Some(host) => format!("a redirect to {host}, which is not followed (HTTP {})", self.status),
                 None => format!("a redirect, which is not followed (HTTP {})", self.status),
             };
-            return Reading::NoAnswer { instead, turned_away: true };
+            return ApiResponse::Unrecognized { instead, rejected_on_the_way: true };
         }
         let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body).trim_ascii();
         let fields = match body.first() {
@@ -77,7 +77,7 @@ impl HttpAnswer {
 
     /// A `Code` beside HTTP 200 is an error too, unless it is one of the ways to say that all is well
     /// (the list is that of the official Node.js client).
-    fn judge(&self, fields: Map<String, Value>) -> Reading {
+    fn judge(&self, fields: Map<String, Value>) -> ApiResponse {
         let fields = Value::Object(fields);
         let code = text(&fields, &["Code", "code"]).unwrap_or_default();
         if code.is_empty()
@@ -87,11 +87,11 @@ impl HttpAnswer {
         }
         let ok_code = matches!(code.as_str(), "" | "200" | "OK" | "Success" | "success");
         if (200..300).contains(&self.status) && ok_code {
-            Reading::Success(fields)
+            ApiResponse::Success(fields)
         } else if ok_code {
             self.cut("an error without a code")
         } else {
-            Reading::Refusal {
+            ApiResponse::Refusal {
                 code,
                 message: Zeroizing::new(text(&fields, &["Message", "message"]).unwrap_or_default()),
                 request_id: request_id(self, Some(&fields)),
@@ -101,14 +101,14 @@ impl HttpAnswer {
 
     /// Something that the API did not say. With a status of refusal it was said instead of passing the
     /// request on; 408 may come from somebody who passed it on and lost patience.
-    fn no_answer(&self, instead: &str) -> Reading {
-        let turned_away = (400..500).contains(&self.status) && self.status != 408;
-        Reading::NoAnswer { instead: instead.to_owned(), turned_away }
+    fn no_answer(&self, instead: &str) -> ApiResponse {
+        let rejected_on_the_way = (400..500).contains(&self.status) && self.status != 408;
+        ApiResponse::Unrecognized { instead: instead.to_owned(), rejected_on_the_way }
     }
 
     /// The rest of something that the API may have said.
-    fn cut(&self, what: &str) -> Reading {
-        Reading::NoAnswer { instead: self.measured(what), turned_away: false }
+    fn cut(&self, what: &str) -> ApiResponse {
+        ApiResponse::Unrecognized { instead: self.measured(what), rejected_on_the_way: false }
     }
 
     fn measured(&self, what: &str) -> String {
@@ -118,7 +118,7 @@ impl HttpAnswer {
 
 /// The id under which support finds the request, from the header or else from `fields`.
 #[must_use]
-pub(crate) fn request_id(answer: &HttpAnswer, fields: Option<&Value>) -> Option<String> {
+pub(crate) fn request_id(answer: &HttpResponse, fields: Option<&Value>) -> Option<String> {
     let from_body = || fields.and_then(|fields| text(fields, &["RequestId", "requestId"]));
     answer.request_id().or_else(|| from_body().filter(|id| is_request_id(id)))
 }
@@ -236,20 +236,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn read(status: u16, body: &str) -> Reading {
-        HttpAnswer { status, body: Zeroizing::new(body.into()), ..HttpAnswer::default() }.read()
+    fn read(status: u16, body: &str) -> ApiResponse {
+        HttpResponse { status, body: Zeroizing::new(body.into()), ..HttpResponse::default() }.read()
     }
 
     fn fields(body: &str) -> Value {
         match read(200, body) {
-            Reading::Success(fields) => fields,
+            ApiResponse::Success(fields) => fields,
             other => panic!("{other:?}"),
         }
     }
 
     fn no_answer(status: u16, body: &str) -> String {
         match read(status, body) {
-            Reading::NoAnswer { instead, .. } => instead,
+            ApiResponse::Unrecognized { instead, .. } => instead,
             other => panic!("{other:?}"),
         }
     }
@@ -289,7 +289,7 @@ mod tests {
             fields(body);
         }
         match read(200, r#"{"Code":"NameRepeat","Message":"名称重复"}"#) {
-            Reading::Refusal { code, message, .. } => {
+            ApiResponse::Refusal { code, message, .. } => {
                 assert_eq!((code.as_str(), message.as_str()), ("NameRepeat", "名称重复"));
             }
             other => panic!("{other:?}"),
@@ -302,7 +302,7 @@ mod tests {
         let error = "<?xml version='1.0' encoding='UTF-8'?>\n<Error>\n <Code>-1008</Code>\n\
                      <Message>a &lt;b&gt; &#38; <![CDATA[<c>]]></Message><RequestId>R-1</RequestId></Error>\n";
         match read(400, error) {
-            Reading::Refusal { code, message, .. } => {
+            ApiResponse::Refusal { code, message, .. } => {
                 assert_eq!((code.as_str(), message.as_str()), ("-1008", "a <b> & <c>"));
             }
             other => panic!("{other:?}"),
@@ -339,9 +339,9 @@ mod tests {
             (None, "a redirect, which is not followed (HTTP 302)"),
         ] {
             let location = location.map(ToOwned::to_owned);
-            match (HttpAnswer { status: 302, location, ..HttpAnswer::default() }).read() {
-                Reading::NoAnswer { instead, turned_away } => {
-                    assert_eq!((instead.as_str(), turned_away), (shown, true));
+            match (HttpResponse { status: 302, location, ..HttpResponse::default() }).read() {
+                ApiResponse::Unrecognized { instead, rejected_on_the_way } => {
+                    assert_eq!((instead.as_str(), rejected_on_the_way), (shown, true));
                 }
                 other => panic!("{other:?}"),
             }
@@ -352,18 +352,20 @@ mod tests {
     fn private_keys_are_overwritten_and_the_rest_is_read() {
         let forget = |body: &str| {
             let mut answer =
-                HttpAnswer { status: 200, body: Zeroizing::new(body.into()), ..HttpAnswer::default() };
-            answer.forget_keys();
+                HttpResponse { status: 200, body: Zeroizing::new(body.into()), ..HttpResponse::default() };
+            answer.scrub_private_keys();
             (String::from_utf8(answer.body.to_vec()).unwrap(), answer.read())
         };
         let json = r#"{"Key":"-----BEGIN RSA PRIVATE KEY-----\nhidden\n-----END RSA PRIVATE KEY-----\n","Cert":"-----BEGIN CERTIFICATE-----\nshown\n-----END CERTIFICATE-----","EncryptPrivateKey":"-----BEGIN PRIVATE KEY-----\nhidden","Id":7}"#;
         // Cut inside the second key: nothing of it is left, and it is no answer any more.
         let (left, read) = forget(json);
         assert!(
-            !left.contains("hidden") && left.contains("shown") && matches!(read, Reading::NoAnswer { .. })
+            !left.contains("hidden")
+                && left.contains("shown")
+                && matches!(read, ApiResponse::Unrecognized { .. })
         );
         let (left, read) = forget(&json.replace("hidden\",\"Id", "hidden-----END PRIVATE KEY-----\",\"Id"));
-        let Reading::Success(fields) = read else { panic!("{left}") };
+        let ApiResponse::Success(fields) = read else { panic!("{left}") };
         assert!(!left.contains("hidden") && left.len() > 200);
         assert_eq!(
             (integer(&fields, &["Id"]), text(&fields, &["Cert"]).unwrap().contains("shown")),
@@ -372,7 +374,7 @@ mod tests {
         let xml =
             "<A><Key>-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----</Key><Id>7</Id></A>";
         let (left, read) = forget(xml);
-        assert!(!left.contains("hidden") && matches!(read, Reading::Success(_)), "{left}");
+        assert!(!left.contains("hidden") && matches!(read, ApiResponse::Success(_)), "{left}");
         for odd in
             ["-----BEGIN ", "-----BEGIN PRIVATE KEY", "-----BEGIN PRIVATE KEY-----", "-----BEGIN -----BEGIN "]
         {
@@ -387,7 +389,7 @@ mod tests {
         {
             let location = Some("https://hidden".to_owned());
             let body = Zeroizing::new(body.into());
-            let answer = HttpAnswer { status: 200, location, body, ..HttpAnswer::default() };
+            let answer = HttpResponse { status: 200, location, body, ..HttpResponse::default() };
             assert!(!format!("{answer:?} {:?}", answer.read()).contains("hidden"));
         }
     }
@@ -395,7 +397,7 @@ mod tests {
     #[test]
     fn a_request_id_comes_from_the_header_or_the_body() {
         let fields = fields(r#"{"RequestId":"BODY-1"}"#);
-        let mut answer = HttpAnswer::default();
+        let mut answer = HttpResponse::default();
         assert_eq!(request_id(&answer, Some(&fields)).as_deref(), Some("BODY-1"));
         answer.request_id = Some("HEADER-1".to_owned());
         assert_eq!(request_id(&answer, Some(&fields)).as_deref(), Some("HEADER-1"));
@@ -406,7 +408,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_without_panic(status in 100u16..600, body in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = HttpAnswer { status, body: Zeroizing::new(body), ..HttpAnswer::default() }.read();
+            let _ = HttpResponse { status, body: Zeroizing::new(body), ..HttpResponse::default() }.read();
         }
 
         #[test]

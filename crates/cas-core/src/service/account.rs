@@ -6,12 +6,13 @@ use std::time::Instant;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::Level;
 use crate::base::random::nonce;
-use crate::inspect::Leaf;
+use crate::inspect::Fingerprint;
+use crate::protocol::failure_class::FailureClass;
 use crate::service::caller::Caller;
 use crate::service::certificate::{Certificate, Page};
-use crate::service::failure::{Failed, Fate};
+use crate::service::failure::CallError;
 use crate::service::messages::incomplete;
-use crate::service::rate_limit::Pace;
+use crate::service::rate_limit::RateLimiter;
 use crate::service::types::{CertId, PAGE_SIZE};
 use crate::service::version::{ApiVersion, Versions};
 
@@ -22,13 +23,13 @@ const MAX_PAGES: usize = 10_000;
 pub(crate) struct Account {
     pub(crate) caller: Caller,
     pub(crate) versions: Versions,
-    pub(crate) pace: Pace,
+    pub(crate) rate_limiter: RateLimiter,
     pub(crate) region: String,
 }
 
 impl Account {
     /// What the service says about one certificate, but for its key.
-    pub(crate) fn get(&self, id: CertId, deadline: Instant) -> Result<Certificate, Failed> {
+    pub(crate) fn get(&self, id: CertId, deadline: Instant) -> Result<Certificate, CallError> {
         let subject = format!("CertId {id}");
         self.in_current_version(|version| {
             let operation = version.detail(id, false);
@@ -40,7 +41,7 @@ impl Account {
     }
 
     /// Every certificate of the account, each once.
-    pub(crate) fn list(&self, deadline: Instant) -> Result<Vec<Certificate>, Failed> {
+    pub(crate) fn list(&self, deadline: Instant) -> Result<Vec<Certificate>, CallError> {
         self.in_current_version(|version| {
             let mut all = Vec::new();
             self.each_certificate(version, deadline, |listed| {
@@ -58,7 +59,7 @@ impl Account {
         version: ApiVersion,
         deadline: Instant,
         mut take: impl FnMut(Certificate) -> bool,
-    ) -> Result<Option<String>, Failed> {
+    ) -> Result<Option<String>, CallError> {
         const SUBJECT: &str = "all certificates";
         let mut ids = BTreeSet::new();
         let mut request_id = None;
@@ -91,7 +92,7 @@ impl Account {
     }
 
     /// Deletes a certificate.
-    pub(crate) fn delete(&self, id: CertId, deadline: Instant) -> Result<(), Failed> {
+    pub(crate) fn delete(&self, id: CertId, deadline: Instant) -> Result<(), CallError> {
         let token = nonce()?;
         let subject = format!("CertId {id}");
         let deleted = self
@@ -106,12 +107,13 @@ impl Account {
     /// Runs `call` in the version that is spoken now, and once more where that turns out to be gone.
     pub(crate) fn in_current_version<T>(
         &self,
-        mut call: impl FnMut(ApiVersion) -> Result<T, Failed>,
-    ) -> Result<T, Failed> {
+        mut call: impl FnMut(ApiVersion) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
         loop {
             let version = self.versions.current();
             match call(version) {
-                Err(failed) if failed.fate == Fate::VersionGone && self.is_gone(version, &failed.error) => {}
+                Err(failed)
+                    if failed.class == FailureClass::VersionGone && self.is_gone(version, &failed.error) => {}
                 other => return other,
             }
         }
@@ -129,10 +131,10 @@ impl Account {
     }
 
     /// The stored certificate, where the service shows it.
-    pub(crate) fn stored(&self, version: ApiVersion, id: CertId, deadline: Instant) -> Option<Leaf> {
+    pub(crate) fn stored(&self, version: ApiVersion, id: CertId, deadline: Instant) -> Option<Fingerprint> {
         let operation = version.detail(id, true);
         match self.caller.call(&operation, &format!("CertId {id}"), deadline) {
-            Ok(answer) => Leaf::of_pem(&Certificate::read(&answer.fields)?.pem),
+            Ok(answer) => Fingerprint::of_pem(&Certificate::read(&answer.fields)?.pem),
             Err(failed) => {
                 self.caller
                     .logger

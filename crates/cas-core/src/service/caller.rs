@@ -1,6 +1,6 @@
 //! One call: credentials, signature, sending, judging; and for calls that may be repeated, again until done.
 //!
-//! What a failed attempt means for what is stored is judged here, once, as a [`Fate`]. Whether an upload is sent
+//! What a failed attempt means for what is stored is judged here, once, as a [`FailureClass`]. Whether an upload is sent
 //! again is decided in [`crate::upload::machine`].
 
 use std::thread;
@@ -11,13 +11,13 @@ use crate::base::logger::{Level, Logger};
 use crate::base::random::{nonce, random};
 use crate::base::time;
 use crate::protocol::access_key::AccessKey;
-use crate::protocol::error_codes::Effect;
+use crate::protocol::failure_class::{Correction, FailureClass};
 use crate::protocol::signed_form::SignedForm;
 use crate::protocol::{Signature, acs3, hmac_sha1};
 use crate::service::backoff;
-use crate::service::clock_skew::Skew;
-use crate::service::failure::{Cure, Failed, Fate};
-use crate::service::messages::{Exchange, no_access_key};
+use crate::service::clock_skew::ClockSkew;
+use crate::service::failure::CallError;
+use crate::service::messages::{CallContext, no_access_key};
 use crate::service::provider::Provider;
 use crate::service::transport::Transport;
 use crate::service::types::{Answer, Operation};
@@ -31,7 +31,7 @@ pub(crate) struct Caller {
     pub(crate) endpoint: String,
     pub(crate) signature: Signature,
     pub(crate) max_attempts: u32,
-    pub(crate) skew: Skew,
+    pub(crate) skew: ClockSkew,
     pub(crate) logger: Logger,
 }
 
@@ -43,14 +43,14 @@ impl Caller {
         operation: &Operation<'_>,
         subject: &str,
         deadline: Instant,
-    ) -> Result<Answer, Failed> {
+    ) -> Result<Answer, CallError> {
         let mut attempt = 1;
         let mut in_doubt = false;
-        let mut mended = Vec::new();
+        let mut corrected = Vec::new();
         let mut tried = 0;
         loop {
             let last = attempt >= self.max_attempts;
-            let limit = if last { deadline } else { half_way(deadline) };
+            let limit = if last { deadline } else { halfway_to(deadline) };
             let mut failed = match self.attempt(operation, subject, limit) {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
@@ -59,13 +59,15 @@ impl Caller {
             failed.in_doubt = in_doubt;
             tried += u32::from(failed.tried);
             failed.error = failed.error.with_attempts(tried);
-            let wait = match failed.fate {
-                Fate::Mended(cure) if !mended.contains(&cure) => {
-                    mended.push(cure);
+            let wait = match failed.class {
+                FailureClass::Correctable(correction) if !corrected.contains(&correction) => {
+                    corrected.push(correction);
                     Some(Duration::ZERO)
                 }
-                Fate::Unsent | Fate::Lost | Fate::Throttled(None) => Some(backoff::pause(attempt, random()?)),
-                Fate::Throttled(Some(asked)) => Some(asked),
+                FailureClass::NotSent | FailureClass::OutcomeUnknown | FailureClass::Throttled(None) => {
+                    Some(backoff::delay(attempt, random()?))
+                }
+                FailureClass::Throttled(Some(asked)) => Some(asked),
                 _ => None,
             };
             match wait {
@@ -87,8 +89,8 @@ impl Caller {
         true
     }
 
-    /// Whether there is another access key now than the one that was refused.
-    fn renewed(&self, refused: Option<&AccessKey>, now: SystemTime, limit: Instant) -> bool {
+    /// Whether another access key replaces `refused`, which the service did not accept.
+    fn renews(&self, refused: Option<&AccessKey>, now: SystemTime, limit: Instant) -> bool {
         match (&self.credentials, refused) {
             (Some(provider), Some(refused)) => provider.renew(refused, now, limit),
             _ => false,
@@ -101,9 +103,9 @@ impl Caller {
         operation: &Operation<'_>,
         subject: &str,
         limit: Instant,
-    ) -> Result<Answer, Failed> {
+    ) -> Result<Answer, CallError> {
         let action = operation.action;
-        let skew = self.skew.known();
+        let skew = self.skew.current();
         let now = skew.apply(SystemTime::now());
         let access_key = match &self.credentials {
             Some(provider) => Some(provider.access_key(now, limit).map_err(no_access_key)?),
@@ -135,7 +137,7 @@ impl Caller {
         self.logger.log(Level::Debug, || {
             format!("{action} of {subject} to {}: {} bytes.", self.endpoint, form.as_bytes().len())
         });
-        let exchange = Exchange {
+        let exchange = CallContext {
             operation,
             subject,
             endpoint: &self.endpoint,
@@ -145,33 +147,30 @@ impl Caller {
             form: &form,
         };
         let mut answer = self.transport.post(&form, limit).map_err(|failure| exchange.no_answer(failure))?;
-        answer.forget_keys();
+        answer.scrub_private_keys();
         self.logger.log(Level::Debug, || {
             let (status, size, ms) = (answer.status, answer.body.len(), started.elapsed().as_millis());
             format!("{action} of {subject}: HTTP {status}, {size} bytes, {ms} ms.")
         });
-        exchange.judge(&answer).map_err(|(effect, error)| {
-            let fate = match effect {
-                Effect::Unclear => Fate::RefusedUnclearly,
-                Effect::NameTaken => Fate::NameTaken,
-                Effect::Throttled => Fate::Throttled(answer.retry_after),
-                Effect::Clock if self.skew.learn(skew, SystemTime::now(), answer.date) => {
-                    Fate::Mended(Cure::Clock)
+        exchange.judge(&answer).map_err(|(class, error)| {
+            let class = match class {
+                FailureClass::Throttled(_) => FailureClass::Throttled(answer.retry_after),
+                FailureClass::Correctable(correction) => {
+                    let corrected = match correction {
+                        Correction::Clock => self.skew.update(skew, SystemTime::now(), answer.date),
+                        Correction::AccessKey => self.renews(access_key.as_deref(), now, limit),
+                    };
+                    if corrected { class } else { FailureClass::Refused }
                 }
-                Effect::AccessKey if self.renewed(access_key.as_deref(), now, limit) => {
-                    Fate::Mended(Cure::AccessKey)
-                }
-                Effect::Clock | Effect::AccessKey | Effect::Final => Fate::Refused,
-                Effect::VersionGone => Fate::VersionGone,
-                Effect::Open => Fate::Lost,
+                class => class,
             };
-            Failed::new(fate, error)
+            CallError::new(class, error)
         })
     }
 }
 
 /// Half of the time that is left: an answer that does not come must leave time to find out what happened.
-pub(crate) fn half_way(deadline: Instant) -> Instant {
+pub(crate) fn halfway_to(deadline: Instant) -> Instant {
     let now = Instant::now();
     now + deadline.saturating_duration_since(now) / 2
 }

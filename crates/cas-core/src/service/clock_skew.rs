@@ -7,23 +7,23 @@ use crate::base::time::YEAR_9999;
 
 /// How far the service's clock is from this machine's, as far as is known; shared by a client's threads.
 #[derive(Debug, Default)]
-pub(crate) struct Skew(AtomicI64);
+pub(crate) struct ClockSkew(AtomicI64);
 
 /// The skew that one request was sent with, in seconds; positive where the service is ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seconds(i64);
 
-impl Skew {
+impl ClockSkew {
     /// What is known now.
     #[must_use]
-    pub(crate) fn known(&self) -> Seconds {
+    pub(crate) fn current(&self) -> Seconds {
         Seconds(self.0.load(Ordering::Relaxed))
     }
 
     /// A request sent with `used` at `now` was refused for its time, by somebody whose clock says `theirs`.
     /// Returns whether another skew is known now, so that it makes sense to ask again.
-    pub(crate) fn learn(&self, used: Seconds, now: SystemTime, theirs: Option<SystemTime>) -> bool {
-        let Some(theirs) = theirs else { return self.known() != used };
+    pub(crate) fn update(&self, used: Seconds, now: SystemTime, theirs: Option<SystemTime>) -> bool {
+        let Some(theirs) = theirs else { return self.current() != used };
         let seconds = |distance: Duration| i64::try_from(distance.as_secs()).unwrap_or(i64::MAX);
         let new = match theirs.duration_since(now) {
             Ok(ahead) => seconds(ahead),
@@ -31,7 +31,7 @@ impl Skew {
         };
         // Dates have whole seconds. A difference of one is none.
         if new.abs_diff(used.0) <= 1 {
-            return self.known() != used;
+            return self.current() != used;
         }
         match self.0.compare_exchange(used.0, new, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => true,
@@ -64,36 +64,36 @@ mod tests {
 
     #[test]
     fn a_skew_is_learned_either_way_and_corrected_again() {
-        let skew = Skew::default();
+        let skew = ClockSkew::default();
         let now = at(1_000_000);
-        assert_eq!(skew.known().apply(now), now);
+        assert_eq!(skew.current().apply(now), now);
         for theirs in [at(1_003_600), at(996_400), at(1_000_000)] {
-            let used = skew.known();
-            assert!(skew.learn(used, now, Some(theirs)));
-            assert_eq!(skew.known().apply(now), theirs);
+            let used = skew.current();
+            assert!(skew.update(used, now, Some(theirs)));
+            assert_eq!(skew.current().apply(now), theirs);
             // What was just learned is no news.
-            assert!(!skew.learn(skew.known(), now, Some(theirs)));
+            assert!(!skew.update(skew.current(), now, Some(theirs)));
         }
-        assert!(!skew.learn(skew.known(), now, None));
+        assert!(!skew.update(skew.current(), now, None));
     }
 
     #[test]
     fn a_thread_that_comes_late_uses_what_another_one_learned() {
-        let skew = Skew::default();
-        let (now, used) = (at(1_000_000), skew.known());
-        assert!(skew.learn(used, now, Some(at(1_003_600))));
-        assert!(skew.learn(used, now, Some(at(1_003_605))));
-        assert!(skew.learn(used, now, None));
-        assert_eq!(skew.known().apply(now), at(1_003_600));
+        let skew = ClockSkew::default();
+        let (now, used) = (at(1_000_000), skew.current());
+        assert!(skew.update(used, now, Some(at(1_003_600))));
+        assert!(skew.update(used, now, Some(at(1_003_605))));
+        assert!(skew.update(used, now, None));
+        assert_eq!(skew.current().apply(now), at(1_003_600));
     }
 
     #[test]
     fn a_date_out_of_this_world_does_no_harm() {
-        let skew = Skew::default();
+        let skew = ClockSkew::default();
         for theirs in [at(0), at(253_402_300_799), at(u64::from(u32::MAX) * 1_000)] {
-            skew.learn(skew.known(), at(1_800_000_000), Some(theirs));
+            skew.update(skew.current(), at(1_800_000_000), Some(theirs));
             for now in [at(0), at(1_800_000_000), at(253_402_300_799)] {
-                assert_eq!(timestamp(skew.known().apply(now)).len(), 20);
+                assert_eq!(timestamp(skew.current().apply(now)).len(), 20);
             }
         }
     }

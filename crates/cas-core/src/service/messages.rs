@@ -1,21 +1,21 @@
 //! Failed calls in sentences: what happened, and what to do.
 
 use crate::base::error::{Error, ErrorKind};
-use crate::http::failure::{Failure, Reach};
-use crate::http::response::HttpAnswer;
+use crate::http::failure::{SendProgress, TransportError};
+use crate::http::response::HttpResponse;
 use crate::protocol::access_key::{AccessKey, shown_id};
-use crate::protocol::error_codes::Effect;
+use crate::protocol::failure_class::{Correction, FailureClass};
 use crate::protocol::params::Params;
-use crate::protocol::reading::Reading;
+use crate::protocol::reading::ApiResponse;
 use crate::protocol::redact::Secrets;
 use crate::protocol::signed_form::SignedForm;
 use crate::protocol::{error_codes, hmac_sha1, reading};
-use crate::service::failure::{Failed, Fate};
-use crate::service::provider::{Provider, Unavailable};
+use crate::service::failure::CallError;
+use crate::service::provider::{CredentialsError, Provider};
 use crate::service::types::{Answer, Operation};
 
 /// One request and all that is needed to speak about its answer.
-pub(crate) struct Exchange<'a> {
+pub(crate) struct CallContext<'a> {
     pub(crate) operation: &'a Operation<'a>,
     pub(crate) subject: &'a str,
     pub(crate) endpoint: &'a str,
@@ -26,33 +26,33 @@ pub(crate) struct Exchange<'a> {
     pub(crate) form: &'a SignedForm,
 }
 
-impl Exchange<'_> {
-    pub(crate) fn judge(&self, answer: &HttpAnswer) -> Result<Answer, (Effect, Error)> {
+impl CallContext<'_> {
+    pub(crate) fn judge(&self, answer: &HttpResponse) -> Result<Answer, (FailureClass, Error)> {
         match answer.read() {
-            Reading::Success(fields) => Ok(Answer {
+            ApiResponse::Success(fields) => Ok(Answer {
                 request_id: self.shown_id(reading::request_id(answer, Some(&fields))),
                 fields,
                 http_status: answer.status,
             }),
-            Reading::Refusal { code, message, request_id } => {
+            ApiResponse::Refusal { code, message, request_id } => {
                 let request_id = self.shown_id(request_id);
-                let (effect, refusal) = self.refused(&code, &message, answer.status);
-                Err((effect, refusal.with_answer(answer.status, request_id)))
+                let (class, refusal) = self.refused(&code, &message, answer.status);
+                Err((class, refusal.with_answer(answer.status, request_id)))
             }
-            Reading::NoAnswer { instead, turned_away } => {
-                let effect = match (turned_away, answer.status) {
-                    (true, 429) => Effect::Throttled,
-                    (true, _) => Effect::Final,
-                    (false, _) => Effect::Open,
+            ApiResponse::Unrecognized { instead, rejected_on_the_way } => {
+                let class = match (rejected_on_the_way, answer.status) {
+                    (true, 429) => FailureClass::Throttled(None),
+                    (true, _) => FailureClass::Refused,
+                    (false, _) => FailureClass::OutcomeUnknown,
                 };
-                Err((effect, self.not_understood(&instead, answer)))
+                Err((class, self.not_understood(&instead, answer)))
             }
         }
     }
 
-    fn refused(&self, code: &str, message: &str, http_status: u16) -> (Effect, Error) {
+    fn refused(&self, code: &str, message: &str, http_status: u16) -> (FailureClass, Error) {
         let Self { operation: Operation { action, ram, .. }, endpoint, subject, .. } = self;
-        let meaning = error_codes::meaning(code, message, http_status);
+        let meaning = error_codes::classify(code, message, http_status);
         let shown_code = self.secrets().redact(code);
         let sentence = match meaning.kind {
             ErrorKind::NameTaken => {
@@ -83,7 +83,8 @@ impl Exchange<'_> {
             }
             _ => meaning.hint.to_owned(),
         };
-        let is_about_key = meaning.effect == Effect::AccessKey || code == "SignatureDoesNotMatch";
+        let is_about_key = meaning.class == FailureClass::Correctable(Correction::AccessKey)
+            || code == "SignatureDoesNotMatch";
         let hint = match self.credentials {
             Some(provider) if is_about_key => {
                 format!("{hint} The access key comes from {}.", provider.origin())
@@ -93,7 +94,7 @@ impl Exchange<'_> {
         if !hint.is_empty() {
             error = error.with_hint(hint);
         }
-        (meaning.effect, error)
+        (meaning.class, error)
     }
 
     /// The gateway echoes its string-to-sign. Where it is ours, only the secret can be wrong.
@@ -113,7 +114,7 @@ impl Exchange<'_> {
         }
     }
 
-    fn not_understood(&self, instead: &str, answer: &HttpAnswer) -> Error {
+    fn not_understood(&self, instead: &str, answer: &HttpResponse) -> Error {
         let Self { operation: Operation { action, .. }, endpoint, subject, .. } = self;
         let instead = self.secrets().redact(instead);
         Error::new(
@@ -125,47 +126,47 @@ impl Exchange<'_> {
         .with_retryable(answer.status >= 500 || matches!(answer.status, 408 | 429))
     }
 
-    pub(crate) fn no_answer(&self, failure: Failure) -> Failed {
+    pub(crate) fn no_answer(&self, failure: TransportError) -> CallError {
         let Self { operation: Operation { action, .. }, subject, .. } = self;
         let what = failure.what;
         let sent = format!("{action} of {subject} was sent, but {what}.");
-        let (kind, sentence, hint) = match failure.reach {
-            Reach::Nowhere if failure.deadline_passed => (
+        let (kind, sentence, hint) = match failure.progress {
+            SendProgress::NotSent if failure.deadline_passed => (
                 ErrorKind::Timeout,
                 format!("{action} of {subject} ran out of time: {what}."),
                 "Nothing was sent. Check the network, or allow more time.".to_owned(),
             ),
-            Reach::Nowhere => (
+            SendProgress::NotSent => (
                 ErrorKind::Network,
                 format!("{action} of {subject} was not sent: {what}."),
                 failure.hint.unwrap_or_else(|| "Check the network.".to_owned()),
             ),
             // Whatever is slow may still be at work.
-            Reach::Sent if failure.deadline_passed => (
+            SendProgress::Sent if failure.deadline_passed => (
                 ErrorKind::OutcomeUnknown,
                 sent,
                 "Allow more time, or call again: what is stored is found then.".to_owned(),
             ),
-            Reach::Sent => {
+            SendProgress::Sent => {
                 (ErrorKind::Network, sent, "Check the network and proxies, and call again.".to_owned())
             }
-            Reach::Answered => (
+            SendProgress::ResponseStarted => (
                 ErrorKind::Protocol,
                 sent,
                 "Check that the endpoint is Alibaba Cloud's and no proxy cuts its answers.".to_owned(),
             ),
         };
-        let fate = match failure.reach {
-            Reach::Nowhere if failure.permanent => Fate::Hopeless,
-            Reach::Nowhere => Fate::Unsent,
-            Reach::Sent | Reach::Answered => Fate::Lost,
+        let class = match failure.progress {
+            SendProgress::NotSent if failure.permanent => FailureClass::Permanent,
+            SendProgress::NotSent => FailureClass::NotSent,
+            SendProgress::Sent | SendProgress::ResponseStarted => FailureClass::OutcomeUnknown,
         };
         let mut error = Error::new(kind, sentence).with_hint(hint).with_retryable(!failure.permanent);
         if let Some(status) = failure.http_status {
             let request_id = self.shown_id(failure.request_id);
             error = error.with_answer(status, request_id);
         }
-        Failed::new(fate, error)
+        CallError::new(class, error)
     }
 
     /// A request id, unless a server put something there that must not be shown.
@@ -185,7 +186,7 @@ impl Exchange<'_> {
     }
 }
 
-pub(crate) fn no_access_key(reason: Unavailable) -> Failed {
+pub(crate) fn no_access_key(reason: CredentialsError) -> CallError {
     let hint = reason.hint.unwrap_or_else(|| {
         "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or set up another of the sources in \
          docs/credentials.md, or give the client a key."
@@ -193,8 +194,8 @@ pub(crate) fn no_access_key(reason: Unavailable) -> Failed {
     });
     let sentence = format!("No usable access key was found: {}.", reason.why);
     let error = Error::new(ErrorKind::Credentials, sentence).with_hint(hint).with_retryable(reason.retryable);
-    let failed = Failed::from(error);
-    if reason.retryable { Failed { fate: Fate::Unsent, ..failed } } else { failed }
+    let failed = CallError::from(error);
+    if reason.retryable { CallError { class: FailureClass::NotSent, ..failed } } else { failed }
 }
 
 /// An answer that is one, and does not hold what it must.
@@ -204,12 +205,12 @@ pub(crate) fn incomplete(
     subject: &str,
     lacks: &str,
     answer: &Answer,
-) -> Failed {
+) -> CallError {
     let error = Error::new(
         ErrorKind::Protocol,
         format!("{endpoint} answered {action} of {subject} with a success without {lacks}."),
     )
     .with_hint("Check that the endpoint is Alibaba Cloud's and no proxy answers in its place.")
     .with_answer(answer.http_status, answer.request_id.clone());
-    Failed::new(Fate::Lost, error)
+    CallError::new(FailureClass::OutcomeUnknown, error)
 }

@@ -7,30 +7,30 @@ use crate::protocol::access_key::AccessKey;
 
 /// Why there is no access key. Holds no secret.
 #[derive(Clone, Debug)]
-pub(crate) struct Unavailable {
+pub(crate) struct CredentialsError {
     /// What is missing or went wrong, as a clause.
     pub why: String,
     /// What to do about it.
     pub hint: Option<String>,
     /// Whether nobody set this source up, which is no mistake.
-    pub absent: bool,
+    pub not_configured: bool,
     /// Whether no other source is to be asked: here is an access key, which only libcas refuses.
-    pub decisive: bool,
+    pub fatal: bool,
     /// Whether asking again later may help.
     pub retryable: bool,
 }
 
-impl Unavailable {
-    pub(crate) fn absent(why: impl Into<String>) -> Self {
-        Self { why: why.into(), hint: None, absent: true, decisive: false, retryable: false }
+impl CredentialsError {
+    pub(crate) fn not_configured(why: impl Into<String>) -> Self {
+        Self { why: why.into(), hint: None, not_configured: true, fatal: false, retryable: false }
     }
 
     pub(crate) fn broken(why: impl Into<String>) -> Self {
-        Self { absent: false, ..Self::absent(why) }
+        Self { not_configured: false, ..Self::not_configured(why) }
     }
 
-    pub(crate) fn decisive(mut self) -> Self {
-        self.decisive = true;
+    pub(crate) fn fatal(mut self) -> Self {
+        self.fatal = true;
         self
     }
 
@@ -49,7 +49,7 @@ impl Unavailable {
 pub(crate) trait Provider: Send + Sync {
     /// The key to sign the next attempt with. `now` is the time by which expiry is judged; what must be fetched is fetched
     /// before `deadline`.
-    fn access_key(&self, now: SystemTime, deadline: Instant) -> Result<Arc<AccessKey>, Unavailable>;
+    fn access_key(&self, now: SystemTime, deadline: Instant) -> Result<Arc<AccessKey>, CredentialsError>;
 
     /// Where the key comes from, for messages.
     fn origin(&self) -> String;
@@ -59,9 +59,9 @@ pub(crate) trait Provider: Send + Sync {
 }
 
 /// The key that the program itself gave.
-pub(crate) struct Given(Arc<AccessKey>);
+pub(crate) struct StaticProvider(Arc<AccessKey>);
 
-impl Given {
+impl StaticProvider {
     /// Always answers `access_key`.
     #[must_use]
     pub(crate) fn new(access_key: AccessKey) -> Self {
@@ -69,8 +69,8 @@ impl Given {
     }
 }
 
-impl Provider for Given {
-    fn access_key(&self, _: SystemTime, _: Instant) -> Result<Arc<AccessKey>, Unavailable> {
+impl Provider for StaticProvider {
+    fn access_key(&self, _: SystemTime, _: Instant) -> Result<Arc<AccessKey>, CredentialsError> {
         Ok(Arc::clone(&self.0))
     }
 

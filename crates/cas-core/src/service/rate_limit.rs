@@ -10,7 +10,7 @@ const CAREFUL_FOR: Duration = Duration::from_secs(60);
 
 /// Gives each upload its turn. Two words without a lock: a thread may be interrupted anywhere, by `fork` too.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct RateLimiter {
     start: Instant,
     /// Uploads a second that the program allows; 0 for no limit of its own.
     limit: u32,
@@ -20,7 +20,7 @@ pub(crate) struct Pace {
     careful_until: AtomicU64,
 }
 
-impl Pace {
+impl RateLimiter {
     /// At most `limit` uploads a second; 0 for as many as the service takes.
     #[must_use]
     pub(crate) fn new(limit: u32, start: Instant) -> Self {
@@ -29,7 +29,7 @@ impl Pace {
 
     /// How long to wait before the next upload, which then has its turn; `None` where its turn would come
     /// after `deadline`, and is left to others.
-    pub(crate) fn turn(&self, version: ApiVersion, now: Instant, deadline: Instant) -> Option<Duration> {
+    pub(crate) fn acquire(&self, version: ApiVersion, now: Instant, deadline: Instant) -> Option<Duration> {
         let now = self.micros(now);
         let limit = match self.limit {
             0 if now < self.careful_until.load(Ordering::Relaxed) => documented(version),
@@ -69,54 +69,56 @@ mod tests {
     use super::*;
     use ApiVersion::{V2018_07_13, V2020_04_07};
 
-    fn millis(pace: &Pace, version: ApiVersion, now: Instant) -> u128 {
-        pace.turn(version, now, now + Duration::from_secs(3600)).unwrap().as_millis()
+    fn millis(rate_limiter: &RateLimiter, version: ApiVersion, now: Instant) -> u128 {
+        rate_limiter.acquire(version, now, now + Duration::from_secs(3600)).unwrap().as_millis()
     }
 
     #[test]
     fn a_limit_spreads_uploads_evenly() {
         let start = Instant::now();
-        let pace = Pace::new(4, start);
-        assert_eq!([0, 0, 0].map(|_| millis(&pace, V2018_07_13, start)), [0, 250, 500]);
+        let rate_limiter = RateLimiter::new(4, start);
+        assert_eq!([0, 0, 0].map(|_| millis(&rate_limiter, V2018_07_13, start)), [0, 250, 500]);
         let later = start + Duration::from_secs(10);
-        assert_eq!([0, 0].map(|_| millis(&pace, V2018_07_13, later)), [0, 250]);
+        assert_eq!([0, 0].map(|_| millis(&rate_limiter, V2018_07_13, later)), [0, 250]);
     }
 
     #[test]
     fn the_documented_rate_holds_for_a_minute_after_a_complaint() {
         let start = Instant::now();
-        let pace = Pace::new(0, start);
-        assert_eq!([0, 0].map(|_| millis(&pace, V2018_07_13, start)), [0, 0]);
-        pace.slow_down(start);
-        assert_eq!([0, 0, 0].map(|_| millis(&pace, V2018_07_13, start)), [0, 100, 200]);
+        let rate_limiter = RateLimiter::new(0, start);
+        assert_eq!([0, 0].map(|_| millis(&rate_limiter, V2018_07_13, start)), [0, 0]);
+        rate_limiter.slow_down(start);
+        assert_eq!([0, 0, 0].map(|_| millis(&rate_limiter, V2018_07_13, start)), [0, 100, 200]);
         let later = start + Duration::from_secs(59);
-        assert_eq!([0, 0, 0].map(|_| millis(&pace, V2020_04_07, later)), [0, 10, 20]);
+        assert_eq!([0, 0, 0].map(|_| millis(&rate_limiter, V2020_04_07, later)), [0, 10, 20]);
         let over = start + Duration::from_secs(60);
-        assert_eq!([0, 0].map(|_| millis(&pace, V2018_07_13, over)), [0, 0]);
+        assert_eq!([0, 0].map(|_| millis(&rate_limiter, V2018_07_13, over)), [0, 0]);
         // What the program set stays, complaint or not.
-        let pace = Pace::new(2, start);
-        pace.slow_down(start);
-        assert_eq!([0, 0].map(|_| millis(&pace, V2018_07_13, start)), [0, 500]);
+        let rate_limiter = RateLimiter::new(2, start);
+        rate_limiter.slow_down(start);
+        assert_eq!([0, 0].map(|_| millis(&rate_limiter, V2018_07_13, start)), [0, 500]);
     }
 
     #[test]
     fn a_turn_after_the_deadline_is_left_to_others() {
         let start = Instant::now();
-        let pace = Pace::new(1, start);
+        let rate_limiter = RateLimiter::new(1, start);
         let deadline = start + Duration::from_millis(500);
-        assert_eq!(pace.turn(V2018_07_13, start, deadline), Some(Duration::ZERO));
-        assert_eq!(pace.turn(V2018_07_13, start, deadline), None);
-        assert_eq!(millis(&pace, V2018_07_13, start), 1_000);
+        assert_eq!(rate_limiter.acquire(V2018_07_13, start, deadline), Some(Duration::ZERO));
+        assert_eq!(rate_limiter.acquire(V2018_07_13, start, deadline), None);
+        assert_eq!(millis(&rate_limiter, V2018_07_13, start), 1_000);
     }
 
     #[test]
     fn threads_share_the_turns() {
         let start = Instant::now();
-        let pace = Pace::new(1_000, start);
+        let rate_limiter = RateLimiter::new(1_000, start);
         let mut turns: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8)
                 .map(|_| {
-                    scope.spawn(|| (0..100).map(|_| millis(&pace, V2018_07_13, start)).collect::<Vec<_>>())
+                    scope.spawn(|| {
+                        (0..100).map(|_| millis(&rate_limiter, V2018_07_13, start)).collect::<Vec<_>>()
+                    })
                 })
                 .collect();
             threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()

@@ -2,15 +2,15 @@
 
 use std::time::Instant;
 
-use crate::inspect::Leaf;
+use crate::inspect::Fingerprint;
 use crate::service::account::Account;
 use crate::service::certificate::Certificate;
-use crate::service::failure::Failed;
+use crate::service::failure::CallError;
 use crate::service::version::ApiVersion;
-use crate::upload::machine::{Holder, Sight};
+use crate::upload::events::{NameOwner, NameStatus};
 
 /// What to look for.
-pub(crate) struct Sought<'a> {
+pub(crate) struct Query<'a> {
     /// The name that was asked for.
     pub(crate) wanted: &'a str,
     /// The name made from it, where it may be used.
@@ -18,14 +18,14 @@ pub(crate) struct Sought<'a> {
     /// Whether the certificate counts under any name.
     pub(crate) any_name: bool,
     /// The certificate, where it can be read.
-    pub(crate) leaf: Option<&'a Leaf>,
+    pub(crate) leaf: Option<&'a Fingerprint>,
 }
 
 /// What was found.
 #[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) sight: Sight,
-    /// The certificate that `sight.elsewhere` means.
+pub(crate) struct Listing {
+    pub(crate) names: NameStatus,
+    /// The certificate that `names.elsewhere` means.
     pub(crate) elsewhere: Option<Certificate>,
     /// The version of the API that answered.
     pub(crate) version: ApiVersion,
@@ -35,64 +35,67 @@ pub(crate) struct Found {
 
 /// Whether a listed certificate is the one that is sought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Likeness {
+enum FingerprintMatch {
     /// SHA-256 says so.
     Same,
     /// SHA-1 says so.
-    Alike,
+    Sha1Only,
     Different,
     /// The list holds no fingerprint.
     Unclear,
 }
 
-fn likeness(listed: &Certificate, leaf: &Leaf) -> Likeness {
+fn compare_fingerprints(listed: &Certificate, leaf: &Fingerprint) -> FingerprintMatch {
     if listed.sha256 == leaf.sha256 {
-        Likeness::Same
+        FingerprintMatch::Same
     } else if listed.sha1.is_empty() {
-        Likeness::Unclear
+        FingerprintMatch::Unclear
     } else if listed.sha1 == leaf.sha1 {
-        Likeness::Alike
+        FingerprintMatch::Sha1Only
     } else {
-        Likeness::Different
+        FingerprintMatch::Different
     }
 }
 
 impl Account {
     /// Looks through the lists for whoever has the names, and for the certificate itself.
-    pub(crate) fn look_up(&self, sought: &Sought<'_>, deadline: Instant) -> Result<Found, Failed> {
+    pub(crate) fn lookup(&self, query: &Query<'_>, deadline: Instant) -> Result<Listing, CallError> {
         self.in_current_version(|version| {
-            let mut sight = Sight { wanted: Holder::Nobody, other: Holder::Nobody, elsewhere: None };
+            let mut names = NameStatus { wanted: NameOwner::Free, other: NameOwner::Free, elsewhere: None };
             let mut elsewhere = None;
             let request_id = self.each_certificate(version, deadline, |listed| {
-                let place = if listed.name == sought.wanted {
-                    Some(&mut sight.wanted)
-                } else if sought.other == Some(&listed.name) {
-                    Some(&mut sight.other)
+                let place = if listed.name == query.wanted {
+                    Some(&mut names.wanted)
+                } else if query.other == Some(&listed.name) {
+                    Some(&mut names.other)
                 } else {
                     None
                 };
                 if let Some(place) = place {
                     // Where two have one name, this certificate counts rather than the other.
-                    if !matches!(place, Holder::Same(_)) {
-                        let holder = self.compare(version, &listed, sought.leaf, deadline);
-                        if *place == Holder::Nobody || matches!(holder, Holder::Same(_)) {
+                    if !matches!(place, NameOwner::Same(_)) {
+                        let holder = self.compare(version, &listed, query.leaf, deadline);
+                        if *place == NameOwner::Free || matches!(holder, NameOwner::Same(_)) {
                             *place = holder;
                         }
                     }
-                } else if sought.any_name
+                } else if query.any_name
                     && elsewhere.is_none()
-                    && sought.leaf.is_some_and(|leaf| {
-                        matches!(likeness(&listed, leaf), Likeness::Same | Likeness::Alike)
+                    && query.leaf.is_some_and(|leaf| {
+                        matches!(
+                            compare_fingerprints(&listed, leaf),
+                            FingerprintMatch::Same | FingerprintMatch::Sha1Only
+                        )
                     })
-                    && matches!(self.compare(version, &listed, sought.leaf, deadline), Holder::Same(_))
+                    && matches!(self.compare(version, &listed, query.leaf, deadline), NameOwner::Same(_))
                 {
-                    sight.elsewhere = Some(listed.id);
+                    names.elsewhere = Some(listed.id);
                     elsewhere = Some(listed);
                 }
                 // Nothing can change the answer any more.
-                matches!(sight.wanted, Holder::Same(_))
+                matches!(names.wanted, NameOwner::Same(_))
             })?;
-            Ok(Found { sight, elsewhere, version, request_id })
+            Ok(Listing { names, elsewhere, version, request_id })
         })
     }
 
@@ -102,22 +105,22 @@ impl Account {
         &self,
         version: ApiVersion,
         listed: &Certificate,
-        leaf: Option<&Leaf>,
+        leaf: Option<&Fingerprint>,
         deadline: Instant,
-    ) -> Holder {
+    ) -> NameOwner {
         let id = listed.id;
-        let Some(leaf) = leaf else { return Holder::Unclear(id) };
-        let likeness = likeness(listed, leaf);
-        match likeness {
-            Likeness::Same => return Holder::Same(id),
-            Likeness::Different => return Holder::Different(id),
-            Likeness::Alike | Likeness::Unclear => {}
+        let Some(leaf) = leaf else { return NameOwner::Unclear(id) };
+        let compare_fingerprints = compare_fingerprints(listed, leaf);
+        match compare_fingerprints {
+            FingerprintMatch::Same => return NameOwner::Same(id),
+            FingerprintMatch::Different => return NameOwner::Different(id),
+            FingerprintMatch::Sha1Only | FingerprintMatch::Unclear => {}
         }
         match self.stored(version, id, deadline) {
-            Some(stored) if stored.sha256 == leaf.sha256 => Holder::Same(id),
-            Some(_) => Holder::Different(id),
-            None if likeness == Likeness::Alike => Holder::Same(id),
-            None => Holder::Unclear(id),
+            Some(stored) if stored.sha256 == leaf.sha256 => NameOwner::Same(id),
+            Some(_) => NameOwner::Different(id),
+            None if compare_fingerprints == FingerprintMatch::Sha1Only => NameOwner::Same(id),
+            None => NameOwner::Unclear(id),
         }
     }
 }

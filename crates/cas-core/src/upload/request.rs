@@ -13,7 +13,7 @@ use crate::base::quote::{quoted, quoted_path};
 use crate::inspect;
 use crate::service::types::{CertId, Lang};
 use crate::service::version::ApiVersion;
-use crate::upload::machine::{OnConflict, Outcome};
+use crate::upload::events::{OnConflict, Outcome};
 
 /// A certificate to upload.
 #[derive(Clone, Default)]

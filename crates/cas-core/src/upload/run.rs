@@ -8,17 +8,18 @@ use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::Level;
 use crate::base::quote::quoted;
 use crate::base::random::{nonce, random};
-use crate::inspect::Leaf;
+use crate::inspect::Fingerprint;
+use crate::protocol::failure_class::FailureClass;
 use crate::service::account::Account;
 use crate::service::backoff;
-use crate::service::caller::half_way;
-use crate::service::failure::Fate;
+use crate::service::caller::halfway_to;
 use crate::service::messages::incomplete;
 use crate::service::operations::new_id;
 use crate::service::types::{CertId, NewCertificate};
 use crate::service::version::ApiVersion;
-use crate::upload::lookup::{Found, Sought};
-use crate::upload::machine::{Event, Holder, Machine, Name, OnConflict, Outcome, Pause, Rules, Step, Why};
+use crate::upload::events::{Event, FailReason, Name, NameOwner, OnConflict, Outcome, Rules, Step, Wait};
+use crate::upload::lookup::{Listing, Query};
+use crate::upload::machine::Machine;
 use crate::upload::request::{Receipt, Upload};
 
 /// Stores a certificate, once: `certificate` and `key` as they are, PEM, under the name and rules of `upload`.
@@ -34,7 +35,7 @@ pub(crate) fn upload(
         any_name: upload.reuse_any_name,
         max_attempts: account.caller.max_attempts,
     };
-    let mut performance = Performance {
+    let mut run = UploadRun {
         account,
         upload,
         certificate,
@@ -43,25 +44,25 @@ pub(crate) fn upload(
         token: OnceCell::new(),
         leaf: OnceCell::new(),
         last: None,
-        look_up_failure: None,
+        lookup_failure: None,
         found: None,
         answered: None,
-        untried: 0,
+        attempts_not_sent: 0,
     };
     let (mut machine, mut step) = Machine::begin(rules);
     loop {
         let event = match step {
-            Step::LookUp(pause) => performance.look_up(pause)?,
-            Step::Send(name, pause) => performance.send(name, pause)?,
-            Step::Delete(id) => performance.delete(id),
-            Step::Done(id, outcome) => return Ok(performance.receipt(&machine, id, outcome)),
-            Step::Fail(why) => return Err(performance.failure(&machine, why)),
+            Step::Lookup(pause) => run.lookup(pause)?,
+            Step::Send(name, pause) => run.send(name, pause)?,
+            Step::Delete(id) => run.delete(id),
+            Step::Done(id, outcome) => return Ok(run.receipt(&machine, id, outcome)),
+            Step::Fail(why) => return Err(run.failure(&machine, why)),
         };
         step = machine.next(event);
     }
 }
 
-struct Performance<'a> {
+struct UploadRun<'a> {
     account: &'a Account,
     upload: &'a Upload,
     certificate: &'a str,
@@ -69,30 +70,30 @@ struct Performance<'a> {
     deadline: Instant,
     /// The same for each try of this upload; only one version knows it.
     token: OnceCell<String>,
-    leaf: OnceCell<Option<Named>>,
+    leaf: OnceCell<Option<AlternateName>>,
     /// What the last attempt failed with.
     last: Option<Error>,
     /// What the look-up after it failed with.
-    look_up_failure: Option<Error>,
-    found: Option<Found>,
+    lookup_failure: Option<Error>,
+    found: Option<Listing>,
     /// Version and request id of the answer that brought the certificate's id.
     answered: Option<(ApiVersion, Option<String>)>,
     /// Attempts that ended before sending was tried.
-    untried: u32,
+    attempts_not_sent: u32,
 }
 
 /// The certificate, and the other name that it makes of the wanted one.
-struct Named {
-    leaf: Leaf,
+struct AlternateName {
+    leaf: Fingerprint,
     other: String,
 }
 
-impl Performance<'_> {
-    fn named(&self) -> Option<&Named> {
+impl UploadRun<'_> {
+    fn named(&self) -> Option<&AlternateName> {
         let read = || {
-            let leaf = Leaf::of_pem(self.certificate)?;
+            let leaf = Fingerprint::of_pem(self.certificate)?;
             let other = format!("{}-{}", self.upload.name, leaf.short());
-            Some(Named { leaf, other })
+            Some(AlternateName { leaf, other })
         };
         self.leaf.get_or_init(read).as_ref()
     }
@@ -100,8 +101,8 @@ impl Performance<'_> {
     fn name(&self, name: Name) -> &str {
         // The certificate is read only where something depends on it: a plain upload does not.
         match name {
-            Name::Wanted => &self.upload.name,
-            Name::Other => self.named().map_or(&self.upload.name, |named| &named.other),
+            Name::Requested => &self.upload.name,
+            Name::Alternate => self.named().map_or(&self.upload.name, |named| &named.other),
         }
     }
 
@@ -109,18 +110,18 @@ impl Performance<'_> {
     fn token(&self, name: Name) -> Result<String, Error> {
         let token = self.token.get_or_try_init(nonce)?;
         Ok(match name {
-            Name::Wanted => token.clone(),
-            Name::Other => format!("{token}-other"),
+            Name::Requested => token.clone(),
+            Name::Alternate => format!("{token}-other"),
         })
     }
 
-    fn look_up(&mut self, pause: Pause) -> Result<Event, Error> {
+    fn lookup(&mut self, pause: Wait) -> Result<Event, Error> {
         // A look costs nothing: rather an early one than none.
         let left = self.deadline.saturating_duration_since(Instant::now());
         let pause = length(pause)?.min(left / 2);
         if !self.account.caller.wait(pause, self.deadline, None) {
             self.last.get_or_insert_with(|| too_late(&self.upload.name));
-            return Ok(Event::NoTime);
+            return Ok(Event::DeadlineTooNear);
         }
         if let Some(last) = &self.last {
             // That a name is taken is nothing unusual: the same certificate is uploaded again every night.
@@ -131,41 +132,41 @@ impl Performance<'_> {
                 .log(level, || format!("{last} Looking whether {} is stored.", quoted(&self.upload.name)));
         }
         let renames = matches!(self.upload.on_conflict, OnConflict::Rename | OnConflict::Replace);
-        let sought = Sought {
+        let query = Query {
             wanted: &self.upload.name,
             other: self.named().filter(|_| renames).map(|named| named.other.as_str()),
             any_name: self.upload.reuse_any_name,
             leaf: self.named().map(|named| &named.leaf),
         };
-        match self.account.look_up(&sought, self.deadline) {
+        match self.account.lookup(&query, self.deadline) {
             Ok(found) => {
-                let sight = found.sight;
+                let names = found.names;
                 self.answered = Some((found.version, found.request_id.clone()));
                 self.found = Some(found);
-                Ok(Event::Seen(sight))
+                Ok(Event::Listed(names))
             }
             Err(failed) => {
                 if self.last.is_none() {
                     self.last = Some(failed.error);
                 } else {
-                    self.look_up_failure = Some(failed.error);
+                    self.lookup_failure = Some(failed.error);
                 }
-                Ok(Event::LookUpFailed)
+                Ok(Event::LookupFailed)
             }
         }
     }
 
-    fn send(&mut self, name: Name, pause: Pause) -> Result<Event, Error> {
-        let Account { caller, versions, pace, .. } = self.account;
+    fn send(&mut self, name: Name, pause: Wait) -> Result<Event, Error> {
+        let Account { caller, versions, rate_limiter, .. } = self.account;
         let version = versions.current();
         let turn = if caller.wait(length(pause)?, self.deadline, self.last.as_ref()) {
-            pace.turn(version, Instant::now(), self.deadline)
+            rate_limiter.acquire(version, Instant::now(), self.deadline)
         } else {
             None
         };
         if !turn.is_some_and(|turn| caller.wait(turn, self.deadline, None)) {
             self.last.get_or_insert_with(|| too_late(&self.upload.name));
-            return Ok(Event::NoTime);
+            return Ok(Event::DeadlineTooNear);
         }
         let token = match version {
             ApiVersion::V2018_07_13 => String::new(),
@@ -181,7 +182,7 @@ impl Performance<'_> {
         };
         let operation = version.upload(&new);
         let subject = quoted(self.name(name));
-        let attempt = caller.attempt(&operation, &subject, half_way(self.deadline)).and_then(|answer| {
+        let attempt = caller.attempt(&operation, &subject, halfway_to(self.deadline)).and_then(|answer| {
             match new_id(&answer.fields) {
                 Some(id) => Ok((id, answer.request_id)),
                 None => Err(incomplete(&caller.endpoint, operation.action, &subject, "a CertId", &answer)),
@@ -194,33 +195,29 @@ impl Performance<'_> {
             }
             Err(failed) => failed,
         };
-        let event = match failed.fate {
-            Fate::Unsent => Event::Unsent,
-            Fate::Lost => Event::Lost,
-            Fate::Throttled(wait) => {
-                pace.slow_down(Instant::now());
-                Event::Throttled(wait)
+        let class = match failed.class {
+            FailureClass::Throttled(_) => {
+                rate_limiter.slow_down(Instant::now());
+                failed.class
             }
-            Fate::Mended(cure) => Event::Mended(cure),
-            Fate::VersionGone if self.account.is_gone(version, &failed.error) => {
+            FailureClass::VersionGone if self.account.is_gone(version, &failed.error) => {
                 failed.error = failed
                     .error
                     .with_retryable(true)
                     .with_hint("Call again: the next version is spoken now.");
-                Event::VersionChanged
+                FailureClass::VersionGone
             }
-            Fate::NameTaken => Event::NameTaken,
-            Fate::RefusedUnclearly => Event::RefusedUnclearly,
-            Fate::VersionGone | Fate::Refused | Fate::Hopeless => Event::Refused,
+            FailureClass::VersionGone => FailureClass::Refused,
+            class => class,
         };
-        self.untried += u32::from(!failed.tried);
+        self.attempts_not_sent += u32::from(!failed.tried);
         self.found = None;
-        self.look_up_failure = None;
+        self.lookup_failure = None;
         // That time ran out before one more try could be made says less than why it was tried again.
         let throttled = self.last.take().filter(|last| last.kind() == ErrorKind::Throttled);
-        let too_late = failed.fate == Fate::Unsent && failed.error.kind() == ErrorKind::Timeout;
+        let too_late = failed.class == FailureClass::NotSent && failed.error.kind() == ErrorKind::Timeout;
         self.last = throttled.filter(|_| too_late).or(Some(failed.error));
-        Ok(event)
+        Ok(Event::Failed(class))
     }
 
     fn delete(&self, id: CertId) -> Event {
@@ -239,11 +236,11 @@ impl Performance<'_> {
 
     fn receipt(self, machine: &Machine, id: CertId, outcome: Outcome) -> Receipt {
         let elsewhere = self.found.as_ref().and_then(|found| found.elsewhere.as_ref());
-        let sight = self.found.as_ref().map(|found| found.sight);
+        let names = self.found.as_ref().map(|found| found.names);
         let name = match elsewhere.filter(|certificate| certificate.id == id) {
             Some(certificate) => certificate.name.clone(),
-            None if sight.is_some_and(|sight| sight.other == Holder::Same(id)) => {
-                self.name(Name::Other).to_owned()
+            None if names.is_some_and(|names| names.other == NameOwner::Same(id)) => {
+                self.name(Name::Alternate).to_owned()
             }
             None => self.name(machine.name()).to_owned(),
         };
@@ -261,17 +258,17 @@ impl Performance<'_> {
     }
 
     fn attempts(&self, machine: &Machine) -> u32 {
-        machine.sent().saturating_sub(self.untried)
+        machine.sent().saturating_sub(self.attempts_not_sent)
     }
 
-    fn failure(mut self, machine: &Machine, why: Why) -> Error {
+    fn failure(mut self, machine: &Machine, why: FailReason) -> Error {
         let last = self.last.take();
         let error = match why {
-            Why::Last => self.as_last_seen(machine, last),
-            Why::NameTaken(id) => self.name_taken(machine.name(), id, last.as_ref()),
-            Why::TakenByNobody => self.taken_by_nobody(machine.name(), last.as_ref()),
-            Why::Unknown => self.unknown(machine.name(), last.as_ref()),
-            Why::OutOfTurn => defect(),
+            FailReason::Last => self.as_last_seen(machine, last),
+            FailReason::NameTaken(id) => self.name_taken(machine.name(), id, last.as_ref()),
+            FailReason::TakenButNotListed => self.taken_by_nobody(machine.name(), last.as_ref()),
+            FailReason::Unknown => self.unknown(machine.name(), last.as_ref()),
+            FailReason::Bug => defect(),
         };
         error.with_attempts(self.attempts(machine))
     }
@@ -291,11 +288,11 @@ impl Performance<'_> {
     fn name_taken(&self, name: Name, holder: CertId, last: Option<&Error>) -> Error {
         let endpoint = &self.account.caller.endpoint;
         let shown = quoted(self.name(name));
-        let sight = self.found.as_ref().map(|found| found.sight);
-        let holders = sight.map_or([Holder::Nobody; 2], |sight| [sight.wanted, sight.other]);
-        let sentence = if holders.contains(&Holder::Same(holder)) {
+        let names = self.found.as_ref().map(|found| found.names);
+        let holders = names.map_or([NameOwner::Free; 2], |names| [names.wanted, names.other]);
+        let sentence = if holders.contains(&NameOwner::Same(holder)) {
             format!("{endpoint} already has this very certificate, as {shown} (CertId {holder}).")
-        } else if holders.contains(&Holder::Unclear(holder)) {
+        } else if holders.contains(&NameOwner::Unclear(holder)) {
             format!(
                 "{endpoint} already has a certificate named {shown} (CertId {holder}), which could not be compared with this one."
             )
@@ -326,17 +323,17 @@ impl Performance<'_> {
     fn unknown(&self, name: Name, last: Option<&Error>) -> Error {
         let shown = quoted(self.name(name));
         let happened = last.map_or("", Error::message);
-        let looked = match &self.look_up_failure {
+        let looked = match &self.lookup_failure {
             Some(failure) => failure.message(),
             None if self.found.is_some() => "The list of certificates does not show it yet.",
             None => "No time was left to look for it.",
         };
         let fingerprint = match self.named() {
-            Some(Named { leaf, .. }) => format!(" and the fingerprint (SHA-1) {}", leaf.sha1),
+            Some(AlternateName { leaf, .. }) => format!(" and the fingerprint (SHA-1) {}", leaf.sha1),
             None => String::new(),
         };
         let permission =
-            self.look_up_failure.as_ref().filter(|failure| failure.kind() == ErrorKind::Permission);
+            self.lookup_failure.as_ref().filter(|failure| failure.kind() == ErrorKind::Permission);
         let permission = permission.and_then(Error::hint).map_or(String::new(), |hint| format!(" {hint}"));
         let error = Error::new(
             ErrorKind::OutcomeUnknown,
@@ -370,10 +367,10 @@ fn defect() -> Error {
         .with_hint("This is a defect in libcas: please report it.")
 }
 
-fn length(pause: Pause) -> Result<Duration, Error> {
+fn length(pause: Wait) -> Result<Duration, Error> {
     Ok(match pause {
-        Pause::None => Duration::ZERO,
-        Pause::Backoff(failures) => backoff::pause(failures, random()?),
-        Pause::Asked(asked) => asked,
+        Wait::None => Duration::ZERO,
+        Wait::Backoff(failures) => backoff::delay(failures, random()?),
+        Wait::Asked(asked) => asked,
     })
 }

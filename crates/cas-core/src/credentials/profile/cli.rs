@@ -8,23 +8,23 @@ use once_cell::race::OnceBox;
 
 use crate::base::quote::{quoted, quoted_path};
 use crate::credentials::assume_role::{AssumedRole, Role};
-use crate::credentials::context::Surroundings;
-use crate::credentials::ecs_ram_role::InstanceRole;
+use crate::credentials::context::ProviderContext;
+use crate::credentials::ecs_ram_role::EcsRamRole;
 use crate::credentials::oidc::OidcRole;
 use crate::credentials::profile::cli_file::File;
 use crate::credentials::profile::cloud_sso::CloudSso;
 use crate::credentials::profile::oauth::OAuth;
-use crate::credentials::profile::process::External;
-use crate::credentials::source::{Fetched, Named, Source};
-use crate::credentials::uri::Uri;
-use crate::service::provider::Unavailable;
+use crate::credentials::profile::process::CredentialProcess;
+use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
+use crate::credentials::uri::CredentialsUri;
+use crate::service::provider::CredentialsError;
 
 const MODES: &str = "AK, StsToken, RamRoleArn, ChainableRamRoleArn, EcsRamRole, OIDC, CloudSSO, OAuth, External, \
                      CredentialsURI";
 
 /// One profile of one file, read anew for each key.
 pub(crate) struct CliProfile {
-    surroundings: Arc<Surroundings>,
+    context: Arc<ProviderContext>,
     path: PathBuf,
     profile: Option<String>,
     /// The variable that names the file, if one does.
@@ -36,12 +36,12 @@ pub(crate) struct CliProfile {
 impl CliProfile {
     /// `profile`: `None` for the file's current one.
     pub(crate) fn new(
-        surroundings: Arc<Surroundings>,
+        context: Arc<ProviderContext>,
         path: PathBuf,
         profile: Option<String>,
         variable: Option<&'static str>,
     ) -> Self {
-        Self { surroundings, path, profile, variable, served: OnceBox::new() }
+        Self { context, path, profile, variable, served: OnceBox::new() }
     }
 
     /// The source that a profile describes. `above` are the profiles that led to it.
@@ -50,18 +50,18 @@ impl CliProfile {
         file: &File<'_>,
         name: &str,
         above: &mut Vec<String>,
-    ) -> Result<Box<dyn Source>, Unavailable> {
+    ) -> Result<Box<dyn Source>, CredentialsError> {
         let profile = match file.profile(name)? {
             Some(profile) => profile,
             None if above.is_empty() => {
-                return Err(Unavailable::absent(format!("it has no profile {}", quoted(name))));
+                return Err(CredentialsError::not_configured(format!("it has no profile {}", quoted(name))));
             }
             None => {
                 let why = format!("it has no profile {}, which another one has as its source", quoted(name));
-                return Err(Unavailable::broken(why));
+                return Err(CredentialsError::broken(why));
             }
         };
-        let surroundings = || Arc::clone(&self.surroundings);
+        let context = || Arc::clone(&self.context);
         let required = |field| profile.required(field).map(ToOwned::to_owned);
         let role = || {
             Ok(Role {
@@ -74,7 +74,7 @@ impl CliProfile {
                 vpc: profile.get("enable_vpc").map(|flag| flag == "true"),
             })
         };
-        let assumed = |base| Ok(AssumedRole { surroundings: surroundings(), base, role: role()? });
+        let assumed = |base| Ok(AssumedRole { context: context(), base, role: role()? });
         Ok(match profile.required("mode")? {
             "AK" => Box::new(profile.access_key("")?),
             "StsToken" => {
@@ -82,9 +82,9 @@ impl CliProfile {
                 Box::new(profile.access_key("sts_token")?)
             }
             "RamRoleArn" => Box::new(assumed(Box::new(profile.access_key("sts_token")?) as Box<dyn Source>)?),
-            "EcsRamRole" => Box::new(InstanceRole::new(surroundings(), profile.text("ram_role_name"))),
+            "EcsRamRole" => Box::new(EcsRamRole::new(context(), profile.text("ram_role_name"))),
             "OIDC" => Box::new(OidcRole {
-                surroundings: surroundings(),
+                context: context(),
                 provider_arn: required("oidc_provider_arn")?,
                 token_file: required("oidc_token_file")?,
                 role: role()?,
@@ -97,12 +97,12 @@ impl CliProfile {
                 }
                 Box::new(assumed(self.source(file, &source, above)?)?)
             }
-            "CloudSSO" => Box::new(CloudSso::new(surroundings(), &profile)?),
-            "OAuth" => Box::new(OAuth::new(surroundings(), self.path.clone(), name, &profile)?),
-            "External" => Box::new(External::new(&profile)?),
+            "CloudSSO" => Box::new(CloudSso::new(context(), &profile)?),
+            "OAuth" => Box::new(OAuth::new(context(), self.path.clone(), name, &profile)?),
+            "External" => Box::new(CredentialProcess::new(&profile)?),
             "CredentialsURI" => {
                 let uri = required("credentials_uri")?;
-                Box::new(Uri::new(surroundings(), &uri))
+                Box::new(CredentialsUri::new(context(), &uri))
             }
             other => {
                 return Err(profile.unknown("mode", other, MODES));
@@ -111,7 +111,7 @@ impl CliProfile {
     }
 }
 
-impl Named for CliProfile {
+impl NamedSource for CliProfile {
     fn name(&self) -> String {
         let path = quoted_path(&self.path);
         self.served.get().map_or(path.clone(), |profile| format!("the profile {} of {path}", quoted(profile)))
@@ -119,17 +119,17 @@ impl Named for CliProfile {
 }
 
 impl Source for CliProfile {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
-        let text = self.surroundings.secret_file(&self.path, self.variable)?;
+    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+        let text = self.context.secret_file(&self.path, self.variable)?;
         let file = File::read(&text)?;
         let named = self.served.get().or(self.profile.as_ref());
         let name = named.or(file.current.as_ref());
-        let name = name.ok_or_else(|| Unavailable::broken("it names no current profile"))?;
+        let name = name.ok_or_else(|| CredentialsError::broken("it names no current profile"))?;
         let source = self.source(&file, name, &mut Vec::new()).map_err(|failure| {
             // Absent is what the program or the environment asks for in vain; the file itself has to be sound.
-            if failure.absent && named.is_none() {
+            if failure.not_configured && named.is_none() {
                 let line = file.current_line;
-                return Unavailable::broken(format!("{}, its current one (line {line})", failure.why));
+                return CredentialsError::broken(format!("{}, its current one (line {line})", failure.why));
             }
             failure
         });
@@ -137,7 +137,7 @@ impl Source for CliProfile {
             let named = failure.why.contains("the profile \"");
             let why =
                 if named { failure.why } else { format!("the profile {}: {}", quoted(name), failure.why) };
-            Unavailable { why, ..failure }
+            CredentialsError { why, ..failure }
         })?;
         // Never waits for a thread that `fork` left behind. It is the same as before, if there was one.
         let _ = self.served.set(Box::new(name.clone()));
@@ -149,9 +149,9 @@ impl Source for CliProfile {
 mod tests {
     use super::*;
 
-    fn source(json: &str, name: Option<&str>) -> Result<(), Unavailable> {
-        let surroundings = Surroundings::of_test(&[]);
-        let cli = CliProfile::new(surroundings, PathBuf::from("/gone"), name.map(ToOwned::to_owned), None);
+    fn source(json: &str, name: Option<&str>) -> Result<(), CredentialsError> {
+        let context = ProviderContext::of_test(&[]);
+        let cli = CliProfile::new(context, PathBuf::from("/gone"), name.map(ToOwned::to_owned), None);
         let file = File::read(json)?;
         let name = name.map(ToOwned::to_owned).or_else(|| file.current.clone()).unwrap();
         cli.source(&file, &name, &mut Vec::new()).map(drop)
@@ -178,7 +178,7 @@ mod tests {
     7
   ]
 }"#;
-        for (name, why, absent) in [
+        for (name, why, not_configured) in [
             (None, "the profile \"b\" (line 11) has no sts_token", false),
             (Some("c"), "the profile \"d\" (line 13) is its own source, by way of source_profile", false),
             (Some("e"), "it has no profile \"gone\", which another one has as its source", false),
@@ -192,7 +192,7 @@ mod tests {
             (Some("nobody"), "it has no profile \"nobody\"", true),
         ] {
             let failure = source(json, name).unwrap_err();
-            assert_eq!((failure.why.as_str(), failure.absent), (why, absent), "{name:?}");
+            assert_eq!((failure.why.as_str(), failure.not_configured), (why, not_configured), "{name:?}");
         }
     }
 

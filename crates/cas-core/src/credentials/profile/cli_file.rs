@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::base::quote::quoted;
 use crate::base::secret::Secret;
 use crate::credentials::profile::Profile;
-use crate::service::provider::Unavailable;
+use crate::service::provider::CredentialsError;
 
 /// The whole file, whose profiles are read when they are needed.
 pub(crate) struct File<'a> {
@@ -19,9 +19,9 @@ pub(crate) struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    pub(crate) fn read(text: &'a str) -> Result<Self, Unavailable> {
+    pub(crate) fn read(text: &'a str) -> Result<Self, CredentialsError> {
         let broken = |error: &serde_json::Error| {
-            Unavailable::broken(format!(
+            CredentialsError::broken(format!(
                 "it is no JSON as the command line tool writes it: line {}, column {}",
                 error.line(),
                 error.column()
@@ -32,7 +32,10 @@ impl<'a> File<'a> {
         let current = fields.get("current").and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
         let profiles = match fields.get("profiles") {
             Some(raw) => serde_json::from_str(raw.get()).map_err(|_| {
-                Unavailable::broken(format!("its profiles (line {}) are no list", line_of(text, raw.get())))
+                CredentialsError::broken(format!(
+                    "its profiles (line {}) are no list",
+                    line_of(text, raw.get())
+                ))
             })?,
             None => Vec::new(),
         };
@@ -49,11 +52,11 @@ impl<'a> File<'a> {
     }
 
     /// A profile; `None` where there is none of that name.
-    pub(crate) fn profile(&self, name: &str) -> Result<Option<Profile>, Unavailable> {
+    pub(crate) fn profile(&self, name: &str) -> Result<Option<Profile>, CredentialsError> {
         let Some(raw) = self.raw_profile(name) else { return Ok(None) };
         let place = format!("the profile {} (line {})", quoted(name), line_of(self.text, raw));
-        let fields: BTreeMap<String, Value> =
-            serde_json::from_str(raw).map_err(|_| Unavailable::broken(format!("{place} is no object")))?;
+        let fields: BTreeMap<String, Value> = serde_json::from_str(raw)
+            .map_err(|_| CredentialsError::broken(format!("{place} is no object")))?;
         let text = |value: Value| match value {
             Value::String(text) => Some(Secret::new(text)),
             Value::Number(_) | Value::Bool(_) => Some(Secret::new(value.to_string())),

@@ -9,18 +9,18 @@ use zeroize::Zeroizing;
 
 use crate::base::secret::Secret;
 use crate::base::time;
-use crate::credentials::context::Surroundings;
+use crate::credentials::context::ProviderContext;
 use crate::credentials::profile::Profile;
-use crate::credentials::source::{Fetched, Source};
+use crate::credentials::source::{KeyWithExpiry, Source};
 use crate::credentials::{context, session_credentials};
-use crate::service::provider::Unavailable;
+use crate::service::provider::CredentialsError;
 
 /// How to sign in again.
 const SIGN_IN: &str = "Sign in again: aliyun configure --mode CloudSSO --profile NAME.";
 
 /// What the sign-in needs to become an access key.
 pub(crate) struct CloudSso {
-    surroundings: Arc<Surroundings>,
+    context: Arc<ProviderContext>,
     place: String,
     host: String,
     account: String,
@@ -30,7 +30,7 @@ pub(crate) struct CloudSso {
 }
 
 impl CloudSso {
-    pub(crate) fn new(surroundings: Arc<Surroundings>, profile: &Profile) -> Result<Self, Unavailable> {
+    pub(crate) fn new(context: Arc<ProviderContext>, profile: &Profile) -> Result<Self, CredentialsError> {
         let url: Option<Uri> = profile.required("cloud_sso_sign_in_url")?.parse().ok();
         // The token goes there, so nothing but TLS will do.
         let url = url.filter(|url| url.scheme_str() == Some("https"));
@@ -41,7 +41,7 @@ impl CloudSso {
         profile.required("access_token").map_err(not_signed_in)?;
         let expires = profile.required("cloud_sso_access_token_expire").map_err(not_signed_in)?;
         Ok(Self {
-            surroundings,
+            context,
             place: profile.place.clone(),
             host: host.to_string(),
             account: profile.required("cloud_sso_account_id")?.to_owned(),
@@ -53,11 +53,11 @@ impl CloudSso {
 }
 
 impl Source for CloudSso {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
         if now >= self.expires {
             let expired = time::timestamp(self.expires);
             let why = format!("the sign-in of {} expired at {expired}", self.place);
-            return Err(Unavailable::broken(why).with_hint(SIGN_IN));
+            return Err(CredentialsError::broken(why).with_hint(SIGN_IN));
         }
         let body = json!({"AccountId": self.account, "AccessConfigurationId": self.access_configuration})
             .to_string();
@@ -68,15 +68,15 @@ impl Source for CloudSso {
             .header("Authorization", bearer.as_str())
             .body(body.as_bytes())
             .map_err(|_| {
-                Unavailable::broken(format!("the token of {} is no text for a header", self.place))
+                CredentialsError::broken(format!("the token of {} is no text for a header", self.place))
             })?;
-        let answer = self.surroundings.exchange(request, &self.host, deadline)?;
+        let answer = self.context.exchange(request, &self.host, deadline)?;
         if answer.status == 401 {
             let why = format!(
                 "{} no longer takes the sign-in of {} (HTTP {})",
                 self.host, self.place, answer.status
             );
-            return Err(Unavailable::broken(why).with_hint(SIGN_IN));
+            return Err(CredentialsError::broken(why).with_hint(SIGN_IN));
         }
         let fields = context::fields_of(&answer, &self.host, Some(&[self.access_token.expose()]))?;
         session_credentials::read(&fields["CloudCredential"], &self.host)

@@ -8,12 +8,12 @@ use std::time::{Instant, SystemTime};
 use crate::base::quote::{quoted, quoted_path};
 use crate::base::secret::Secret;
 use crate::credentials::assume_role::{AssumedRole, Role};
-use crate::credentials::context::Surroundings;
-use crate::credentials::ecs_ram_role::InstanceRole;
+use crate::credentials::context::ProviderContext;
+use crate::credentials::ecs_ram_role::EcsRamRole;
 use crate::credentials::oidc::OidcRole;
 use crate::credentials::profile::Profile;
-use crate::credentials::source::{Fetched, Named, Source};
-use crate::service::provider::Unavailable;
+use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
+use crate::service::provider::CredentialsError;
 
 const TYPES: &str = "access_key, sts, ram_role_arn, ecs_ram_role, oidc_role_arn";
 
@@ -22,7 +22,7 @@ const DEFAULT: &str = "default";
 
 /// One section of one file, read anew for each key.
 pub(crate) struct IniProfile {
-    surroundings: Arc<Surroundings>,
+    context: Arc<ProviderContext>,
     path: PathBuf,
     profile: Option<String>,
     /// The variable that names the file, if one does.
@@ -31,16 +31,16 @@ pub(crate) struct IniProfile {
 
 impl IniProfile {
     pub(crate) fn new(
-        surroundings: Arc<Surroundings>,
+        context: Arc<ProviderContext>,
         path: PathBuf,
         profile: Option<String>,
         variable: Option<&'static str>,
     ) -> Self {
-        Self { surroundings, path, profile, variable }
+        Self { context, path, profile, variable }
     }
 
-    fn source(&self, profile: &Profile) -> Result<Box<dyn Source>, Unavailable> {
-        let surroundings = || Arc::clone(&self.surroundings);
+    fn source(&self, profile: &Profile) -> Result<Box<dyn Source>, CredentialsError> {
+        let context = || Arc::clone(&self.context);
         let role = || {
             Ok(Role {
                 arn: profile.required("role_arn")?.to_owned(),
@@ -56,13 +56,13 @@ impl IniProfile {
                 Box::new(profile.access_key("security_token")?)
             }
             "ram_role_arn" => Box::new(AssumedRole {
-                surroundings: surroundings(),
+                context: context(),
                 base: Box::new(profile.access_key("security_token")?),
                 role: role()?,
             }),
-            "ecs_ram_role" => Box::new(InstanceRole::new(surroundings(), profile.text("role_name"))),
+            "ecs_ram_role" => Box::new(EcsRamRole::new(context(), profile.text("role_name"))),
             "oidc_role_arn" => Box::new(OidcRole {
-                surroundings: surroundings(),
+                context: context(),
                 provider_arn: profile.required("oidc_provider_arn")?.to_owned(),
                 token_file: profile.required("oidc_token_file_path")?.to_owned(),
                 role: role()?,
@@ -74,25 +74,25 @@ impl IniProfile {
     }
 }
 
-impl Named for IniProfile {
+impl NamedSource for IniProfile {
     fn name(&self) -> String {
         quoted_path(&self.path)
     }
 }
 
 impl Source for IniProfile {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
-        let text = self.surroundings.secret_file(&self.path, self.variable)?;
+    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+        let text = self.context.secret_file(&self.path, self.variable)?;
         let wanted = self.profile.as_deref().unwrap_or(DEFAULT);
         match read(&text, wanted)? {
             Some(profile) => self.source(&profile)?.fetch(now, deadline),
-            None => Err(Unavailable::absent(format!("it has no profile {}", quoted(wanted)))),
+            None => Err(CredentialsError::not_configured(format!("it has no profile {}", quoted(wanted)))),
         }
     }
 }
 
 /// The section called `wanted`. What other sections hold is nobody's concern.
-fn read(text: &str, wanted: &str) -> Result<Option<Profile>, Unavailable> {
+fn read(text: &str, wanted: &str) -> Result<Option<Profile>, CredentialsError> {
     let mut found: Option<Profile> = None;
     let (mut any, mut is_wanted) = (false, false);
     let mut last: Option<(String, usize)> = None;
@@ -115,12 +115,12 @@ fn read(text: &str, wanted: &str) -> Result<Option<Profile>, Unavailable> {
         }
         if let Some(rest) = line.strip_prefix('[') {
             let name = rest.strip_suffix(']').ok_or_else(|| {
-                Unavailable::broken(format!("line {number} begins like a [profile] and does not end so"))
+                CredentialsError::broken(format!("line {number} begins like a [profile] and does not end so"))
             })?;
             (any, is_wanted, last) = (true, name.trim() == wanted, None);
             if is_wanted && found.is_some() {
                 let why = format!("the profile {} begins a second time in line {number}", quoted(wanted));
-                return Err(Unavailable::broken(why));
+                return Err(CredentialsError::broken(why));
             }
             if is_wanted {
                 let place = format!("the profile {} (line {number})", quoted(wanted));
@@ -129,7 +129,7 @@ fn read(text: &str, wanted: &str) -> Result<Option<Profile>, Unavailable> {
             continue;
         }
         if !any {
-            return Err(Unavailable::broken(format!("line {number} stands before any [profile]")));
+            return Err(CredentialsError::broken(format!("line {number} stands before any [profile]")));
         }
         let Some(profile) = found.as_mut().filter(|_| is_wanted) else {
             last = Some((String::new(), indent));
@@ -137,7 +137,7 @@ fn read(text: &str, wanted: &str) -> Result<Option<Profile>, Unavailable> {
         };
         // The line itself may hold a secret.
         let (name, value) = line.split_once(['=', ':']).ok_or_else(|| {
-            Unavailable::broken(format!("line {number} is neither [a profile] nor a name with a value"))
+            CredentialsError::broken(format!("line {number} is neither [a profile] nor a name with a value"))
         })?;
         let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
         let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
@@ -204,7 +204,7 @@ what is this?
         ] {
             let failure = read(text, "default").map(drop).unwrap_err();
             assert!(failure.why.contains(why) && !failure.why.contains("hidden"), "{}", failure.why);
-            assert!(!failure.absent);
+            assert!(!failure.not_configured);
         }
     }
 }

@@ -13,9 +13,9 @@ use std::time::{Instant, SystemTime};
 
 use crate::base::secret::Secret;
 use crate::credentials::session_credentials;
-use crate::credentials::source::{Fetched, Source};
+use crate::credentials::source::{KeyWithExpiry, Source};
 use crate::protocol::access_key::AccessKey;
-use crate::service::provider::Unavailable;
+use crate::service::provider::CredentialsError;
 
 /// Names and values, none of them empty.
 pub(crate) struct Profile {
@@ -33,7 +33,7 @@ impl Profile {
         self.get(name).map(ToOwned::to_owned)
     }
 
-    pub(crate) fn required(&self, name: &str) -> Result<&str, Unavailable> {
+    pub(crate) fn required(&self, name: &str) -> Result<&str, CredentialsError> {
         self.get(name).ok_or_else(|| self.broken(&format!("has no {name}")))
     }
 
@@ -42,15 +42,15 @@ impl Profile {
     }
 
     /// The long-term key of the profile, or the temporary one where `token` names a token.
-    pub(crate) fn access_key(&self, token: &str) -> Result<AccessKeySource, Unavailable> {
+    pub(crate) fn access_key(&self, token: &str) -> Result<AccessKeySource, CredentialsError> {
         let (id, secret) = (self.required("access_key_id")?, self.required("access_key_secret")?);
         let key = session_credentials::key(id.to_owned(), secret.to_owned(), self.secret(token))
-            .map_err(|why| self.broken(&format!("has an access key that cannot be one: {why}")).decisive())?;
+            .map_err(|why| self.broken(&format!("has an access key that cannot be one: {why}")).fatal())?;
         Ok(AccessKeySource(key))
     }
 
     /// `what` is none of `known`.
-    pub(crate) fn unknown(&self, what: &str, value: &str, known: &str) -> Unavailable {
+    pub(crate) fn unknown(&self, what: &str, value: &str, known: &str) -> CredentialsError {
         // Something else may stand there by mistake.
         let is_word =
             value.len() <= 20 && value.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
@@ -59,8 +59,8 @@ impl Profile {
             .with_hint(format!("The {what} is one of {known}, written so."))
     }
 
-    pub(crate) fn broken(&self, why: &str) -> Unavailable {
-        Unavailable::broken(format!("{} {why}", self.place))
+    pub(crate) fn broken(&self, why: &str) -> CredentialsError {
+        CredentialsError::broken(format!("{} {why}", self.place))
     }
 }
 
@@ -68,7 +68,7 @@ impl Profile {
 pub(crate) struct AccessKeySource(AccessKey);
 
 impl Source for AccessKeySource {
-    fn fetch(&self, _: SystemTime, _: Instant) -> Result<Fetched, Unavailable> {
-        Ok(Fetched::lasting(self.0.clone()))
+    fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+        Ok(KeyWithExpiry::lasting(self.0.clone()))
     }
 }

@@ -18,15 +18,15 @@ use crate::base::quote::quoted_path;
 use crate::base::secret::Secret;
 use crate::base::time;
 use crate::base::time::unix_seconds;
-use crate::credentials::context::{LONGEST_WAIT, Surroundings};
+use crate::credentials::context::{LONGEST_WAIT, ProviderContext};
 use crate::credentials::profile::cli_file::offset_of;
 use crate::credentials::profile::replace_file::{Lock, Replacement};
 use crate::credentials::profile::{Profile, cli_file};
-use crate::credentials::source::{Fetched, REFRESH_MARGIN, Source};
+use crate::credentials::source::{KeyWithExpiry, REFRESH_MARGIN, Source};
 use crate::credentials::{context, session_credentials};
 use crate::protocol::params::Params;
 use crate::protocol::reading::{integer, text};
-use crate::service::provider::Unavailable;
+use crate::service::provider::CredentialsError;
 
 /// Sites, where they are, and the command line tool's id there.
 const SITES: [(&str, &str, &str); 2] = [
@@ -50,7 +50,7 @@ const SIGN_IN: &str = "Sign in again: aliyun configure --mode OAuth --profile NA
 
 /// The sign-in of one profile.
 pub(crate) struct OAuth {
-    surroundings: Arc<Surroundings>,
+    context: Arc<ProviderContext>,
     path: PathBuf,
     name: String,
     place: String,
@@ -64,16 +64,16 @@ struct Tokens {
     access_expires: Option<SystemTime>,
     refresh: Option<Secret>,
     /// The access key that the last exchange brought.
-    key: Option<Fetched>,
+    key: Option<KeyWithExpiry>,
 }
 
 impl OAuth {
     pub(crate) fn new(
-        surroundings: Arc<Surroundings>,
+        context: Arc<ProviderContext>,
         path: PathBuf,
         name: &str,
         profile: &Profile,
-    ) -> Result<Self, Unavailable> {
+    ) -> Result<Self, CredentialsError> {
         let site = profile.get("oauth_site_type").unwrap_or("CN").to_ascii_uppercase();
         let (_, host, client_id) = SITES
             .into_iter()
@@ -83,26 +83,26 @@ impl OAuth {
         if tokens.access.is_none() && tokens.refresh.is_none() {
             return Err(profile.broken("is not signed in").with_hint(SIGN_IN));
         }
-        Ok(Self { surroundings, path, name: name.to_owned(), place: profile.place.clone(), host, client_id })
+        Ok(Self { context, path, name: name.to_owned(), place: profile.place.clone(), host, client_id })
     }
 
     /// What the file holds now.
-    fn tokens(&self) -> Result<Tokens, Unavailable> {
-        let text = self.surroundings.secret_file(&self.path, None)?;
+    fn tokens(&self) -> Result<Tokens, CredentialsError> {
+        let text = self.context.secret_file(&self.path, None)?;
         let profile = cli_file::File::read(&text)?.profile(&self.name)?;
-        let profile = profile.ok_or_else(|| Unavailable::broken(format!("{} is gone", self.place)))?;
+        let profile = profile.ok_or_else(|| CredentialsError::broken(format!("{} is gone", self.place)))?;
         Ok(Tokens::of(&profile))
     }
 
     /// Where there is no new key, one that is good for some minutes is better than nothing.
     fn or_kept(
         &self,
-        renewed: Result<Fetched, Unavailable>,
-        kept: Option<Fetched>,
-    ) -> Result<Fetched, Unavailable> {
+        renewed: Result<KeyWithExpiry, CredentialsError>,
+        kept: Option<KeyWithExpiry>,
+    ) -> Result<KeyWithExpiry, CredentialsError> {
         match (renewed, kept) {
             (Err(failure), Some(kept)) => {
-                context::still_valid(&self.surroundings.logger, &failure);
+                context::log_refresh_failure(&self.context.logger, &failure);
                 Ok(kept)
             }
             (renewed, _) => renewed,
@@ -110,7 +110,7 @@ impl OAuth {
     }
 
     /// New tokens for the refresh token, which is spent by this.
-    fn refresh(&self, refresh: &Secret, now: SystemTime) -> Result<Tokens, Unavailable> {
+    fn refresh(&self, refresh: &Secret, now: SystemTime) -> Result<Tokens, CredentialsError> {
         let timestamp = time::timestamp(now);
         let mut params = Params::new();
         for (name, value) in [
@@ -125,41 +125,46 @@ impl OAuth {
         let request = Request::post(format!("https://{}/v1/token", self.host))
             .header("Content-Type", "application/x-www-form-urlencoded")
             .body(form.as_bytes())
-            .map_err(|_| Unavailable::broken("the request cannot be made"))?;
-        let answer = self.surroundings.exchange(request, self.host, Instant::now() + LONGEST_WAIT)?;
+            .map_err(|_| CredentialsError::broken("the request cannot be made"))?;
+        let answer = self.context.exchange(request, self.host, Instant::now() + LONGEST_WAIT)?;
         let fields = context::fields_of(&answer, self.host, Some(&[refresh.expose()]))
             .map_err(|failure| signed_out(answer.status, failure))?;
         let part = |name| text(&fields, &[name]).filter(|value| !value.is_empty()).map(Secret::new);
         let (Some(access), Some(refresh)) = (part("access_token"), part("refresh_token")) else {
-            return Err(Unavailable::broken(format!("{} sent no new tokens", self.host)));
+            return Err(CredentialsError::broken(format!("{} sent no new tokens", self.host)));
         };
         let life = u64::try_from(integer(&fields, &["expires_in"]).unwrap_or(TOKEN_LIFE)).unwrap_or(0);
         let access_expires = now.checked_add(Duration::from_secs(life));
         Ok(Tokens { access: Some(access), access_expires, refresh: Some(refresh), key: None })
     }
 
-    fn exchange(&self, access: &Secret, deadline: Instant) -> Result<Fetched, Unavailable> {
+    fn exchange(&self, access: &Secret, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
         let bearer = Zeroizing::new(format!("Bearer {}", access.expose()));
         let request = Request::post(format!("https://{}/v1/exchange", self.host))
             .header("Content-Type", "application/json")
             .header("Authorization", bearer.as_str())
             .body(&[][..])
             .map_err(|_| {
-                Unavailable::broken(format!("the token of {} is no text for a header", self.place))
+                CredentialsError::broken(format!("the token of {} is no text for a header", self.place))
             })?;
-        let answer = self.surroundings.exchange(request, self.host, deadline)?;
+        let answer = self.context.exchange(request, self.host, deadline)?;
         let fields = context::fields_of(&answer, self.host, Some(&[access.expose()]))
             .map_err(|failure| signed_out(answer.status, failure))?;
         session_credentials::read(&fields, self.host)
     }
 
     /// New tokens and a new access key, which are written to the file.
-    fn renew(&self, mut tokens: Tokens, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+    fn renew(
+        &self,
+        mut tokens: Tokens,
+        now: SystemTime,
+        deadline: Instant,
+    ) -> Result<KeyWithExpiry, CredentialsError> {
         let lasts = tokens.access_expires.is_some_and(|expires| now + TOKEN_MARGIN < expires);
         if let Some(refresh) = tokens.refresh.as_ref().filter(|_| !lasts || tokens.access.is_none()) {
             // A token that is spent, and its successor lost, ends the sign-in: first of all comes what could go wrong.
             let file = self.replacement(&tokens).map_err(|error| {
-                Unavailable::broken(self.not_written(&error)).with_hint(
+                CredentialsError::broken(self.not_written(&error)).with_hint(
                     "Make the file and its directory writable for this program, and see that there is room.",
                 )
             })?;
@@ -169,7 +174,7 @@ impl OAuth {
                     "less than {seconds} s are left, too little to renew the sign-in of {}",
                     self.place
                 );
-                return Err(Unavailable::broken(why)
+                return Err(CredentialsError::broken(why)
                     .with_hint("Allow more time for a call.")
                     .with_retryable(true));
             }
@@ -177,14 +182,16 @@ impl OAuth {
             self.keep(file, &tokens);
         }
         let Some(access) = &tokens.access else {
-            return Err(Unavailable::broken(format!("{} is not signed in", self.place)).with_hint(SIGN_IN));
+            return Err(
+                CredentialsError::broken(format!("{} is not signed in", self.place)).with_hint(SIGN_IN)
+            );
         };
         let fetched = self.exchange(access, deadline)?;
         tokens.key = Some(fetched.clone());
         match self.replacement(&tokens) {
             Ok(file) => self.keep(file, &tokens),
             Err(error) => {
-                self.surroundings.logger.log(Level::Warn, || format!("{}.", self.not_written(&error)));
+                self.context.logger.log(Level::Warn, || format!("{}.", self.not_written(&error)));
             }
         }
         Ok(fetched)
@@ -207,7 +214,7 @@ impl OAuth {
 
     fn keep(&self, file: Replacement, tokens: &Tokens) {
         if let Err(error) = self.content(tokens).and_then(|content| file.write(&content)) {
-            self.surroundings.logger.log(Level::Warn, || format!("{}.", self.not_written(&error)));
+            self.context.logger.log(Level::Warn, || format!("{}.", self.not_written(&error)));
         }
     }
 
@@ -218,7 +225,7 @@ impl OAuth {
 }
 
 /// The service did not take a token: a person has to sign in.
-fn signed_out(status: u16, failure: Unavailable) -> Unavailable {
+fn signed_out(status: u16, failure: CredentialsError) -> CredentialsError {
     if (400..500).contains(&status) { failure.with_hint(SIGN_IN) } else { failure }
 }
 
@@ -228,7 +235,7 @@ impl Tokens {
         let key = profile.secret("sts_token").zip(time("sts_expiration")).and_then(|(token, expires)| {
             let (id, secret) = (profile.text("access_key_id")?, profile.text("access_key_secret")?);
             let key = session_credentials::key(id, secret, Some(token)).ok()?;
-            Some(Fetched { key, expires: Some(expires) })
+            Some(KeyWithExpiry { key, expires: Some(expires) })
         });
         Self {
             access: profile.secret("oauth_access_token"),
@@ -246,7 +253,7 @@ impl Tokens {
             ("oauth_access_token_expire", seconds(self.access_expires)),
             ("oauth_refresh_token", secret(&self.refresh)),
         ];
-        if let Some(Fetched { key, expires }) = &self.key {
+        if let Some(KeyWithExpiry { key, expires }) = &self.key {
             fields.extend([
                 ("access_key_id", json!(key.id())),
                 ("access_key_secret", json!(key.secret())),
@@ -282,14 +289,14 @@ fn with_fields(text: &str, object: &str, fields: &[(&str, Value)]) -> Option<Str
 }
 
 impl Source for OAuth {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
-        let lasts = |key: &Fetched, margin| key.expires.is_some_and(|expires| now + margin < expires);
+    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+        let lasts = |key: &KeyWithExpiry, margin| key.expires.is_some_and(|expires| now + margin < expires);
         let read = || {
             let mut tokens = self.tokens()?;
             let kept = tokens.key.take().filter(|key| lasts(key, Duration::ZERO));
             Ok((tokens, kept))
         };
-        let fresh = |kept: &Option<Fetched>| kept.clone().filter(|key| lasts(key, REFRESH_MARGIN));
+        let fresh = |kept: &Option<KeyWithExpiry>| kept.clone().filter(|key| lasts(key, REFRESH_MARGIN));
         let (_, kept) = read()?;
         if let Some(fresh) = fresh(&kept) {
             return Ok(fresh);
@@ -299,7 +306,7 @@ impl Source for OAuth {
             Ok(lock) => lock,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 let why = "another program did not finish renewing the sign-in before the deadline";
-                let failure = Unavailable::broken(why).with_retryable(true);
+                let failure = CredentialsError::broken(why).with_retryable(true);
                 return self.or_kept(Err(failure), kept);
             }
             Err(_) => None,

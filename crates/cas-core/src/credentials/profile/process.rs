@@ -15,9 +15,9 @@ use crate::base::secret::Secret;
 use crate::base::time;
 use crate::credentials::profile::Profile;
 use crate::credentials::session_credentials;
-use crate::credentials::source::{Fetched, Source};
+use crate::credentials::source::{KeyWithExpiry, Source};
 use crate::protocol::reading::text;
-use crate::service::provider::Unavailable;
+use crate::service::provider::CredentialsError;
 
 /// As long as the official packages wait.
 const LONGEST_RUN: Duration = Duration::from_secs(60);
@@ -29,28 +29,28 @@ const TICK: Duration = Duration::from_millis(5);
 const LARGEST_OUTPUT: usize = 64 * 1024;
 
 /// The program and its arguments; no shell reads them.
-pub(crate) struct External {
+pub(crate) struct CredentialProcess {
     place: String,
     words: Vec<String>,
 }
 
-impl External {
-    pub(crate) fn new(profile: &Profile) -> Result<Self, Unavailable> {
+impl CredentialProcess {
+    pub(crate) fn new(profile: &Profile) -> Result<Self, CredentialsError> {
         let command = profile.required("process_command")?;
         let words = shlex::split(command).filter(|words| !words.is_empty());
         let words = words.ok_or_else(|| profile.broken("has a process_command whose quotes do not match"))?;
         Ok(Self { place: profile.place.clone(), words })
     }
 
-    fn broken(&self, why: &str) -> Unavailable {
+    fn broken(&self, why: &str) -> CredentialsError {
         // What it printed, or was called with, may be secret.
-        Unavailable::broken(format!("the process_command of {} {why}", self.place)).with_hint(
+        CredentialsError::broken(format!("the process_command of {} {why}", self.place)).with_hint(
             "Run the command by hand: it must print one JSON object with mode, access_key_id, access_key_secret and, for \
              mode StsToken, sts_token. No shell reads it, so ~, $ and | mean nothing.",
         )
     }
 
-    fn output(&self, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, Unavailable> {
+    fn output(&self, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, CredentialsError> {
         let child = Command::new(&self.words[0])
             .args(&self.words[1..])
             .stdin(Stdio::null())
@@ -121,8 +121,8 @@ fn read(pipe: OwnedFd, deadline: Instant) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(output)
 }
 
-impl Source for External {
-    fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<Fetched, Unavailable> {
+impl Source for CredentialProcess {
+    fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
         let output = self.output(deadline.min(Instant::now() + LONGEST_RUN))?;
         let fields: Value = serde_json::from_slice(&output).map_err(|_| self.broken("printed no JSON"))?;
         let part = |name| text(&fields, &[name]).filter(|value| !value.is_empty());
@@ -141,8 +141,8 @@ impl Source for External {
         };
         let (id, secret) = (required("access_key_id")?, required("access_key_secret")?);
         let key = session_credentials::key(id, secret, token.map(Secret::new)).map_err(|why| {
-            self.broken(&format!("printed an access key that cannot be one: {why}")).decisive()
+            self.broken(&format!("printed an access key that cannot be one: {why}")).fatal()
         })?;
-        Ok(Fetched { key, expires })
+        Ok(KeyWithExpiry { key, expires })
     }
 }

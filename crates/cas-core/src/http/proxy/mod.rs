@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::base::env::Variables;
+use crate::base::env::EnvSnapshot;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::secret::Secret;
 use crate::http::endpoint::Endpoint;
@@ -94,7 +94,7 @@ impl Proxy {
 
     /// The proxy that the environment names for `endpoint`: `HTTPS_PROXY` or `HTTP_PROXY`, then `ALL_PROXY`, unless
     /// `NO_PROXY` says otherwise; each in capitals first, as the official SDKs read them, then in small letters.
-    fn of_environment(endpoint: &Endpoint, variables: &Variables) -> Result<Option<Self>, Error> {
+    fn of_environment(endpoint: &Endpoint, variables: &EnvSnapshot) -> Result<Option<Self>, Error> {
         let own = if endpoint.is_plaintext() { "HTTP_PROXY" } else { "HTTPS_PROXY" };
         let is_cgi = variables.get("REQUEST_METHOD").is_some();
         let both = |name: &str| {
@@ -115,25 +115,25 @@ impl Proxy {
 
 /// Which proxy each host is reached through.
 #[derive(Debug)]
-pub(crate) enum Ways {
+pub(crate) enum ProxyPolicy {
     /// The program's own choice.
-    Given {
+    StaticProvider {
         /// `None`: no proxy.
         proxy: Option<Proxy>,
         /// What it was chosen for, wherever that is.
         endpoint: Endpoint,
     },
     /// As the environment says.
-    Environment(Arc<Variables>),
+    Environment(Arc<EnvSnapshot>),
 }
 
-impl Ways {
+impl ProxyPolicy {
     /// The proxy to reach `endpoint` through. Whatever is said, a metadata service is never asked through one: it would
     /// answer for the proxy's machine. Nor is this machine, unless it is the endpoint that a proxy was chosen for.
-    pub(crate) fn to(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, Error> {
+    pub(crate) fn proxy_for(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, Error> {
         let is_here = endpoint.is_loopback() || endpoint.host() == METADATA;
         match self {
-            Self::Given { proxy, endpoint: own } if !is_here || endpoint == own => Ok(proxy.clone()),
+            Self::StaticProvider { proxy, endpoint: own } if !is_here || endpoint == own => Ok(proxy.clone()),
             Self::Environment(variables) if !is_here => Proxy::of_environment(endpoint, variables),
             _ => Ok(None),
         }
@@ -240,8 +240,8 @@ mod tests {
     }
 
     fn chosen(endpoint: &str, variables: &[(&str, &str)]) -> Option<String> {
-        let ways = Ways::Environment(Arc::new(variables.iter().copied().collect()));
-        ways.to(&Endpoint::parse(endpoint).unwrap()).unwrap().map(|proxy| proxy.to_string())
+        let proxy_policy = ProxyPolicy::Environment(Arc::new(variables.iter().copied().collect()));
+        proxy_policy.proxy_for(&Endpoint::parse(endpoint).unwrap()).unwrap().map(|proxy| proxy.to_string())
     }
 
     #[test]
@@ -266,22 +266,22 @@ mod tests {
     fn a_given_proxy_is_for_the_endpoint_and_whatever_is_not_here() {
         let endpoint = |text: &str| Endpoint::parse(text).unwrap();
         let proxy = Some(Proxy::parse("p:1").unwrap());
-        let ways = Ways::Given { proxy, endpoint: endpoint("http://127.0.0.1:8480") };
+        let proxy_policy = ProxyPolicy::StaticProvider { proxy, endpoint: endpoint("http://127.0.0.1:8480") };
         for (to, through) in [
             ("http://127.0.0.1:8480", true),
             ("sts.aliyuncs.com", true),
             ("http://127.0.0.1:80", false),
             ("http://100.100.100.200", false),
         ] {
-            assert_eq!(ways.to(&endpoint(to)).unwrap().is_some(), through, "{to}");
+            assert_eq!(proxy_policy.proxy_for(&endpoint(to)).unwrap().is_some(), through, "{to}");
         }
     }
 
     #[test]
     fn what_is_wrong_in_the_environment_is_said_by_its_name_and_without_the_password() {
-        let variables = Variables::from_iter([("HTTPS_PROXY", "ftp://user:hidden@proxy")]);
-        let ways = Ways::Environment(Arc::new(variables));
-        let error = ways.to(&Endpoint::parse("host").unwrap()).unwrap_err();
+        let variables = EnvSnapshot::from_iter([("HTTPS_PROXY", "ftp://user:hidden@proxy")]);
+        let proxy_policy = ProxyPolicy::Environment(Arc::new(variables));
+        let error = proxy_policy.proxy_for(&Endpoint::parse("host").unwrap()).unwrap_err();
         assert!(error.message().contains("HTTPS_PROXY") && !error.message().contains("hidden"), "{error}");
     }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use zeroize::Zeroizing;
 
-use crate::http::deadline::Call;
-use crate::http::failure::Failure;
+use crate::http::deadline::RequestDeadline;
+use crate::http::failure::TransportError;
 use crate::http::proxy::{Protocol, Proxy};
 use crate::http::resolver;
 
@@ -17,7 +17,12 @@ use crate::http::resolver;
 const LONGEST_HEAD: usize = 16 * 1024;
 
 /// Opens a tunnel to `host` (IPv6 in brackets) and `port` through a connection to `proxy`.
-pub(crate) fn open(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16) -> Result<(), Failure> {
+pub(crate) fn open(
+    stream: &mut TcpStream,
+    proxy: &Proxy,
+    host: &str,
+    port: u16,
+) -> Result<(), TransportError> {
     match proxy.protocol {
         Protocol::Http => connect(stream, proxy, host, port),
         Protocol::Socks5 | Protocol::Socks5h => socks(stream, proxy, host, port),
@@ -25,9 +30,9 @@ pub(crate) fn open(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16)
 }
 
 /// A socket that is read from and written to before the deadline.
-struct Timed<'a>(&'a mut TcpStream);
+struct DeadlineStream<'a>(&'a mut TcpStream);
 
-impl Timed<'_> {
+impl DeadlineStream<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.set_write_timeout(Some(left()?))?;
         self.0.write_all(bytes)
@@ -49,39 +54,39 @@ impl Timed<'_> {
 }
 
 fn left() -> io::Result<Duration> {
-    Call::time_left().map(|left| left.max(Duration::from_millis(1)))
+    RequestDeadline::time_left().map(|left| left.max(Duration::from_millis(1)))
 }
 
-fn broken(proxy: &Proxy, error: &io::Error) -> Failure {
+fn broken(proxy: &Proxy, error: &io::Error) -> TransportError {
     match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-            Failure::nowhere(format!("the proxy {proxy} did not answer within the time allowed"))
+            TransportError::not_sent(format!("the proxy {proxy} did not answer within the time allowed"))
         }
         io::ErrorKind::UnexpectedEof => {
-            Failure::nowhere(format!("the proxy {proxy} closed the connection without an answer"))
+            TransportError::not_sent(format!("the proxy {proxy} closed the connection without an answer"))
         }
-        _ => Failure::nowhere(format!("the connection to the proxy {proxy} broke: {error}")),
+        _ => TransportError::not_sent(format!("the connection to the proxy {proxy} broke: {error}")),
     }
     .with_hint("Check the proxy's address, and whether it speaks the protocol that its URL names.")
 }
 
-fn refused(proxy: &Proxy, host: &str, port: u16, why: &str) -> Failure {
-    Failure::nowhere(format!("the proxy {proxy} made no connection to {host}:{port}: {why}"))
+fn refused(proxy: &Proxy, host: &str, port: u16, why: &str) -> TransportError {
+    TransportError::not_sent(format!("the proxy {proxy} made no connection to {host}:{port}: {why}"))
         .with_hint("Ask whoever runs the proxy to allow this host and port, or exempt it with NO_PROXY.")
 }
 
-fn not_let_in(proxy: &Proxy) -> Failure {
+fn proxy_auth_failed(proxy: &Proxy) -> TransportError {
     let what = if proxy.login.is_some() {
         format!("the proxy {proxy} did not accept the user name and password")
     } else {
         format!("the proxy {proxy} wants a user name and a password")
     };
-    Failure::nowhere(what)
+    TransportError::not_sent(what)
         .with_hint("Set them in the proxy's URL: http://user:password@host:port.")
         .permanent()
 }
 
-fn connect(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16) -> Result<(), Failure> {
+fn connect(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16) -> Result<(), TransportError> {
     let authorization = match &proxy.login {
         Some((user, password)) => {
             let login = Zeroizing::new(format!("{}:{}", user.expose(), password.expose()));
@@ -94,14 +99,14 @@ fn connect(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16) -> Resu
         "CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n{}\r\n",
         *authorization
     ));
-    let mut timed = Timed(stream);
+    let mut stream = DeadlineStream(stream);
     let mut exchange = || {
-        timed.write(request.as_bytes())?;
+        stream.write(request.as_bytes())?;
         // One byte after the other: what follows the head belongs to somebody else.
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") && head.len() < LONGEST_HEAD {
             let mut byte = [0];
-            timed.read(&mut byte)?;
+            stream.read(&mut byte)?;
             head.push(byte[0]);
         }
         Ok(head)
@@ -111,33 +116,33 @@ fn connect(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16) -> Resu
     match status.filter(|_| head.starts_with(b"HTTP/1.")).and_then(|status| status.parse::<u16>().ok()) {
         Some(200..=299) => Ok(()),
         // tinyproxy says 401 to a wrong password.
-        Some(401 | 407) => Err(not_let_in(proxy)),
+        Some(401 | 407) => Err(proxy_auth_failed(proxy)),
         Some(status @ (502..=504)) => {
             Err(refused(proxy, host, port, &format!("it answered with HTTP {status}")))
         }
         Some(status) => {
             Err(refused(proxy, host, port, &format!("it answered with HTTP {status}")).permanent())
         }
-        None => Err(Failure::nowhere(format!("the proxy {proxy} does not speak HTTP"))
+        None => Err(TransportError::not_sent(format!("the proxy {proxy} does not speak HTTP"))
             .with_hint("Check the proxy's address, and whether its URL should begin with socks5://.")
             .permanent()),
     }
 }
 
-fn socks(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16) -> Result<(), Failure> {
+fn socks(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16) -> Result<(), TransportError> {
     const VERSION: u8 = 5;
     const NO_LOGIN: u8 = 0;
     const LOGIN: u8 = 2;
     let target = socks_address(proxy, host, port)?;
     let broken = |error: io::Error| broken(proxy, &error);
-    let mut timed = Timed(stream);
+    let mut stream = DeadlineStream(stream);
 
     // A login is an offer: a proxy that wants none takes none.
     let offer: &[u8] =
         if proxy.login.is_some() { &[VERSION, 2, NO_LOGIN, LOGIN] } else { &[VERSION, 1, NO_LOGIN] };
-    timed.write(offer).map_err(broken)?;
+    stream.write(offer).map_err(broken)?;
     let mut answer = [0; 2];
-    timed.read(&mut answer).map_err(broken)?;
+    stream.read(&mut answer).map_err(broken)?;
     match (answer, &proxy.login) {
         ([VERSION, NO_LOGIN], _) => {}
         ([VERSION, LOGIN], Some((user, password))) => {
@@ -148,23 +153,23 @@ fn socks(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16) -> Result
                 login.push(u8::try_from(part.len()).unwrap_or(u8::MAX));
                 login.extend_from_slice(part.as_bytes());
             }
-            timed.write(&login).map_err(broken)?;
-            timed.read(&mut answer).map_err(broken)?;
+            stream.write(&login).map_err(broken)?;
+            stream.read(&mut answer).map_err(broken)?;
             if answer[1] != 0 {
-                return Err(not_let_in(proxy));
+                return Err(proxy_auth_failed(proxy));
             }
         }
-        ([VERSION, _], _) => return Err(not_let_in(proxy)),
+        ([VERSION, _], _) => return Err(proxy_auth_failed(proxy)),
         _ => {
-            return Err(Failure::nowhere(format!("the proxy {proxy} does not speak SOCKS 5"))
+            return Err(TransportError::not_sent(format!("the proxy {proxy} does not speak SOCKS 5"))
                 .with_hint("Check the proxy's address, and whether its URL should begin with http://.")
                 .permanent());
         }
     }
 
-    timed.write(&[&[VERSION, 1, 0][..], &target, &port.to_be_bytes()].concat()).map_err(broken)?;
+    stream.write(&[&[VERSION, 1, 0][..], &target, &port.to_be_bytes()].concat()).map_err(broken)?;
     let mut answer = [0; 4];
-    timed.read(&mut answer).map_err(broken)?;
+    stream.read(&mut answer).map_err(broken)?;
     let [_, reply, _, kind] = answer;
     if reply != 0 {
         return Err(refused(proxy, host, port, socks_reply(reply)));
@@ -175,15 +180,15 @@ fn socks(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16) -> Result
         4 => 16,
         _ => {
             let mut length = [0];
-            timed.read(&mut length).map_err(broken)?;
+            stream.read(&mut length).map_err(broken)?;
             usize::from(length[0])
         }
     };
-    timed.read(&mut vec![0; length + 2]).map_err(broken)
+    stream.read(&mut vec![0; length + 2]).map_err(broken)
 }
 
 /// Kind and address, as SOCKS 5 has them.
-fn socks_address(proxy: &Proxy, host: &str, port: u16) -> Result<Vec<u8>, Failure> {
+fn socks_address(proxy: &Proxy, host: &str, port: u16) -> Result<Vec<u8>, TransportError> {
     let bare = host.trim_matches(['[', ']']);
     let ip = match bare.parse() {
         Ok(ip) => Some(ip),

@@ -5,14 +5,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use crate::base::secret::Secret;
-use crate::http::failure::{Failure, Reach};
-use crate::http::response::HttpAnswer;
-use crate::service::provider::Given;
+use crate::http::failure::{SendProgress, TransportError};
+use crate::http::response::HttpResponse;
+use crate::service::provider::StaticProvider;
 use crate::service::types::{CertId, NewCertificate};
 use crate::service::version::ApiVersion;
 use zeroize::Zeroizing;
 
-type Outcome = Result<HttpAnswer, Failure>;
+type Outcome = Result<HttpResponse, TransportError>;
 
 /// Answers as told and keeps what was sent.
 struct Scripted {
@@ -29,13 +29,13 @@ impl Transport for Scripted {
 
 #[expect(clippy::unnecessary_wraps, reason = "an outcome, like those of `failure`")]
 fn answer(status: u16, body: &str) -> Outcome {
-    Ok(HttpAnswer { status, body: Zeroizing::new(body.into()), ..HttpAnswer::default() })
+    Ok(HttpResponse { status, body: Zeroizing::new(body.into()), ..HttpResponse::default() })
 }
 
-fn failure(reach: Reach, permanent: bool) -> Outcome {
+fn failure(progress: SendProgress, permanent: bool) -> Outcome {
     let what = "it broke".to_owned();
-    Err(Failure {
-        reach,
+    Err(TransportError {
+        progress,
         deadline_passed: false,
         what,
         hint: None,
@@ -45,8 +45,8 @@ fn failure(reach: Reach, permanent: bool) -> Outcome {
     })
 }
 
-fn late(reach: Reach) -> Outcome {
-    failure(reach, false).map_err(|failure| Failure { deadline_passed: true, ..failure })
+fn late(progress: SendProgress) -> Outcome {
+    failure(progress, false).map_err(|failure| TransportError { deadline_passed: true, ..failure })
 }
 
 fn caller(outcomes: Vec<Outcome>) -> (Caller, Arc<Mutex<Vec<String>>>) {
@@ -54,11 +54,11 @@ fn caller(outcomes: Vec<Outcome>) -> (Caller, Arc<Mutex<Vec<String>>>) {
     let key = AccessKey::new("id".to_owned(), Secret::new("hidden-secret".to_owned()), None);
     let caller = Caller {
         transport: Box::new(Scripted { outcomes: Mutex::new(outcomes.into()), sent: Arc::clone(&sent) }),
-        credentials: Some(Box::new(Given::new(key))),
+        credentials: Some(Box::new(StaticProvider::new(key))),
         endpoint: "cas.example".to_owned(),
         signature: Signature::default(),
         max_attempts: 4,
-        skew: Skew::default(),
+        skew: ClockSkew::default(),
         logger: Logger::default(),
     };
     (caller, sent)
@@ -67,7 +67,7 @@ fn caller(outcomes: Vec<Outcome>) -> (Caller, Arc<Mutex<Vec<String>>>) {
 const AN_HOUR: Duration = Duration::from_secs(3600);
 
 /// One attempt of an upload.
-fn attempt(outcome: Outcome) -> Result<Answer, Failed> {
+fn attempt(outcome: Outcome) -> Result<Answer, CallError> {
     let new = NewCertificate {
         name: "web",
         certificate: "c",
@@ -81,7 +81,7 @@ fn attempt(outcome: Outcome) -> Result<Answer, Failed> {
 }
 
 /// A call of something harmless; gives the result and how many requests were sent.
-fn call(outcomes: Vec<Outcome>) -> (Result<Answer, Failed>, usize) {
+fn call(outcomes: Vec<Outcome>) -> (Result<Answer, CallError>, usize) {
     let (caller, sent) = caller(outcomes);
     let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
     let result = caller.call(&operation, "CertId 7", Instant::now() + AN_HOUR);
@@ -91,55 +91,59 @@ fn call(outcomes: Vec<Outcome>) -> (Result<Answer, Failed>, usize) {
 
 #[test]
 fn every_failure_has_its_fate() {
-    for (outcome, fate) in [
-        (failure(Reach::Nowhere, false), Fate::Unsent),
-        (late(Reach::Nowhere), Fate::Unsent),
-        (failure(Reach::Nowhere, true), Fate::Hopeless),
-        (failure(Reach::Sent, false), Fate::Lost),
-        (failure(Reach::Answered, true), Fate::Lost),
-        (late(Reach::Sent), Fate::Lost),
-        (answer(400, r#"{"Code":"Throttling.User"}"#), Fate::Throttled(None)),
-        (answer(400, r#"{"Code":"FlowControlError"}"#), Fate::Throttled(None)),
-        (answer(429, r#"{"Code":"Any"}"#), Fate::Throttled(None)),
-        (answer(400, r#"{"Code":"NameRepeat"}"#), Fate::NameTaken),
-        (answer(400, r#"{"Code":"Never.Heard"}"#), Fate::RefusedUnclearly),
-        (answer(400, r#"{"Code":"InvalidTimeStamp.Expired"}"#), Fate::Refused),
-        (answer(404, r#"{"Code":"InvalidAction.NotFound"}"#), Fate::VersionGone),
-        (answer(403, r#"{"Code":"Forbidden.RAM"}"#), Fate::Refused),
-        (answer(500, r#"{"Code":"InternalError"}"#), Fate::Lost),
-        (answer(503, r#"{"Code":"OperationDenied.SystemUpgrading"}"#), Fate::Lost),
-        (answer(400, r#"{"Code":"SignatureNonceUsed"}"#), Fate::Lost),
-        (answer(200, "<html></html>"), Fate::Lost),
-        (answer(502, "<html></html>"), Fate::Lost),
-        (answer(200, ""), Fate::Lost),
-        (answer(400, "{\"Code\":\"Na"), Fate::Lost),
+    for (outcome, class) in [
+        (failure(SendProgress::NotSent, false), FailureClass::NotSent),
+        (late(SendProgress::NotSent), FailureClass::NotSent),
+        (failure(SendProgress::NotSent, true), FailureClass::Permanent),
+        (failure(SendProgress::Sent, false), FailureClass::OutcomeUnknown),
+        (failure(SendProgress::ResponseStarted, true), FailureClass::OutcomeUnknown),
+        (late(SendProgress::Sent), FailureClass::OutcomeUnknown),
+        (answer(400, r#"{"Code":"Throttling.User"}"#), FailureClass::Throttled(None)),
+        (answer(400, r#"{"Code":"FlowControlError"}"#), FailureClass::Throttled(None)),
+        (answer(429, r#"{"Code":"Any"}"#), FailureClass::Throttled(None)),
+        (answer(400, r#"{"Code":"NameRepeat"}"#), FailureClass::NameTaken),
+        (answer(400, r#"{"Code":"Never.Heard"}"#), FailureClass::Ambiguous),
+        (answer(400, r#"{"Code":"InvalidTimeStamp.Expired"}"#), FailureClass::Refused),
+        (answer(404, r#"{"Code":"InvalidAction.NotFound"}"#), FailureClass::VersionGone),
+        (answer(403, r#"{"Code":"Forbidden.RAM"}"#), FailureClass::Refused),
+        (answer(500, r#"{"Code":"InternalError"}"#), FailureClass::OutcomeUnknown),
+        (answer(503, r#"{"Code":"OperationDenied.SystemUpgrading"}"#), FailureClass::OutcomeUnknown),
+        (answer(400, r#"{"Code":"SignatureNonceUsed"}"#), FailureClass::OutcomeUnknown),
+        (answer(200, "<html></html>"), FailureClass::OutcomeUnknown),
+        (answer(502, "<html></html>"), FailureClass::OutcomeUnknown),
+        (answer(200, ""), FailureClass::OutcomeUnknown),
+        (answer(400, "{\"Code\":\"Na"), FailureClass::OutcomeUnknown),
         // Whoever sends these did not pass the request on.
-        (answer(403, "<html></html>"), Fate::Refused),
-        (answer(429, "<html></html>"), Fate::Throttled(None)),
-        (answer(408, "<html></html>"), Fate::Lost),
-        (answer(302, ""), Fate::Refused),
+        (answer(403, "<html></html>"), FailureClass::Refused),
+        (answer(429, "<html></html>"), FailureClass::Throttled(None)),
+        (answer(408, "<html></html>"), FailureClass::OutcomeUnknown),
+        (answer(302, ""), FailureClass::Refused),
     ] {
         let shown = format!("{outcome:?}");
         let failed = attempt(outcome).unwrap_err();
-        assert_eq!((failed.fate, failed.in_doubt), (fate, fate == Fate::Lost), "{shown}");
+        assert_eq!(
+            (failed.class, failed.in_doubt),
+            (class, class == FailureClass::OutcomeUnknown),
+            "{shown}"
+        );
         assert!(failed.error.message().contains("\"web\"") && failed.tried, "{shown}");
     }
 }
 
 #[test]
 fn what_does_no_harm_is_called_again_until_the_last_attempt() {
-    let throttled = Ok(HttpAnswer {
+    let throttled = Ok(HttpResponse {
         retry_after: Some(Duration::from_millis(1)),
         ..answer(429, r#"{"Code":"T"}"#).unwrap()
     });
     let (result, sent) = call(vec![
-        failure(Reach::Nowhere, false),
+        failure(SendProgress::NotSent, false),
         answer(503, r#"{"Code":"ServiceUnavailable"}"#),
         throttled,
         answer(200, r#"{"Id":7}"#),
     ]);
     assert_eq!((result.unwrap().http_status, sent), (200, 4));
-    let broken = || failure(Reach::Sent, false);
+    let broken = || failure(SendProgress::Sent, false);
     let (result, sent) = call(vec![broken(), broken(), broken(), broken()]);
     assert_eq!((result.unwrap_err().error.attempts(), sent), (4, 4));
     let (result, sent) = call(vec![broken(), answer(400, r#"{"Code":"NotFound"}"#)]);
@@ -151,7 +155,7 @@ fn what_does_no_harm_is_called_again_until_the_last_attempt() {
 #[test]
 fn a_clock_is_corrected_once() {
     let refused = |date: Option<SystemTime>| {
-        Ok(HttpAnswer { date, ..answer(400, r#"{"Code":"InvalidTimeStamp.Expired"}"#).unwrap() })
+        Ok(HttpResponse { date, ..answer(400, r#"{"Code":"InvalidTimeStamp.Expired"}"#).unwrap() })
     };
     let ahead = Some(SystemTime::now() + AN_HOUR);
     let (result, sent) = call(vec![refused(ahead), answer(200, "{}")]);
@@ -167,7 +171,7 @@ fn a_clock_is_corrected_once() {
 
 #[test]
 fn the_corrected_time_is_sent_and_kept() {
-    let refused = HttpAnswer {
+    let refused = HttpResponse {
         date: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000)),
         ..answer(400, r#"{"Code":"IllegalTimestamp"}"#).unwrap()
     };
@@ -183,7 +187,7 @@ fn the_corrected_time_is_sent_and_kept() {
 
 #[test]
 fn a_pause_that_would_outlast_the_deadline_is_not_begun() {
-    let (caller, _) = caller(vec![Ok(HttpAnswer {
+    let (caller, _) = caller(vec![Ok(HttpResponse {
         retry_after: Some(AN_HOUR),
         ..answer(400, r#"{"Code":"Throttling"}"#).unwrap()
     })]);
@@ -195,11 +199,11 @@ fn a_pause_that_would_outlast_the_deadline_is_not_begun() {
 #[test]
 fn what_was_sent_is_told_from_what_was_not() {
     for (outcome, kind, words) in [
-        (failure(Reach::Nowhere, false), ErrorKind::Network, "was not sent"),
-        (late(Reach::Nowhere), ErrorKind::Timeout, "ran out of time"),
-        (failure(Reach::Sent, false), ErrorKind::Network, "was sent, but"),
-        (late(Reach::Sent), ErrorKind::OutcomeUnknown, "was sent, but"),
-        (failure(Reach::Answered, false), ErrorKind::Protocol, "was sent, but"),
+        (failure(SendProgress::NotSent, false), ErrorKind::Network, "was not sent"),
+        (late(SendProgress::NotSent), ErrorKind::Timeout, "ran out of time"),
+        (failure(SendProgress::Sent, false), ErrorKind::Network, "was sent, but"),
+        (late(SendProgress::Sent), ErrorKind::OutcomeUnknown, "was sent, but"),
+        (failure(SendProgress::ResponseStarted, false), ErrorKind::Protocol, "was sent, but"),
     ] {
         let error = attempt(outcome).unwrap_err().error;
         assert_eq!((error.kind(), error.is_retryable()), (kind, true));

@@ -3,8 +3,8 @@
 use super::*;
 use std::time::Duration;
 
-use crate::http::proxy::Ways;
-use crate::http::roots::Trust;
+use crate::http::proxy::ProxyPolicy;
+use crate::http::roots::RootStore;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -13,7 +13,7 @@ use crate::protocol::hmac_sha1;
 use crate::protocol::params::Params;
 
 /// Runs `serve` for each connection, in order, and gives the endpoint.
-fn server(serve: Vec<fn(TcpStream)>) -> (Http, thread::JoinHandle<()>) {
+fn server(serve: Vec<fn(TcpStream)>) -> (HttpTransport, thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let thread = thread::spawn(move || {
@@ -24,10 +24,10 @@ fn server(serve: Vec<fn(TcpStream)>) -> (Http, thread::JoinHandle<()>) {
     (http_to(&url), thread)
 }
 
-fn http_to(url: &str) -> Http {
-    let ways = Ways::Environment(Arc::default());
-    let connections = Connections::new(LONG, Trust::of_system(), ways, "test".to_owned());
-    Http::new(Arc::new(connections), &Endpoint::parse(url).unwrap()).unwrap()
+fn http_to(url: &str) -> HttpTransport {
+    let proxy_policy = ProxyPolicy::Environment(Arc::default());
+    let connections = HttpClient::new(LONG, RootStore::of_system(), proxy_policy, "test".to_owned());
+    HttpTransport::new(Arc::new(connections), &Endpoint::parse(url).unwrap()).unwrap()
 }
 
 fn form(size: usize) -> SignedForm {
@@ -37,7 +37,7 @@ fn form(size: usize) -> SignedForm {
     hmac_sha1::sign(&params, "secret")
 }
 
-fn post(http: &Http, form: &SignedForm, timeout: Duration) -> Result<HttpAnswer, Failure> {
+fn post(http: &HttpTransport, form: &SignedForm, timeout: Duration) -> Result<HttpResponse, TransportError> {
     http.post(form, Instant::now() + timeout)
 }
 
@@ -58,7 +58,7 @@ fn a_server_that_closes_at_once_may_have_the_request() {
         read_head(&mut stream);
     }]);
     let failure = post(&http, &form(10), LONG).unwrap_err();
-    assert_eq!((failure.reach, failure.deadline_passed), (Reach::Sent, false));
+    assert_eq!((failure.progress, failure.deadline_passed), (SendProgress::Sent, false));
     thread.join().unwrap();
 }
 
@@ -69,7 +69,7 @@ fn an_answer_that_breaks_off_is_no_answer() {
         stream.write_all(b"HTTP/1.1 200 OK\r\nx-acs-request-id: R\r\nContent-Length: 9\r\n\r\nhalf").unwrap();
     }]);
     let failure = post(&http, &form(0), LONG).unwrap_err();
-    assert_eq!((failure.reach, failure.http_status), (Reach::Answered, Some(200)));
+    assert_eq!((failure.progress, failure.http_status), (SendProgress::ResponseStarted, Some(200)));
     assert_eq!(failure.request_id.as_deref(), Some("R"));
     assert!(failure.what.contains("after 4 bytes"), "{failure}");
     thread.join().unwrap();
@@ -81,9 +81,9 @@ fn what_was_not_sent_reached_nowhere() {
     let http = http_to(&format!("http://{}", listener.local_addr().unwrap()));
     drop(listener);
     let failure = post(&http, &form(10), LONG).unwrap_err();
-    assert_eq!((failure.reach, failure.deadline_passed), (Reach::Nowhere, false));
+    assert_eq!((failure.progress, failure.deadline_passed), (SendProgress::NotSent, false));
     let failure = post(&http, &form(10), Duration::ZERO).unwrap_err();
-    assert_eq!((failure.reach, failure.deadline_passed), (Reach::Nowhere, true));
+    assert_eq!((failure.progress, failure.deadline_passed), (SendProgress::NotSent, true));
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn an_endless_head_is_refused() {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
         while stream.write_all(line.as_bytes()).is_ok() {}
     }]);
-    assert_eq!(post(&http, &form(0), LONG).unwrap_err().reach, Reach::Answered);
+    assert_eq!(post(&http, &form(0), LONG).unwrap_err().progress, SendProgress::ResponseStarted);
     drop(http);
     thread.join().unwrap();
 }

@@ -1,23 +1,41 @@
 //! The rules one by one, and what holds for any sequence of events.
 
 use super::*;
+use crate::protocol::failure_class::Correction;
+use crate::service::types::CertId;
 use proptest::prelude::*;
+use std::time::Duration;
 
 fn id(number: i64) -> CertId {
     CertId::new(number).unwrap()
 }
 
-const NOBODY: Sight = Sight { wanted: Holder::Nobody, other: Holder::Nobody, elsewhere: None };
+const NOBODY: NameStatus = NameStatus { wanted: NameOwner::Free, other: NameOwner::Free, elsewhere: None };
 
 fn same(number: i64) -> Event {
-    Event::Seen(Sight { wanted: Holder::Same(id(number)), ..NOBODY })
+    Event::Listed(NameStatus { wanted: NameOwner::Same(id(number)), ..NOBODY })
 }
 
 fn different(number: i64) -> Event {
-    Event::Seen(Sight { wanted: Holder::Different(id(number)), ..NOBODY })
+    Event::Listed(NameStatus { wanted: NameOwner::Different(id(number)), ..NOBODY })
 }
 
-const FREE: Event = Event::Seen(NOBODY);
+const LOST: Event = Event::Failed(OutcomeUnknown);
+const UNSENT: Event = Event::Failed(NotSent);
+const NAME_TAKEN: Event = Event::Failed(FailureClass::NameTaken);
+const AMBIGUOUS: Event = Event::Failed(Ambiguous);
+const REFUSED: Event = Event::Failed(Refused);
+const VERSION_GONE: Event = Event::Failed(VersionGone);
+
+fn corrected(correction: Correction) -> Event {
+    Event::Failed(Correctable(correction))
+}
+
+fn throttled(asked: Option<Duration>) -> Event {
+    Event::Failed(Throttled(asked))
+}
+
+const FREE: Event = Event::Listed(NOBODY);
 
 /// Plays `events` and returns the step after the last one.
 fn play(on_conflict: OnConflict, max_attempts: u32, events: &[Event]) -> Step {
@@ -29,76 +47,80 @@ fn play(on_conflict: OnConflict, max_attempts: u32, events: &[Event]) -> Step {
     step
 }
 
-use Cure::{AccessKey, Clock};
-use Event::{Deleted, LookUpFailed, Lost, Mended, NoTime, NotDeleted, Stored, Unsent};
+use Correction::{AccessKey, Clock};
+use Event::{DeadlineTooNear, Deleted, LookupFailed, NotDeleted, Stored};
+use FailureClass::{Ambiguous, Correctable, NotSent, OutcomeUnknown, Refused, Throttled, VersionGone};
 use OnConflict::{Fail, Rename, Replace, Reuse};
 
 #[test]
 fn a_plain_upload_is_one_request() {
-    assert_eq!(play(Reuse, 4, &[]), Step::Send(Name::Wanted, Pause::None));
+    assert_eq!(play(Reuse, 4, &[]), Step::Send(Name::Requested, Wait::None));
     assert_eq!(play(Reuse, 4, &[Stored(id(1))]), Step::Done(id(1), Outcome::Created));
 }
 
 #[test]
 fn a_lost_answer_is_looked_for_before_anything_is_sent_again() {
-    assert_eq!(play(Reuse, 4, &[Lost]), Step::LookUp(Pause::None));
-    assert_eq!(play(Reuse, 4, &[Lost, same(7)]), Step::Done(id(7), Outcome::Created));
-    assert_eq!(play(Reuse, 4, &[Lost, FREE]), Step::Send(Name::Wanted, Pause::Backoff(1)));
-    assert_eq!(play(Reuse, 4, &[Lost, LookUpFailed]), Step::Fail(Why::Unknown));
-    assert_eq!(play(Reuse, 4, &[Lost, NoTime]), Step::Fail(Why::Unknown));
-    assert_eq!(play(Reuse, 4, &[Lost, different(7)]), Step::Fail(Why::NameTaken(id(7))));
+    assert_eq!(play(Reuse, 4, &[LOST]), Step::Lookup(Wait::None));
+    assert_eq!(play(Reuse, 4, &[LOST, same(7)]), Step::Done(id(7), Outcome::Created));
+    assert_eq!(play(Reuse, 4, &[LOST, FREE]), Step::Send(Name::Requested, Wait::Backoff(1)));
+    assert_eq!(play(Reuse, 4, &[LOST, LookupFailed]), Step::Fail(FailReason::Unknown));
+    assert_eq!(play(Reuse, 4, &[LOST, DeadlineTooNear]), Step::Fail(FailReason::Unknown));
+    assert_eq!(play(Reuse, 4, &[LOST, different(7)]), Step::Fail(FailReason::NameTaken(id(7))));
     // Listed late: the second try finds the name taken, by the first.
-    let late = [Lost, FREE, Event::NameTaken, FREE, FREE, same(7)];
+    let late = [LOST, FREE, NAME_TAKEN, FREE, FREE, same(7)];
     assert_eq!(play(Reuse, 4, &late), Step::Done(id(7), Outcome::Created));
     assert_eq!(play(Fail, 4, &[&[FREE][..], &late].concat()), Step::Done(id(7), Outcome::Created));
 }
 
 #[test]
 fn after_the_last_attempt_what_may_come_late_is_waited_for() {
-    assert_eq!(play(Reuse, 1, &[Lost, FREE]), Step::LookUp(Pause::Backoff(1)));
-    assert_eq!(play(Reuse, 1, &[Lost, FREE, FREE, same(7)]), Step::Done(id(7), Outcome::Created));
-    assert_eq!(play(Reuse, 1, &[Lost, FREE, FREE, FREE, FREE, FREE]), Step::Fail(Why::Last));
+    assert_eq!(play(Reuse, 1, &[LOST, FREE]), Step::Lookup(Wait::Backoff(1)));
+    assert_eq!(play(Reuse, 1, &[LOST, FREE, FREE, same(7)]), Step::Done(id(7), Outcome::Created));
+    assert_eq!(play(Reuse, 1, &[LOST, FREE, FREE, FREE, FREE, FREE]), Step::Fail(FailReason::Last));
     // Also where the end is a refusal.
-    assert_eq!(play(Reuse, 4, &[Lost, FREE, Event::Refused]), Step::LookUp(Pause::Backoff(1)));
-    assert_eq!(play(Reuse, 4, &[Lost, FREE, Event::Refused, NoTime]), Step::Fail(Why::Last));
+    assert_eq!(play(Reuse, 4, &[LOST, FREE, REFUSED]), Step::Lookup(Wait::Backoff(1)));
+    assert_eq!(play(Reuse, 4, &[LOST, FREE, REFUSED, DeadlineTooNear]), Step::Fail(FailReason::Last));
 }
 
 #[test]
 fn a_taken_name_is_judged_by_the_certificate() {
-    assert_eq!(play(Reuse, 4, &[Event::NameTaken, same(7)]), Step::Done(id(7), Outcome::Reused));
-    assert_eq!(play(Reuse, 4, &[Event::NameTaken, different(7)]), Step::Fail(Why::NameTaken(id(7))));
-    assert_eq!(play(Reuse, 4, &[Event::NameTaken, LookUpFailed]), Step::Fail(Why::Unknown));
-    let in_vain = [&[Event::NameTaken][..], &[FREE; 9]].concat();
-    assert_eq!(play(Reuse, 4, &in_vain), Step::Fail(Why::TakenByNobody));
-    let doubtful = [&[Lost, FREE, Event::NameTaken][..], &[FREE; 9]].concat();
-    assert_eq!(play(Reuse, 4, &doubtful), Step::Fail(Why::Unknown));
+    assert_eq!(play(Reuse, 4, &[NAME_TAKEN, same(7)]), Step::Done(id(7), Outcome::Reused));
+    assert_eq!(play(Reuse, 4, &[NAME_TAKEN, different(7)]), Step::Fail(FailReason::NameTaken(id(7))));
+    assert_eq!(play(Reuse, 4, &[NAME_TAKEN, LookupFailed]), Step::Fail(FailReason::Unknown));
+    let in_vain = [&[NAME_TAKEN][..], &[FREE; 9]].concat();
+    assert_eq!(play(Reuse, 4, &in_vain), Step::Fail(FailReason::TakenButNotListed));
+    let doubtful = [&[LOST, FREE, NAME_TAKEN][..], &[FREE; 9]].concat();
+    assert_eq!(play(Reuse, 4, &doubtful), Step::Fail(FailReason::Unknown));
     // A code that nobody knows may mean the same.
-    assert_eq!(play(Reuse, 4, &[Event::RefusedUnclearly, same(7)]), Step::Done(id(7), Outcome::Reused));
-    assert_eq!(play(Reuse, 4, &[Event::RefusedUnclearly, FREE]), Step::Fail(Why::Last));
-    assert_eq!(play(Reuse, 4, &[Event::RefusedUnclearly, LookUpFailed]), Step::Fail(Why::Last));
+    assert_eq!(play(Reuse, 4, &[AMBIGUOUS, same(7)]), Step::Done(id(7), Outcome::Reused));
+    assert_eq!(play(Reuse, 4, &[AMBIGUOUS, FREE]), Step::Fail(FailReason::Last));
+    assert_eq!(play(Reuse, 4, &[AMBIGUOUS, LookupFailed]), Step::Fail(FailReason::Last));
 }
 
 #[test]
 fn fail_takes_nothing_that_was_there() {
-    assert_eq!(play(Fail, 4, &[]), Step::LookUp(Pause::None));
-    assert_eq!(play(Fail, 4, &[same(7)]), Step::Fail(Why::NameTaken(id(7))));
-    assert_eq!(play(Fail, 4, &[FREE, Event::NameTaken]), Step::Fail(Why::Last));
-    assert_eq!(play(Fail, 4, &[LookUpFailed]), Step::Fail(Why::Last));
-    assert_eq!(play(Fail, 4, &[FREE, Lost, same(7)]), Step::Done(id(7), Outcome::Created));
+    assert_eq!(play(Fail, 4, &[]), Step::Lookup(Wait::None));
+    assert_eq!(play(Fail, 4, &[same(7)]), Step::Fail(FailReason::NameTaken(id(7))));
+    assert_eq!(play(Fail, 4, &[FREE, NAME_TAKEN]), Step::Fail(FailReason::Last));
+    assert_eq!(play(Fail, 4, &[LookupFailed]), Step::Fail(FailReason::Last));
+    assert_eq!(play(Fail, 4, &[FREE, LOST, same(7)]), Step::Done(id(7), Outcome::Created));
 }
 
 #[test]
 fn rename_and_replace_leave_the_old_one_until_the_new_one_is_there() {
-    let to_other = Step::Send(Name::Other, Pause::None);
+    let to_other = Step::Send(Name::Alternate, Wait::None);
     for rule in [Rename, Replace] {
         assert_eq!(play(rule, 1, &[different(5)]), to_other);
-        assert_eq!(play(rule, 4, &[FREE, Event::NameTaken, different(5)]), to_other);
-        let taken_too =
-            Sight { wanted: Holder::Different(id(5)), other: Holder::Different(id(6)), elsewhere: None };
-        assert_eq!(play(rule, 4, &[Event::Seen(taken_too)]), Step::Fail(Why::NameTaken(id(6))));
+        assert_eq!(play(rule, 4, &[FREE, NAME_TAKEN, different(5)]), to_other);
+        let taken_too = NameStatus {
+            wanted: NameOwner::Different(id(5)),
+            other: NameOwner::Different(id(6)),
+            elsewhere: None,
+        };
+        assert_eq!(play(rule, 4, &[Event::Listed(taken_too)]), Step::Fail(FailReason::NameTaken(id(6))));
         // The same certificate is never stored beside itself.
-        let renamed = Sight { wanted: Holder::Nobody, other: Holder::Same(id(6)), elsewhere: None };
-        assert_eq!(play(rule, 4, &[Event::Seen(renamed)]), Step::Done(id(6), Outcome::Reused));
+        let renamed = NameStatus { wanted: NameOwner::Free, other: NameOwner::Same(id(6)), elsewhere: None };
+        assert_eq!(play(rule, 4, &[Event::Listed(renamed)]), Step::Done(id(6), Outcome::Reused));
     }
     assert_eq!(play(Rename, 4, &[different(5), Stored(id(8))]), Step::Done(id(8), Outcome::Created));
     assert_eq!(play(Replace, 4, &[different(5), Stored(id(8))]), Step::Delete(id(5)));
@@ -106,89 +128,90 @@ fn rename_and_replace_leave_the_old_one_until_the_new_one_is_there() {
         play(Replace, 4, &[different(5), Stored(id(8)), Deleted]),
         Step::Done(id(8), Outcome::Replaced)
     );
-    for failed in [NotDeleted, NoTime] {
+    for failed in [NotDeleted, DeadlineTooNear] {
         let step = play(Replace, 4, &[different(5), Stored(id(8)), failed]);
         assert_eq!(step, Step::Done(id(8), Outcome::Created));
     }
     // The second of two calls finds the first one's work half done.
-    let half = Sight { wanted: Holder::Different(id(5)), other: Holder::Same(id(8)), elsewhere: None };
-    assert_eq!(play(Replace, 4, &[Event::Seen(half)]), Step::Delete(id(5)));
-    assert_eq!(play(Rename, 4, &[Event::Seen(half)]), Step::Done(id(8), Outcome::Reused));
-    assert_eq!(play(Replace, 4, &[different(5), Event::Refused]), Step::Fail(Why::Last));
+    let half =
+        NameStatus { wanted: NameOwner::Different(id(5)), other: NameOwner::Same(id(8)), elsewhere: None };
+    assert_eq!(play(Replace, 4, &[Event::Listed(half)]), Step::Delete(id(5)));
+    assert_eq!(play(Rename, 4, &[Event::Listed(half)]), Step::Done(id(8), Outcome::Reused));
+    assert_eq!(play(Replace, 4, &[different(5), REFUSED]), Step::Fail(FailReason::Last));
 }
 
 #[test]
 fn any_name_will_do_where_that_was_said() {
-    let elsewhere = Event::Seen(Sight { elsewhere: Some(id(9)), ..NOBODY });
+    let elsewhere = Event::Listed(NameStatus { elsewhere: Some(id(9)), ..NOBODY });
     let begin = |on_conflict, any_name| Machine::begin(Rules { on_conflict, any_name, max_attempts: 4 });
     let (mut machine, step) = begin(Reuse, true);
-    assert_eq!(step, Step::LookUp(Pause::None));
+    assert_eq!(step, Step::Lookup(Wait::None));
     assert_eq!(machine.next(elsewhere), Step::Done(id(9), Outcome::Reused));
     let (mut machine, _) = begin(Fail, false);
-    assert_eq!(machine.next(elsewhere), Step::Send(Name::Wanted, Pause::None));
+    assert_eq!(machine.next(elsewhere), Step::Send(Name::Requested, Wait::None));
 }
 
 #[test]
 fn what_is_mended_is_sent_again_once_and_a_pause_is_obeyed() {
     for (events, step) in [
-        (&[Mended(Clock)][..], Step::Send(Name::Wanted, Pause::None)),
-        (&[Mended(Clock), Mended(AccessKey)], Step::Send(Name::Wanted, Pause::None)),
-        (&[Mended(Clock), Mended(Clock)], Step::Fail(Why::Last)),
-        (&[Mended(AccessKey), Mended(Clock), Mended(AccessKey)], Step::Fail(Why::Last)),
+        (&[corrected(Clock)][..], Step::Send(Name::Requested, Wait::None)),
+        (&[corrected(Clock), corrected(AccessKey)], Step::Send(Name::Requested, Wait::None)),
+        (&[corrected(Clock), corrected(Clock)], Step::Fail(FailReason::Last)),
+        (&[corrected(AccessKey), corrected(Clock), corrected(AccessKey)], Step::Fail(FailReason::Last)),
     ] {
         assert_eq!(play(Reuse, 4, events), step, "{events:?}");
     }
     let wait = Duration::from_millis(200);
-    assert_eq!(play(Reuse, 4, &[Event::Throttled(Some(wait))]), Step::Send(Name::Wanted, Pause::Asked(wait)));
-    assert_eq!(play(Reuse, 2, &[Unsent, Unsent]), Step::Fail(Why::Last));
-    assert_eq!(play(Reuse, 4, &[Unsent, NoTime]), Step::Fail(Why::Last));
+    assert_eq!(play(Reuse, 4, &[throttled(Some(wait))]), Step::Send(Name::Requested, Wait::Asked(wait)));
+    assert_eq!(play(Reuse, 2, &[UNSENT, UNSENT]), Step::Fail(FailReason::Last));
+    assert_eq!(play(Reuse, 4, &[UNSENT, DeadlineTooNear]), Step::Fail(FailReason::Last));
 }
 
 #[test]
 fn what_cannot_happen_is_a_defect() {
-    assert_eq!(play(Reuse, 4, &[Deleted]), Step::Fail(Why::OutOfTurn));
-    assert_eq!(play(Fail, 4, &[Stored(id(1))]), Step::Fail(Why::OutOfTurn));
+    assert_eq!(play(Reuse, 4, &[Deleted]), Step::Fail(FailReason::Bug));
+    assert_eq!(play(Fail, 4, &[Stored(id(1))]), Step::Fail(FailReason::Bug));
     let (mut machine, _) = Machine::begin(Rules { on_conflict: Reuse, any_name: false, max_attempts: 1 });
     machine.next(Stored(id(1)));
-    assert_eq!(machine.next(Stored(id(1))), Step::Fail(Why::OutOfTurn));
+    assert_eq!(machine.next(Stored(id(1))), Step::Fail(FailReason::Bug));
 }
 
 fn any_id() -> impl Strategy<Value = CertId> {
     (1i64..4).prop_map(id)
 }
 
-fn any_holder() -> impl Strategy<Value = Holder> {
+fn any_holder() -> impl Strategy<Value = NameOwner> {
     prop_oneof![
-        3 => Just(Holder::Nobody),
-        1 => any_id().prop_map(Holder::Same),
-        1 => any_id().prop_map(Holder::Different),
-        1 => any_id().prop_map(Holder::Unclear),
+        3 => Just(NameOwner::Free),
+        1 => any_id().prop_map(NameOwner::Same),
+        1 => any_id().prop_map(NameOwner::Different),
+        1 => any_id().prop_map(NameOwner::Unclear),
     ]
 }
 
-fn any_sight() -> impl Strategy<Value = Sight> {
+fn any_sight() -> impl Strategy<Value = NameStatus> {
     (any_holder(), any_holder(), proptest::option::of(any_id()))
-        .prop_map(|(wanted, other, elsewhere)| Sight { wanted, other, elsewhere })
+        .prop_map(|(wanted, other, elsewhere)| NameStatus { wanted, other, elsewhere })
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        4 => any_sight().prop_map(Event::Seen),
+        4 => any_sight().prop_map(Event::Listed),
         1 => any_id().prop_map(Stored),
-        3 => Just(Lost),
-        2 => Just(Event::NameTaken),
-        1 => Just(Unsent),
-        1 => Just(LookUpFailed),
-        1 => Just(Event::Throttled(None)),
-        1 => Just(Event::Throttled(Some(Duration::from_millis(5)))),
-        1 => Just(Mended(Clock)),
-        1 => Just(Mended(AccessKey)),
-        1 => Just(Event::VersionChanged),
-        1 => Just(Event::RefusedUnclearly),
-        1 => Just(Event::Refused),
+        3 => Just(LOST),
+        2 => Just(NAME_TAKEN),
+        1 => Just(UNSENT),
+        1 => Just(LookupFailed),
+        1 => Just(throttled(None)),
+        1 => Just(throttled(Some(Duration::from_millis(5)))),
+        1 => Just(corrected(Clock)),
+        1 => Just(corrected(AccessKey)),
+        1 => Just(VERSION_GONE),
+        1 => Just(AMBIGUOUS),
+        1 => Just(REFUSED),
         1 => Just(Deleted),
         1 => Just(NotDeleted),
-        1 => Just(NoTime),
+        1 => Just(DeadlineTooNear),
     ]
 }
 
@@ -204,9 +227,9 @@ fn any_rules() -> impl Strategy<Value = Rules> {
 /// Whether `event` can follow `step`; the rest is a defect of whoever carries steps out.
 fn follows(step: Step, event: Event) -> bool {
     match step {
-        Step::LookUp(_) => matches!(event, Event::Seen(_) | LookUpFailed | NoTime),
-        Step::Delete(_) => matches!(event, Deleted | NotDeleted | NoTime),
-        Step::Send(..) => !matches!(event, Event::Seen(_) | LookUpFailed | Deleted | NotDeleted),
+        Step::Lookup(_) => matches!(event, Event::Listed(_) | LookupFailed | DeadlineTooNear),
+        Step::Delete(_) => matches!(event, Deleted | NotDeleted | DeadlineTooNear),
+        Step::Send(..) => !matches!(event, Event::Listed(_) | LookupFailed | Deleted | NotDeleted),
         Step::Done(..) | Step::Fail(_) => false,
     }
 }
@@ -227,24 +250,24 @@ proptest! {
             match step {
                 Step::Send(..) => {
                     prop_assert!(!unseen, "sent again without a look");
-                    sent += u32::from(event != NoTime && follows(step, event));
+                    sent += u32::from(event != DeadlineTooNear && follows(step, event));
                 }
                 Step::Delete(id) => deleted.push(id),
                 Step::Done(..) | Step::Fail(_) => break,
-                Step::LookUp(_) => {}
+                Step::Lookup(_) => {}
             }
             if !follows(step, event) {
                 continue;
             }
             match event {
-                Lost => unseen = true,
+                LOST => unseen = true,
                 Stored(id) => ids.push(id),
-                Event::Seen(sight) => {
+                Event::Listed(names) => {
                     unseen = false;
-                    for holder in [sight.wanted, sight.other] {
-                        if let Holder::Same(id) = holder { ids.push(id) }
+                    for holder in [names.wanted, names.other] {
+                        if let NameOwner::Same(id) = holder { ids.push(id) }
                     }
-                    ids.extend(sight.elsewhere);
+                    ids.extend(names.elsewhere);
                 }
                 _ => {}
             }
@@ -258,7 +281,7 @@ proptest! {
                 prop_assert!(outcome != Outcome::Replaced || rules.on_conflict == Replace);
             }
             Step::Fail(why) => {
-                prop_assert!(why != Why::OutOfTurn);
+                prop_assert!(why != FailReason::Bug);
                 prop_assert!(deleted.is_empty(), "the old one was deleted and the new one is not there");
             }
             _ => prop_assert!(false, "it does not end: {step:?}"),

@@ -1,0 +1,36 @@
+//! What a failed attempt means: for what is stored at the service, and for what helps.
+
+use std::time::Duration;
+
+/// What a failed attempt means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureClass {
+    /// Not sent, and sending again does not help: no access key, or a lasting connection failure.
+    Permanent,
+    /// Not sent; sending again may help.
+    NotSent,
+    /// The service may have applied it.
+    OutcomeUnknown,
+    /// Refused for the rate of calls, with the delay that the service asked for.
+    Throttled(Option<Duration>),
+    /// Refused for the clock or the access key. In a `CallError`, the correction has been made.
+    Correctable(Correction),
+    /// Refused: the service no longer has the operation or its version.
+    VersionGone,
+    /// Refused: another certificate, or this one, has the name.
+    NameTaken,
+    /// Refused, perhaps because the certificate is stored already: the list of certificates decides.
+    Ambiguous,
+    /// Refused for a reason that has nothing to do with what is stored.
+    Refused,
+}
+
+/// What can be corrected before the next attempt. Each correction helps once: what is wrong after it
+/// will be wrong again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Correction {
+    /// The time of the request was too far from the service's, which is known now.
+    Clock,
+    /// The access key was not accepted, and there is another one now.
+    AccessKey,
+}
