@@ -20,7 +20,8 @@ fn main() {
     // The sizes of a chain of three RSA-2048 certificates and of its key, decoded.
     let certificate: String = [1_000, 850, 820].map(|size| noise.pem("CERTIFICATE", size)).concat();
     let key = noise.pem("PRIVATE KEY", 1_218);
-    let access_key = AccessKey::new("testid".to_owned(), Secret::new("testsecret".to_owned()), None);
+    let access_key =
+        AccessKey::new("testid".to_owned(), Secret::new("testsecret".to_owned()), None);
     let new = NewCertificate {
         name: "bench-1",
         certificate: &certificate,
@@ -83,7 +84,8 @@ struct Noise(u32);
 impl Noise {
     /// A PEM text of `size` bytes, in lines of 64 columns.
     fn pem(&mut self, label: &str, size: usize) -> String {
-        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        const ALPHABET: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let padding = (3 - size % 3) % 3;
         let characters = size.div_ceil(3) * 4;
         let mut text = format!("-----BEGIN {label}-----");

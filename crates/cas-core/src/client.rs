@@ -47,8 +47,12 @@ impl Client {
             Some(path) => RootStore::of_file(path)?,
             None => RootStore::of_system(),
         };
-        let connections =
-            Arc::new(HttpClient::new(config.connect_timeout, trust, proxy_policy, config.user_agent.clone()));
+        let connections = Arc::new(HttpClient::new(
+            config.connect_timeout,
+            trust,
+            proxy_policy,
+            config.user_agent.clone(),
+        ));
         let transport = HttpTransport::new(Arc::clone(&connections), &endpoint)?;
         let profile = config.named_profile()?;
         let credentials: Box<dyn Provider> = if let Some(key) = config.given_key()? {
@@ -83,7 +87,9 @@ impl Client {
         let result = self.checked(upload).and_then(|(key, inspection)| {
             let (certificate, key) = match &inspection {
                 Some(inspection) => (inspection.certificate_pem.as_str(), inspection.key_pem()),
-                None => (as_given("certificate text", &upload.certificate)?, as_given("key text", key)?),
+                None => {
+                    (as_given("certificate text", &upload.certificate)?, as_given("key text", key)?)
+                }
             };
             run::upload(&self.account, upload, certificate, key, deadline)
         });
@@ -133,8 +139,11 @@ impl Client {
     fn checked<'a>(&self, upload: &'a Upload) -> Result<(&'a [u8], Option<Inspection>), Error> {
         let name = &upload.name;
         let missing = |what| {
-            Error::new(ErrorKind::InvalidArgument, format!("The upload of {} has no {what}.", quoted(name)))
-                .with_hint("Set name, certificate and key before the upload.")
+            Error::new(
+                ErrorKind::InvalidArgument,
+                format!("The upload of {} has no {what}.", quoted(name)),
+            )
+            .with_hint("Set name, certificate and key before the upload.")
         };
         let warning = inspect::check_name(name, upload.skip_checks)?;
         let key = upload.key.as_ref().ok_or_else(|| missing("private key"))?;
@@ -152,7 +161,8 @@ impl Client {
             return Err(error);
         }
         for finding in warning.iter().chain(&inspection.findings) {
-            let level = if finding.kind.severity() == Severity::Note { Level::Info } else { Level::Warn };
+            let level =
+                if finding.kind.severity() == Severity::Note { Level::Info } else { Level::Warn };
             self.account.caller.logger.log(level, || {
                 format!("{} before its upload: {finding}. {}", quoted(name), finding.kind.advice())
             });
@@ -164,7 +174,8 @@ impl Client {
 /// What is sent unread. Parameters are UTF-8.
 fn as_given<'a>(what: &str, bytes: &'a [u8]) -> Result<&'a str, Error> {
     std::str::from_utf8(bytes).map_err(|_| {
-        let message = format!("Nothing was sent: the {what} is not UTF-8, and cannot be sent as it is.");
+        let message =
+            format!("Nothing was sent: the {what} is not UTF-8, and cannot be sent as it is.");
         Error::new(ErrorKind::Certificate, message)
             .with_hint("Save it as UTF-8, or let the checks tidy it (no skip_checks).")
     })

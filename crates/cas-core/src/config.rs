@@ -133,7 +133,8 @@ impl Config {
     /// is set.
     pub fn set_endpoint(&mut self, endpoint: &str) -> Result<(), Error> {
         let parsed = Endpoint::parse(endpoint);
-        self.endpoint = Some(parsed.as_ref().map(Clone::clone).map_err(|error| error.message().to_owned()));
+        self.endpoint =
+            Some(parsed.as_ref().map(Clone::clone).map_err(|error| error.message().to_owned()));
         parsed.map(drop)
     }
 
@@ -153,8 +154,11 @@ impl Config {
 
     /// A PEM bundle that replaces the system's roots; read when the client is made.
     pub fn set_ca_file(&mut self, path: &str) -> Result<(), Error> {
-        let checked =
-            if path.is_empty() { Err("The path of the CA file is empty.".to_owned()) } else { Ok(()) };
+        let checked = if path.is_empty() {
+            Err("The path of the CA file is empty.".to_owned())
+        } else {
+            Ok(())
+        };
         self.ca_file = Some(path.into());
         self.note("CA file", checked)
     }
@@ -299,7 +303,10 @@ impl Config {
         if !known {
             self.logger.log(Level::Debug, || {
                 let what = if self.vpc { " inside the VPC" } else { "" };
-                format!("No host{what} is documented for the region {}: {endpoint} is called.", self.region)
+                format!(
+                    "No host{what} is documented for the region {}: {endpoint} is called.",
+                    self.region
+                )
             });
         }
         endpoint

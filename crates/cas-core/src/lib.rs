@@ -47,7 +47,9 @@ pub use base::secret::Secret;
 pub use base::time::UnixTime;
 pub use client::Client;
 pub use config::Config;
-pub use inspect::{Facts, Finding, FindingKind, Inspection, Severity, inspect, inspect_now, not_text};
+pub use inspect::{
+    Facts, Finding, FindingKind, Inspection, Severity, inspect, inspect_now, not_text,
+};
 pub use protocol::Signature;
 pub use protocol::redact::Secrets;
 pub use service::certificate::Certificate;

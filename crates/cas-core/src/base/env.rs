@@ -17,8 +17,9 @@ impl EnvSnapshot {
     #[must_use]
     pub(crate) fn of_process() -> Self {
         let text = |value: OsString| value.to_string_lossy().into_owned();
-        let ours =
-            std::env::vars_os().map(|(name, value)| (text(name), value)).filter(|(name, _)| is_read(name));
+        let ours = std::env::vars_os()
+            .map(|(name, value)| (text(name), value))
+            .filter(|(name, _)| is_read(name));
         Self(ours.map(|(name, value)| (name, Secret::new(text(value)))).collect())
     }
 

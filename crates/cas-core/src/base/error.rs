@@ -67,7 +67,10 @@ impl Error {
             attempts: 0,
             retryable: matches!(
                 kind,
-                ErrorKind::Network | ErrorKind::Timeout | ErrorKind::Throttled | ErrorKind::OutcomeUnknown
+                ErrorKind::Network
+                    | ErrorKind::Timeout
+                    | ErrorKind::Throttled
+                    | ErrorKind::OutcomeUnknown
             ),
         }))
     }

@@ -38,7 +38,8 @@ impl UnixTime {
     /// A moment of this machine's clock.
     #[must_use]
     pub fn of(time: SystemTime) -> Self {
-        let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let seconds =
+            time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         Self(i64::try_from(seconds).unwrap_or(i64::MAX))
     }
 }
@@ -77,7 +78,9 @@ mod tests {
         let expiry = |text| parse(text).map(unix_seconds);
         assert_eq!(expiry("2026-11-24T08:00:00Z"), Some(1_795_507_200));
         assert_eq!(expiry("2026-11-24T08:00:00.123Z"), Some(1_795_507_200));
-        for no_time in ["", "2026-11-24", "tomorrow", "2026-11-24T08:00:00+08:00", "2026-13-24T08:00:00Z"] {
+        for no_time in
+            ["", "2026-11-24", "tomorrow", "2026-11-24T08:00:00+08:00", "2026-13-24T08:00:00Z"]
+        {
             assert_eq!(expiry(no_time), None, "{no_time}");
         }
     }

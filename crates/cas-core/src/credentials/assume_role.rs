@@ -76,8 +76,11 @@ pub(crate) fn assume(
     let session_name =
         session_name.map_or_else(|| format!("libcas-{}", unix_seconds(now)), ToOwned::to_owned);
     let duration = duration(role.duration.as_deref())?.to_string();
-    let action =
-        if matches!(proof, RoleAssertion::Oidc { .. }) { "AssumeRoleWithOIDC" } else { "AssumeRole" };
+    let action = if matches!(proof, RoleAssertion::Oidc { .. }) {
+        "AssumeRoleWithOIDC"
+    } else {
+        "AssumeRole"
+    };
     let mut params = Params::new();
     for (name, value) in [
         ("Action", action),
@@ -123,9 +126,11 @@ fn caller(
     credentials: Option<Box<dyn Provider>>,
 ) -> Result<Caller, CredentialsError> {
     // The rest of the host is constant.
-    let broken = |_| CredentialsError::broken(format!("the region of STS cannot be one: {}", quoted(host)));
+    let broken =
+        |_| CredentialsError::broken(format!("the region of STS cannot be one: {}", quoted(host)));
     let endpoint = Endpoint::parse(host).map_err(broken)?;
-    let transport = HttpTransport::new(Arc::clone(&context.connections), &endpoint).map_err(broken)?;
+    let transport =
+        HttpTransport::new(Arc::clone(&context.connections), &endpoint).map_err(broken)?;
     Ok(Caller {
         transport: Box::new(transport),
         credentials,

@@ -182,8 +182,9 @@ impl CachingProvider {
             }
             let held = CachedKey::new(fetched, now);
             self.logger.log(Level::Debug, || {
-                let until =
-                    held.times.map_or(String::new(), |(_, at)| format!(" until {}", time::timestamp(at)));
+                let until = held
+                    .times
+                    .map_or(String::new(), |(_, at)| format!(" until {}", time::timestamp(at)));
                 format!("Requests are signed with access key {}{until}.", shown_id(held.key.id()))
             });
             held
@@ -234,7 +235,11 @@ impl Drop for EndOfFetch<'_> {
 }
 
 impl Provider for CachingProvider {
-    fn access_key(&self, now: SystemTime, deadline: Instant) -> Result<Arc<AccessKey>, CredentialsError> {
+    fn access_key(
+        &self,
+        now: SystemTime,
+        deadline: Instant,
+    ) -> Result<Arc<AccessKey>, CredentialsError> {
         self.key(now, deadline, |_| true)
     }
 
@@ -246,7 +251,8 @@ impl Provider for CachingProvider {
         match self.key(now, deadline, |held| *held.key != *refused) {
             Ok(key) => *key != *refused,
             Err(failure) => {
-                self.logger.log(Level::Warn, || format!("There is no new access key: {}.", failure.why));
+                self.logger
+                    .log(Level::Warn, || format!("There is no new access key: {}.", failure.why));
                 false
             }
         }
@@ -300,7 +306,10 @@ mod tests {
     }
 
     fn id(refreshing: &CachingProvider, seconds: u64) -> Result<String, String> {
-        refreshing.access_key(at(seconds), soon()).map(|key| key.id().to_owned()).map_err(|none| none.why)
+        refreshing
+            .access_key(at(seconds), soon())
+            .map(|key| key.id().to_owned())
+            .map_err(|none| none.why)
     }
 
     #[test]
@@ -441,10 +450,9 @@ mod tests {
 
     #[test]
     fn a_panic_gives_nobody_an_expired_key() {
-        let (keys, _) =
-            refreshing(
-                |number| if number == 2 { panic!("planted") } else { Ok(Some(3600 * u64::from(number))) },
-            );
+        let (keys, _) = refreshing(|number| {
+            if number == 2 { panic!("planted") } else { Ok(Some(3600 * u64::from(number))) }
+        });
         assert_eq!(id(&keys, 0).as_deref(), Ok("key-1"));
         let process = keys.process();
         process.lock().fetching = true;

@@ -26,7 +26,8 @@ const INI_PLACES: [&str; 2] = [".alibabacloud/credentials", ".alibabacloud/crede
 
 /// What helps with something that is set up and broken.
 const CORRECT: &str = "Correct what is set up there; docs/credentials.md says what belongs in it.";
-const NO_PROFILE: &str = "Name a profile that one of these files has: no other source is asked for it.";
+const NO_PROFILE: &str =
+    "Name a profile that one of these files has: no other source is asked for it.";
 
 /// No source has served yet.
 const NONE: usize = usize::MAX;
@@ -54,12 +55,21 @@ impl Chain {
             sources.push(Box::new(Environment(shared())));
             sources.push(Box::new(Oidc(shared())));
         }
-        let no_home =
-            || DisabledSource::boxed("files of the user", "there is no home directory (HOME is not set)");
+        let no_home = || {
+            DisabledSource::boxed(
+                "files of the user",
+                "there is no home directory (HOME is not set)",
+            )
+        };
         if !files_alone && variables.is_true(CLI_DISABLED) {
             sources.push(DisabledSource::boxed(CLI_PLACE, &format!("{CLI_DISABLED} is set")));
         } else if let Some(path) = variables.get(CLI_FILE) {
-            sources.push(Box::new(CliProfile::new(shared(), path.into(), profile.clone(), Some(CLI_FILE))));
+            sources.push(Box::new(CliProfile::new(
+                shared(),
+                path.into(),
+                profile.clone(),
+                Some(CLI_FILE),
+            )));
         } else {
             let path = below_home(CLI_PLACE);
             sources.push(path.map_or_else(no_home, |path| {
@@ -67,7 +77,12 @@ impl Chain {
             }));
         }
         if let Some(path) = variables.get(INI_FILE) {
-            sources.push(Box::new(IniProfile::new(shared(), path.into(), profile.clone(), Some(INI_FILE))));
+            sources.push(Box::new(IniProfile::new(
+                shared(),
+                path.into(),
+                profile.clone(),
+                Some(INI_FILE),
+            )));
         } else {
             for path in INI_PLACES.into_iter().filter_map(below_home) {
                 sources.push(Box::new(IniProfile::new(shared(), path, profile.clone(), None)));
@@ -127,22 +142,28 @@ impl Source for Chain {
             format!("{}: {}", source.name(), failure.why)
         };
         if let Some(source) = self.sources.get(self.used.load(Ordering::Relaxed)) {
-            return source
-                .fetch(now, deadline)
-                .map_err(|failure| CredentialsError { why: said(source.as_ref(), &failure), ..failure });
+            return source.fetch(now, deadline).map_err(|failure| CredentialsError {
+                why: said(source.as_ref(), &failure),
+                ..failure
+            });
         }
         let mut failures = Vec::new();
         for (index, source) in self.sources.iter().enumerate() {
             match source.fetch(now, deadline) {
                 Ok(fetched) => {
                     self.used.store(index, Ordering::Relaxed);
-                    self.logger.log(Level::Debug, || format!("The access key comes from {}.", source.name()));
+                    self.logger.log(Level::Debug, || {
+                        format!("The access key comes from {}.", source.name())
+                    });
                     return Ok(fetched);
                 }
                 Err(failure) => {
                     if !failure.not_configured {
                         self.logger.log(Level::Warn, || {
-                            format!("No access key was found here: {}.", said(source.as_ref(), &failure))
+                            format!(
+                                "No access key was found here: {}.",
+                                said(source.as_ref(), &failure)
+                            )
                         });
                     }
                     let fatal = failure.fatal;
@@ -189,14 +210,24 @@ mod tests {
     impl Source for Scripted {
         fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
             let id = self.1.lock().unwrap().remove(0)?;
-            Ok(KeyWithExpiry::lasting(AccessKey::new(id.to_owned(), Secret::new("s".to_owned()), None)))
+            Ok(KeyWithExpiry::lasting(AccessKey::new(
+                id.to_owned(),
+                Secret::new("s".to_owned()),
+                None,
+            )))
         }
     }
 
     fn chain(sources: Vec<(&'static str, Vec<Result<&'static str, CredentialsError>>)>) -> Chain {
-        let boxed = |(name, answers)| Box::new(Scripted(name, Mutex::new(answers))) as Box<dyn NamedSource>;
+        let boxed =
+            |(name, answers)| Box::new(Scripted(name, Mutex::new(answers))) as Box<dyn NamedSource>;
         let sources = sources.into_iter().map(boxed).collect();
-        Chain { sources, used: AtomicUsize::new(NONE), files_alone: false, logger: Logger::default() }
+        Chain {
+            sources,
+            used: AtomicUsize::new(NONE),
+            files_alone: false,
+            logger: Logger::default(),
+        }
     }
 
     fn fetch(chain: &Chain) -> Result<String, CredentialsError> {
@@ -220,7 +251,8 @@ mod tests {
     #[test]
     fn a_key_that_cannot_be_one_is_not_replaced_by_another_identity() {
         let broken = Err(CredentialsError::broken("it holds a line break").fatal());
-        let failure = fetch(&chain(vec![("one", vec![broken]), ("two", vec![Ok("a")])])).unwrap_err();
+        let failure =
+            fetch(&chain(vec![("one", vec![broken]), ("two", vec![Ok("a")])])).unwrap_err();
         assert_eq!(failure.why, "one: it holds a line break");
     }
 
@@ -228,9 +260,14 @@ mod tests {
     fn when_nothing_works_each_source_says_why_in_order() {
         let not_configured = || Err(CredentialsError::not_configured("nothing"));
         let broken = || Err(CredentialsError::broken("it broke").with_hint("mend it"));
-        let one = fetch(&chain(vec![("one", vec![not_configured()]), ("two", vec![broken()])])).unwrap_err();
-        assert_eq!((one.why.as_str(), one.hint.as_deref()), ("one: nothing; two: it broke", Some("mend it")));
-        let two = fetch(&chain(vec![("one", vec![broken()]), ("two", vec![broken()])])).unwrap_err();
+        let one = fetch(&chain(vec![("one", vec![not_configured()]), ("two", vec![broken()])]))
+            .unwrap_err();
+        assert_eq!(
+            (one.why.as_str(), one.hint.as_deref()),
+            ("one: nothing; two: it broke", Some("mend it"))
+        );
+        let two =
+            fetch(&chain(vec![("one", vec![broken()]), ("two", vec![broken()])])).unwrap_err();
         assert_eq!((two.hint.as_deref(), two.retryable), (Some(CORRECT), false));
     }
 
@@ -242,8 +279,11 @@ mod tests {
     #[test]
     fn the_order_is_the_official_one() {
         let home = ("HOME", "/h");
-        let (cli, go, python) =
-            ("/h/.aliyun/config.json", "/h/.alibabacloud/credentials", "/h/.alibabacloud/credentials.ini");
+        let (cli, go, python) = (
+            "/h/.aliyun/config.json",
+            "/h/.alibabacloud/credentials",
+            "/h/.alibabacloud/credentials.ini",
+        );
         let quoted = |path: &str| format!("\"{path}\"");
         let files = [cli, go, python].map(quoted);
         let all = names(&[home], None);
@@ -255,8 +295,10 @@ mod tests {
             "{all:?}"
         );
         assert_eq!(all.len(), 7);
-        let fewer =
-            names(&[home, (CLI_DISABLED, "true"), (ecs_ram_role::DISABLED, "TRUE"), (INI_FILE, "/i")], None);
+        let fewer = names(
+            &[home, (CLI_DISABLED, "true"), (ecs_ram_role::DISABLED, "TRUE"), (INI_FILE, "/i")],
+            None,
+        );
         assert_eq!((fewer.len(), fewer[3].as_str()), (6, "\"/i\""));
         assert_eq!(names(&[home, (CLI_FILE, "/c")], Some("p")), ["/c", go, python].map(quoted));
     }

@@ -106,7 +106,9 @@ impl ProviderContext {
 
 /// Says why there is no new access key, while there is an old one that will do.
 pub(crate) fn log_refresh_failure(logger: &Logger, failure: &CredentialsError) {
-    logger.log(Level::Warn, || format!("The access key in use is valid for now, but: {}.", failure.why));
+    logger.log(Level::Warn, || {
+        format!("The access key in use is valid for now, but: {}.", failure.why)
+    });
 }
 
 /// The fields of an answer in JSON, or why there are none. Of `who`'s words only a code is shown, and only one that cannot be
@@ -135,7 +137,9 @@ pub(crate) fn fields_of(
             if let Some(code) = body.get("error").and_then(Value::as_str) {
                 return Err(refused(code));
             }
-            let why = format!("{who} sent nothing that could be understood (HTTP {status}, {size} bytes)");
+            let why = format!(
+                "{who} sent nothing that could be understood (HTTP {status}, {size} bytes)"
+            );
             Err(CredentialsError::broken(why).with_retryable(retryable))
         }
     }
@@ -143,7 +147,9 @@ pub(crate) fn fields_of(
 
 fn is_code(text: &str, secrets: &[&str]) -> bool {
     (1..=64).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
         && !secrets
             .iter()
             .filter(|secret| !secret.is_empty())
@@ -152,11 +158,16 @@ fn is_code(text: &str, secrets: &[&str]) -> bool {
 
 /// A text file, whole; `None` where there is no such file.
 pub(crate) fn read_text(path: &Path) -> Result<Option<Zeroizing<String>>, CredentialsError> {
-    let broken = |why: &str| CredentialsError::broken(format!("{} cannot be read: {why}", quoted_path(path)));
+    let broken = |why: &str| {
+        CredentialsError::broken(format!("{} cannot be read: {why}", quoted_path(path)))
+    };
     let file = match fs::File::open(path) {
         Ok(file) => file,
         Err(error)
-            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+            ) =>
         {
             return Ok(None);
         }
@@ -165,7 +176,9 @@ pub(crate) fn read_text(path: &Path) -> Result<Option<Zeroizing<String>>, Creden
     let size = file.metadata().map_or(0, |metadata| metadata.len()).min(LARGEST_FILE);
     // Room for all of it, so that no copy is left behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1));
-    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|error| broken(&error.to_string()))?;
+    file.take(LARGEST_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| broken(&error.to_string()))?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(broken("it is larger than a file of credentials can be"));
     }
@@ -185,7 +198,12 @@ impl ProviderContext {
         let proxy_policy = ProxyPolicy::Environment(Arc::clone(&variables));
         let connections =
             HttpClient::new(LONGEST_WAIT, RootStore::of_system(), proxy_policy, "test".to_owned());
-        Arc::new(Self::new(variables, Arc::new(connections), Signature::default(), Logger::default()))
+        Arc::new(Self::new(
+            variables,
+            Arc::new(connections),
+            Signature::default(),
+            Logger::default(),
+        ))
     }
 }
 
@@ -196,8 +214,11 @@ mod tests {
     #[test]
     fn of_a_services_words_a_code_is_shown_and_nothing_of_the_request() {
         let said = |status: u16, body: &str| {
-            let answer =
-                HttpResponse { status, body: Zeroizing::new(body.into()), ..HttpResponse::default() };
+            let answer = HttpResponse {
+                status,
+                body: Zeroizing::new(body.into()),
+                ..HttpResponse::default()
+            };
             fields_of(&answer, "them", Some(&["token-1"])).unwrap_err().why
         };
         for (body, why) in [

@@ -76,7 +76,11 @@ impl EcsRamRole {
     }
 
     /// The answer, and the token that was sent.
-    fn get(&self, path: &str, deadline: Instant) -> Result<(HttpResponse, String), CredentialsError> {
+    fn get(
+        &self,
+        path: &str,
+        deadline: Instant,
+    ) -> Result<(HttpResponse, String), CredentialsError> {
         // Anew for each question, as the official packages do.
         let mut request = Request::get(format!("http://{METADATA}{path}"));
         let token = self.token(deadline)?.unwrap_or_default();
@@ -98,9 +102,9 @@ impl EcsRamRole {
         body: impl ureq::AsSendBody,
         deadline: Instant,
     ) -> Result<HttpResponse, (SendProgress, CredentialsError)> {
-        let request = request
-            .body(body)
-            .map_err(|_| (SendProgress::NotSent, CredentialsError::broken("the request cannot be made")))?;
+        let request = request.body(body).map_err(|_| {
+            (SendProgress::NotSent, CredentialsError::broken("the request cannot be made"))
+        })?;
         self.context.connections.send(request, METADATA, deadline).map_err(|failure| {
             // Nobody there, and nobody said that there is: this is no instance.
             let not_configured = failure.progress == SendProgress::NotSent && self.role.is_none();
@@ -120,13 +124,19 @@ impl EcsRamRole {
             return Ok(role.clone());
         }
         let (answer, _) = self.get(ROLE_PATH, deadline)?;
-        let name =
-            std::str::from_utf8(&answer.body).unwrap_or_default().lines().next().unwrap_or_default().trim();
+        let name = std::str::from_utf8(&answer.body)
+            .unwrap_or_default()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim();
         match answer.status {
             200 if is_role_name(name) => Ok(name.to_owned()),
             404 => Err(CredentialsError::not_configured("this instance has no RAM role")),
-            status => Err(CredentialsError::broken(format!("{METADATA} named no role (HTTP {status})"))
-                .with_retryable(status >= 500)),
+            status => {
+                Err(CredentialsError::broken(format!("{METADATA} named no role (HTTP {status})"))
+                    .with_retryable(status >= 500))
+            }
         }
     }
 }
@@ -134,7 +144,9 @@ impl EcsRamRole {
 /// What RAM allows a role to be called; anything else would be another path.
 fn is_role_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
 }
 
 impl NamedSource for EcsRamRole {
@@ -150,14 +162,20 @@ impl Source for EcsRamRole {
         }
         let role = self.role(deadline)?;
         if !is_role_name(&role) {
-            return Err(CredentialsError::broken(format!("{} is no name of a role", quoted(&role))));
+            return Err(CredentialsError::broken(format!(
+                "{} is no name of a role",
+                quoted(&role)
+            )));
         }
         let (answer, token) = self.get(&format!("{ROLE_PATH}{role}"), deadline)?;
         if answer.status == 404 {
             let why = format!("this instance does not have the RAM role {}", quoted(&role));
             return Err(CredentialsError::broken(why));
         }
-        session_credentials::read(&context::fields_of(&answer, METADATA, Some(&[&token]))?, METADATA)
+        session_credentials::read(
+            &context::fields_of(&answer, METADATA, Some(&[&token]))?,
+            METADATA,
+        )
     }
 }
 

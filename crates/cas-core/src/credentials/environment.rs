@@ -29,7 +29,8 @@ impl Source for Environment {
             (Some(id), Some(secret)) => {
                 check_access_key(id, secret).map_err(|why| {
                     let why = why.trim_end_matches('.');
-                    CredentialsError::broken(format!("{ID} and {SECRET} are set, but: {why}")).fatal()
+                    CredentialsError::broken(format!("{ID} and {SECRET} are set, but: {why}"))
+                        .fatal()
                 })?;
                 let secret = Secret::new(secret.to_owned());
                 if let Some(token) = get(TOKEN) {
@@ -41,7 +42,9 @@ impl Source for Environment {
                 let token = get(TOKEN).map(|token| Secret::new(token.to_owned()));
                 Ok(KeyWithExpiry::lasting(AccessKey::new(id.to_owned(), secret, token)))
             }
-            (None, None) => Err(CredentialsError::not_configured(format!("{ID} and {SECRET} are not set"))),
+            (None, None) => {
+                Err(CredentialsError::not_configured(format!("{ID} and {SECRET} are not set")))
+            }
             (None, Some(_)) => {
                 Err(CredentialsError::broken(format!("{ID} is not set, although {SECRET} is")))
             }

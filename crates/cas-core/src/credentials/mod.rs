@@ -23,7 +23,10 @@ pub(crate) use context::ProviderContext;
 /// The default chain of sources, in the official order; with `profile`, that profile of the credential
 /// files alone.
 #[must_use]
-pub(crate) fn default_provider(context: ProviderContext, profile: Option<&str>) -> Box<dyn Provider> {
+pub(crate) fn default_provider(
+    context: ProviderContext,
+    profile: Option<&str>,
+) -> Box<dyn Provider> {
     let logger = context.logger.clone();
     Box::new(CachingProvider::new(Box::new(Chain::new(&Arc::new(context), profile)), logger))
 }

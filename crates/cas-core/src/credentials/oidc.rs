@@ -45,7 +45,8 @@ impl Source for Oidc {
             });
         };
         let role = Role { arn, ..Role::default() };
-        OidcRole { context: Arc::clone(&self.0), provider_arn, token_file, role }.fetch(now, deadline)
+        OidcRole { context: Arc::clone(&self.0), provider_arn, token_file, role }
+            .fetch(now, deadline)
     }
 }
 
@@ -67,7 +68,9 @@ impl Source for OidcRole {
         // What ends a file is no part of a token.
         let token = token.trim();
         if token.is_empty() {
-            return Err(CredentialsError::broken(format!("the file of the OIDC token is empty: {shown}")));
+            return Err(CredentialsError::broken(format!(
+                "the file of the OIDC token is empty: {shown}"
+            )));
         }
         let proof = RoleAssertion::Oidc { provider_arn: &self.provider_arn, token };
         assume(&self.context, &self.role, proof, now, deadline)

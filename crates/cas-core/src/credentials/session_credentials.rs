@@ -12,9 +12,9 @@ use crate::service::provider::CredentialsError;
 /// `AccessKeyId`, `AccessKeySecret`, `SecurityToken` and `Expiration`, all of which `who` must have sent.
 pub(crate) fn read(fields: &Value, who: &str) -> Result<KeyWithExpiry, CredentialsError> {
     let part = |name| {
-        text(fields, &[name])
-            .filter(|value| !value.is_empty())
-            .ok_or_else(|| CredentialsError::broken(format!("{who} sent an access key without {name}")))
+        text(fields, &[name]).filter(|value| !value.is_empty()).ok_or_else(|| {
+            CredentialsError::broken(format!("{who} sent an access key without {name}"))
+        })
     };
     let expires = part("Expiration")?;
     let expires = time::parse(&expires).ok_or_else(|| {
@@ -22,7 +22,8 @@ pub(crate) fn read(fields: &Value, who: &str) -> Result<KeyWithExpiry, Credentia
     })?;
     let token = Secret::new(part("SecurityToken")?);
     let key = key(part("AccessKeyId")?, part("AccessKeySecret")?, Some(token)).map_err(|why| {
-        CredentialsError::broken(format!("{who} sent an access key that cannot be one: {why}")).fatal()
+        CredentialsError::broken(format!("{who} sent an access key that cannot be one: {why}"))
+            .fatal()
     })?;
     Ok(KeyWithExpiry { key, expires: Some(expires) })
 }
@@ -51,7 +52,10 @@ mod tests {
             "Expiration": "2026-11-24T08:00:00Z",
         });
         let fetched = read(&whole, "STS").unwrap();
-        assert_eq!((fetched.key.id(), fetched.expires.map(time::unix_seconds)), ("id", Some(1_795_507_200)));
+        assert_eq!(
+            (fetched.key.id(), fetched.expires.map(time::unix_seconds)),
+            ("id", Some(1_795_507_200))
+        );
         for name in ["AccessKeyId", "AccessKeySecret", "SecurityToken", "Expiration"] {
             for nothing in [Value::Null, json!("")] {
                 let mut fields = whole.clone();

@@ -38,13 +38,16 @@ impl NamedSource for CredentialsUri {
 
 impl Source for CredentialsUri {
     fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
-        let Some(text) = &self.address else { return Err(CredentialsError::not_configured("it is not set")) };
+        let Some(text) = &self.address else {
+            return Err(CredentialsError::not_configured("it is not set"));
+        };
         // Path and query may be the proof: they are not shown.
         let (uri, host) = parse(text).ok_or_else(|| {
             CredentialsError::broken("the address is no URL such as http://127.0.0.1:8080/path")
         })?;
-        let request =
-            Request::get(uri).body(()).map_err(|_| CredentialsError::broken("the address is no URL"))?;
+        let request = Request::get(uri)
+            .body(())
+            .map_err(|_| CredentialsError::broken("the address is no URL"))?;
         let answer = self.context.exchange(request, &host, deadline)?;
         let fields = context::fields_of(&answer, &host, None)?;
         session_credentials::read(&fields, &host)
@@ -55,7 +58,8 @@ impl Source for CredentialsUri {
 fn parse(text: &str) -> Option<(http::Uri, String)> {
     let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let uri: http::Uri = with_scheme.parse().ok()?;
-    let endpoint = Endpoint::parse(&format!("{}://{}", uri.scheme_str()?, uri.authority()?)).ok()?;
+    let endpoint =
+        Endpoint::parse(&format!("{}://{}", uri.scheme_str()?, uri.authority()?)).ok()?;
     Some((uri, endpoint.to_string()))
 }
 

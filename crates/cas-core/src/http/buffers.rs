@@ -25,7 +25,13 @@ pub(crate) struct WireBuffers {
 
 impl WireBuffers {
     pub(crate) fn new() -> Self {
-        Self { input: Vec::new(), unread: 0..0, consumed_last: false, output: vec![0; OUTPUT], pending: 0 }
+        Self {
+            input: Vec::new(),
+            unread: 0..0,
+            consumed_last: false,
+            output: vec![0; OUTPUT],
+            pending: 0,
+        }
     }
 
     /// Counts `amount` bytes that were written into `output()` as waiting to be sent; `true` when there
@@ -36,7 +42,10 @@ impl WireBuffers {
     }
 
     /// Passes what waits to `send`, and wipes it whatever becomes of it: it may hold a private key.
-    pub(crate) fn send_pending<E>(&mut self, send: impl FnOnce(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn send_pending<E>(
+        &mut self,
+        send: impl FnOnce(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         if self.pending == 0 {
             return Ok(());
         }

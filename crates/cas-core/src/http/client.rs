@@ -93,10 +93,13 @@ fn failure(error: ureq::Error, shown: &str) -> TransportError {
         ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
             (SendProgress::Sent, format!("no answer from {shown} before the deadline"))
         }
-        ureq::Error::Io(error) => (SendProgress::Sent, format!("the connection to {shown} broke: {error}")),
-        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
-            (SendProgress::ResponseStarted, format!("{shown} answered with something that is not HTTP"))
+        ureq::Error::Io(error) => {
+            (SendProgress::Sent, format!("the connection to {shown} broke: {error}"))
         }
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => (
+            SendProgress::ResponseStarted,
+            format!("{shown} answered with something that is not HTTP"),
+        ),
         _ => (SendProgress::Sent, format!("the request to {shown} failed")),
     };
     let failure = TransportError::new(if sent { progress } else { SendProgress::NotSent }, what);
@@ -132,7 +135,8 @@ fn whole_answer(response: Response<Body>, shown: &str) -> Result<HttpResponse, T
     let expected = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = Zeroizing::new(Vec::with_capacity(expected.min(MAX_RESPONSE_BYTES) + 1));
     if let Err(error) = response.into_body().into_reader().take(limit).read_to_end(&mut body) {
-        let mut failure = cut(format!("the answer of {shown} broke off after {} bytes", body.len()));
+        let mut failure =
+            cut(format!("the answer of {shown} broke off after {} bytes", body.len()));
         if error.kind() == io::ErrorKind::TimedOut {
             failure.progress = SendProgress::Sent;
             failure.what = format!("no whole answer came from {shown} before the deadline");
@@ -140,9 +144,8 @@ fn whole_answer(response: Response<Body>, shown: &str) -> Result<HttpResponse, T
         return Err(failure);
     }
     if body.len() > MAX_RESPONSE_BYTES {
-        return Err(
-            cut(format!("{shown} sent an answer of more than {MAX_RESPONSE_BYTES} bytes")).permanent()
-        );
+        return Err(cut(format!("{shown} sent an answer of more than {MAX_RESPONSE_BYTES} bytes"))
+            .permanent());
     }
     answer.body = body;
     Ok(answer)
@@ -162,6 +165,7 @@ fn new_agent(settings: &Arc<Settings>) -> Agent {
         .proxy(None)
         .build();
     let connector =
-        ().chain(tcp::TcpConnector(Arc::clone(settings))).chain(tls::TlsConnector::new(Arc::clone(settings)));
+        ().chain(tcp::TcpConnector(Arc::clone(settings)))
+            .chain(tls::TlsConnector::new(Arc::clone(settings)));
     Agent::with_parts(config, connector, resolver::LazyResolver)
 }

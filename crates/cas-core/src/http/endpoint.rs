@@ -44,8 +44,8 @@ impl Endpoint {
         if authority.contains(['/', '?', '#', '\\']) {
             return Err(refuse("it has a path or a query"));
         }
-        let (host, port) =
-            split_port(authority).ok_or_else(|| refuse("its port is not a number from 1 to 65535"))?;
+        let (host, port) = split_port(authority)
+            .ok_or_else(|| refuse("its port is not a number from 1 to 65535"))?;
         if host.is_empty() {
             return Err(refuse("it has no host"));
         }
@@ -54,7 +54,9 @@ impl Endpoint {
             None => is_host_name(host),
         };
         if !valid {
-            return Err(refuse("its host is neither a name nor an IP address (IPv6 goes in brackets)"));
+            return Err(refuse(
+                "its host is neither a name nor an IP address (IPv6 goes in brackets)",
+            ));
         }
         Ok(Self { plaintext, host: host.to_ascii_lowercase(), port })
     }

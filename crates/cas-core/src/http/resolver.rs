@@ -19,14 +19,23 @@ use crate::http::failure::TransportError;
 pub(crate) struct LazyResolver;
 
 impl Resolver for LazyResolver {
-    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+    fn resolve(
+        &self,
+        _: &Uri,
+        _: &Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         Ok(self.empty())
     }
 }
 
 /// The addresses of `host` (IPv6 in brackets or bare), found within `timeout`. A thread is used only for a
 /// name, because the system's look-up cannot be interrupted; on a timeout it is left to end by itself.
-pub(crate) fn addresses(host: &str, port: u16, timeout: Duration) -> Result<Vec<SocketAddr>, TransportError> {
+pub(crate) fn addresses(
+    host: &str,
+    port: u16,
+    timeout: Duration,
+) -> Result<Vec<SocketAddr>, TransportError> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     if let Ok(ip) = bare.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
@@ -38,17 +47,18 @@ pub(crate) fn addresses(host: &str, port: u16, timeout: Duration) -> Result<Vec<
             .to_vec());
     }
     let name = bare.to_owned();
-    look_up(timeout, move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect)).map_err(
-        |error| {
+    look_up(timeout, move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect))
+        .map_err(|error| {
             let why = if error.kind() == io::ErrorKind::TimedOut {
                 format!("no answer from the name server within {} ms", timeout.as_millis())
             } else {
                 error.to_string()
             };
             TransportError::not_sent(format!("the host name {bare} could not be resolved: {why}"))
-                .with_hint("Check the name's spelling, and this machine's DNS settings and network.")
-        },
-    )
+                .with_hint(
+                    "Check the name's spelling, and this machine's DNS settings and network.",
+                )
+        })
 }
 
 fn look_up(

@@ -124,10 +124,13 @@ impl RootStore {
                 Error::new(ErrorKind::InvalidArgument, sentence)
                     .with_hint("Give a PEM file with at least one -----BEGIN CERTIFICATE-----.")
             }
-            _ => Error::new(ErrorKind::Io, format!("The CA file {shown} could not be read: {error}."))
-                .with_hint(
-                    "Give the path of a PEM file that this program may read, not the PEM text itself.",
-                ),
+            _ => Error::new(
+                ErrorKind::Io,
+                format!("The CA file {shown} could not be read: {error}."),
+            )
+            .with_hint(
+                "Give the path of a PEM file that this program may read, not the PEM text itself.",
+            ),
         })?;
         Ok(Self::StaticProvider { roots, source: format!("the CA file {shown}") })
     }
@@ -148,7 +151,10 @@ impl RootStore {
 
 /// What the environment names and nothing else. A file must be of use; of the directories, one must be where no file
 /// is named: `SSL_CERT_DIR` is a list, and whoever wants the file alone points it at nothing.
-fn of_environment(file: Option<&Path>, directories: &[PathBuf]) -> Result<LoadedRoots, TransportError> {
+fn of_environment(
+    file: Option<&Path>,
+    directories: &[PathBuf],
+) -> Result<LoadedRoots, TransportError> {
     let (mut store, mut sources, mut problems) = (RootCertStore::empty(), Vec::new(), Vec::new());
     let file = file.map(|path| (path, "SSL_CERT_FILE", read_file as Reader));
     let directories =
@@ -190,8 +196,14 @@ fn of_machine(bundles: &[&str], directories: &[&str]) -> Result<LoadedRoots, Tra
     let mut problems = Vec::new();
     for (path, read) in bundles.chain(directories) {
         match read(Path::new(path)) {
-            Ok(roots) => return Ok(LoadedRoots::new(roots, &format!("the system's {path}"), remedy)),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Ok(roots) => {
+                return Ok(LoadedRoots::new(roots, &format!("the system's {path}"), remedy));
+            }
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) => {}
             Err(error) => problems.push(format!("the system's {path}: {error}")),
         }
     }
@@ -223,7 +235,11 @@ fn read_file(path: &Path) -> io::Result<RootCertStore> {
         damaged |= !certificate.is_ok_and(|certificate| roots.add(certificate).is_ok());
     }
     if roots.is_empty() {
-        let why = if damaged { "none of its certificates can be read" } else { "it holds no certificate" };
+        let why = if damaged {
+            "none of its certificates can be read"
+        } else {
+            "it holds no certificate"
+        };
         return Err(io::Error::new(io::ErrorKind::InvalidData, why));
     }
     Ok(roots)
@@ -236,8 +252,9 @@ fn read_directory(path: &Path) -> io::Result<RootCertStore> {
     for entry in fs::read_dir(path)? {
         let file = entry?.path();
         // A link may lead nowhere, and a directory is not gone into.
-        let is_new = fs::metadata(&file)
-            .is_ok_and(|metadata| metadata.is_file() && seen.insert((metadata.dev(), metadata.ino())));
+        let is_new = fs::metadata(&file).is_ok_and(|metadata| {
+            metadata.is_file() && seen.insert((metadata.dev(), metadata.ino()))
+        });
         if !is_new {
             continue;
         }
@@ -246,7 +263,8 @@ fn read_directory(path: &Path) -> io::Result<RootCertStore> {
             // Anything may stand in a directory.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
             Err(error) => {
-                problem = Some(io::Error::new(error.kind(), format!("{}: {error}", quoted_path(&file))));
+                problem =
+                    Some(io::Error::new(error.kind(), format!("{}: {error}", quoted_path(&file))));
             }
         }
     }
@@ -309,7 +327,10 @@ mod tests {
         params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
     }
 
-    fn of_environment(file: Option<&str>, directories: &[&str]) -> Result<LoadedRoots, TransportError> {
+    fn of_environment(
+        file: Option<&str>,
+        directories: &[&str],
+    ) -> Result<LoadedRoots, TransportError> {
         let directories: Vec<_> = directories.iter().map(PathBuf::from).collect();
         super::of_environment(file.map(Path::new), &directories)
     }
@@ -336,7 +357,11 @@ mod tests {
             let roots = of_machine(&bundles, &directories).unwrap();
             assert!(roots.store.len() > 100);
             let count = format!("no store; {} roots", roots.store.len());
-            assert!(roots.shown.starts_with("the Mozilla roots built into libcas, as this machine has "));
+            assert!(
+                roots
+                    .shown
+                    .starts_with("the Mozilla roots built into libcas, as this machine has ")
+            );
             assert!(roots.shown.ends_with(&count), "{}", roots.shown);
         }
     }
@@ -347,13 +372,19 @@ mod tests {
         let empty = scratch.write("empty.pem", "");
         let directory = scratch.directory("directory");
         let unreadable = directory.0.to_str().unwrap();
-        refused(of_machine(&[&empty], &[]), &["no trusted certificate authority", &empty, "no certificate"]);
+        refused(
+            of_machine(&[&empty], &[]),
+            &["no trusted certificate authority", &empty, "no certificate"],
+        );
         refused(of_machine(&[unreadable], &[]), &[unreadable, "directory"]);
         refused(of_machine(&[&empty, unreadable], &[]), &[&empty, unreadable]);
         let damaged = scratch.write("damaged.pem", &certificate().replace("MII", "MI"));
         refused(of_machine(&[&damaged], &[]), &["none of its certificates can be read"]);
         let good = scratch.write("good.pem", &certificate());
-        assert_eq!(of_machine(&[&empty, &good], &[]).unwrap().shown, format!("the system's {good}; 1 root"));
+        assert_eq!(
+            of_machine(&[&empty, &good], &[]).unwrap().shown,
+            format!("the system's {good}; 1 root")
+        );
     }
 
     #[test]
@@ -361,7 +392,9 @@ mod tests {
         let scratch = Scratch::new("first");
         let one = scratch.write("one.pem", &certificate());
         let two = scratch.write("two.pem", &[certificate(), certificate()].concat());
-        let shown = |bundles: &[&str], directories: &[&str]| of_machine(bundles, directories).unwrap().shown;
+        let shown = |bundles: &[&str], directories: &[&str]| {
+            of_machine(bundles, directories).unwrap().shown
+        };
         assert_eq!(shown(&[&one, &two], &[]), format!("the system's {one}; 1 root"));
         assert_eq!(shown(&["/nonexistent", &two], &[]), format!("the system's {two}; 2 roots"));
         let all = scratch.0.to_str().unwrap();
@@ -396,12 +429,24 @@ mod tests {
         }
         assert!(of_environment(Some(&file), &["/dev/null"]).is_ok());
 
-        refused(of_environment(Some("/nonexistent"), &[]), &["\"/nonexistent\" (SSL_CERT_FILE): No such"]);
-        refused(of_environment(Some(&empty), &[directory]), &["(SSL_CERT_FILE): it holds no certificate"]);
-        refused(of_environment(None, &[&empty, "/nonexistent"]), &["Not a directory", "No such file"]);
+        refused(
+            of_environment(Some("/nonexistent"), &[]),
+            &["\"/nonexistent\" (SSL_CERT_FILE): No such"],
+        );
+        refused(
+            of_environment(Some(&empty), &[directory]),
+            &["(SSL_CERT_FILE): it holds no certificate"],
+        );
+        refused(
+            of_environment(None, &[&empty, "/nonexistent"]),
+            &["Not a directory", "No such file"],
+        );
         let nothing = scratch.directory("nothing");
         let nothing = nothing.0.to_str().unwrap();
-        refused(of_environment(None, &[nothing]), &[nothing, "(SSL_CERT_DIR): it holds no certificate"]);
+        refused(
+            of_environment(None, &[nothing]),
+            &[nothing, "(SSL_CERT_DIR): it holds no certificate"],
+        );
     }
 
     #[test]

@@ -28,7 +28,11 @@ pub(crate) struct TcpConnector(pub(super) Arc<Settings>);
 impl Connector<()> for TcpConnector {
     type Out = Tcp;
 
-    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Tcp>, ureq::Error> {
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        _: Option<()>,
+    ) -> Result<Option<Tcp>, ureq::Error> {
         let host = details.uri.host().unwrap_or_default();
         let port = details.uri.port_u16().unwrap_or(if details.needs_tls() { 443 } else { 80 });
         RequestDeadline::connecting(self.0.connect_timeout);
@@ -63,8 +67,10 @@ impl TcpConnector {
 fn refused(host: &str, port: u16, is_proxy: bool, error: &io::Error) -> TransportError {
     let who = if is_proxy { "the proxy " } else { "" };
     if error.kind() == io::ErrorKind::TimedOut {
-        TransportError::not_sent(format!("no connection to {who}{host}:{port} within the time allowed"))
-            .with_hint("Check the network and any firewall between, or allow more time to connect.")
+        TransportError::not_sent(format!(
+            "no connection to {who}{host}:{port} within the time allowed"
+        ))
+        .with_hint("Check the network and any firewall between, or allow more time to connect.")
     } else {
         let what = if is_proxy { "the proxy's address" } else { "the endpoint" };
         TransportError::not_sent(format!("no connection to {who}{host}:{port}: {error}"))
@@ -139,7 +145,10 @@ fn arm(current: &mut Duration, set: impl FnOnce(Duration) -> io::Result<()>) -> 
 }
 
 fn is_pause(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
+    )
 }
 
 impl Transport for Tcp {
@@ -180,8 +189,8 @@ impl Transport for Tcp {
             return true;
         }
         let mut byte = [MaybeUninit::uninit()];
-        let peeked =
-            SockRef::from(&self.stream).recv_with_flags(&mut byte, libc::MSG_PEEK | libc::MSG_DONTWAIT);
+        let peeked = SockRef::from(&self.stream)
+            .recv_with_flags(&mut byte, libc::MSG_PEEK | libc::MSG_DONTWAIT);
         matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 }

@@ -13,8 +13,8 @@ use rustls::crypto::{CryptoProvider, KeyProvider};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime as PkiTime};
 use rustls::sign::SigningKey;
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, OtherError,
-    PeerIncompatible, SignatureScheme, StreamOwned,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct,
+    OtherError, PeerIncompatible, SignatureScheme, StreamOwned,
 };
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport, TransportAdapter,
@@ -38,7 +38,10 @@ const MOST_NAMES: usize = 5;
 struct NoClientKeys;
 
 impl KeyProvider for NoClientKeys {
-    fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+    fn load_private_key(
+        &self,
+        _: PrivateKeyDer<'static>,
+    ) -> Result<Arc<dyn SigningKey>, rustls::Error> {
         Err(rustls::Error::General("no client certificates".to_owned()))
     }
 }
@@ -60,8 +63,9 @@ impl TlsConnector {
     fn config(&self) -> Result<&(Arc<ClientConfig>, LoadedRoots), TransportError> {
         self.config.get_or_try_init(|| {
             let roots = self.settings.trust.roots()?;
-            let config = config(&roots)
-                .map_err(|error| TransportError::not_sent(format!("TLS could not be set up: {error}")))?;
+            let config = config(&roots).map_err(|error| {
+                TransportError::not_sent(format!("TLS could not be set up: {error}"))
+            })?;
             Ok((Arc::new(config), roots))
         })
     }
@@ -69,12 +73,15 @@ impl TlsConnector {
 
 /// TLS 1.2 and 1.3 with ring's algorithms.
 fn config(roots: &LoadedRoots) -> Result<ClientConfig, rustls::Error> {
-    let provider = CryptoProvider { key_provider: &NoClientKeys, ..rustls::crypto::ring::default_provider() };
+    let provider =
+        CryptoProvider { key_provider: &NoClientKeys, ..rustls::crypto::ring::default_provider() };
     let provider = Arc::new(provider);
-    let verifier =
-        WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots.store), Arc::clone(&provider))
-            .build()
-            .map_err(|error| rustls::Error::General(error.to_string()))?;
+    let verifier = WebPkiServerVerifier::builder_with_provider(
+        Arc::clone(&roots.store),
+        Arc::clone(&provider),
+    )
+    .build()
+    .map_err(|error| rustls::Error::General(error.to_string()))?;
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         // Called so as other verifiers could accept anything; this one adds words to a refusal of rustls's own.
@@ -214,7 +221,9 @@ fn explained(
     let untrusted = match reason {
         CertificateError::BadSignature => Untrusted::OtherKey,
         // rustls has no public name for a CA's certificate that a server uses.
-        CertificateError::Other(_) if authority && is_self_signed => Untrusted::SelfSigned { authority },
+        CertificateError::Other(_) if authority && is_self_signed => {
+            Untrusted::SelfSigned { authority }
+        }
         CertificateError::Other(_) if authority => Untrusted::Authority,
         CertificateError::UnknownIssuer if is_self_signed => Untrusted::SelfSigned { authority },
         CertificateError::UnknownIssuer => {
@@ -250,28 +259,44 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let shown = details.uri.authority().map_or(host, |authority| authority.as_str());
         let (config, roots) = self.config()?;
-        let name = ServerName::try_from(bare.to_owned())
-            .map_err(|_| TransportError::not_sent(format!("{host} is not a name that TLS can verify")))?;
-        let mut session = ClientConnection::new(Arc::clone(config), name)
-            .map_err(|error| TransportError::not_sent(format!("TLS could not be set up: {error}")))?;
+        let name = ServerName::try_from(bare.to_owned()).map_err(|_| {
+            TransportError::not_sent(format!("{host} is not a name that TLS can verify"))
+        })?;
+        let mut session = ClientConnection::new(Arc::clone(config), name).map_err(|error| {
+            TransportError::not_sent(format!("TLS could not be set up: {error}"))
+        })?;
         let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
-        session.complete_io(&mut socket).map_err(|error| handshake_failure(shown, bare, &error, roots))?;
+        session
+            .complete_io(&mut socket)
+            .map_err(|error| handshake_failure(shown, bare, &error, roots))?;
         RequestDeadline::connected();
         let stream = StreamOwned::new(session, socket);
         Ok(Some(Either::B(Tls { stream, buffers: WireBuffers::new() })))
     }
 }
 
-fn handshake_failure(server: &str, name: &str, error: &io::Error, roots: &LoadedRoots) -> TransportError {
+fn handshake_failure(
+    server: &str,
+    name: &str,
+    error: &io::Error,
+    roots: &LoadedRoots,
+) -> TransportError {
     if error.kind() == io::ErrorKind::TimedOut {
         return TransportError::not_sent(format!(
             "the TLS handshake with {server} was not done within the time allowed"
         ))
-        .with_hint("Check that this port speaks TLS, and the network; or allow more time to connect.");
+        .with_hint(
+            "Check that this port speaks TLS, and the network; or allow more time to connect.",
+        );
     }
-    let Some(cause) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
-        return TransportError::not_sent(format!("the TLS handshake with {server} broke off: {error}"))
-            .with_hint("Check that this port speaks TLS 1.2 or newer; a port without TLS wants http://.");
+    let Some(cause) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    else {
+        return TransportError::not_sent(format!(
+            "the TLS handshake with {server} broke off: {error}"
+        ))
+        .with_hint(
+            "Check that this port speaks TLS 1.2 or newer; a port without TLS wants http://.",
+        );
     };
     let (what, hint) = match cause {
         rustls::Error::InvalidCertificate(reason) => {
@@ -362,7 +387,8 @@ const UNVERIFIED: &str = "The server must present a certificate that this machin
 /// The names that a certificate has, as rustls writes them: `DnsName("a.example")`, `IpAddress(127.0.0.1)`.
 fn names(presented: &[String]) -> String {
     let bare = |name: &String| {
-        let value = name.split_once('(').map_or(name.as_str(), |(_, value)| value.trim_end_matches(')'));
+        let value =
+            name.split_once('(').map_or(name.as_str(), |(_, value)| value.trim_end_matches(')'));
         on_one_line(value.trim_matches('"'))
     };
     let shown: Vec<String> = presented.iter().take(MOST_NAMES).map(bare).collect();
@@ -495,7 +521,10 @@ mod tests {
         ]
     }
 
-    fn ask(says: Result<(), rustls::Error>, leaf: &CertificateDer<'_>) -> Result<(), rustls::Error> {
+    fn ask(
+        says: Result<(), rustls::Error>,
+        leaf: &CertificateDer<'_>,
+    ) -> Result<(), rustls::Error> {
         let name = ServerName::try_from("a.example").unwrap();
         let verifier = DiagnosingVerifier(Arc::new(Saying(says)));
         verifier.verify_server_cert(leaf, &[], &name, &[], PkiTime::now()).map(|_| ())
@@ -546,9 +575,11 @@ mod tests {
 
     #[test]
     fn whoever_shows_a_certificate_must_have_its_key_in_either_version() {
-        let root =
-            CertifiedIssuer::self_signed(params("root", IsCa::Ca(BasicConstraints::Unconstrained)), key())
-                .unwrap();
+        let root = CertifiedIssuer::self_signed(
+            params("root", IsCa::Ca(BasicConstraints::Unconstrained)),
+            key(),
+        )
+        .unwrap();
         let (own, another) = (key(), key());
         let leaf = params("leaf", IsCa::ExplicitNoCa).signed_by(&own, &root).unwrap();
         let path = std::env::temp_dir().join(format!("libcas-{}-root.pem", std::process::id()));
@@ -571,12 +602,17 @@ mod tests {
                 let name = ServerName::try_from("a.example").unwrap();
                 let mut client = ClientConnection::new(Arc::clone(&client), name).unwrap();
                 match shake_hands(&mut client, &mut server) {
-                    Ok(()) => assert!(belongs && client.protocol_version() == Some(version.version)),
+                    Ok(()) => {
+                        assert!(belongs && client.protocol_version() == Some(version.version))
+                    }
                     Err(error) => {
                         assert!(!belongs, "{error}");
                         let error = io::Error::new(io::ErrorKind::InvalidData, error);
                         let failure = handshake_failure("a.example", "a.example", &error, &roots);
-                        assert!(failure.what.contains("did not prove that it has its key"), "{failure}");
+                        assert!(
+                            failure.what.contains("did not prove that it has its key"),
+                            "{failure}"
+                        );
                     }
                 }
             }
@@ -607,14 +643,18 @@ mod tests {
     #[test]
     fn what_rustls_does_not_say_is_added() {
         let [leaf, root, own, lower, broken] = certificates();
-        let added =
-            |reason: CertificateError, leaf: &_, others: &[_]| match explained(reason.into(), leaf, others) {
-                rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => {
-                    inner.downcast_ref::<Untrusted>().cloned()
-                }
-                _ => None,
-            };
-        let unknown = |issuer: &str, alone| Untrusted::UnknownIssuer { issuer: issuer.to_owned(), alone };
+        let added = |reason: CertificateError, leaf: &_, others: &[_]| match explained(
+            reason.into(),
+            leaf,
+            others,
+        ) {
+            rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => {
+                inner.downcast_ref::<Untrusted>().cloned()
+            }
+            _ => None,
+        };
+        let unknown =
+            |issuer: &str, alone| Untrusted::UnknownIssuer { issuer: issuer.to_owned(), alone };
         let issuer = CertificateError::UnknownIssuer;
         assert_eq!(added(issuer.clone(), &leaf, &[]), Some(unknown("\"root\"", true)));
         assert_eq!(
@@ -622,7 +662,10 @@ mod tests {
             Some(unknown("\"root\"", false))
         );
         assert_eq!(added(issuer.clone(), &broken, &[]), Some(unknown("(no name)", true)));
-        assert_eq!(added(issuer.clone(), &own, &[]), Some(Untrusted::SelfSigned { authority: false }));
+        assert_eq!(
+            added(issuer.clone(), &own, &[]),
+            Some(Untrusted::SelfSigned { authority: false })
+        );
         assert_eq!(added(other(), &root, &[]), Some(Untrusted::SelfSigned { authority: true }));
         assert_eq!(added(other(), &lower, &[]), Some(Untrusted::Authority));
         assert_eq!(added(CertificateError::BadSignature, &leaf, &[]), Some(Untrusted::OtherKey));
@@ -632,7 +675,8 @@ mod tests {
 
     #[test]
     fn names_are_shown_as_far_as_is_sensible() {
-        let presented = |count| (0..count).map(|n| format!("DnsName(\"{n}.example\")")).collect::<Vec<_>>();
+        let presented =
+            |count| (0..count).map(|n| format!("DnsName(\"{n}.example\")")).collect::<Vec<_>>();
         assert_eq!(names(&[]), "it has no subjectAltName");
         assert_eq!(names(&["IpAddress(127.0.0.1)".to_owned()]), "it has \"127.0.0.1\"");
         assert_eq!(names(&presented(2)), "it has \"0.example\", \"1.example\"");

@@ -121,13 +121,18 @@ impl<'a> Certificate<'a> {
     }
 
     fn extension(&self, oid: &Oid<'_>) -> Option<&[u8]> {
-        self.parsed.iter_extensions().find(|extension| extension.oid == *oid).map(|extension| extension.value)
+        self.parsed
+            .iter_extensions()
+            .find(|extension| extension.oid == *oid)
+            .map(|extension| extension.value)
     }
 
     /// Whether its basic constraints say that it is a CA's.
     pub(super) fn is_ca(&self) -> bool {
         let constraints = self.extension(&oids::OID_X509_EXT_BASIC_CONSTRAINTS);
-        constraints.and_then(|value| BasicConstraints::from_der(value).ok()).is_some_and(|(_, read)| read.ca)
+        constraints
+            .and_then(|value| BasicConstraints::from_der(value).ok())
+            .is_some_and(|(_, read)| read.ca)
     }
 
     /// Whether clients take it for a CA's. Certificates of version 1 cannot say it; some of version 3 say it by their
@@ -146,7 +151,9 @@ impl<'a> Certificate<'a> {
     pub(super) fn sans(&self) -> Vec<String> {
         let mut names = Vec::new();
         let value = self.extension(&oids::OID_X509_EXT_SUBJECT_ALT_NAME);
-        let Some((_, sequence)) = value.and_then(|value| Any::from_der(value).ok()) else { return names };
+        let Some((_, sequence)) = value.and_then(|value| Any::from_der(value).ok()) else {
+            return names;
+        };
         let mut rest = sequence.data;
         while let Ok((after, name)) = GeneralName::from_der(rest) {
             names.push(text_of_name(&name));
@@ -159,9 +166,10 @@ impl<'a> Certificate<'a> {
     pub(super) fn weak_signature(&self) -> Option<&'static str> {
         let AlgorithmIdentifier { algorithm, parameters } = &self.parsed.signature_algorithm;
         match algorithm.to_id_string().as_str() {
-            "1.2.840.113549.1.1.5" | "1.3.14.3.2.29" | "1.2.840.10045.4.1" | "1.2.840.10040.4.3" => {
-                Some("SHA-1")
-            }
+            "1.2.840.113549.1.1.5"
+            | "1.3.14.3.2.29"
+            | "1.2.840.10045.4.1"
+            | "1.2.840.10040.4.3" => Some("SHA-1"),
             "1.2.840.113549.1.1.4" | "1.3.14.3.2.25" => Some("MD5"),
             "1.2.840.113549.1.1.2" => Some("MD2"),
             // RSA-PSS says in its parameters what it hashes with; where they are absent, with SHA-1.
@@ -215,13 +223,19 @@ impl<'a> Certificate<'a> {
 
     fn authority_key(&self) -> Option<&[u8]> {
         let value = self.extension(&oids::OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER)?;
-        AuthorityKeyIdentifier::from_der(value).ok()?.1.key_identifier.map(|identifier| identifier.0)
+        AuthorityKeyIdentifier::from_der(value)
+            .ok()?
+            .1
+            .key_identifier
+            .map(|identifier| identifier.0)
     }
 }
 
 /// The most specific one, which stands last (RFC 6125, 6.4.4).
 fn common_name(name: &X509Name<'_>) -> String {
-    name.iter_common_name().last().map_or_else(String::new, |attribute| text_of(attribute.attr_value()))
+    name.iter_common_name()
+        .last()
+        .map_or_else(String::new, |attribute| text_of(attribute.attr_value()))
 }
 
 /// As OpenSSL writes it: "C = CN, O = Example", but without the spaces around "=".

@@ -18,8 +18,9 @@ pub(super) struct IssuerLinks(Vec<Vec<Option<IssuerLink>>>);
 
 impl IssuerLinks {
     pub(super) fn of(certificates: &[Certificate<'_>]) -> Self {
-        let issued =
-            |issuer: &Certificate<'_>| certificates.iter().map(|subject| issuer.issued(subject)).collect();
+        let issued = |issuer: &Certificate<'_>| {
+            certificates.iter().map(|subject| issuer.issued(subject)).collect()
+        };
         Self(certificates.iter().map(issued).collect())
     }
 
@@ -59,15 +60,21 @@ impl IssuerLinks {
             );
             next += 1;
         }
-        let is_root =
-            |certificate: &usize| *certificate != leaf && self.get(*certificate, *certificate).is_some();
-        let mut rest: Vec<usize> =
-            all.clone().filter(|one| *one != leaf && reached.contains(one) && !is_root(one)).collect();
+        let is_root = |certificate: &usize| {
+            *certificate != leaf && self.get(*certificate, *certificate).is_some()
+        };
+        let mut rest: Vec<usize> = all
+            .clone()
+            .filter(|one| *one != leaf && reached.contains(one) && !is_root(one))
+            .collect();
         let mut order = vec![leaf];
         while !rest.is_empty() {
             // The first of which nothing below it is missing yet; in a circle, the one that is nearest to the leaf.
-            let free = rest.iter().position(|issuer| !rest.iter().any(|subject| self.has(*issuer, *subject)));
-            let nearest = || reached.iter().find_map(|near| rest.iter().position(|one| one == near));
+            let free = rest
+                .iter()
+                .position(|issuer| !rest.iter().any(|subject| self.has(*issuer, *subject)));
+            let nearest =
+                || reached.iter().find_map(|near| rest.iter().position(|one| one == near));
             let next = free.or_else(nearest).unwrap_or(0);
             order.push(rest.remove(next));
         }

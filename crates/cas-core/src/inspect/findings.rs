@@ -219,12 +219,14 @@ mod tests {
                     "Nothing is sent; the call fails with `CAS_ERR_CERTIFICATE`, or with `CAS_ERR_INVALID_ARGUMENT` for \
                      `name-empty`\nand where `not-text` is found by a function that takes text.",
                 ),
-                Severity::Warning => {
-                    ("Warned of", "The upload goes on; the program's log hears of it at `CAS_LOG_WARN`.")
-                }
-                Severity::Note => {
-                    ("Noted", "What was tidied or left unchecked; the log hears of it at `CAS_LOG_INFO`.")
-                }
+                Severity::Warning => (
+                    "Warned of",
+                    "The upload goes on; the program's log hears of it at `CAS_LOG_WARN`.",
+                ),
+                Severity::Note => (
+                    "Noted",
+                    "What was tidied or left unchecked; the log hears of it at `CAS_LOG_INFO`.",
+                ),
             };
             let head = "| identifier | what is said | what to do |\n|---|---|---|";
             writeln!(text, "\n## {title}\n{about}\n\n{head}").unwrap();
@@ -248,8 +250,16 @@ This file is written from the table in `crates/cas-core/src/inspect/findings.rs`
     #[test]
     fn every_finding_has_an_identifier_a_sentence_and_advice() {
         for (n, kind) in FindingKind::ALL.iter().enumerate() {
-            assert!(kind.id().bytes().all(|b| b == b'-' || b.is_ascii_lowercase() || b.is_ascii_digit()));
-            assert!(FindingKind::ALL[..n].iter().all(|other| other.id() != kind.id()), "{} twice", kind.id());
+            assert!(
+                kind.id()
+                    .bytes()
+                    .all(|b| b == b'-' || b.is_ascii_lowercase() || b.is_ascii_digit())
+            );
+            assert!(
+                FindingKind::ALL[..n].iter().all(|other| other.id() != kind.id()),
+                "{} twice",
+                kind.id()
+            );
             assert!(kind.row().sentence.matches("{}").count() <= 1, "{}", kind.id());
             assert!(kind.advice().ends_with('.'), "{}", kind.id());
         }
@@ -263,6 +273,9 @@ This file is written from the table in `crates/cas-core/src/inspect/findings.rs`
         if std::env::var_os("UPDATE_FINDINGS").is_some() {
             std::fs::write(path, document()).unwrap();
         }
-        assert!(std::fs::read_to_string(path).unwrap_or_default() == document(), "run `make findings`");
+        assert!(
+            std::fs::read_to_string(path).unwrap_or_default() == document(),
+            "run `make findings`"
+        );
     }
 }

@@ -93,7 +93,10 @@ pub(super) fn keys(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<DerBlock> {
         }
         leave_out(&others, what, findings);
         if wanted.len() > 1 {
-            findings.push(Finding::new(FindingKind::OtherBlocks, format!("{what}: further private keys")));
+            findings.push(Finding::new(
+                FindingKind::OtherBlocks,
+                format!("{what}: further private keys"),
+            ));
         }
         note_layout(&wanted, what, findings);
         if mislabelled {
@@ -108,10 +111,16 @@ fn is_key(block: &Block<'_>) -> bool {
     block.label.ends_with(PRIVATE_KEY)
 }
 
-type Choose<'a> = dyn Fn(&str, Vec<Block<'_>>, &mut Vec<Finding>) -> Result<Vec<DerBlock>, Finding> + 'a;
+type Choose<'a> =
+    dyn Fn(&str, Vec<Block<'_>>, &mut Vec<Finding>) -> Result<Vec<DerBlock>, Finding> + 'a;
 
 /// Opens a text, finds its blocks, has `choose` take what is wanted, and notes what stood around it.
-fn read(bytes: &[u8], what: &str, findings: &mut Vec<Finding>, choose: &Choose<'_>) -> Vec<DerBlock> {
+fn read(
+    bytes: &[u8],
+    what: &str,
+    findings: &mut Vec<Finding>,
+    choose: &Choose<'_>,
+) -> Vec<DerBlock> {
     let mut open = || {
         let plain = Plain::open(bytes, what)?;
         let (blocks, around) = pem::blocks(&plain).map_err(|broken| broken.finding(what))?;
@@ -181,7 +190,9 @@ fn content_of(bytes: &[u8]) -> Option<&[u8]> {
 
 /// As Windows writes text: with its mark, or with every other byte of "--" being 0.
 fn is_utf16(bytes: &[u8]) -> bool {
-    [&[0xff, 0xfe][..], &[0xfe, 0xff], b"-\0-\0", b"\0-\0-"].iter().any(|start| bytes.starts_with(start))
+    [&[0xff, 0xfe][..], &[0xfe, 0xff], b"-\0-\0", b"\0-\0-"]
+        .iter()
+        .any(|start| bytes.starts_with(start))
 }
 
 /// A text without byte order mark and escapes.
@@ -207,7 +218,12 @@ impl<'a> Plain<'a> {
             return Err(finding);
         }
         let Ok(text) = std::str::from_utf8(bytes) else {
-            return Ok(Self { given: "", replaced: in_ascii(bytes), had_escapes: false, had_mark: false });
+            return Ok(Self {
+                given: "",
+                replaced: in_ascii(bytes),
+                had_escapes: false,
+                had_mark: false,
+            });
         };
         let given = text.strip_prefix('\u{feff}');
         let had_mark = given.is_some();
@@ -266,7 +282,8 @@ fn leave_out(others: &[Block<'_>], what: &str, findings: &mut Vec<Finding>) {
         }
     }
     if !labels.is_empty() {
-        findings.push(Finding::new(FindingKind::OtherBlocks, format!("{what}: {}", labels.join(", "))));
+        findings
+            .push(Finding::new(FindingKind::OtherBlocks, format!("{what}: {}", labels.join(", "))));
     }
 }
 
@@ -318,7 +335,9 @@ fn instead_of_key(
 /// The bytes of a text that is nothing but base64. What holds neither certificates nor keys by themselves is named.
 fn bare(plain: &str, what: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Finding> {
     match pem::bare(plain) {
-        Some(bytes) if bytes.starts_with(b"-----BEGIN ") => Err(Finding::new(FindingKind::Base64OfPem, what)),
+        Some(bytes) if bytes.starts_with(b"-----BEGIN ") => {
+            Err(Finding::new(FindingKind::Base64OfPem, what))
+        }
         Some(bytes) if is_pkcs12(&bytes) => Err(Finding::new(FindingKind::Pkcs12, what)),
         Some(bytes) if is_pkcs7(&bytes) => Err(Finding::new(FindingKind::Pkcs7, what)),
         bytes => Ok(bytes),
@@ -327,7 +346,9 @@ fn bare(plain: &str, what: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Finding> 
 
 /// What stands where something else should be, by its label.
 fn instead(blocks: &[Block<'_>], what: &str, wanted: &str) -> Finding {
-    let any = |ends: &[&str]| blocks.iter().any(|block| ends.iter().any(|end| block.label.ends_with(end)));
+    let any = |ends: &[&str]| {
+        blocks.iter().any(|block| ends.iter().any(|end| block.label.ends_with(end)))
+    };
     if any(&["CERTIFICATE REQUEST"]) {
         Finding::new(FindingKind::Csr, wanted)
     } else if any(&["PUBLIC KEY"]) {

@@ -9,7 +9,9 @@ use pkcs8::der::Decode;
 use pkcs8::der::asn1::OctetStringRef;
 use ring::rand::SecureRandom;
 use ring::rsa::KeyPair as RsaKeyPair;
-use ring::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, UnparsedPublicKey};
+use ring::signature::{
+    self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, UnparsedPublicKey,
+};
 use sec1::{EcParameters, EcPrivateKey};
 use zeroize::Zeroizing;
 
@@ -33,12 +35,18 @@ pub(super) enum Verdict {
 /// What is signed to prove that two keys belong together.
 const PROOF: &[u8] = b"libcas: does this key belong to this certificate?";
 const NOT_DER: &str = "cannot be read: its ASN.1 is broken";
-const NOT_SEC1: &str = "cannot be read: its ASN.1 is broken, or spells its curve out instead of naming it";
+const NOT_SEC1: &str =
+    "cannot be read: its ASN.1 is broken, or spells its curve out instead of naming it";
 const NOT_PKCS1: &str = "cannot be read: its ASN.1 is broken, or it has more than two primes";
 const INCONSISTENT: &str = "is damaged: its parts do not belong together";
 
 /// Compares the private key in `der`, from a PEM block with this label, with the public key of a certificate.
-pub(super) fn compare(label: &str, der: &[u8], public: &PublicKey, random: &dyn SecureRandom) -> Verdict {
+pub(super) fn compare(
+    label: &str,
+    der: &[u8],
+    public: &PublicKey,
+    random: &dyn SecureRandom,
+) -> Verdict {
     let key = match label {
         "RSA PRIVATE KEY" => Private { algorithm: Algorithm::Rsa, key: der, public: None },
         "EC PRIVATE KEY" | "SM2 PRIVATE KEY" => {
@@ -51,7 +59,8 @@ pub(super) fn compare(label: &str, der: &[u8], public: &PublicKey, random: &dyn 
         _ => match PrivateKeyInfoRef::try_from(der) {
             Ok(info) => {
                 let curve = info.algorithm.parameters_oid().ok().map(|oid| oid.to_string());
-                let mut algorithm = Algorithm::from_oids(&info.algorithm.oid.to_string(), curve.as_deref());
+                let mut algorithm =
+                    Algorithm::from_oids(&info.algorithm.oid.to_string(), curve.as_deref());
                 if algorithm.is_unnamed_curve() && public.algorithm.name().starts_with("EC") {
                     // Its curve is written out; only the certificate can name it.
                     algorithm = public.algorithm.clone();
@@ -67,7 +76,9 @@ pub(super) fn compare(label: &str, der: &[u8], public: &PublicKey, random: &dyn 
 
 /// The curve that a key in SEC 1 form names.
 fn curve_of(key: &EcPrivateKey<'_>) -> Option<Algorithm> {
-    key.parameters.and_then(EcParameters::named_curve).map(|oid| Algorithm::from_curve(&oid.to_string()))
+    key.parameters
+        .and_then(EcParameters::named_curve)
+        .map(|oid| Algorithm::from_curve(&oid.to_string()))
 }
 
 struct Private<'a> {
@@ -80,8 +91,11 @@ struct Private<'a> {
 
 impl Private<'_> {
     fn compare(&self, public: &PublicKey, random: &dyn SecureRandom) -> Verdict {
-        let is_rsa = |algorithm: &Algorithm| matches!(algorithm, Algorithm::Rsa | Algorithm::RsaPss);
-        if self.algorithm != public.algorithm && !(is_rsa(&self.algorithm) && is_rsa(&public.algorithm)) {
+        let is_rsa =
+            |algorithm: &Algorithm| matches!(algorithm, Algorithm::Rsa | Algorithm::RsaPss);
+        if self.algorithm != public.algorithm
+            && !(is_rsa(&self.algorithm) && is_rsa(&public.algorithm))
+        {
             return Verdict::Mismatch(format!(
                 "the key is {}, the certificate's {}",
                 self.algorithm.name(),
@@ -92,7 +106,9 @@ impl Private<'_> {
             Algorithm::Rsa | Algorithm::RsaPss => compare_rsa(self.key, public, random),
             Algorithm::Ed25519 => compare_ed25519(self.key, public),
             Algorithm::P256 | Algorithm::P384 | Algorithm::P521 | Algorithm::Secp256k1 => {
-                let Ok(key) = EcPrivateKey::from_der(self.key) else { return Verdict::Broken(NOT_SEC1) };
+                let Ok(key) = EcPrivateKey::from_der(self.key) else {
+                    return Verdict::Broken(NOT_SEC1);
+                };
                 if curve_of(&key).is_some_and(|named| named != self.algorithm) {
                     return Verdict::Broken("names two curves");
                 }
@@ -104,7 +120,11 @@ impl Private<'_> {
                     _ => compare_point::<k256::Secp256k1>(&key, public),
                 };
                 // The right secret number beside a wrong point.
-                if verdict == Verdict::Proven && !stated { Verdict::Broken(INCONSISTENT) } else { verdict }
+                if verdict == Verdict::Proven && !stated {
+                    Verdict::Broken(INCONSISTENT)
+                } else {
+                    verdict
+                }
             }
             _ => self.compare_stated(public),
         }
@@ -134,7 +154,10 @@ fn compare_rsa(der: &[u8], public: &PublicKey, random: &dyn SecureRandom) -> Ver
     if key.modulus.as_bytes() != modulus {
         return match PublicKey::rsa_size(key.modulus.as_bytes()) {
             own if Some(own) == public.rsa_bits() => another_key(public),
-            own => Verdict::Mismatch(format!("the key is RSA-{own}, the certificate's {}", public.name())),
+            own => Verdict::Mismatch(format!(
+                "the key is RSA-{own}, the certificate's {}",
+                public.name()
+            )),
         };
     }
     if key.public_exponent.as_bytes() != exponent {
@@ -203,10 +226,12 @@ fn compare_ecdsa(
     let pair = EcdsaKeyPair::from_private_key_and_public_key(ecdsa.signing, &number, point, random);
     let Ok(pair) = pair else { return another_number(key, public) };
     match pair.sign(random, PROOF) {
-        Ok(proof) => match UnparsedPublicKey::new(ecdsa.verifying, point).verify(PROOF, proof.as_ref()) {
-            Ok(()) => Verdict::Proven,
-            Err(_) => another_number(key, public),
-        },
+        Ok(proof) => {
+            match UnparsedPublicKey::new(ecdsa.verifying, point).verify(PROOF, proof.as_ref()) {
+                Ok(()) => Verdict::Proven,
+                Err(_) => another_number(key, public),
+            }
+        }
         Err(_) => Verdict::Broken(INCONSISTENT),
     }
 }

@@ -94,7 +94,8 @@ impl Inspection {
         if all.is_empty() {
             return None;
         }
-        let message = format!("The upload of {} was refused here: {}.", quoted(name), all.join("; "));
+        let message =
+            format!("The upload of {} was refused here: {}.", quoted(name), all.join("; "));
         Some(Error::new(ErrorKind::Certificate, message).with_hint(advice.join(" ")))
     }
 
@@ -207,7 +208,9 @@ impl Inspection {
         self.judge_chain(certificates, &bonds, &chain, now);
 
         let leaf = &certificates[chain.order[0]];
-        let Some(key) = keys.iter().find(|key| keys.len() == 1 || belongs(key, leaf)).or(keys.first()) else {
+        let Some(key) =
+            keys.iter().find(|key| keys.len() == 1 || belongs(key, leaf)).or(keys.first())
+        else {
             return;
         };
         pem::write(&key.label, &key.bytes, &mut self.key_pem);
@@ -265,10 +268,13 @@ impl Inspection {
         let mut has_namesake = false;
         for one in &chain.unrelated {
             let certificate = &certificates[*one];
-            let is_named =
-                chain.order.iter().any(|index| certificate.is_named_as_issuer_of(&certificates[*index]));
+            let is_named = chain
+                .order
+                .iter()
+                .any(|index| certificate.is_named_as_issuer_of(&certificates[*index]));
             has_namesake |= is_named;
-            let named = if is_named { ", an issuer by its name but not by its signature," } else { "" };
+            let named =
+                if is_named { ", an issuer by its name but not by its signature," } else { "" };
             self.add(FindingKind::ChainUnrelated, certificate.shown() + named);
         }
         for root in &chain.roots {
@@ -299,7 +305,8 @@ impl Inspection {
                     format!("{} is signed with {hash}", certificate.shown()),
                 );
             }
-            let issuers = (0..certificates.len()).filter(|issuer| issuer != index || is_self_signed);
+            let issuers =
+                (0..certificates.len()).filter(|issuer| issuer != index || is_self_signed);
             self.chain.push(Link {
                 subject: certificate.shown(),
                 issuer: certificate.shown_issuer(),

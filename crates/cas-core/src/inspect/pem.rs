@@ -35,7 +35,10 @@ pub(super) struct Broken {
 
 impl Broken {
     pub(super) fn finding(&self, subject: &str) -> Finding {
-        Finding::new(FindingKind::BrokenPem, format!("line {} of the {subject} {}", self.line, self.why))
+        Finding::new(
+            FindingKind::BrokenPem,
+            format!("line {} of the {subject} {}", self.line, self.why),
+        )
     }
 }
 
@@ -73,7 +76,9 @@ pub(super) fn unescaped(text: &str) -> Option<Zeroizing<String>> {
             Some(b't') => '\t',
             Some(b'/') => '/',
             // As Gson writes "=".
-            Some(b'u') if escaped.get(1..5).is_some_and(|code| code.eq_ignore_ascii_case("003d")) => {
+            Some(b'u')
+                if escaped.get(1..5).is_some_and(|code| code.eq_ignore_ascii_case("003d")) =>
+            {
                 plain.push('=');
                 rest = &escaped[5..];
                 continue;
@@ -103,15 +108,17 @@ pub(super) fn blocks(text: &str) -> Result<(Vec<Block<'_>>, Surroundings), Broke
         let line = lines.of(begin);
         let broken = |why: Cow<'static, str>| Broken { line, why };
         let from = begin + BEGIN.len();
-        let label = label(text, from)
-            .ok_or_else(|| broken("begins like a PEM block, but is no complete BEGIN line".into()))?;
+        let label = label(text, from).ok_or_else(|| {
+            broken("begins like a PEM block, but is no complete BEGIN line".into())
+        })?;
         // More dashes than five are no matter.
         let body = after_dashes(text, from + label.len());
         let close = find(text, body, DASHES);
         let closing = close.map(|close| after_dashes(text, close) - DASHES.len());
         let rest = closing.and_then(|closing| text[closing..].strip_prefix(END));
-        let fits =
-            rest.and_then(|rest| rest.strip_prefix(label)).is_some_and(|rest| rest.starts_with(DASHES));
+        let fits = rest
+            .and_then(|rest| rest.strip_prefix(label))
+            .is_some_and(|rest| rest.starts_with(DASHES));
         match (close, closing) {
             (Some(close), Some(closing)) if fits => {
                 blocks.push(Block { label, line, body: &text[body..close] });
@@ -126,14 +133,19 @@ pub(super) fn blocks(text: &str) -> Result<(Vec<Block<'_>>, Surroundings), Broke
                 let why = format!("is no END line for the {label} of line {line}").into();
                 return Err(Broken { line: lines.of(close), why });
             }
-            (Some(_), _) => return Err(broken(format!("begins a {label} whose END line is missing").into())),
-            (None, _) => return Err(broken(format!("begins a {label} that has no END line").into())),
+            (Some(_), _) => {
+                return Err(broken(format!("begins a {label} whose END line is missing").into()));
+            }
+            (None, _) => {
+                return Err(broken(format!("begins a {label} that has no END line").into()));
+            }
         }
     }
     around.see(&text[end..], end == 0);
     no_armour(text, end..text.len())?;
     if blocks.is_empty()
-        && let Some(at) = find(text, 0, "BEGIN CERTIFICATE").or_else(|| find(text, 0, "PRIVATE KEY"))
+        && let Some(at) =
+            find(text, 0, "BEGIN CERTIFICATE").or_else(|| find(text, 0, "PRIVATE KEY"))
     {
         let why = "has not five dashes on both sides of BEGIN and its label".into();
         return Err(Broken { line: 1 + line_ends(&text[..at]), why });
@@ -146,7 +158,8 @@ pub(super) fn blocks(text: &str) -> Result<(Vec<Block<'_>>, Surroundings), Broke
 fn no_armour(text: &str, around: Range<usize>) -> Result<(), Broken> {
     const LEFT: [&str; 4] = ["-----END ", "CERTIFICATE-----", "KEY-----", "-----BEGI"];
     let words = &text[around.clone()];
-    let cut = |words: &str| ["-----B", "-----BE", "-----BEG"].iter().any(|start| words.ends_with(start));
+    let cut =
+        |words: &str| ["-----B", "-----BE", "-----BEG"].iter().any(|start| words.ends_with(start));
     let at = LEFT.iter().filter_map(|left| find(words, 0, left)).min();
     match at.or_else(|| cut(words).then_some(words.len())) {
         Some(at) => {
@@ -175,7 +188,8 @@ fn find(text: &str, from: usize, what: &str) -> Option<usize> {
 fn label(text: &str, from: usize) -> Option<&str> {
     let length = find(text, from, DASHES)? - from;
     let label = &text[from..from + length];
-    let plain = |b: u8| matches!(b, b' ' | b'#' | b'.') || b.is_ascii_uppercase() || b.is_ascii_digit();
+    let plain =
+        |b: u8| matches!(b, b' ' | b'#' | b'.') || b.is_ascii_uppercase() || b.is_ascii_digit();
     (0 < length && length <= MAX_LABEL && label.bytes().all(plain)).then_some(label)
 }
 
@@ -283,7 +297,8 @@ fn decode(text: &str, line: usize) -> Result<Zeroizing<Vec<u8>>, Broken> {
     let mut base64 = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut padded = false;
     for (at, c) in text.char_indices() {
-        let broken = |why: &'static str| Broken { line: line + line_ends(&text[..at]), why: why.into() };
+        let broken =
+            |why: &'static str| Broken { line: line + line_ends(&text[..at]), why: why.into() };
         match c {
             '=' => padded = true,
             c if is_space(c) => {}
@@ -314,8 +329,8 @@ fn decode(text: &str, line: usize) -> Result<Zeroizing<Vec<u8>>, Broken> {
 pub(super) fn bare(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     const SHORTEST: usize = 40;
     let text = text.trim_matches(|c: char| is_space(c) || c == '"' || c == '\'');
-    let base64 =
-        text.len() >= SHORTEST && text.chars().all(|c| is_space(c) || u8::try_from(c).is_ok_and(is_base64));
+    let base64 = text.len() >= SHORTEST
+        && text.chars().all(|c| is_space(c) || u8::try_from(c).is_ok_and(is_base64));
     if base64 { decode(text, 1).ok() } else { None }
 }
 
@@ -396,7 +411,11 @@ mod tests {
             ("-----BEGIN a-----\n", 1, "no complete BEGIN"),
             ("\r\r\n-----BEGIN KEY-----\nAAAA\n", 3, "no END line"),
             ("-----BEGIN KEY-----\nAAAA\n-----BEGIN B-----\n", 1, "END line is missing"),
-            ("-----BEGIN KEY-----\nAAAA\n-----END B-----\n", 3, "no END line for the KEY of line 1"),
+            (
+                "-----BEGIN KEY-----\nAAAA\n-----END B-----\n",
+                3,
+                "no END line for the KEY of line 1",
+            ),
             (&format!("-----BEGIN KEY-----\nAAAA\n-----END KEY{long}\n"), 3, "no END line for"),
             ("\n---BEGIN CERTIFICATE---\nAAAA", 2, "five dashes"),
             ("\nPRIVATE KEY\n-----BEGIN A-----", 2, "five dashes"),

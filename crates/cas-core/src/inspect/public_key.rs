@@ -95,10 +95,14 @@ impl PublicKey {
     pub(super) fn of(info: &SubjectPublicKeyInfo<'_>) -> Self {
         let parameters = info.algorithm.parameters.as_ref();
         // `as_oid` takes any bytes for an identifier.
-        let curve = parameters.filter(|any| any.tag() == Tag::Oid).and_then(|any| any.as_oid().ok());
+        let curve =
+            parameters.filter(|any| any.tag() == Tag::Oid).and_then(|any| any.as_oid().ok());
         let curve = curve.map(|oid| oid.to_id_string());
         Self {
-            algorithm: Algorithm::from_oids(&info.algorithm.algorithm.to_id_string(), curve.as_deref()),
+            algorithm: Algorithm::from_oids(
+                &info.algorithm.algorithm.to_id_string(),
+                curve.as_deref(),
+            ),
             bits: info.subject_public_key.data.to_vec(),
         }
     }

@@ -105,7 +105,12 @@ fn the_leaf_is_judged() {
         let mut params = params("a.example");
         change(&mut params);
         let made = made_with(&params, &key);
-        kinds(&inspect(made.chain().as_bytes(), Some(made.key().as_bytes()), now, &SystemRandom::new()))
+        kinds(&inspect(
+            made.chain().as_bytes(),
+            Some(made.key().as_bytes()),
+            now,
+            &SystemRandom::new(),
+        ))
     };
     let end = 2_208_988_800; // 2040-01-01
     let unchanged = |_: &mut CertificateParams| {};
@@ -113,10 +118,14 @@ fn the_leaf_is_judged() {
     assert_eq!(judged(unchanged, UnixTime(end - 7 * DAY + 1)), [FindingKind::ExpiresSoon]);
     assert_eq!(judged(unchanged, UnixTime(end)), [FindingKind::ExpiresSoon]);
     let later = judged(unchanged, UnixTime(end + 1));
-    assert_eq!(later, [FindingKind::Expired, FindingKind::IssuerExpired, FindingKind::IssuerExpired]);
+    assert_eq!(
+        later,
+        [FindingKind::Expired, FindingKind::IssuerExpired, FindingKind::IssuerExpired]
+    );
     assert_eq!(judged(unchanged, UnixTime(1_577_836_799)), [FindingKind::NotYetValid]);
     assert_eq!(judged(|params| params.subject_alt_names.clear(), NOW), [FindingKind::NoSan]);
-    let a_ca = |params: &mut CertificateParams| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let a_ca =
+        |params: &mut CertificateParams| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     assert_eq!(judged(a_ca, NOW), [FindingKind::CaAsLeaf]);
 }
 
@@ -132,17 +141,24 @@ fn a_chain_is_completed_by_nobody_and_cleared_of_what_is_too_much() {
     assert_eq!(found(&format!("{lower}{leaf}")), [FindingKind::Reordered]);
     assert_eq!(found(&format!("{leaf}{upper}{lower}")), [FindingKind::Reordered]);
     // A gap: what stands above it belongs to nothing.
-    assert_eq!(found(&format!("{leaf}{upper}")), [FindingKind::ChainUnrelated, FindingKind::ChainIncomplete]);
+    assert_eq!(
+        found(&format!("{leaf}{upper}")),
+        [FindingKind::ChainUnrelated, FindingKind::ChainIncomplete]
+    );
     let other = self::made();
     assert_eq!(found(&format!("{leaf}{lower}{}", other.lower)), [FindingKind::ChainUnrelated]);
     // A CA of the same name that did not sign.
     let inspection = inspected(&lf(&format!("{leaf}{}", other.lower)), Some(&key));
     assert_eq!(kinds(&inspection), [FindingKind::ChainUnrelated]);
     assert!(inspection.findings[0].to_string().contains("by its name but not by its signature"));
-    assert_eq!(found(&format!("{lower}{upper}"))[..2], [FindingKind::CaAsLeaf, FindingKind::KeyMismatch]);
+    assert_eq!(
+        found(&format!("{lower}{upper}"))[..2],
+        [FindingKind::CaAsLeaf, FindingKind::KeyMismatch]
+    );
     assert_eq!(found(&leaf.repeat(17)), [FindingKind::TooMany]);
     let mut many_names = params("a.example");
-    many_names.subject_alt_names = vec![rcgen::SanType::DnsName("x".repeat(60).try_into().unwrap()); 1700];
+    many_names.subject_alt_names =
+        vec![rcgen::SanType::DnsName("x".repeat(60).try_into().unwrap()); 1700];
     let many_names = made_with(&many_names, &KeyPair::generate().unwrap());
     assert_eq!(kinds(&inspected(&many_names.chain(), None)), [FindingKind::TooLarge]);
 }
@@ -169,7 +185,10 @@ fn a_name_is_the_same_in_another_string_type() {
     let mut leaf = params("a.example");
     leaf.use_authority_key_identifier_extension = false;
     let leaf = leaf.signed_by(&key, &rcgen::Issuer::from_params(&issuer, &ca)).unwrap();
-    assert_eq!(kinds(&inspected(&lf(&(leaf.pem() + &certificate.pem())), None)), [FindingKind::RootLeftOut]);
+    assert_eq!(
+        kinds(&inspected(&lf(&(leaf.pem() + &certificate.pem())), None)),
+        [FindingKind::RootLeftOut]
+    );
 }
 
 /// What clients take for no chain is none, whatever the keys are.
@@ -184,14 +203,17 @@ fn an_issuer_of_another_name_or_one_that_is_no_ca_is_none() {
         (&renamed, &[FindingKind::ChainUnrelated, FindingKind::ChainIncomplete][..]),
         (&no_ca, &[FindingKind::ChainUnrelated]),
     ] {
-        let found = kinds(&inspected(&lf(&format!("{leaf}{other}")), Some(&lf(&key.serialize_pem()))));
+        let found =
+            kinds(&inspected(&lf(&format!("{leaf}{other}")), Some(&lf(&key.serialize_pem()))));
         assert_eq!(found, wanted);
     }
     // Of two hosts' self-signed certificates with one key, none is the other's root; the valid one is the leaf.
     let mut old = params("a.example");
     old.not_after = rcgen::date_time_ymd(2021, 1, 1);
-    let (old, new) =
-        (old.self_signed(&key).unwrap().pem(), params("a.example").self_signed(&key).unwrap().pem());
+    let (old, new) = (
+        old.self_signed(&key).unwrap().pem(),
+        params("a.example").self_signed(&key).unwrap().pem(),
+    );
     for both in [format!("{old}{new}"), format!("{new}{old}")] {
         let inspection = inspected(&lf(&both), Some(&lf(&key.serialize_pem())));
         assert_eq!(kinds(&inspection), [FindingKind::ChainUnrelated]);
@@ -228,9 +250,13 @@ fn a_begin_or_end_line_that_lost_a_letter_is_found() {
 fn words_in_any_encoding_may_stand_around_a_pem() {
     let made = made();
     let gbk = |pem: &str| [b"friendlyName: \xd6\xa4\xca\xe9\n", pem.as_bytes()].concat();
-    let inspection = inspect(&gbk(&made.chain()), Some(&gbk(&made.key())), NOW, &SystemRandom::new());
+    let inspection =
+        inspect(&gbk(&made.chain()), Some(&gbk(&made.key())), NOW, &SystemRandom::new());
     assert_eq!(kinds(&inspection), [FindingKind::Words, FindingKind::Words]);
-    assert_eq!((inspection.certificate_pem.as_str(), inspection.key_pem()), (&*made.chain(), &*made.key()));
+    assert_eq!(
+        (inspection.certificate_pem.as_str(), inspection.key_pem()),
+        (&*made.chain(), &*made.key())
+    );
 }
 
 #[test]
@@ -258,7 +284,9 @@ fn the_key_decides_among_several_leaves_and_is_chosen_among_several_keys() {
     assert!(wrong.findings[0].to_string().contains("not the same key"), "{:?}", wrong.findings);
     let ed25519 = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem();
     let wrong = inspected(&two.chain(), Some(&ed25519));
-    assert!(wrong.findings[0].to_string().contains("the key is Ed25519, the certificate's EC-P256"));
+    assert!(
+        wrong.findings[0].to_string().contains("the key is Ed25519, the certificate's EC-P256")
+    );
 }
 
 #[test]
@@ -331,7 +359,8 @@ fn a_refusal_says_all_of_it() {
     let made = made();
     let later = UnixTime(3_000_000_000);
     let other = KeyPair::generate().unwrap().serialize_pem();
-    let inspection = inspect(made.chain().as_bytes(), Some(other.as_bytes()), later, &SystemRandom::new());
+    let inspection =
+        inspect(made.chain().as_bytes(), Some(other.as_bytes()), later, &SystemRandom::new());
     let error = inspection.refusal("web").unwrap();
     assert_eq!(error.kind(), ErrorKind::Certificate);
     for part in ["\"web\"", "expired: not valid after 2040-01-01T00:00:00Z", "key-mismatch: "] {
@@ -349,7 +378,10 @@ const LAYOUTS: [Layout; 11] = [
     (|pem| format!("\u{feff}{pem}"), FindingKind::ByteOrderMark),
     (|pem| pem.replace('\n', "\\n"), FindingKind::Escapes),
     (|pem| pem.replace('\n', "\\r\\n").replace('/', "\\/"), FindingKind::Escapes),
-    (|pem| pem.replace("-----BEGIN", "Bag Attributes\n    friendlyName: x\n-----BEGIN"), FindingKind::Words),
+    (
+        |pem| pem.replace("-----BEGIN", "Bag Attributes\n    friendlyName: x\n-----BEGIN"),
+        FindingKind::Words,
+    ),
     (|pem| pem.replace('\n', " \n"), FindingKind::Layout),
     (|pem| pem.replace('\n', "\n\n"), FindingKind::Layout),
     (|pem| pem.replace('\n', " "), FindingKind::Layout),
@@ -379,7 +411,11 @@ fn every_layout_is_tidied_and_noted() {
         assert_eq!(inspection.certificate_pem, made.chain(), "layout {number}");
         assert_eq!(inspection.key_pem(), made.key(), "layout {number}");
         let found = kinds(&inspection);
-        assert_eq!(found.iter().filter(|found| *found == kind).count(), 2, "layout {number}: {found:?}");
+        assert_eq!(
+            found.iter().filter(|found| *found == kind).count(),
+            2,
+            "layout {number}: {found:?}"
+        );
         assert!(inspection.refused().next().is_none());
     }
 }

@@ -16,7 +16,10 @@ pub(super) fn look_at(name: &str) -> Option<Finding> {
     } else if name.chars().any(char::is_control) {
         Some(Finding::new(FindingKind::NameControl, quoted(name)))
     } else if name.len() > MAX_NAME_BYTES {
-        Some(Finding::new(FindingKind::NameTooLong, format!("{} has {} bytes", quoted(name), name.len())))
+        Some(Finding::new(
+            FindingKind::NameTooLong,
+            format!("{} has {} bytes", quoted(name), name.len()),
+        ))
     } else if length > SAFE_NAME {
         Some(Finding::new(FindingKind::LongName, length.to_string()))
     } else {

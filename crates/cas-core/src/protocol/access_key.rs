@@ -56,8 +56,12 @@ pub(crate) fn check_security_token(token: &str) -> Result<(), String> {
 }
 
 fn check_text(what: &str, text: &str) -> Result<(), String> {
-    if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == char::REPLACEMENT_CHARACTER) {
-        return Err(format!("The {what} holds white space, a line break or bytes that are no text."));
+    if text
+        .contains(|c: char| c.is_whitespace() || c.is_control() || c == char::REPLACEMENT_CHARACTER)
+    {
+        return Err(format!(
+            "The {what} holds white space, a line break or bytes that are no text."
+        ));
     }
     Ok(())
 }

@@ -49,27 +49,38 @@ pub(crate) fn sign(
     let string_to_sign = string_to_sign("", &headers, &hash);
     let signature = signature(&string_to_sign, access_key.secret());
     let names = signed_headers(&headers);
-    let authorization =
-        format!("{ALGORITHM} Credential={},SignedHeaders={names},Signature={signature}", access_key.id());
+    let authorization = format!(
+        "{ALGORITHM} Credential={},SignedHeaders={names},Signature={signature}",
+        access_key.id()
+    );
     let accept = if text("Format") == "XML" { "application/xml" } else { "application/json" };
     headers.extend([("accept", accept), ("authorization", &authorization)]);
     // Every form has a content type.
     let headers = headers.iter().filter(|(name, _)| *name != "content-type");
-    let headers = headers.map(|(name, value)| (*name, Zeroizing::new((*value).to_owned()))).collect();
+    let headers =
+        headers.map(|(name, value)| (*name, Zeroizing::new((*value).to_owned()))).collect();
     SignedForm { body, signature, headers, string_to_sign: Some(string_to_sign) }
 }
 
 /// What a signature covers. `headers` are in the order of their names, `hash` is that of the body.
 fn string_to_sign(canonical_query: &str, headers: &[(&str, &str)], hash: &str) -> String {
     let canonical = canonical_request(canonical_query, headers, hash);
-    format!("{ALGORITHM}\n{}", hex::lower(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref()))
+    format!(
+        "{ALGORITHM}\n{}",
+        hex::lower(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref())
+    )
 }
 
 /// Wiped: a security token is among the headers.
-fn canonical_request(canonical_query: &str, headers: &[(&str, &str)], hash: &str) -> Zeroizing<String> {
+fn canonical_request(
+    canonical_query: &str,
+    headers: &[(&str, &str)],
+    hash: &str,
+) -> Zeroizing<String> {
     let lines: usize = headers.iter().map(|(name, value)| 2 * name.len() + value.len() + 3).sum();
     // Room for all of it, so that no copy is left behind.
-    let mut text = Zeroizing::new(String::with_capacity(canonical_query.len() + lines + hash.len() + 16));
+    let mut text =
+        Zeroizing::new(String::with_capacity(canonical_query.len() + lines + hash.len() + 16));
     for part in ["POST\n/\n", canonical_query, "\n"] {
         text.push_str(part);
     }
@@ -101,7 +112,8 @@ mod tests {
     use crate::base::secret::Secret;
 
     fn vectors() -> Vec<Value> {
-        let file: Value = serde_json::from_str(include_str!("../../../../tests/data/vectors.json")).unwrap();
+        let file: Value =
+            serde_json::from_str(include_str!("../../../../tests/data/vectors.json")).unwrap();
         let all = file["vectors"].as_array().unwrap();
         all.iter().filter(|vector| vector["kind"] == "acs3-hmac-sha256").cloned().collect()
     }
@@ -131,7 +143,11 @@ mod tests {
                 hash,
                 "{id}"
             );
-            assert_eq!(*canonical_request(&query, &headers, hash), text("canonical_request"), "{id}");
+            assert_eq!(
+                *canonical_request(&query, &headers, hash),
+                text("canonical_request"),
+                "{id}"
+            );
             let string_to_sign = string_to_sign(&query, &headers, hash);
             assert_eq!(string_to_sign, text("string_to_sign"), "{id}");
             let signature = signature(&string_to_sign, text("access_key_secret"));

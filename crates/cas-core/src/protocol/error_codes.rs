@@ -56,10 +56,12 @@ const WRONG_HOST: &str = "This endpoint does not serve CAS: check its name.";
 const NOT_PEM: &str = "The service could not read the certificate or key: both must be PEM with their line breaks, the key unencrypted.";
 const OLD_VERSION: &str = "This endpoint does not offer the API version that was used: choose the other one, or leave the \
                            choice to the library.";
-const NEW_TOKEN: &str = "The security token is wrong or has expired: fetch new temporary credentials.";
+const NEW_TOKEN: &str =
+    "The security token is wrong or has expired: fetch new temporary credentials.";
 const NO_ROLE: &str = "Check the role's ARN: no such role is in that account.";
 const OIDC_TOKEN: &str = "The OIDC token is wrong or has expired: look at what writes its file.";
-const SET_CLOCK: &str = "Set this machine's clock (NTP): the service accepts 15 minutes of difference.";
+const SET_CLOCK: &str =
+    "Set this machine's clock (NTP): the service accepts 15 minutes of difference.";
 
 use ErrorKind::{NameTaken, NotFound, Permission, Service, Throttled};
 use FailureClass::{Ambiguous, OutcomeUnknown, Refused, VersionGone};
@@ -128,7 +130,9 @@ pub(crate) fn classify(code: &str, message: &str, http_status: u16) -> ErrorClas
         None if NAME_TAKEN_WORDS.iter().any(|words| message.contains(words)) => {
             ErrorClass { kind: NameTaken, class: FailureClass::NameTaken, hint: OTHER_NAME }
         }
-        None if http_status == 429 => ErrorClass { kind: Throttled, class: SLOWER, hint: SLOW_DOWN },
+        None if http_status == 429 => {
+            ErrorClass { kind: Throttled, class: SLOWER, hint: SLOW_DOWN }
+        }
         None if http_status >= 500 => {
             ErrorClass { kind: Service, class: OutcomeUnknown, hint: FAILED_INSIDE }
         }

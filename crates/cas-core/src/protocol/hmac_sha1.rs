@@ -54,7 +54,8 @@ pub fn string_to_sign(method: &str, params: &Params<'_>) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(method.len() + 5 * (params.raw_len() + 1)));
     text.push_str(method);
     text.push_str("&%2F&");
-    let mut twice = TwiceEncoded::new(|block: &[u8]| text.extend(block.iter().map(|&byte| char::from(byte))));
+    let mut twice =
+        TwiceEncoded::new(|block: &[u8]| text.extend(block.iter().map(|&byte| char::from(byte))));
     params.write_canonical(&mut twice);
     twice.finish();
     text
@@ -116,7 +117,11 @@ impl<F: FnMut(&[u8])> Sink for TwiceEncoded<F> {
     }
     fn delimiter(&mut self, byte: u8) {
         self.make_room(3);
-        self.block[self.used..self.used + 3].copy_from_slice(if byte == b'=' { b"%3D" } else { b"%26" });
+        self.block[self.used..self.used + 3].copy_from_slice(if byte == b'=' {
+            b"%3D"
+        } else {
+            b"%26"
+        });
         self.used += 3;
     }
 }
@@ -152,8 +157,15 @@ mod tests {
 
     /// Known answers of one kind, each at every stage; the file names its source.
     fn vectors(kind: &str) -> Vec<Value> {
-        let file: Value = serde_json::from_str(include_str!("../../../../tests/data/vectors.json")).unwrap();
-        file["vectors"].as_array().unwrap().iter().filter(|vector| vector["kind"] == kind).cloned().collect()
+        let file: Value =
+            serde_json::from_str(include_str!("../../../../tests/data/vectors.json")).unwrap();
+        file["vectors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|vector| vector["kind"] == kind)
+            .cloned()
+            .collect()
     }
 
     fn params_of(vector: &Value) -> Params<'_> {
@@ -174,7 +186,8 @@ mod tests {
             assert_eq!(params.canonical_query(), vector["canonical_query_string"], "{id}");
             let string_to_sign = string_to_sign(vector["http_method"].as_str().unwrap(), &params);
             assert_eq!(*string_to_sign, vector["string_to_sign"], "{id}");
-            let signature = signature(&string_to_sign, vector["access_key_secret"].as_str().unwrap());
+            let signature =
+                signature(&string_to_sign, vector["access_key_secret"].as_str().unwrap());
             assert_eq!(signature, vector["signature"], "{id}");
             assert_eq!(percent_encode(&signature), vector["signature_percent_encoded"], "{id}");
         }
@@ -204,8 +217,8 @@ mod tests {
             let mut bytes = text.bytes();
             let mut decoded = Vec::new();
             while let Some(byte) = bytes.next() {
-                let hex =
-                    (byte == b'%').then(|| String::from_utf8(bytes.by_ref().take(2).collect()).unwrap());
+                let hex = (byte == b'%')
+                    .then(|| String::from_utf8(bytes.by_ref().take(2).collect()).unwrap());
                 decoded.push(hex.map_or(byte, |hex| u8::from_str_radix(&hex, 16).unwrap()));
             }
             String::from_utf8(decoded).unwrap()

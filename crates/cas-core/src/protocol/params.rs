@@ -206,7 +206,10 @@ impl Chunk {
 
     /// Writes the chunk to the front of each output, encoded by the table beside it; says how many bytes
     /// count in each. An output needs [`SPARE`] bytes more than that.
-    pub(crate) fn write<const N: usize>(&self, mut outputs: [(&Escapes, &mut [u8]); N]) -> [usize; N] {
+    pub(crate) fn write<const N: usize>(
+        &self,
+        mut outputs: [(&Escapes, &mut [u8]); N],
+    ) -> [usize; N] {
         let mut written = [0; N];
         let (mut from, mut left) = (0, self.others);
         loop {
@@ -214,7 +217,8 @@ impl Chunk {
             for ((_, to), at) in outputs.iter_mut().zip(&mut written) {
                 to[*at..*at + MOVE].copy_from_slice(&self.bytes[from..from + MOVE]);
                 if end - from > MOVE {
-                    to[*at + MOVE..*at + 2 * MOVE].copy_from_slice(&self.bytes[from + MOVE..from + 2 * MOVE]);
+                    to[*at + MOVE..*at + 2 * MOVE]
+                        .copy_from_slice(&self.bytes[from + MOVE..from + 2 * MOVE]);
                 }
                 *at += end - from;
             }

@@ -51,7 +51,9 @@ impl HttpResponse {
     pub(crate) fn read(&self) -> ApiResponse {
         if (300..400).contains(&self.status) {
             let instead = match self.location.as_deref().and_then(host_of) {
-                Some(host) => format!("a redirect to {host}, which is not followed (HTTP {})", self.status),
+                Some(host) => {
+                    format!("a redirect to {host}, which is not followed (HTTP {})", self.status)
+                }
                 None => format!("a redirect, which is not followed (HTTP {})", self.status),
             };
             return ApiResponse::Unrecognized { instead, rejected_on_the_way: true };
@@ -81,7 +83,9 @@ impl HttpResponse {
         let fields = Value::Object(fields);
         let code = text(&fields, &["Code", "code"]).unwrap_or_default();
         if code.is_empty()
-            && ["Code", "code"].iter().any(|name| fields.get(name).is_some_and(|code| !code.is_null()))
+            && ["Code", "code"]
+                .iter()
+                .any(|name| fields.get(name).is_some_and(|code| !code.is_null()))
         {
             return self.cut("an answer whose code is no text");
         }
@@ -319,7 +323,10 @@ mod tests {
         assert!(no_answer(200, "[]").starts_with("neither"));
         for xml in ["<A><B>", "<A/>", "<A></A>text", "<A></A><B></B>", "text <A></A>", "<A></B>"] {
             let what = no_answer(200, xml);
-            assert!(what.starts_with("XML that is cut") || what.starts_with("neither"), "{xml}: {what}");
+            assert!(
+                what.starts_with("XML that is cut") || what.starts_with("neither"),
+                "{xml}: {what}"
+            );
         }
         assert!(no_answer(200, r#"{"Code":["NameRepeat"]}"#).contains("code is no text"));
         assert!(no_answer(200, "<A><Code>x</Code><Code>y</Code></A>").contains("code is no text"));
@@ -351,8 +358,11 @@ mod tests {
     #[test]
     fn private_keys_are_overwritten_and_the_rest_is_read() {
         let forget = |body: &str| {
-            let mut answer =
-                HttpResponse { status: 200, body: Zeroizing::new(body.into()), ..HttpResponse::default() };
+            let mut answer = HttpResponse {
+                status: 200,
+                body: Zeroizing::new(body.into()),
+                ..HttpResponse::default()
+            };
             answer.scrub_private_keys();
             (String::from_utf8(answer.body.to_vec()).unwrap(), answer.read())
         };
@@ -364,29 +374,34 @@ mod tests {
                 && left.contains("shown")
                 && matches!(read, ApiResponse::Unrecognized { .. })
         );
-        let (left, read) = forget(&json.replace("hidden\",\"Id", "hidden-----END PRIVATE KEY-----\",\"Id"));
+        let (left, read) =
+            forget(&json.replace("hidden\",\"Id", "hidden-----END PRIVATE KEY-----\",\"Id"));
         let ApiResponse::Success(fields) = read else { panic!("{left}") };
         assert!(!left.contains("hidden") && left.len() > 200);
         assert_eq!(
             (integer(&fields, &["Id"]), text(&fields, &["Cert"]).unwrap().contains("shown")),
             (Some(7), true)
         );
-        let xml =
-            "<A><Key>-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----</Key><Id>7</Id></A>";
+        let xml = "<A><Key>-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----</Key><Id>7</Id></A>";
         let (left, read) = forget(xml);
         assert!(!left.contains("hidden") && matches!(read, ApiResponse::Success(_)), "{left}");
-        for odd in
-            ["-----BEGIN ", "-----BEGIN PRIVATE KEY", "-----BEGIN PRIVATE KEY-----", "-----BEGIN -----BEGIN "]
-        {
+        for odd in [
+            "-----BEGIN ",
+            "-----BEGIN PRIVATE KEY",
+            "-----BEGIN PRIVATE KEY-----",
+            "-----BEGIN -----BEGIN ",
+        ] {
             forget(odd);
         }
     }
 
     #[test]
     fn debug_shows_nothing_that_a_server_said() {
-        for body in
-            [r#"{"Code":"hidden","Message":"hidden"}"#, r#"{"a":"hidden"}"#, "<html><title>hidden</title>"]
-        {
+        for body in [
+            r#"{"Code":"hidden","Message":"hidden"}"#,
+            r#"{"a":"hidden"}"#,
+            "<html><title>hidden</title>",
+        ] {
             let location = Some("https://hidden".to_owned());
             let body = Zeroizing::new(body.into());
             let answer = HttpResponse { status: 200, location, body, ..HttpResponse::default() };

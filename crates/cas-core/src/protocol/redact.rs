@@ -82,9 +82,9 @@ impl Secrets<'_> {
         unbroken.extend(key.split_whitespace());
         // A piece of the key counts wherever it stands in a run: other characters may be glued to it.
         let of_key = |run: &str| {
-            run.as_bytes()
-                .windows(SHORTEST_KEY_PIECE)
-                .any(|piece| unbroken.as_bytes().windows(SHORTEST_KEY_PIECE).any(|of_key| of_key == piece))
+            run.as_bytes().windows(SHORTEST_KEY_PIECE).any(|piece| {
+                unbroken.as_bytes().windows(SHORTEST_KEY_PIECE).any(|of_key| of_key == piece)
+            })
         };
         let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
         let mut shown = String::with_capacity(text.len());
@@ -107,7 +107,8 @@ fn percent_decode(text: &str) -> Option<String> {
     let mut decoded = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.as_bytes();
     while let [byte, tail @ ..] = rest {
-        let escaped = tail.get(..2).filter(|_| *byte == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        let escaped =
+            tail.get(..2).filter(|_| *byte == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
         if let Some(value) = escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
             decoded.push(value);
             rest = &tail[2..];
@@ -174,7 +175,10 @@ mod tests {
         }
         assert_eq!(secrets().redact("got AccessKeyId=a&SignatureNonce=1&Timestamp=2"), REMOVED);
         assert_eq!(secrets().redact("tail shortEnd+/== of a key"), "tail [removed] of a key");
-        assert_eq!(secrets().redact("glued XXshortEnd+/==YY, MIIEvQIBX"), "glued [removed], [removed]");
+        assert_eq!(
+            secrets().redact("glued XXshortEnd+/==YY, MIIEvQIBX"),
+            "glued [removed], [removed]"
+        );
         assert_eq!(secrets().redact(&format!("a {KEY} b")), "a [removed]  b");
         assert_eq!(secrets().redact("cut -----BEGIN RSA PRIVATE KEY-----\nAAAA"), "cut [removed]");
     }

@@ -95,8 +95,9 @@ impl Account {
     pub(crate) fn delete(&self, id: CertId, deadline: Instant) -> Result<(), CallError> {
         let token = nonce()?;
         let subject = format!("CertId {id}");
-        let deleted = self
-            .in_current_version(|version| self.caller.call(&version.delete(id, &token), &subject, deadline));
+        let deleted = self.in_current_version(|version| {
+            self.caller.call(&version.delete(id, &token), &subject, deadline)
+        });
         match deleted {
             // An earlier attempt, whose answer was lost, did it.
             Err(failed) if failed.in_doubt && failed.error.kind() == ErrorKind::NotFound => Ok(()),
@@ -113,7 +114,8 @@ impl Account {
             let version = self.versions.current();
             match call(version) {
                 Err(failed)
-                    if failed.class == FailureClass::VersionGone && self.is_gone(version, &failed.error) => {}
+                    if failed.class == FailureClass::VersionGone
+                        && self.is_gone(version, &failed.error) => {}
                 other => return other,
             }
         }
@@ -131,14 +133,19 @@ impl Account {
     }
 
     /// The stored certificate, where the service shows it.
-    pub(crate) fn stored(&self, version: ApiVersion, id: CertId, deadline: Instant) -> Option<Fingerprint> {
+    pub(crate) fn stored(
+        &self,
+        version: ApiVersion,
+        id: CertId,
+        deadline: Instant,
+    ) -> Option<Fingerprint> {
         let operation = version.detail(id, true);
         match self.caller.call(&operation, &format!("CertId {id}"), deadline) {
             Ok(answer) => Fingerprint::of_pem(&Certificate::read(&answer.fields)?.pem),
             Err(failed) => {
-                self.caller
-                    .logger
-                    .log(Level::Debug, || format!("{} What the list says of it decides.", failed.error));
+                self.caller.logger.log(Level::Debug, || {
+                    format!("{} What the list says of it decides.", failed.error)
+                });
                 None
             }
         }

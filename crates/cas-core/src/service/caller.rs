@@ -64,14 +64,16 @@ impl Caller {
                     corrected.push(correction);
                     Some(Duration::ZERO)
                 }
-                FailureClass::NotSent | FailureClass::OutcomeUnknown | FailureClass::Throttled(None) => {
-                    Some(backoff::delay(attempt, random()?))
-                }
+                FailureClass::NotSent
+                | FailureClass::OutcomeUnknown
+                | FailureClass::Throttled(None) => Some(backoff::delay(attempt, random()?)),
                 FailureClass::Throttled(Some(asked)) => Some(asked),
                 _ => None,
             };
             match wait {
-                Some(wait) if !last && self.wait(wait, deadline, Some(&failed.error)) => attempt += 1,
+                Some(wait) if !last && self.wait(wait, deadline, Some(&failed.error)) => {
+                    attempt += 1
+                }
                 _ => return Err(failed),
             }
         }
@@ -83,7 +85,8 @@ impl Caller {
             return false;
         }
         if let Some(error) = after {
-            self.logger.log(Level::Warn, || format!("{error} Going on in {} ms.", wait.as_millis()));
+            self.logger
+                .log(Level::Warn, || format!("{error} Going on in {} ms.", wait.as_millis()));
         }
         thread::sleep(wait);
         true
@@ -112,10 +115,19 @@ impl Caller {
             None => None,
         };
         let secret = access_key.as_ref().map(|key| key.secret());
-        if operation.params.get("Name").is_some_and(|name| secret.is_some_and(|it| holds_secret(name, it))) {
-            return Err(Error::new(ErrorKind::InvalidArgument, "The name holds the access key secret.")
-                .with_hint("A name is public: choose another one, and a new access key if it was ever used.")
-                .into());
+        if operation
+            .params
+            .get("Name")
+            .is_some_and(|name| secret.is_some_and(|it| holds_secret(name, it)))
+        {
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
+                "The name holds the access key secret.",
+            )
+            .with_hint(
+                "A name is public: choose another one, and a new access key if it was ever used.",
+            )
+            .into());
         }
         let nonce = nonce()?;
         let timestamp = time::timestamp(now);
@@ -146,10 +158,12 @@ impl Caller {
             credentials: self.credentials.as_deref(),
             form: &form,
         };
-        let mut answer = self.transport.post(&form, limit).map_err(|failure| exchange.no_answer(failure))?;
+        let mut answer =
+            self.transport.post(&form, limit).map_err(|failure| exchange.no_answer(failure))?;
         answer.scrub_private_keys();
         self.logger.log(Level::Debug, || {
-            let (status, size, ms) = (answer.status, answer.body.len(), started.elapsed().as_millis());
+            let (status, size, ms) =
+                (answer.status, answer.body.len(), started.elapsed().as_millis());
             format!("{action} of {subject}: HTTP {status}, {size} bytes, {ms} ms.")
         });
         exchange.judge(&answer).map_err(|(class, error)| {

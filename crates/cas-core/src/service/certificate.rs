@@ -83,8 +83,10 @@ impl Page {
     /// Reads one; `None` for an answer that is no list.
     #[must_use]
     pub(crate) fn read(answer: &Value) -> Option<Self> {
-        let total = integer(answer, &["TotalCount", "totalCount"]).and_then(|total| total.try_into().ok());
-        let list = ["CertificateOrderList", "CertificateList"].iter().find_map(|name| answer.get(name));
+        let total =
+            integer(answer, &["TotalCount", "totalCount"]).and_then(|total| total.try_into().ok());
+        let list =
+            ["CertificateOrderList", "CertificateList"].iter().find_map(|name| answer.get(name));
         // In XML a list of one is an element, and an empty one is none.
         let entries = match list {
             Some(Value::Array(entries)) => entries.as_slice(),
@@ -113,13 +115,16 @@ mod tests {
                             "StartDate": "2026-01-02", "EndDate": "2027-01-02", "Expired": true});
         let one = Certificate::read(&old).unwrap();
         assert_eq!((one.id.get(), one.sha1.as_str(), one.expired), (7, "AABB", true));
-        assert!(one == Certificate::read(&new).unwrap() && one == Certificate::read(&detail).unwrap());
+        assert!(
+            one == Certificate::read(&new).unwrap() && one == Certificate::read(&detail).unwrap()
+        );
         assert_eq!(Certificate::read(&json!({"Name": "an order"})), None);
     }
 
     #[test]
     fn pages_are_told_from_other_answers() {
-        let page = |answer: Value| Page::read(&answer).map(|page| (page.total, page.certificates.len()));
+        let page =
+            |answer: Value| Page::read(&answer).map(|page| (page.total, page.certificates.len()));
         assert_eq!(
             page(json!({"TotalCount": 2, "CertificateList": [{"id": 1}, {"id": 2}]})),
             Some((Some(2), 2))

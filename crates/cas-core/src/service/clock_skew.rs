@@ -22,7 +22,12 @@ impl ClockSkew {
 
     /// A request sent with `used` at `now` was refused for its time, by somebody whose clock says `theirs`.
     /// Returns whether another skew is known now, so that it makes sense to ask again.
-    pub(crate) fn update(&self, used: Seconds, now: SystemTime, theirs: Option<SystemTime>) -> bool {
+    pub(crate) fn update(
+        &self,
+        used: Seconds,
+        now: SystemTime,
+        theirs: Option<SystemTime>,
+    ) -> bool {
         let Some(theirs) = theirs else { return self.current() != used };
         let seconds = |distance: Duration| i64::try_from(distance.as_secs()).unwrap_or(i64::MAX);
         let new = match theirs.duration_since(now) {
@@ -48,7 +53,9 @@ impl Seconds {
         let moved = if self.0 < 0 { now.checked_sub(distance) } else { now.checked_add(distance) };
         // A time that can be written in four digits, whatever a server said.
         moved
-            .filter(|moved| moved.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|d| d < YEAR_9999))
+            .filter(|moved| {
+                moved.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|d| d < YEAR_9999)
+            })
             .unwrap_or(now)
     }
 }

@@ -58,20 +58,26 @@ impl CallContext<'_> {
             ErrorKind::NameTaken => {
                 format!("{endpoint} already has a certificate named {subject} ({shown_code}).")
             }
-            ErrorKind::NotFound => format!("{endpoint} has no certificate with {subject} ({shown_code})."),
+            ErrorKind::NotFound => {
+                format!("{endpoint} has no certificate with {subject} ({shown_code}).")
+            }
             ErrorKind::Permission => {
                 format!(
                     "{endpoint} refused {action} of {subject}: the access key lacks the RAM action {ram}:{action} ({shown_code})."
                 )
             }
             ErrorKind::Throttled => {
-                format!("{endpoint} refuses {action} of {subject} because of too many calls ({shown_code}).")
+                format!(
+                    "{endpoint} refuses {action} of {subject} because of too many calls ({shown_code})."
+                )
             }
             _ => format!("{endpoint} refused {action} of {subject}: {shown_code}."),
         };
-        let mut error = Error::new(meaning.kind, sentence)
-            .with_retryable(meaning.retryable())
-            .with_service(shown_code, (!message.is_empty()).then(|| self.secrets().redact(message)));
+        let mut error =
+            Error::new(meaning.kind, sentence).with_retryable(meaning.retryable()).with_service(
+                shown_code,
+                (!message.is_empty()).then(|| self.secrets().redact(message)),
+            );
         let hint = match (meaning.kind, code) {
             (ErrorKind::Permission, _) => {
                 format!("Grant {ram}:{action} to the RAM user or role of this access key.")
@@ -147,13 +153,16 @@ impl CallContext<'_> {
                 sent,
                 "Allow more time, or call again: what is stored is found then.".to_owned(),
             ),
-            SendProgress::Sent => {
-                (ErrorKind::Network, sent, "Check the network and proxies, and call again.".to_owned())
-            }
+            SendProgress::Sent => (
+                ErrorKind::Network,
+                sent,
+                "Check the network and proxies, and call again.".to_owned(),
+            ),
             SendProgress::ResponseStarted => (
                 ErrorKind::Protocol,
                 sent,
-                "Check that the endpoint is Alibaba Cloud's and no proxy cuts its answers.".to_owned(),
+                "Check that the endpoint is Alibaba Cloud's and no proxy cuts its answers."
+                    .to_owned(),
             ),
         };
         let class = match failure.progress {
@@ -161,7 +170,8 @@ impl CallContext<'_> {
             SendProgress::NotSent => FailureClass::NotSent,
             SendProgress::Sent | SendProgress::ResponseStarted => FailureClass::OutcomeUnknown,
         };
-        let mut error = Error::new(kind, sentence).with_hint(hint).with_retryable(!failure.permanent);
+        let mut error =
+            Error::new(kind, sentence).with_hint(hint).with_retryable(!failure.permanent);
         if let Some(status) = failure.http_status {
             let request_id = self.shown_id(failure.request_id);
             error = error.with_answer(status, request_id);
@@ -172,8 +182,9 @@ impl CallContext<'_> {
     /// A request id, unless a server put something there that must not be shown.
     fn shown_id(&self, id: Option<String>) -> Option<String> {
         // The service's own are UUIDs; anything else is looked at.
-        let uuid =
-            |id: &str| id.len() == 36 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F' | b'-'));
+        let uuid = |id: &str| {
+            id.len() == 36 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F' | b'-'))
+        };
         id.filter(|id| uuid(id) || self.secrets().redact(id) == *id)
     }
 
@@ -193,7 +204,9 @@ pub(crate) fn no_access_key(reason: CredentialsError) -> CallError {
             .to_owned()
     });
     let sentence = format!("No usable access key was found: {}.", reason.why);
-    let error = Error::new(ErrorKind::Credentials, sentence).with_hint(hint).with_retryable(reason.retryable);
+    let error = Error::new(ErrorKind::Credentials, sentence)
+        .with_hint(hint)
+        .with_retryable(reason.retryable);
     let failed = CallError::from(error);
     if reason.retryable { CallError { class: FailureClass::NotSent, ..failed } } else { failed }
 }

@@ -122,7 +122,9 @@ mod tests {
         };
         assert_eq!(
             pages(ApiVersion::V2018_07_13),
-            ["Action=DescribeUserCertificateList&CurrentPage=2&Format=JSON&ShowSize=50&Version=2018-07-13"]
+            [
+                "Action=DescribeUserCertificateList&CurrentPage=2&Format=JSON&ShowSize=50&Version=2018-07-13"
+            ]
         );
         assert_eq!(
             pages(ApiVersion::V2020_04_07),

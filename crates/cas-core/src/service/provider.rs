@@ -49,7 +49,11 @@ impl CredentialsError {
 pub(crate) trait Provider: Send + Sync {
     /// The key to sign the next attempt with. `now` is the time by which expiry is judged; what must be fetched is fetched
     /// before `deadline`.
-    fn access_key(&self, now: SystemTime, deadline: Instant) -> Result<Arc<AccessKey>, CredentialsError>;
+    fn access_key(
+        &self,
+        now: SystemTime,
+        deadline: Instant,
+    ) -> Result<Arc<AccessKey>, CredentialsError>;
 
     /// Where the key comes from, for messages.
     fn origin(&self) -> String;

@@ -29,7 +29,12 @@ impl RateLimiter {
 
     /// How long to wait before the next upload, which then has its turn; `None` where its turn would come
     /// after `deadline`, and is left to others.
-    pub(crate) fn acquire(&self, version: ApiVersion, now: Instant, deadline: Instant) -> Option<Duration> {
+    pub(crate) fn acquire(
+        &self,
+        version: ApiVersion,
+        now: Instant,
+        deadline: Instant,
+    ) -> Option<Duration> {
         let now = self.micros(now);
         let limit = match self.limit {
             0 if now < self.careful_until.load(Ordering::Relaxed) => documented(version),
@@ -117,7 +122,9 @@ mod tests {
             let threads: Vec<_> = (0..8)
                 .map(|_| {
                     scope.spawn(|| {
-                        (0..100).map(|_| millis(&rate_limiter, V2018_07_13, start)).collect::<Vec<_>>()
+                        (0..100)
+                            .map(|_| millis(&rate_limiter, V2018_07_13, start))
+                            .collect::<Vec<_>>()
                     })
                 })
                 .collect();

@@ -29,7 +29,10 @@ impl HttpTransport {
     /// Makes no connection yet.
     pub(crate) fn new(connections: Arc<HttpClient>, endpoint: &Endpoint) -> Result<Self, Error> {
         let uri = endpoint.url().parse().map_err(|_| {
-            Error::new(ErrorKind::InvalidArgument, format!("The endpoint {endpoint} does not make a URL."))
+            Error::new(
+                ErrorKind::InvalidArgument,
+                format!("The endpoint {endpoint} does not make a URL."),
+            )
         })?;
         Ok(Self { connections, uri, shown_endpoint: endpoint.to_string() })
     }
@@ -37,14 +40,15 @@ impl HttpTransport {
 
 impl Transport for HttpTransport {
     fn post(&self, form: &SignedForm, deadline: Instant) -> Result<HttpResponse, TransportError> {
-        let mut request =
-            Request::post(self.uri.clone()).header("Content-Type", "application/x-www-form-urlencoded");
+        let mut request = Request::post(self.uri.clone())
+            .header("Content-Type", "application/x-www-form-urlencoded");
         for (name, value) in form.headers() {
             request = request.header(name, value);
         }
         // Cannot fail: every header's value was made or checked here.
         let request = request.body(form.as_bytes()).map_err(|_| {
-            TransportError::new(SendProgress::NotSent, "a header would not be valid HTTP").permanent()
+            TransportError::new(SendProgress::NotSent, "a header would not be valid HTTP")
+                .permanent()
         })?;
         self.connections.send(request, &self.shown_endpoint, deadline)
     }

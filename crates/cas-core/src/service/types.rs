@@ -79,7 +79,11 @@ impl<'a> Operation<'a> {
         Self { ram: "yundun-cert", action, params }
     }
 
-    pub(crate) fn with(mut self, name: &'static str, value: impl Into<std::borrow::Cow<'a, str>>) -> Self {
+    pub(crate) fn with(
+        mut self,
+        name: &'static str,
+        value: impl Into<std::borrow::Cow<'a, str>>,
+    ) -> Self {
         self.params.set(name, value);
         self
     }

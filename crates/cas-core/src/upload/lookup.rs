@@ -59,9 +59,14 @@ fn compare_fingerprints(listed: &Certificate, leaf: &Fingerprint) -> Fingerprint
 
 impl Account {
     /// Looks through the lists for whoever has the names, and for the certificate itself.
-    pub(crate) fn lookup(&self, query: &Query<'_>, deadline: Instant) -> Result<Listing, CallError> {
+    pub(crate) fn lookup(
+        &self,
+        query: &Query<'_>,
+        deadline: Instant,
+    ) -> Result<Listing, CallError> {
         self.in_current_version(|version| {
-            let mut names = NameStatus { wanted: NameOwner::Free, other: NameOwner::Free, elsewhere: None };
+            let mut names =
+                NameStatus { wanted: NameOwner::Free, other: NameOwner::Free, elsewhere: None };
             let mut elsewhere = None;
             let request_id = self.each_certificate(version, deadline, |listed| {
                 let place = if listed.name == query.wanted {
@@ -87,7 +92,10 @@ impl Account {
                             FingerprintMatch::Same | FingerprintMatch::Sha1Only
                         )
                     })
-                    && matches!(self.compare(version, &listed, query.leaf, deadline), NameOwner::Same(_))
+                    && matches!(
+                        self.compare(version, &listed, query.leaf, deadline),
+                        NameOwner::Same(_)
+                    )
                 {
                     names.elsewhere = Some(listed.id);
                     elsewhere = Some(listed);

@@ -104,9 +104,10 @@ impl Machine {
     pub(crate) fn next(&mut self, event: Event) -> Step {
         match (self.state, event) {
             (State::LookingUp(after), Event::Listed(names)) => self.seen(after, names),
-            (State::LookingUp(LookupReason::Nothing | LookupReason::Refusal), Event::LookupFailed) => {
-                self.fail(FailReason::Last)
-            }
+            (
+                State::LookingUp(LookupReason::Nothing | LookupReason::Refusal),
+                Event::LookupFailed,
+            ) => self.fail(FailReason::Last),
             (State::LookingUp(_), Event::LookupFailed) => self.fail(FailReason::Unknown),
             (State::LookingUp(after), Event::DeadlineTooNear) => self.no_time_to_look_up(after),
             (State::Sending, event) => self.sending(event),
@@ -159,7 +160,9 @@ impl Machine {
 
     fn seen(&mut self, after: LookupReason, names: NameStatus) -> Step {
         match (names.owner(self.name), after) {
-            (NameOwner::Same(id), _) if self.may_not_reuse() => self.fail(FailReason::NameTaken(id)),
+            (NameOwner::Same(id), _) if self.may_not_reuse() => {
+                self.fail(FailReason::NameTaken(id))
+            }
             (NameOwner::Same(id), _) => self.found(id),
             (NameOwner::Different(id), _) => self.conflict(id, names),
             (NameOwner::Unclear(_), _) if self.in_doubt => self.fail(FailReason::Unknown),
@@ -168,7 +171,9 @@ impl Machine {
                 Some(id) => self.found(id),
                 None => self.send(Wait::None, FailReason::Last),
             },
-            (NameOwner::Free, LookupReason::Loss) => self.send(Wait::Backoff(self.sent), FailReason::Last),
+            (NameOwner::Free, LookupReason::Loss) => {
+                self.send(Wait::Backoff(self.sent), FailReason::Last)
+            }
             (NameOwner::Free, LookupReason::Taken) => {
                 self.lookup_again(LookupReason::Taken, LOOKS_FOR_TAKEN, self.taken_but_not_listed())
             }
@@ -197,7 +202,9 @@ impl Machine {
             return self.fail(taken);
         }
         match names.other {
-            NameOwner::Different(id) | NameOwner::Unclear(id) => self.fail(FailReason::NameTaken(id)),
+            NameOwner::Different(id) | NameOwner::Unclear(id) => {
+                self.fail(FailReason::NameTaken(id))
+            }
             NameOwner::Same(_) | NameOwner::Free => {
                 self.name = Name::Alternate;
                 self.send(Wait::None, taken)
@@ -271,7 +278,9 @@ impl Machine {
 
     fn no_time_to_look_up(&mut self, after: LookupReason) -> Step {
         let why = match after {
-            LookupReason::Nothing | LookupReason::Refusal | LookupReason::LastAttempt => FailReason::Last,
+            LookupReason::Nothing | LookupReason::Refusal | LookupReason::LastAttempt => {
+                FailReason::Last
+            }
             LookupReason::Taken if self.empty_lookups > 0 => self.taken_but_not_listed(),
             LookupReason::Loss | LookupReason::Taken => FailReason::Unknown,
         };

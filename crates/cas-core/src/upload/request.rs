@@ -78,8 +78,9 @@ impl Upload {
 
     /// The language of the service's messages: `zh` or `en`.
     pub fn set_lang(&mut self, lang: &str) -> Result<(), Error> {
-        let lang = Lang::parse(lang)
-            .ok_or_else(|| Error::new(ErrorKind::InvalidArgument, "The language is neither zh nor en."))?;
+        let lang = Lang::parse(lang).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidArgument, "The language is neither zh nor en.")
+        })?;
         self.lang = Some(lang);
         Ok(())
     }
@@ -87,7 +88,10 @@ impl Upload {
     /// The address of the person on whose behalf the call is made, for the service's audit trail.
     pub fn set_source_ip(&mut self, ip: &str) -> Result<(), Error> {
         if ip.parse::<IpAddr>().is_err() {
-            return Err(Error::new(ErrorKind::InvalidArgument, "The source address is not an IP address."));
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
+                "The source address is not an IP address.",
+            ));
         }
         self.source_ip = Some(ip.to_owned());
         Ok(())
@@ -123,7 +127,8 @@ fn read_pem(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     };
     let mut file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
-    let expected = if metadata.is_file() && metadata.len() > 0 { metadata.len() } else { MAX_FILE_BYTES };
+    let expected =
+        if metadata.is_file() && metadata.len() > 0 { metadata.len() } else { MAX_FILE_BYTES };
     let room = usize::try_from(expected.min(MAX_FILE_BYTES)).unwrap_or(0) + 1;
     let mut bytes = Zeroizing::new(vec![0; room]);
     let mut length = 0;
@@ -151,7 +156,9 @@ fn read_pem(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
         return refuse("is empty", "Check the path, and whether the file was written.");
     }
     bytes.truncate(length);
-    let Some(finding) = inspect::not_text(&bytes, &format!("file {shown}")) else { return Ok(bytes) };
+    let Some(finding) = inspect::not_text(&bytes, &format!("file {shown}")) else {
+        return Ok(bytes);
+    };
     let message = format!("Nothing was read: {finding}.");
     Err(Error::new(ErrorKind::Certificate, message).with_hint(finding.kind.advice()))
 }
@@ -191,9 +198,11 @@ mod tests {
         assert_eq!(*file("pem", "é".as_bytes()).unwrap(), "é".as_bytes());
         let foreign = b"\xc4\xe3-----BEGIN A-----";
         assert_eq!(*file("gbk", foreign).unwrap(), foreign);
-        for (name, content) in
-            [("empty", Vec::new()), ("der", b"\x30\x82\xff".to_vec()), ("large", vec![b'a'; (1 << 20) + 1])]
-        {
+        for (name, content) in [
+            ("empty", Vec::new()),
+            ("der", b"\x30\x82\xff".to_vec()),
+            ("large", vec![b'a'; (1 << 20) + 1]),
+        ] {
             let error = file(name, &content).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Certificate);
             assert!(error.message().contains(name), "{error}");

@@ -17,7 +17,9 @@ use crate::service::messages::incomplete;
 use crate::service::operations::new_id;
 use crate::service::types::{CertId, NewCertificate};
 use crate::service::version::ApiVersion;
-use crate::upload::events::{Event, FailReason, Name, NameOwner, OnConflict, Outcome, Rules, Step, Wait};
+use crate::upload::events::{
+    Event, FailReason, Name, NameOwner, OnConflict, Outcome, Rules, Step, Wait,
+};
 use crate::upload::lookup::{Listing, Query};
 use crate::upload::machine::Machine;
 use crate::upload::request::{Receipt, Upload};
@@ -126,10 +128,9 @@ impl UploadRun<'_> {
         if let Some(last) = &self.last {
             // That a name is taken is nothing unusual: the same certificate is uploaded again every night.
             let level = if last.kind() == ErrorKind::NameTaken { Level::Info } else { Level::Warn };
-            self.account
-                .caller
-                .logger
-                .log(level, || format!("{last} Looking whether {} is stored.", quoted(&self.upload.name)));
+            self.account.caller.logger.log(level, || {
+                format!("{last} Looking whether {} is stored.", quoted(&self.upload.name))
+            });
         }
         let renames = matches!(self.upload.on_conflict, OnConflict::Rename | OnConflict::Replace);
         let query = Query {
@@ -182,12 +183,19 @@ impl UploadRun<'_> {
         };
         let operation = version.upload(&new);
         let subject = quoted(self.name(name));
-        let attempt = caller.attempt(&operation, &subject, halfway_to(self.deadline)).and_then(|answer| {
-            match new_id(&answer.fields) {
-                Some(id) => Ok((id, answer.request_id)),
-                None => Err(incomplete(&caller.endpoint, operation.action, &subject, "a CertId", &answer)),
-            }
-        });
+        let attempt =
+            caller.attempt(&operation, &subject, halfway_to(self.deadline)).and_then(|answer| {
+                match new_id(&answer.fields) {
+                    Some(id) => Ok((id, answer.request_id)),
+                    None => Err(incomplete(
+                        &caller.endpoint,
+                        operation.action,
+                        &subject,
+                        "a CertId",
+                        &answer,
+                    )),
+                }
+            });
         let mut failed = match attempt {
             Ok((id, request_id)) => {
                 self.answered = Some((version, request_id));
@@ -215,7 +223,8 @@ impl UploadRun<'_> {
         self.lookup_failure = None;
         // That time ran out before one more try could be made says less than why it was tried again.
         let throttled = self.last.take().filter(|last| last.kind() == ErrorKind::Throttled);
-        let too_late = failed.class == FailureClass::NotSent && failed.error.kind() == ErrorKind::Timeout;
+        let too_late =
+            failed.class == FailureClass::NotSent && failed.error.kind() == ErrorKind::Timeout;
         self.last = throttled.filter(|_| too_late).or(Some(failed.error));
         Ok(Event::Failed(class))
     }
@@ -227,7 +236,10 @@ impl UploadRun<'_> {
             Err(failed) if failed.error.kind() == ErrorKind::NotFound => Event::Deleted,
             Err(failed) => {
                 self.account.caller.logger.log(Level::Warn, || {
-                    format!("The replaced certificate, CertId {id}, is still there: {}", failed.error)
+                    format!(
+                        "The replaced certificate, CertId {id}, is still there: {}",
+                        failed.error
+                    )
                 });
                 Event::NotDeleted
             }
@@ -245,7 +257,8 @@ impl UploadRun<'_> {
             None => self.name(machine.name()).to_owned(),
         };
         let attempts = self.attempts(machine);
-        let (api, request_id) = self.answered.unwrap_or_else(|| (self.account.versions.current(), None));
+        let (api, request_id) =
+            self.answered.unwrap_or_else(|| (self.account.versions.current(), None));
         Receipt {
             cert_id: id,
             name,
@@ -279,7 +292,9 @@ impl UploadRun<'_> {
             Some(last) if last.kind() == ErrorKind::OutcomeUnknown => {
                 self.unknown(machine.name(), Some(&last))
             }
-            Some(last) if machine.in_doubt() => last.adding("The list of certificates does not show it."),
+            Some(last) if machine.in_doubt() => {
+                last.adding("The list of certificates does not show it.")
+            }
             Some(last) => last,
             None => defect(),
         }
@@ -329,12 +344,15 @@ impl UploadRun<'_> {
             None => "No time was left to look for it.",
         };
         let fingerprint = match self.named() {
-            Some(AlternateName { leaf, .. }) => format!(" and the fingerprint (SHA-1) {}", leaf.sha1),
+            Some(AlternateName { leaf, .. }) => {
+                format!(" and the fingerprint (SHA-1) {}", leaf.sha1)
+            }
             None => String::new(),
         };
         let permission =
             self.lookup_failure.as_ref().filter(|failure| failure.kind() == ErrorKind::Permission);
-        let permission = permission.and_then(Error::hint).map_or(String::new(), |hint| format!(" {hint}"));
+        let permission =
+            permission.and_then(Error::hint).map_or(String::new(), |hint| format!(" {hint}"));
         let error = Error::new(
             ErrorKind::OutcomeUnknown,
             format!("It could not be found out whether {shown} is stored. {happened} {looked}"),

@@ -54,10 +54,16 @@ impl CliProfile {
         let profile = match file.profile(name)? {
             Some(profile) => profile,
             None if above.is_empty() => {
-                return Err(CredentialsError::not_configured(format!("it has no profile {}", quoted(name))));
+                return Err(CredentialsError::not_configured(format!(
+                    "it has no profile {}",
+                    quoted(name)
+                )));
             }
             None => {
-                let why = format!("it has no profile {}, which another one has as its source", quoted(name));
+                let why = format!(
+                    "it has no profile {}, which another one has as its source",
+                    quoted(name)
+                );
                 return Err(CredentialsError::broken(why));
             }
         };
@@ -66,7 +72,9 @@ impl CliProfile {
         let role = || {
             Ok(Role {
                 arn: required("ram_role_arn")?,
-                session_name: profile.text("ram_session_name").or_else(|| profile.text("role_session_name")),
+                session_name: profile
+                    .text("ram_session_name")
+                    .or_else(|| profile.text("role_session_name")),
                 duration: profile.text("expired_seconds"),
                 policy: profile.text("policy"),
                 external_id: profile.text("external_id"),
@@ -81,7 +89,9 @@ impl CliProfile {
                 profile.required("sts_token")?;
                 Box::new(profile.access_key("sts_token")?)
             }
-            "RamRoleArn" => Box::new(assumed(Box::new(profile.access_key("sts_token")?) as Box<dyn Source>)?),
+            "RamRoleArn" => {
+                Box::new(assumed(Box::new(profile.access_key("sts_token")?) as Box<dyn Source>)?)
+            }
             "EcsRamRole" => Box::new(EcsRamRole::new(context(), profile.text("ram_role_name"))),
             "OIDC" => Box::new(OidcRole {
                 context: context(),
@@ -114,7 +124,9 @@ impl CliProfile {
 impl NamedSource for CliProfile {
     fn name(&self) -> String {
         let path = quoted_path(&self.path);
-        self.served.get().map_or(path.clone(), |profile| format!("the profile {} of {path}", quoted(profile)))
+        self.served
+            .get()
+            .map_or(path.clone(), |profile| format!("the profile {} of {path}", quoted(profile)))
     }
 }
 
@@ -129,14 +141,20 @@ impl Source for CliProfile {
             // Absent is what the program or the environment asks for in vain; the file itself has to be sound.
             if failure.not_configured && named.is_none() {
                 let line = file.current_line;
-                return CredentialsError::broken(format!("{}, its current one (line {line})", failure.why));
+                return CredentialsError::broken(format!(
+                    "{}, its current one (line {line})",
+                    failure.why
+                ));
             }
             failure
         });
         let fetched = source?.fetch(now, deadline).map_err(|failure| {
             let named = failure.why.contains("the profile \"");
-            let why =
-                if named { failure.why } else { format!("the profile {}: {}", quoted(name), failure.why) };
+            let why = if named {
+                failure.why
+            } else {
+                format!("the profile {}: {}", quoted(name), failure.why)
+            };
             CredentialsError { why, ..failure }
         })?;
         // Never waits for a thread that `fork` left behind. It is the same as before, if there was one.
@@ -151,7 +169,8 @@ mod tests {
 
     fn source(json: &str, name: Option<&str>) -> Result<(), CredentialsError> {
         let context = ProviderContext::of_test(&[]);
-        let cli = CliProfile::new(context, PathBuf::from("/gone"), name.map(ToOwned::to_owned), None);
+        let cli =
+            CliProfile::new(context, PathBuf::from("/gone"), name.map(ToOwned::to_owned), None);
         let file = File::read(json)?;
         let name = name.map(ToOwned::to_owned).or_else(|| file.current.clone()).unwrap();
         cli.source(&file, &name, &mut Vec::new()).map(drop)
@@ -180,7 +199,11 @@ mod tests {
 }"#;
         for (name, why, not_configured) in [
             (None, "the profile \"b\" (line 11) has no sts_token", false),
-            (Some("c"), "the profile \"d\" (line 13) is its own source, by way of source_profile", false),
+            (
+                Some("c"),
+                "the profile \"d\" (line 13) is its own source, by way of source_profile",
+                false,
+            ),
             (Some("e"), "it has no profile \"gone\", which another one has as its source", false),
             (
                 Some("f"),
@@ -192,15 +215,25 @@ mod tests {
             (Some("nobody"), "it has no profile \"nobody\"", true),
         ] {
             let failure = source(json, name).unwrap_err();
-            assert_eq!((failure.why.as_str(), failure.not_configured), (why, not_configured), "{name:?}");
+            assert_eq!(
+                (failure.why.as_str(), failure.not_configured),
+                (why, not_configured),
+                "{name:?}"
+            );
         }
     }
 
     #[test]
     fn broken_json_is_said_by_its_line_without_a_word_of_it() {
-        for (json, line) in [("{\n\"hidden\": \"hidden\n}", "line 2"), ("", "line 1"), ("[]", "line 1")] {
+        for (json, line) in
+            [("{\n\"hidden\": \"hidden\n}", "line 2"), ("", "line 1"), ("[]", "line 1")]
+        {
             let failure = source(json, Some("a")).unwrap_err();
-            assert!(failure.why.contains(line) && !failure.why.contains("hidden"), "{}", failure.why);
+            assert!(
+                failure.why.contains(line) && !failure.why.contains("hidden"),
+                "{}",
+                failure.why
+            );
         }
         let failure = source("{\"current\": \"a\",\n \"profiles\": {}}", None).unwrap_err();
         assert!(failure.why.contains("its profiles (line 2)"), "{}", failure.why);

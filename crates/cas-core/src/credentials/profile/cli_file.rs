@@ -29,7 +29,8 @@ impl<'a> File<'a> {
         };
         let fields: BTreeMap<String, &RawValue> =
             serde_json::from_str(text).map_err(|error| broken(&error))?;
-        let current = fields.get("current").and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+        let current =
+            fields.get("current").and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
         let profiles = match fields.get("profiles") {
             Some(raw) => serde_json::from_str(raw.get()).map_err(|_| {
                 CredentialsError::broken(format!(
@@ -62,8 +63,10 @@ impl<'a> File<'a> {
             Value::Number(_) | Value::Bool(_) => Some(Secret::new(value.to_string())),
             _ => None,
         };
-        let fields =
-            fields.into_iter().filter_map(|(name, value)| text(value).map(|text| (name, text))).collect();
+        let fields = fields
+            .into_iter()
+            .filter_map(|(name, value)| text(value).map(|text| (name, text)))
+            .collect();
         Ok(Some(Profile { place, fields }))
     }
 }

@@ -30,13 +30,19 @@ pub(crate) struct CloudSso {
 }
 
 impl CloudSso {
-    pub(crate) fn new(context: Arc<ProviderContext>, profile: &Profile) -> Result<Self, CredentialsError> {
+    pub(crate) fn new(
+        context: Arc<ProviderContext>,
+        profile: &Profile,
+    ) -> Result<Self, CredentialsError> {
         let url: Option<Uri> = profile.required("cloud_sso_sign_in_url")?.parse().ok();
         // The token goes there, so nothing but TLS will do.
         let url = url.filter(|url| url.scheme_str() == Some("https"));
+        let host = url
+            .as_ref()
+            .and_then(Uri::authority)
+            .filter(|authority| !authority.as_str().contains('@'));
         let host =
-            url.as_ref().and_then(Uri::authority).filter(|authority| !authority.as_str().contains('@'));
-        let host = host.ok_or_else(|| profile.broken("has a cloud_sso_sign_in_url that is no https URL"))?;
+            host.ok_or_else(|| profile.broken("has a cloud_sso_sign_in_url that is no https URL"))?;
         let not_signed_in = |_| profile.broken("is not signed in").with_hint(SIGN_IN);
         profile.required("access_token").map_err(not_signed_in)?;
         let expires = profile.required("cloud_sso_access_token_expire").map_err(not_signed_in)?;
@@ -46,7 +52,9 @@ impl CloudSso {
             host: host.to_string(),
             account: profile.required("cloud_sso_account_id")?.to_owned(),
             access_configuration: profile.required("cloud_sso_access_config")?.to_owned(),
-            access_token: profile.secret("access_token").unwrap_or_else(|| Secret::new(String::new())),
+            access_token: profile
+                .secret("access_token")
+                .unwrap_or_else(|| Secret::new(String::new())),
             expires: time::from_unix_seconds(expires).unwrap_or(SystemTime::UNIX_EPOCH),
         })
     }
@@ -59,8 +67,9 @@ impl Source for CloudSso {
             let why = format!("the sign-in of {} expired at {expired}", self.place);
             return Err(CredentialsError::broken(why).with_hint(SIGN_IN));
         }
-        let body = json!({"AccountId": self.account, "AccessConfigurationId": self.access_configuration})
-            .to_string();
+        let body =
+            json!({"AccountId": self.account, "AccessConfigurationId": self.access_configuration})
+                .to_string();
         let bearer = Zeroizing::new(format!("Bearer {}", self.access_token.expose()));
         let request = Request::post(format!("https://{}/cloud-credentials", self.host))
             .header("Accept", "application/json")
@@ -68,7 +77,10 @@ impl Source for CloudSso {
             .header("Authorization", bearer.as_str())
             .body(body.as_bytes())
             .map_err(|_| {
-                CredentialsError::broken(format!("the token of {} is no text for a header", self.place))
+                CredentialsError::broken(format!(
+                    "the token of {} is no text for a header",
+                    self.place
+                ))
             })?;
         let answer = self.context.exchange(request, &self.host, deadline)?;
         if answer.status == 401 {

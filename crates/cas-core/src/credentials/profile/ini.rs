@@ -86,7 +86,10 @@ impl Source for IniProfile {
         let wanted = self.profile.as_deref().unwrap_or(DEFAULT);
         match read(&text, wanted)? {
             Some(profile) => self.source(&profile)?.fetch(now, deadline),
-            None => Err(CredentialsError::not_configured(format!("it has no profile {}", quoted(wanted)))),
+            None => Err(CredentialsError::not_configured(format!(
+                "it has no profile {}",
+                quoted(wanted)
+            ))),
         }
     }
 }
@@ -107,7 +110,10 @@ fn read(text: &str, wanted: &str) -> Result<Option<Profile>, CredentialsError> {
         if let Some((name, above)) = &last
             && indent > *above
         {
-            let value = found.as_mut().filter(|_| is_wanted).and_then(|profile| profile.fields.get_mut(name));
+            let value = found
+                .as_mut()
+                .filter(|_| is_wanted)
+                .and_then(|profile| profile.fields.get_mut(name));
             if let Some(value) = value {
                 *value = Secret::new(format!("{}\n{line}", value.expose()));
             }
@@ -115,11 +121,14 @@ fn read(text: &str, wanted: &str) -> Result<Option<Profile>, CredentialsError> {
         }
         if let Some(rest) = line.strip_prefix('[') {
             let name = rest.strip_suffix(']').ok_or_else(|| {
-                CredentialsError::broken(format!("line {number} begins like a [profile] and does not end so"))
+                CredentialsError::broken(format!(
+                    "line {number} begins like a [profile] and does not end so"
+                ))
             })?;
             (any, is_wanted, last) = (true, name.trim() == wanted, None);
             if is_wanted && found.is_some() {
-                let why = format!("the profile {} begins a second time in line {number}", quoted(wanted));
+                let why =
+                    format!("the profile {} begins a second time in line {number}", quoted(wanted));
                 return Err(CredentialsError::broken(why));
             }
             if is_wanted {
@@ -129,7 +138,9 @@ fn read(text: &str, wanted: &str) -> Result<Option<Profile>, CredentialsError> {
             continue;
         }
         if !any {
-            return Err(CredentialsError::broken(format!("line {number} stands before any [profile]")));
+            return Err(CredentialsError::broken(format!(
+                "line {number} stands before any [profile]"
+            )));
         }
         let Some(profile) = found.as_mut().filter(|_| is_wanted) else {
             last = Some((String::new(), indent));
@@ -137,7 +148,9 @@ fn read(text: &str, wanted: &str) -> Result<Option<Profile>, CredentialsError> {
         };
         // The line itself may hold a secret.
         let (name, value) = line.split_once(['=', ':']).ok_or_else(|| {
-            CredentialsError::broken(format!("line {number} is neither [a profile] nor a name with a value"))
+            CredentialsError::broken(format!(
+                "line {number} is neither [a profile] nor a name with a value"
+            ))
         })?;
         let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
         let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
@@ -203,7 +216,11 @@ what is this?
             ("[default]\na=b\n[other]\n[default]\n", "a second time in line 4"),
         ] {
             let failure = read(text, "default").map(drop).unwrap_err();
-            assert!(failure.why.contains(why) && !failure.why.contains("hidden"), "{}", failure.why);
+            assert!(
+                failure.why.contains(why) && !failure.why.contains("hidden"),
+                "{}",
+                failure.why
+            );
             assert!(!failure.not_configured);
         }
     }

@@ -45,15 +45,17 @@ impl Profile {
     pub(crate) fn access_key(&self, token: &str) -> Result<AccessKeySource, CredentialsError> {
         let (id, secret) = (self.required("access_key_id")?, self.required("access_key_secret")?);
         let key = session_credentials::key(id.to_owned(), secret.to_owned(), self.secret(token))
-            .map_err(|why| self.broken(&format!("has an access key that cannot be one: {why}")).fatal())?;
+            .map_err(|why| {
+                self.broken(&format!("has an access key that cannot be one: {why}")).fatal()
+            })?;
         Ok(AccessKeySource(key))
     }
 
     /// `what` is none of `known`.
     pub(crate) fn unknown(&self, what: &str, value: &str, known: &str) -> CredentialsError {
         // Something else may stand there by mistake.
-        let is_word =
-            value.len() <= 20 && value.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+        let is_word = value.len() <= 20
+            && value.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
         let shown = if is_word { format!(": \"{value}\"") } else { String::new() };
         self.broken(&format!("has a {what} that libcas does not know{shown}"))
             .with_hint(format!("The {what} is one of {known}, written so."))

@@ -83,14 +83,22 @@ impl OAuth {
         if tokens.access.is_none() && tokens.refresh.is_none() {
             return Err(profile.broken("is not signed in").with_hint(SIGN_IN));
         }
-        Ok(Self { context, path, name: name.to_owned(), place: profile.place.clone(), host, client_id })
+        Ok(Self {
+            context,
+            path,
+            name: name.to_owned(),
+            place: profile.place.clone(),
+            host,
+            client_id,
+        })
     }
 
     /// What the file holds now.
     fn tokens(&self) -> Result<Tokens, CredentialsError> {
         let text = self.context.secret_file(&self.path, None)?;
         let profile = cli_file::File::read(&text)?.profile(&self.name)?;
-        let profile = profile.ok_or_else(|| CredentialsError::broken(format!("{} is gone", self.place)))?;
+        let profile =
+            profile.ok_or_else(|| CredentialsError::broken(format!("{} is gone", self.place)))?;
         Ok(Tokens::of(&profile))
     }
 
@@ -133,19 +141,27 @@ impl OAuth {
         let (Some(access), Some(refresh)) = (part("access_token"), part("refresh_token")) else {
             return Err(CredentialsError::broken(format!("{} sent no new tokens", self.host)));
         };
-        let life = u64::try_from(integer(&fields, &["expires_in"]).unwrap_or(TOKEN_LIFE)).unwrap_or(0);
+        let life =
+            u64::try_from(integer(&fields, &["expires_in"]).unwrap_or(TOKEN_LIFE)).unwrap_or(0);
         let access_expires = now.checked_add(Duration::from_secs(life));
         Ok(Tokens { access: Some(access), access_expires, refresh: Some(refresh), key: None })
     }
 
-    fn exchange(&self, access: &Secret, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+    fn exchange(
+        &self,
+        access: &Secret,
+        deadline: Instant,
+    ) -> Result<KeyWithExpiry, CredentialsError> {
         let bearer = Zeroizing::new(format!("Bearer {}", access.expose()));
         let request = Request::post(format!("https://{}/v1/exchange", self.host))
             .header("Content-Type", "application/json")
             .header("Authorization", bearer.as_str())
             .body(&[][..])
             .map_err(|_| {
-                CredentialsError::broken(format!("the token of {} is no text for a header", self.place))
+                CredentialsError::broken(format!(
+                    "the token of {} is no text for a header",
+                    self.place
+                ))
             })?;
         let answer = self.context.exchange(request, self.host, deadline)?;
         let fields = context::fields_of(&answer, self.host, Some(&[access.expose()]))
@@ -161,7 +177,8 @@ impl OAuth {
         deadline: Instant,
     ) -> Result<KeyWithExpiry, CredentialsError> {
         let lasts = tokens.access_expires.is_some_and(|expires| now + TOKEN_MARGIN < expires);
-        if let Some(refresh) = tokens.refresh.as_ref().filter(|_| !lasts || tokens.access.is_none()) {
+        if let Some(refresh) = tokens.refresh.as_ref().filter(|_| !lasts || tokens.access.is_none())
+        {
             // A token that is spent, and its successor lost, ends the sign-in: first of all comes what could go wrong.
             let file = self.replacement(&tokens).map_err(|error| {
                 CredentialsError::broken(self.not_written(&error)).with_hint(
@@ -182,9 +199,8 @@ impl OAuth {
             self.keep(file, &tokens);
         }
         let Some(access) = &tokens.access else {
-            return Err(
-                CredentialsError::broken(format!("{} is not signed in", self.place)).with_hint(SIGN_IN)
-            );
+            return Err(CredentialsError::broken(format!("{} is not signed in", self.place))
+                .with_hint(SIGN_IN));
         };
         let fetched = self.exchange(access, deadline)?;
         tokens.key = Some(fetched.clone());
@@ -205,7 +221,9 @@ impl OAuth {
         let object = config.as_ref().and_then(|config| config.raw_profile(&self.name));
         let changed = object.and_then(|object| with_fields(text, object, &tokens.fields()));
         let mark = &whole[..whole.len() - text.len()];
-        Ok(Zeroizing::new(mark.to_owned() + &Zeroizing::new(changed.ok_or(io::ErrorKind::InvalidData)?)))
+        Ok(Zeroizing::new(
+            mark.to_owned() + &Zeroizing::new(changed.ok_or(io::ErrorKind::InvalidData)?),
+        ))
     }
 
     fn replacement(&self, tokens: &Tokens) -> io::Result<Replacement> {
@@ -232,11 +250,13 @@ fn signed_out(status: u16, failure: CredentialsError) -> CredentialsError {
 impl Tokens {
     fn of(profile: &Profile) -> Self {
         let time = |name: &str| profile.get(name).and_then(time::from_unix_seconds);
-        let key = profile.secret("sts_token").zip(time("sts_expiration")).and_then(|(token, expires)| {
-            let (id, secret) = (profile.text("access_key_id")?, profile.text("access_key_secret")?);
-            let key = session_credentials::key(id, secret, Some(token)).ok()?;
-            Some(KeyWithExpiry { key, expires: Some(expires) })
-        });
+        let key =
+            profile.secret("sts_token").zip(time("sts_expiration")).and_then(|(token, expires)| {
+                let (id, secret) =
+                    (profile.text("access_key_id")?, profile.text("access_key_secret")?);
+                let key = session_credentials::key(id, secret, Some(token)).ok()?;
+                Some(KeyWithExpiry { key, expires: Some(expires) })
+            });
         Self {
             access: profile.secret("oauth_access_token"),
             access_expires: time("oauth_access_token_expire"),
@@ -290,13 +310,15 @@ fn with_fields(text: &str, object: &str, fields: &[(&str, Value)]) -> Option<Str
 
 impl Source for OAuth {
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
-        let lasts = |key: &KeyWithExpiry, margin| key.expires.is_some_and(|expires| now + margin < expires);
+        let lasts =
+            |key: &KeyWithExpiry, margin| key.expires.is_some_and(|expires| now + margin < expires);
         let read = || {
             let mut tokens = self.tokens()?;
             let kept = tokens.key.take().filter(|key| lasts(key, Duration::ZERO));
             Ok((tokens, kept))
         };
-        let fresh = |kept: &Option<KeyWithExpiry>| kept.clone().filter(|key| lasts(key, REFRESH_MARGIN));
+        let fresh =
+            |kept: &Option<KeyWithExpiry>| kept.clone().filter(|key| lasts(key, REFRESH_MARGIN));
         let (_, kept) = read()?;
         if let Some(fresh) = fresh(&kept) {
             return Ok(fresh);
@@ -332,8 +354,9 @@ mod tests {
         let file = cli_file::File::read(text).unwrap();
         let fields = [("oauth_access_token", json!("ne\"w")), ("sts_expiration", json!(7))];
         let changed = with_fields(text, file.raw_profile("a").unwrap(), &fields).unwrap();
-        let expected =
-            text.replace("\"old\"", "\"ne\\\"w\"").replace("{ \"oauth", "{\"sts_expiration\":7, \"oauth");
+        let expected = text
+            .replace("\"old\"", "\"ne\\\"w\"")
+            .replace("{ \"oauth", "{\"sts_expiration\":7, \"oauth");
         assert_eq!(changed, expected);
     }
 }

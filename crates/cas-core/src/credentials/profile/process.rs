@@ -38,7 +38,8 @@ impl CredentialProcess {
     pub(crate) fn new(profile: &Profile) -> Result<Self, CredentialsError> {
         let command = profile.required("process_command")?;
         let words = shlex::split(command).filter(|words| !words.is_empty());
-        let words = words.ok_or_else(|| profile.broken("has a process_command whose quotes do not match"))?;
+        let words = words
+            .ok_or_else(|| profile.broken("has a process_command whose quotes do not match"))?;
         Ok(Self { place: profile.place.clone(), words })
     }
 
@@ -59,18 +60,25 @@ impl CredentialProcess {
             .spawn()
             .map_err(|error| self.broken(&format!("cannot be run: {error}")))?;
         let mut running = Running(child);
-        let output =
-            running.0.stdout.take().map_or(Ok(Zeroizing::default()), |stdout| read(stdout.into(), deadline));
+        let output = running
+            .0
+            .stdout
+            .take()
+            .map_or(Ok(Zeroizing::default()), |stdout| read(stdout.into(), deadline));
         let output = output.map_err(|error| match error.kind() {
             io::ErrorKind::TimedOut => self.broken("was not done in time"),
-            io::ErrorKind::InvalidData => self.broken("printed more than a JSON object with an access key"),
+            io::ErrorKind::InvalidData => {
+                self.broken("printed more than a JSON object with an access key")
+            }
             _ => self.broken(&format!("could not be read from: {error}")),
         })?;
         loop {
             match running.0.try_wait() {
                 Ok(Some(status)) if status.success() => return Ok(output),
                 Ok(Some(status)) => return Err(self.broken(&format!("failed ({status})"))),
-                Ok(None) if Instant::now() >= deadline => return Err(self.broken("was not done in time")),
+                Ok(None) if Instant::now() >= deadline => {
+                    return Err(self.broken("was not done in time"));
+                }
                 Ok(None) => thread::sleep(TICK),
                 // The host reaps every child, or ignores SIGCHLD: what was printed has to do.
                 Err(_) => return Ok(output),
@@ -124,7 +132,8 @@ fn read(pipe: OwnedFd, deadline: Instant) -> io::Result<Zeroizing<Vec<u8>>> {
 impl Source for CredentialProcess {
     fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
         let output = self.output(deadline.min(Instant::now() + LONGEST_RUN))?;
-        let fields: Value = serde_json::from_slice(&output).map_err(|_| self.broken("printed no JSON"))?;
+        let fields: Value =
+            serde_json::from_slice(&output).map_err(|_| self.broken("printed no JSON"))?;
         let part = |name| text(&fields, &[name]).filter(|value| !value.is_empty());
         let required = |name| part(name).ok_or_else(|| self.broken(&format!("printed no {name}")));
         let token = match part("mode").as_deref() {

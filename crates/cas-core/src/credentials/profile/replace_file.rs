@@ -133,7 +133,8 @@ mod tests {
             None
         };
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        fs::write(directory.join(format!("real.libcas-{}", std::process::id())), "left behind").unwrap();
+        fs::write(directory.join(format!("real.libcas-{}", std::process::id())), "left behind")
+            .unwrap();
         drop(Replacement::of(&link, "old").unwrap());
         assert_eq!(fs::read_to_string(&link).unwrap(), "old");
         Replacement::of(&link, "old").unwrap().write("something new").unwrap();

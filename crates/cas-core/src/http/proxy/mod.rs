@@ -73,7 +73,8 @@ impl Proxy {
         };
         // Its rules for host and port are those of an endpoint.
         let address = Endpoint::parse(authority).map_err(|_| "its host or port cannot be one")?;
-        let decoded = |text: &str| decode(text).ok_or("its user name or password is wrongly encoded");
+        let decoded =
+            |text: &str| decode(text).ok_or("its user name or password is wrongly encoded");
         let login = match login.map(|login| login.split_once(':').unwrap_or((login, ""))) {
             Some((user, password)) => Some((decoded(user)?, decoded(password)?)),
             None => None,
@@ -99,7 +100,8 @@ impl Proxy {
         let is_cgi = variables.get("REQUEST_METHOD").is_some();
         let both = |name: &str| {
             // In a CGI program HTTP_PROXY is a header of whoever asks (CVE-2016-5385).
-            let capitals = if is_cgi && name == "HTTP_PROXY" { None } else { Some(name.to_owned()) };
+            let capitals =
+                if is_cgi && name == "HTTP_PROXY" { None } else { Some(name.to_owned()) };
             [capitals, Some(name.to_ascii_lowercase())]
                 .into_iter()
                 .flatten()
@@ -133,7 +135,9 @@ impl ProxyPolicy {
     pub(crate) fn proxy_for(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, Error> {
         let is_here = endpoint.is_loopback() || endpoint.host() == METADATA;
         match self {
-            Self::StaticProvider { proxy, endpoint: own } if !is_here || endpoint == own => Ok(proxy.clone()),
+            Self::StaticProvider { proxy, endpoint: own } if !is_here || endpoint == own => {
+                Ok(proxy.clone())
+            }
             Self::Environment(variables) if !is_here => Proxy::of_environment(endpoint, variables),
             _ => Ok(None),
         }
@@ -142,7 +146,8 @@ impl ProxyPolicy {
 
 /// A proxy that cannot be used.
 pub(crate) fn refused(which: &str, why: &str) -> Error {
-    Error::new(ErrorKind::InvalidArgument, format!("{which} is not usable: {why}.")).with_hint(FORMS)
+    Error::new(ErrorKind::InvalidArgument, format!("{which} is not usable: {why}."))
+        .with_hint(FORMS)
 }
 
 /// Percent-decoded. The text is wiped when it goes.
@@ -168,17 +173,20 @@ fn decode(text: &str) -> Option<Secret> {
 fn is_exempt(list: &str, endpoint: &Endpoint) -> bool {
     let host = endpoint.host().trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
     let port = endpoint.port().unwrap_or(if endpoint.is_plaintext() { 80 } else { 443 });
-    let entries = list.split([',', ' ', '\t', ';']).map(str::trim).filter(|entry| !entry.is_empty());
+    let entries =
+        list.split([',', ' ', '\t', ';']).map(str::trim).filter(|entry| !entry.is_empty());
     entries.map(str::to_ascii_lowercase).any(|entry| entry == "*" || names(&entry, &host, port))
 }
 
 fn names(entry: &str, host: &str, port: u16) -> bool {
     let (name, wanted_port) = match entry.rsplit_once(':') {
         // More than one colon, and no bracket: an IPv6 address without a port.
-        Some((name, digits)) if !name.contains(':') || name.ends_with(']') => match digits.parse::<u16>() {
-            Ok(wanted) => (name, Some(wanted)),
-            Err(_) => (entry, None),
-        },
+        Some((name, digits)) if !name.contains(':') || name.ends_with(']') => {
+            match digits.parse::<u16>() {
+                Ok(wanted) => (name, Some(wanted)),
+                Err(_) => (entry, None),
+            }
+        }
         _ => (entry, None),
     };
     if wanted_port.is_some_and(|wanted| wanted != port) {
@@ -204,7 +212,9 @@ fn is_within(ip: IpAddr, network: &str, bits: u32) -> bool {
     };
     let Ok(network) = network.parse::<IpAddr>() else { return false };
     let ((ip, size), (network, network_size)) = (number(ip), number(network));
-    size == network_size && bits <= size && (ip ^ network).checked_shr(size - bits).unwrap_or(0) == 0
+    size == network_size
+        && bits <= size
+        && (ip ^ network).checked_shr(size - bits).unwrap_or(0) == 0
 }
 
 #[cfg(test)]
@@ -219,41 +229,61 @@ mod tests {
             ("HTTP://10.0.0.1:3128", Protocol::Http, "10.0.0.1:3128", None),
             ("socks5://[::1]", Protocol::Socks5, "[::1]:1080", None),
             ("socks5h://u:p@proxy:9", Protocol::Socks5h, "proxy:9", Some(("u", "p"))),
-            ("http://us%40er:p%3Aa:s%25s@proxy", Protocol::Http, "proxy:80", Some(("us@er", "p:a:s%s"))),
+            (
+                "http://us%40er:p%3Aa:s%25s@proxy",
+                Protocol::Http,
+                "proxy:80",
+                Some(("us@er", "p:a:s%s")),
+            ),
             ("http://user@proxy", Protocol::Http, "proxy:80", Some(("user", ""))),
         ] {
             let proxy = Proxy::parse(text).unwrap();
             assert_eq!((proxy.protocol, proxy.to_string().as_str()), (protocol, shown), "{text}");
-            let found = proxy.login.as_ref().map(|(user, password)| (user.expose(), password.expose()));
+            let found =
+                proxy.login.as_ref().map(|(user, password)| (user.expose(), password.expose()));
             assert_eq!(found, login, "{text}");
             assert!(!format!("{proxy:?}").contains("p%3A"));
         }
         let long = format!("://{}:p@proxy", "u".repeat(256));
         assert!(
-            Proxy::parse(&format!("http{long}")).is_ok() && Proxy::parse(&format!("socks5{long}")).is_err()
+            Proxy::parse(&format!("http{long}")).is_ok()
+                && Proxy::parse(&format!("socks5{long}")).is_err()
         );
-        for text in
-            ["", "http://", "https://proxy", "ftp://proxy", "http://proxy:x", "http://a/b", "http://%zz@a"]
-        {
+        for text in [
+            "",
+            "http://",
+            "https://proxy",
+            "ftp://proxy",
+            "http://proxy:x",
+            "http://a/b",
+            "http://%zz@a",
+        ] {
             assert!(Proxy::parse(text).is_err(), "{text}");
         }
     }
 
     fn chosen(endpoint: &str, variables: &[(&str, &str)]) -> Option<String> {
         let proxy_policy = ProxyPolicy::Environment(Arc::new(variables.iter().copied().collect()));
-        proxy_policy.proxy_for(&Endpoint::parse(endpoint).unwrap()).unwrap().map(|proxy| proxy.to_string())
+        proxy_policy
+            .proxy_for(&Endpoint::parse(endpoint).unwrap())
+            .unwrap()
+            .map(|proxy| proxy.to_string())
     }
 
     #[test]
     fn the_environment_is_read_as_others_read_it() {
-        let (http, https, all) = (("HTTP_PROXY", "p:1"), ("HTTPS_PROXY", "p:2"), ("ALL_PROXY", "p:3"));
+        let (http, https, all) =
+            (("HTTP_PROXY", "p:1"), ("HTTPS_PROXY", "p:2"), ("ALL_PROXY", "p:3"));
         assert_eq!(chosen("host", &[http, https, all]).as_deref(), Some("p:2"));
         assert_eq!(chosen("http://host", &[http, https, all]).as_deref(), Some("p:1"));
         assert_eq!(chosen("host", &[http, all]).as_deref(), Some("p:3"));
         assert_eq!(chosen("host", &[http]), None);
         assert_eq!(chosen("host", &[("https_proxy", "p:4"), all]).as_deref(), Some("p:4"));
         assert_eq!(chosen("host", &[("https_proxy", "p:4"), https]).as_deref(), Some("p:2"));
-        assert_eq!(chosen("host", &[("HTTPS_PROXY", ""), ("all_proxy", "p:5")]).as_deref(), Some("p:5"));
+        assert_eq!(
+            chosen("host", &[("HTTPS_PROXY", ""), ("all_proxy", "p:5")]).as_deref(),
+            Some("p:5")
+        );
         for here in ["127.0.0.1", "http://localhost:8480", "[::1]", "http://100.100.100.200"] {
             assert_eq!(chosen(here, &[http, https, all]), None, "{here}");
         }
@@ -266,7 +296,8 @@ mod tests {
     fn a_given_proxy_is_for_the_endpoint_and_whatever_is_not_here() {
         let endpoint = |text: &str| Endpoint::parse(text).unwrap();
         let proxy = Some(Proxy::parse("p:1").unwrap());
-        let proxy_policy = ProxyPolicy::StaticProvider { proxy, endpoint: endpoint("http://127.0.0.1:8480") };
+        let proxy_policy =
+            ProxyPolicy::StaticProvider { proxy, endpoint: endpoint("http://127.0.0.1:8480") };
         for (to, through) in [
             ("http://127.0.0.1:8480", true),
             ("sts.aliyuncs.com", true),
@@ -282,7 +313,10 @@ mod tests {
         let variables = EnvSnapshot::from_iter([("HTTPS_PROXY", "ftp://user:hidden@proxy")]);
         let proxy_policy = ProxyPolicy::Environment(Arc::new(variables));
         let error = proxy_policy.proxy_for(&Endpoint::parse("host").unwrap()).unwrap_err();
-        assert!(error.message().contains("HTTPS_PROXY") && !error.message().contains("hidden"), "{error}");
+        assert!(
+            error.message().contains("HTTPS_PROXY") && !error.message().contains("hidden"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -312,7 +346,11 @@ mod tests {
             ("1", "10.1.2.1", false),
             ("", "host", false),
         ] {
-            assert_eq!(is_exempt(list, &Endpoint::parse(endpoint).unwrap()), exempt, "{list:?} {endpoint}");
+            assert_eq!(
+                is_exempt(list, &Endpoint::parse(endpoint).unwrap()),
+                exempt,
+                "{list:?} {endpoint}"
+            );
         }
     }
 }

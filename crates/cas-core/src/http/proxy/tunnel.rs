@@ -59,20 +59,26 @@ fn left() -> io::Result<Duration> {
 
 fn broken(proxy: &Proxy, error: &io::Error) -> TransportError {
     match error.kind() {
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-            TransportError::not_sent(format!("the proxy {proxy} did not answer within the time allowed"))
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => TransportError::not_sent(format!(
+            "the proxy {proxy} did not answer within the time allowed"
+        )),
+        io::ErrorKind::UnexpectedEof => TransportError::not_sent(format!(
+            "the proxy {proxy} closed the connection without an answer"
+        )),
+        _ => {
+            TransportError::not_sent(format!("the connection to the proxy {proxy} broke: {error}"))
         }
-        io::ErrorKind::UnexpectedEof => {
-            TransportError::not_sent(format!("the proxy {proxy} closed the connection without an answer"))
-        }
-        _ => TransportError::not_sent(format!("the connection to the proxy {proxy} broke: {error}")),
     }
     .with_hint("Check the proxy's address, and whether it speaks the protocol that its URL names.")
 }
 
 fn refused(proxy: &Proxy, host: &str, port: u16, why: &str) -> TransportError {
-    TransportError::not_sent(format!("the proxy {proxy} made no connection to {host}:{port}: {why}"))
-        .with_hint("Ask whoever runs the proxy to allow this host and port, or exempt it with NO_PROXY.")
+    TransportError::not_sent(format!(
+        "the proxy {proxy} made no connection to {host}:{port}: {why}"
+    ))
+    .with_hint(
+        "Ask whoever runs the proxy to allow this host and port, or exempt it with NO_PROXY.",
+    )
 }
 
 fn proxy_auth_failed(proxy: &Proxy) -> TransportError {
@@ -86,7 +92,12 @@ fn proxy_auth_failed(proxy: &Proxy) -> TransportError {
         .permanent()
 }
 
-fn connect(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16) -> Result<(), TransportError> {
+fn connect(
+    stream: &mut TcpStream,
+    proxy: &Proxy,
+    host: &str,
+    port: u16,
+) -> Result<(), TransportError> {
     let authorization = match &proxy.login {
         Some((user, password)) => {
             let login = Zeroizing::new(format!("{}:{}", user.expose(), password.expose()));
@@ -113,7 +124,10 @@ fn connect(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16) -> Resu
     };
     let head = exchange().map_err(|error: io::Error| broken(proxy, &error))?;
     let status = std::str::from_utf8(head.get(9..12).unwrap_or_default()).ok();
-    match status.filter(|_| head.starts_with(b"HTTP/1.")).and_then(|status| status.parse::<u16>().ok()) {
+    match status
+        .filter(|_| head.starts_with(b"HTTP/1."))
+        .and_then(|status| status.parse::<u16>().ok())
+    {
         Some(200..=299) => Ok(()),
         // tinyproxy says 401 to a wrong password.
         Some(401 | 407) => Err(proxy_auth_failed(proxy)),
@@ -124,12 +138,19 @@ fn connect(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16) -> Resu
             Err(refused(proxy, host, port, &format!("it answered with HTTP {status}")).permanent())
         }
         None => Err(TransportError::not_sent(format!("the proxy {proxy} does not speak HTTP"))
-            .with_hint("Check the proxy's address, and whether its URL should begin with socks5://.")
+            .with_hint(
+                "Check the proxy's address, and whether its URL should begin with socks5://.",
+            )
             .permanent()),
     }
 }
 
-fn socks(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16) -> Result<(), TransportError> {
+fn socks(
+    stream: &mut TcpStream,
+    proxy: &Proxy,
+    host: &str,
+    port: u16,
+) -> Result<(), TransportError> {
     const VERSION: u8 = 5;
     const NO_LOGIN: u8 = 0;
     const LOGIN: u8 = 2;
@@ -138,8 +159,11 @@ fn socks(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16) -> Result
     let mut stream = DeadlineStream(stream);
 
     // A login is an offer: a proxy that wants none takes none.
-    let offer: &[u8] =
-        if proxy.login.is_some() { &[VERSION, 2, NO_LOGIN, LOGIN] } else { &[VERSION, 1, NO_LOGIN] };
+    let offer: &[u8] = if proxy.login.is_some() {
+        &[VERSION, 2, NO_LOGIN, LOGIN]
+    } else {
+        &[VERSION, 1, NO_LOGIN]
+    };
     stream.write(offer).map_err(broken)?;
     let mut answer = [0; 2];
     stream.read(&mut answer).map_err(broken)?;
@@ -161,9 +185,11 @@ fn socks(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16) -> Result
         }
         ([VERSION, _], _) => return Err(proxy_auth_failed(proxy)),
         _ => {
-            return Err(TransportError::not_sent(format!("the proxy {proxy} does not speak SOCKS 5"))
-                .with_hint("Check the proxy's address, and whether its URL should begin with http://.")
-                .permanent());
+            return Err(TransportError::not_sent(format!(
+                "the proxy {proxy} does not speak SOCKS 5"
+            ))
+            .with_hint("Check the proxy's address, and whether its URL should begin with http://.")
+            .permanent());
         }
     }
 

@@ -53,7 +53,10 @@ fn caller(outcomes: Vec<Outcome>) -> (Caller, Arc<Mutex<Vec<String>>>) {
     let sent = Arc::new(Mutex::new(Vec::new()));
     let key = AccessKey::new("id".to_owned(), Secret::new("hidden-secret".to_owned()), None);
     let caller = Caller {
-        transport: Box::new(Scripted { outcomes: Mutex::new(outcomes.into()), sent: Arc::clone(&sent) }),
+        transport: Box::new(Scripted {
+            outcomes: Mutex::new(outcomes.into()),
+            sent: Arc::clone(&sent),
+        }),
         credentials: Some(Box::new(StaticProvider::new(key))),
         endpoint: "cas.example".to_owned(),
         signature: Signature::default(),
@@ -107,7 +110,10 @@ fn every_failure_has_its_fate() {
         (answer(404, r#"{"Code":"InvalidAction.NotFound"}"#), FailureClass::VersionGone),
         (answer(403, r#"{"Code":"Forbidden.RAM"}"#), FailureClass::Refused),
         (answer(500, r#"{"Code":"InternalError"}"#), FailureClass::OutcomeUnknown),
-        (answer(503, r#"{"Code":"OperationDenied.SystemUpgrading"}"#), FailureClass::OutcomeUnknown),
+        (
+            answer(503, r#"{"Code":"OperationDenied.SystemUpgrading"}"#),
+            FailureClass::OutcomeUnknown,
+        ),
         (answer(400, r#"{"Code":"SignatureNonceUsed"}"#), FailureClass::OutcomeUnknown),
         (answer(200, "<html></html>"), FailureClass::OutcomeUnknown),
         (answer(502, "<html></html>"), FailureClass::OutcomeUnknown),
@@ -162,7 +168,10 @@ fn a_clock_is_corrected_once() {
     assert_eq!((result.is_ok(), sent), (true, 2));
     // A wrong date cannot make it loop.
     let (result, sent) = call(vec![refused(ahead), refused(ahead.map(|at| at + AN_HOUR))]);
-    assert_eq!((result.unwrap_err().error.service_code(), sent), (Some("InvalidTimeStamp.Expired"), 2));
+    assert_eq!(
+        (result.unwrap_err().error.service_code(), sent),
+        (Some("InvalidTimeStamp.Expired"), 2)
+    );
     for no_news in [None, Some(SystemTime::now())] {
         let (result, sent) = call(vec![refused(no_news)]);
         assert_eq!((result.is_err(), sent), (true, 1));
@@ -215,7 +224,8 @@ fn what_was_sent_is_told_from_what_was_not() {
 fn a_changed_request_is_told_from_a_wrong_secret() {
     let hint = |echo: &str| {
         let message = format!("no match. server string to sign is:{echo}");
-        let body = serde_json::json!({"Code": "SignatureDoesNotMatch", "Message": message}).to_string();
+        let body =
+            serde_json::json!({"Code": "SignatureDoesNotMatch", "Message": message}).to_string();
         let error = attempt(answer(400, &body)).unwrap_err().error;
         assert!(!error.service_message().unwrap().contains("POST"));
         error.hint().unwrap().to_owned()

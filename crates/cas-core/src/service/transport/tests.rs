@@ -26,7 +26,8 @@ fn server(serve: Vec<fn(TcpStream)>) -> (HttpTransport, thread::JoinHandle<()>) 
 
 fn http_to(url: &str) -> HttpTransport {
     let proxy_policy = ProxyPolicy::Environment(Arc::default());
-    let connections = HttpClient::new(LONG, RootStore::of_system(), proxy_policy, "test".to_owned());
+    let connections =
+        HttpClient::new(LONG, RootStore::of_system(), proxy_policy, "test".to_owned());
     HttpTransport::new(Arc::new(connections), &Endpoint::parse(url).unwrap()).unwrap()
 }
 
@@ -37,7 +38,11 @@ fn form(size: usize) -> SignedForm {
     hmac_sha1::sign(&params, "secret")
 }
 
-fn post(http: &HttpTransport, form: &SignedForm, timeout: Duration) -> Result<HttpResponse, TransportError> {
+fn post(
+    http: &HttpTransport,
+    form: &SignedForm,
+    timeout: Duration,
+) -> Result<HttpResponse, TransportError> {
     http.post(form, Instant::now() + timeout)
 }
 
@@ -66,7 +71,9 @@ fn a_server_that_closes_at_once_may_have_the_request() {
 fn an_answer_that_breaks_off_is_no_answer() {
     let (http, thread) = server(vec![|mut stream| {
         read_head(&mut stream);
-        stream.write_all(b"HTTP/1.1 200 OK\r\nx-acs-request-id: R\r\nContent-Length: 9\r\n\r\nhalf").unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nx-acs-request-id: R\r\nContent-Length: 9\r\n\r\nhalf")
+            .unwrap();
     }]);
     let failure = post(&http, &form(0), LONG).unwrap_err();
     assert_eq!((failure.progress, failure.http_status), (SendProgress::ResponseStarted, Some(200)));

@@ -10,7 +10,8 @@ fn id(number: i64) -> CertId {
     CertId::new(number).unwrap()
 }
 
-const NOBODY: NameStatus = NameStatus { wanted: NameOwner::Free, other: NameOwner::Free, elsewhere: None };
+const NOBODY: NameStatus =
+    NameStatus { wanted: NameOwner::Free, other: NameOwner::Free, elsewhere: None };
 
 fn same(number: i64) -> Event {
     Event::Listed(NameStatus { wanted: NameOwner::Same(id(number)), ..NOBODY })
@@ -39,7 +40,8 @@ const FREE: Event = Event::Listed(NOBODY);
 
 /// Plays `events` and returns the step after the last one.
 fn play(on_conflict: OnConflict, max_attempts: u32, events: &[Event]) -> Step {
-    let (mut machine, mut step) = Machine::begin(Rules { on_conflict, any_name: false, max_attempts });
+    let (mut machine, mut step) =
+        Machine::begin(Rules { on_conflict, any_name: false, max_attempts });
     for event in events {
         assert!(!matches!(step, Step::Done(..) | Step::Fail(_)), "{step:?} before {event:?}");
         step = machine.next(*event);
@@ -49,7 +51,9 @@ fn play(on_conflict: OnConflict, max_attempts: u32, events: &[Event]) -> Step {
 
 use Correction::{AccessKey, Clock};
 use Event::{DeadlineTooNear, Deleted, LookupFailed, NotDeleted, Stored};
-use FailureClass::{Ambiguous, Correctable, NotSent, OutcomeUnknown, Refused, Throttled, VersionGone};
+use FailureClass::{
+    Ambiguous, Correctable, NotSent, OutcomeUnknown, Refused, Throttled, VersionGone,
+};
 use OnConflict::{Fail, Rename, Replace, Reuse};
 
 #[test]
@@ -79,13 +83,19 @@ fn after_the_last_attempt_what_may_come_late_is_waited_for() {
     assert_eq!(play(Reuse, 1, &[LOST, FREE, FREE, FREE, FREE, FREE]), Step::Fail(FailReason::Last));
     // Also where the end is a refusal.
     assert_eq!(play(Reuse, 4, &[LOST, FREE, REFUSED]), Step::Lookup(Wait::Backoff(1)));
-    assert_eq!(play(Reuse, 4, &[LOST, FREE, REFUSED, DeadlineTooNear]), Step::Fail(FailReason::Last));
+    assert_eq!(
+        play(Reuse, 4, &[LOST, FREE, REFUSED, DeadlineTooNear]),
+        Step::Fail(FailReason::Last)
+    );
 }
 
 #[test]
 fn a_taken_name_is_judged_by_the_certificate() {
     assert_eq!(play(Reuse, 4, &[NAME_TAKEN, same(7)]), Step::Done(id(7), Outcome::Reused));
-    assert_eq!(play(Reuse, 4, &[NAME_TAKEN, different(7)]), Step::Fail(FailReason::NameTaken(id(7))));
+    assert_eq!(
+        play(Reuse, 4, &[NAME_TAKEN, different(7)]),
+        Step::Fail(FailReason::NameTaken(id(7)))
+    );
     assert_eq!(play(Reuse, 4, &[NAME_TAKEN, LookupFailed]), Step::Fail(FailReason::Unknown));
     let in_vain = [&[NAME_TAKEN][..], &[FREE; 9]].concat();
     assert_eq!(play(Reuse, 4, &in_vain), Step::Fail(FailReason::TakenButNotListed));
@@ -117,12 +127,19 @@ fn rename_and_replace_leave_the_old_one_until_the_new_one_is_there() {
             other: NameOwner::Different(id(6)),
             elsewhere: None,
         };
-        assert_eq!(play(rule, 4, &[Event::Listed(taken_too)]), Step::Fail(FailReason::NameTaken(id(6))));
+        assert_eq!(
+            play(rule, 4, &[Event::Listed(taken_too)]),
+            Step::Fail(FailReason::NameTaken(id(6)))
+        );
         // The same certificate is never stored beside itself.
-        let renamed = NameStatus { wanted: NameOwner::Free, other: NameOwner::Same(id(6)), elsewhere: None };
+        let renamed =
+            NameStatus { wanted: NameOwner::Free, other: NameOwner::Same(id(6)), elsewhere: None };
         assert_eq!(play(rule, 4, &[Event::Listed(renamed)]), Step::Done(id(6), Outcome::Reused));
     }
-    assert_eq!(play(Rename, 4, &[different(5), Stored(id(8))]), Step::Done(id(8), Outcome::Created));
+    assert_eq!(
+        play(Rename, 4, &[different(5), Stored(id(8))]),
+        Step::Done(id(8), Outcome::Created)
+    );
     assert_eq!(play(Replace, 4, &[different(5), Stored(id(8))]), Step::Delete(id(5)));
     assert_eq!(
         play(Replace, 4, &[different(5), Stored(id(8)), Deleted]),
@@ -133,8 +150,11 @@ fn rename_and_replace_leave_the_old_one_until_the_new_one_is_there() {
         assert_eq!(step, Step::Done(id(8), Outcome::Created));
     }
     // The second of two calls finds the first one's work half done.
-    let half =
-        NameStatus { wanted: NameOwner::Different(id(5)), other: NameOwner::Same(id(8)), elsewhere: None };
+    let half = NameStatus {
+        wanted: NameOwner::Different(id(5)),
+        other: NameOwner::Same(id(8)),
+        elsewhere: None,
+    };
     assert_eq!(play(Replace, 4, &[Event::Listed(half)]), Step::Delete(id(5)));
     assert_eq!(play(Rename, 4, &[Event::Listed(half)]), Step::Done(id(8), Outcome::Reused));
     assert_eq!(play(Replace, 4, &[different(5), REFUSED]), Step::Fail(FailReason::Last));
@@ -143,7 +163,8 @@ fn rename_and_replace_leave_the_old_one_until_the_new_one_is_there() {
 #[test]
 fn any_name_will_do_where_that_was_said() {
     let elsewhere = Event::Listed(NameStatus { elsewhere: Some(id(9)), ..NOBODY });
-    let begin = |on_conflict, any_name| Machine::begin(Rules { on_conflict, any_name, max_attempts: 4 });
+    let begin =
+        |on_conflict, any_name| Machine::begin(Rules { on_conflict, any_name, max_attempts: 4 });
     let (mut machine, step) = begin(Reuse, true);
     assert_eq!(step, Step::Lookup(Wait::None));
     assert_eq!(machine.next(elsewhere), Step::Done(id(9), Outcome::Reused));
@@ -157,12 +178,18 @@ fn what_is_mended_is_sent_again_once_and_a_pause_is_obeyed() {
         (&[corrected(Clock)][..], Step::Send(Name::Requested, Wait::None)),
         (&[corrected(Clock), corrected(AccessKey)], Step::Send(Name::Requested, Wait::None)),
         (&[corrected(Clock), corrected(Clock)], Step::Fail(FailReason::Last)),
-        (&[corrected(AccessKey), corrected(Clock), corrected(AccessKey)], Step::Fail(FailReason::Last)),
+        (
+            &[corrected(AccessKey), corrected(Clock), corrected(AccessKey)],
+            Step::Fail(FailReason::Last),
+        ),
     ] {
         assert_eq!(play(Reuse, 4, events), step, "{events:?}");
     }
     let wait = Duration::from_millis(200);
-    assert_eq!(play(Reuse, 4, &[throttled(Some(wait))]), Step::Send(Name::Requested, Wait::Asked(wait)));
+    assert_eq!(
+        play(Reuse, 4, &[throttled(Some(wait))]),
+        Step::Send(Name::Requested, Wait::Asked(wait))
+    );
     assert_eq!(play(Reuse, 2, &[UNSENT, UNSENT]), Step::Fail(FailReason::Last));
     assert_eq!(play(Reuse, 4, &[UNSENT, DeadlineTooNear]), Step::Fail(FailReason::Last));
 }
@@ -171,7 +198,8 @@ fn what_is_mended_is_sent_again_once_and_a_pause_is_obeyed() {
 fn what_cannot_happen_is_a_defect() {
     assert_eq!(play(Reuse, 4, &[Deleted]), Step::Fail(FailReason::Bug));
     assert_eq!(play(Fail, 4, &[Stored(id(1))]), Step::Fail(FailReason::Bug));
-    let (mut machine, _) = Machine::begin(Rules { on_conflict: Reuse, any_name: false, max_attempts: 1 });
+    let (mut machine, _) =
+        Machine::begin(Rules { on_conflict: Reuse, any_name: false, max_attempts: 1 });
     machine.next(Stored(id(1)));
     assert_eq!(machine.next(Stored(id(1))), Step::Fail(FailReason::Bug));
 }
