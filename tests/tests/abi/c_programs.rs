@@ -7,12 +7,12 @@ use outside::{Emulator, Program, artefact, chain, compile, installed, top};
 
 /// Programs that take ENDPOINT CERT KEY and more.
 const PROGRAMS: [(&str, &[&str]); 6] = [
-    ("tests/c/nulls.c", &[]),
-    ("tests/c/order.c", &[]),
-    ("tests/c/threads.c", &["8", "50"]),
-    ("tests/c/fork.c", &[]),
-    ("tests/c/stored.c", &["1"]),
-    ("tests/c/stored.c", &["2"]),
+    ("tests/fixtures/c/nulls.c", &[]),
+    ("tests/fixtures/c/order.c", &[]),
+    ("tests/fixtures/c/threads.c", &["8", "50"]),
+    ("tests/fixtures/c/fork.c", &[]),
+    ("tests/fixtures/c/stored.c", &["1"]),
+    ("tests/fixtures/c/stored.c", &["2"]),
 ];
 
 fn with_arguments(program: Program, emulator: &Emulator, more: &[&str]) -> Program {
@@ -33,11 +33,11 @@ fn every_promise_holds() {
 #[test]
 fn nothing_is_wrong_or_lost_under_valgrind() {
     assert!(installed("valgrind"), "valgrind is needed: install it");
-    let report = ("tests/c/report.c", &["3"] as &[&str]);
+    let report = ("tests/fixtures/c/report.c", &["3"] as &[&str]);
     for (source, more) in PROGRAMS
         .into_iter()
         .filter(|(source, _)| !source.ends_with("threads.c"))
-        .chain([("tests/c/threads.c", &["8", "5"] as &[&str]), report])
+        .chain([("tests/fixtures/c/threads.c", &["8", "5"] as &[&str]), report])
     {
         let emulator = Emulator::start(&[]);
         let program = Program::new("valgrind")
@@ -78,7 +78,7 @@ fn nothing_is_wrong_or_lost_under_address_sanitizer() {
 #[test]
 fn no_thread_of_a_c_program_races_under_thread_sanitizer() {
     let emulator = Emulator::start(&[]);
-    let program = compile("tests/c/threads.c", &["-fsanitize=thread"]);
+    let program = compile("tests/fixtures/c/threads.c", &["-fsanitize=thread"]);
     let program = Program::new(program).env("TSAN_OPTIONS", "ignore_noninstrumented_modules=1");
     let outcome = with_arguments(program, &emulator, &["8", "20"]).run();
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
@@ -88,7 +88,7 @@ fn no_thread_of_a_c_program_races_under_thread_sanitizer() {
 fn ten_thousand_uploads_use_no_more_memory_than_a_hundred_and_one_connection() {
     let emulator = Emulator::start(&[]);
     let printed =
-        with_arguments(Program::new(compile("tests/c/soak.c", &[])), &emulator, &["10000"]).succeed();
+        with_arguments(Program::new(compile("tests/fixtures/c/soak.c", &[])), &emulator, &["10000"]).succeed();
     println!("{printed}");
     let requests = emulator.requests();
     assert_eq!(requests.len(), 1000);
@@ -100,7 +100,7 @@ fn ten_thousand_uploads_use_no_more_memory_than_a_hundred_and_one_connection() {
 #[test]
 fn closing_the_library_under_a_thread_that_used_it_does_no_harm() {
     let emulator = Emulator::start(&[]);
-    Program::new(compile("tests/c/unload.c", &["-ldl"]))
+    Program::new(compile("tests/fixtures/c/unload.c", &["-ldl"]))
         .arg(artefact("libcas.so"))
         .arg(emulator.url())
         .succeed();
@@ -116,6 +116,6 @@ fn a_panic_becomes_an_error_and_says_nothing() {
     if !planted.join("libcas.so.0").exists() {
         std::os::unix::fs::symlink(Path::new("libcas.so"), planted.join("libcas.so.0")).unwrap();
     }
-    let outcome = Program::new(compile_against("tests/c/panic.c", &planted, &[])).run();
+    let outcome = Program::new(compile_against("tests/fixtures/c/panic.c", &planted, &[])).run();
     assert_eq!((outcome.code, outcome.stdout.as_str(), outcome.stderr.as_str()), (Some(0), "", ""));
 }

@@ -9,7 +9,7 @@ use outside::{Emulator, Program, Stub, chain, scratch, top};
 fn python(script: &str) -> Program {
     let python = top().join("target/venv/bin/python");
     assert!(python.exists(), "run `make test`: it installs the official SDK into target/venv");
-    Program::new(python).arg(top().join("tests/python").join(script))
+    Program::new(python).arg(top().join("tests/fixtures/python").join(script))
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Uploads through real proxies, as the program or the environment names them.
 
 use outside::program::report;
-use outside::proxy::Proxy;
+use outside::network::proxy::Proxy;
 use outside::stub::Reply;
 use outside::{Emulator, Outcome, Stub, chain};
 

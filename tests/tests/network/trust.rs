@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use outside::tls::OneVersion;
+use outside::network::tls::OneVersion;
 use outside::workshop::{CA, KINDS, LONG, New, Workshop};
 use outside::{Cloud, Emulator, Outcome, chain, compile, report, scratch};
 
@@ -494,7 +494,7 @@ fn old_servers_and_ports_without_tls_are_told_apart() {
 fn a_machine_without_a_store_trusts_the_roots_that_are_built_in() {
     let served = Served::start(&["good", "intermediate"]);
     let cloud = Cloud::start();
-    let program = cloud.program(compile("tests/c/report.c", &[])).without("SSL_CERT_FILE");
+    let program = cloud.program(compile("tests/fixtures/c/report.c", &[])).without("SSL_CERT_FILE");
     let program = program.env("ELSEWHERE_NO_STORE", "1").env("CAS_ENDPOINT", served.emulator.url());
     let program = program.env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid");
     let program = program.env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret");

@@ -1,4 +1,4 @@
-//! `cas_inspect` on many files at once, through tests/c/inspect.c.
+//! `cas_inspect` on many files at once, through tests/fixtures/c/inspect.c.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::{Program, compile};
 /// What libcas says of a certificate, and of a key beside it.
 #[derive(Default)]
 pub struct Inspection {
-    /// The fields that tests/c/inspect.c prints once.
+    /// The fields that tests/fixtures/c/inspect.c prints once.
     pub fields: BTreeMap<String, String>,
     /// Severity, identifier and sentence of each finding.
     pub findings: Vec<(u8, String, String)>,
@@ -24,7 +24,7 @@ pub fn pair(certificate: &Path, key: Option<&Path>) -> String {
 
 /// Inspects the files of all lines in one process, which must end soon and well, and say nothing on standard error.
 pub fn inspect(lines: &[String]) -> Vec<Inspection> {
-    let program = Program::new("timeout").arg("120").arg(compile("tests/c/inspect.c", &[]));
+    let program = Program::new("timeout").arg("120").arg(compile("tests/fixtures/c/inspect.c", &[]));
     let outcome = program.run_with(&lines.join("\n"));
     let next = lines.get(outcome.stdout.matches("\nend=").count());
     assert_eq!((outcome.code, outcome.stderr.as_str(), next), (Some(0), "", None));

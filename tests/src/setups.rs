@@ -20,9 +20,9 @@ pub const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
 /// And its secret.
 pub const SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
 
-/// `tests/c/report.c` in a cloud, about to upload.
+/// `tests/fixtures/c/report.c` in a cloud, about to upload.
 fn program(cloud: &Cloud, endpoint: &str, settings: &[(&str, &str)]) -> Program {
-    let program = cloud.program(compile("tests/c/report.c", &[])).env("CAS_ENDPOINT", endpoint);
+    let program = cloud.program(compile("tests/fixtures/c/report.c", &[])).env("CAS_ENDPOINT", endpoint);
     let program = program.env("CAS_MAX_ATTEMPTS", "1").env("CAS_LOG", "4");
     let program = settings.iter().fold(program, |program, (name, value)| program.env(name, value));
     program.arg("web").arg(&chain().chain).arg(&chain().key)

@@ -14,7 +14,7 @@ use outside::{Cloud, Emulator, chain, compile, scratch};
 use serde_json::{Value, json};
 
 fn refreshing(cloud: &Cloud, emulator: &Emulator, settings: &[(&str, &str)]) -> Talk {
-    let program = cloud.program(compile("tests/c/refresh.c", &[]));
+    let program = cloud.program(compile("tests/fixtures/c/refresh.c", &[]));
     let program = program.env("CAS_ENDPOINT", emulator.url()).env("CAS_LOG", "2");
     let program = settings.iter().fold(program, |program, (name, value)| program.env(name, value));
     program.arg(&chain().chain).arg(&chain().key).talk()
@@ -128,7 +128,7 @@ fn refreshing_loses_no_memory() {
     let cloud = Cloud::start();
     let emulator = cloud.emulator();
     let valgrind = cloud.program("valgrind").args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
-    let valgrind = valgrind.arg(compile("tests/c/refresh.c", &[])).env("CAS_ENDPOINT", emulator.url());
+    let valgrind = valgrind.arg(compile("tests/fixtures/c/refresh.c", &[])).env("CAS_ENDPOINT", emulator.url());
     let mut program = valgrind.arg(&chain().chain).arg(&chain().key).talk();
     for _ in 0..3 {
         assert_eq!(program.ask("4").0, "stored");
@@ -141,7 +141,7 @@ fn refreshing_loses_no_memory() {
 fn a_forked_child_has_a_key_of_its_own() {
     let cloud = Cloud::start();
     let emulator = cloud.emulator();
-    let fork = cloud.program(compile("tests/c/fork.c", &[]));
+    let fork = cloud.program(compile("tests/fixtures/c/fork.c", &[]));
     fork.arg(emulator.url()).arg(&chain().chain).arg(&chain().key).succeed();
     assert_eq!((issued(&cloud, "ecs"), emulator.certificates().len()), (2, 5));
 }

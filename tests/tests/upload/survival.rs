@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use outside::delay::Delay;
+use outside::network::delay::Delay;
 use outside::{Emulator, Program, chain, compile, scratch};
 
 fn command(program: &Path) -> Command {
@@ -21,7 +21,7 @@ fn command(program: &Path) -> Command {
 }
 
 fn start_upload(emulator: &Emulator, name: &str) -> Child {
-    let mut command = command(&compile("tests/c/report.c", &[]));
+    let mut command = command(&compile("tests/fixtures/c/report.c", &[]));
     command
         .env("CAS_ENDPOINT", emulator.url())
         .arg(name)
@@ -87,7 +87,7 @@ fn a_process_that_is_killed_leaves_one_copy_or_none_and_the_next_one_finds_it() 
 #[test]
 fn sixteen_processes_of_four_threads_store_one_copy() {
     let emulator = Emulator::start(&[]);
-    let program = compile("tests/c/same.c", &[]);
+    let program = compile("tests/fixtures/c/same.c", &[]);
     let mut processes: Vec<_> = (0..16)
         .map(|_| {
             let mut command = command(&program);
@@ -143,7 +143,7 @@ fn read_some(stream: &mut TcpStream) {
 
 #[test]
 fn a_server_that_breaks_off_does_not_end_the_process() {
-    let program = compile("tests/c/sigpipe.c", &[]);
+    let program = compile("tests/fixtures/c/sigpipe.c", &[]);
     let large = scratch("large").join("large.pem");
     fs::write(&large, format!("-----BEGIN CERTIFICATE-----\n{}", "A".repeat(1_000_000))).unwrap();
     let open: &[_] = &["CAS_ERR_OUTCOME_UNKNOWN"];
@@ -189,7 +189,7 @@ fn a_cold_upload_takes_three_round_trips_and_a_warm_one_takes_one() {
         let emulator = Emulator::start(&["--tls-cert", cert, "--tls-key", key]);
         let port = emulator.url().rsplit(':').next().unwrap().parse().unwrap();
         let network = Delay::start(port, Duration::from_millis(20));
-        let printed = Program::new(compile("tests/c/report.c", &[]))
+        let printed = Program::new(compile("tests/fixtures/c/report.c", &[]))
             .env("CAS_ENDPOINT", format!("https://127.0.0.1:{}", network.port()))
             .env("CAS_CA_FILE", &chain().root)
             .arg("web")

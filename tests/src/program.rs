@@ -47,7 +47,7 @@ pub fn compile_against(source: &str, library: &Path, flags: &[&str]) -> PathBuf 
 /// A program about to be run, in an environment of its own.
 pub struct Program(Command);
 
-/// `tests/c/report.c` about to upload a certificate as `name`, with more settings.
+/// `tests/fixtures/c/report.c` about to upload a certificate as `name`, with more settings.
 pub fn report(
     endpoint: &str,
     settings: &[(&str, &str)],
@@ -55,7 +55,7 @@ pub fn report(
     cert: impl AsRef<OsStr>,
     key: impl AsRef<OsStr>,
 ) -> Program {
-    let program = Program::new(compile("tests/c/report.c", &[])).env("CAS_ENDPOINT", endpoint);
+    let program = Program::new(compile("tests/fixtures/c/report.c", &[])).env("CAS_ENDPOINT", endpoint);
     let program = settings.iter().fold(program, |program, (name, value)| program.env(name, value));
     program.arg(name).arg(cert).arg(key)
 }
@@ -210,7 +210,7 @@ impl Outcome {
         }
     }
 
-    /// The value of `field` in a report (see tests/c/report.c).
+    /// The value of `field` in a report (see tests/fixtures/c/report.c).
     pub fn field(&self, field: &str) -> &str {
         self.stdout
             .lines()

@@ -1,7 +1,7 @@
 //! Certificates and private keys that others collected because they are odd, broken, or made by something else than
 //! OpenSSL (PyPI's cryptography-vectors): `cas_inspect` and the `openssl` command say the same of each certificate, and
 //! of each key beside certificates that it belongs to and certificates that it does not belong to. Where they do not,
-//! tests/data/corpus-disagreements.txt says why.
+//! tests/fixtures/data/corpus-disagreements.txt says why.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -309,7 +309,7 @@ fn beside<'a>(key: &Key, certificates: &'a [Certificate]) -> Vec<(&'a Certificat
 
 /// Fails unless what was found is what the list says, no more and no less.
 fn assert_listed(found: &BTreeMap<&str, BTreeSet<&str>>) {
-    let list = fs::read_to_string(top().join("tests/data/corpus-disagreements.txt")).unwrap();
+    let list = fs::read_to_string(top().join("tests/fixtures/data/corpus-disagreements.txt")).unwrap();
     let row = |line: &str| {
         let [file, what, reason] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
         assert!(reason.len() > 10, "no reason: {line}");

@@ -7,7 +7,7 @@ use outside::stub::Reply;
 use outside::{Emulator, Outcome, Program, Stub, chain, compile, run, scratch, top};
 
 fn report(stub: &Stub, times: &str) -> Outcome {
-    Program::new(compile("tests/c/report.c", &[]))
+    Program::new(compile("tests/fixtures/c/report.c", &[]))
         .env("CAS_ENDPOINT", stub.url())
         .arg("wire")
         .arg(&chain().chain)
@@ -23,7 +23,7 @@ fn success() -> Reply {
 #[test]
 fn everything_is_in_the_form_body_and_nothing_in_the_url() {
     let stub = Stub::start(vec![success()]);
-    let outcome = Program::new(compile("tests/c/report.c", &[]))
+    let outcome = Program::new(compile("tests/fixtures/c/report.c", &[]))
         .env("CAS_ENDPOINT", stub.url())
         .env("CAS_LANG", "en")
         .env("CAS_SOURCE_IP", "192.0.2.1")
@@ -83,7 +83,7 @@ fn everything_is_in_the_form_body_and_nothing_in_the_url() {
 #[test]
 fn the_pem_arrives_byte_for_byte() {
     let emulator = Emulator::start(&[]);
-    let outcome = Program::new(compile("tests/c/report.c", &[]))
+    let outcome = Program::new(compile("tests/fixtures/c/report.c", &[]))
         .env("CAS_ENDPOINT", emulator.url())
         .arg("bytes")
         .arg(&chain().chain)
@@ -107,14 +107,14 @@ fn many_uploads_are_one_write_each_on_one_connection_without_a_thread() {
             "-Werror",
             "-shared",
             "-fPIC",
-            "tests/c/count_calls.c",
+            "tests/fixtures/c/count_calls.c",
             "-ldl",
             "-o",
         ])
         .arg(&shim));
     // The one thing that needs a thread, to show that the count counts.
     let counts = scratch("shim").join("counts-name");
-    let outcome = Program::new(compile("tests/c/report.c", &[]))
+    let outcome = Program::new(compile("tests/fixtures/c/report.c", &[]))
         .env("CAS_ENDPOINT", "https://no-such-host.invalid")
         .env("CAS_MAX_ATTEMPTS", "1")
         .env("LD_PRELOAD", &shim)
@@ -128,7 +128,7 @@ fn many_uploads_are_one_write_each_on_one_connection_without_a_thread() {
     for host in ["127.0.0.1", "localhost"] {
         let emulator = Emulator::start(&[]);
         let counts = scratch("shim").join(format!("counts-{host}"));
-        Program::new(compile("tests/c/report.c", &[]))
+        Program::new(compile("tests/fixtures/c/report.c", &[]))
             .env("CAS_ENDPOINT", emulator.url().replace("127.0.0.1", host))
             .env("LD_PRELOAD", &shim)
             .env("COUNT_CALLS", &counts)
@@ -172,7 +172,7 @@ fn a_connection_that_the_server_closes_is_not_used_again() {
     let Reply::Send(bytes) = success() else { unreachable!() };
     let stub = Stub::start(vec![Reply::SendAndClose(bytes)]);
     let mut uploads = 0;
-    let outcome = Program::new(compile("tests/c/report.c", &[]))
+    let outcome = Program::new(compile("tests/fixtures/c/report.c", &[]))
         .env("CAS_ENDPOINT", stub.url())
         .env("CAS_STEP", "1")
         .arg("wire")
@@ -193,7 +193,7 @@ fn a_connection_that_the_server_closes_is_not_used_again() {
 #[test]
 fn parent_and_child_of_a_fork_use_connections_of_their_own() {
     let emulator = Emulator::start(&[]);
-    Program::new(compile("tests/c/fork.c", &[]))
+    Program::new(compile("tests/fixtures/c/fork.c", &[]))
         .arg(emulator.url())
         .arg(&chain().chain)
         .arg(&chain().key)
@@ -213,7 +213,7 @@ fn parent_and_child_of_a_fork_use_connections_of_their_own() {
 fn a_child_does_not_wait_for_a_thread_of_its_parent() {
     let [cert, key] = [&chain().chain, &chain().key].map(|path| path.to_str().unwrap());
     let emulator = Emulator::start(&["--tls-cert", cert, "--tls-key", key]);
-    Program::new(compile("tests/c/fork_in_handshake.c", &[]))
+    Program::new(compile("tests/fixtures/c/fork_in_handshake.c", &[]))
         .arg(emulator.url())
         .arg(cert)
         .arg(key)

@@ -2,14 +2,12 @@
 //! answer as a test wants. It uses nothing of cas-core: what is tested here is what users get.
 
 pub mod cloud;
-pub mod delay;
 pub mod emulator;
 pub mod inspection;
+pub mod network;
 pub mod program;
-pub mod proxy;
 pub mod setups;
 pub mod stub;
-pub mod tls;
 pub mod workshop;
 
 use std::io::{Read, Write};

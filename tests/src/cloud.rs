@@ -17,7 +17,7 @@ use crate::{Emulator, Outcome, Program, artefact, ask, run, scratch, top};
 /// Regions that have an STS of their own here.
 const REGIONS: [&str; 5] = ["cn-hangzhou", "cn-beijing", "cn-shanghai", "ap-southeast-1", "eu-central-1"];
 
-/// A running cloud (tests/python/cloud.py); it ends with the test.
+/// A running cloud (tests/fixtures/python/cloud.py); it ends with the test.
 pub struct Cloud {
     server: Child,
     http: u16,
@@ -40,7 +40,7 @@ fn sky() -> &'static Sky {
         run(Command::new("gcc")
             .current_dir(top())
             .args(["-std=gnu99", "-g", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"])
-            .args(["tests/c/elsewhere.c", "-ldl", "-o"])
+            .args(["tests/fixtures/c/elsewhere.c", "-ldl", "-o"])
             .arg(&elsewhere));
         let workshop = Workshop::new("cloud-ca");
         workshop.key("cloud", &["EC", "-pkeyopt", "ec_paramgen_curve:P-256"]);
@@ -74,7 +74,7 @@ impl Cloud {
         fs::create_dir_all(&home).unwrap();
         let Sky { elsewhere, workshop } = sky();
         let mut server = Command::new("python3")
-            .arg(top().join("tests/python/cloud.py"))
+            .arg(top().join("tests/fixtures/python/cloud.py"))
             .arg("--cert")
             .arg(workshop.0.join("cloud-chain.pem"))
             .arg("--key")
@@ -130,7 +130,7 @@ impl Cloud {
         fs::rename(new, &self.clock).unwrap();
     }
 
-    /// Changes the state, which is described in tests/python/cloud.py.
+    /// Changes the state, which is described in tests/fixtures/python/cloud.py.
     pub fn set(&self, state: &Value) {
         self.control("POST", "/_/set", &state.to_string());
     }
@@ -166,7 +166,7 @@ impl Cloud {
     pub fn resolve(&self, settings: &[(&str, &str)]) -> Outcome {
         let python = top().join("target/venv/bin/python3");
         assert!(python.exists(), "run `make test`: it installs the official package into target/venv");
-        let program = self.program(python).arg(top().join("tests/python/resolve.py"));
+        let program = self.program(python).arg(top().join("tests/fixtures/python/resolve.py"));
         settings.iter().fold(program, |program, (name, value)| program.env(name, value)).run()
     }
 

@@ -145,7 +145,7 @@ fn keys() -> Vec<(&'static str, String)> {
 #[test]
 fn a_hostile_megabyte_is_read_soon_and_in_little_memory() {
     let directory = scratch("hostile");
-    let inspect = compile("tests/c/inspect.c", &[]);
+    let inspect = compile("tests/fixtures/c/inspect.c", &[]);
     let file = |name: &str, text: &str| {
         let path = directory.join(name.replace(' ', "-"));
         fs::write(&path, text).unwrap();

@@ -141,7 +141,7 @@ fn an_unknown_access_key() {
 #[test]
 fn no_access_key() {
     let emulator = Emulator::start(&[]);
-    let outcome = Program::new(compile("tests/c/report.c", &[]))
+    let outcome = Program::new(compile("tests/fixtures/c/report.c", &[]))
         .without("ALIBABA_CLOUD_ACCESS_KEY_ID")
         .without("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
         .env("CAS_ENDPOINT", emulator.url())
@@ -507,7 +507,7 @@ fn no_pause_at_all_is_no_advice() {
 fn a_long_name_is_measured_in_bytes() {
     let emulator = Emulator::start(&[]);
     let upload = |name: &str, settings: &[(&str, &str)]| {
-        let mut program = Program::new(compile("tests/c/report.c", &[])).env("CAS_ENDPOINT", emulator.url());
+        let mut program = Program::new(compile("tests/fixtures/c/report.c", &[])).env("CAS_ENDPOINT", emulator.url());
         for (variable, value) in settings {
             program = program.env(variable, value);
         }

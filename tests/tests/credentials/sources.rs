@@ -470,7 +470,7 @@ fn a_command_is_run_as_it_is_written_and_its_failures_are_told_apart() {
     // A host that ignores its children's ends.
     let ignoring = cloud.program("sh").arg("-c").arg("trap '' CHLD; exec \"$0\" \"$@\"");
     let ignoring =
-        ignoring.arg(compile("tests/c/report.c", &[])).arg("web").arg(&chain().chain).arg(&chain().key);
+        ignoring.arg(compile("tests/fixtures/c/report.c", &[])).arg("web").arg(&chain().chain).arg(&chain().key);
     assert_eq!(ignoring.env("CAS_ENDPOINT", emulator.url()).run().field("status"), "CAS_OK");
 
     let sleep = "sh -c 'sleep 60'";

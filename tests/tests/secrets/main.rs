@@ -58,7 +58,7 @@ fn report(endpoint: &str, settings: &[(&str, &str)]) -> Outcome {
 }
 
 fn report_files(endpoint: &str, settings: &[(&str, &str)], cert: &Path, key: &Path) -> Outcome {
-    let mut program = Program::new(compile("tests/c/report.c", &[]))
+    let mut program = Program::new(compile("tests/fixtures/c/report.c", &[]))
         .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "canaryid")
         .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET)
         .env("ALIBABA_CLOUD_SECURITY_TOKEN", TOKEN)
@@ -215,7 +215,7 @@ fn nothing_of_the_key_stays_in_memory() {
         (&page.url(), "testsecret", "CAS_ERR_OUTCOME_UNKNOWN"),
         ("http://127.0.0.1:1", "testsecret", "CAS_ERR_NETWORK"),
     ] {
-        let mut program = Program::new(compile("tests/c/wiped.c", &[]))
+        let mut program = Program::new(compile("tests/fixtures/c/wiped.c", &[]))
             .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", secret)
             .env("SSL_CERT_FILE", &chain().root)
             .arg(endpoint)

@@ -26,7 +26,7 @@ fn the_header_compiles_without_a_warning_everywhere() {
                 "-Iinclude",
                 "-x",
                 language,
-                "tests/c/header.c",
+                "tests/fixtures/c/header.c",
             ]));
         }
     }
@@ -42,7 +42,7 @@ fn both_libraries_link_and_run() {
         run(Command::new("gcc")
             .current_dir(top())
             .args(STRICT)
-            .args(["-Iinclude", "tests/c/panic.c", "-o"])
+            .args(["-Iinclude", "tests/fixtures/c/panic.c", "-o"])
             .arg(&program)
             .arg(format!("-L{}", release.display()))
             .args(link)
@@ -66,14 +66,14 @@ fn the_library_exports_the_functions_of_the_header_and_nothing_else() {
             .lines()
             .map(|line| line.rsplit(' ').next().unwrap().to_owned())
             .collect();
-    let committed: BTreeSet<String> = fs::read_to_string(top().join("tests/data/symbols.txt"))
+    let committed: BTreeSet<String> = fs::read_to_string(top().join("tests/fixtures/data/symbols.txt"))
         .unwrap()
         .lines()
         .map(ToOwned::to_owned)
         .collect();
     assert_eq!(
         exported, committed,
-        "a promised function is gone, or a new one is not in tests/data/symbols.txt"
+        "a promised function is gone, or a new one is not in tests/fixtures/data/symbols.txt"
     );
     let header = fs::read_to_string(top().join("include/cas.h")).unwrap();
     let code: String =
