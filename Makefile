@@ -31,7 +31,7 @@ run: build ## upload a certificate from C (NAME= CERT= KEY= ENDPOINT= for your o
 
 .PHONY: test
 test: build $(VENV)/.ready target/planted/debug/libcas.so ## everything that must pass
-	@rm -rf target/outside
+	@rm -rf target/acceptance
 	$(CARGO) test --workspace --locked --no-fail-fast
 
 .PHONY: check

@@ -37,7 +37,7 @@ pub fn artefact(name: &str) -> PathBuf {
 
 /// A directory for what a test makes, new for each test run.
 pub fn scratch(name: &str) -> PathBuf {
-    let path = top().join("target/outside").join(format!("{name}-{}", std::process::id()));
+    let path = top().join("target/acceptance").join(format!("{name}-{}", std::process::id()));
     std::fs::create_dir_all(&path).unwrap();
     path
 }

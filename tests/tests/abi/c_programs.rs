@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use outside::program::compile_against;
-use outside::{Emulator, Program, artefact, chain, compile, installed, top};
+use acceptance::program::compile_against;
+use acceptance::{Emulator, Program, artefact, chain, compile, installed, top};
 
 /// Programs that take ENDPOINT CERT KEY and more.
 const PROGRAMS: [(&str, &[&str]); 6] = [
@@ -88,7 +88,8 @@ fn no_thread_of_a_c_program_races_under_thread_sanitizer() {
 fn ten_thousand_uploads_use_no_more_memory_than_a_hundred_and_one_connection() {
     let emulator = Emulator::start(&[]);
     let printed =
-        with_arguments(Program::new(compile("tests/fixtures/c/soak.c", &[])), &emulator, &["10000"]).succeed();
+        with_arguments(Program::new(compile("tests/fixtures/c/soak.c", &[])), &emulator, &["10000"])
+            .succeed();
     println!("{printed}");
     let requests = emulator.requests();
     assert_eq!(requests.len(), 1000);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use outside::{Program, artefact, installed, run, scratch, top};
+use acceptance::{Program, artefact, installed, run, scratch, top};
 
 const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 

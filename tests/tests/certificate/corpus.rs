@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
-use outside::inspection::{Inspection, inspect, pair};
-use outside::{run, scratch, top};
+use acceptance::inspection::{Inspection, inspect, pair};
+use acceptance::{run, scratch, top};
 
 /// Kinds of keys that libcas checks in full and of which the corpus has no two: two of each are made.
 const MADE: [&str; 4] = [

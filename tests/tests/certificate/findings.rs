@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use outside::inspection::{inspect, pair};
-use outside::program::report;
-use outside::workshop::{CA, KINDS, Kind, LEAF, LONG, New, Workshop};
-use outside::{Emulator, Outcome, top};
+use acceptance::inspection::{inspect, pair};
+use acceptance::program::report;
+use acceptance::workshop::{CA, KINDS, Kind, LEAF, LONG, New, Workshop};
+use acceptance::{Emulator, Outcome, top};
 
 /// How people have PEM, and what is noted then.
 type Layout = (&'static str, fn(&str) -> String, &'static [&'static str]);

@@ -5,7 +5,7 @@
 use std::fs;
 use std::iter::repeat_n;
 
-use outside::{Program, compile, scratch};
+use acceptance::{Program, compile, scratch};
 
 const SIZE: usize = 1 << 20;
 /// Processor time, in milliseconds.

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use outside::program::report;
-use outside::stub::Reply;
-use outside::{Emulator, Program, Stub, chain, scratch, top};
+use acceptance::program::report;
+use acceptance::stub::Reply;
+use acceptance::{Emulator, Program, Stub, chain, scratch, top};
 
 fn python(script: &str) -> Program {
     let python = top().join("target/venv/bin/python");
@@ -103,7 +103,7 @@ fn the_core_sdk_reports_a_fault_as_the_error_that_it_is() {
 }
 
 /// Uploads under names that are hard to encode, signed in one way or the other, and returns the requests.
-fn captured(signature: &str) -> Vec<outside::stub::Request> {
+fn captured(signature: &str) -> Vec<acceptance::stub::Request> {
     let stub = Stub::start(vec![Reply::http("200 OK", "", r#"{"CertId":1}"#)]);
     let names = ["plain", "sp ace + plus", "*~!'()/=&%", "名称 ü"];
     for name in names {

@@ -5,12 +5,12 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::thread;
 
-use outside::program::Talk;
-use outside::setups::{
+use acceptance::program::Talk;
+use acceptance::setups::{
     CLI, Case, ID, NO_METADATA, ROLE, SECRET, assert_hidden, cases, fails, for_each, issued, signer, upload,
     with_cli,
 };
-use outside::{Cloud, Emulator, chain, compile, scratch};
+use acceptance::{Cloud, Emulator, chain, compile, scratch};
 use serde_json::{Value, json};
 
 fn refreshing(cloud: &Cloud, emulator: &Emulator, settings: &[(&str, &str)]) -> Talk {
@@ -128,7 +128,8 @@ fn refreshing_loses_no_memory() {
     let cloud = Cloud::start();
     let emulator = cloud.emulator();
     let valgrind = cloud.program("valgrind").args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
-    let valgrind = valgrind.arg(compile("tests/fixtures/c/refresh.c", &[])).env("CAS_ENDPOINT", emulator.url());
+    let valgrind =
+        valgrind.arg(compile("tests/fixtures/c/refresh.c", &[])).env("CAS_ENDPOINT", emulator.url());
     let mut program = valgrind.arg(&chain().chain).arg(&chain().key).talk();
     for _ in 0..3 {
         assert_eq!(program.ask("4").0, "stored");

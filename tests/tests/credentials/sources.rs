@@ -4,11 +4,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use outside::setups::{
+use acceptance::setups::{
     CLI, Case, ID, NO_METADATA, ROLE, SECRET, cases, fails, for_each, signer, upload, with_cli,
 };
-use outside::stub::Reply;
-use outside::{Cloud, Stub, chain, compile, scratch};
+use acceptance::stub::Reply;
+use acceptance::{Cloud, Stub, chain, compile, scratch};
 use serde_json::{Value, json};
 
 fn check(case: &Case) {
@@ -469,8 +469,11 @@ fn a_command_is_run_as_it_is_written_and_its_failures_are_told_apart() {
     assert!(!outcome.stderr.contains("noise"), "{}", outcome.stderr);
     // A host that ignores its children's ends.
     let ignoring = cloud.program("sh").arg("-c").arg("trap '' CHLD; exec \"$0\" \"$@\"");
-    let ignoring =
-        ignoring.arg(compile("tests/fixtures/c/report.c", &[])).arg("web").arg(&chain().chain).arg(&chain().key);
+    let ignoring = ignoring
+        .arg(compile("tests/fixtures/c/report.c", &[]))
+        .arg("web")
+        .arg(&chain().chain)
+        .arg(&chain().key);
     assert_eq!(ignoring.env("CAS_ENDPOINT", emulator.url()).run().field("status"), "CAS_OK");
 
     let sleep = "sh -c 'sleep 60'";

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use outside::{Emulator, Program, artefact, chain, compile, other_chain, scratch, top};
+use acceptance::{Emulator, Program, artefact, chain, compile, other_chain, scratch, top};
 
 fn last_line(text: &str) -> &str {
     text.lines().last().unwrap_or_default()
@@ -119,7 +119,7 @@ fn the_program_in_the_readme_compiles_as_it_says_and_works() {
             std::os::unix::fs::symlink(top().join(name), link).unwrap();
         }
     }
-    outside::run(
+    acceptance::run(
         Command::new("sh").current_dir(&directory).arg("-c").arg(format!("{line} -Wall -Wextra -Werror")),
     );
     let emulator = Emulator::start(&[]);
@@ -140,7 +140,7 @@ fn make_run_ends_with_the_id() {
         for name in ["NAME", "CERT", "KEY", "ENDPOINT", "MAKEFLAGS", "MAKELEVEL"] {
             command.env_remove(name);
         }
-        outside::run(command.envs(variables.iter().copied()))
+        acceptance::run(command.envs(variables.iter().copied()))
     };
     let printed = run(&[]);
     assert!(printed.contains("cas-emulator listening on http://127.0.0.1:"), "{printed}");

@@ -1,11 +1,13 @@
 //! Which host is called for which region, beside what the official SDK calls.
 
-use outside::{Cloud, Outcome, Program, chain, compile, top};
+use acceptance::{Cloud, Outcome, Program, chain, compile, top};
 
 /// An upload that finds nobody: its message names the host.
 fn attempt(cloud: &Cloud, settings: &[(&str, &str)]) -> Outcome {
-    let program =
-        cloud.program(compile("tests/fixtures/c/report.c", &[])).env("CAS_LOG", "4").env("CAS_MAX_ATTEMPTS", "1");
+    let program = cloud
+        .program(compile("tests/fixtures/c/report.c", &[]))
+        .env("CAS_LOG", "4")
+        .env("CAS_MAX_ATTEMPTS", "1");
     let program = program
         .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
         .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret");

@@ -1,9 +1,9 @@
 //! Uploads through real proxies, as the program or the environment names them.
 
-use outside::program::report;
-use outside::network::proxy::Proxy;
-use outside::stub::Reply;
-use outside::{Emulator, Outcome, Stub, chain};
+use acceptance::network::proxy::Proxy;
+use acceptance::program::report;
+use acceptance::stub::Reply;
+use acceptance::{Emulator, Outcome, Stub, chain};
 
 const LOGIN: (&str, &str) = ("user", "canary-pass-word");
 

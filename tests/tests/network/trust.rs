@@ -9,9 +9,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use outside::network::tls::OneVersion;
-use outside::workshop::{CA, KINDS, LONG, New, Workshop};
-use outside::{Cloud, Emulator, Outcome, chain, compile, report, scratch};
+use acceptance::network::tls::OneVersion;
+use acceptance::workshop::{CA, KINDS, LONG, New, Workshop};
+use acceptance::{Cloud, Emulator, Outcome, chain, compile, report, scratch};
 
 const SERVER: &str = "basicConstraints=critical,CA:FALSE
 subjectAltName=IP:127.0.0.1,DNS:localhost

@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use outside::stub::Reply;
-use outside::{Emulator, Outcome, Program, Stub, chain, compile, run, scratch, top};
+use acceptance::stub::Reply;
+use acceptance::{Emulator, Outcome, Program, Stub, chain, compile, run, scratch, top};
 
 fn report(stub: &Stub, times: &str) -> Outcome {
     Program::new(compile("tests/fixtures/c/report.c", &[]))

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use outside::stub::Reply;
-use outside::{Emulator, Outcome, Program, Stub, chain, compile, other_chain, run, scratch};
+use acceptance::stub::Reply;
+use acceptance::{Emulator, Outcome, Program, Stub, chain, compile, other_chain, run, scratch};
 
 const SECRET: &str = "canarySecret0123456789abcdefgh";
 const TOKEN: &str = "canary+Token/0123456789ABCDEFGHIJKLMNOP==";
@@ -258,7 +258,7 @@ fn a_key_passed_in_the_wrong_place_is_not_quoted() {
             .arg(&chain().key)
             .run();
         assert_clean("upload.c with a key as its name", &named.stderr);
-        let emulator = Program::new(outside::artefact("cas-emulator"))
+        let emulator = Program::new(acceptance::artefact("cas-emulator"))
             .arg("--tls-cert")
             .arg(key)
             .arg("--tls-key")

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use outside::stub::Reply;
-use outside::{Chain, Emulator, Outcome, Stub, chain, other_chain, report, scratch};
+use acceptance::stub::Reply;
+use acceptance::{Chain, Emulator, Outcome, Stub, chain, other_chain, report, scratch};
 use serde_json::Value;
 
 fn upload(endpoint: &str, name: &str, chain: &Chain, settings: &[(&str, &str)]) -> Outcome {

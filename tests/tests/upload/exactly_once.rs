@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use outside::{Chain, Emulator, Outcome, chain, other_chain, report, top};
+use acceptance::{Chain, Emulator, Outcome, chain, other_chain, report, top};
 use serde_json::{Value, json};
 
 const RULES: [&str; 4] = ["REUSE", "FAIL", "RENAME", "REPLACE"];

@@ -5,16 +5,16 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use std::time::Duration;
 
-use outside::stub::Reply;
-use outside::{Emulator, Outcome, Program, Stub, chain, compile, other_chain, scratch};
+use acceptance::stub::Reply;
+use acceptance::{Emulator, Outcome, Program, Stub, chain, compile, other_chain, scratch};
 
 /// An upload as `web` to `endpoint`, with more settings.
 fn report(endpoint: &str, settings: &[(&str, &str)]) -> Outcome {
-    outside::report(endpoint, settings, "web", &chain().chain, &chain().key).run()
+    acceptance::report(endpoint, settings, "web", &chain().chain, &chain().key).run()
 }
 
 fn report_files(endpoint: &str, settings: &[(&str, &str)], cert: &str, key: &str) -> Outcome {
-    outside::report(endpoint, settings, "web", cert, key).run()
+    acceptance::report(endpoint, settings, "web", cert, key).run()
 }
 
 /// A failure whose report has these fields.
@@ -161,7 +161,7 @@ fn no_access_key() {
 fn a_clock_that_is_wrong_either_way_is_corrected_once_and_for_good() {
     for offset in ["--clock-offset=3600", "--clock-offset=-3600"] {
         let emulator = Emulator::start(&[offset]);
-        let uploads = outside::report(emulator.url(), &[], "web", &chain().chain, &chain().key).arg("3");
+        let uploads = acceptance::report(emulator.url(), &[], "web", &chain().chain, &chain().key).arg("3");
         let printed = uploads.succeed();
         let attempts: Vec<_> = printed.lines().filter(|line| line.starts_with("attempts=")).collect();
         assert_eq!(attempts, ["attempts=2", "attempts=1", "attempts=1"]);
@@ -507,7 +507,8 @@ fn no_pause_at_all_is_no_advice() {
 fn a_long_name_is_measured_in_bytes() {
     let emulator = Emulator::start(&[]);
     let upload = |name: &str, settings: &[(&str, &str)]| {
-        let mut program = Program::new(compile("tests/fixtures/c/report.c", &[])).env("CAS_ENDPOINT", emulator.url());
+        let mut program =
+            Program::new(compile("tests/fixtures/c/report.c", &[])).env("CAS_ENDPOINT", emulator.url());
         for (variable, value) in settings {
             program = program.env(variable, value);
         }

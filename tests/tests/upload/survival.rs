@@ -9,8 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use outside::network::delay::Delay;
-use outside::{Emulator, Program, chain, compile, scratch};
+use acceptance::network::delay::Delay;
+use acceptance::{Emulator, Program, chain, compile, scratch};
 
 fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
