@@ -84,10 +84,10 @@ mod tests {
     use super::*;
     use crate::http::Reader;
 
-    /// `tests/data/vectors.json`, as the official SDKs signed them; one is printed in Alibaba Cloud's documentation.
+    /// `vectors/vectors.json`, as the official SDKs signed them; one is printed in Alibaba Cloud's documentation.
     #[test]
     fn known_answers_of_the_official_sdks() {
-        let vectors: Value = serde_json::from_str(include_str!("../../../tests/data/vectors.json")).unwrap();
+        let vectors: Value = serde_json::from_str(include_str!("../../../vectors/vectors.json")).unwrap();
         let mut seen = 0;
         for vector in vectors["vectors"].as_array().unwrap() {
             if vector["kind"] != "acs3-hmac-sha256" {

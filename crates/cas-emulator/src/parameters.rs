@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn the_url_of_the_older_python_sdk() {
         let vectors: serde_json::Value =
-            serde_json::from_str(include_str!("../../../tests/data/vectors.json")).unwrap();
+            serde_json::from_str(include_str!("../../../vectors/vectors.json")).unwrap();
         let all = vectors["vectors"].as_array().unwrap();
         let vector = all.iter().find(|vector| vector["kind"] == "rpc-v1-full-url").unwrap();
         let (_, query) = vector["url_path_and_query"].as_str().unwrap().split_once('?').unwrap();

@@ -109,7 +109,7 @@ mod tests {
     use crate::secret::Secret;
 
     fn vectors() -> Vec<Value> {
-        let file: Value = serde_json::from_str(include_str!("../../../../tests/data/vectors.json")).unwrap();
+        let file: Value = serde_json::from_str(include_str!("../../../../vectors/vectors.json")).unwrap();
         let all = file["vectors"].as_array().unwrap();
         all.iter().filter(|vector| vector["kind"] == "acs3-hmac-sha256").cloned().collect()
     }

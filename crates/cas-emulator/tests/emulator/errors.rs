@@ -189,7 +189,7 @@ fn the_servers_clock_can_be_wrong() {
 /// The vectors whose operation exists, sent as they were signed to a server whose clock stands at their time.
 #[test]
 fn requests_of_the_official_sdks_are_admitted() {
-    let vectors: Value = serde_json::from_str(include_str!("../../../../tests/data/vectors.json")).unwrap();
+    let vectors: Value = serde_json::from_str(include_str!("../../../../vectors/vectors.json")).unwrap();
     let mut admitted = 0;
     for vector in vectors["vectors"].as_array().unwrap() {
         let text = |name: &str| vector[name].as_str().unwrap_or_default();
