@@ -1,4 +1,5 @@
-//! A cloud on this machine: the services that give out credentials, and a world that leads nowhere else.
+//! A cloud on this machine: the services that give out credentials, and a world that leads nowhere
+//! else.
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
@@ -15,7 +16,8 @@ use crate::workshop::{LONG, New, Workshop};
 use crate::{Emulator, Outcome, Program, artefact, ask, run, scratch, top};
 
 /// Regions that have an STS of their own here.
-const REGIONS: [&str; 5] = ["cn-hangzhou", "cn-beijing", "cn-shanghai", "ap-southeast-1", "eu-central-1"];
+const REGIONS: [&str; 5] =
+    ["cn-hangzhou", "cn-beijing", "cn-shanghai", "ap-southeast-1", "eu-central-1"];
 
 /// A running cloud (tests/fixtures/python/cloud.py); it ends with the test.
 pub struct Cloud {
@@ -150,12 +152,16 @@ impl Cloud {
         format!("http://127.0.0.1:{}", self.http)
     }
 
-    /// Options that make the emulator know the static key, and the first that each service will give out.
+    /// Options that make the emulator know the static key, and the first that each service will
+    /// give out.
     pub fn keys(&self) -> Vec<String> {
-        let mut options = vec!["--access-key".to_owned(), "staticid:canary-secret-static".to_owned()];
+        let mut options =
+            vec!["--access-key".to_owned(), "staticid:canary-secret-static".to_owned()];
         for service in ["ecs", "uri", "sts", "oidc", "sso", "oauth"] {
             for n in 1..10 {
-                let key = format!("STS.{service}-{n}:canary-secret-{service}-{n}:canary-token-{service}-{n}");
+                let key = format!(
+                    "STS.{service}-{n}:canary-secret-{service}-{n}:canary-token-{service}-{n}"
+                );
                 options.extend(["--sts".to_owned(), key]);
             }
         }
@@ -165,7 +171,10 @@ impl Cloud {
     /// What the official package finds in an environment of nothing but these settings.
     pub fn resolve(&self, settings: &[(&str, &str)]) -> Outcome {
         let python = top().join("target/venv/bin/python3");
-        assert!(python.exists(), "run `make test`: it installs the official package into target/venv");
+        assert!(
+            python.exists(),
+            "run `make test`: it installs the official package into target/venv"
+        );
         let program = self.program(python).arg(top().join("tests/fixtures/python/resolve.py"));
         settings.iter().fold(program, |program, (name, value)| program.env(name, value)).run()
     }

@@ -32,7 +32,10 @@ impl Emulator {
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        let url = line.trim().strip_prefix("cas-emulator listening on ").unwrap_or_else(|| panic!("{line}"));
+        let url = line
+            .trim()
+            .strip_prefix("cas-emulator listening on ")
+            .unwrap_or_else(|| panic!("{line}"));
         Self { process, url: url.to_owned(), stdout }
     }
 

@@ -22,9 +22,11 @@ pub fn pair(certificate: &Path, key: Option<&Path>) -> String {
     key.map_or_else(|| shown(certificate), |key| format!("{}\t{}", shown(certificate), shown(key)))
 }
 
-/// Inspects the files of all lines in one process, which must end soon and well, and say nothing on standard error.
+/// Inspects the files of all lines in one process, which must end soon and well, and say nothing on
+/// standard error.
 pub fn inspect(lines: &[String]) -> Vec<Inspection> {
-    let program = Program::new("timeout").arg("120").arg(compile("tests/fixtures/c/inspect.c", &[]));
+    let program =
+        Program::new("timeout").arg("120").arg(compile("tests/fixtures/c/inspect.c", &[]));
     let outcome = program.run_with(&lines.join("\n"));
     let next = lines.get(outcome.stdout.matches("\nend=").count());
     assert_eq!((outcome.code, outcome.stderr.as_str(), next), (Some(0), "", None));
@@ -39,7 +41,11 @@ pub fn inspect(lines: &[String]) -> Vec<Inspection> {
             "finding" => {
                 let (severity, text) = value.split_once(' ').unwrap();
                 let (id, sentence) = text.split_once(": ").unwrap();
-                current.findings.push((severity.parse().unwrap(), id.to_owned(), sentence.to_owned()));
+                current.findings.push((
+                    severity.parse().unwrap(),
+                    id.to_owned(),
+                    sentence.to_owned(),
+                ));
             }
             "hint" => assert!(!value.is_empty()),
             _ => drop(current.fields.insert(field.to_owned(), value.to_owned())),

@@ -1,5 +1,6 @@
-//! What the outside tests share: the artefacts, an emulator process, C programs, certificates, servers that
-//! answer as a test wants. It uses nothing of cas-core: what is tested here is what users get.
+//! What the outside tests share: the artefacts, an emulator process, C programs, certificates,
+//! servers that answer as a test wants. It uses nothing of cas-core: what is tested here is what
+//! users get.
 
 pub mod cloud;
 pub mod emulator;

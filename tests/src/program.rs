@@ -34,7 +34,17 @@ pub fn compile_against(source: &str, library: &Path, flags: &[&str]) -> PathBuf 
     }
     run(Command::new("gcc")
         .current_dir(top())
-        .args(["-std=gnu99", "-g", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Iinclude", source, "-o"])
+        .args([
+            "-std=gnu99",
+            "-g",
+            "-Wall",
+            "-Wextra",
+            "-Wpedantic",
+            "-Werror",
+            "-Iinclude",
+            source,
+            "-o",
+        ])
         .arg(&program)
         .arg(format!("-L{}", library.display()))
         .args(["-lcas", "-pthread"])
@@ -55,7 +65,8 @@ pub fn report(
     cert: impl AsRef<OsStr>,
     key: impl AsRef<OsStr>,
 ) -> Program {
-    let program = Program::new(compile("tests/fixtures/c/report.c", &[])).env("CAS_ENDPOINT", endpoint);
+    let program =
+        Program::new(compile("tests/fixtures/c/report.c", &[])).env("CAS_ENDPOINT", endpoint);
     let program = settings.iter().fold(program, |program, (name, value)| program.env(name, value));
     program.arg(name).arg(cert).arg(key)
 }
@@ -109,8 +120,8 @@ pub struct Outcome {
 }
 
 impl Program {
-    /// A program with no variable but the search path and the emulator's usual access key; it finds no other one, and
-    /// asks nobody outside for one.
+    /// A program with no variable but the search path and the emulator's usual access key; it finds
+    /// no other one, and asks nobody outside for one.
     pub fn new(path: impl AsRef<OsStr>) -> Self {
         let bare = Self::bare(path).env("HOME", "/nonexistent");
         bare.env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
@@ -151,8 +162,13 @@ impl Program {
 
     /// Runs it to its end, and before each line that it reads from standard input does `step`.
     pub fn run_in_steps(mut self, steps: usize, mut step: impl FnMut()) -> Outcome {
-        let mut child =
-            self.0.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = self
+            .0
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut stdin = child.stdin.take().unwrap();
         for _ in 0..steps {
             step();
@@ -171,8 +187,13 @@ impl Program {
 
     /// Runs it to its end, with `input` as its standard input.
     pub fn run_with(mut self, input: &str) -> Outcome {
-        let mut child =
-            self.0.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = self
+            .0
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut stdin = child.stdin.take().unwrap();
         thread::scope(|scope| {
             scope.spawn(move || stdin.write_all(input.as_bytes()));

@@ -22,7 +22,8 @@ pub const SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
 
 /// `tests/fixtures/c/report.c` in a cloud, about to upload.
 fn program(cloud: &Cloud, endpoint: &str, settings: &[(&str, &str)]) -> Program {
-    let program = cloud.program(compile("tests/fixtures/c/report.c", &[])).env("CAS_ENDPOINT", endpoint);
+    let program =
+        cloud.program(compile("tests/fixtures/c/report.c", &[])).env("CAS_ENDPOINT", endpoint);
     let program = program.env("CAS_MAX_ATTEMPTS", "1").env("CAS_LOG", "4");
     let program = settings.iter().fold(program, |program, (name, value)| program.env(name, value));
     program.arg("web").arg(&chain().chain).arg(&chain().key)
@@ -79,8 +80,13 @@ impl Case {
         Self { name, files: files.to_vec(), variables: Vec::new(), key, official: None }
     }
 
-    fn variables(name: &'static str, variables: &[(&'static str, &str)], key: &'static str) -> Self {
-        let variables = variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    fn variables(
+        name: &'static str,
+        variables: &[(&'static str, &str)],
+        key: &'static str,
+    ) -> Self {
+        let variables =
+            variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         Self { variables, ..Self::files(name, &[], key) }
     }
 
@@ -112,7 +118,9 @@ impl Case {
         for (path, content) in &self.files {
             cloud.write(
                 path,
-                &content.replace("$HOME", cloud.home().to_str().unwrap()).replace("$URL", &cloud.url()),
+                &content
+                    .replace("$HOME", cloud.home().to_str().unwrap())
+                    .replace("$URL", &cloud.url()),
             );
         }
         cloud
@@ -147,7 +155,11 @@ pub fn cases() -> Vec<Case> {
     ];
     let plain = "type = access_key\naccess_key_id = staticid # mine\naccess_key_secret=canary-secret-static";
     vec![
-        Case::variables("environment", &[(ID, "staticid"), (SECRET, "canary-secret-static")], "staticid"),
+        Case::variables(
+            "environment",
+            &[(ID, "staticid"), (SECRET, "canary-secret-static")],
+            "staticid",
+        ),
         Case::variables(
             "environment, temporary",
             &[
@@ -176,7 +188,11 @@ pub fn cases() -> Vec<Case> {
             ),
             "STS.sts-1",
         ),
-        Case::cli("EcsRamRole", json!({"mode": "EcsRamRole", "ram_role_name": "web-role"}), "STS.ecs-1"),
+        Case::cli(
+            "EcsRamRole",
+            json!({"mode": "EcsRamRole", "ram_role_name": "web-role"}),
+            "STS.ecs-1",
+        ),
         Case::cli("EcsRamRole without a name", json!({"mode": "EcsRamRole"}), "STS.ecs-1"),
         Case::cli(
             "OIDC profile",
@@ -221,7 +237,10 @@ pub fn cases() -> Vec<Case> {
             json!({"mode": "CredentialsURI", "credentials_uri": "$URL/credentials"}),
             "STS.uri-1",
         )
-        .but_official("STS.ecs-1", "the Python package does not know this mode of the command line tool"),
+        .but_official(
+            "STS.ecs-1",
+            "the Python package does not know this mode of the command line tool",
+        ),
         Case::cli("another profile", with(json!({"mode": "AK"})), "staticid")
             .with(&[("ALIBABA_CLOUD_PROFILE", "base")]),
         Case::cli("file of another name", with(json!({"mode": "AK"})), "STS.ecs-1")
@@ -257,10 +276,18 @@ pub fn cases() -> Vec<Case> {
             "staticid",
         )
         .but_official("STS.ecs-1", "the Python package looks for credentials.ini alone"),
-        Case::files("ini file elsewhere", &[("mine.ini", format!("[default]\n{plain}"))], "staticid")
-            .with(&[("ALIBABA_CLOUD_CREDENTIALS_FILE", "$HOME/mine.ini")]),
+        Case::files(
+            "ini file elsewhere",
+            &[("mine.ini", format!("[default]\n{plain}"))],
+            "staticid",
+        )
+        .with(&[("ALIBABA_CLOUD_CREDENTIALS_FILE", "$HOME/mine.ini")]),
         Case::variables("instance role", &[], "STS.ecs-1"),
-        Case::variables("instance role by name", &[("ALIBABA_CLOUD_ECS_METADATA", "web-role")], "STS.ecs-1"),
+        Case::variables(
+            "instance role by name",
+            &[("ALIBABA_CLOUD_ECS_METADATA", "web-role")],
+            "STS.ecs-1",
+        ),
         Case::variables(
             "URI",
             &[NO_METADATA, ("ALIBABA_CLOUD_CREDENTIALS_URI", "$URL/credentials?a=b")],
@@ -275,7 +302,10 @@ pub fn cases() -> Vec<Case> {
         Case::cli("OIDC before files", with(json!({"mode": "AK"})), "STS.oidc-1").with(&oidc),
         Case::files(
             "one file before the other",
-            &[(CLI, profiles(&with(role))), (".alibabacloud/credentials.ini", format!("[default]\n{plain}"))],
+            &[
+                (CLI, profiles(&with(role))),
+                (".alibabacloud/credentials.ini", format!("[default]\n{plain}")),
+            ],
             "STS.sts-1",
         ),
         Case::variables(

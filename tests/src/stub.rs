@@ -46,8 +46,8 @@ impl Reply {
 }
 
 impl Stub {
-    /// Answers request number n, counted over all connections, with reply number n; the last reply is
-    /// repeated.
+    /// Answers request number n, counted over all connections, with reply number n; the last reply
+    /// is repeated.
     pub fn start(replies: Vec<Reply>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -127,7 +127,9 @@ fn read_request(stream: &mut TcpStream) -> Option<(String, String, usize)> {
             let length: usize = head
                 .lines()
                 .find_map(|line| {
-                    line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().to_owned())
+                    line.to_ascii_lowercase()
+                        .strip_prefix("content-length:")
+                        .map(|n| n.trim().to_owned())
                 })
                 .map_or(0, |length| length.parse().unwrap());
             if body.len() >= length {

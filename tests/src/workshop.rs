@@ -95,7 +95,8 @@ pub struct New<'a> {
 pub struct Workshop(pub PathBuf);
 
 impl Workshop {
-    /// With a root, an intermediate, an expired certificate of the same intermediate, and a stranger.
+    /// With a root, an intermediate, an expired certificate of the same intermediate, and a
+    /// stranger.
     pub fn new(name: &str) -> Self {
         let directory = scratch(name);
         let workshop = Self(directory);
@@ -143,7 +144,8 @@ impl Workshop {
     pub fn issue(&self, new: New<'_>) {
         let New { name, subject, key, issuer, extensions, valid, hash } = new;
         self.write("extensions", format!("{EXTENSIONS}{extensions}"));
-        let (subject, key, pem) = (format!("/CN={subject}"), format!("{key}.key"), format!("{name}.pem"));
+        let (subject, key, pem) =
+            (format!("/CN={subject}"), format!("{key}.key"), format!("{name}.pem"));
         let (issuer_pem, issuer_key) = (format!("{issuer}.pem"), format!("{issuer}.key"));
         // SM2 signs with an identity, which both sides have to know.
         let identity = "distid:1234567812345678";
@@ -154,9 +156,19 @@ impl Workshop {
             true => vec!["-selfsign", "-keyfile", &key],
             false => vec!["-cert", &issuer_pem, "-keyfile", &issuer_key],
         };
-        let sign =
-            ["ca", "-config", "ca.cnf", "-batch", "-notext", "-in", "request.csr", "-extfile", "extensions"];
-        let pss: &[&str] = if hash.ends_with("-pss") { &["-sigopt", "rsa_padding_mode:pss"] } else { &[] };
+        let sign = [
+            "ca",
+            "-config",
+            "ca.cnf",
+            "-batch",
+            "-notext",
+            "-in",
+            "request.csr",
+            "-extfile",
+            "extensions",
+        ];
+        let pss: &[&str] =
+            if hash.ends_with("-pss") { &["-sigopt", "rsa_padding_mode:pss"] } else { &[] };
         let hash = hash.trim_end_matches("-pss");
         let dates = ["-startdate", valid[0], "-enddate", valid[1], "-md", hash, "-out", &pem];
         self.openssl(&[&sign[..], &signed_by, &dates, pss, &sm2("-vfyopt")].concat());
@@ -179,7 +191,8 @@ impl Workshop {
         names.iter().map(|name| self.read(&format!("{name}.pem"))).collect()
     }
 
-    /// A key of this kind, another one, and certificates for the first that differ in one respect each.
+    /// A key of this kind, another one, and certificates for the first that differ in one respect
+    /// each.
     pub fn make(&self, kind: &Kind) {
         let key = kind.key_type;
         self.key(key, kind.algorithm);

@@ -42,7 +42,8 @@ impl Delay {
                     stream.set_nodelay(true).unwrap();
                 }
                 for_proxy.lock().unwrap().connections += 1;
-                let (client_too, server_too) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                let (client_too, server_too) =
+                    (client.try_clone().unwrap(), server.try_clone().unwrap());
                 forward(Side::Client, client, server, one_way, &for_proxy);
                 forward(Side::Server, server_too, client_too, one_way, &for_proxy);
             }
@@ -55,17 +56,25 @@ impl Delay {
         self.port
     }
 
-    /// How often somebody waited for the other side: once for each connection, which TCP opens with a round
-    /// trip, and once each time that the server answered what the client had sent.
+    /// How often somebody waited for the other side: once for each connection, which TCP opens with
+    /// a round trip, and once each time that the server answered what the client had sent.
     pub fn round_trips(&self) -> usize {
         let log = self.log.lock().unwrap();
-        let answers = log.sent.windows(2).filter(|two| *two == [Side::Client, Side::Server]).count();
+        let answers =
+            log.sent.windows(2).filter(|two| *two == [Side::Client, Side::Server]).count();
         log.connections + answers
     }
 }
 
-/// Reads without delay, so that the log has the true order, and writes what was read when its time has come.
-fn forward(side: Side, mut from: TcpStream, mut to: TcpStream, one_way: Duration, log: &Arc<Mutex<Log>>) {
+/// Reads without delay, so that the log has the true order, and writes what was read when its time
+/// has come.
+fn forward(
+    side: Side,
+    mut from: TcpStream,
+    mut to: TcpStream,
+    one_way: Duration,
+    log: &Arc<Mutex<Log>>,
+) {
     let (sender, receiver) = channel::<(Instant, Vec<u8>)>();
     let log = Arc::clone(log);
     thread::spawn(move || {

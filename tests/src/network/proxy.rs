@@ -21,8 +21,8 @@ impl Proxy {
     /// An HTTP proxy, which wants user name and password where they are given.
     pub fn http(login: Option<(&str, &str)>) -> Self {
         Self::start("tinyproxy", |port, log| {
-            let auth =
-                login.map_or(String::new(), |(user, password)| format!("BasicAuth {user} {password}\n"));
+            let auth = login
+                .map_or(String::new(), |(user, password)| format!("BasicAuth {user} {password}\n"));
             let config = log.with_extension("conf");
             let settings = format!(
                 "Port {port}\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 60\nLogFile \"{}\"\nLogLevel Connect\n{auth}",

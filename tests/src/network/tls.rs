@@ -1,11 +1,12 @@
-//! A server of one version of TLS, by Python and the system's OpenSSL. It stores nothing and answers every request as
-//! if it had.
+//! A server of one version of TLS, by Python and the system's OpenSSL. It stores nothing and
+//! answers every request as if it had.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// Prints its port, and for each request the version of TLS and the request line; for what came to none, why.
+/// Prints its port, and for each request the version of TLS and the request line; for what came to
+/// none, why.
 const SERVER: &str = r#"
 import socket, ssl, sys
 version, chain, key = sys.argv[1:]

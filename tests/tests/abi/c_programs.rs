@@ -66,15 +66,17 @@ fn nothing_is_wrong_or_lost_under_valgrind() {
 fn nothing_is_wrong_or_lost_under_address_sanitizer() {
     for (source, more) in PROGRAMS {
         let emulator = Emulator::start(&[]);
-        let program = compile(source, &["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
+        let program =
+            compile(source, &["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
         let outcome = with_arguments(Program::new(program), &emulator, more).run();
         assert_eq!(outcome.code, Some(0), "{source}: {}", outcome.stderr);
     }
 }
 
-/// The C side alone: what the library does with a program's memory, and the log function that it calls. Inside
-/// the library it would see races that are none, since Rust's standard library, and so its locks, come without
-/// instrumentation; there, safe Rust rules data races out, but for what cas-ffi declares `Send` and `Sync`.
+/// The C side alone: what the library does with a program's memory, and the log function that it
+/// calls. Inside the library it would see races that are none, since Rust's standard library, and
+/// so its locks, come without instrumentation; there, safe Rust rules data races out, but for what
+/// cas-ffi declares `Send` and `Sync`.
 #[test]
 fn no_thread_of_a_c_program_races_under_thread_sanitizer() {
     let emulator = Emulator::start(&[]);
@@ -87,9 +89,12 @@ fn no_thread_of_a_c_program_races_under_thread_sanitizer() {
 #[test]
 fn ten_thousand_uploads_use_no_more_memory_than_a_hundred_and_one_connection() {
     let emulator = Emulator::start(&[]);
-    let printed =
-        with_arguments(Program::new(compile("tests/fixtures/c/soak.c", &[])), &emulator, &["10000"])
-            .succeed();
+    let printed = with_arguments(
+        Program::new(compile("tests/fixtures/c/soak.c", &[])),
+        &emulator,
+        &["10000"],
+    )
+    .succeed();
     println!("{printed}");
     let requests = emulator.requests();
     assert_eq!(requests.len(), 1000);

@@ -47,7 +47,8 @@ fn both_libraries_link_and_run() {
             .arg(format!("-L{}", release.display()))
             .args(link)
             .arg(format!("-Wl,-rpath,{}", release.display())));
-        // Without the planted panic the program stops at its first check: it ran, and the library answered.
+        // Without the planted panic the program stops at its first check: it ran, and the library
+        // answered.
         let outcome = Program::new(&program).run();
         assert_eq!(outcome.code, Some(1));
         assert!(outcome.stderr.contains("CAS_ERR_INTERNAL"), "{}", outcome.stderr);
@@ -66,18 +67,21 @@ fn the_library_exports_the_functions_of_the_header_and_nothing_else() {
             .lines()
             .map(|line| line.rsplit(' ').next().unwrap().to_owned())
             .collect();
-    let committed: BTreeSet<String> = fs::read_to_string(top().join("tests/fixtures/data/symbols.txt"))
-        .unwrap()
-        .lines()
-        .map(ToOwned::to_owned)
-        .collect();
+    let committed: BTreeSet<String> =
+        fs::read_to_string(top().join("tests/fixtures/data/symbols.txt"))
+            .unwrap()
+            .lines()
+            .map(ToOwned::to_owned)
+            .collect();
     assert_eq!(
         exported, committed,
         "a promised function is gone, or a new one is not in tests/fixtures/data/symbols.txt"
     );
     let header = fs::read_to_string(top().join("include/cas.h")).unwrap();
-    let code: String =
-        header.split("/*").map(|part| part.split_once("*/").map_or(part, |(_, code)| code)).collect();
+    let code: String = header
+        .split("/*")
+        .map(|part| part.split_once("*/").map_or(part, |(_, code)| code))
+        .collect();
     let declared: BTreeSet<String> = code
         .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '('))
         .filter_map(|word| word.split_once('(').map(|(name, _)| name.to_owned()))
@@ -100,7 +104,10 @@ fn the_library_needs_libc_alone_and_stays_loaded() {
     }
     let soname = lines_with(Command::new("readelf").arg("-d").arg(&library), "(SONAME)");
     assert!(soname[0].contains("[libcas.so.0]"));
-    assert!(lines_with(Command::new("readelf").arg("-d").arg(&library), "FLAGS_1")[0].contains("NODELETE"));
+    assert!(
+        lines_with(Command::new("readelf").arg("-d").arg(&library), "FLAGS_1")[0]
+            .contains("NODELETE")
+    );
     assert!(!run(Command::new("ldd").arg(&library)).contains("not found"));
 }
 
@@ -108,13 +115,15 @@ fn the_library_needs_libc_alone_and_stays_loaded() {
 fn the_libraries_are_small_and_name_no_path_of_the_machine_that_built_it() {
     let library = fs::read(artefact("libcas.so")).unwrap();
     assert!(library.len() < 3_200_000, "{} bytes", library.len());
-    let cargo =
-        std::env::var("CARGO_HOME").unwrap_or_else(|_| format!("{}/.cargo", std::env::var("HOME").unwrap()));
+    let cargo = std::env::var("CARGO_HOME")
+        .unwrap_or_else(|_| format!("{}/.cargo", std::env::var("HOME").unwrap()));
     let registries = fs::read_dir(format!("{cargo}/registry/src")).into_iter().flatten();
     let mut hidden: Vec<String> =
         registries.map(|registry| registry.unwrap().file_name().into_string().unwrap()).collect();
     hidden.extend([cargo, top().display().to_string()]);
-    for (name, bytes) in [("libcas.so", library), ("libcas.a", fs::read(artefact("libcas.a")).unwrap())] {
+    for (name, bytes) in
+        [("libcas.so", library), ("libcas.a", fs::read(artefact("libcas.a")).unwrap())]
+    {
         for text in &hidden {
             let found = bytes.windows(text.len()).any(|window| window == text.as_bytes());
             assert!(!found, "{name} holds {text}");

@@ -1,6 +1,7 @@
-//! Certificates and private keys that others collected because they are odd, broken, or made by something else than
-//! OpenSSL (PyPI's cryptography-vectors): `cas_inspect` and the `openssl` command say the same of each certificate, and
-//! of each key beside certificates that it belongs to and certificates that it does not belong to. Where they do not,
+//! Certificates and private keys that others collected because they are odd, broken, or made by
+//! something else than OpenSSL (PyPI's cryptography-vectors): `cas_inspect` and the `openssl`
+//! command say the same of each certificate, and of each key beside certificates that it belongs to
+//! and certificates that it does not belong to. Where they do not,
 //! tests/fixtures/data/corpus-disagreements.txt says why.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,8 @@ use std::thread;
 use acceptance::inspection::{Inspection, inspect, pair};
 use acceptance::{run, scratch, top};
 
-/// Kinds of keys that libcas checks in full and of which the corpus has no two: two of each are made.
+/// Kinds of keys that libcas checks in full and of which the corpus has no two: two of each are
+/// made.
 const MADE: [&str; 4] = [
     "EC -pkeyopt ec_paramgen_curve:P-384",
     "EC -pkeyopt ec_paramgen_curve:P-521",
@@ -90,7 +92,8 @@ fn corpus() -> PathBuf {
 
 /// The corpus's files with one of these endings, in order, by their names within it.
 fn files(corpus: &Path, endings: &[&str]) -> Vec<String> {
-    let all = run(Command::new("find").current_dir(corpus).args(["x509", "asymmetric", "-type", "f"]));
+    let all =
+        run(Command::new("find").current_dir(corpus).args(["x509", "asymmetric", "-type", "f"]));
     let is_wanted = |name: &&str| endings.iter().any(|ending| name.ends_with(ending));
     let mut files: Vec<String> = all.lines().filter(is_wanted).map(ToOwned::to_owned).collect();
     files.sort();
@@ -118,13 +121,27 @@ fn blocks(text: &str, labels: &[&str]) -> Vec<String> {
 }
 
 fn openssl(arguments: &[&str], file: &Path) -> Output {
-    Command::new("openssl").args(arguments).arg("-in").arg(file).stdin(Stdio::null()).output().unwrap()
+    Command::new("openssl")
+        .args(arguments)
+        .arg("-in")
+        .arg(file)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
 }
 
 /// What openssl says of a certificate, in PEM or DER.
 fn reference(file: &Path) -> Option<Reference> {
-    let print =
-        ["x509", "-fingerprint", "-sha256", "-startdate", "-enddate", "-dateopt", "iso_8601", "-text"];
+    let print = [
+        "x509",
+        "-fingerprint",
+        "-sha256",
+        "-startdate",
+        "-enddate",
+        "-dateopt",
+        "iso_8601",
+        "-text",
+    ];
     let mut output = openssl(&[&print[..], &["-pubkey"]].concat(), file);
     if !output.status.success() {
         // Where it is only the public key that cannot be read, it shows the rest.
@@ -147,9 +164,13 @@ fn reference(file: &Path) -> Option<Reference> {
 
 /// libcas's word for the key that openssl describes.
 fn key_type(description: &str) -> String {
-    let after = |name: &str| Some(description.split_once(name)?.1.split(['\n', ' ']).next().unwrap());
-    let sized = |name: &str| after("Public-Key: (").map_or(name.to_owned(), |bits| format!("{name}-{bits}"));
-    let called = |word: &str| TYPES.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours);
+    let after =
+        |name: &str| Some(description.split_once(name)?.1.split(['\n', ' ']).next().unwrap());
+    let sized = |name: &str| {
+        after("Public-Key: (").map_or(name.to_owned(), |bits| format!("{name}-{bits}"))
+    };
+    let called =
+        |word: &str| TYPES.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours);
     match description.lines().next().unwrap() {
         "rsaEncryption" => sized("RSA"),
         "rsassaPss" => sized("RSA-PSS"),
@@ -166,9 +187,12 @@ impl Key {
         } else if text.contains("BEGIN OPENSSH PRIVATE KEY") {
             KeyReference::Openssh
         } else {
-            let output = openssl(&["pkey", "-check", "-pubout", "-passin", "pass:wrong-on-purpose"], &pem);
+            let output =
+                openssl(&["pkey", "-check", "-pubout", "-passin", "pass:wrong-on-purpose"], &pem);
             let public = blocks(&String::from_utf8_lossy(&output.stdout), &["PUBLIC KEY"]).pop();
-            public.filter(|_| output.status.success()).map_or(KeyReference::Refused, KeyReference::Public)
+            public
+                .filter(|_| output.status.success())
+                .map_or(KeyReference::Refused, KeyReference::Public)
         };
         Self { name, pem, reference }
     }
@@ -211,7 +235,8 @@ fn certificate_for(key: &Key, signer: &Key) -> Option<Certificate> {
     let name = format!("new certificate for {}", key.name);
     let (pem, public) = (put(&name, ""), put(&format!("public key of {}", key.name), public));
     let mut new = Command::new("openssl");
-    new.args(["x509", "-new", "-subj", "/CN=corpus.example", "-days", "30", "-force_pubkey"]).arg(public);
+    new.args(["x509", "-new", "-subj", "/CN=corpus.example", "-days", "30", "-force_pubkey"])
+        .arg(public);
     run(new.arg("-key").arg(&signer.pem).arg("-out").arg(&pem));
     Some(Certificate { name, reference: reference(&pem), pem })
 }
@@ -234,7 +259,9 @@ trait Compared {
 
 impl Compared for Inspection {
     fn finds(&self, severity: u8, identifiers: &[&str]) -> bool {
-        self.findings.iter().any(|(found, id, _)| *found == severity && identifiers.contains(&id.as_str()))
+        self.findings
+            .iter()
+            .any(|(found, id, _)| *found == severity && identifiers.contains(&id.as_str()))
     }
 
     /// Where this and openssl disagree about a certificate.
@@ -242,8 +269,11 @@ impl Compared for Inspection {
         let field = |name: &str| self.fields.get(name).cloned().unwrap_or_default();
         // A type without a name is an identifier here, and words of its own to openssl.
         let key_type = field("key_type");
-        let key_type =
-            if key_type.starts_with(|c: char| c.is_ascii_digit()) { "unknown".to_owned() } else { key_type };
+        let key_type = if key_type.starts_with(|c: char| c.is_ascii_digit()) {
+            "unknown".to_owned()
+        } else {
+            key_type
+        };
         let is_read = !field("sha256").is_empty();
         match reference {
             None if self.finds(2, &UNREADABLE) && !is_read => vec![],
@@ -309,18 +339,25 @@ fn beside<'a>(key: &Key, certificates: &'a [Certificate]) -> Vec<(&'a Certificat
 
 /// Fails unless what was found is what the list says, no more and no less.
 fn assert_listed(found: &BTreeMap<&str, BTreeSet<&str>>) {
-    let list = fs::read_to_string(top().join("tests/fixtures/data/corpus-disagreements.txt")).unwrap();
+    let list =
+        fs::read_to_string(top().join("tests/fixtures/data/corpus-disagreements.txt")).unwrap();
     let row = |line: &str| {
-        let [file, what, reason] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let [file, what, reason] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
         assert!(reason.len() > 10, "no reason: {line}");
         format!("{file}\t{what}")
     };
     let listed: BTreeSet<_> = list.lines().filter(|line| !line.starts_with('#')).map(row).collect();
     let joined = |what: &BTreeSet<&str>| what.iter().copied().collect::<Vec<_>>().join(", ");
-    let found: BTreeSet<_> = found.iter().map(|(file, what)| format!("{file}\t{}", joined(what))).collect();
+    let found: BTreeSet<_> =
+        found.iter().map(|(file, what)| format!("{file}\t{}", joined(what))).collect();
     let unlisted: Vec<_> = found.difference(&listed).collect();
     let gone: Vec<_> = listed.difference(&found).collect();
-    assert!(unlisted.is_empty() && gone.is_empty(), "not listed: {unlisted:#?}\nlisted, but gone: {gone:#?}");
+    assert!(
+        unlisted.is_empty() && gone.is_empty(),
+        "not listed: {unlisted:#?}\nlisted, but gone: {gone:#?}"
+    );
 }
 
 #[test]
@@ -340,7 +377,9 @@ fn inspection_says_what_openssl_says() {
     let pairs: Vec<_> = keys
         .iter()
         .flat_map(|key| {
-            beside(key, &certificates).into_iter().map(move |(one, reference)| (key, one, reference))
+            beside(key, &certificates)
+                .into_iter()
+                .map(move |(one, reference)| (key, one, reference))
         })
         .collect();
     let mut lines: Vec<String> = certificates.iter().map(|one| pair(&one.pem, None)).collect();
@@ -370,5 +409,8 @@ fn inspection_says_what_openssl_says() {
         "certificates, of them refused, keys, keys beside their own certificate, beside any: {counts:?}"
     );
     let expected = [500, 3, 100, 50, 5000];
-    assert!(counts.iter().zip(expected).all(|(count, least)| *count >= least), "{counts:?} {expected:?}");
+    assert!(
+        counts.iter().zip(expected).all(|(count, least)| *count >= least),
+        "{counts:?} {expected:?}"
+    );
 }

@@ -1,5 +1,6 @@
-//! Every kind of key, in every encoding and layout, with every finding: each is found where it is made, with the
-//! severity that docs/findings.md gives it, and nowhere else. The certificates are made by openssl in this very run.
+//! Every kind of key, in every encoding and layout, with every finding: each is found where it is
+//! made, with the severity that docs/findings.md gives it, and nowhere else. The certificates are
+//! made by openssl in this very run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,7 +18,11 @@ const LAYOUTS: [Layout; 10] = [
     ("CRLF", |pem| pem.replace('\n', "\r\n"), &["line-ends"]),
     ("BOM", |pem| format!("\u{feff}{pem}"), &["byte-order-mark"]),
     ("blank lines", |pem| pem.replace('\n', "\n\n"), &["layout"]),
-    ("text", |pem| pem.replace("-----BEGIN", "Bag Attributes\n    x: y\n-----BEGIN"), &["surrounding-text"]),
+    (
+        "text",
+        |pem| pem.replace("-----BEGIN", "Bag Attributes\n    x: y\n-----BEGIN"),
+        &["surrounding-text"],
+    ),
     ("trailing spaces", |pem| pem.replace('\n', "  \n"), &["layout"]),
     ("one line", |pem| pem.replace('\n', " "), &["layout"]),
     ("one line of base64", one_line_of_base64, &["layout"]),
@@ -26,8 +31,9 @@ const LAYOUTS: [Layout; 10] = [
 ];
 
 fn one_line_of_base64(pem: &str) -> String {
-    let lines =
-        pem.lines().map(|line| if line.starts_with('-') { format!("\n{line}\n") } else { line.to_owned() });
+    let lines = pem
+        .lines()
+        .map(|line| if line.starts_with('-') { format!("\n{line}\n") } else { line.to_owned() });
     lines.collect::<String>().replace("\n\n", "\n").trim_start().to_owned()
 }
 
@@ -47,7 +53,8 @@ fn every_kind_of_key_in_every_encoding_and_layout_is_clean() {
         let chain = workshop.chain(&[&format!("{}-good", kind.key_type), "intermediate"]);
         for (encoding, text) in workshop.encodings(kind) {
             for (layout, lay_out, notes) in LAYOUTS {
-                let name = format!("{} {encoding} {layout}", kind.key_type).replace([' ', '#'], "_");
+                let name =
+                    format!("{} {encoding} {layout}", kind.key_type).replace([' ', '#'], "_");
                 let certificate = workshop.write(&format!("{name}.cert"), lay_out(&chain));
                 let key = workshop.write(&format!("{name}.secret"), lay_out(&text));
                 lines.push(pair(&certificate, Some(&key)));
@@ -92,20 +99,28 @@ fn cases(workshop: &Workshop, kind: &Kind) -> Vec<Case> {
     let ed25519_or_not = if kind.key_type == "Ed25519" { "RSA-2048.key" } else { "Ed25519.key" };
     let with = |id: &'static str, certificate: &str, key: &str| {
         // A key that is compared is compared as any of its kind.
-        (id, certificate.as_bytes().to_vec(), key.as_bytes().to_vec(), expected(&[kind.always, &[id]]))
+        (
+            id,
+            certificate.as_bytes().to_vec(),
+            key.as_bytes().to_vec(),
+            expected(&[kind.always, &[id]]),
+        )
     };
-    // Where certificate or key cannot be read, nothing is said of how the two compare, or of the key's size.
+    // Where certificate or key cannot be read, nothing is said of how the two compare, or of the
+    // key's size.
     let only = |ids: &[&'static str], certificate: &[u8], key: &[u8]| {
-        let weak: &[&str] =
-            if certificate == good.as_bytes() && ["RSA-1024", "RSA-2047"].contains(&kind.key_type) {
-                &["weak-rsa"]
-            } else {
-                &[]
-            };
+        let weak: &[&str] = if certificate == good.as_bytes()
+            && ["RSA-1024", "RSA-2047"].contains(&kind.key_type)
+        {
+            &["weak-rsa"]
+        } else {
+            &[]
+        };
         (ids[0], certificate.to_vec(), key.to_vec(), expected(&[weak, ids]))
     };
-    let only_text =
-        |id: &'static str, certificate: &str, key: &str| only(&[id], certificate.as_bytes(), key.as_bytes());
+    let only_text = |id: &'static str, certificate: &str, key: &str| {
+        only(&[id], certificate.as_bytes(), key.as_bytes())
+    };
     let mut cases = vec![
         with("expired", &leaf("expired"), &key),
         with("expires-soon", &leaf("soon"), &key),
@@ -114,7 +129,11 @@ fn cases(workshop: &Workshop, kind: &Kind) -> Vec<Case> {
         with("weak-signature", &leaf("sha1"), &key),
         with("weak-signature", &leaf("md5"), &key),
         with("weak-signature", &leaf("sha1-pss"), &key),
-        with("root-left-out", &workshop.chain(&[&name("sha256-pss"), "intermediate", "root"]), &key),
+        with(
+            "root-left-out",
+            &workshop.chain(&[&name("sha256-pss"), "intermediate", "root"]),
+            &key,
+        ),
         with("ca-as-leaf", &leaf("ca"), &key),
         with("chain-incomplete", &chain(&[]), &key),
         with("issuer-expired", &chain(&["old"]), &key),
@@ -144,22 +163,35 @@ fn cases(workshop: &Workshop, kind: &Kind) -> Vec<Case> {
     let public = printed(&["pkey", "-in", &key_file, "-pubout"]);
     cases.push(only_text("public-key", &public, &key));
     cases.push(only_text("public-key", &good, &public));
-    let encrypted =
-        printed(&["pkcs8", "-topk8", "-in", &key_file, "-passout", "pass:test", "-v2", "aes-256-cbc"]);
+    let encrypted = printed(&[
+        "pkcs8",
+        "-topk8",
+        "-in",
+        &key_file,
+        "-passout",
+        "pass:test",
+        "-v2",
+        "aes-256-cbc",
+    ]);
     cases.push(only_text("key-encrypted", &good, &encrypted));
-    let traditional = ["pkey", "-in", &key_file, "-traditional", "-aes256", "-passout", "pass:test"];
-    cases.extend(workshop.printed(&traditional).map(|text| only_text("key-encrypted", &good, &text)));
+    let traditional =
+        ["pkey", "-in", &key_file, "-traditional", "-aes256", "-passout", "pass:test"];
+    cases.extend(
+        workshop.printed(&traditional).map(|text| only_text("key-encrypted", &good, &text)),
+    );
     let der = made("der", &["x509", "-in", &good_file, "-outform", "der"]);
     cases.push(only(&["der"], &der, key.as_bytes()));
     let der = made("der", &["pkey", "-in", &key_file, "-outform", "der"]);
     cases.push(only(&["der"], good.as_bytes(), &der));
-    let export = ["pkcs12", "-export", "-in", &good_file, "-inkey", &key_file, "-passout", "pass:test"];
+    let export =
+        ["pkcs12", "-export", "-in", &good_file, "-inkey", &key_file, "-passout", "pass:test"];
     let pkcs12 = made("pkcs12", &export);
     cases.push(only(&["pkcs12"], &pkcs12, key.as_bytes()));
     cases.push(only(&["pkcs12"], good.as_bytes(), &pkcs12));
     let pkcs7 = made("pkcs7", &["crl2pkcs7", "-nocrl", "-certfile", &good_file]);
     cases.push(only(&["pkcs7"], &pkcs7, key.as_bytes()));
-    let pkcs7 = made("pkcs7.der", &["crl2pkcs7", "-nocrl", "-outform", "der", "-certfile", &good_file]);
+    let pkcs7 =
+        made("pkcs7.der", &["crl2pkcs7", "-nocrl", "-outform", "der", "-certfile", &good_file]);
     cases.push(only(&["pkcs7"], &pkcs7, key.as_bytes()));
     workshop.write("text", &good);
     let twice = made("base64", &["base64", "-in", "text"]);
@@ -210,7 +242,8 @@ fn documented() -> BTreeMap<String, u8> {
 }
 
 /// Findings of an upload's name and of its files, which [`uploads_are_refused_or_warned_of`] makes.
-const OF_UPLOADS: [&str; 5] = ["long-name", "name-control", "name-empty", "name-too-long", "not-text"];
+const OF_UPLOADS: [&str; 5] =
+    ["long-name", "name-control", "name-empty", "name-too-long", "not-text"];
 
 #[test]
 fn every_finding_is_made_where_it_belongs_and_nowhere_else() {
@@ -289,14 +322,19 @@ fn every_order_of_a_chain_becomes_one_that_openssl_verifies() {
     for part in parts {
         orders = orders
             .iter()
-            .flat_map(|order| (0..=order.len()).map(|at| [&order[..at], &[part], &order[at..]].concat()))
+            .flat_map(|order| {
+                (0..=order.len()).map(|at| [&order[..at], &[part], &order[at..]].concat())
+            })
             .collect();
     }
     let key = workshop.0.join("leaf.key");
     let lines: Vec<String> = orders
         .iter()
         .map(|order| {
-            pair(&workshop.write(&format!("{}.cert", order.join("-")), workshop.chain(order)), Some(&key))
+            pair(
+                &workshop.write(&format!("{}.cert", order.join("-")), workshop.chain(order)),
+                Some(&key),
+            )
         })
         .collect();
     assert_eq!(lines.len(), 24);
@@ -315,7 +353,12 @@ fn is_sorted(order: &[&str]) -> bool {
     without_root == ["leaf", "lower", "intermediate"]
 }
 
-fn upload(emulator: &Emulator, settings: &[(&str, &str)], name: &str, files: [&Path; 2]) -> Outcome {
+fn upload(
+    emulator: &Emulator,
+    settings: &[(&str, &str)],
+    name: &str,
+    files: [&Path; 2],
+) -> Outcome {
     report(emulator.url(), settings, name, files[0], files[1]).run()
 }
 
@@ -326,8 +369,9 @@ fn uploads_are_refused_or_warned_of() {
     workshop.make(kind);
     let emulator = Emulator::start(&[]);
     let key = workshop.0.join("EC-P256.key");
-    let chain =
-        |leaf: &str| workshop.write(leaf, workshop.chain(&[&format!("EC-P256-{leaf}"), "intermediate"]));
+    let chain = |leaf: &str| {
+        workshop.write(leaf, workshop.chain(&[&format!("EC-P256-{leaf}"), "intermediate"]))
+    };
     let good = chain("good");
     let refused = |name: &str, files: [&Path; 2], status: &str, id: &str| {
         let outcome = upload(&emulator, &[], name, files);
@@ -336,7 +380,8 @@ fn uploads_are_refused_or_warned_of() {
         assert_ne!(outcome.field("hint"), "(none)");
     };
     let text = workshop.read("good");
-    let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain(text.bytes().flat_map(|b| [b, 0])).collect();
+    let utf16: Vec<u8> =
+        [0xff, 0xfe].into_iter().chain(text.bytes().flat_map(|b| [b, 0])).collect();
     let utf16 = workshop.write("utf16", utf16);
     refused("web", [&chain("expired"), &key], "CAS_ERR_CERTIFICATE", "expired");
     refused("web", [&good, &workshop.0.join("root.key")], "CAS_ERR_CERTIFICATE", "key-mismatch");
@@ -348,7 +393,8 @@ fn uploads_are_refused_or_warned_of() {
     assert!(emulator.requests().is_empty());
 
     // Warnings reach the log, notes only where it is open for them.
-    let crlf = workshop.write("crlf", fs::read_to_string(chain("soon")).unwrap().replace('\n', "\r\n"));
+    let crlf =
+        workshop.write("crlf", fs::read_to_string(chain("soon")).unwrap().replace('\n', "\r\n"));
     for (level, notes) in [("2", false), ("3", true)] {
         let name = format!("{}{level}", "x".repeat(64));
         let outcome = upload(&emulator, &[("CAS_LOG", level)], &name, [&crlf, &key]);

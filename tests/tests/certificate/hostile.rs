@@ -1,6 +1,6 @@
-//! A megabyte of text that was made to be hard to read: `cas_inspect` ends soon, and needs memory in proportion. The
-//! limits are those of a user who waits, and generous: what is looked for is work or memory that grows with the
-//! square of the input.
+//! A megabyte of text that was made to be hard to read: `cas_inspect` ends soon, and needs memory
+//! in proportion. The limits are those of a user who waits, and generous: what is looked for is
+//! work or memory that grows with the square of the input.
 
 use std::fs;
 use std::iter::repeat_n;
@@ -10,7 +10,8 @@ use acceptance::{Program, compile, scratch};
 const SIZE: usize = 1 << 20;
 /// Processor time, in milliseconds.
 const MOST_TIME: u64 = 1000;
-/// Memory of the whole process above that of one which reads a small text, in KiB: six times the input.
+/// Memory of the whole process above that of one which reads a small text, in KiB: six times the
+/// input.
 const MOST_MEMORY: u64 = 6 * 1024;
 
 /// An ASN.1 value in DER.
@@ -58,7 +59,8 @@ fn certificate(serial: u8, name: &[u8], key: &[u8], extensions: &[u8]) -> Vec<u8
     let version = der(0xa0, &der(2, &[2]));
     let extensions = der(0xa3, &der(0x30, extensions));
     let serial = der(2, &[serial]);
-    let signed = sequence(&[&version, &serial, &algorithm, name, &validity, name, key, &extensions]);
+    let signed =
+        sequence(&[&version, &serial, &algorithm, name, &validity, name, key, &extensions]);
     sequence(&[&signed, &algorithm, &der(3, &[&[0][..], &[0x33; 1024]].concat())])
 }
 
@@ -71,7 +73,8 @@ const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 fn pem(label: &str, der: &[u8]) -> String {
     let mut base64 = String::new();
     for three in der.chunks(3) {
-        let bits = three.iter().fold(0, |bits: u32, b| bits << 8 | u32::from(*b)) << (8 * (3 - three.len()));
+        let bits = three.iter().fold(0, |bits: u32, b| bits << 8 | u32::from(*b))
+            << (8 * (3 - three.len()));
         for place in 0..=three.len() {
             base64.push(char::from(ALPHABET[(bits >> (18 - 6 * place)) as usize & 63]));
         }
@@ -97,8 +100,10 @@ fn certificates() -> Vec<(&'static str, String)> {
     // What is larger than TLS takes is refused unread, so the worst is what is just below that.
     let (room, der_room) = (100_000, SIZE * 7 / 10);
     let nested = (0..18_000).fold(Vec::new(), |inside, _| der(0x30, &inside));
-    // Each may have signed each: the same names, and keys as large as signatures can be verified with.
-    let clique = (0..16).map(|serial| pem("CERTIFICATE", &certificate(serial, &plain, &rsa_key(1024), &[])));
+    // Each may have signed each: the same names, and keys as large as signatures can be verified
+    // with.
+    let clique =
+        (0..16).map(|serial| pem("CERTIFICATE", &certificate(serial, &plain, &rsa_key(1024), &[])));
     vec![
         ("begin lines", full("-----BEGIN CERTIFICATE-----\n")),
         ("end lines", full("-----END CERTIFICATE-----\n")),
@@ -107,7 +112,10 @@ fn certificates() -> Vec<(&'static str, String)> {
         ("empty certificates", full("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n")),
         ("one letter", pem("CERTIFICATE", &vec![0; der_room])),
         ("line ends", format!("-----BEGIN CERTIFICATE-----{}", full("\r"))),
-        ("headers", format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----", full("a: b\n"))),
+        (
+            "headers",
+            format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----", full("a: b\n")),
+        ),
         ("backslashes", full("\\")),
         ("escapes", full("\\n")),
         ("bare base64", full("MIIB")),

@@ -15,10 +15,14 @@ fn python(script: &str) -> Program {
 #[test]
 fn the_sdk_uploads_to_the_emulator_and_a_changed_byte_is_refused() {
     let emulator = Emulator::start(&[]);
-    let printed = python("upload.py").arg(emulator.url()).arg(&chain().chain).arg(&chain().key).succeed();
+    let printed =
+        python("upload.py").arg(emulator.url()).arg(&chain().chain).arg(&chain().key).succeed();
     assert_eq!(printed, "post: 1\nget: 2\nchanged: SignatureDoesNotMatch\n");
     let codes: Vec<_> = emulator.requests().iter().map(|request| request["code"].clone()).collect();
-    assert_eq!(codes, [serde_json::Value::Null, serde_json::Value::Null, "SignatureDoesNotMatch".into()]);
+    assert_eq!(
+        codes,
+        [serde_json::Value::Null, serde_json::Value::Null, "SignatureDoesNotMatch".into()]
+    );
     assert_eq!(emulator.certificates().len(), 2);
 }
 
@@ -27,7 +31,8 @@ fn printed(script: &str, emulator: &Emulator) -> String {
     python(script).arg(emulator.url()).arg(&chain().chain).arg(&chain().key).succeed()
 }
 
-/// What a script of a newer SDK prints, whichever signature it uses: "v2" is HMAC-SHA1, its own default is ACS3.
+/// What a script of a newer SDK prints, whichever signature it uses: "v2" is HMAC-SHA1, its own
+/// default is ACS3.
 fn assert_prints(script: &str, expected: &str) {
     for (signature, kind) in [("v2", "hmac-sha1"), ("", "acs3")] {
         let emulator = Emulator::start(&[]);
@@ -102,7 +107,8 @@ fn the_core_sdk_reports_a_fault_as_the_error_that_it_is() {
     assert!(emulator.faults().is_empty());
 }
 
-/// Uploads under names that are hard to encode, signed in one way or the other, and returns the requests.
+/// Uploads under names that are hard to encode, signed in one way or the other, and returns the
+/// requests.
 fn captured(signature: &str) -> Vec<acceptance::stub::Request> {
     let stub = Stub::start(vec![Reply::http("200 OK", "", r#"{"CertId":1}"#)]);
     let names = ["plain", "sp ace + plus", "*~!'()/=&%", "名称 ü"];
@@ -128,8 +134,13 @@ fn the_sdk_computes_the_signature_that_libcas_sent() {
 #[test]
 fn the_sdk_computes_the_acs3_signature_that_libcas_sent() {
     for (index, request) in captured("1").iter().enumerate() {
-        assert!(request.head.starts_with("POST / HTTP/1.1\r\n"), "nothing in the query: {}", request.head);
-        let [head, body] = ["head", "body"].map(|part| scratch("acs3").join(format!("{part}-{index}")));
+        assert!(
+            request.head.starts_with("POST / HTTP/1.1\r\n"),
+            "nothing in the query: {}",
+            request.head
+        );
+        let [head, body] =
+            ["head", "body"].map(|part| scratch("acs3").join(format!("{part}-{index}")));
         fs::write(&head, &request.head).unwrap();
         fs::write(&body, &request.body).unwrap();
         let resign = python("resign_acs3.py").arg(&head).arg(&body);
@@ -137,29 +148,39 @@ fn the_sdk_computes_the_acs3_signature_that_libcas_sent() {
     }
 }
 
-/// The way to sign changes nothing else: uploads, lists and look-ups, with and without a token, in both versions.
+/// The way to sign changes nothing else: uploads, lists and look-ups, with and without a token, in
+/// both versions.
 #[test]
 fn libcas_speaks_acs3_to_the_emulator() {
-    for (options, token) in [(&[][..], None), (&["--sts", "testid:testsecret:to+ken/=="], Some("to+ken/=="))]
+    for (options, token) in
+        [(&[][..], None), (&["--sts", "testid:testsecret:to+ken/=="], Some("to+ken/=="))]
     {
         for api in ["1", "2"] {
             let emulator = Emulator::start(options);
             let upload = |secret: &str| {
                 let settings = [("CAS_SIGNATURE", "1"), ("CAS_API", api), ("CAS_ON_CONFLICT", "1")];
-                let program = report(emulator.url(), &settings, "web", &chain().chain, &chain().key);
+                let program =
+                    report(emulator.url(), &settings, "web", &chain().chain, &chain().key);
                 let program = program.env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", secret);
                 token
                     .iter()
-                    .fold(program, |program, token| program.env("ALIBABA_CLOUD_SECURITY_TOKEN", token))
+                    .fold(program, |program, token| {
+                        program.env("ALIBABA_CLOUD_SECURITY_TOKEN", token)
+                    })
                     .run()
             };
             upload("testsecret").assert_fields(&[("status", "CAS_OK"), ("cert_id", "1")]);
             upload("testsecret").assert_fields(&[("status", "CAS_ERR_NAME_TAKEN")]);
             let wrong = upload("another");
-            wrong.assert_fields(&[("status", "CAS_ERR_SERVICE"), ("service_code", "SignatureDoesNotMatch")]);
+            wrong.assert_fields(&[
+                ("status", "CAS_ERR_SERVICE"),
+                ("service_code", "SignatureDoesNotMatch"),
+            ]);
             assert!(wrong.field("hint").contains("secret is wrong"), "{}", wrong.stdout);
             let requests = emulator.requests();
-            assert!(requests.len() > 3 && requests.iter().all(|request| request["signature"] == "acs3"));
+            assert!(
+                requests.len() > 3 && requests.iter().all(|request| request["signature"] == "acs3")
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Access keys that expire, under a clock that the tests move: refreshed ahead, once for all threads, kept while valid; and
-//! sign-ins, which are renewed in their file.
+//! Access keys that expire, under a clock that the tests move: refreshed ahead, once for all
+//! threads, kept while valid; and sign-ins, which are renewed in their file.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -7,8 +7,8 @@ use std::thread;
 
 use acceptance::program::Talk;
 use acceptance::setups::{
-    CLI, Case, ID, NO_METADATA, ROLE, SECRET, assert_hidden, cases, fails, for_each, issued, signer, upload,
-    with_cli,
+    CLI, Case, ID, NO_METADATA, ROLE, SECRET, assert_hidden, cases, fails, for_each, issued,
+    signer, upload, with_cli,
 };
 use acceptance::{Cloud, Emulator, chain, compile, scratch};
 use serde_json::{Value, json};
@@ -23,7 +23,10 @@ fn refreshing(cloud: &Cloud, emulator: &Emulator, settings: &[(&str, &str)]) -> 
 /// Every way to get expiring keys, and the service that gives them.
 fn expiring() -> Vec<(&'static str, Case)> {
     let first_of = |key: &'static str| key.strip_prefix("STS.")?.strip_suffix("-1");
-    cases().into_iter().filter_map(|case| first_of(case.key).map(|service| (service, case))).collect()
+    cases()
+        .into_iter()
+        .filter_map(|case| first_of(case.key).map(|service| (service, case)))
+        .collect()
 }
 
 /// The service's name in `broken`: that which gives the key.
@@ -39,7 +42,8 @@ fn keys_are_refreshed_ahead_of_expiry_and_kept_while_they_are_valid() {
         let emulator = cloud.emulator();
         cloud.set(&json!({"lifetime": {service: 3600}}));
         let settings = case.settings(&cloud);
-        let as_text: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let as_text: Vec<_> =
+            settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let mut program = refreshing(&cloud, &emulator, &as_text);
         let mut stored = |fetched: usize, what: &str| -> Vec<String> {
             let (answer, log) = program.ask("1");
@@ -63,14 +67,23 @@ fn keys_are_refreshed_ahead_of_expiry_and_kept_while_they_are_valid() {
         cloud.set(&json!({"broken": {breakable(service): {"status": 503, "body": "{\"Code\":\"ServiceUnavailable\"}"}}}));
         cloud.advance(3600 - 600);
         let log = stored(2, "valid, though there is no other");
-        assert!(log.iter().any(|line| line.contains("is valid for now, but")), "{}: {log:?}", case.name);
+        assert!(
+            log.iter().any(|line| line.contains("is valid for now, but")),
+            "{}: {log:?}",
+            case.name
+        );
         cloud.advance(700);
         let (answer, _) = program.ask("1");
         assert!(answer.starts_with("CAS_ERR_CREDENTIALS: "), "{}: {answer}", case.name);
         assert_hidden(&answer);
         cloud.set(&json!({"broken": {breakable(service): null}}));
         let (answer, _) = program.ask("1");
-        assert_eq!((answer.as_str(), issued(&cloud, service)), ("stored", 3), "{}: mended", case.name);
+        assert_eq!(
+            (answer.as_str(), issued(&cloud, service)),
+            ("stored", 3),
+            "{}: mended",
+            case.name
+        );
     });
 }
 
@@ -83,7 +96,8 @@ fn eight_threads_refresh_once_for_each_expiry() {
         // Slow enough for all threads to arrive while one of them is asking.
         cloud.set(&json!({"lifetime": {service: 3600}, "delay": 0.05}));
         let settings = case.settings(&cloud);
-        let as_text: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let as_text: Vec<_> =
+            settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let mut program = refreshing(&cloud, &emulator, &as_text);
         // At first, ahead of an expiry, and after one.
         for (fetched, advance) in [(1, 0), (2, 2800), (3, 4000), (4, 3000)] {
@@ -127,9 +141,11 @@ fn a_command_is_run_again_before_its_key_expires() {
 fn refreshing_loses_no_memory() {
     let cloud = Cloud::start();
     let emulator = cloud.emulator();
-    let valgrind = cloud.program("valgrind").args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
     let valgrind =
-        valgrind.arg(compile("tests/fixtures/c/refresh.c", &[])).env("CAS_ENDPOINT", emulator.url());
+        cloud.program("valgrind").args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
+    let valgrind = valgrind
+        .arg(compile("tests/fixtures/c/refresh.c", &[]))
+        .env("CAS_ENDPOINT", emulator.url());
     let mut program = valgrind.arg(&chain().chain).arg(&chain().key).talk();
     for _ in 0..3 {
         assert_eq!(program.ask("4").0, "stored");
@@ -152,13 +168,16 @@ fn a_key_that_the_service_no_longer_takes_is_replaced() {
     let cloud = Cloud::start();
     // It knows the second key alone.
     let known = "STS.ecs-2:canary-secret-ecs-2:canary-token-ecs-2";
-    let emulator = Emulator::start(&["--access-key", "staticid:canary-secret-static", "--sts", known]);
+    let emulator =
+        Emulator::start(&["--access-key", "staticid:canary-secret-static", "--sts", known]);
     let outcome = upload(&cloud, &emulator, &[("CAS_MAX_ATTEMPTS", "2")]);
     outcome.assert_fields(&[("status", "CAS_OK"), ("attempts", "2")]);
     assert_eq!((signer(&emulator).as_str(), issued(&cloud, "ecs")), ("STS.ecs-2", 2));
     // What comes from a file is read again, once: somebody may have changed it.
     cloud.reset();
-    let lost = with_cli(&json!({"mode": "AK", "access_key_id": "nobody", "access_key_secret": "canary-x"}));
+    let lost = with_cli(
+        &json!({"mode": "AK", "access_key_id": "nobody", "access_key_secret": "canary-x"}),
+    );
     let outcome = upload(&lost, &emulator, &[("CAS_MAX_ATTEMPTS", "4")]);
     outcome.assert_fields(&[("service_code", "InvalidAccessKeyId.NotFound"), ("attempts", "1")]);
 }
@@ -223,7 +242,8 @@ fn a_sign_in_that_is_over_says_how_to_sign_in_again() {
     let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA]);
     assert!(fails(&outcome).0.contains("is not signed in"), "{}", outcome.stdout);
     // With little time, the token is not spent.
-    let oauth = cases().into_iter().find(|case| case.name == "OAuth, tokens to be refreshed").unwrap();
+    let oauth =
+        cases().into_iter().find(|case| case.name == "OAuth, tokens to be refreshed").unwrap();
     let cloud = oauth.cloud();
     let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA, ("CAS_TIMEOUT_MS", "1500")]);
     assert!(fails(&outcome).0.contains("too little to renew the sign-in"), "{}", outcome.stdout);
@@ -309,11 +329,14 @@ fn a_sign_in_is_renewed_in_its_file_and_nothing_else_changes() {
         (&json!("canary-oauth-access-1"), &json!("STS.oauth-1"))
     );
     assert!(work["sts_expiration"].as_u64().unwrap() > 1_700_000_000);
-    let files: Vec<_> =
-        fs::read_dir(real.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let files: Vec<_> = fs::read_dir(real.parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     assert_eq!(files, ["config.json"]);
 
-    // Another process, and the official package, go on from there: the refresh token was good for one use.
+    // Another process, and the official package, go on from there: the refresh token was good for
+    // one use.
     cloud.reset();
     upload(&cloud, &emulator, &[]).assert_fields(&[("status", "CAS_OK")]);
     // Which does not read a file with a mark.
@@ -324,7 +347,8 @@ fn a_sign_in_is_renewed_in_its_file_and_nothing_else_changes() {
 
 #[test]
 fn eight_processes_renew_one_sign_in_once() {
-    let case = cases().into_iter().find(|case| case.name == "OAuth, tokens to be refreshed").unwrap();
+    let case =
+        cases().into_iter().find(|case| case.name == "OAuth, tokens to be refreshed").unwrap();
     let cloud = case.cloud();
     let emulator = cloud.emulator();
     // So that all have begun before the first is done.

@@ -1,5 +1,5 @@
-//! Access keys from every source, set up as users do, with a cloud on this machine that gives them out; and the official
-//! package beside it, which has to find the same.
+//! Access keys from every source, set up as users do, with a cloud on this machine that gives them
+//! out; and the official package beside it, which has to find the same.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,8 @@ fn check(case: &Case) {
     let cloud = case.cloud();
     let emulator = cloud.emulator();
     let settings = case.settings(&cloud);
-    let borrowed = |settings: &[(&'static str, String)]| -> Vec<(&'static str, String)> { settings.to_vec() };
+    let borrowed =
+        |settings: &[(&'static str, String)]| -> Vec<(&'static str, String)> { settings.to_vec() };
     let as_text: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let outcome = upload(&cloud, &emulator, &as_text);
     assert_eq!(outcome.field("status"), "CAS_OK", "{}: {}", case.name, outcome.stdout);
@@ -38,8 +39,7 @@ fn every_source_serves_an_upload_and_the_official_package_finds_the_same() {
 /// What goes wrong in one part, and what is said then.
 #[test]
 fn the_failure_of_each_part_says_what_happened_and_what_to_do() {
-    let unavailable =
-        json!({"status": 503, "body": "{\"Code\":\"ServiceUnavailable\",\"Message\":\"canary-echo\"}"});
+    let unavailable = json!({"status": 503, "body": "{\"Code\":\"ServiceUnavailable\",\"Message\":\"canary-echo\"}"});
     let echo = |field: &str, secret: &str| json!({"status": 400, "body": json!({field: secret}).to_string()});
     let garbage = json!({"garbage": "<html><title>canary</title>canary</html>"});
     let page = json!({"garbage": "<html><title>Sign in</title>canary</html>"});
@@ -48,7 +48,13 @@ fn the_failure_of_each_part_says_what_happened_and_what_to_do() {
     let close = json!({"close": true});
     let of = |name: &str| cases().into_iter().find(|case| case.name == name).unwrap();
     for (case, broken, what, words, retryable) in [
-        ("instance role by name", "ecs-token", &hang, "100.100.100.200 wants a token, and gave none", "1"),
+        (
+            "instance role by name",
+            "ecs-token",
+            &hang,
+            "100.100.100.200 wants a token, and gave none",
+            "1",
+        ),
         (
             "instance role by name",
             "ecs",
@@ -75,7 +81,13 @@ fn the_failure_of_each_part_says_what_happened_and_what_to_do() {
         ("URI", "uri", &close, "broke", "1"),
         ("URI", "uri", &garbage, "sent nothing that could be understood", "0"),
         ("CloudSSO", "sso", &echo("Code", "canary-sso-access"), "refused: HTTP 400", "0"),
-        ("OAuth", "oauth-exchange", &echo("error", "canary-oauth-access-0"), "refused: HTTP 400", "0"),
+        (
+            "OAuth",
+            "oauth-exchange",
+            &echo("error", "canary-oauth-access-0"),
+            "refused: HTTP 400",
+            "0",
+        ),
         (
             "OAuth, tokens to be refreshed",
             "oauth-token",
@@ -89,7 +101,13 @@ fn the_failure_of_each_part_says_what_happened_and_what_to_do() {
         ("RamRoleArn", "sts", &hang, "AssumeRole of", "1"),
         ("OIDC", "oidc", &unavailable, "sts.aliyuncs.com refused AssumeRoleWithOIDC of", "1"),
         ("CloudSSO", "sso", &unavailable, "signin.example.alibabacloudsso.com refused", "1"),
-        ("CloudSSO", "sso", &json!({"status": 401, "body": "{}"}), "no longer takes the sign-in", "0"),
+        (
+            "CloudSSO",
+            "sso",
+            &json!({"status": 401, "body": "{}"}),
+            "no longer takes the sign-in",
+            "0",
+        ),
         ("OAuth", "oauth-exchange", &unavailable, "oauth.aliyun.com refused", "1"),
         (
             "OAuth, tokens to be refreshed",
@@ -117,12 +135,18 @@ fn the_failure_of_each_part_says_what_happened_and_what_to_do() {
         // Nobody waits for what hangs.
         let timeout = if what.get("hang").is_some() { "4000" } else { "60000" };
         settings.push(("CAS_TIMEOUT_MS", timeout.to_owned()));
-        let as_text: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let as_text: Vec<_> =
+            settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let outcome = upload(&cloud, &emulator, &as_text);
         let (message, hint) = fails(&outcome);
         assert!(message.contains(words), "{} {broken} {what}: {message}", case.name);
         assert!(hint.len() > 20, "{hint}");
-        assert_eq!(outcome.field("retryable"), retryable, "{} {broken} {what}: {message}", case.name);
+        assert_eq!(
+            outcome.field("retryable"),
+            retryable,
+            "{} {broken} {what}: {message}",
+            case.name
+        );
         assert!(emulator.requests().is_empty());
     }
 }
@@ -148,14 +172,19 @@ fn what_is_turned_off_or_half_set_up_is_said() {
     let elsewhere = ("ALIBABA_CLOUD_CONFIG_FILE", "~/config.json");
     let outcome = upload(&cloud, &emulator, &[NO_METADATA, elsewhere]);
     let (message, _) = fails(&outcome);
-    assert!(message.contains("no such file, though ALIBABA_CLOUD_CONFIG_FILE names it"), "{message}");
-    let outcome = upload(&cloud, &emulator, &[("HOME", ""), NO_METADATA, ("CAS_PROFILE", "nobody")]);
+    assert!(
+        message.contains("no such file, though ALIBABA_CLOUD_CONFIG_FILE names it"),
+        "{message}"
+    );
+    let outcome =
+        upload(&cloud, &emulator, &[("HOME", ""), NO_METADATA, ("CAS_PROFILE", "nobody")]);
     assert!(fails(&outcome).1.contains("Name a profile"), "{}", outcome.stdout);
     let mode = with_cli(&json!({"mode": "ak"}));
     let outcome = upload(&mode, &emulator, &[NO_METADATA]);
     let (message, hint) = fails(&outcome);
     assert!(
-        message.contains("a mode that libcas does not know: \"ak\"") && hint.contains("AK, StsToken"),
+        message.contains("a mode that libcas does not know: \"ak\"")
+            && hint.contains("AK, StsToken"),
         "{hint}"
     );
 }
@@ -169,7 +198,8 @@ fn what_stands_in_the_wrong_place_is_not_shown() {
     outcome.assert_fields(&[("service_code", "InvalidAccessKeyId.NotFound")]);
     let hint = outcome.field("hint");
     assert!(
-        hint.contains("are id and secret exchanged?") && hint.contains("comes from the environment"),
+        hint.contains("are id and secret exchanged?")
+            && hint.contains("comes from the environment"),
         "{hint}"
     );
     for (name, value) in [
@@ -283,14 +313,17 @@ fn a_broken_file_is_said_by_name_and_line() {
         let emulator = cloud.emulator();
         let outcome = upload(&cloud, &emulator, &[]);
         outcome.assert_fields(&[("status", "CAS_OK")]);
-        let warned = outcome.stdout.lines().any(|line| line.starts_with("log=2") && line.contains(words));
+        let warned =
+            outcome.stdout.lines().any(|line| line.starts_with("log=2") && line.contains(words));
         assert!(warned, "{}", outcome.stdout);
     }
 }
 
 #[test]
 fn a_file_that_others_can_read_is_warned_of() {
-    for (mode, warned) in [(0o600, false), (0o640, true), (0o604, true), (0o622, true), (0o711, false)] {
+    for (mode, warned) in
+        [(0o600, false), (0o640, true), (0o604, true), (0o622, true), (0o711, false)]
+    {
         let cloud = with_cli(
             &json!({"mode": "AK", "access_key_id": "staticid", "access_key_secret": "canary-secret-static"}),
         );
@@ -298,13 +331,15 @@ fn a_file_that_others_can_read_is_warned_of() {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let outcome = upload(&cloud, &cloud.emulator(), &[]);
         outcome.assert_fields(&[("status", "CAS_OK")]);
-        let line = outcome
-            .stdout
-            .lines()
-            .find(|line| line.starts_with("log=2") && line.contains("others may read or change it"));
+        let line = outcome.stdout.lines().find(|line| {
+            line.starts_with("log=2") && line.contains("others may read or change it")
+        });
         assert_eq!(line.is_some(), warned, "{mode:o}: {}", outcome.stdout);
         if let Some(line) = line {
-            assert!(line.contains(path.to_str().unwrap()) && line.contains(&format!("{mode:o}")), "{line}");
+            assert!(
+                line.contains(path.to_str().unwrap()) && line.contains(&format!("{mode:o}")),
+                "{line}"
+            );
         }
     }
 }
@@ -321,8 +356,10 @@ fn each_file_that_others_can_read_is_warned_of_once() {
     outcome.assert_fields(&[("status", "CAS_OK")]);
     for file in &files {
         let path = file.to_str().unwrap();
-        let warnings =
-            outcome.stdout.lines().filter(|line| line.contains(path) && line.contains("make it 600"));
+        let warnings = outcome
+            .stdout
+            .lines()
+            .filter(|line| line.contains(path) && line.contains("make it 600"));
         assert_eq!(warnings.count(), 1, "{path}: {}", outcome.stdout);
     }
 }
@@ -343,7 +380,8 @@ fn a_profile_that_the_program_names_is_the_only_source() {
         ("ALIBABA_CLOUD_PROFILE", "default"),
     ];
     for profile in ["work", "base", "ini"] {
-        let outcome = upload(&cloud, &emulator, &[&other[..], &[("CAS_PROFILE", profile)]].concat());
+        let outcome =
+            upload(&cloud, &emulator, &[&other[..], &[("CAS_PROFILE", profile)]].concat());
         outcome.assert_fields(&[("status", "CAS_OK")]);
         assert_eq!(signer(&emulator), "staticid", "{profile}");
     }
@@ -368,7 +406,8 @@ fn sts_is_asked_by_post_with_everything_in_the_form_and_signed_as_the_client_sig
             let cloud = case.cloud();
             let mut settings = case.settings(&cloud);
             settings.push(("CAS_SIGNATURE", signature.to_owned()));
-            let as_text: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let as_text: Vec<_> =
+                settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
             upload(&cloud, &cloud.emulator(), &as_text).assert_fields(&[("status", "CAS_OK")]);
             let requests = cloud.requests();
             let [request] = requests.as_slice() else { panic!("{requests:?}") };
@@ -390,7 +429,9 @@ fn sts_is_asked_by_post_with_everything_in_the_form_and_signed_as_the_client_sig
                     assert_eq!(request["params"]["DurationSeconds"], "900");
                 }
                 "RamRoleArn in a VPC" => assert_eq!(request["params"]["ExternalId"], "partner"),
-                _ => assert!(request["params"]["RoleSessionName"].as_str().unwrap().starts_with("libcas-")),
+                _ => assert!(
+                    request["params"]["RoleSessionName"].as_str().unwrap().starts_with("libcas-")
+                ),
             }
         }
     }
@@ -407,7 +448,8 @@ fn metadata_is_asked_with_a_token_and_without_only_where_that_may_be() {
         };
         cloud.requests().iter().map(shown).collect()
     };
-    let (token, roles) = ("PUT /latest/api/token", "GET /latest/meta-data/ram/security-credentials/");
+    let (token, roles) =
+        ("PUT /latest/api/token", "GET /latest/meta-data/ram/security-credentials/");
     assert_eq!(seen(&cloud), [token, roles, token, &format!("{roles}web-role")]);
 
     // No token is to be had, but none is needed either.
@@ -424,7 +466,11 @@ fn metadata_is_asked_with_a_token_and_without_only_where_that_may_be() {
     // A switch for the chain is one for profiles too.
     let profile = with_cli(&json!({"mode": "EcsRamRole"}));
     let outcome = upload(&profile, &profile.emulator(), &[NO_METADATA]);
-    assert!(fails(&outcome).0.contains("ALIBABA_CLOUD_ECS_METADATA_DISABLED is set"), "{}", outcome.stdout);
+    assert!(
+        fails(&outcome).0.contains("ALIBABA_CLOUD_ECS_METADATA_DISABLED is set"),
+        "{}",
+        outcome.stdout
+    );
     assert!(profile.requests().is_empty());
 
     // No proxy knows this machine's role, whoever named it.
@@ -438,7 +484,10 @@ fn metadata_is_asked_with_a_token_and_without_only_where_that_may_be() {
 fn other_services_are_asked_through_the_proxy() {
     let case = cases().into_iter().find(|case| case.name == "RamRoleArn").unwrap();
     let cloud = case.cloud();
-    let stub = Stub::start(vec![Reply::http("403 Forbidden", "", ""), Reply::http("403 Forbidden", "", "")]);
+    let stub = Stub::start(vec![
+        Reply::http("403 Forbidden", "", ""),
+        Reply::http("403 Forbidden", "", ""),
+    ]);
     let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA, ("HTTPS_PROXY", &stub.url())]);
     let (message, _) = fails(&outcome);
     assert!(message.contains("made no connection to sts.aliyuncs.com:443"), "{message}");
@@ -457,7 +506,8 @@ fn a_command_is_run_as_it_is_written_and_its_failures_are_told_apart() {
             r#"{{"mode": "AK", "access_key_id": "staticid", "access_key_secret": "canary-secret-static"{more}}}"#
         )
     };
-    let external = |command: &str| with_cli(&json!({"mode": "External", "process_command": command}));
+    let external =
+        |command: &str| with_cli(&json!({"mode": "External", "process_command": command}));
     let script = scratch("external").join("a helper.sh");
     fs::write(&script, format!("#!/bin/sh\n[ \"$1\" = 'two words' ] || exit 9\necho noise >&2\nsleep 0.2\ncat <<'END'\n{}\nEND\n", print(""))).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();

@@ -27,7 +27,11 @@ fn upload_c_prints_the_id_and_explains_its_failures() {
     }
     assert_eq!(Program::new(&upload).run().code, Some(2));
     let bad = start().arg("not an endpoint").run();
-    assert!(bad.stderr.contains("CAS_ERR_INVALID_ARGUMENT: The endpoint is not usable"), "{}", bad.stderr);
+    assert!(
+        bad.stderr.contains("CAS_ERR_INVALID_ARGUMENT: The endpoint is not usable"),
+        "{}",
+        bad.stderr
+    );
     assert!(bad.stderr.contains("What to do: Give it as"), "{}", bad.stderr);
     let key = fs::read_to_string(&chain().key).unwrap();
     let pasted = Program::new(&upload).arg("web").arg(&key).arg(&key).run();
@@ -66,7 +70,9 @@ fn inspect_c_says_what_an_upload_would_refuse() {
     let inspect = compile("examples/c/inspect.c", &[]);
     let start = || Program::new(&inspect).arg(&chain().chain);
     let good = start().arg(&chain().key).succeed();
-    for part in ["demo.example (RSA-2048), for demo.example,127.0.0.1\n", "2 certificates would be sent\n"] {
+    for part in
+        ["demo.example (RSA-2048), for demo.example,127.0.0.1\n", "2 certificates would be sent\n"]
+    {
         assert!(good.contains(part), "{good}");
     }
     assert!(!good.contains("refused") && !good.contains("warning"), "{good}");
@@ -94,7 +100,12 @@ fn minimal_c_is_short_and_works() {
     assert_eq!(start(emulator.url()).stdout, "CertId: 1\n");
     assert_eq!(start(emulator.url()).stdout, "CertId: 1\n");
     let refused = start("http://127.0.0.1:1/path");
-    assert_eq!((refused.code, refused.stderr.starts_with("usage: ")), (Some(1), true), "{}", refused.stderr);
+    assert_eq!(
+        (refused.code, refused.stderr.starts_with("usage: ")),
+        (Some(1), true),
+        "{}",
+        refused.stderr
+    );
     let unreachable = start("https://127.0.0.1:1");
     assert!(unreachable.stderr.contains("of \"web\" was not sent"), "{}", unreachable.stderr);
 }
@@ -112,7 +123,8 @@ fn the_program_in_the_readme_compiles_as_it_says_and_works() {
     };
     let directory = scratch("readme");
     fs::write(directory.join("first.c"), block("c", "cas_create_user_certificate")).unwrap();
-    let line = block("sh", "cc first.c").lines().find(|line| line.starts_with("cc first.c")).unwrap();
+    let line =
+        block("sh", "cc first.c").lines().find(|line| line.starts_with("cc first.c")).unwrap();
     for name in ["include", "target"] {
         let link = directory.join(name);
         if !link.exists() {
@@ -120,7 +132,10 @@ fn the_program_in_the_readme_compiles_as_it_says_and_works() {
         }
     }
     acceptance::run(
-        Command::new("sh").current_dir(&directory).arg("-c").arg(format!("{line} -Wall -Wextra -Werror")),
+        Command::new("sh")
+            .current_dir(&directory)
+            .arg("-c")
+            .arg(format!("{line} -Wall -Wextra -Werror")),
     );
     let emulator = Emulator::start(&[]);
     let printed = Program::new(directory.join("first"))
@@ -129,7 +144,12 @@ fn the_program_in_the_readme_compiles_as_it_says_and_works() {
         .arg(&chain().chain)
         .arg(&chain().key)
         .run();
-    assert_eq!((printed.code, last_line(&printed.stdout)), (Some(0), "CertId: 1"), "{}", printed.stderr);
+    assert_eq!(
+        (printed.code, last_line(&printed.stdout)),
+        (Some(0), "CertId: 1"),
+        "{}",
+        printed.stderr
+    );
 }
 
 #[test]

@@ -13,7 +13,8 @@ fn attempt(cloud: &Cloud, settings: &[(&str, &str)]) -> Outcome {
         .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret");
     let program = settings.iter().fold(program, |program, (name, value)| program.env(name, value));
     // Every name leads to a port of this machine where nobody listens.
-    let program = program.env("ELSEWHERE_HTTPS", "1").arg("web").arg(&chain().chain).arg(&chain().key);
+    let program =
+        program.env("ELSEWHERE_HTTPS", "1").arg("web").arg(&chain().chain).arg(&chain().key);
     let outcome = program.run();
     outcome.assert_fields(&[("status", "CAS_ERR_NETWORK"), ("attempts", "1")]);
     outcome
@@ -53,7 +54,11 @@ fn other_regions_the_vpc_and_a_named_endpoint() {
         (&[vpc], "cas-vpc.cn-hangzhou.aliyuncs.com", true),
         (&[vpc, ("CAS_REGION", "ap-southeast-1")], "cas-vpc.ap-southeast-1.aliyuncs.com", true),
         (&[vpc, ("CAS_REGION", "us-west-1")], "cas-vpc.us-west-1.aliyuncs.com", false),
-        (&[vpc, ("CAS_REGION", "mars-1"), ("CAS_ENDPOINT", "https://cas.example/")], "cas.example", true),
+        (
+            &[vpc, ("CAS_REGION", "mars-1"), ("CAS_ENDPOINT", "https://cas.example/")],
+            "cas.example",
+            true,
+        ),
         (&[], "cas.aliyuncs.com", true),
     ] {
         let outcome = attempt(&cloud, settings);

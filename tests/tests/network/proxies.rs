@@ -7,7 +7,8 @@ use acceptance::{Emulator, Outcome, Stub, chain};
 
 const LOGIN: (&str, &str) = ("user", "canary-pass-word");
 
-/// An upload to an endpoint that the environment's proxies concern: 0.0.0.0 is this machine, but no loopback address.
+/// An upload to an endpoint that the environment's proxies concern: 0.0.0.0 is this machine, but no
+/// loopback address.
 fn upload_there(emulator: &Emulator, settings: &[(&str, &str)]) -> Outcome {
     let there = emulator.url().replace("127.0.0.1", "0.0.0.0");
     upload(&there, &[settings, &[("CAS_ALLOW_PLAINTEXT", "1")]].concat())
@@ -32,7 +33,8 @@ fn proxies() -> Vec<(Proxy, Vec<String>)> {
         let urls = |proxy: &Proxy, schemes: &[&str]| {
             schemes.iter().map(|scheme| format!("{scheme}{part}{}", proxy.address)).collect()
         };
-        let (of_http, of_socks) = (urls(&http, &["http://", ""]), urls(&socks, &["socks5://", "socks5h://"]));
+        let (of_http, of_socks) =
+            (urls(&http, &["http://", ""]), urls(&socks, &["socks5://", "socks5h://"]));
         proxies.extend([(http, of_http), (socks, of_socks)]);
     }
     proxies
@@ -91,7 +93,8 @@ fn the_environment_names_proxies_and_exceptions() {
     );
     for exception in ["0.0.0.0", "0.0.0.0/8", "*"] {
         for name in ["NO_PROXY", "no_proxy"] {
-            upload_there(&emulator, &[gone, (name, exception)]).assert_fields(&[("status", "CAS_OK")]);
+            upload_there(&emulator, &[gone, (name, exception)])
+                .assert_fields(&[("status", "CAS_OK")]);
         }
     }
     upload_there(&emulator, &[gone, ("CAS_PROXY", "")]).assert_fields(&[("status", "CAS_OK")]);
@@ -130,11 +133,20 @@ fn a_proxy_that_lets_nobody_in_is_told_from_one_that_is_no_proxy() {
     assert!(outcome.field("message").contains("does not speak HTTP"), "{}", outcome.stdout);
     let forbidden = Stub::start(vec![Reply::http("403 Forbidden", "", "")]);
     let outcome = upload(emulator.url(), &[("CAS_PROXY", &forbidden.url())]);
-    assert!(outcome.field("message").contains("made no connection to 127.0.0.1"), "{}", outcome.stdout);
+    assert!(
+        outcome.field("message").contains("made no connection to 127.0.0.1"),
+        "{}",
+        outcome.stdout
+    );
     assert!(outcome.field("message").contains("HTTP 403"), "{}", outcome.stdout);
     let silent = Stub::start(vec![Reply::Nothing]);
     let settings = [("CAS_PROXY", silent.url()), ("CAS_CONNECT_TIMEOUT_MS", "300".to_owned())];
-    let outcome = upload(emulator.url(), &settings.each_ref().map(|(name, value)| (*name, value.as_str())));
-    assert!(outcome.field("message").contains("did not answer within the time"), "{}", outcome.stdout);
+    let outcome =
+        upload(emulator.url(), &settings.each_ref().map(|(name, value)| (*name, value.as_str())));
+    assert!(
+        outcome.field("message").contains("did not answer within the time"),
+        "{}",
+        outcome.stdout
+    );
     outcome.assert_fields(&[("status", "CAS_ERR_NETWORK"), ("retryable", "1")]);
 }

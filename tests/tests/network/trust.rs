@@ -1,5 +1,5 @@
-//! Whom the library trusts, and why it refuses whom it does not: uploads over TLS to the real emulator, with
-//! certificates that openssl made for the purpose.
+//! Whom the library trusts, and why it refuses whom it does not: uploads over TLS to the real
+//! emulator, with certificates that openssl made for the purpose.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -27,7 +27,8 @@ const GOOD: New<'_> = New {
     hash: "sha256",
 };
 
-/// Root, intermediate and stranger, and servers' certificates that differ from a good one in one respect each.
+/// Root, intermediate and stranger, and servers' certificates that differ from a good one in one
+/// respect each.
 fn workshop() -> &'static Workshop {
     static WORKSHOP: OnceLock<Workshop> = OnceLock::new();
     WORKSHOP.get_or_init(|| {
@@ -110,7 +111,11 @@ fn upload(endpoint: &str, settings: &[(&str, &str)]) -> Outcome {
 fn assert_says(outcome: &Outcome, message: &[&str], hint: &[&str]) {
     for (field, parts) in [("message", message), ("hint", hint)] {
         for part in parts {
-            assert!(outcome.field(field).contains(part), "{field} without {part:?} in:\n{}", outcome.stdout);
+            assert!(
+                outcome.field(field).contains(part),
+                "{field} without {part:?} in:\n{}",
+                outcome.stdout
+            );
         }
     }
 }
@@ -151,11 +156,13 @@ fn a_private_ca_is_trusted_by_each_of_the_ways() {
     let root = workshop().read("root.pem");
     let hashed = directory("hashed", &[("root.pem", &root)]);
     workshop().openssl(&["rehash", &hashed]);
-    let links = fs::read_dir(&hashed).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_symlink());
+    let links =
+        fs::read_dir(&hashed).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_symlink());
     assert_eq!(links.count(), 1);
     let other = directory("other", &[("stranger.pem", &workshop().read("stranger.pem"))]);
     let (both, partly) = (format!("{other}:{hashed}"), format!("/nonexistent:{hashed}"));
-    let with_words = workshop().write("words.pem", format!("My own CA\n\n{root}\nand that is all\n"));
+    let with_words =
+        workshop().write("words.pem", format!("My own CA\n\n{root}\nand that is all\n"));
     let (root, stranger) = (file("root.pem"), file("stranger.pem"));
     for (settings, outcome) in [
         (vec![("CAS_CA_FILE", root.as_str())], "0"),
@@ -167,7 +174,8 @@ fn a_private_ca_is_trusted_by_each_of_the_ways() {
         (vec![("SSL_CERT_FILE", &stranger), ("SSL_CERT_DIR", &hashed)], "1"),
         // A directory that is none, beside a file, says that the file alone counts.
         (vec![("SSL_CERT_FILE", &root), ("SSL_CERT_DIR", "/dev/null")], "1"),
-        // The file that the program names is above what the environment names, be that useless or wrong.
+        // The file that the program names is above what the environment names, be that useless or
+        // wrong.
         (vec![("CAS_CA_FILE", &root), ("SSL_CERT_FILE", "/nonexistent")], "1"),
         (vec![("CAS_CA_FILE", &root), ("SSL_CERT_FILE", &stranger), ("SSL_CERT_DIR", &other)], "1"),
     ] {
@@ -199,7 +207,10 @@ fn an_unknown_issuer_is_told_with_where_the_roots_came_from_and_how_many_they_ar
     let blocks = fs::read_to_string(bundle).unwrap().matches("-----BEGIN CERTIFICATE-----").count();
     let roots = number_of_roots(&of_system);
     assert!(roots <= blocks && roots * 10 >= blocks * 9, "{roots} of {blocks}");
-    assert_eq!(of_system.field("message"), served.upload(&[("SSL_CERT_FILE", "")]).field("message"));
+    assert_eq!(
+        of_system.field("message"),
+        served.upload(&[("SSL_CERT_FILE", "")]).field("message")
+    );
 
     let stranger = file("stranger.pem");
     let both = workshop().write("both.pem", workshop().chain(&["stranger", "root-ec", "stranger"]));
@@ -217,7 +228,11 @@ fn an_unknown_issuer_is_told_with_where_the_roots_came_from_and_how_many_they_ar
             format!("(trusted: \"{stranger}\" (SSL_CERT_FILE); 1 root)"),
             "SSL_CERT_FILE",
         ),
-        (("SSL_CERT_DIR", &other), format!("(trusted: \"{other}\" (SSL_CERT_DIR); 1 root)"), "SSL_CERT_DIR"),
+        (
+            ("SSL_CERT_DIR", &other),
+            format!("(trusted: \"{other}\" (SSL_CERT_DIR); 1 root)"),
+            "SSL_CERT_DIR",
+        ),
         (
             ("SSL_CERT_DIR", &partly),
             "without \"/nonexistent\" (SSL_CERT_DIR): No such".to_owned(),
@@ -226,7 +241,10 @@ fn an_unknown_issuer_is_told_with_where_the_roots_came_from_and_how_many_they_ar
     ] {
         assert_refused(
             &served.upload(&[settings]),
-            &["its issuer is not trusted: the chain that the server sent ends at \"root\"", &source],
+            &[
+                "its issuer is not trusted: the chain that the server sent ends at \"root\"",
+                &source,
+            ],
             &["private CA", "inspecting proxy", hint],
         );
     }
@@ -252,13 +270,19 @@ fn what_the_environment_names_must_be_of_use_and_nothing_wider_stands_in() {
     let two = format!("{nothing}:/nonexistent");
     let hashed = directory("of-use", &[("root.pem", &root)]);
     for (settings, parts) in [
-        (vec![("SSL_CERT_FILE", "/nonexistent/roots.pem")], ["/nonexistent/roots.pem", "No such file"]),
+        (
+            vec![("SSL_CERT_FILE", "/nonexistent/roots.pem")],
+            ["/nonexistent/roots.pem", "No such file"],
+        ),
         (vec![("SSL_CERT_FILE", empty)], [empty, "holds no certificate"]),
         (vec![("SSL_CERT_FILE", garbage)], [garbage, "holds no certificate"]),
         (vec![("SSL_CERT_FILE", damaged)], [damaged, "none of its certificates can be read"]),
         (vec![("SSL_CERT_FILE", cut)], [cut, "none of its certificates can be read"]),
         (vec![("SSL_CERT_FILE", &nothing)], [&nothing, "Is a directory"]),
-        (vec![("SSL_CERT_FILE", empty), ("SSL_CERT_DIR", &hashed)], [empty, "holds no certificate"]),
+        (
+            vec![("SSL_CERT_FILE", empty), ("SSL_CERT_DIR", &hashed)],
+            [empty, "holds no certificate"],
+        ),
         (vec![("SSL_CERT_DIR", "/nonexistent")], ["/nonexistent", "No such file"]),
         (vec![("SSL_CERT_DIR", &nothing)], [&nothing, "holds no certificate"]),
         (vec![("SSL_CERT_DIR", &words)], [&words, "holds no certificate"]),
@@ -290,8 +314,10 @@ fn a_ca_file_of_no_use_is_found_when_the_client_is_made() {
         let path = workshop().write("no-ca.pem", content);
         let path = path.to_str().unwrap();
         // Nobody listens there, and nobody is asked.
-        let outcome =
-            upload("https://127.0.0.1:1", &[("CAS_CA_FILE", path), ("SSL_CERT_FILE", &file("root.pem"))]);
+        let outcome = upload(
+            "https://127.0.0.1:1",
+            &[("CAS_CA_FILE", path), ("SSL_CERT_FILE", &file("root.pem"))],
+        );
         outcome.assert_fields(&[
             ("status", "CAS_ERR_INVALID_ARGUMENT"),
             ("attempts", "0"),
@@ -311,8 +337,7 @@ fn each_certificate_is_refused_with_its_own_sentence() {
     let (root, stranger) = (file("root.pem"), file("stranger.pem"));
     let (again, ec) = (file("root-again.pem"), file("root-ec.pem"));
     let (itself, itself_ca) = (file("itself.pem"), file("itself-ca.pem"));
-    let several =
-        "it has \"a.example\", \"b.example\", \"*.c.example\", \"192.0.2.1\", \"e.example\" and 2 more";
+    let several = "it has \"a.example\", \"b.example\", \"*.c.example\", \"192.0.2.1\", \"e.example\" and 2 more";
     let another = "it was made for another name than \"127.0.0.1\"";
     let itself_says = "it signed itself, and is not trusted";
     let authority_says = "it signed itself, and says that it is a certificate authority's";
@@ -332,7 +357,10 @@ fn each_certificate_is_refused_with_its_own_sentence() {
         (
             &["expired", "intermediate"],
             Some(&root),
-            &["it, or one of its chain, has expired", "valid until 2021-01-01T00:00:00Z and it is 20"],
+            &[
+                "it, or one of its chain, has expired",
+                "valid until 2021-01-01T00:00:00Z and it is 20",
+            ],
             &["clock", "renewed"],
         ),
         (
@@ -384,10 +412,17 @@ fn each_certificate_is_refused_with_its_own_sentence() {
         (
             &["good"],
             Some(&root),
-            &["its issuer is not trusted: \"intermediate\", of which the server sent no certificate"],
+            &[
+                "its issuer is not trusted: \"intermediate\", of which the server sent no certificate",
+            ],
             &["If \"intermediate\" is an intermediate, the server must send its certificate too"],
         ),
-        (&["for-clients", "intermediate"], Some(&root), &["it is not made for servers"], &["serverAuth"]),
+        (
+            &["for-clients", "intermediate"],
+            Some(&root),
+            &["it is not made for servers"],
+            &["serverAuth"],
+        ),
     ] {
         let server = Served::start(served);
         let trusted = trusted.map(|path| ("CAS_CA_FILE", path.as_str()));
@@ -400,7 +435,9 @@ fn each_certificate_is_refused_with_its_own_sentence() {
     }
     // What the hint says of one that signed itself is true.
     let server = Served::start(&["itself"]);
-    server.upload(&[("CAS_CA_FILE", &itself)]).assert_fields(&[("status", "CAS_OK"), ("outcome", "0")]);
+    server
+        .upload(&[("CAS_CA_FILE", &itself)])
+        .assert_fields(&[("status", "CAS_OK"), ("outcome", "0")]);
     // A name of the machine is no other than the one that was asked for.
     let server = Served::start(&["address", "intermediate"]);
     let by_name = server.emulator.url().replace("127.0.0.1", "localhost");
@@ -466,7 +503,8 @@ fn answers(answer: Vec<u8>) -> (String, thread::JoinHandle<Vec<u8>>) {
 
 #[test]
 fn old_servers_and_ports_without_tls_are_told_apart() {
-    // A server that never heard of supported versions and takes up 1.1, with TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA.
+    // A server that never heard of supported versions and takes up 1.1, with
+    // TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA.
     let hello = [&[2, 0, 0, 38, 3, 2][..], &[7; 32], &[0, 0xc0, 0x13, 0]].concat();
     let takes_up = [&[22, 3, 2, 0, 42][..], &hello].concat();
     let alert = |description: u8| vec![21, 3, 2, 0, 2, 2, description];
@@ -501,7 +539,10 @@ fn a_machine_without_a_store_trusts_the_roots_that_are_built_in() {
     let outcome = program.arg("web").arg(&chain().chain).arg(&chain().key).run();
     assert_refused(
         &outcome,
-        &["its issuer is not trusted", "the Mozilla roots built into libcas, as this machine has no store"],
+        &[
+            "its issuer is not trusted",
+            "the Mozilla roots built into libcas, as this machine has no store",
+        ],
         &["private CA", "SSL_CERT_FILE or cas_config_set_ca_file"],
     );
     assert!(number_of_roots(&outcome) > 100, "{}", outcome.stdout);

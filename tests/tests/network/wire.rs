@@ -1,4 +1,5 @@
-//! What leaves the process, and how: seen by a server of the tests' own and by counting system calls.
+//! What leaves the process, and how: seen by a server of the tests' own and by counting system
+//! calls.
 
 use std::fs;
 use std::process::Command;
@@ -37,12 +38,14 @@ fn everything_is_in_the_form_body_and_nothing_in_the_url() {
     let request = stub.requests().remove(0);
     assert!(request.head.starts_with("POST / HTTP/1.1\r\n"), "{}", request.head);
     let head = request.head.to_ascii_lowercase();
-    let mut headers: Vec<_> = head.lines().skip(1).map(|line| line.split_once(": ").unwrap().0).collect();
+    let mut headers: Vec<_> =
+        head.lines().skip(1).map(|line| line.split_once(": ").unwrap().0).collect();
     headers.sort_unstable();
     assert_eq!(headers, ["content-length", "content-type", "host", "user-agent"]);
     assert!(head.contains("content-type: application/x-www-form-urlencoded"));
     assert!(head.contains(concat!("user-agent: deployer/3.2 libcas/", env!("CARGO_PKG_VERSION"))));
-    let names: Vec<_> = request.body.split('&').map(|pair| pair.split_once('=').unwrap().0).collect();
+    let names: Vec<_> =
+        request.body.split('&').map(|pair| pair.split_once('=').unwrap().0).collect();
     assert_eq!(
         names,
         [
@@ -147,8 +150,11 @@ fn many_uploads_are_one_write_each_on_one_connection_without_a_thread() {
 
 #[test]
 fn each_attempt_has_a_nonce_and_a_signature_of_its_own() {
-    let throttled =
-        Reply::http("400 Bad Request", "x-acs-retry-after: 1\r\n", r#"{"Code":"FlowControlError"}"#);
+    let throttled = Reply::http(
+        "400 Bad Request",
+        "x-acs-retry-after: 1\r\n",
+        r#"{"Code":"FlowControlError"}"#,
+    );
     let stub = Stub::start(vec![throttled.clone(), throttled, success()]);
     let outcome = report(&stub, "2");
     assert!(outcome.stdout.contains("attempts=3"), "{}", outcome.stdout);
@@ -160,7 +166,8 @@ fn each_attempt_has_a_nonce_and_a_signature_of_its_own() {
             .unwrap()
     };
     for name in ["SignatureNonce", "Signature"] {
-        let mut values: Vec<_> = requests.iter().map(|request| value(&request.body, name)).collect();
+        let mut values: Vec<_> =
+            requests.iter().map(|request| value(&request.body, name)).collect();
         values.sort_unstable();
         values.dedup();
         assert_eq!(values.len(), 4, "{name}");
@@ -200,7 +207,8 @@ fn parent_and_child_of_a_fork_use_connections_of_their_own() {
         .succeed();
     let connection = |name: &str| {
         let requests = emulator.requests();
-        let request = requests.iter().find(|request| request["parameters"]["Name"]["value"] == name).unwrap();
+        let request =
+            requests.iter().find(|request| request["parameters"]["Name"]["value"] == name).unwrap();
         request["connection"].as_u64().unwrap()
     };
     assert_eq!(connection("before"), connection("parent-1"));

@@ -1,5 +1,5 @@
-//! A marked key, secret and token are uploaded in every way that works or fails; no piece of them may be
-//! found anywhere but in the body of the request.
+//! A marked key, secret and token are uploaded in every way that works or fails; no piece of them
+//! may be found anywhere but in the body of the request.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,8 +12,8 @@ use acceptance::{Emulator, Outcome, Program, Stub, chain, compile, other_chain, 
 const SECRET: &str = "canarySecret0123456789abcdefgh";
 const TOKEN: &str = "canary+Token/0123456789ABCDEFGHIJKLMNOP==";
 
-/// Everything that must not be found: the secret, the token, every line of the key; plain and encoded once,
-/// twice and three times.
+/// Everything that must not be found: the secret, the token, every line of the key; plain and
+/// encoded once, twice and three times.
 fn marks() -> Vec<String> {
     let key = fs::read_to_string(&chain().key).unwrap();
     let lines = key.lines().filter(|line| !line.starts_with("-----")).flat_map(|line| {
@@ -23,9 +23,11 @@ fn marks() -> Vec<String> {
             .filter(|piece| piece.len() >= 12)
             .map(|piece| String::from_utf8(piece.to_vec()).unwrap())
     });
-    let mut marks: Vec<String> = [SECRET, TOKEN].into_iter().map(ToOwned::to_owned).chain(lines).collect();
+    let mut marks: Vec<String> =
+        [SECRET, TOKEN].into_iter().map(ToOwned::to_owned).chain(lines).collect();
     for times in 1..=3 {
-        let encoded: Vec<_> = marks[..marks.len() / times].iter().map(|mark| encode(mark, times)).collect();
+        let encoded: Vec<_> =
+            marks[..marks.len() / times].iter().map(|mark| encode(mark, times)).collect();
         marks.extend(encoded);
     }
     assert!(marks.len() > 200);
@@ -111,20 +113,33 @@ fn shows_nothing(signature: &str) {
     let wrong = [("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "anotherSecretThanTheRightOne00")];
     assert_eq!(report(emulator.url(), &wrong).field("service_code"), "SignatureDoesNotMatch");
     let unknown = [("ALIBABA_CLOUD_ACCESS_KEY_ID", "nobody")];
-    assert_eq!(report(emulator.url(), &unknown).field("service_code"), "InvalidAccessKeyId.NotFound");
+    assert_eq!(
+        report(emulator.url(), &unknown).field("service_code"),
+        "InvalidAccessKeyId.NotFound"
+    );
     let swapped = report_files(emulator.url(), &[], &chain().key, &chain().chain);
     assert_eq!(swapped.field("status"), "CAS_ERR_CERTIFICATE");
-    let both = report_files(emulator.url(), &[("CAS_SKIP_CHECKS", "1")], &chain().key, &chain().key);
+    let both =
+        report_files(emulator.url(), &[("CAS_SKIP_CHECKS", "1")], &chain().key, &chain().key);
     assert_eq!(both.field("status"), "CAS_ERR_SERVICE");
 
     assert_eq!(emulator.requests().len(), recorded + 3);
-    assert_clean("/_emulator/requests", &emulator.control("GET", "/_emulator/requests").to_string());
-    assert_clean("/_emulator/certificates", &emulator.control("GET", "/_emulator/certificates").to_string());
+    assert_clean(
+        "/_emulator/requests",
+        &emulator.control("GET", "/_emulator/requests").to_string(),
+    );
+    assert_clean(
+        "/_emulator/certificates",
+        &emulator.control("GET", "/_emulator/certificates").to_string(),
+    );
     assert_clean("what the emulator printed", &emulator.stop());
     let mut files = 0;
     for file in fs::read_dir(&directory).unwrap() {
         let path = file.unwrap().path();
-        assert_clean(&path.display().to_string(), &String::from_utf8_lossy(&fs::read(&path).unwrap()));
+        assert_clean(
+            &path.display().to_string(),
+            &String::from_utf8_lossy(&fs::read(&path).unwrap()),
+        );
         files += 1;
     }
     assert!(files > 0, "the emulator kept nothing in {}", directory.display());
@@ -162,7 +177,11 @@ fn an_echo_of_the_request_stays_hidden_however_it_comes_back() {
                 "",
                 &format!("{{\"Code\":\"SignatureDoesNotMatch\",\"Message\":{quoted}}}"),
             ),
-            Reply::http("400 Bad Request", "", &format!("{{\"Code\":\"Other\",\"Message\":{quoted}}}")),
+            Reply::http(
+                "400 Bad Request",
+                "",
+                &format!("{{\"Code\":\"Other\",\"Message\":{quoted}}}"),
+            ),
             Reply::http(
                 "400 Bad Request",
                 "",
@@ -173,14 +192,26 @@ fn an_echo_of_the_request_stays_hidden_however_it_comes_back() {
                 "",
                 &format!("<Error><Code>C</Code><Message><![CDATA[{echo}]]></Message></Error>"),
             ),
-            Reply::http("502 Bad Gateway", "", &format!("<html><title>{echo}</title>{echo}</html>")),
+            Reply::http(
+                "502 Bad Gateway",
+                "",
+                &format!("<html><title>{echo}</title>{echo}</html>"),
+            ),
             Reply::http("502 Bad Gateway", "", echo),
             Reply::http("200 OK", "", &format!("{{\"CertId\":{quoted}")),
             Reply::http("200 OK", "", &format!("{{\"RequestId\":{quoted}}}")),
-            Reply::http("302 Found", &format!("Location: https://example/{}\r\n", encode(echo, 1)), ""),
+            Reply::http(
+                "302 Found",
+                &format!("Location: https://example/{}\r\n", encode(echo, 1)),
+                "",
+            ),
             Reply::http("200 OK", &format!("x-acs-request-id: {}\r\n", encode(echo, 1)), "{}"),
             Reply::http("200 OK", &format!("x-acs-request-id: {piece}\r\n"), "{}"),
-            Reply::http("400 Bad Request", "", &format!("{{\"Code\":\"C\",\"RequestId\":\"{piece}\"}}")),
+            Reply::http(
+                "400 Bad Request",
+                "",
+                &format!("{{\"Code\":\"C\",\"RequestId\":\"{piece}\"}}"),
+            ),
             Reply::SendAndClose(echo.clone().into_bytes()),
         ] {
             let stub = Stub::start(vec![reply]);
@@ -205,7 +236,8 @@ fn nothing_of_the_key_stays_in_memory() {
         "x-acs-retry-after: 1\r\n",
         r#"{"Code":"Throttling"}"#,
     )]);
-    let page = Stub::start(vec![Reply::http("502 Bad Gateway", "", "<html><title>Proxy</title></html>")]);
+    let page =
+        Stub::start(vec![Reply::http("502 Bad Gateway", "", "<html><title>Proxy</title></html>")]);
     for (endpoint, secret, status) in [
         (emulator.url(), "testsecret", "CAS_OK"),
         // The second time the details are asked for, and hand the key out.
@@ -230,7 +262,8 @@ fn nothing_of_the_key_stays_in_memory() {
     }
 }
 
-/// A piece of one prime of an RSA key in hexadecimal, in both orders that computers keep numbers in.
+/// A piece of one prime of an RSA key in hexadecimal, in both orders that computers keep numbers
+/// in.
 fn prime_of(key: &Path) -> [String; 2] {
     let text = run(Command::new("openssl").args(["rsa", "-noout", "-text", "-in"]).arg(key));
     let (_, prime) = text.split_once("prime1:").unwrap();

@@ -1,4 +1,5 @@
-//! Who has a name, who may take it, and in which version: what the rules for conflicts do at the service.
+//! Who has a name, who may take it, and in which version: what the rules for conflicts do at the
+//! service.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +13,11 @@ fn upload(endpoint: &str, name: &str, chain: &Chain, settings: &[(&str, &str)]) 
 }
 
 fn actions(emulator: &Emulator) -> Vec<String> {
-    emulator.requests().iter().map(|request| request["action"].as_str().unwrap().to_owned()).collect()
+    emulator
+        .requests()
+        .iter()
+        .map(|request| request["action"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn sent(request: &Value, name: &str) -> Value {
@@ -27,15 +32,20 @@ const NEW_API: (&str, &str) = ("CAS_API", "2");
 fn every_attempt_is_signed_anew_and_carries_the_same_token() {
     let emulator = Emulator::start(&[]);
     emulator.fault(r#"{"action":"UploadUserCertificate","kind":"drop-before","times":2}"#);
-    upload(emulator.url(), "web", chain(), &[NEW_API]).assert_fields(&[("attempts", "3"), ("api", "2")]);
+    upload(emulator.url(), "web", chain(), &[NEW_API])
+        .assert_fields(&[("attempts", "3"), ("api", "2")]);
     upload(emulator.url(), "other", chain(), &[NEW_API]).assert_fields(&[("attempts", "1")]);
     let requests = emulator.requests();
-    let uploads: Vec<_> = requests.iter().filter(|one| one["action"] == "UploadUserCertificate").collect();
+    let uploads: Vec<_> =
+        requests.iter().filter(|one| one["action"] == "UploadUserCertificate").collect();
     assert_eq!(uploads.len(), 4);
     let all = |name: &str| -> Vec<Value> { uploads.iter().map(|one| sent(one, name)).collect() };
     let tokens = all("ClientToken");
     assert!(
-        !tokens[0].is_null() && tokens[0] == tokens[1] && tokens[1] == tokens[2] && tokens[2] != tokens[3]
+        !tokens[0].is_null()
+            && tokens[0] == tokens[1]
+            && tokens[1] == tokens[2]
+            && tokens[2] != tokens[3]
     );
     let mut nonces = all("SignatureNonce");
     nonces.dedup();
@@ -69,10 +79,17 @@ fn the_newer_version_is_spoken_from_the_first_refusal_on() {
         let stub = Stub::start(vec![gone, Reply::http("200 OK", "", r#"{"CertId":5}"#)]);
         upload(&stub.url(), "web", chain(), &[]).assert_fields(&[("cert_id", "5"), ("api", "2")]);
         let bodies: Vec<_> = stub.requests().into_iter().map(|request| request.body).collect();
-        assert!(bodies[0].contains("Version=2018-07-13") && bodies[1].contains("Version=2020-04-07"));
-        let stub = Stub::start(vec![Reply::http("404 Not Found", "", &format!(r#"{{"Code":"{code}"}}"#))]);
+        assert!(
+            bodies[0].contains("Version=2018-07-13") && bodies[1].contains("Version=2020-04-07")
+        );
+        let stub =
+            Stub::start(vec![Reply::http("404 Not Found", "", &format!(r#"{{"Code":"{code}"}}"#))]);
         let outcome = upload(&stub.url(), "web", chain(), &[("CAS_API", "1")]);
-        outcome.assert_fields(&[("status", "CAS_ERR_SERVICE"), ("attempts", "1"), ("service_code", code)]);
+        outcome.assert_fields(&[
+            ("status", "CAS_ERR_SERVICE"),
+            ("attempts", "1"),
+            ("service_code", code),
+        ]);
         assert!(outcome.field("hint").contains("version"), "{}", outcome.stdout);
     }
 }
@@ -89,7 +106,8 @@ fn the_same_certificate_under_any_name_will_do_where_that_was_said() {
         let outcome = upload(emulator.url(), "web", chain(), &[api, REUSE_ANY_NAME]);
         let reused = [("cert_id", "3"), ("name", "old-name"), ("outcome", "1"), ("attempts", "0")];
         outcome.assert_fields(&reused);
-        upload(emulator.url(), "web", chain(), &[api]).assert_fields(&[("cert_id", "4"), ("outcome", "0")]);
+        upload(emulator.url(), "web", chain(), &[api])
+            .assert_fields(&[("cert_id", "4"), ("outcome", "0")]);
         let outcome = upload(emulator.url(), "first", chain(), &[api, REUSE_ANY_NAME]);
         outcome.assert_fields(&[("status", "CAS_OK"), ("outcome", "1"), ("attempts", "0")]);
         assert_eq!(emulator.certificates().len(), 4);
@@ -140,7 +158,11 @@ fn a_code_that_nobody_knows_is_judged_by_the_certificate() {
         let emulator = Emulator::start(&[]);
         emulator.fault(&fault(code));
         let outcome = upload(emulator.url(), "web", chain(), &[]);
-        outcome.assert_fields(&[("status", "CAS_ERR_SERVICE"), ("service_code", code), ("attempts", "1")]);
+        outcome.assert_fields(&[
+            ("status", "CAS_ERR_SERVICE"),
+            ("service_code", code),
+            ("attempts", "1"),
+        ]);
         upload(emulator.url(), "web", chain(), &[]);
         emulator.fault(&fault(code));
         let outcome = upload(emulator.url(), "web", chain(), &[]);
@@ -160,7 +182,8 @@ fn a_code_that_nobody_knows_is_judged_by_the_certificate() {
 fn a_full_account_still_knows_what_it_has() {
     let emulator = Emulator::start(&["--quota", "1"]);
     upload(emulator.url(), "web", chain(), &[]).assert_fields(&[("cert_id", "1")]);
-    upload(emulator.url(), "web", chain(), &[]).assert_fields(&[("cert_id", "1"), ("outcome", "1")]);
+    upload(emulator.url(), "web", chain(), &[])
+        .assert_fields(&[("cert_id", "1"), ("outcome", "1")]);
     let full = upload(emulator.url(), "new", chain(), &[]);
     full.assert_fields(&[("status", "CAS_ERR_SERVICE"), ("service_code", "InsufficientQuota")]);
     assert!(full.field("hint").contains("quota"), "{}", full.stdout);
@@ -190,14 +213,19 @@ fn where_the_list_and_the_certificate_disagree_the_certificate_decides() {
         format!(
             r#"{{"TotalCount":"1","CertificateList":[{{"id":"7","name":"web","fingerprint":"{sha1}"}}]}}"#
         ),
-        format!(r#"{{"CertificateList":[{{"Id":7,"Name":"web","Fingerprint":"{}"}}]}}"#, coloned.join(":")),
+        format!(
+            r#"{{"CertificateList":[{{"Id":7,"Name":"web","Fingerprint":"{}"}}]}}"#,
+            coloned.join(":")
+        ),
     ];
     for list in &lists {
         let answer = |detail: &str| {
-            let replies = vec![taken(), Reply::http("200 OK", "", list), Reply::http("200 OK", "", detail)];
+            let replies =
+                vec![taken(), Reply::http("200 OK", "", list), Reply::http("200 OK", "", detail)];
             upload(&Stub::start(replies).url(), "web", chain(), &[])
         };
-        answer(&format!(r#"{{"Id":7,"Cert":{own}}}"#)).assert_fields(&[("cert_id", "7"), ("outcome", "1")]);
+        answer(&format!(r#"{{"Id":7,"Cert":{own}}}"#))
+            .assert_fields(&[("cert_id", "7"), ("outcome", "1")]);
         let different = answer(&format!(r#"{{"Id":7,"Cert":{other}}}"#));
         different.assert_fields(&[("status", "CAS_ERR_NAME_TAKEN"), ("attempts", "1")]);
         // Where the certificate is not shown, its SHA-1 decides.
@@ -207,7 +235,11 @@ fn where_the_list_and_the_certificate_disagree_the_certificate_decides() {
     let replies = vec![taken(), Reply::http("403 Forbidden", "", r#"{"Code":"Forbidden.RAM"}"#)];
     let outcome = upload(&Stub::start(replies).url(), "web", chain(), &[]);
     outcome.assert_fields(&[("status", "CAS_ERR_OUTCOME_UNKNOWN"), ("retryable", "1")]);
-    assert!(outcome.field("hint").contains("yundun-cert:DescribeUserCertificateList"), "{}", outcome.stdout);
+    assert!(
+        outcome.field("hint").contains("yundun-cert:DescribeUserCertificateList"),
+        "{}",
+        outcome.stdout
+    );
 }
 
 #[test]
@@ -233,7 +265,9 @@ fn replacing_stores_before_it_deletes_and_loses_no_success() {
         // Whoever comes second finds the old one gone.
         let emulator = Emulator::start(&[]);
         upload(emulator.url(), "web", other_chain(), &[api]);
-        emulator.fault(r#"{"action":"DeleteUserCertificate","kind":"error","status":400,"code":"NotFound"}"#);
+        emulator.fault(
+            r#"{"action":"DeleteUserCertificate","kind":"error","status":400,"code":"NotFound"}"#,
+        );
         upload(emulator.url(), "web", chain(), &[api, REPLACE]).assert_fields(&[("outcome", "2")]);
 
         let at = |action: &str| first.iter().rposition(|one| one.starts_with(action)).unwrap();

@@ -27,8 +27,8 @@ const KINDS: [&str; 13] = [
     "lag",
     "retired",
 ];
-/// How long a delayed request is delayed, and how long the call may take that meets it. Half of that is left to
-/// the first attempt.
+/// How long a delayed request is delayed, and how long the call may take that meets it. Half of
+/// that is left to the first attempt.
 const DELAY_MS: u64 = 3_500;
 const DEADLINE_MS: u64 = 6_000;
 /// A new certificate is listed after this.
@@ -114,7 +114,8 @@ fn table(column: &str) -> BTreeMap<String, Vec<String>> {
     let cells = |line: &str| -> Vec<String> {
         line.trim_matches('|').split(" | ").map(|cell| cell.trim().replace('`', "")).collect()
     };
-    let lines = document.lines().skip_while(|line| !line.starts_with(&format!("| {column} |"))).skip(2);
+    let lines =
+        document.lines().skip_while(|line| !line.starts_with(&format!("| {column} |"))).skip(2);
     lines
         .take_while(|line| line.starts_with('|'))
         .map(|line| {
@@ -124,11 +125,16 @@ fn table(column: &str) -> BTreeMap<String, Vec<String>> {
         .collect()
 }
 
-fn promised(cell: &Cell, ends: &BTreeMap<String, Vec<String>>, costs: &BTreeMap<String, Vec<String>>) -> End {
+fn promised(
+    cell: &Cell,
+    ends: &BTreeMap<String, Vec<String>>,
+    costs: &BTreeMap<String, Vec<String>>,
+) -> End {
     let rule = RULES[cell.rule];
     let taken = cell.name != Name::Free;
-    let sends =
-        !taken || rule == "REUSE" || (cell.name == Name::Another && ["RENAME", "REPLACE"].contains(&rule));
+    let sends = !taken
+        || rule == "REUSE"
+        || (cell.name == Name::Another && ["RENAME", "REPLACE"].contains(&rule));
     let end = &ends[rule][cell.name as usize];
     let retired = cell.kind == "retired";
     if retired && cell.api == Api::Old {
@@ -168,7 +174,9 @@ fn promised(cell: &Cell, ends: &BTreeMap<String, Vec<String>>, costs: &BTreeMap<
 
 fn ended(outcome: &Outcome) -> End {
     let what = match outcome.field("status") {
-        "CAS_OK" => ["created", "reused", "replaced"][outcome.field("outcome").parse::<usize>().unwrap()],
+        "CAS_OK" => {
+            ["created", "reused", "replaced"][outcome.field("outcome").parse::<usize>().unwrap()]
+        }
         status => status,
     };
     End { what: what.to_owned(), attempts: outcome.field("attempts").parse().unwrap() }
@@ -185,7 +193,9 @@ fn run(cell: &Cell, expected: &End) -> Result<(), String> {
     match cell.name {
         Name::Free => {}
         Name::Same => assert_eq!(upload(&emulator, "web", chain(), &[]).field("cert_id"), "1"),
-        Name::Another => assert_eq!(upload(&emulator, "web", other_chain(), &[]).field("cert_id"), "1"),
+        Name::Another => {
+            assert_eq!(upload(&emulator, "web", other_chain(), &[]).field("cert_id"), "1")
+        }
     }
     let uploads_before = uploads(&emulator, cell.api);
     let kind = |action| fault(action, cell.kind, Some(1));
@@ -209,7 +219,8 @@ fn run(cell: &Cell, expected: &End) -> Result<(), String> {
     let started = Instant::now();
     let outcome = upload(&emulator, "web", chain(), &settings);
     let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap();
-    let wrong = |what: &str| Err(format!("{cell:?}: {what}\nexpected {expected:?}\n{}", outcome.stdout));
+    let wrong =
+        |what: &str| Err(format!("{cell:?}: {what}\nexpected {expected:?}\n{}", outcome.stdout));
     if elapsed > deadline + 1_000 {
         return wrong(&format!("took {elapsed} ms"));
     }
@@ -248,10 +259,16 @@ fn fingerprint(stored: &[Value], outcome: &Outcome, cell: &Cell) -> Result<(), S
     if outcome.field("status") != "CAS_OK" {
         return Ok(());
     }
-    let Some(copy) = copies.first() else { return Err("a success, and nothing is stored".to_owned()) };
+    let Some(copy) = copies.first() else {
+        return Err("a success, and nothing is stored".to_owned());
+    };
     let api = match (cell.api, cell.kind) {
         (Api::New, _) => "2",
-        (Api::Auto, "retired") if outcome.field("attempts") != "1" || cell.place == Place::LookUp => "2",
+        (Api::Auto, "retired")
+            if outcome.field("attempts") != "1" || cell.place == Place::LookUp =>
+        {
+            "2"
+        }
         _ => "1",
     };
     for (field, value) in [
@@ -291,7 +308,13 @@ fn run_all<T: Sync>(cells: &[T], run: impl Fn(&T) -> Result<(), String> + Sync) 
         }
     });
     let failures = failures.into_inner().unwrap();
-    assert!(failures.is_empty(), "{} of {} cells:\n{}", failures.len(), cells.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of {} cells:\n{}",
+        failures.len(),
+        cells.len(),
+        failures.join("\n")
+    );
 }
 
 #[test]
@@ -301,8 +324,11 @@ fn every_fault_at_every_point_ends_as_the_table_says() {
     let (ends, costs) = (table("rule"), table("fault"));
     let mut cells = Vec::new();
     for kind in KINDS {
-        let apis: &[Api] =
-            if kind == "retired" { &[Api::Auto, Api::Old, Api::New] } else { &[Api::Old, Api::New] };
+        let apis: &[Api] = if kind == "retired" {
+            &[Api::Auto, Api::Old, Api::New]
+        } else {
+            &[Api::Old, Api::New]
+        };
         for &api in apis {
             for place in [Place::First, Place::Second, Place::LookUp] {
                 for rule in 0..RULES.len() {
@@ -323,7 +349,8 @@ fn what_a_lasting_fault_leaves_is_what_the_table_says() {
     chain();
     let document = fs::read_to_string(top().join("docs/exactly-once.md")).unwrap();
     let mut cells = Vec::new();
-    for line in document.lines().skip_while(|line| !line.starts_with("| fault | the list")).skip(2) {
+    for line in document.lines().skip_while(|line| !line.starts_with("| fault | the list")).skip(2)
+    {
         let Some((kind, ends)) = line.trim_matches('|').split_once(" | ") else { break };
         let kind = kind.trim().trim_matches('`').to_owned();
         for (end, list_too) in ends.split(" | ").zip([false, true]) {
@@ -344,20 +371,28 @@ fn what_a_lasting_fault_leaves_is_what_the_table_says() {
             emulator.fault(&fault.to_string());
         }
         let deadline = if kind.starts_with("delay") { DEADLINE_MS } else { 30_000 };
-        let settings =
-            [("CAS_API", api.number()), ("CAS_MAX_ATTEMPTS", "2"), ("CAS_TIMEOUT_MS", &deadline.to_string())];
+        let settings = [
+            ("CAS_API", api.number()),
+            ("CAS_MAX_ATTEMPTS", "2"),
+            ("CAS_TIMEOUT_MS", &deadline.to_string()),
+        ];
         let started = Instant::now();
         let outcome = upload(&emulator, "web", chain(), &settings);
         let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap();
-        let wrong = |what: &str| Err(format!("{kind} {api:?} {list_too}: {what}\n{}", outcome.stdout));
+        let wrong =
+            |what: &str| Err(format!("{kind} {api:?} {list_too}: {what}\n{}", outcome.stdout));
         if ended(&outcome).what != *end || elapsed > deadline + 1_000 {
             return wrong(&format!("not {end} ({elapsed} ms)"));
         }
         if end == "CAS_ERR_OUTCOME_UNKNOWN" {
-            let sha1 = emulator.certificates().first().map(|one| one["sha1"].as_str().unwrap().to_owned());
+            let sha1 =
+                emulator.certificates().first().map(|one| one["sha1"].as_str().unwrap().to_owned());
             let hint = outcome.field("hint");
             let helps = hint.contains("\"web\"") && hint.contains("same call again");
-            if !helps || sha1.is_some_and(|sha1| !hint.contains(&sha1)) || outcome.field("retryable") != "1" {
+            if !helps
+                || sha1.is_some_and(|sha1| !hint.contains(&sha1))
+                || outcome.field("retryable") != "1"
+            {
                 return wrong("says too little");
             }
         }

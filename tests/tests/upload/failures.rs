@@ -28,13 +28,18 @@ fn assert_fields(outcome: &Outcome, fields: &[(&str, &str)]) {
 #[track_caller]
 fn assert_says(outcome: &Outcome, field: &str, parts: &[&str]) {
     for part in parts {
-        assert!(outcome.field(field).contains(part), "{field} without {part:?} in:\n{}", outcome.stdout);
+        assert!(
+            outcome.field(field).contains(part),
+            "{field} without {part:?} in:\n{}",
+            outcome.stdout
+        );
     }
 }
 
 /// Upper-case UUID, as every answer of the service carries.
 fn is_request_id(text: &str) -> bool {
-    text.len() == 36 && text.bytes().all(|b| b == b'-' || b.is_ascii_digit() || b.is_ascii_uppercase())
+    text.len() == 36
+        && text.bytes().all(|b| b == b'-' || b.is_ascii_digit() || b.is_ascii_uppercase())
 }
 
 #[test]
@@ -66,8 +71,10 @@ fn a_closed_port() {
 
 #[test]
 fn a_host_that_does_not_exist() {
-    let outcome =
-        report("https://no-such-host.invalid", &[("CAS_MAX_ATTEMPTS", "1"), ("CAS_TIMEOUT_MS", "20000")]);
+    let outcome = report(
+        "https://no-such-host.invalid",
+        &[("CAS_MAX_ATTEMPTS", "1"), ("CAS_TIMEOUT_MS", "20000")],
+    );
     assert_fields(&outcome, &[("status", "CAS_ERR_NETWORK"), ("attempts", "1")]);
     assert_says(&outcome, "message", &["no-such-host.invalid", "could not be resolved"]);
     assert_says(&outcome, "hint", &["DNS"]);
@@ -75,8 +82,10 @@ fn a_host_that_does_not_exist() {
 
 #[test]
 fn a_port_that_does_not_answer_is_given_up_after_the_connect_timeout() {
-    // A listener that accepts nothing, with a queue that is full: the system drops what comes further.
-    let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    // A listener that accepts nothing, with a queue that is full: the system drops what comes
+    // further.
+    let listener =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     listener.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
     listener.listen(0).unwrap();
     let address = listener.local_addr().unwrap().as_socket().unwrap();
@@ -87,10 +96,16 @@ fn a_port_that_does_not_answer_is_given_up_after_the_connect_timeout() {
     let endpoint = format!("http://{address}");
     let short = [("CAS_CONNECT_TIMEOUT_MS", "100"), ("CAS_MAX_ATTEMPTS", "1")];
     let outcome = report(&endpoint, &short);
-    assert_fields(&outcome, &[("status", "CAS_ERR_NETWORK"), ("attempts", "1"), ("retryable", "1")]);
+    assert_fields(
+        &outcome,
+        &[("status", "CAS_ERR_NETWORK"), ("attempts", "1"), ("retryable", "1")],
+    );
     assert_says(&outcome, "message", &["no connection to", "within the time allowed"]);
     let outcome = report(&endpoint, &[("CAS_TIMEOUT_MS", "100"), ("CAS_MAX_ATTEMPTS", "1")]);
-    assert_fields(&outcome, &[("status", "CAS_ERR_TIMEOUT"), ("attempts", "1"), ("retryable", "1")]);
+    assert_fields(
+        &outcome,
+        &[("status", "CAS_ERR_TIMEOUT"), ("attempts", "1"), ("retryable", "1")],
+    );
     assert_says(&outcome, "hint", &["Nothing was sent"]);
 }
 
@@ -161,11 +176,14 @@ fn no_access_key() {
 fn a_clock_that_is_wrong_either_way_is_corrected_once_and_for_good() {
     for offset in ["--clock-offset=3600", "--clock-offset=-3600"] {
         let emulator = Emulator::start(&[offset]);
-        let uploads = acceptance::report(emulator.url(), &[], "web", &chain().chain, &chain().key).arg("3");
+        let uploads =
+            acceptance::report(emulator.url(), &[], "web", &chain().chain, &chain().key).arg("3");
         let printed = uploads.succeed();
-        let attempts: Vec<_> = printed.lines().filter(|line| line.starts_with("attempts=")).collect();
+        let attempts: Vec<_> =
+            printed.lines().filter(|line| line.starts_with("attempts=")).collect();
         assert_eq!(attempts, ["attempts=2", "attempts=1", "attempts=1"]);
-        let codes: Vec<_> = emulator.requests().iter().map(|request| request["code"].clone()).collect();
+        let codes: Vec<_> =
+            emulator.requests().iter().map(|request| request["code"].clone()).collect();
         assert_eq!(codes.len(), 4);
         assert_eq!(codes[0], "InvalidTimeStamp.Expired");
     }
@@ -210,7 +228,8 @@ fn a_name_that_is_taken() {
     let emulator = Emulator::start(&[]);
     assert_eq!(report(emulator.url(), &[]).field("cert_id"), "1");
     let [cert, key] = [&other_chain().chain, &other_chain().key].map(|path| path.to_str().unwrap());
-    for (lang, message) in [("en", "The certificate name already exists."), ("zh", "名称重复，请重新输入。")]
+    for (lang, message) in
+        [("en", "The certificate name already exists."), ("zh", "名称重复，请重新输入。")]
     {
         let outcome = report_files(emulator.url(), &[("CAS_LANG", lang)], cert, key);
         assert_fields(
@@ -231,7 +250,10 @@ fn a_name_that_is_taken() {
     assert_eq!(emulator.certificates().len(), 1);
     // The same certificate is a success.
     let again = report(emulator.url(), &[]);
-    assert_eq!((again.field("cert_id"), again.field("outcome"), again.field("attempts")), ("1", "1", "1"));
+    assert_eq!(
+        (again.field("cert_id"), again.field("outcome"), again.field("attempts")),
+        ("1", "1", "1")
+    );
 }
 
 #[test]
@@ -240,7 +262,8 @@ fn a_certificate_that_the_service_cannot_read() {
     let bad = scratch("bad").join("bad.pem");
     fs::write(&bad, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
     let unread = [("CAS_SKIP_CHECKS", "1")];
-    let outcome = report_files(emulator.url(), &unread, bad.to_str().unwrap(), chain().key.to_str().unwrap());
+    let outcome =
+        report_files(emulator.url(), &unread, bad.to_str().unwrap(), chain().key.to_str().unwrap());
     assert_fields(
         &outcome,
         &[
@@ -258,7 +281,10 @@ fn a_bad_pair_is_refused_before_it_leaves_unless_checks_are_skipped() {
     let emulator = Emulator::start(&[]);
     let [cert, key] = [&chain().chain, &chain().key].map(|path| path.to_str().unwrap());
     let outcome = report_files(emulator.url(), &[], key, cert);
-    assert_fields(&outcome, &[("status", "CAS_ERR_CERTIFICATE"), ("attempts", "0"), ("http_status", "0")]);
+    assert_fields(
+        &outcome,
+        &[("status", "CAS_ERR_CERTIFICATE"), ("attempts", "0"), ("http_status", "0")],
+    );
     assert_says(&outcome, "hint", &["certificate first"]);
     assert!(emulator.requests().is_empty());
     let outcome = report_files(emulator.url(), &[("CAS_SKIP_CHECKS", "1")], cert, cert);
@@ -267,7 +293,8 @@ fn a_bad_pair_is_refused_before_it_leaves_unless_checks_are_skipped() {
 
 #[test]
 fn files_that_are_not_there() {
-    let outcome = report_files("http://127.0.0.1:1", &[], "/nonexistent/cert.pem", "/nonexistent/key.pem");
+    let outcome =
+        report_files("http://127.0.0.1:1", &[], "/nonexistent/cert.pem", "/nonexistent/key.pem");
     assert_fields(&outcome, &[("status", "CAS_ERR_IO"), ("attempts", "0")]);
     assert_says(&outcome, "message", &["/nonexistent/cert.pem"]);
 }
@@ -311,7 +338,11 @@ fn an_answer_that_is_none() {
         (Reply::http("200 OK", "", ""), "nothing (HTTP 200, no body)", "200"),
         (Reply::http("200 OK", "", r#"{"CertId":1"#), "JSON that is cut or broken", "200"),
         (Reply::http("200 OK", "", "{}"), "with a success without a CertId", "200"),
-        (Reply::http("200 OK", "", r#"{"CertId":9223372036854775808}"#), "a success without a CertId", "200"),
+        (
+            Reply::http("200 OK", "", r#"{"CertId":9223372036854775808}"#),
+            "a success without a CertId",
+            "200",
+        ),
         (
             Reply::http(
                 "502 Bad Gateway",
@@ -325,12 +356,16 @@ fn an_answer_that_is_none() {
         (Reply::SendAndClose(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()), "not HTTP", "0"),
     ] {
         let listed = Reply::http("200 OK", "", NOTHING_STORED);
-        for (replies, status) in
-            [(vec![reply.clone(), listed], "CAS_ERR_PROTOCOL"), (vec![reply], "CAS_ERR_OUTCOME_UNKNOWN")]
-        {
+        for (replies, status) in [
+            (vec![reply.clone(), listed], "CAS_ERR_PROTOCOL"),
+            (vec![reply], "CAS_ERR_OUTCOME_UNKNOWN"),
+        ] {
             let stub = Stub::start(replies);
             let outcome = report(&stub.url(), &[("CAS_MAX_ATTEMPTS", "1")]);
-            assert_fields(&outcome, &[("status", status), ("http_status", http_status), ("attempts", "1")]);
+            assert_fields(
+                &outcome,
+                &[("status", status), ("http_status", http_status), ("attempts", "1")],
+            );
             assert_says(&outcome, "message", &[what, "\"web\""]);
         }
     }
@@ -374,7 +409,8 @@ fn xml_is_understood_although_json_was_asked_for() {
     let outcome = report(&stub.url(), &[]);
     assert_eq!(outcome.field("cert_id"), "9223372036854775807");
     assert_eq!(outcome.field("request_id"), "A-1");
-    let xml = "<Error><Code>Forbidden.RAM</Code><Message>no</Message><RequestId>A-2</RequestId></Error>";
+    let xml =
+        "<Error><Code>Forbidden.RAM</Code><Message>no</Message><RequestId>A-2</RequestId></Error>";
     let stub = Stub::start(vec![Reply::http("403 Forbidden", "", xml)]);
     let outcome = report(&stub.url(), &[]);
     assert_fields(
@@ -393,23 +429,32 @@ fn xml_is_understood_although_json_was_asked_for() {
 
 #[test]
 fn an_error_with_http_200_is_an_error() {
-    let stub =
-        Stub::start(vec![Reply::http("200 OK", "", r#"{"Code":"InsufficientQuota","Message":"full"}"#)]);
+    let stub = Stub::start(vec![Reply::http(
+        "200 OK",
+        "",
+        r#"{"Code":"InsufficientQuota","Message":"full"}"#,
+    )]);
     let outcome = report(&stub.url(), &[]);
     assert_fields(
         &outcome,
-        &[("status", "CAS_ERR_SERVICE"), ("service_code", "InsufficientQuota"), ("http_status", "200")],
+        &[
+            ("status", "CAS_ERR_SERVICE"),
+            ("service_code", "InsufficientQuota"),
+            ("http_status", "200"),
+        ],
     );
 }
 
 #[test]
 fn a_service_that_fails_inside_is_asked_what_it_stored() {
-    let body = r#"{"Code":"ServiceUnavailable","Message":"The request has failed.","RequestId":"A-3"}"#;
+    let body =
+        r#"{"Code":"ServiceUnavailable","Message":"The request has failed.","RequestId":"A-3"}"#;
     let failing = Reply::http("503 Service Unavailable", "", body);
     let listed = Reply::http("200 OK", "", NOTHING_STORED);
-    for (replies, status) in
-        [(vec![failing.clone(), listed], "CAS_ERR_SERVICE"), (vec![failing], "CAS_ERR_OUTCOME_UNKNOWN")]
-    {
+    for (replies, status) in [
+        (vec![failing.clone(), listed], "CAS_ERR_SERVICE"),
+        (vec![failing], "CAS_ERR_OUTCOME_UNKNOWN"),
+    ] {
         let stub = Stub::start(replies);
         let outcome = report(&stub.url(), &[("CAS_MAX_ATTEMPTS", "1")]);
         assert_fields(
@@ -451,7 +496,11 @@ fn throttling_is_waited_out_or_reported() {
     assert_eq!((outcome.field("cert_id"), outcome.field("attempts")), ("5", "2"));
 
     // A pause that would outlast the deadline is not begun.
-    let long = Reply::http("400 Bad Request", "x-acs-retry-after: 3600000\r\n", r#"{"Code":"Throttling"}"#);
+    let long = Reply::http(
+        "400 Bad Request",
+        "x-acs-retry-after: 3600000\r\n",
+        r#"{"Code":"Throttling"}"#,
+    );
     let stub = Stub::start(vec![long]);
     let outcome = report(&stub.url(), &[]);
     assert_fields(&outcome, &[("status", "CAS_ERR_THROTTLED"), ("attempts", "1")]);
@@ -471,14 +520,19 @@ fn no_answer_before_the_deadline_leaves_the_outcome_open() {
             ("request_id", "(none)"),
         ],
     );
-    assert_says(&outcome, "message", &["was sent", "before the deadline", "could not be found out"]);
+    assert_says(
+        &outcome,
+        "message",
+        &["was sent", "before the deadline", "could not be found out"],
+    );
     assert_says(&outcome, "hint", &["SHA-1", "same call again"]);
 }
 
 #[test]
 fn an_answer_that_is_not_whole_before_the_deadline_leaves_the_outcome_open() {
     let half =
-        b"HTTP/1.1 200 OK\r\nx-acs-request-id: A-5\r\nContent-Length: 64\r\n\r\n{\"CertId\":1".to_vec();
+        b"HTTP/1.1 200 OK\r\nx-acs-request-id: A-5\r\nContent-Length: 64\r\n\r\n{\"CertId\":1"
+            .to_vec();
     let stub = Stub::start(vec![Reply::Send(half)]);
     let outcome = report(&stub.url(), &[("CAS_TIMEOUT_MS", "300")]);
     assert_fields(
@@ -490,12 +544,17 @@ fn an_answer_that_is_not_whole_before_the_deadline_leaves_the_outcome_open() {
             ("retryable", "1"),
         ],
     );
-    assert_says(&outcome, "message", &["no whole answer", "before the deadline", "could not be found out"]);
+    assert_says(
+        &outcome,
+        "message",
+        &["no whole answer", "before the deadline", "could not be found out"],
+    );
 }
 
 #[test]
 fn no_pause_at_all_is_no_advice() {
-    let throttled = Reply::http("400 Bad Request", "x-acs-retry-after: 0\r\n", r#"{"Code":"Throttling"}"#);
+    let throttled =
+        Reply::http("400 Bad Request", "x-acs-retry-after: 0\r\n", r#"{"Code":"Throttling"}"#);
     let stub = Stub::start(vec![throttled]);
     // The pauses double up to 10 seconds, so the deadline comes long before a thousand attempts.
     let outcome = report(&stub.url(), &[("CAS_MAX_ATTEMPTS", "1000"), ("CAS_TIMEOUT_MS", "1000")]);
@@ -507,8 +566,8 @@ fn no_pause_at_all_is_no_advice() {
 fn a_long_name_is_measured_in_bytes() {
     let emulator = Emulator::start(&[]);
     let upload = |name: &str, settings: &[(&str, &str)]| {
-        let mut program =
-            Program::new(compile("tests/fixtures/c/report.c", &[])).env("CAS_ENDPOINT", emulator.url());
+        let mut program = Program::new(compile("tests/fixtures/c/report.c", &[]))
+            .env("CAS_ENDPOINT", emulator.url());
         for (variable, value) in settings {
             program = program.env(variable, value);
         }
@@ -531,7 +590,9 @@ fn a_connection_that_closes_without_an_answer_leaves_the_outcome_open() {
     let actions: Vec<_> = stub
         .requests()
         .iter()
-        .map(|request| request.body.split('&').find(|pair| pair.starts_with("Action=")).unwrap().to_owned())
+        .map(|request| {
+            request.body.split('&').find(|pair| pair.starts_with("Action=")).unwrap().to_owned()
+        })
         .collect();
     assert_eq!(actions[0], "Action=CreateUserCertificate");
     assert_eq!(actions[1..], vec!["Action=DescribeUserCertificateList"; 4]);
@@ -544,17 +605,28 @@ fn tls_is_always_verified() {
     let root = chain().root.to_str().unwrap();
     let trusted = report(emulator.url(), &[("CAS_CA_FILE", root)]);
     assert_eq!(trusted.field("cert_id"), "1");
-    let trusted = report(&emulator.url().replace("127.0.0.1", "localhost"), &[("CAS_CA_FILE", root)]);
-    assert_fields(&trusted, &[("status", "CAS_ERR_NETWORK"), ("attempts", "1"), ("retryable", "0")]);
+    let trusted =
+        report(&emulator.url().replace("127.0.0.1", "localhost"), &[("CAS_CA_FILE", root)]);
+    assert_fields(
+        &trusted,
+        &[("status", "CAS_ERR_NETWORK"), ("attempts", "1"), ("retryable", "0")],
+    );
     assert_says(&trusted, "message", &["localhost", "made for another name"]);
     let by_variable = report(emulator.url(), &[("SSL_CERT_FILE", root), ("CAS_MAX_ATTEMPTS", "1")]);
     assert_eq!((by_variable.field("cert_id"), by_variable.field("outcome")), ("1", "1"));
     let untrusted = report(emulator.url(), &[]);
-    assert_fields(&untrusted, &[("status", "CAS_ERR_NETWORK"), ("attempts", "1"), ("retryable", "0")]);
+    assert_fields(
+        &untrusted,
+        &[("status", "CAS_ERR_NETWORK"), ("attempts", "1"), ("retryable", "0")],
+    );
     assert_says(&untrusted, "message", &["issuer is not trusted"]);
     assert_says(&untrusted, "hint", &["SSL_CERT_FILE"]);
     let nothing = report(emulator.url(), &[("SSL_CERT_FILE", "/nonexistent/roots.pem")]);
-    assert_says(&nothing, "message", &["no trusted certificate authority", "/nonexistent/roots.pem"]);
+    assert_says(
+        &nothing,
+        "message",
+        &["no trusted certificate authority", "/nonexistent/roots.pem"],
+    );
 }
 
 #[test]
@@ -570,12 +642,20 @@ fn plaintext_and_tls_do_not_meet() {
 #[test]
 fn messages_reach_the_programs_log_by_level() {
     let emulator = Emulator::start(&[]);
-    let log = |outcome: &Outcome| outcome.stdout.lines().filter(|line| line.starts_with("log=")).count();
+    let log =
+        |outcome: &Outcome| outcome.stdout.lines().filter(|line| line.starts_with("log=")).count();
     let outcome = report(emulator.url(), &[("CAS_LOG", "4")]);
-    assert!(outcome.stdout.contains("log=4 CreateUserCertificate of \"web\""), "{}", outcome.stdout);
+    assert!(
+        outcome.stdout.contains("log=4 CreateUserCertificate of \"web\""),
+        "{}",
+        outcome.stdout
+    );
     assert!(outcome.stdout.contains("log=3 \"web\" is stored as CertId 1"), "{}", outcome.stdout);
     let another = [&other_chain().chain, &other_chain().key].map(|path| path.to_str().unwrap());
     assert_eq!(log(&report_files(emulator.url(), &[("CAS_LOG", "1")], another[0], another[1])), 1);
-    assert_eq!(log(&report("http://127.0.0.1:1", &[("CAS_LOG", "2"), ("CAS_MAX_ATTEMPTS", "2")])), 2);
+    assert_eq!(
+        log(&report("http://127.0.0.1:1", &[("CAS_LOG", "2"), ("CAS_MAX_ATTEMPTS", "2")])),
+        2
+    );
     assert_eq!(log(&report(emulator.url(), &[])), 0);
 }

@@ -46,7 +46,8 @@ struct Noise(u64);
 impl Noise {
     /// A part of `whole`.
     fn part_of(&mut self, whole: Duration) -> Duration {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         whole * u32::try_from(self.0 >> 48).unwrap() / (1 << 16)
     }
 }
@@ -69,7 +70,8 @@ fn a_process_that_is_killed_leaves_one_copy_or_none_and_the_next_one_finds_it() 
         process.wait().unwrap();
         let (id, was_there) = upload(&emulator, &name);
         survived += usize::from(was_there);
-        // Where most are too late, earlier; where most are too early, later: so that the moments are spread.
+        // Where most are too late, earlier; where most are too early, later: so that the moments
+        // are spread.
         span = if was_there { span * 9 / 10 } else { span * 11 / 10 };
         ids.push((name, id));
     }
@@ -166,7 +168,8 @@ fn a_server_that_breaks_off_does_not_end_the_process() {
             |mut stream| {
                 // Until the client has gone.
                 while matches!(stream.read(&mut [0; 1 << 16]), Ok(1..)) {}
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"CertId\":1}");
+                let _ = stream
+                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"CertId\":1}");
             },
             open,
         ),
