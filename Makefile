@@ -31,7 +31,7 @@ run: build ## upload a certificate from C (NAME= CERT= KEY= ENDPOINT= for your o
 
 .PHONY: test
 test: build $(VENV)/.ready target/planted/debug/libcas.so ## everything that must pass
-	@rm -rf target/outside
+	@rm -rf target/acceptance
 	$(CARGO) test --workspace --locked --no-fail-fast
 
 .PHONY: check
@@ -64,7 +64,7 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
 
 # The official SDKs, as real clients of the emulator.
-$(VENV)/.ready: tests/python/requirements.txt
+$(VENV)/.ready: tests/fixtures/python/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@

@@ -29,12 +29,12 @@ pub(crate) fn matches(secret: &str, string_to_sign: &str, signature: &str) -> bo
 mod tests {
     use super::*;
 
-    /// `tests/data/vectors.json`: signatures made with the official SDKs' own signing functions; three of
+    /// `vectors/vectors.json`: signatures made with the official SDKs' own signing functions; three of
     /// them are printed in Alibaba Cloud's documentation.
     #[test]
     fn known_answers_of_the_official_sdks() {
         let vectors: serde_json::Value =
-            serde_json::from_str(include_str!("../../../tests/data/vectors.json")).unwrap();
+            serde_json::from_str(include_str!("../../../vectors/vectors.json")).unwrap();
         let mut seen = 0;
         for vector in vectors["vectors"].as_array().unwrap() {
             if vector["kind"] != "rpc-v1-hmac-sha1" {
@@ -47,7 +47,11 @@ mod tests {
             }
             let string = string_to_sign(text("http_method"), &params);
             assert_eq!(*string, text("string_to_sign"), "{}", text("id"));
-            assert!(matches(text("access_key_secret"), &string, text("signature")), "{}", text("id"));
+            assert!(
+                matches(text("access_key_secret"), &string, text("signature")),
+                "{}",
+                text("id")
+            );
             assert!(!matches("other", &string, text("signature")));
             seen += 1;
         }

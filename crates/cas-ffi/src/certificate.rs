@@ -46,7 +46,10 @@ impl From<&Certificate> for cas_certificate {
 
 fn id(number: i64) -> Result<CertId, Error> {
     CertId::new(number).ok_or_else(|| {
-        Error::new(ErrorKind::InvalidArgument, format!("{number} is no CertId: those are positive."))
+        Error::new(
+            ErrorKind::InvalidArgument,
+            format!("{number} is no CertId: those are positive."),
+        )
     })
 }
 
@@ -94,7 +97,9 @@ pub unsafe extern "C" fn cas_certificate_list_get(
     list: *const cas_certificate_list,
     index: usize,
 ) -> *const cas_certificate {
-    panic::value(ptr::null(), || Ok(required!(list).0.get(index).map_or(ptr::null(), ptr::from_ref)))
+    panic::value(ptr::null(), || {
+        Ok(required!(list).0.get(index).map_or(ptr::null(), ptr::from_ref))
+    })
 }
 
 /// Ends a list, its certificates and their strings.
@@ -124,43 +129,57 @@ pub unsafe extern "C" fn cas_certificate_id(certificate: *const cas_certificate)
 
 /// Its name in the account. Texts of a certificate are empty where the service says nothing.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_certificate_name(certificate: *const cas_certificate) -> *const c_char {
+pub unsafe extern "C" fn cas_certificate_name(
+    certificate: *const cas_certificate,
+) -> *const c_char {
     panic::value(ptr::null(), || Ok(required!(certificate).name.as_ptr()))
 }
 
 /// Common name of its subject.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_certificate_common_name(certificate: *const cas_certificate) -> *const c_char {
+pub unsafe extern "C" fn cas_certificate_common_name(
+    certificate: *const cas_certificate,
+) -> *const c_char {
     panic::value(ptr::null(), || Ok(required!(certificate).common_name.as_ptr()))
 }
 
 /// Its subject alternative names, comma-separated.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_certificate_sans(certificate: *const cas_certificate) -> *const c_char {
+pub unsafe extern "C" fn cas_certificate_sans(
+    certificate: *const cas_certificate,
+) -> *const c_char {
     panic::value(ptr::null(), || Ok(required!(certificate).sans.as_ptr()))
 }
 
 /// Its issuer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_certificate_issuer(certificate: *const cas_certificate) -> *const c_char {
+pub unsafe extern "C" fn cas_certificate_issuer(
+    certificate: *const cas_certificate,
+) -> *const c_char {
     panic::value(ptr::null(), || Ok(required!(certificate).issuer.as_ptr()))
 }
 
 /// SHA-1 of the leaf, 40 upper-case hexadecimal digits.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_certificate_fingerprint(certificate: *const cas_certificate) -> *const c_char {
+pub unsafe extern "C" fn cas_certificate_fingerprint(
+    certificate: *const cas_certificate,
+) -> *const c_char {
     panic::value(ptr::null(), || Ok(required!(certificate).fingerprint.as_ptr()))
 }
 
 /// First day of its validity, "YYYY-MM-DD".
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_certificate_not_before(certificate: *const cas_certificate) -> *const c_char {
+pub unsafe extern "C" fn cas_certificate_not_before(
+    certificate: *const cas_certificate,
+) -> *const c_char {
     panic::value(ptr::null(), || Ok(required!(certificate).not_before.as_ptr()))
 }
 
 /// Last day of its validity, "YYYY-MM-DD".
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_certificate_not_after(certificate: *const cas_certificate) -> *const c_char {
+pub unsafe extern "C" fn cas_certificate_not_after(
+    certificate: *const cas_certificate,
+) -> *const c_char {
     panic::value(ptr::null(), || Ok(required!(certificate).not_after.as_ptr()))
 }
 

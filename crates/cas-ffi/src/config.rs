@@ -48,8 +48,9 @@ pub const CAS_LOG_DEBUG: cas_log_level = 4;
 
 /// Receives log messages, on the thread that made the call, and from several at once where several threads
 /// share a client. The message lives until the function returns. It must not throw.
-pub type cas_log_fn =
-    Option<unsafe extern "C" fn(user_data: *mut c_void, level: cas_log_level, message: *const c_char)>;
+pub type cas_log_fn = Option<
+    unsafe extern "C" fn(user_data: *mut c_void, level: cas_log_level, message: *const c_char),
+>;
 
 /// A new configuration with every default: the region cn-hangzhou, and the access key from where Alibaba Cloud's own
 /// tools look for it, in their order: environment variables, OIDC (RRSA), ~/.aliyun/config.json,
@@ -87,21 +88,29 @@ pub unsafe extern "C" fn cas_config_set_security_token(
     config: *mut cas_config,
     token: *const c_char,
 ) -> cas_status {
-    panic::status_only(|| required_mut!(config).0.set_security_token(Secret::new(text!(token).to_owned())))
+    panic::status_only(|| {
+        required_mut!(config).0.set_security_token(Secret::new(text!(token).to_owned()))
+    })
 }
 
 /// The profile to take the access key from, of ~/.aliyun/config.json or ~/.alibabacloud/credentials. No other source is
 /// asked then, but a key that the program itself sets comes first. After one that is refused, cas_client_new fails until another one is set. Default:
 /// ALIBABA_CLOUD_PROFILE, else the current profile of the one and "default" of the other.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_profile(config: *mut cas_config, name: *const c_char) -> cas_status {
+pub unsafe extern "C" fn cas_config_set_profile(
+    config: *mut cas_config,
+    name: *const c_char,
+) -> cas_status {
     panic::status_only(|| required_mut!(config).0.set_profile(text!(name)))
 }
 
 /// The region whose host is called, such as "ap-southeast-1". After one that is refused, cas_client_new fails until another
 /// one is set. Default: "cn-hangzhou", whatever profiles or the environment say.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_region(config: *mut cas_config, region: *const c_char) -> cas_status {
+pub unsafe extern "C" fn cas_config_set_region(
+    config: *mut cas_config,
+    region: *const c_char,
+) -> cas_status {
     panic::status_only(|| required_mut!(config).0.set_region(text!(region)))
 }
 
@@ -128,7 +137,10 @@ pub unsafe extern "C" fn cas_config_set_endpoint(
 
 /// Whether http:// is allowed to a host other than this machine. Default: false.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_allow_plaintext(config: *mut cas_config, allow: bool) -> cas_status {
+pub unsafe extern "C" fn cas_config_set_allow_plaintext(
+    config: *mut cas_config,
+    allow: bool,
+) -> cas_status {
     panic::status_only(|| {
         required_mut!(config).0.set_allow_plaintext(allow);
         Ok(())
@@ -139,14 +151,22 @@ pub unsafe extern "C" fn cas_config_set_allow_plaintext(config: *mut cas_config,
 /// none is set they are those of SSL_CERT_FILE and SSL_CERT_DIR, whose values cas_client_new takes and the first TLS
 /// connection reads, else the system's, else Mozilla's, which are built in.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_ca_file(config: *mut cas_config, path: *const c_char) -> cas_status {
+pub unsafe extern "C" fn cas_config_set_ca_file(
+    config: *mut cas_config,
+    path: *const c_char,
+) -> cas_status {
     panic::status_only(|| required_mut!(config).0.set_ca_file(text!(path)))
 }
 
 /// How long making one connection may take, in milliseconds. Default: 5000. 0 is refused.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_connect_timeout_ms(config: *mut cas_config, ms: u32) -> cas_status {
-    panic::status_only(|| required_mut!(config).0.set_connect_timeout(Duration::from_millis(ms.into())))
+pub unsafe extern "C" fn cas_config_set_connect_timeout_ms(
+    config: *mut cas_config,
+    ms: u32,
+) -> cas_status {
+    panic::status_only(|| {
+        required_mut!(config).0.set_connect_timeout(Duration::from_millis(ms.into()))
+    })
 }
 
 /// How long a whole call may take, retries included, in milliseconds. Default: 60000. 0 is refused.
@@ -158,7 +178,10 @@ pub unsafe extern "C" fn cas_config_set_timeout_ms(config: *mut cas_config, ms: 
 /// How often a certificate is sent at most in one call, tries that found no connection included. Default: 4. 1 means
 /// never again, 0 is refused. Look-ups, lists and deletions have as many tries for each of their requests.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_max_attempts(config: *mut cas_config, attempts: u32) -> cas_status {
+pub unsafe extern "C" fn cas_config_set_max_attempts(
+    config: *mut cas_config,
+    attempts: u32,
+) -> cas_status {
     panic::status_only(|| required_mut!(config).0.set_max_attempts(attempts))
 }
 
@@ -166,7 +189,10 @@ pub unsafe extern "C" fn cas_config_set_max_attempts(config: *mut cas_config, at
 /// many as the service takes; once it says that they are too many, its documented rate for a minute (10, or 100 with
 /// CAS_API_2020_04_07).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_rate_limit(config: *mut cas_config, per_second: u32) -> cas_status {
+pub unsafe extern "C" fn cas_config_set_rate_limit(
+    config: *mut cas_config,
+    per_second: u32,
+) -> cas_status {
     panic::status_only(|| {
         required_mut!(config).0.set_rate_limit(per_second);
         Ok(())
@@ -192,7 +218,10 @@ pub unsafe extern "C" fn cas_config_set_api(config: *mut cas_config, api: cas_ap
 /// the proxy); "" for none, whatever the environment says. Default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of
 /// the environment, as they are when the client is made, which never concern this machine itself.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_proxy(config: *mut cas_config, url: *const c_char) -> cas_status {
+pub unsafe extern "C" fn cas_config_set_proxy(
+    config: *mut cas_config,
+    url: *const c_char,
+) -> cas_status {
     panic::status_only(|| required_mut!(config).0.set_proxy(text!(url)))
 }
 

@@ -93,7 +93,9 @@ pub unsafe extern "C" fn cas_inspect(
 
 /// The leaf's most specific common name. Texts are empty where there is nothing to say, or no certificate could be read.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_inspection_common_name(inspection: *const cas_inspection) -> *const c_char {
+pub unsafe extern "C" fn cas_inspection_common_name(
+    inspection: *const cas_inspection,
+) -> *const c_char {
     panic::value(ptr::null(), || Ok(required!(inspection).common_name.as_ptr()))
 }
 
@@ -117,13 +119,17 @@ pub unsafe extern "C" fn cas_inspection_serial(inspection: *const cas_inspection
 
 /// When the leaf begins to be valid, RFC 3339 in UTC: "2024-01-01T00:00:00Z".
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_inspection_not_before(inspection: *const cas_inspection) -> *const c_char {
+pub unsafe extern "C" fn cas_inspection_not_before(
+    inspection: *const cas_inspection,
+) -> *const c_char {
     panic::value(ptr::null(), || Ok(required!(inspection).not_before.as_ptr()))
 }
 
 /// When the leaf ceases to be valid, RFC 3339 in UTC.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_inspection_not_after(inspection: *const cas_inspection) -> *const c_char {
+pub unsafe extern "C" fn cas_inspection_not_after(
+    inspection: *const cas_inspection,
+) -> *const c_char {
     panic::value(ptr::null(), || Ok(required!(inspection).not_after.as_ptr()))
 }
 
@@ -141,7 +147,9 @@ pub unsafe extern "C" fn cas_inspection_sha256(inspection: *const cas_inspection
 
 /// Type and size of the leaf's key: "RSA-2048", "EC-P256", "Ed25519", "SM2", …; an object identifier where it has no name here.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_inspection_key_type(inspection: *const cas_inspection) -> *const c_char {
+pub unsafe extern "C" fn cas_inspection_key_type(
+    inspection: *const cas_inspection,
+) -> *const c_char {
     panic::value(ptr::null(), || Ok(required!(inspection).key_type.as_ptr()))
 }
 
@@ -165,7 +173,10 @@ pub unsafe extern "C" fn cas_inspection_finding(
     index: usize,
 ) -> *const c_char {
     panic::value(ptr::null(), || {
-        Ok(required!(inspection).findings.get(index).map_or(ptr::null(), |found| found.text.as_ptr()))
+        Ok(required!(inspection)
+            .findings
+            .get(index)
+            .map_or(ptr::null(), |found| found.text.as_ptr()))
     })
 }
 
@@ -176,7 +187,10 @@ pub unsafe extern "C" fn cas_inspection_hint(
     index: usize,
 ) -> *const c_char {
     panic::value(ptr::null(), || {
-        Ok(required!(inspection).findings.get(index).map_or(ptr::null(), |found| found.hint.as_ptr()))
+        Ok(required!(inspection)
+            .findings
+            .get(index)
+            .map_or(ptr::null(), |found| found.hint.as_ptr()))
     })
 }
 
@@ -187,13 +201,18 @@ pub unsafe extern "C" fn cas_inspection_severity(
     index: usize,
 ) -> cas_severity {
     panic::value(CAS_SEVERITY_NOTE, || {
-        Ok(required!(inspection).findings.get(index).map_or(CAS_SEVERITY_NOTE, |found| found.severity))
+        Ok(required!(inspection)
+            .findings
+            .get(index)
+            .map_or(CAS_SEVERITY_NOTE, |found| found.severity))
     })
 }
 
 /// The chain as it would be sent: leaf first, each issuer after its subject, tidied. Empty where none could be read.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_inspection_cert_pem(inspection: *const cas_inspection) -> *const c_char {
+pub unsafe extern "C" fn cas_inspection_cert_pem(
+    inspection: *const cas_inspection,
+) -> *const c_char {
     panic::value(ptr::null(), || Ok(required!(inspection).cert_pem.as_ptr()))
 }
 

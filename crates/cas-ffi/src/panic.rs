@@ -49,7 +49,10 @@ fn defect(payload: &(dyn Any + Send)) -> Error {
 }
 
 /// A function that returns a status and, through `err`, more.
-pub(crate) fn fallible(err: *mut *mut cas_error, body: impl FnOnce() -> Result<(), Error>) -> cas_status {
+pub(crate) fn fallible(
+    err: *mut *mut cas_error,
+    body: impl FnOnce() -> Result<(), Error>,
+) -> cas_status {
     let (status, error) = match contained(body) {
         Ok(()) => (CAS_OK, std::ptr::null_mut()),
         Err(error) if err.is_null() => (error.kind() as cas_status, std::ptr::null_mut()),

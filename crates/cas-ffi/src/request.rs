@@ -45,7 +45,10 @@ pub unsafe extern "C" fn cas_request_free(request: *mut cas_request) {
 /// The name under which the service keeps the certificate; unique in the account, at most 128 bytes (the service's
 /// newest documents say 63 characters).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_request_set_name(request: *mut cas_request, name: *const c_char) -> cas_status {
+pub unsafe extern "C" fn cas_request_set_name(
+    request: *mut cas_request,
+    name: *const c_char,
+) -> cas_status {
     panic::status_only(|| {
         required_mut!(request).0.set_name(text!(name));
         Ok(())
@@ -113,7 +116,10 @@ pub unsafe extern "C" fn cas_request_load_key_file(
 
 /// The language of the service's messages: "zh" (the service's default) or "en".
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_request_set_lang(request: *mut cas_request, lang: *const c_char) -> cas_status {
+pub unsafe extern "C" fn cas_request_set_lang(
+    request: *mut cas_request,
+    lang: *const c_char,
+) -> cas_status {
     panic::status_only(|| required_mut!(request).0.set_lang(text!(lang)))
 }
 
@@ -163,7 +169,10 @@ pub unsafe extern "C" fn cas_request_set_reuse_any_name(
 /// Default: false. A name with control characters is refused all the same: names are public, and such a one may be a key.
 /// So are certificates: with this, it is the caller who sees to it that no key stands in that text.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_request_set_skip_checks(request: *mut cas_request, skip: bool) -> cas_status {
+pub unsafe extern "C" fn cas_request_set_skip_checks(
+    request: *mut cas_request,
+    skip: bool,
+) -> cas_status {
     panic::status_only(|| {
         required_mut!(request).0.set_skip_checks(skip);
         Ok(())

@@ -113,7 +113,7 @@ mod tests {
 
     fn vectors() -> Vec<Value> {
         let file: Value =
-            serde_json::from_str(include_str!("../../../../tests/data/vectors.json")).unwrap();
+            serde_json::from_str(include_str!("../../../../vectors/vectors.json")).unwrap();
         let all = file["vectors"].as_array().unwrap();
         all.iter().filter(|vector| vector["kind"] == "acs3-hmac-sha256").cloned().collect()
     }

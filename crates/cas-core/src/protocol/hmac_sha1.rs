@@ -158,7 +158,7 @@ mod tests {
     /// Known answers of one kind, each at every stage; the file names its source.
     fn vectors(kind: &str) -> Vec<Value> {
         let file: Value =
-            serde_json::from_str(include_str!("../../../../tests/data/vectors.json")).unwrap();
+            serde_json::from_str(include_str!("../../../../vectors/vectors.json")).unwrap();
         file["vectors"]
             .as_array()
             .unwrap()

@@ -1,0 +1,76 @@
+//! `cas_inspect` on many files at once, through tests/fixtures/c/inspect.c.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::{Program, compile};
+
+/// What libcas says of a certificate, and of a key beside it.
+#[derive(Default)]
+pub struct Inspection {
+    /// The fields that tests/fixtures/c/inspect.c prints once.
+    pub fields: BTreeMap<String, String>,
+    /// Severity, identifier and sentence of each finding.
+    pub findings: Vec<(u8, String, String)>,
+    /// The tidied chain.
+    pub pem: String,
+}
+
+/// A line for [`inspect`]: a certificate's file, and a key's.
+pub fn pair(certificate: &Path, key: Option<&Path>) -> String {
+    let shown = |path: &Path| path.to_str().unwrap().to_owned();
+    key.map_or_else(|| shown(certificate), |key| format!("{}\t{}", shown(certificate), shown(key)))
+}
+
+/// Inspects the files of all lines in one process, which must end soon and well, and say nothing on
+/// standard error.
+pub fn inspect(lines: &[String]) -> Vec<Inspection> {
+    let program =
+        Program::new("timeout").arg("120").arg(compile("tests/fixtures/c/inspect.c", &[]));
+    let outcome = program.run_with(&lines.join("\n"));
+    let next = lines.get(outcome.stdout.matches("\nend=").count());
+    assert_eq!((outcome.code, outcome.stderr.as_str(), next), (Some(0), "", None));
+    assert!(!outcome.stdout.contains("status=CAS_ERR_INTERNAL"), "a panic");
+    let mut inspections = Vec::new();
+    let mut current = Inspection::default();
+    for line in outcome.stdout.lines() {
+        let (field, value) = line.split_once('=').unwrap_or_else(|| panic!("no field: {line}"));
+        match field {
+            "end" => inspections.push(std::mem::take(&mut current)),
+            "pem" => current.pem += &format!("{value}\n"),
+            "finding" => {
+                let (severity, text) = value.split_once(' ').unwrap();
+                let (id, sentence) = text.split_once(": ").unwrap();
+                current.findings.push((
+                    severity.parse().unwrap(),
+                    id.to_owned(),
+                    sentence.to_owned(),
+                ));
+            }
+            "hint" => assert!(!value.is_empty()),
+            _ => drop(current.fields.insert(field.to_owned(), value.to_owned())),
+        }
+    }
+    assert_eq!(inspections.len(), lines.len());
+    inspections
+}
+
+impl Inspection {
+    /// The identifiers of all findings, in order of the alphabet.
+    pub fn ids(&self) -> Vec<&str> {
+        let mut ids: Vec<&str> = self.findings.iter().map(|(_, id, _)| id.as_str()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Whether there is a finding with this identifier.
+    pub fn has(&self, id: &str) -> bool {
+        self.findings.iter().any(|(_, found, _)| found == id)
+    }
+
+    /// The identifiers of what is refused.
+    pub fn refused(&self) -> Vec<&str> {
+        let refused = self.findings.iter().filter(|(severity, _, _)| *severity == 2);
+        refused.map(|(_, id, _)| id.as_str()).collect()
+    }
+}

@@ -1,0 +1,85 @@
+//! A server of one version of TLS, by Python and the system's OpenSSL. It stores nothing and
+//! answers every request as if it had.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+/// Prints its port, and for each request the version of TLS and the request line; for what came to
+/// none, why.
+const SERVER: &str = r#"
+import socket, ssl, sys
+version, chain, key = sys.argv[1:]
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.set_ciphers("ALL:@SECLEVEL=0")
+context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+context.load_cert_chain(chain, key)
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    connection, _ = listener.accept()
+    try:
+        with context.wrap_socket(connection, server_side=True) as stream:
+            request = b""
+            while b"\r\n\r\n" not in request:
+                request += stream.recv(65536)
+            head, body = request.split(b"\r\n\r\n", 1)
+            length = int(head.lower().split(b"content-length:")[1].split()[0])
+            while len(body) < length:
+                body += stream.recv(65536)
+            print(stream.version(), head.split(b"\r\n")[0].decode(), flush=True)
+            stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"CertId\":7}")
+    except OSError as error:
+        print("no request:", error, flush=True)
+"#;
+
+/// A server on a free port of this machine, for as long as this lives.
+pub struct OneVersion {
+    child: Child,
+    port: u16,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl OneVersion {
+    /// `version` is Python's name of it, such as `TLSv1_2`.
+    pub fn start(version: &str, chain: &Path, key: &Path) -> Self {
+        let mut child = Command::new("python3")
+            .args(["-W", "ignore", "-c", SERVER, version])
+            .args([chain, key])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        Self { child, port: line.trim().parse().unwrap(), stdout }
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// The next thing that came.
+    pub fn arrived(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.trim().to_owned()
+    }
+
+    /// Ends it and returns what else came.
+    pub fn stop(mut self) -> String {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        rest
+    }
+}
+
+impl Drop for OneVersion {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

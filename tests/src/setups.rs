@@ -1,0 +1,355 @@
+//! Hosts set up for access keys in every way that users have, and uploads from them.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::{Cloud, Emulator, Outcome, Program, chain, compile};
+
+/// Where the official command line tool keeps its profiles, below the home directory.
+pub const CLI: &str = ".aliyun/config.json";
+/// A role that may be assumed.
+pub const ROLE: &str = "acs:ram::1234567890123456:role/uploader";
+/// Whose OIDC tokens are taken.
+pub const PROVIDER: &str = "acs:ram::1234567890123456:oidc-provider/cluster";
+/// Turns the metadata service off.
+pub const NO_METADATA: (&str, &str) = ("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true");
+/// Where the environment has an access key's id.
+pub const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
+/// And its secret.
+pub const SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
+
+/// `tests/fixtures/c/report.c` in a cloud, about to upload.
+fn program(cloud: &Cloud, endpoint: &str, settings: &[(&str, &str)]) -> Program {
+    let program =
+        cloud.program(compile("tests/fixtures/c/report.c", &[])).env("CAS_ENDPOINT", endpoint);
+    let program = program.env("CAS_MAX_ATTEMPTS", "1").env("CAS_LOG", "4");
+    let program = settings.iter().fold(program, |program, (name, value)| program.env(name, value));
+    program.arg("web").arg(&chain().chain).arg(&chain().key)
+}
+
+/// Uploads, and sees that nothing secret is shown.
+pub fn upload(cloud: &Cloud, emulator: &Emulator, settings: &[(&str, &str)]) -> Outcome {
+    let outcome = program(cloud, emulator.url(), settings).run();
+    assert_hidden(&outcome.stdout);
+    assert_hidden(&outcome.stderr);
+    outcome
+}
+
+/// Nothing that is marked as secret stands there.
+pub fn assert_hidden(text: &str) {
+    assert!(!text.contains("canary"), "{text}");
+}
+
+/// The access key that signed the last request.
+pub fn signer(emulator: &Emulator) -> String {
+    let requests = emulator.requests();
+    requests.last().unwrap()["parameters"]["AccessKeyId"]["value"].as_str().unwrap().to_owned()
+}
+
+/// Message and hint of an upload that found no access key.
+pub fn fails(outcome: &Outcome) -> (&str, &str) {
+    outcome.assert_fields(&[("status", "CAS_ERR_CREDENTIALS"), ("attempts", "0")]);
+    (outcome.field("message"), outcome.field("hint"))
+}
+
+/// The official tool's file with one profile, and others beside it.
+fn profiles(profile: &Value) -> String {
+    let mut profile = profile.clone();
+    profile["name"] = json!("work");
+    let other = json!({"name": "default", "mode": "AK", "access_key_id": "otherid", "access_key_secret": "canary-other"});
+    let base = json!({"name": "base", "mode": "AK", "access_key_id": "staticid", "access_key_secret": "canary-secret-static"});
+    json!({"current": "work", "profiles": [other, base, profile], "meta_path": ""}).to_string()
+}
+
+/// One way to set a host up.
+pub struct Case {
+    /// What it is called.
+    pub name: &'static str,
+    files: Vec<(&'static str, String)>,
+    variables: Vec<(&'static str, String)>,
+    /// The access key that is found.
+    pub key: &'static str,
+    /// What the official Python package finds, where that is something else, with the reason.
+    pub official: Option<(&'static str, &'static str)>,
+}
+
+impl Case {
+    fn files(name: &'static str, files: &[(&'static str, String)], key: &'static str) -> Self {
+        Self { name, files: files.to_vec(), variables: Vec::new(), key, official: None }
+    }
+
+    fn variables(
+        name: &'static str,
+        variables: &[(&'static str, &str)],
+        key: &'static str,
+    ) -> Self {
+        let variables =
+            variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Self { variables, ..Self::files(name, &[], key) }
+    }
+
+    fn cli(name: &'static str, profile: Value, key: &'static str) -> Self {
+        Self::files(name, &[(CLI, profiles(&profile))], key)
+    }
+
+    fn ini(name: &'static str, section: &str, key: &'static str) -> Self {
+        let file = format!(
+            "# made by hand\n[other]\ntype = access_key\naccess_key_id = otherid\naccess_key_secret = canary-o\n\n[default]\n{section}\n"
+        );
+        Self::files(name, &[(".alibabacloud/credentials.ini", file)], key)
+    }
+
+    fn but_official(mut self, key: &'static str, reason: &'static str) -> Self {
+        self.official = Some((key, reason));
+        self
+    }
+
+    fn with(mut self, variables: &[(&'static str, &str)]) -> Self {
+        self.variables.extend(variables.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        self
+    }
+
+    /// A cloud with its files.
+    pub fn cloud(&self) -> Cloud {
+        let cloud = Cloud::start();
+        cloud.write("token", "canary-oidc-token\n");
+        for (path, content) in &self.files {
+            cloud.write(
+                path,
+                &content
+                    .replace("$HOME", cloud.home().to_str().unwrap())
+                    .replace("$URL", &cloud.url()),
+            );
+        }
+        cloud
+    }
+
+    /// Its variables in such a cloud.
+    pub fn settings(&self, cloud: &Cloud) -> Vec<(&'static str, String)> {
+        let home = cloud.home().to_str().unwrap();
+        let filled = |value: &String| value.replace("$HOME", home).replace("$URL", &cloud.url());
+        self.variables.iter().map(|(name, value)| (*name, filled(value))).collect()
+    }
+}
+
+/// Every source, every mode, and what stands before what.
+pub fn cases() -> Vec<Case> {
+    let key = json!({"access_key_id": "staticid", "access_key_secret": "canary-secret-static"});
+    let with = |fields: Value| {
+        let mut profile = key.clone();
+        profile.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        profile
+    };
+    let role = json!({"mode": "RamRoleArn", "ram_role_arn": ROLE, "ram_session_name": "nightly", "expired_seconds": 900});
+    let far = 4_000_000_000_u64;
+    let oauth = json!({"mode": "OAuth", "oauth_site_type": "CN", "oauth_access_token": "canary-oauth-access-0",
+        "oauth_refresh_token": "canary-oauth-refresh-0", "oauth_access_token_expire": far});
+    let external = |command: &str| json!({"mode": "External", "process_command": command});
+    let print = r#"{"mode": "StsToken", "access_key_id": "STS.ecs-7", "access_key_secret": "canary-secret-ecs-7", "sts_token": "canary-token-ecs-7", "expiration": "2099-01-01T00:00:00Z"}"#;
+    let oidc = [
+        ("ALIBABA_CLOUD_ROLE_ARN", ROLE),
+        ("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", PROVIDER),
+        ("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "$HOME/token"),
+    ];
+    let plain = "type = access_key\naccess_key_id = staticid # mine\naccess_key_secret=canary-secret-static";
+    vec![
+        Case::variables(
+            "environment",
+            &[(ID, "staticid"), (SECRET, "canary-secret-static")],
+            "staticid",
+        ),
+        Case::variables(
+            "environment, temporary",
+            &[
+                (ID, "STS.ecs-9"),
+                (SECRET, "canary-secret-ecs-9"),
+                ("ALIBABA_CLOUD_SECURITY_TOKEN", "canary-token-ecs-9"),
+            ],
+            "STS.ecs-9",
+        ),
+        Case::variables("OIDC", &oidc, "STS.oidc-1"),
+        Case::variables("OIDC, named session", &oidc, "STS.oidc-1")
+            .with(&[("ALIBABA_CLOUD_ROLE_SESSION_NAME", "pod")]),
+        Case::variables("OIDC in a region", &oidc, "STS.oidc-1")
+            .with(&[("ALIBABA_CLOUD_STS_REGION", "cn-beijing")]),
+        Case::cli("AK", with(json!({"mode": "AK"})), "staticid"),
+        Case::cli(
+            "StsToken",
+            json!({"mode": "StsToken", "access_key_id": "STS.ecs-8", "access_key_secret": "canary-secret-ecs-8", "sts_token": "canary-token-ecs-8"}),
+            "STS.ecs-8",
+        ),
+        Case::cli("RamRoleArn", with(role.clone()), "STS.sts-1"),
+        Case::cli(
+            "RamRoleArn in a VPC",
+            with(
+                json!({"mode": "RamRoleArn", "ram_role_arn": ROLE, "sts_region": "cn-shanghai", "enable_vpc": true, "external_id": "partner", "policy": "{\"Version\":\"1\",\"Statement\":[]}"}),
+            ),
+            "STS.sts-1",
+        ),
+        Case::cli(
+            "EcsRamRole",
+            json!({"mode": "EcsRamRole", "ram_role_name": "web-role"}),
+            "STS.ecs-1",
+        ),
+        Case::cli("EcsRamRole without a name", json!({"mode": "EcsRamRole"}), "STS.ecs-1"),
+        Case::cli(
+            "OIDC profile",
+            json!({"mode": "OIDC", "ram_role_arn": ROLE, "oidc_provider_arn": PROVIDER, "oidc_token_file": "$HOME/token", "role_session_name": "pod"}),
+            "STS.oidc-1",
+        ),
+        Case::cli(
+            "ChainableRamRoleArn",
+            json!({"mode": "ChainableRamRoleArn", "source_profile": "base", "ram_role_arn": ROLE, "ram_session_name": "chained"}),
+            "STS.sts-1",
+        ),
+        Case::cli(
+            "CloudSSO",
+            json!({"mode": "CloudSSO", "cloud_sso_sign_in_url": "https://signin.example.alibabacloudsso.com/start/login", "cloud_sso_account_id": "1234567890", "cloud_sso_access_config": "ac-1", "access_token": "canary-sso-access", "cloud_sso_access_token_expire": far}),
+            "STS.sso-1",
+        ),
+        Case::cli("OAuth", oauth.clone(), "STS.oauth-1"),
+        Case::cli(
+            "OAuth, tokens to be refreshed",
+            {
+                let mut it = oauth.clone();
+                it["oauth_access_token_expire"] = json!(1);
+                it
+            },
+            "STS.oauth-1",
+        ),
+        Case::cli(
+            "OAuth, key kept in the file",
+            {
+                let mut it = oauth;
+                it["access_key_id"] = json!("STS.oauth-5");
+                it["access_key_secret"] = json!("canary-secret-oauth-5");
+                it["sts_token"] = json!("canary-token-oauth-5");
+                it["sts_expiration"] = json!(far);
+                it
+            },
+            "STS.oauth-5",
+        ),
+        Case::cli("External", external(&format!("printf '%s' '{print}'")), "STS.ecs-7"),
+        Case::cli(
+            "CredentialsURI",
+            json!({"mode": "CredentialsURI", "credentials_uri": "$URL/credentials"}),
+            "STS.uri-1",
+        )
+        .but_official(
+            "STS.ecs-1",
+            "the Python package does not know this mode of the command line tool",
+        ),
+        Case::cli("another profile", with(json!({"mode": "AK"})), "staticid")
+            .with(&[("ALIBABA_CLOUD_PROFILE", "base")]),
+        Case::cli("file of another name", with(json!({"mode": "AK"})), "STS.ecs-1")
+            .with(&[("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "true")]),
+        Case::files(
+            "config file elsewhere",
+            &[("elsewhere.json", profiles(&with(json!({"mode": "AK"}))))],
+            "staticid",
+        )
+        .with(&[("ALIBABA_CLOUD_CONFIG_FILE", "$HOME/elsewhere.json")])
+        .but_official("STS.ecs-1", "only the Go package reads ALIBABA_CLOUD_CONFIG_FILE"),
+        Case::ini("access_key", plain, "staticid"),
+        Case::ini(
+            "ram_role_arn",
+            &format!(
+                "type=ram_role_arn\naccess_key_id=staticid\naccess_key_secret=canary-secret-static\nrole_arn={ROLE}\nrole_session_name=s1\npolicy={{}}"
+            ),
+            "STS.sts-1",
+        ),
+        Case::ini("ecs_ram_role", "type=ecs_ram_role\nrole_name=web-role", "STS.ecs-1"),
+        Case::ini(
+            "oidc_role_arn",
+            &format!(
+                "type=oidc_role_arn\nrole_arn={ROLE}\noidc_provider_arn={PROVIDER}\noidc_token_file_path=$HOME/token\nrole_session_name=s1"
+            ),
+            "STS.oidc-1",
+        ),
+        Case::ini("ini profile of another name", plain, "STS.ecs-1")
+            .with(&[("ALIBABA_CLOUD_PROFILE", "nobody")]),
+        Case::files(
+            "ini file of the Go package",
+            &[(".alibabacloud/credentials", format!("[default]\n{plain}"))],
+            "staticid",
+        )
+        .but_official("STS.ecs-1", "the Python package looks for credentials.ini alone"),
+        Case::files(
+            "ini file elsewhere",
+            &[("mine.ini", format!("[default]\n{plain}"))],
+            "staticid",
+        )
+        .with(&[("ALIBABA_CLOUD_CREDENTIALS_FILE", "$HOME/mine.ini")]),
+        Case::variables("instance role", &[], "STS.ecs-1"),
+        Case::variables(
+            "instance role by name",
+            &[("ALIBABA_CLOUD_ECS_METADATA", "web-role")],
+            "STS.ecs-1",
+        ),
+        Case::variables(
+            "URI",
+            &[NO_METADATA, ("ALIBABA_CLOUD_CREDENTIALS_URI", "$URL/credentials?a=b")],
+            "STS.uri-1",
+        ),
+        // What stands first in the chain is used.
+        Case::cli("environment before files", with(json!({"mode": "AK"})), "STS.ecs-9").with(&[
+            (ID, "STS.ecs-9"),
+            (SECRET, "canary-secret-ecs-9"),
+            ("ALIBABA_CLOUD_SECURITY_TOKEN", "canary-token-ecs-9"),
+        ]),
+        Case::cli("OIDC before files", with(json!({"mode": "AK"})), "STS.oidc-1").with(&oidc),
+        Case::files(
+            "one file before the other",
+            &[
+                (CLI, profiles(&with(role))),
+                (".alibabacloud/credentials.ini", format!("[default]\n{plain}")),
+            ],
+            "STS.sts-1",
+        ),
+        Case::variables(
+            "instance role before URI",
+            &[("ALIBABA_CLOUD_CREDENTIALS_URI", "$URL/credentials")],
+            "STS.ecs-1",
+        ),
+        Case::files(
+            "a broken file before a sound one",
+            &[
+                (CLI, "{\"profiles\"".to_owned()),
+                (".alibabacloud/credentials.ini", format!("[default]\n{plain}")),
+            ],
+            "staticid",
+        ),
+    ]
+}
+
+/// How often a service gave out a key.
+pub fn issued(cloud: &Cloud, service: &str) -> usize {
+    let ours = |request: &&Value| {
+        let key = request["issued"].as_str().and_then(|key| key.strip_prefix("STS."));
+        key.is_some_and(|key| key.split('-').next() == Some(service))
+    };
+    cloud.requests().iter().filter(ours).count()
+}
+
+/// A cloud with a profile of the official tool.
+pub fn with_cli(profile: &Value) -> Cloud {
+    let cloud = Cloud::start();
+    cloud.write(CLI, &profiles(profile));
+    cloud
+}
+
+/// Does something with each, two at a time: most of it is waiting for other processes.
+pub fn for_each<T: Sync>(all: &[T], each: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    each(one);
+                }
+            });
+        }
+    });
+}

@@ -1,0 +1,127 @@
+//! C programs that check what the header promises, on their own and under tools that watch memory.
+
+use std::path::{Path, PathBuf};
+
+use acceptance::program::compile_against;
+use acceptance::{Emulator, Program, artefact, chain, compile, installed, top};
+
+/// Programs that take ENDPOINT CERT KEY and more.
+const PROGRAMS: [(&str, &[&str]); 6] = [
+    ("tests/fixtures/c/nulls.c", &[]),
+    ("tests/fixtures/c/order.c", &[]),
+    ("tests/fixtures/c/threads.c", &["8", "50"]),
+    ("tests/fixtures/c/fork.c", &[]),
+    ("tests/fixtures/c/stored.c", &["1"]),
+    ("tests/fixtures/c/stored.c", &["2"]),
+];
+
+fn with_arguments(program: Program, emulator: &Emulator, more: &[&str]) -> Program {
+    let program = program.arg(emulator.url()).arg(&chain().chain).arg(&chain().key);
+    more.iter().fold(program, |program, argument| program.arg(argument))
+}
+
+#[test]
+fn every_promise_holds() {
+    for (source, more) in PROGRAMS {
+        let emulator = Emulator::start(&[]);
+        let outcome = with_arguments(Program::new(compile(source, &[])), &emulator, more).run();
+        assert_eq!(outcome.code, Some(0), "{source}: {}", outcome.stderr);
+        assert_eq!(outcome.stderr, "", "{source}");
+    }
+}
+
+#[test]
+fn nothing_is_wrong_or_lost_under_valgrind() {
+    assert!(installed("valgrind"), "valgrind is needed: install it");
+    let report = ("tests/fixtures/c/report.c", &["3"] as &[&str]);
+    for (source, more) in PROGRAMS
+        .into_iter()
+        .filter(|(source, _)| !source.ends_with("threads.c"))
+        .chain([("tests/fixtures/c/threads.c", &["8", "5"] as &[&str]), report])
+    {
+        let emulator = Emulator::start(&[]);
+        let program = Program::new("valgrind")
+            .arg("--quiet")
+            .arg("--error-exitcode=99")
+            .arg("--leak-check=full")
+            .arg("--show-leak-kinds=definite,indirect,possible")
+            .arg("--errors-for-leak-kinds=definite,indirect,possible")
+            .arg(compile(source, &[]));
+        let program = if source == report.0 {
+            program
+                .env("CAS_ENDPOINT", emulator.url())
+                .arg("web")
+                .arg(&chain().chain)
+                .arg(&chain().key)
+                .arg("3")
+        } else {
+            with_arguments(program, &emulator, more)
+        };
+        let outcome = program.run();
+        assert_eq!(outcome.code, Some(0), "{source}:\n{}\n{}", outcome.stdout, outcome.stderr);
+    }
+}
+
+#[test]
+fn nothing_is_wrong_or_lost_under_address_sanitizer() {
+    for (source, more) in PROGRAMS {
+        let emulator = Emulator::start(&[]);
+        let program =
+            compile(source, &["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
+        let outcome = with_arguments(Program::new(program), &emulator, more).run();
+        assert_eq!(outcome.code, Some(0), "{source}: {}", outcome.stderr);
+    }
+}
+
+/// The C side alone: what the library does with a program's memory, and the log function that it
+/// calls. Inside the library it would see races that are none, since Rust's standard library, and
+/// so its locks, come without instrumentation; there, safe Rust rules data races out, but for what
+/// cas-ffi declares `Send` and `Sync`.
+#[test]
+fn no_thread_of_a_c_program_races_under_thread_sanitizer() {
+    let emulator = Emulator::start(&[]);
+    let program = compile("tests/fixtures/c/threads.c", &["-fsanitize=thread"]);
+    let program = Program::new(program).env("TSAN_OPTIONS", "ignore_noninstrumented_modules=1");
+    let outcome = with_arguments(program, &emulator, &["8", "20"]).run();
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+}
+
+#[test]
+fn ten_thousand_uploads_use_no_more_memory_than_a_hundred_and_one_connection() {
+    let emulator = Emulator::start(&[]);
+    let printed = with_arguments(
+        Program::new(compile("tests/fixtures/c/soak.c", &[])),
+        &emulator,
+        &["10000"],
+    )
+    .succeed();
+    println!("{printed}");
+    let requests = emulator.requests();
+    assert_eq!(requests.len(), 1000);
+    assert!(requests.iter().all(|request| request["connection"] == 1 && request["status"] == 200));
+    let last = emulator.certificates().last().unwrap()["cert_id"].clone();
+    assert_eq!(last, 10_000);
+}
+
+#[test]
+fn closing_the_library_under_a_thread_that_used_it_does_no_harm() {
+    let emulator = Emulator::start(&[]);
+    Program::new(compile("tests/fixtures/c/unload.c", &["-ldl"]))
+        .arg(artefact("libcas.so"))
+        .arg(emulator.url())
+        .succeed();
+}
+
+#[test]
+fn a_panic_becomes_an_error_and_says_nothing() {
+    let planted: PathBuf = top().join("target/planted/debug");
+    assert!(
+        planted.join("libcas.so").exists(),
+        "run `make test`: it builds the library with a planted panic"
+    );
+    if !planted.join("libcas.so.0").exists() {
+        std::os::unix::fs::symlink(Path::new("libcas.so"), planted.join("libcas.so.0")).unwrap();
+    }
+    let outcome = Program::new(compile_against("tests/fixtures/c/panic.c", &planted, &[])).run();
+    assert_eq!((outcome.code, outcome.stdout.as_str(), outcome.stderr.as_str()), (Some(0), "", ""));
+}

@@ -1,0 +1,4 @@
+//! The C interface: what compilers, linkers and loaders see, and what C programs rely on.
+
+mod c_programs;
+mod libraries;

@@ -1,0 +1,149 @@
+//! Reads the sources and checks the architecture: modules form no circles, dependencies between
+//! folders point downwards in the order that `layers.rs` declares, crates depend downwards, and
+//! `unsafe` is used only where it is allowed.
+//!
+//! It needs no artefacts of `make build`: `cargo test -p acceptance --test architecture`.
+
+mod graph;
+mod layers;
+mod modules;
+mod self_test;
+mod source;
+mod text;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::layers::{COLUMNS, CRATES, Declared, KNOWN_LONG_LINES};
+use crate::modules::{Crate, Files};
+
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The crates that there are, each with its source files.
+fn crates() -> Vec<(&'static Declared, Files)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(top().join("crates")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let declared = CRATES.iter().find(|one| one.name == name);
+        let declared =
+            declared.unwrap_or_else(|| panic!("crates/{name} is not declared in layers.rs"));
+        let src = top().join("crates").join(&name).join("src");
+        let read = |path: &PathBuf| {
+            let below = path.strip_prefix(&src).unwrap().to_str().unwrap().to_owned();
+            (below, fs::read_to_string(path).unwrap())
+        };
+        let files: Files = text::files(&src, &["rs"]).iter().map(read).collect();
+        assert!(!files.is_empty(), "crates/{name} has no sources");
+        found.push((declared, files));
+    }
+    assert!(found.len() >= 3, "only {} crates found", found.len());
+    found
+}
+
+#[test]
+fn modules_form_no_circles() {
+    let mut wrong = String::new();
+    for (declared, files) in crates() {
+        let krate = Crate::read(declared.name, &files);
+        let arrows = krate.arrows();
+        let circles = graph::circles(&arrows);
+        println!(
+            "{}: {} modules, {} arrows, {} circles, {} pairs that name each other",
+            declared.name,
+            krate.names().len(),
+            arrows.len(),
+            circles.len(),
+            graph::mutual(&arrows)
+        );
+        for circle in &circles {
+            let text = graph::describe(circle, &arrows);
+            println!("{text}");
+            if !declared
+                .known_circles
+                .contains(&&circle.iter().map(String::as_str).collect::<Vec<_>>()[..])
+            {
+                wrong += &format!("{}: a circle:\n{text}\n", declared.name);
+            }
+        }
+        for known in
+            declared.known_circles.iter().filter(|known| !circles.iter().any(|one| one == *known))
+        {
+            wrong += &format!("{}: listed in layers.rs, but gone: {known:?}\n", declared.name);
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn arrows_between_folders_point_downwards() {
+    let mut wrong = String::new();
+    for (declared, files) in crates() {
+        let Some(layers) = declared.layers else {
+            println!("{}: its layers are not declared", declared.name);
+            continue;
+        };
+        let krate = Crate::read(declared.name, &files);
+        let upwards = graph::upwards(&krate.arrows(), &krate.names(), layers);
+        if !upwards.is_empty() {
+            wrong += &format!("{}, against {layers:?}:\n{}\n", declared.name, upwards.join("\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn crates_depend_downwards_only() {
+    for (declared, _) in crates() {
+        let manifest = top().join("crates").join(declared.name).join("Cargo.toml");
+        let used = text::dependencies(&fs::read_to_string(manifest).unwrap());
+        let own = |name: &&String| CRATES.iter().any(|one| one.name == **name);
+        let used: Vec<_> = used.iter().filter(own).collect();
+        let allowed = |name: &&&String| !declared.uses.contains(&name.as_str());
+        let wrong: Vec<_> = used.iter().filter(allowed).collect();
+        assert!(wrong.is_empty(), "{} must not depend on {wrong:?}", declared.name);
+        for name in declared.uses {
+            let other = CRATES.iter().find(|one| one.name == *name).unwrap();
+            let circle = other.uses.contains(&declared.name);
+            println!("{} -> {name}{}", declared.name, if circle { " and back" } else { "" });
+        }
+    }
+}
+
+#[test]
+fn unsafe_is_used_only_where_it_is_allowed() {
+    for (declared, files) in crates().into_iter().filter(|(declared, _)| !declared.may_be_unsafe) {
+        for (path, text) in files {
+            let tokens = source::tokens(&text);
+            let found = tokens.iter().find(|token| token.word() == Some("unsafe"));
+            let line = found.map(|token| token.line);
+            assert_eq!(line, None, "unsafe in crates/{}/src/{path}", declared.name);
+        }
+    }
+}
+
+#[test]
+fn no_line_exceeds_the_column_limit() {
+    let mut long = Vec::new();
+    for path in text::files(&top(), &["rs", "c", "h", "hpp", "cpp", "py", "md"]) {
+        let shown = path.strip_prefix(top()).unwrap().display();
+        for (line, length) in text::long_lines(&fs::read_to_string(&path).unwrap(), COLUMNS) {
+            long.push(format!("{shown}:{line}: {length} columns"));
+        }
+    }
+    println!("{} lines of more than {COLUMNS} columns\n{}", long.len(), long.join("\n"));
+    assert!(long.len() <= KNOWN_LONG_LINES, "{} lines, which are listed above", long.len());
+}
+
+#[test]
+fn every_folder_documents_its_purpose() {
+    let sources =
+        ["crates", "tests"].map(|folder| text::files(&top().join(folder), &["rs"])).concat();
+    let parts = |path: &&PathBuf| {
+        ["lib.rs", "main.rs", "mod.rs"].contains(&path.file_name().unwrap().to_str().unwrap())
+    };
+    let silent = |path: &&PathBuf| !fs::read_to_string(path).unwrap().starts_with("//! ");
+    let silent: Vec<_> = sources.iter().filter(parts).filter(silent).collect();
+    assert!(silent.is_empty(), "no //! at the top of {silent:?}");
+}

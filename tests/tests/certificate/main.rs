@@ -1,0 +1,5 @@
+//! Inspection of certificates and private keys before an upload.
+
+mod corpus;
+mod findings;
+mod hostile;

@@ -1,0 +1,186 @@
+//! The official Python SDKs as judges: of the emulator, and of the signature that libcas sends.
+
+use std::fs;
+
+use acceptance::program::report;
+use acceptance::stub::Reply;
+use acceptance::{Emulator, Program, Stub, chain, scratch, top};
+
+fn python(script: &str) -> Program {
+    let python = top().join("target/venv/bin/python");
+    assert!(python.exists(), "run `make test`: it installs the official SDK into target/venv");
+    Program::new(python).arg(top().join("tests/fixtures/python").join(script))
+}
+
+#[test]
+fn the_sdk_uploads_to_the_emulator_and_a_changed_byte_is_refused() {
+    let emulator = Emulator::start(&[]);
+    let printed =
+        python("upload.py").arg(emulator.url()).arg(&chain().chain).arg(&chain().key).succeed();
+    assert_eq!(printed, "post: 1\nget: 2\nchanged: SignatureDoesNotMatch\n");
+    let codes: Vec<_> = emulator.requests().iter().map(|request| request["code"].clone()).collect();
+    assert_eq!(
+        codes,
+        [serde_json::Value::Null, serde_json::Value::Null, "SignatureDoesNotMatch".into()]
+    );
+    assert_eq!(emulator.certificates().len(), 2);
+}
+
+/// What a script prints that is given an emulator and a certificate.
+fn printed(script: &str, emulator: &Emulator) -> String {
+    python(script).arg(emulator.url()).arg(&chain().chain).arg(&chain().key).succeed()
+}
+
+/// What a script of a newer SDK prints, whichever signature it uses: "v2" is HMAC-SHA1, its own
+/// default is ACS3.
+fn assert_prints(script: &str, expected: &str) {
+    for (signature, kind) in [("v2", "hmac-sha1"), ("", "acs3")] {
+        let emulator = Emulator::start(&[]);
+        let program = python(script).arg(emulator.url()).arg(&chain().chain).arg(&chain().key);
+        assert_eq!(program.arg(signature).succeed(), expected, "{kind}");
+        let requests = emulator.requests();
+        assert!(
+            !requests.is_empty() && requests.iter().all(|request| request["signature"] == kind),
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+fn the_core_sdk_finds_in_one_version_what_it_uploaded_in_the_other() {
+    let emulator = Emulator::start(&[]);
+    let expected = "\
+uploaded: 1 2
+listed by the first: 2 of the second, 1 of the first,
+listed by the second: 2 of the second, 1 of the first,
+shown: True True
+shown: True True
+deleted: done
+deleted: done
+again: NotFound
+again: NotFound
+";
+    assert_eq!(printed("operations.py", &emulator), expected);
+    assert!(emulator.certificates().is_empty());
+}
+
+#[test]
+fn the_sdk_of_the_first_version_understands_every_answer() {
+    let expected = "\
+uploaded: 1
+listed: 1 1 n 1+名 False
+shown: n 1+名 demo.example False True True
+deleted: 36
+again: NotFound
+";
+    assert_prints("sdk_2018_07_13.py", expected);
+}
+
+#[test]
+fn the_sdk_of_the_second_version_understands_every_answer() {
+    let expected = "\
+uploaded: 1 cas-upload-000001
+uploaded: 1 cas-upload-000001
+changed: IdempotentParameterMismatch 400
+listed as None: 0
+listed as UPLOAD: 1 1 n 1+名 ISSUED
+shown: n 1+名 demo.example 1-cn-hangzhou 2 ('a', '1') ('b', '名')
+with cert and key: True True
+shown: n 1+名 demo.example 1-cn-hangzhou 2 ('a', '1') ('b', '名')
+with cert and key: False False
+deleted: 200
+again: NotFound 400
+";
+    assert_prints("sdk_2020_04_07.py", expected);
+}
+
+#[test]
+fn the_core_sdk_reports_a_fault_as_the_error_that_it_is() {
+    let emulator = Emulator::start(&[]);
+    emulator
+        .fault(r#"{"action":"DeleteUserCertificate","kind":"error","status":400,"code":"Throttling.User"}"#);
+    let said = printed("operations.py", &emulator);
+    let ends = "deleted: Throttling.User\ndeleted: done\nagain: done\nagain: NotFound\n";
+    assert!(said.ends_with(ends), "{said}");
+    assert_eq!(emulator.faults()[0]["left"], 0);
+    emulator.clear_faults();
+    assert!(emulator.faults().is_empty());
+}
+
+/// Uploads under names that are hard to encode, signed in one way or the other, and returns the
+/// requests.
+fn captured(signature: &str) -> Vec<acceptance::stub::Request> {
+    let stub = Stub::start(vec![Reply::http("200 OK", "", r#"{"CertId":1}"#)]);
+    let names = ["plain", "sp ace + plus", "*~!'()/=&%", "名称 ü"];
+    for name in names {
+        report(&stub.url(), &[("CAS_SIGNATURE", signature)], name, &chain().chain, &chain().key)
+            .env("ALIBABA_CLOUD_SECURITY_TOKEN", "to+ken/==")
+            .succeed();
+    }
+    let requests = stub.requests();
+    assert_eq!(requests.len(), names.len());
+    requests
+}
+
+#[test]
+fn the_sdk_computes_the_signature_that_libcas_sent() {
+    for (index, request) in captured("0").iter().enumerate() {
+        let body = scratch("captured").join(format!("body-{index}"));
+        fs::write(&body, &request.body).unwrap();
+        assert_eq!(python("resign.py").arg(&body).arg("testsecret").succeed(), "equal\n");
+    }
+}
+
+#[test]
+fn the_sdk_computes_the_acs3_signature_that_libcas_sent() {
+    for (index, request) in captured("1").iter().enumerate() {
+        assert!(
+            request.head.starts_with("POST / HTTP/1.1\r\n"),
+            "nothing in the query: {}",
+            request.head
+        );
+        let [head, body] =
+            ["head", "body"].map(|part| scratch("acs3").join(format!("{part}-{index}")));
+        fs::write(&head, &request.head).unwrap();
+        fs::write(&body, &request.body).unwrap();
+        let resign = python("resign_acs3.py").arg(&head).arg(&body);
+        assert_eq!(resign.arg("testid").arg("testsecret").succeed(), "equal\n");
+    }
+}
+
+/// The way to sign changes nothing else: uploads, lists and look-ups, with and without a token, in
+/// both versions.
+#[test]
+fn libcas_speaks_acs3_to_the_emulator() {
+    for (options, token) in
+        [(&[][..], None), (&["--sts", "testid:testsecret:to+ken/=="], Some("to+ken/=="))]
+    {
+        for api in ["1", "2"] {
+            let emulator = Emulator::start(options);
+            let upload = |secret: &str| {
+                let settings = [("CAS_SIGNATURE", "1"), ("CAS_API", api), ("CAS_ON_CONFLICT", "1")];
+                let program =
+                    report(emulator.url(), &settings, "web", &chain().chain, &chain().key);
+                let program = program.env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", secret);
+                token
+                    .iter()
+                    .fold(program, |program, token| {
+                        program.env("ALIBABA_CLOUD_SECURITY_TOKEN", token)
+                    })
+                    .run()
+            };
+            upload("testsecret").assert_fields(&[("status", "CAS_OK"), ("cert_id", "1")]);
+            upload("testsecret").assert_fields(&[("status", "CAS_ERR_NAME_TAKEN")]);
+            let wrong = upload("another");
+            wrong.assert_fields(&[
+                ("status", "CAS_ERR_SERVICE"),
+                ("service_code", "SignatureDoesNotMatch"),
+            ]);
+            assert!(wrong.field("hint").contains("secret is wrong"), "{}", wrong.stdout);
+            let requests = emulator.requests();
+            assert!(
+                requests.len() > 3 && requests.iter().all(|request| request["signature"] == "acs3")
+            );
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Access keys: where they come from, and when they are fetched again.
+
+mod expiry;
+mod sources;

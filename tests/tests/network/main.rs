@@ -1,0 +1,6 @@
+//! Endpoints, TLS trust, proxies, and what is sent on the wire.
+
+mod endpoints;
+mod proxies;
+mod trust;
+mod wire;

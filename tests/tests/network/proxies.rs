@@ -1,0 +1,152 @@
+//! Uploads through real proxies, as the program or the environment names them.
+
+use acceptance::network::proxy::Proxy;
+use acceptance::program::report;
+use acceptance::stub::Reply;
+use acceptance::{Emulator, Outcome, Stub, chain};
+
+const LOGIN: (&str, &str) = ("user", "canary-pass-word");
+
+/// An upload to an endpoint that the environment's proxies concern: 0.0.0.0 is this machine, but no
+/// loopback address.
+fn upload_there(emulator: &Emulator, settings: &[(&str, &str)]) -> Outcome {
+    let there = emulator.url().replace("127.0.0.1", "0.0.0.0");
+    upload(&there, &[settings, &[("CAS_ALLOW_PLAINTEXT", "1")]].concat())
+}
+
+fn upload(endpoint: &str, settings: &[(&str, &str)]) -> Outcome {
+    let settings = [&[("CAS_LOG", "4"), ("CAS_MAX_ATTEMPTS", "1")], settings].concat();
+    let outcome = report(endpoint, &settings, "web", &chain().chain, &chain().key).run();
+    for shown in [&outcome.stdout, &outcome.stderr] {
+        assert!(!shown.contains("canary-pass") && !shown.contains("dXNlcjpjYW5h"), "{shown}");
+    }
+    outcome
+}
+
+/// Each real proxy with and without a login, and the URLs that lead through it.
+fn proxies() -> Vec<(Proxy, Vec<String>)> {
+    let with_login = format!("{}:{}@", LOGIN.0, LOGIN.1);
+    let mut proxies = Vec::new();
+    for (login, part) in [(None, ""), (Some(LOGIN), with_login.as_str())] {
+        let http = Proxy::http(login);
+        let socks = Proxy::socks(login);
+        let urls = |proxy: &Proxy, schemes: &[&str]| {
+            schemes.iter().map(|scheme| format!("{scheme}{part}{}", proxy.address)).collect()
+        };
+        let (of_http, of_socks) =
+            (urls(&http, &["http://", ""]), urls(&socks, &["socks5://", "socks5h://"]));
+        proxies.extend([(http, of_http), (socks, of_socks)]);
+    }
+    proxies
+}
+
+#[test]
+fn an_upload_goes_through_every_proxy_with_and_without_tls() {
+    let [cert, key] = [&chain().chain, &chain().key].map(|path| path.to_str().unwrap());
+    let plain = Emulator::start(&[]);
+    let tls = Emulator::start(&["--tls-cert", cert, "--tls-key", key]);
+    let root = chain().root.to_str().unwrap();
+    for (proxy, urls) in proxies() {
+        for url in urls {
+            for emulator in [&plain, &tls] {
+                let before = proxy.log().len();
+                let settings = [("CAS_PROXY", url.as_str()), ("CAS_CA_FILE", root)];
+                let outcome = upload(emulator.url(), &settings);
+                outcome.assert_fields(&[("status", "CAS_OK"), ("cert_id", "1")]);
+                assert!(proxy.log().len() > before, "not through {url}");
+            }
+        }
+        assert!(!proxy.log().contains("PRIVATE"), "{}", proxy.log());
+    }
+    // A login that nobody asks for does no harm.
+    let open = [("http", Proxy::http(None)), ("socks5", Proxy::socks(None))];
+    for (scheme, proxy) in &open {
+        let url = format!("{scheme}://{}:{}@{}", LOGIN.0, LOGIN.1, proxy.address);
+        upload(plain.url(), &[("CAS_PROXY", &url)]).assert_fields(&[("status", "CAS_OK")]);
+    }
+    // The same by name, which the last kind looks up itself.
+    let socks = Proxy::socks(None);
+    let by_name = plain.url().replace("127.0.0.1", "localhost");
+    let url = format!("socks5h://{}", socks.address);
+    upload(&by_name, &[("CAS_PROXY", &url)]).assert_fields(&[("status", "CAS_OK")]);
+    assert!(!socks.log().is_empty());
+}
+
+#[test]
+fn the_environment_names_proxies_and_exceptions() {
+    let emulator = Emulator::start(&[]);
+    let proxy = Proxy::http(None);
+    let url = format!("http://{}", proxy.address);
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        let before = proxy.log().len();
+        upload_there(&emulator, &[(name, &url)]).assert_fields(&[("status", "CAS_OK")]);
+        assert!(proxy.log().len() > before, "not by {name}");
+    }
+    // A proxy that is not there shows who goes round it.
+    let gone = ("HTTP_PROXY", "http://127.0.0.1:1");
+    let refused = upload_there(&emulator, &[gone]);
+    refused.assert_fields(&[("status", "CAS_ERR_NETWORK"), ("attempts", "1")]);
+    assert!(
+        refused.field("message").contains("no connection to the proxy 127.0.0.1:1"),
+        "{}",
+        refused.stdout
+    );
+    for exception in ["0.0.0.0", "0.0.0.0/8", "*"] {
+        for name in ["NO_PROXY", "no_proxy"] {
+            upload_there(&emulator, &[gone, (name, exception)])
+                .assert_fields(&[("status", "CAS_OK")]);
+        }
+    }
+    upload_there(&emulator, &[gone, ("CAS_PROXY", "")]).assert_fields(&[("status", "CAS_OK")]);
+    upload_there(&emulator, &[gone, ("CAS_PROXY", &url)]).assert_fields(&[("status", "CAS_OK")]);
+    // Whatever the environment says, this machine is spoken to directly.
+    upload(emulator.url(), &[gone, ("ALL_PROXY", "http://127.0.0.1:1")])
+        .assert_fields(&[("status", "CAS_OK")]);
+    let broken = upload_there(&emulator, &[("HTTP_PROXY", "ftp://user:canary-pass-word@proxy")]);
+    broken.assert_fields(&[("status", "CAS_ERR_INVALID_ARGUMENT")]);
+    assert!(broken.field("message").contains("The proxy in HTTP_PROXY"), "{}", broken.stdout);
+}
+
+#[test]
+fn a_proxy_that_lets_nobody_in_is_told_from_one_that_is_no_proxy() {
+    let emulator = Emulator::start(&[]);
+    let (http, socks) = (Proxy::http(Some(LOGIN)), Proxy::socks(Some(LOGIN)));
+    for (scheme, proxy) in [("http", &http), ("socks5", &socks)] {
+        for (login, part) in
+            [("", "wants a user name"), ("user:canary-pass-wrong@", "did not accept the user name")]
+        {
+            let url = format!("{scheme}://{login}{}", proxy.address);
+            let outcome = upload(emulator.url(), &[("CAS_PROXY", &url)]);
+            outcome.assert_fields(&[("status", "CAS_ERR_NETWORK"), ("http_status", "0")]);
+            let message = outcome.field("message");
+            // microsocks closes the connection of whoever offers no login.
+            let closed = scheme == "socks5" && message.contains("closed the connection");
+            assert!(message.contains(part) || closed, "{scheme} {login}: {message}");
+            assert!(message.contains(&proxy.address), "{message}");
+        }
+    }
+    assert!(emulator.requests().is_empty());
+
+    let talker = Stub::start(vec![Reply::SendAndClose(b"220 mail.example ESMTP\r\n\r\n".to_vec())]);
+    let url = talker.url();
+    let outcome = upload(emulator.url(), &[("CAS_PROXY", &url)]);
+    assert!(outcome.field("message").contains("does not speak HTTP"), "{}", outcome.stdout);
+    let forbidden = Stub::start(vec![Reply::http("403 Forbidden", "", "")]);
+    let outcome = upload(emulator.url(), &[("CAS_PROXY", &forbidden.url())]);
+    assert!(
+        outcome.field("message").contains("made no connection to 127.0.0.1"),
+        "{}",
+        outcome.stdout
+    );
+    assert!(outcome.field("message").contains("HTTP 403"), "{}", outcome.stdout);
+    let silent = Stub::start(vec![Reply::Nothing]);
+    let settings = [("CAS_PROXY", silent.url()), ("CAS_CONNECT_TIMEOUT_MS", "300".to_owned())];
+    let outcome =
+        upload(emulator.url(), &settings.each_ref().map(|(name, value)| (*name, value.as_str())));
+    assert!(
+        outcome.field("message").contains("did not answer within the time"),
+        "{}",
+        outcome.stdout
+    );
+    outcome.assert_fields(&[("status", "CAS_ERR_NETWORK"), ("retryable", "1")]);
+}

@@ -1,0 +1,310 @@
+//! Who has a name, who may take it, and in which version: what the rules for conflicts do at the
+//! service.
+
+use std::fs;
+use std::path::PathBuf;
+
+use acceptance::stub::Reply;
+use acceptance::{Chain, Emulator, Outcome, Stub, chain, other_chain, report, scratch};
+use serde_json::Value;
+
+fn upload(endpoint: &str, name: &str, chain: &Chain, settings: &[(&str, &str)]) -> Outcome {
+    report(endpoint, settings, name, &chain.chain, &chain.key).run()
+}
+
+fn actions(emulator: &Emulator) -> Vec<String> {
+    emulator
+        .requests()
+        .iter()
+        .map(|request| request["action"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn sent(request: &Value, name: &str) -> Value {
+    request["parameters"][name]["value"].clone()
+}
+
+const REUSE_ANY_NAME: (&str, &str) = ("CAS_REUSE_ANY_NAME", "1");
+const REPLACE: (&str, &str) = ("CAS_ON_CONFLICT", "3");
+const NEW_API: (&str, &str) = ("CAS_API", "2");
+
+#[test]
+fn every_attempt_is_signed_anew_and_carries_the_same_token() {
+    let emulator = Emulator::start(&[]);
+    emulator.fault(r#"{"action":"UploadUserCertificate","kind":"drop-before","times":2}"#);
+    upload(emulator.url(), "web", chain(), &[NEW_API])
+        .assert_fields(&[("attempts", "3"), ("api", "2")]);
+    upload(emulator.url(), "other", chain(), &[NEW_API]).assert_fields(&[("attempts", "1")]);
+    let requests = emulator.requests();
+    let uploads: Vec<_> =
+        requests.iter().filter(|one| one["action"] == "UploadUserCertificate").collect();
+    assert_eq!(uploads.len(), 4);
+    let all = |name: &str| -> Vec<Value> { uploads.iter().map(|one| sent(one, name)).collect() };
+    let tokens = all("ClientToken");
+    assert!(
+        !tokens[0].is_null()
+            && tokens[0] == tokens[1]
+            && tokens[1] == tokens[2]
+            && tokens[2] != tokens[3]
+    );
+    let mut nonces = all("SignatureNonce");
+    nonces.dedup();
+    assert_eq!(nonces.len(), 4);
+}
+
+#[test]
+fn the_newer_version_is_spoken_from_the_first_refusal_on() {
+    for code in ["InvalidAction.NotFound", "InvalidVersion"] {
+        let emulator = Emulator::start(&[]);
+        emulator.fault(&format!(r#"{{"kind":"retired","code":"{code}"}}"#));
+        let uploads = report(emulator.url(), &[], "web", &chain().chain, &chain().key).arg("3");
+        let printed = uploads.succeed();
+        let lines = |field: &str| -> Vec<String> {
+            printed.lines().filter(|line| line.starts_with(field)).map(ToOwned::to_owned).collect()
+        };
+        assert_eq!(lines("api="), ["api=2"; 3]);
+        assert_eq!(lines("attempts="), ["attempts=2", "attempts=1", "attempts=1"]);
+        let mut expected = vec!["CreateUserCertificate"];
+        expected.extend(["UploadUserCertificate"; 3]);
+        assert_eq!(actions(&emulator), expected);
+    }
+    // Where one attempt is all that is allowed, the next call speaks the newer version.
+    let emulator = Emulator::start(&[]);
+    emulator.fault(r#"{"kind":"retired"}"#);
+    let outcome = upload(emulator.url(), "web", chain(), &[("CAS_MAX_ATTEMPTS", "1")]);
+    outcome.assert_fields(&[("status", "CAS_ERR_SERVICE"), ("attempts", "1"), ("retryable", "1")]);
+    // Other codes that say the same.
+    for code in ["NoSuchVersion", "InvalidApi.NotFound"] {
+        let gone = Reply::http("404 Not Found", "", &format!(r#"{{"Code":"{code}"}}"#));
+        let stub = Stub::start(vec![gone, Reply::http("200 OK", "", r#"{"CertId":5}"#)]);
+        upload(&stub.url(), "web", chain(), &[]).assert_fields(&[("cert_id", "5"), ("api", "2")]);
+        let bodies: Vec<_> = stub.requests().into_iter().map(|request| request.body).collect();
+        assert!(
+            bodies[0].contains("Version=2018-07-13") && bodies[1].contains("Version=2020-04-07")
+        );
+        let stub =
+            Stub::start(vec![Reply::http("404 Not Found", "", &format!(r#"{{"Code":"{code}"}}"#))]);
+        let outcome = upload(&stub.url(), "web", chain(), &[("CAS_API", "1")]);
+        outcome.assert_fields(&[
+            ("status", "CAS_ERR_SERVICE"),
+            ("attempts", "1"),
+            ("service_code", code),
+        ]);
+        assert!(outcome.field("hint").contains("version"), "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn the_same_certificate_under_any_name_will_do_where_that_was_said() {
+    for api in ["1", "2"] {
+        let emulator = Emulator::start(&[]);
+        let api = ("CAS_API", api);
+        for name in ["first", "second"] {
+            upload(emulator.url(), name, other_chain(), &[api]);
+        }
+        upload(emulator.url(), "old-name", chain(), &[api]);
+        let outcome = upload(emulator.url(), "web", chain(), &[api, REUSE_ANY_NAME]);
+        let reused = [("cert_id", "3"), ("name", "old-name"), ("outcome", "1"), ("attempts", "0")];
+        outcome.assert_fields(&reused);
+        upload(emulator.url(), "web", chain(), &[api])
+            .assert_fields(&[("cert_id", "4"), ("outcome", "0")]);
+        let outcome = upload(emulator.url(), "first", chain(), &[api, REUSE_ANY_NAME]);
+        outcome.assert_fields(&[("status", "CAS_OK"), ("outcome", "1"), ("attempts", "0")]);
+        assert_eq!(emulator.certificates().len(), 4);
+    }
+}
+
+/// A certificate that expired long ago, with its key.
+fn expired() -> Chain {
+    let directory = scratch("expired");
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["expired.example".to_owned()]).unwrap();
+    params.not_before = rcgen::date_time_ymd(2019, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let file = |name: &str, text: String| -> PathBuf {
+        let path = directory.join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let chain = file("cert.pem", params.self_signed(&key).unwrap().pem());
+    Chain { root: chain.clone(), chain, key: file("key.pem", key.serialize_pem()) }
+}
+
+#[test]
+fn an_expired_certificate_is_found_although_lists_hide_it() {
+    for api in ["1", "2"] {
+        let emulator = Emulator::start(&[]);
+        let expired = expired();
+        let settings = [("CAS_API", api), ("CAS_SKIP_CHECKS", "1")];
+        upload(emulator.url(), "web", other_chain(), &settings);
+        upload(emulator.url(), "old", &expired, &settings)
+            .assert_fields(&[("cert_id", "2"), ("outcome", "0")]);
+        upload(emulator.url(), "old", &expired, &settings)
+            .assert_fields(&[("cert_id", "2"), ("outcome", "1")]);
+        let another = upload(emulator.url(), "old", chain(), &settings);
+        another.assert_fields(&[("status", "CAS_ERR_NAME_TAKEN")]);
+        assert!(another.field("message").contains("CertId 2"), "{}", another.stdout);
+    }
+}
+
+#[test]
+fn a_code_that_nobody_knows_is_judged_by_the_certificate() {
+    let fault = |code: &str| {
+        format!(
+            r#"{{"action":"CreateUserCertificate","kind":"error","status":400,"code":"{code}","message":"?"}}"#
+        )
+    };
+    for code in ["CertNameExists.New", "-4711", "InsufficientQuota"] {
+        let emulator = Emulator::start(&[]);
+        emulator.fault(&fault(code));
+        let outcome = upload(emulator.url(), "web", chain(), &[]);
+        outcome.assert_fields(&[
+            ("status", "CAS_ERR_SERVICE"),
+            ("service_code", code),
+            ("attempts", "1"),
+        ]);
+        upload(emulator.url(), "web", chain(), &[]);
+        emulator.fault(&fault(code));
+        let outcome = upload(emulator.url(), "web", chain(), &[]);
+        outcome.assert_fields(&[("cert_id", "1"), ("outcome", "1"), ("attempts", "1")]);
+        emulator.fault(&fault(code));
+        let outcome = upload(emulator.url(), "web", other_chain(), &[]);
+        outcome.assert_fields(&[("status", "CAS_ERR_NAME_TAKEN"), ("service_code", code)]);
+    }
+    // A code that says what is wrong needs no look.
+    let emulator = Emulator::start(&[]);
+    emulator.fault(&fault("Forbidden.RAM"));
+    upload(emulator.url(), "web", chain(), &[]).assert_fields(&[("status", "CAS_ERR_PERMISSION")]);
+    assert_eq!(actions(&emulator), ["CreateUserCertificate"]);
+}
+
+#[test]
+fn a_full_account_still_knows_what_it_has() {
+    let emulator = Emulator::start(&["--quota", "1"]);
+    upload(emulator.url(), "web", chain(), &[]).assert_fields(&[("cert_id", "1")]);
+    upload(emulator.url(), "web", chain(), &[])
+        .assert_fields(&[("cert_id", "1"), ("outcome", "1")]);
+    let full = upload(emulator.url(), "new", chain(), &[]);
+    full.assert_fields(&[("status", "CAS_ERR_SERVICE"), ("service_code", "InsufficientQuota")]);
+    assert!(full.field("hint").contains("quota"), "{}", full.stdout);
+}
+
+/// What a list says about the test's own certificate, or about another one.
+fn listed(emulator: &Emulator, field: &str) -> String {
+    emulator.certificates()[0][field].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn where_the_list_and_the_certificate_disagree_the_certificate_decides() {
+    let emulator = Emulator::start(&[]);
+    upload(emulator.url(), "web", chain(), &[]);
+    let sha1 = listed(&emulator, "sha1");
+    let own = serde_json::to_string(&fs::read_to_string(&chain().chain).unwrap()).unwrap();
+    let other = serde_json::to_string(&fs::read_to_string(&other_chain().chain).unwrap()).unwrap();
+    let taken = || Reply::http("400 Bad Request", "", r#"{"Code":"NameRepeat"}"#);
+    // In numbers, in texts, with colons, in small letters.
+    let coloned: Vec<_> = sha1
+        .to_lowercase()
+        .as_bytes()
+        .chunks(2)
+        .map(|two| String::from_utf8_lossy(two).into_owned())
+        .collect();
+    let lists = [
+        format!(
+            r#"{{"TotalCount":"1","CertificateList":[{{"id":"7","name":"web","fingerprint":"{sha1}"}}]}}"#
+        ),
+        format!(
+            r#"{{"CertificateList":[{{"Id":7,"Name":"web","Fingerprint":"{}"}}]}}"#,
+            coloned.join(":")
+        ),
+    ];
+    for list in &lists {
+        let answer = |detail: &str| {
+            let replies =
+                vec![taken(), Reply::http("200 OK", "", list), Reply::http("200 OK", "", detail)];
+            upload(&Stub::start(replies).url(), "web", chain(), &[])
+        };
+        answer(&format!(r#"{{"Id":7,"Cert":{own}}}"#))
+            .assert_fields(&[("cert_id", "7"), ("outcome", "1")]);
+        let different = answer(&format!(r#"{{"Id":7,"Cert":{other}}}"#));
+        different.assert_fields(&[("status", "CAS_ERR_NAME_TAKEN"), ("attempts", "1")]);
+        // Where the certificate is not shown, its SHA-1 decides.
+        answer(r#"{"Code":"Forbidden.RAM"}"#).assert_fields(&[("cert_id", "7"), ("outcome", "1")]);
+        answer(r#"{"Id":7}"#).assert_fields(&[("cert_id", "7"), ("outcome", "1")]);
+    }
+    let replies = vec![taken(), Reply::http("403 Forbidden", "", r#"{"Code":"Forbidden.RAM"}"#)];
+    let outcome = upload(&Stub::start(replies).url(), "web", chain(), &[]);
+    outcome.assert_fields(&[("status", "CAS_ERR_OUTCOME_UNKNOWN"), ("retryable", "1")]);
+    assert!(
+        outcome.field("hint").contains("yundun-cert:DescribeUserCertificateList"),
+        "{}",
+        outcome.stdout
+    );
+}
+
+#[test]
+fn replacing_stores_before_it_deletes_and_loses_no_success() {
+    for api in ["1", "2"] {
+        let api = ("CAS_API", api);
+        let emulator = Emulator::start(&[]);
+        upload(emulator.url(), "web", other_chain(), &[api]);
+        emulator.fault(r#"{"action":"DeleteUserCertificate","kind":"error","status":400,"code":"InvalidStatus.DeleteProtection"}"#);
+        let kept = upload(emulator.url(), "web", chain(), &[api, REPLACE, ("CAS_LOG", "2")]);
+        kept.assert_fields(&[("cert_id", "2"), ("outcome", "0")]);
+        assert!(kept.stdout.contains("CertId 1, is still there"), "{}", kept.stdout);
+        assert_eq!(emulator.certificates().len(), 2);
+
+        // The next call finds the work half done. A lost answer to the deletion is no failure.
+        emulator.fault(r#"{"action":"DeleteUserCertificate","kind":"drop-after"}"#);
+        let replaced = upload(emulator.url(), "web", chain(), &[api, REPLACE]);
+        replaced.assert_fields(&[("cert_id", "2"), ("outcome", "2"), ("attempts", "0")]);
+        let stored = emulator.certificates();
+        assert_eq!(stored.len(), 1);
+        assert_eq!(stored[0]["name"], replaced.field("name"));
+        let first = actions(&emulator);
+        // Whoever comes second finds the old one gone.
+        let emulator = Emulator::start(&[]);
+        upload(emulator.url(), "web", other_chain(), &[api]);
+        emulator.fault(
+            r#"{"action":"DeleteUserCertificate","kind":"error","status":400,"code":"NotFound"}"#,
+        );
+        upload(emulator.url(), "web", chain(), &[api, REPLACE]).assert_fields(&[("outcome", "2")]);
+
+        let at = |action: &str| first.iter().rposition(|one| one.starts_with(action)).unwrap();
+        assert!(at("DeleteUser") > at(if api.1 == "1" { "CreateUser" } else { "UploadUser" }));
+    }
+}
+
+#[test]
+fn a_rate_limit_spreads_uploads_and_a_complaint_is_heeded() {
+    let times = |emulator: &Emulator| -> Vec<u64> {
+        let of = |request: &Value| {
+            let time = request["time"].as_str().unwrap();
+            let digits = |range: std::ops::Range<usize>| time[range].parse::<u64>().unwrap();
+            ((digits(11..13) * 60 + digits(14..16)) * 60 + digits(17..19)) * 1000 + digits(20..23)
+        };
+        emulator.requests().iter().map(of).collect()
+    };
+    let many = |emulator: &Emulator, settings: &[(&str, &str)]| {
+        report(emulator.url(), settings, "web", &chain().chain, &chain().key).arg("12").succeed()
+    };
+    // Ten pauses of 40 ms after the first answer, whatever else takes time.
+    let emulator = Emulator::start(&[]);
+    many(&emulator, &[("CAS_RATE_LIMIT", "25")]);
+    let at = times(&emulator);
+    assert!(at.len() == 12 && (at[11] + 86_400_000 - at[0]) % 86_400_000 >= 10 * 40 - 5, "{at:?}");
+
+    // One complaint, and from then on at most ten a second.
+    let emulator = Emulator::start(&[]);
+    emulator.fault(
+        r#"{"action":"CreateUserCertificate","kind":"error","status":400,"code":"FlowControlError","headers":{"x-acs-retry-after":"1"}}"#,
+    );
+    many(&emulator, &[]);
+    let at = times(&emulator);
+    assert!(at.len() == 13 && (at[12] + 86_400_000 - at[1]) % 86_400_000 >= 10 * 100 - 5, "{at:?}");
+
+    // The emulator's own limit is kept to without failing.
+    let emulator = Emulator::start(&["--qps", "5"]);
+    many(&emulator, &[]);
+    assert_eq!(emulator.certificates().len(), 12);
+}

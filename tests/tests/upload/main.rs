@@ -1,0 +1,6 @@
+//! Uploads: at most one copy is stored, and every failure is reported.
+
+mod conflicts;
+mod exactly_once;
+mod failures;
+mod survival;
