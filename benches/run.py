@@ -2,8 +2,8 @@
 
     make bench                     or, after a build:  python3 benches/run.py [--quick] [--enforce]
 
---quick takes fewer calls and rounds, for a first look; --enforce exits with 1 when an aim is missed. What is
-measured and how to read it is in README.md beside this file.
+--quick takes fewer calls and rounds, for a first impression; --enforce exits with 1 when a target
+is missed. README.md beside this file says what is measured and how.
 """
 
 import argparse
@@ -26,17 +26,17 @@ WORK = ROOT / "target/bench"
 SYSTEM_ROOTS = Path("/etc/ssl/certs/ca-certificates.crt")
 SDK_PYTHON = ROOT / "target/venv/bin/python"
 
-# What libcas aims at: below these.
-AIM_SIGNING = 3.0
-AIM_WARM = 0.8
-AIM_COLD = 1 / 3
-AIM_SIZE = 3_200_000
+# The targets: ratios (and bytes) must be below these.
+TARGET_SIGNING = 3.0
+TARGET_WARM = 0.8
+TARGET_COLD = 1 / 3
+TARGET_SIZE = 3_200_000
 
 # A certificate and its key.
 PAIR = [WORK / "chain.pem", WORK / "leaf.key"]
 EC_PAIR = [WORK / "ec.pem", WORK / "ec.key"]
-# Has libcas send them without a look, as the peers do.
-UNREAD = {"UNREAD": "1"}
+# libcas sends them without checks, as the peers do.
+SKIP_CHECKS = {"SKIP_CHECKS": "1"}
 
 LIBCAS = [WORK / "cas_upload"]
 LIBCURL = [WORK / "curl_upload"]
@@ -47,13 +47,13 @@ CALLERS = {"libcas": LIBCAS, "libcurl": LIBCURL, "Python SDK": SDK}
 def main():
     options = argparse.ArgumentParser(description="Measures libcas against its peers.")
     options.add_argument("--quick", action="store_true", help="fewer calls and rounds")
-    options.add_argument("--enforce", action="store_true", help="exit with 1 when an aim is missed")
+    options.add_argument("--enforce", action="store_true", help="exit with 1 if a target is missed")
     options = options.parse_args()
     prepare()
     table = Table()
     signing(table)
-    # Clients and emulators share one core: what waking the other core costs on a virtual machine swings by more
-    # than the calls differ.
+    # Clients and emulators share one core. On a virtual machine the cost of waking another core
+    # varies by more than the calls differ.
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with_tls = ["--tls-cert", WORK / "chain.pem", "--tls-key", WORK / "leaf.key"]
     with Emulator() as plain, Emulator(*with_tls) as tls:
@@ -63,16 +63,18 @@ def main():
         checks(table, plain, calls // 5, rounds)
         cold(table, tls, 5 if options.quick else 21)
     size = (RELEASE / "libcas.so").stat().st_size
-    table.add("libcas.so, bytes", f"{size:,}", f"{AIM_SIZE:,}", size / AIM_SIZE, 1, "the aim")
+    ratio = size / TARGET_SIZE
+    table.add("libcas.so, bytes", f"{size:,}", f"{TARGET_SIZE:,}", ratio, 1, "the target")
     table.show()
     return 1 if options.enforce and table.missed else 0
 
 
 def prepare():
-    """Peers, a certificate chain, and a trust store that holds the chain's root beside the system's roots."""
+    """Makes the peers, a chain, and a root store with the system's roots and the chain's."""
     headers = b"#include <curl/curl.h>\n#include <openssl/evp.h>\n"
     if subprocess.run(["cc", "-E", "-"], input=headers, capture_output=True).returncode != 0:
-        stop("libcurl's or OpenSSL's header is missing. On Debian: apt-get install libcurl4-openssl-dev libssl-dev")
+        stop("The headers of libcurl or OpenSSL are missing. "
+             "On Debian: apt-get install libcurl4-openssl-dev libssl-dev")
     for needed, how in [
         (RELEASE / "libcas.so.0", "make build"),
         (RELEASE / "cas-emulator", "make build"),
@@ -80,56 +82,61 @@ def prepare():
         (SYSTEM_ROOTS, "apt-get install ca-certificates"),
     ]:
         if not needed.exists():
-            stop(f"{needed} is missing. It comes with: {how}")
+            stop(f"{needed} is missing. To get it: {how}")
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
-    # -Wl,--as-needed: the peer loads what it uses and nothing else.
+    # -Wl,--as-needed: the peer loads only what it uses.
     compiler = ["cc", "-std=gnu99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wl,--as-needed"]
     run([*compiler, "-o", *LIBCURL, PEERS / "curl_upload.c", "-lcurl", "-lcrypto"])
     against_libcas = [f"-I{ROOT}/include", f"-L{RELEASE}", "-lcas", f"-Wl,-rpath,{RELEASE}"]
     run([*compiler, "-o", *LIBCAS, PEERS / "cas_upload.c", *against_libcas])
     run([ROOT / "examples/make-chain.sh", WORK, "localhost"])
-    # Three certificates, as chains had them that were compared before. The checks leave the root out.
-    (WORK / "chain.pem").write_bytes((WORK / "chain.pem").read_bytes() + (WORK / "root.pem").read_bytes())
-    # A pair whose key is proven in less time, signed by itself.
-    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "90",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-addext",
-         "basicConstraints=critical,CA:FALSE", "-keyout", WORK / "ec.key", "-out", WORK / "ec.pem"])
-    (WORK / "trusted.pem").write_bytes(SYSTEM_ROOTS.read_bytes() + (WORK / "root.pem").read_bytes())
+    # Three certificates, as in earlier comparisons. The checks remove the root.
+    root = (WORK / "root.pem").read_bytes()
+    (WORK / "chain.pem").write_bytes((WORK / "chain.pem").read_bytes() + root)
+    # A self-signed pair whose key is faster to check.
+    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-noenc", "-days", "90", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost",
+         "-addext", "basicConstraints=critical,CA:FALSE",
+         "-keyout", WORK / "ec.key", "-out", WORK / "ec.pem"])
+    (WORK / "trusted.pem").write_bytes(SYSTEM_ROOTS.read_bytes() + root)
 
 
 def signing(table):
-    """The Rust benchmark, in several processes: where a process's memory lies changes its numbers by a third."""
-    command = [os.environ.get("CARGO", "cargo"), "bench", "--quiet", "--locked", "--package", "cas-core",
-               "--bench", "signing"]
+    """Runs the Rust benchmark in several processes: memory layout changes the result by a third."""
+    command = [os.environ.get("CARGO", "cargo"), "bench", "--quiet", "--locked",
+               "--package", "cas-core", "--bench", "signing"]
     found = []
     for turn in range(9):
         say(f"signing, process {turn + 1} of 9")
-        printed = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+        process = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+        printed = process.stdout
         times = re.search(r"sign ([\d.]+) us, SHA-1 ([\d.]+) us", printed)
         if not times:
-            stop(f"the signing benchmark printed something else: {printed}")
+            stop(f"unexpected output of the signing benchmark: {printed}")
         found.append([float(time) for time in times.groups()])
     sign, sha1 = map(statistics.median, zip(*found))
-    table.add("signing 6 KB, µs", f"{sign:.1f}", f"{sha1:.1f}", sign / sha1, AIM_SIGNING, "bare SHA-1")
+    table.add("signing 6 KB, µs", f"{sign:.1f}", f"{sha1:.1f}", sign / sha1, TARGET_SIGNING,
+              "bare SHA-1")
 
 
 def warm(table, title, emulator, calls, rounds):
-    """CPU of one call on an open connection. The peers read no certificate, so libcas does not either."""
+    """CPU of one call on an open connection. libcas skips its checks; the peers have none."""
     times = {name: [] for name in CALLERS}
     for turn in range(rounds):
         for name, caller in rotated(turn):
-            # The SDK needs thirty times longer for a call: fewer of them say as much.
+            # A call of the SDK takes thirty times longer, so fewer calls are enough.
             long = 300 if name == "Python SDK" else calls
             say(f"warm {title}, round {turn + 1} of {rounds}, {name}")
-            times[name].append(cpu_of_a_call(emulator, caller, long, UNREAD))
+            times[name].append(cpu_of_a_call(emulator, caller, long, SKIP_CHECKS))
             if emulator.upload_connections() != 1:
-                stop(f"{name} did not keep its connection open")
-    add_rows(table, f"warm {title}, CPU µs a call", times, 1e6, AIM_WARM)
+                stop(f"{name} did not reuse its connection")
+    add_rows(table, f"warm {title}, CPU µs a call", times, 1e6, TARGET_WARM)
 
 
 def cpu_of_a_call(emulator, caller, calls, environment, pair=PAIR):
-    """A long run less a short one, so that the start does not count."""
+    """A long run minus a short one, so that the start does not count."""
     short = 100
     start = upload(emulator, caller, short, WORK / "root.pem", environment, pair).cpu
     whole = upload(emulator, caller, short + calls, WORK / "root.pem", environment, pair).cpu
@@ -137,51 +144,54 @@ def cpu_of_a_call(emulator, caller, calls, environment, pair=PAIR):
 
 
 def checks(table, emulator, calls, rounds):
-    """What reading the certificate and proving the key add to a warm upload."""
+    """What the checks of certificate and key add to a warm upload."""
     for kind, pair in [("RSA-2048, chain of two", PAIR), ("P-256, self-signed", EC_PAIR)]:
-        checked, unread = [], []
+        checked, unchecked = [], []
         for turn in range(rounds):
             say(f"checks of {kind}, round {turn + 1} of {rounds}")
             checked.append(cpu_of_a_call(emulator, LIBCAS, calls, {}, pair))
-            unread.append(cpu_of_a_call(emulator, LIBCAS, calls, UNREAD, pair))
-        own, bare = (statistics.median(values) * 1e6 for values in (checked, unread))
-        table.add(f"checked {kind}, CPU µs", f"{own:,.1f}", f"{bare:,.1f}", own / bare, None, "unchecked")
+            unchecked.append(cpu_of_a_call(emulator, LIBCAS, calls, SKIP_CHECKS, pair))
+        own, bare = (statistics.median(values) * 1e6 for values in (checked, unchecked))
+        table.add(f"checked {kind}, CPU µs", f"{own:,.1f}", f"{bare:,.1f}", own / bare, None,
+                  "unchecked")
 
 
 def cold(table, emulator, rounds):
-    """A whole process that makes one upload. All three read the same bundle, each as it reads a system's store."""
+    """A whole process with one upload. All three read the same bundle as the system's store."""
     bundle = WORK / "trusted.pem"
     cpu, wall = {name: [] for name in CALLERS}, {name: [] for name in CALLERS}
     for turn in range(rounds):
         say(f"cold HTTPS, round {turn + 1} of {rounds}")
         for name, caller in rotated(turn):
-            # libcas finds the store by itself: SSL_CERT_FILE stands for the system's own path, which Debian has
-            # built into libcurl and the SDK brings along, so these are told the path.
-            environment = {"SSL_CERT_FILE": str(bundle), **UNREAD} if caller is LIBCAS else {}
+            # libcas finds the store through SSL_CERT_FILE, as it finds the system's store. The
+            # paths of libcurl and the SDK are built in, so they get the path as an option.
+            own = {"SSL_CERT_FILE": str(bundle), **SKIP_CHECKS}
+            environment = own if caller is LIBCAS else {}
             usage = upload(emulator, caller, 1, None if caller is LIBCAS else bundle, environment)
             cpu[name].append(usage.cpu)
             wall[name].append(usage.wall)
-    add_rows(table, "cold HTTPS, CPU ms", cpu, 1e3, AIM_COLD)
-    add_rows(table, "cold HTTPS, wall ms", wall, 1e3, AIM_COLD)
+    add_rows(table, "cold HTTPS, CPU ms", cpu, 1e3, TARGET_COLD)
+    add_rows(table, "cold HTTPS, wall ms", wall, 1e3, TARGET_COLD)
 
 
-def add_rows(table, what, times, scale, aim):
-    """The aim is set against libcurl; the SDK is there for comparison."""
+def add_rows(table, what, times, scale, target):
+    """The target applies to libcurl; the SDK is shown for comparison."""
     medians = {name: statistics.median(values) * scale for name, values in times.items()}
     own = medians.pop("libcas")
     for peer, value in medians.items():
-        table.add(what, f"{own:,.1f}", f"{value:,.1f}", own / value, aim if peer == "libcurl" else None, peer)
+        limit = target if peer == "libcurl" else None
+        table.add(what, f"{own:,.1f}", f"{value:,.1f}", own / value, limit, peer)
 
 
 def rotated(turn):
-    """Everybody in turn, each round beginning with another: whoever comes first gains or loses nothing by it."""
+    """All clients, each round beginning with another one, so that the order has no effect."""
     callers = list(CALLERS.items())
     turn %= len(callers)
     return callers[turn:] + callers[:turn]
 
 
 class Usage:
-    """What a finished process used, in seconds."""
+    """Seconds that a finished process used."""
 
     def __init__(self, wall, rusage):
         self.wall = wall
@@ -193,7 +203,7 @@ def upload(emulator, caller, calls, ca_file, more_environment, pair=PAIR):
     command = [*caller, emulator.url, *pair, str(calls)]
     if ca_file:
         command.append(ca_file)
-    # Nothing of the user's: no proxy, no other trust store, no access key.
+    # Not the user's environment: no proxy, no other root store, no access key.
     environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **more_environment}
     start = time.perf_counter()
     child = subprocess.Popen(command, env=environment)
@@ -206,7 +216,7 @@ def upload(emulator, caller, calls, ca_file, more_environment, pair=PAIR):
 
 
 class Emulator:
-    """cas-emulator on a free port of this machine, for the length of a `with`."""
+    """cas-emulator on a free port of this machine, stopped at the end of a `with`."""
 
     def __init__(self, *options):
         self.command = [RELEASE / "cas-emulator", "--listen", "127.0.0.1:0", *options]
@@ -215,7 +225,7 @@ class Emulator:
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
         first_line = self.process.stdout.readline()
         if not first_line:
-            stop("cas-emulator did not start")
+            stop("cas-emulator failed to start")
         self.url = first_line.split()[-1]
         return self
 
@@ -224,16 +234,18 @@ class Emulator:
         self.process.wait()
 
     def reset(self):
-        """Forgets what was uploaded, so that everybody meets the same server."""
+        """Deletes the uploads, so that every client uses the same state."""
         self.control("/_emulator/reset", b"")
 
     def upload_connections(self):
-        """On how many connections the uploads came since the reset; of many uploads, the last 1,000."""
-        return len({request["connection"] for request in self.control("/_emulator/requests")})
+        """Connections used by uploads since the reset (by the last 1,000 of them)."""
+        requests = self.control("/_emulator/requests")
+        return len({request["connection"] for request in requests})
 
     def control(self, path, data=None):
-        trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=WORK / "root.pem"))
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), trust)
+        context = ssl.create_default_context(cafile=WORK / "root.pem")
+        https = urllib.request.HTTPSHandler(context=context)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), https)
         with opener.open(self.url + path, data) as answer:
             return json.load(answer)
 
@@ -243,15 +255,15 @@ class Table:
         self.rows = []
         self.missed = 0
 
-    def add(self, what, own, peer_value, ratio, aim, peer):
-        met = aim is None or ratio < aim
+    def add(self, what, own, peer_value, ratio, target, peer):
+        met = target is None or ratio < target
         self.missed += not met
-        verdict = "" if aim is None else "ok" if met else "missed"
-        shown_aim = "" if aim is None else f"< {aim:.3g}"
-        self.rows.append([what, own, peer_value, peer, f"{ratio:.3f}", shown_aim, verdict])
+        verdict = "" if target is None else "ok" if met else "missed"
+        shown_target = "" if target is None else f"< {target:.3g}"
+        self.rows.append([what, own, peer_value, peer, f"{ratio:.3f}", shown_target, verdict])
 
     def show(self):
-        rows = [["what", "libcas", "peer", "", "ratio", "aim", ""], *self.rows]
+        rows = [["what", "libcas", "peer", "", "ratio", "target", ""], *self.rows]
         widths = [max(map(len, column)) for column in zip(*rows)]
         for row in rows:
             cells = [cell.rjust(width) if 0 < at < 6 and at != 3 else cell.ljust(width)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The main job from nothing (`make run`): a C program uploads a certificate and prints its CertId.
+# Run by `make run`: a C program uploads a certificate and prints its CertId.
 #
-# NAME, CERT, KEY   the user's own certificate; without them a chain of three is made for the purpose
-# ENDPOINT          the service to upload to; without it an emulator is started here
+# NAME, CERT, KEY   your own certificate; by default a chain of three is generated
+# ENDPOINT          the service to upload to; by default an emulator is started
 set -euo pipefail
 cd "$(dirname "$0")/.."
 release=target/release
@@ -15,16 +15,16 @@ cleanup() {
 trap cleanup EXIT
 
 if [ -n "${CERT:-}" ] || [ -n "${KEY:-}" ]; then
-    : "${CERT:?set CERT as well as KEY}" "${KEY:?set KEY as well as CERT}" "${NAME:?set NAME, the name at the service}"
+    : "${CERT:?set CERT and KEY}" "${KEY:?set CERT and KEY}" "${NAME:?set NAME too}"
     echo "Certificate: $CERT (yours)"
 elif [ -n "${ENDPOINT:-}" ]; then
-    echo "set NAME, CERT and KEY: only a certificate of your own is uploaded to an ENDPOINT" >&2
+    echo "set NAME, CERT and KEY: ENDPOINT requires your own certificate" >&2
     exit 2
 else
     name=${NAME:-libcas-demo}
     examples/make-chain.sh "$work"
     NAME=$name CERT=$work/chain.pem KEY=$work/leaf.key
-    echo "Certificate: made just now: demo.example, signed by an intermediate, signed by a root (RSA-2048)"
+    echo "Certificate: demo.example, generated with an intermediate and a root (RSA-2048)"
 fi
 
 if [ -n "${ENDPOINT:-}" ]; then
@@ -34,7 +34,7 @@ else
     "$release/cas-emulator" --listen 127.0.0.1:0 >"$work/emulator" &
     emulator=$!
     until line=$(head -n 1 "$work/emulator") && [ -n "$line" ]; do
-        kill -0 "$emulator" 2>/dev/null || { echo "the emulator did not start" >&2; exit 1; }
+        kill -0 "$emulator" 2>/dev/null || { echo "cas-emulator failed to start" >&2; exit 1; }
         sleep 0.05
     done
     ENDPOINT=${line##* }

@@ -1,13 +1,13 @@
 /*
  * curl_upload ENDPOINT CERT KEY CALLS [CAFILE]
  *
- * The yardstick: what a careful C programmer writes by hand on libcurl and OpenSSL to make the same request
- * that libcas makes. It makes CALLS uploads on one connection. Without CAFILE, libcurl's own trust store.
+ * The reference: what a careful C programmer writes on libcurl and OpenSSL to send the same request
+ * as libcas. Makes CALLS uploads on one connection. Without CAFILE it uses libcurl's root store.
  *
- * Nothing here is slower than it has to be: one easy handle whose options are set once, buffers that are
- * filled anew and never freed, no copy of the body by libcurl, no "Expect: 100-continue", an HMAC context
- * that is made and keyed once. The parameters are few and known, so their order is simply written down.
- * What libcas does beyond the request is not done here: checks of the certificate, wiping of the key, retries.
+ * It is written to be fast: one easy handle whose options are set once, buffers that are reused and
+ * never freed, no copy of the body by libcurl, no "Expect: 100-continue", and an HMAC context that
+ * is created and keyed once. The order of the parameters is fixed. It does nothing else that libcas
+ * does: no checks of the certificate, no wiping of the key, no retries.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,14 +51,15 @@ static void append(struct buffer *buffer, const char *text, size_t length)
     buffer->length += length;
 }
 
-/* The escape of each byte, of which the first length[byte] are used: the byte itself, or %XX. */
+/* The first length_of[byte] characters encode the byte: the byte itself, or %XX. */
 static char escapes[256][4];
 static unsigned char length_of[256];
 
 static void make_escapes(void)
 {
     static const char hex[] = "0123456789ABCDEF";
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                "0123456789-_.~";
     int byte;
     for (byte = 0; byte < 256; byte++) {
         escapes[byte][0] = '%';
@@ -80,7 +81,7 @@ static void append_encoded(struct buffer *buffer, const char *text, size_t lengt
     to = buffer->at + buffer->length;
     for (i = 0; i < length; i++) {
         unsigned char byte = (unsigned char)text[i];
-        memcpy(to, escapes[byte], 4); /* one move; what is too much is overwritten by the next */
+        memcpy(to, escapes[byte], 4); /* one move; the next overwrites the excess */
         to += length_of[byte];
     }
     buffer->length = (size_t)(to - buffer->at);
@@ -100,7 +101,7 @@ static void read_file(const char *path, struct buffer *into)
     fclose(file);
 }
 
-/* What changes from call to call. */
+/* What differs between calls. */
 struct call {
     char name[80], nonce[33], timestamp[21];
 };
@@ -112,7 +113,7 @@ static void prepare(struct call *call, const char *prefix, long number)
     struct tm utc;
     int i;
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        die("no random numbers");
+        die("getrandom failed");
     for (i = 0; i < 16; i++) {
         call->nonce[2 * i] = "0123456789abcdef"[random[i] >> 4];
         call->nonce[2 * i + 1] = "0123456789abcdef"[random[i] & 15];
@@ -120,13 +121,13 @@ static void prepare(struct call *call, const char *prefix, long number)
     call->nonce[32] = '\0';
     if (gmtime_r(&now, &utc) == NULL ||
         strftime(call->timestamp, sizeof call->timestamp, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
-        die("no time");
+        die("cannot format the time");
     snprintf(call->name, sizeof call->name, "%s%ld", prefix, number);
 }
 
 #define LITERAL(buffer, text) append(buffer, text, sizeof(text) - 1)
 
-/* The canonical query: parameters in the order of their names, which is that of the signature. */
+/* Writes the canonical query: parameters sorted by name, as the signature requires. */
 static void write_form(struct buffer *form, const struct buffer *cert, const struct buffer *key,
                        const struct call *call)
 {
@@ -154,7 +155,7 @@ static EVP_MAC_CTX *new_hmac(void)
     params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha1, 0);
     params[1] = OSSL_PARAM_construct_end();
     if (hmac == NULL || !EVP_MAC_init(hmac, (const unsigned char *)key, sizeof key - 1, params))
-        die("OpenSSL has no HMAC-SHA1");
+        die("HMAC-SHA1 is not available");
     EVP_MAC_free(mac);
     return hmac;
 }
@@ -166,11 +167,11 @@ static void sign(struct buffer *form, struct buffer *string_to_sign, EVP_MAC_CTX
     string_to_sign->length = 0;
     LITERAL(string_to_sign, "POST&%2F&");
     append_encoded(string_to_sign, form->at, form->length);
-    /* Without a key, init starts over with the one that was given before. */
+    /* Without a key, init restarts with the previous key. */
     if (!EVP_MAC_init(hmac, NULL, 0, NULL) ||
         !EVP_MAC_update(hmac, (unsigned char *)string_to_sign->at, string_to_sign->length) ||
         !EVP_MAC_final(hmac, digest, &length, sizeof digest))
-        die("the signature failed");
+        die("signing failed");
     EVP_EncodeBlock(base64, digest, (int)length);
     LITERAL(form, "&Signature=");
     append_encoded(form, (char *)base64, 28);
@@ -204,10 +205,10 @@ static long long cert_id(struct answer *answer)
 static void set_options(CURL *curl, const char *endpoint, const char *ca_file, char *problem,
                         struct answer *answer)
 {
-    /* An empty value takes the header out. */
+    /* An empty value removes the header. */
     struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
     curl_easy_setopt(curl, CURLOPT_URL, endpoint);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers); /* lives as long as the program */
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers); /* never freed */
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
     curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -222,7 +223,8 @@ static void set_options(CURL *curl, const char *endpoint, const char *ca_file, c
 int main(int argc, char **argv)
 {
     static struct answer answer;
-    struct buffer cert = {NULL, 0, 0}, key = {NULL, 0, 0}, form = {NULL, 0, 0}, string_to_sign = {NULL, 0, 0};
+    struct buffer cert = {NULL, 0, 0}, key = {NULL, 0, 0};
+    struct buffer form = {NULL, 0, 0}, string_to_sign = {NULL, 0, 0};
     char prefix[48], problem[CURL_ERROR_SIZE] = "";
     EVP_MAC_CTX *hmac;
     CURL *curl;
@@ -235,13 +237,13 @@ int main(int argc, char **argv)
     read_file(argv[3], &key);
     make_escapes();
     hmac = new_hmac();
-    /* Names are unique at the service, from one run to the next as well. */
+    /* The service requires unique names, also between runs. */
     snprintf(prefix, sizeof prefix, "bench-%lx-%lx-", (long)time(NULL), (long)getpid());
 
     curl_global_init(CURL_GLOBAL_DEFAULT);
     curl = curl_easy_init();
     if (curl == NULL)
-        die("no libcurl");
+        die("curl_easy_init failed");
     set_options(curl, argv[1], argc == 6 ? argv[5] : NULL, problem, &answer);
 
     for (i = 1; i <= calls; i++) {
@@ -259,5 +261,5 @@ int main(int argc, char **argv)
         if (status != 200 || cert_id(&answer) <= 0)
             die(answer.text);
     }
-    return 0; /* what is left, the system takes back faster than free() could */
+    return 0; /* the kernel frees the rest faster than free() */
 }

@@ -1,7 +1,7 @@
 """sdk_upload.py ENDPOINT CERT KEY CALLS [CAFILE]: the same loop on the official Python SDK.
 
-One client, so one session: the SDK keeps its connection open as well. Without CAFILE, the roots that the SDK
-brings along.
+It uses one client and so one session: the SDK keeps its connection open as well. Without CAFILE it
+uses the SDK's own root store.
 """
 
 import json
@@ -19,10 +19,12 @@ ca_file = sys.argv[5] if len(sys.argv) == 6 else None
 scheme, _, address = endpoint.partition("://")
 host, _, port = address.partition(":")
 cert, key = Path(cert_file).read_text(), Path(key_file).read_text()
-# Names are unique at the service, from one run to the next as well.
+# The service requires unique names, also between runs.
 prefix = f"bench-{int(time.time()):x}-{os.getpid():x}-"
 
-client = AcsClient("testid", "testsecret", "cn-hangzhou", port=int(port), verify=ca_file, timeout=60)
+client = AcsClient(
+    "testid", "testsecret", "cn-hangzhou", port=int(port), verify=ca_file, timeout=60
+)
 for number in range(1, int(calls) + 1):
     request = CommonRequest()
     request.set_domain(host)

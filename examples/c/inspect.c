@@ -1,18 +1,20 @@
 /*
- * inspect CERT.pem [KEY.pem]: what libcas makes of a certificate before an upload. Nothing is sent. Exits with 1 where an
- * upload would be refused.
+ * inspect CERT.pem [KEY.pem]
+ *
+ * Shows what libcas finds in a certificate and its key before an upload. Sends nothing.
+ * Exits with 1 if an upload would be refused.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include "cas.h"
 
-/* The whole file, which is the caller's to free; NULL where it cannot be read. */
+/* Returns the content of the file, to be freed by the caller, or NULL if it cannot be read. */
 static char *read_file(const char *path, size_t *length)
 {
-    enum { MOST = 1 << 20 };
-    char *text = malloc(MOST);
+    enum { MAX_LENGTH = 1 << 20 };
+    char *text = malloc(MAX_LENGTH);
     FILE *file = fopen(path, "rb");
-    *length = file == NULL || text == NULL ? 0 : fread(text, 1, MOST, file);
+    *length = file == NULL || text == NULL ? 0 : fread(text, 1, MAX_LENGTH, file);
     if (file == NULL || ferror(file)) {
         perror(path);
         free(text);
@@ -23,22 +25,25 @@ static char *read_file(const char *path, size_t *length)
     return text;
 }
 
+/* Prints the facts and findings. Returns 1 if an upload would be refused. */
 static int print(const cas_inspection *inspection)
 {
-    static const char *const words[] = {"note", "warning", "refused"};
+    static const char *const severities[] = {"note", "warning", "refused"};
     size_t i;
     int refused = 0;
 
     if (cas_inspection_chain_len(inspection) > 0) {
-        printf("%s (%s), for %s\n", cas_inspection_common_name(inspection), cas_inspection_key_type(inspection),
-               cas_inspection_sans(inspection));
+        printf("%s (%s), for %s\n", cas_inspection_common_name(inspection),
+               cas_inspection_key_type(inspection), cas_inspection_sans(inspection));
         printf("issued by %s\n", cas_inspection_issuer(inspection));
-        printf("valid until %s, SHA-256 %s\n", cas_inspection_not_after(inspection), cas_inspection_sha256(inspection));
-        printf("%lu certificates would be sent\n", (unsigned long)cas_inspection_chain_len(inspection));
+        printf("valid until %s, SHA-256 %s\n", cas_inspection_not_after(inspection),
+               cas_inspection_sha256(inspection));
+        printf("%lu certificates would be sent\n",
+               (unsigned long)cas_inspection_chain_len(inspection));
     }
     for (i = 0; i < cas_inspection_finding_count(inspection); i++) {
         cas_severity severity = cas_inspection_severity(inspection, i);
-        printf("%s: %s\n    %s\n", words[severity], cas_inspection_finding(inspection, i),
+        printf("%s: %s\n    %s\n", severities[severity], cas_inspection_finding(inspection, i),
                cas_inspection_hint(inspection, i));
         refused |= severity == CAS_SEVERITY_REFUSED;
     }
@@ -61,7 +66,8 @@ int main(int argc, char **argv)
     else if (cas_inspect(cert, cert_length, key, key_length, &inspection, &error) == CAS_OK)
         failed = print(inspection);
     else
-        fprintf(stderr, "%s\n%s\n", cas_error_message(error), cas_error_hint(error) ? cas_error_hint(error) : "");
+        fprintf(stderr, "%s\n%s\n", cas_error_message(error),
+                cas_error_hint(error) ? cas_error_hint(error) : "");
     cas_inspection_free(inspection);
     cas_error_free(error);
     free(cert);

@@ -1,4 +1,4 @@
-/* minimal NAME CERT.pem KEY.pem ENDPOINT: the one-line call. The access key comes as in upload.c. */
+/* minimal NAME CERT.pem KEY.pem ENDPOINT: an upload in one call. For access keys see upload.c. */
 #include <stdio.h>
 #include "cas.h"
 
@@ -23,7 +23,7 @@ int main(int argc, char **argv)
                                read_file(argv[3], key, sizeof key), &id, &error) == CAS_OK)
         printf("CertId: %lld\n", (long long)id);
     else
-        fprintf(stderr, "%s\n", error ? cas_error_message(error) : "usage: minimal NAME CERT.pem KEY.pem ENDPOINT");
+        fprintf(stderr, "%s\n", error ? cas_error_message(error) : "usage: NAME CERT KEY ENDPOINT");
     cas_error_free(error), cas_client_free(client), cas_config_free(config);
     return id == 0;
 }

@@ -2,10 +2,14 @@
  * upload NAME CERT.pem KEY.pem [ENDPOINT]
  *
  * Uploads a certificate and its key to Alibaba Cloud CAS and prints the CertId.
- * The access key comes from where Alibaba Cloud's own tools look for it, such as ALIBABA_CLOUD_ACCESS_KEY_ID and
- * ALIBABA_CLOUD_ACCESS_KEY_SECRET or ~/.aliyun/config.json: see docs/credentials.md.
  *
- * Build: cc -Iinclude examples/c/upload.c -Ltarget/release -lcas -Wl,-rpath,$PWD/target/release -o upload
+ * libcas finds the access key where Alibaba Cloud's own tools do, for example in
+ * ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or in ~/.aliyun/config.json.
+ * See docs/credentials.md.
+ *
+ * Build:
+ *   cc -Iinclude examples/c/upload.c -Ltarget/release -lcas \
+ *       -Wl,-rpath,$PWD/target/release -o upload
  */
 #define _POSIX_C_SOURCE 199309L /* clock_gettime */
 
@@ -15,7 +19,7 @@
 
 #include "cas.h"
 
-/* Says what went wrong, what to do about it, and what support needs to know. */
+/* Prints what failed, how to fix it, and what Alibaba Cloud's support asks for. */
 static void print_error(const cas_error *error)
 {
     fprintf(stderr, "%s: %s\n", cas_status_name(cas_error_status(error)), cas_error_message(error));
@@ -31,7 +35,8 @@ static double milliseconds_since(const struct timespec *start)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - start->tv_sec) * 1e3 + (double)(now.tv_nsec - start->tv_nsec) / 1e6;
+    return (double)(now.tv_sec - start->tv_sec) * 1e3 +
+           (double)(now.tv_nsec - start->tv_nsec) / 1e6;
 }
 
 int main(int argc, char **argv)
@@ -52,7 +57,7 @@ int main(int argc, char **argv)
     config = cas_config_new();
     request = cas_request_new();
     if (argc == 5)
-        cas_config_set_endpoint(config, argv[4]); /* cas_client_new says what is wrong with it */
+        cas_config_set_endpoint(config, argv[4]); /* cas_client_new reports an invalid one */
     if (cas_client_new(config, &client, &error) != CAS_OK)
         goto failed;
     if (cas_request_set_name(request, argv[1]) != CAS_OK) {
@@ -64,7 +69,7 @@ int main(int argc, char **argv)
     if (cas_request_load_key_file(request, argv[3], &error) != CAS_OK)
         goto failed;
 
-    cas_request_set_lang(request, "en"); /* the service's own words are Chinese otherwise */
+    cas_request_set_lang(request, "en"); /* service messages are in Chinese by default */
     clock_gettime(CLOCK_MONOTONIC, &start);
     if (cas_create_user_certificate(client, request, &result, &error) != CAS_OK)
         goto failed;
