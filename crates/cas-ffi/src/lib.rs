@@ -18,7 +18,7 @@ mod wiping;
 
 pub mod status;
 
-pub mod library;
+pub mod version;
 
 pub mod error;
 
