@@ -14,7 +14,6 @@
 // The order is that of the header.
 mod ffi;
 mod panic;
-mod wiping;
 
 pub mod status;
 
@@ -35,3 +34,6 @@ pub mod upload;
 pub mod certificate;
 
 pub mod inspection;
+
+#[global_allocator]
+static ALLOCATOR: cas_sys::ZeroizingAlloc = cas_sys::ZeroizingAlloc;

@@ -8,13 +8,12 @@ use std::alloc::{GlobalAlloc, Layout, System};
 
 use zeroize::optimization_barrier;
 
-struct Wiping;
-
-#[global_allocator]
-static ALLOCATOR: Wiping = Wiping;
+/// The system's allocator; every block is overwritten with zeros before it is freed.
+#[derive(Debug)]
+pub struct ZeroizingAlloc;
 
 // SAFETY: every block comes from the system's allocator and goes back to it, with the layout it was made with.
-unsafe impl GlobalAlloc for Wiping {
+unsafe impl GlobalAlloc for ZeroizingAlloc {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller keeps to what the system's allocator asks for as well.
         unsafe { System.alloc(layout) }
