@@ -36,4 +36,4 @@ pub mod certificate;
 pub mod inspection;
 
 #[global_allocator]
-static ALLOCATOR: cas_sys::ZeroizingAlloc = cas_sys::ZeroizingAlloc;
+static ALLOCATOR: cas_sys::ZeroizingAlloc = cas_sys::ZeroizingAlloc::new();
