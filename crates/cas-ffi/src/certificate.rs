@@ -6,6 +6,7 @@ use std::ptr;
 use cas_core::api::{CertId, Certificate};
 use cas_core::error::{Error, ErrorKind};
 
+use crate::boundary;
 use crate::client::cas_client;
 use crate::error::cas_error;
 use crate::ffi::{self, c_text, free, out, required};
@@ -46,7 +47,10 @@ impl From<&Certificate> for cas_certificate {
 
 fn id(number: i64) -> Result<CertId, Error> {
     CertId::new(number).ok_or_else(|| {
-        Error::new(ErrorKind::InvalidArgument, format!("{number} is no CertId: those are positive."))
+        Error::new(
+            ErrorKind::InvalidArgument,
+            format!("{number} is no CertId: those are positive."),
+        )
     })
 }
 
@@ -58,7 +62,7 @@ pub unsafe extern "C" fn cas_get_certificate(
     out: *mut *mut cas_certificate,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || {
+    boundary::fallible(err, || {
         let client = required!(client);
         let put = out!(out);
         put(ffi::give(cas_certificate::from(&client.0.get(id(cert_id)?)?)));
@@ -73,7 +77,7 @@ pub unsafe extern "C" fn cas_list_certificates(
     out: *mut *mut cas_certificate_list,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || {
+    boundary::fallible(err, || {
         let client = required!(client);
         let put = out!(out);
         let list = client.0.list()?.iter().map(cas_certificate::from).collect();
@@ -85,7 +89,7 @@ pub unsafe extern "C" fn cas_list_certificates(
 /// How many certificates the list holds; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_list_len(list: *const cas_certificate_list) -> usize {
-    panic::value(0, || Ok(required!(list).0.len()))
+    panic::value_or(0, || Ok(required!(list).0.len()))
 }
 
 /// One of them, which lives as long as the list; NULL past the end.
@@ -94,13 +98,15 @@ pub unsafe extern "C" fn cas_certificate_list_get(
     list: *const cas_certificate_list,
     index: usize,
 ) -> *const cas_certificate {
-    panic::value(ptr::null(), || Ok(required!(list).0.get(index).map_or(ptr::null(), ptr::from_ref)))
+    panic::value_or(ptr::null(), || {
+        Ok(required!(list).0.get(index).map_or(ptr::null(), ptr::from_ref))
+    })
 }
 
 /// Ends a list, its certificates and their strings.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_list_free(list: *mut cas_certificate_list) {
-    panic::value((), || {
+    panic::value_or((), || {
         free!(list);
         Ok(())
     });
@@ -113,67 +119,81 @@ pub unsafe extern "C" fn cas_delete_certificate(
     cert_id: i64,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || required!(client).0.delete(id(cert_id)?))
+    boundary::fallible(err, || required!(client).0.delete(id(cert_id)?))
 }
 
 /// Its id; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_id(certificate: *const cas_certificate) -> i64 {
-    panic::value(0, || Ok(required!(certificate).id))
+    panic::value_or(0, || Ok(required!(certificate).id))
 }
 
 /// Its name in the account. Texts of a certificate are empty where the service says nothing.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_certificate_name(certificate: *const cas_certificate) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(certificate).name.as_ptr()))
+pub unsafe extern "C" fn cas_certificate_name(
+    certificate: *const cas_certificate,
+) -> *const c_char {
+    panic::value_or(ptr::null(), || Ok(required!(certificate).name.as_ptr()))
 }
 
 /// Common name of its subject.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_certificate_common_name(certificate: *const cas_certificate) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(certificate).common_name.as_ptr()))
+pub unsafe extern "C" fn cas_certificate_common_name(
+    certificate: *const cas_certificate,
+) -> *const c_char {
+    panic::value_or(ptr::null(), || Ok(required!(certificate).common_name.as_ptr()))
 }
 
 /// Its subject alternative names, comma-separated.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_certificate_sans(certificate: *const cas_certificate) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(certificate).sans.as_ptr()))
+pub unsafe extern "C" fn cas_certificate_sans(
+    certificate: *const cas_certificate,
+) -> *const c_char {
+    panic::value_or(ptr::null(), || Ok(required!(certificate).sans.as_ptr()))
 }
 
 /// Its issuer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_certificate_issuer(certificate: *const cas_certificate) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(certificate).issuer.as_ptr()))
+pub unsafe extern "C" fn cas_certificate_issuer(
+    certificate: *const cas_certificate,
+) -> *const c_char {
+    panic::value_or(ptr::null(), || Ok(required!(certificate).issuer.as_ptr()))
 }
 
 /// SHA-1 of the leaf, 40 upper-case hexadecimal digits.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_certificate_fingerprint(certificate: *const cas_certificate) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(certificate).fingerprint.as_ptr()))
+pub unsafe extern "C" fn cas_certificate_fingerprint(
+    certificate: *const cas_certificate,
+) -> *const c_char {
+    panic::value_or(ptr::null(), || Ok(required!(certificate).fingerprint.as_ptr()))
 }
 
 /// First day of its validity, "YYYY-MM-DD".
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_certificate_not_before(certificate: *const cas_certificate) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(certificate).not_before.as_ptr()))
+pub unsafe extern "C" fn cas_certificate_not_before(
+    certificate: *const cas_certificate,
+) -> *const c_char {
+    panic::value_or(ptr::null(), || Ok(required!(certificate).not_before.as_ptr()))
 }
 
 /// Last day of its validity, "YYYY-MM-DD".
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_certificate_not_after(certificate: *const cas_certificate) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(certificate).not_after.as_ptr()))
+pub unsafe extern "C" fn cas_certificate_not_after(
+    certificate: *const cas_certificate,
+) -> *const c_char {
+    panic::value_or(ptr::null(), || Ok(required!(certificate).not_after.as_ptr()))
 }
 
 /// Whether that day has passed, as the service sees it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_expired(certificate: *const cas_certificate) -> bool {
-    panic::value(false, || Ok(required!(certificate).expired))
+    panic::value_or(false, || Ok(required!(certificate).expired))
 }
 
 /// Ends a certificate that cas_get_certificate made, and its strings. Those of a list end with the list.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_free(certificate: *mut cas_certificate) {
-    panic::value((), || {
+    panic::value_or((), || {
         free!(certificate);
         Ok(())
     });

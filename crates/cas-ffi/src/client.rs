@@ -3,6 +3,7 @@
 use cas_core::client::Client;
 use cas_core::config::Config;
 
+use crate::boundary;
 use crate::config::cas_config;
 use crate::error::cas_error;
 use crate::ffi::{self, free, optional, out};
@@ -20,7 +21,7 @@ pub unsafe extern "C" fn cas_client_new(
     out: *mut *mut cas_client,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || {
+    boundary::fallible(err, || {
         let put = out!(out);
         let client = match optional!(config) {
             Some(config) => Client::new(&config.0)?,
@@ -34,7 +35,7 @@ pub unsafe extern "C" fn cas_client_new(
 /// Ends a client and its connections. No call may be using it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_client_free(client: *mut cas_client) {
-    panic::value((), || {
+    panic::value_or((), || {
         free!(client);
         Ok(())
     });

@@ -104,15 +104,22 @@ pub(crate) use {
 
 /// # Safety
 /// As for [`read_text_bytes`].
-pub(crate) unsafe fn read_text<'a>(pointer: *const c_char, argument: &str) -> Result<&'a str, Error> {
+pub(crate) unsafe fn read_text<'a>(
+    pointer: *const c_char,
+    argument: &str,
+) -> Result<&'a str, Error> {
     // SAFETY: by this function's own condition.
     let bytes = unsafe { read_text_bytes(pointer, argument) }?;
-    std::str::from_utf8(bytes).map_err(|_| invalid(format!("The argument {argument} is not UTF-8 text.")))
+    std::str::from_utf8(bytes)
+        .map_err(|_| invalid(format!("The argument {argument} is not UTF-8 text.")))
 }
 
 /// # Safety
 /// `pointer` is NULL or a NUL-terminated string that lives for `'a`.
-pub(crate) unsafe fn read_text_bytes<'a>(pointer: *const c_char, argument: &str) -> Result<&'a [u8], Error> {
+pub(crate) unsafe fn read_text_bytes<'a>(
+    pointer: *const c_char,
+    argument: &str,
+) -> Result<&'a [u8], Error> {
     if pointer.is_null() {
         return Err(null(argument));
     }
@@ -165,8 +172,12 @@ mod tests {
     fn texts_are_checked() {
         // SAFETY: NULL, or literals that end in NUL and live for ever.
         unsafe {
-            assert!(read_text(std::ptr::null(), "name").unwrap_err().message().contains("name is NULL"));
-            assert!(read_text(c"\xff".as_ptr(), "name").unwrap_err().message().contains("not UTF-8"));
+            assert!(
+                read_text(std::ptr::null(), "name").unwrap_err().message().contains("name is NULL")
+            );
+            assert!(
+                read_text(c"\xff".as_ptr(), "name").unwrap_err().message().contains("not UTF-8")
+            );
             assert_eq!(read_text(c"n\xc3\xa9".as_ptr(), "name").unwrap(), "né");
             assert_eq!(read_bytes(std::ptr::null(), 0, "pem").unwrap(), None);
             assert!(read_bytes(c"x".as_ptr(), usize::MAX, "pem").is_err());

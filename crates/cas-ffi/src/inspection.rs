@@ -5,6 +5,7 @@ use std::ptr;
 
 use cas_core::certificate::{self, Facts, Inspection};
 
+use crate::boundary;
 use crate::error::cas_error;
 use crate::ffi::{self, c_text, free, must_be_text, optional_bytes, out, required, required_bytes};
 use crate::panic;
@@ -80,7 +81,7 @@ pub unsafe extern "C" fn cas_inspect(
     out: *mut *mut cas_inspection,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || {
+    boundary::fallible(err, || {
         let certificate = required_bytes!(cert_pem, cert_len);
         let key = optional_bytes!(key_pem, key_len);
         let put = out!(out);
@@ -93,68 +94,76 @@ pub unsafe extern "C" fn cas_inspect(
 
 /// The leaf's most specific common name. Texts are empty where there is nothing to say, or no certificate could be read.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_inspection_common_name(inspection: *const cas_inspection) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).common_name.as_ptr()))
+pub unsafe extern "C" fn cas_inspection_common_name(
+    inspection: *const cas_inspection,
+) -> *const c_char {
+    panic::value_or(ptr::null(), || Ok(required!(inspection).common_name.as_ptr()))
 }
 
 /// The names that the leaf is for, comma-separated.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_sans(inspection: *const cas_inspection) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).sans.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(inspection).sans.as_ptr()))
 }
 
 /// Who issued the leaf, as "C=CN, O=Example, CN=Example CA".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_issuer(inspection: *const cas_inspection) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).issuer.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(inspection).issuer.as_ptr()))
 }
 
 /// The leaf's serial number, in upper-case hexadecimal.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_serial(inspection: *const cas_inspection) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).serial.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(inspection).serial.as_ptr()))
 }
 
 /// When the leaf begins to be valid, RFC 3339 in UTC: "2024-01-01T00:00:00Z".
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_inspection_not_before(inspection: *const cas_inspection) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).not_before.as_ptr()))
+pub unsafe extern "C" fn cas_inspection_not_before(
+    inspection: *const cas_inspection,
+) -> *const c_char {
+    panic::value_or(ptr::null(), || Ok(required!(inspection).not_before.as_ptr()))
 }
 
 /// When the leaf ceases to be valid, RFC 3339 in UTC.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_inspection_not_after(inspection: *const cas_inspection) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).not_after.as_ptr()))
+pub unsafe extern "C" fn cas_inspection_not_after(
+    inspection: *const cas_inspection,
+) -> *const c_char {
+    panic::value_or(ptr::null(), || Ok(required!(inspection).not_after.as_ptr()))
 }
 
 /// The leaf's SHA-1 fingerprint, 40 upper-case hexadecimal digits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_sha1(inspection: *const cas_inspection) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).sha1.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(inspection).sha1.as_ptr()))
 }
 
 /// The leaf's SHA-256 fingerprint, 64 upper-case hexadecimal digits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_sha256(inspection: *const cas_inspection) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).sha256.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(inspection).sha256.as_ptr()))
 }
 
 /// Type and size of the leaf's key: "RSA-2048", "EC-P256", "Ed25519", "SM2", …; an object identifier where it has no name here.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_inspection_key_type(inspection: *const cas_inspection) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).key_type.as_ptr()))
+pub unsafe extern "C" fn cas_inspection_key_type(
+    inspection: *const cas_inspection,
+) -> *const c_char {
+    panic::value_or(ptr::null(), || Ok(required!(inspection).key_type.as_ptr()))
 }
 
 /// How many certificates would be sent; 0 where none could be read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_chain_len(inspection: *const cas_inspection) -> usize {
-    panic::value(0, || Ok(required!(inspection).chain_len))
+    panic::value_or(0, || Ok(required!(inspection).chain_len))
 }
 
 /// How many findings there are. What is refused comes first, notes come last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_finding_count(inspection: *const cas_inspection) -> usize {
-    panic::value(0, || Ok(required!(inspection).findings.len()))
+    panic::value_or(0, || Ok(required!(inspection).findings.len()))
 }
 
 /// A finding: its identifier, which never changes, and a sentence, as in "expired: not valid after 2024-01-01T00:00:00Z".
@@ -164,8 +173,11 @@ pub unsafe extern "C" fn cas_inspection_finding(
     inspection: *const cas_inspection,
     index: usize,
 ) -> *const c_char {
-    panic::value(ptr::null(), || {
-        Ok(required!(inspection).findings.get(index).map_or(ptr::null(), |found| found.text.as_ptr()))
+    panic::value_or(ptr::null(), || {
+        Ok(required!(inspection)
+            .findings
+            .get(index)
+            .map_or(ptr::null(), |found| found.text.as_ptr()))
     })
 }
 
@@ -175,8 +187,11 @@ pub unsafe extern "C" fn cas_inspection_hint(
     inspection: *const cas_inspection,
     index: usize,
 ) -> *const c_char {
-    panic::value(ptr::null(), || {
-        Ok(required!(inspection).findings.get(index).map_or(ptr::null(), |found| found.hint.as_ptr()))
+    panic::value_or(ptr::null(), || {
+        Ok(required!(inspection)
+            .findings
+            .get(index)
+            .map_or(ptr::null(), |found| found.hint.as_ptr()))
     })
 }
 
@@ -186,21 +201,26 @@ pub unsafe extern "C" fn cas_inspection_severity(
     inspection: *const cas_inspection,
     index: usize,
 ) -> cas_severity {
-    panic::value(CAS_SEVERITY_NOTE, || {
-        Ok(required!(inspection).findings.get(index).map_or(CAS_SEVERITY_NOTE, |found| found.severity))
+    panic::value_or(CAS_SEVERITY_NOTE, || {
+        Ok(required!(inspection)
+            .findings
+            .get(index)
+            .map_or(CAS_SEVERITY_NOTE, |found| found.severity))
     })
 }
 
 /// The chain as it would be sent: leaf first, each issuer after its subject, tidied. Empty where none could be read.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_inspection_cert_pem(inspection: *const cas_inspection) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).cert_pem.as_ptr()))
+pub unsafe extern "C" fn cas_inspection_cert_pem(
+    inspection: *const cas_inspection,
+) -> *const c_char {
+    panic::value_or(ptr::null(), || Ok(required!(inspection).cert_pem.as_ptr()))
 }
 
 /// Ends an inspection and the strings that came from it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_free(inspection: *mut cas_inspection) {
-    panic::value((), || {
+    panic::value_or((), || {
         free!(inspection);
         Ok(())
     });

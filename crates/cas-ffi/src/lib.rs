@@ -12,6 +12,7 @@
 #![allow(clippy::missing_safety_doc)] // what a C caller must keep to is said once, in the header
 
 // The order is that of the header.
+mod boundary;
 mod ffi;
 mod panic;
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use cas_core::request::Upload;
 use cas_core::upload::OnConflict;
 
+use crate::boundary;
 use crate::error::cas_error;
 use crate::ffi::{self, free, invalid, must_be_text, required_bytes, required_mut, text};
 use crate::panic;
@@ -30,13 +31,13 @@ pub const CAS_ON_CONFLICT_REPLACE: cas_on_conflict = 3;
 /// A new request with nothing set.
 #[unsafe(no_mangle)]
 pub extern "C" fn cas_request_new() -> *mut cas_request {
-    panic::value(std::ptr::null_mut(), || Ok(ffi::give(cas_request(Upload::new()))))
+    panic::value_or(std::ptr::null_mut(), || Ok(ffi::give(cas_request(Upload::new()))))
 }
 
 /// Ends a request and wipes its key.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_free(request: *mut cas_request) {
-    panic::value((), || {
+    panic::value_or((), || {
         free!(request);
         Ok(())
     });
@@ -45,8 +46,11 @@ pub unsafe extern "C" fn cas_request_free(request: *mut cas_request) {
 /// The name under which the service keeps the certificate; unique in the account, at most 128 bytes (the service's
 /// newest documents say 63 characters).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_request_set_name(request: *mut cas_request, name: *const c_char) -> cas_status {
-    panic::status_only(|| {
+pub unsafe extern "C" fn cas_request_set_name(
+    request: *mut cas_request,
+    name: *const c_char,
+) -> cas_status {
+    boundary::status_only(|| {
         required_mut!(request).0.set_name(text!(name));
         Ok(())
     })
@@ -61,7 +65,7 @@ pub unsafe extern "C" fn cas_request_set_cert_pem(
     pem: *const c_char,
     len: usize,
 ) -> cas_status {
-    panic::status_only(|| {
+    boundary::status_only(|| {
         let request = required_mut!(request);
         let bytes = required_bytes!(pem, len);
         // Kept all the same: an upload in spite of the refusal is told what is wrong.
@@ -77,7 +81,7 @@ pub unsafe extern "C" fn cas_request_set_key_pem(
     pem: *const c_char,
     len: usize,
 ) -> cas_status {
-    panic::status_only(|| {
+    boundary::status_only(|| {
         let request = required_mut!(request);
         let bytes = required_bytes!(pem, len);
         request.0.set_key(bytes);
@@ -92,7 +96,7 @@ pub unsafe extern "C" fn cas_request_load_cert_file(
     path: *const c_char,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || {
+    boundary::fallible(err, || {
         let request = required_mut!(request);
         request.0.load_certificate(Path::new(text!(path)))
     })
@@ -105,7 +109,7 @@ pub unsafe extern "C" fn cas_request_load_key_file(
     path: *const c_char,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || {
+    boundary::fallible(err, || {
         let request = required_mut!(request);
         request.0.load_key(Path::new(text!(path)))
     })
@@ -113,8 +117,11 @@ pub unsafe extern "C" fn cas_request_load_key_file(
 
 /// The language of the service's messages: "zh" (the service's default) or "en".
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_request_set_lang(request: *mut cas_request, lang: *const c_char) -> cas_status {
-    panic::status_only(|| required_mut!(request).0.set_lang(text!(lang)))
+pub unsafe extern "C" fn cas_request_set_lang(
+    request: *mut cas_request,
+    lang: *const c_char,
+) -> cas_status {
+    boundary::status_only(|| required_mut!(request).0.set_lang(text!(lang)))
 }
 
 /// The IP address of the person on whose behalf the call is made, for the service's audit trail.
@@ -123,7 +130,7 @@ pub unsafe extern "C" fn cas_request_set_source_ip(
     request: *mut cas_request,
     ip: *const c_char,
 ) -> cas_status {
-    panic::status_only(|| required_mut!(request).0.set_source_ip(text!(ip)))
+    boundary::status_only(|| required_mut!(request).0.set_source_ip(text!(ip)))
 }
 
 /// What to do when another certificate has the name. Default: CAS_ON_CONFLICT_REUSE. The others look at the list of
@@ -133,7 +140,7 @@ pub unsafe extern "C" fn cas_request_set_on_conflict(
     request: *mut cas_request,
     on_conflict: cas_on_conflict,
 ) -> cas_status {
-    panic::status_only(|| {
+    boundary::status_only(|| {
         let rule = match on_conflict {
             CAS_ON_CONFLICT_REUSE => OnConflict::Reuse,
             CAS_ON_CONFLICT_FAIL => OnConflict::Fail,
@@ -153,7 +160,7 @@ pub unsafe extern "C" fn cas_request_set_reuse_any_name(
     request: *mut cas_request,
     reuse: bool,
 ) -> cas_status {
-    panic::status_only(|| {
+    boundary::status_only(|| {
         required_mut!(request).0.set_reuse_any_name(reuse);
         Ok(())
     })
@@ -163,8 +170,11 @@ pub unsafe extern "C" fn cas_request_set_reuse_any_name(
 /// Default: false. A name with control characters is refused all the same: names are public, and such a one may be a key.
 /// So are certificates: with this, it is the caller who sees to it that no key stands in that text.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_request_set_skip_checks(request: *mut cas_request, skip: bool) -> cas_status {
-    panic::status_only(|| {
+pub unsafe extern "C" fn cas_request_set_skip_checks(
+    request: *mut cas_request,
+    skip: bool,
+) -> cas_status {
+    boundary::status_only(|| {
         required_mut!(request).0.set_skip_checks(skip);
         Ok(())
     })

@@ -48,26 +48,26 @@ impl From<&Receipt> for cas_result {
 /// The id that the service gave the certificate; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_cert_id(result: *const cas_result) -> i64 {
-    panic::value(0, || Ok(required!(result).cert_id))
+    panic::value_or(0, || Ok(required!(result).cert_id))
 }
 
 /// The name it has at the service: the wanted one, or the one of CAS_ON_CONFLICT_RENAME, CAS_ON_CONFLICT_REPLACE or
 /// cas_request_set_reuse_any_name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_name(result: *const cas_result) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(result).name.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(result).name.as_ptr()))
 }
 
 /// "<CertId>-<region>", as OSS, CDN and SLB take it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_cert_identifier(result: *const cas_result) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(result).cert_identifier.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(result).cert_identifier.as_ptr()))
 }
 
 /// The id under which Alibaba Cloud's support finds the request, or NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_request_id(result: *const cas_result) -> *const c_char {
-    panic::value(ptr::null(), || {
+    panic::value_or(ptr::null(), || {
         Ok(required!(result).request_id.as_ref().map_or(ptr::null(), |id| id.as_ptr()))
     })
 }
@@ -75,26 +75,26 @@ pub unsafe extern "C" fn cas_result_request_id(result: *const cas_result) -> *co
 /// What the upload did.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_outcome(result: *const cas_result) -> cas_outcome {
-    panic::value(CAS_OUTCOME_CREATED, || Ok(required!(result).outcome))
+    panic::value_or(CAS_OUTCOME_CREATED, || Ok(required!(result).outcome))
 }
 
 /// The API version that answered; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_api(result: *const cas_result) -> cas_api {
-    panic::value(0, || Ok(required!(result).api))
+    panic::value_or(0, || Ok(required!(result).api))
 }
 
 /// How often the certificate was sent, or sending it was tried; 0 where a look at the list came first and found it there
 /// already. Look-ups do not count.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_attempts(result: *const cas_result) -> u32 {
-    panic::value(0, || Ok(required!(result).attempts))
+    panic::value_or(0, || Ok(required!(result).attempts))
 }
 
 /// Ends a result and the strings that came from it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_free(result: *mut cas_result) {
-    panic::value((), || {
+    panic::value_or((), || {
         free!(result);
         Ok(())
     });

@@ -71,7 +71,7 @@ statuses!(
 /// The constant's own name, such as "CAS_ERR_NETWORK"; "CAS_ERR_UNKNOWN" for any other number. Never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn cas_status_name(status: cas_status) -> *const c_char {
-    panic::value(c"CAS_ERR_UNKNOWN".as_ptr(), || {
+    panic::value_or(c"CAS_ERR_UNKNOWN".as_ptr(), || {
         let known = NAMES.iter().find(|(number, _)| *number == status);
         Ok(known.map_or(c"CAS_ERR_UNKNOWN", |(_, name)| *name).as_ptr())
     })

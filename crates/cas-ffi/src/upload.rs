@@ -6,10 +6,10 @@ use cas_core::client::Client;
 use cas_core::error::Error;
 use cas_core::request::{Receipt, Upload};
 
+use crate::boundary;
 use crate::client::cas_client;
 use crate::error::cas_error;
 use crate::ffi::{self, must_be_text, out, required, text, text_bytes};
-use crate::panic;
 use crate::request::cas_request;
 use crate::result::cas_result;
 use crate::status::cas_status;
@@ -25,7 +25,7 @@ pub unsafe extern "C" fn cas_upload_certificate(
     cert_id: *mut i64,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || {
+    boundary::fallible(err, || {
         let client = required!(client);
         let mut request = Upload::new();
         request.set_name(text!(name));
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn cas_create_user_certificate(
     out: *mut *mut cas_result,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || {
+    boundary::fallible(err, || {
         let client = required!(client);
         let request = required!(request);
         let put = out!(out);

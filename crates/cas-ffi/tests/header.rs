@@ -15,8 +15,10 @@ fn the_committed_header_is_current() {
         .unwrap()
         .write(&mut generated);
     // cbindgen closes its `extern "C"` with a comment that C89 does not know.
-    let generated =
-        String::from_utf8(generated).unwrap().replace("  // __cplusplus", "").replace(" // __cplusplus", "");
+    let generated = String::from_utf8(generated)
+        .unwrap()
+        .replace("  // __cplusplus", "")
+        .replace(" // __cplusplus", "");
     if std::env::var_os("UPDATE_HEADER").is_some() {
         std::fs::write(&header, &generated).unwrap();
     }
