@@ -1,4 +1,8 @@
-//! `cas_certificate`: the certificates at the service.
+//! Certificates at the service.
+//!
+//! Strings of a certificate are never NULL, except that a getter returns NULL
+//! for a NULL certificate. They are valid until the certificate is freed, or the
+//! list that it belongs to.
 
 use std::ffi::{CString, c_char};
 use std::ptr;
@@ -13,7 +17,11 @@ use crate::ffi::{self, c_text, free, out, required};
 use crate::panic;
 use crate::status::cas_status;
 
-/// What the service says about a certificate. Never its key.
+/// What the service reports about a stored certificate, never its key. Free one
+/// from cas_get_certificate with cas_certificate_free; one from a list belongs
+/// to the list.
+///
+/// @since 0.1.0
 pub struct cas_certificate {
     id: i64,
     name: CString,
@@ -26,7 +34,10 @@ pub struct cas_certificate {
     expired: bool,
 }
 
-/// Certificates, as they were when the list was made.
+/// A snapshot of the certificates of an account. Free it with
+/// cas_certificate_list_free.
+///
+/// @since 0.1.0
 pub struct cas_certificate_list(Vec<cas_certificate>);
 
 impl From<&Certificate> for cas_certificate {
@@ -54,7 +65,17 @@ fn id(number: i64) -> Result<CertId, Error> {
     })
 }
 
-/// Fetches what the service says about one certificate. CAS_ERR_NOT_FOUND: it has none with this id.
+// --- Get, list and delete ---
+
+/// Fetches what the service reports about one certificate. Thread-safe.
+///
+/// @param client   the client
+/// @param cert_id  the id of the certificate; positive
+/// @param out      receives the certificate; free it with cas_certificate_free
+/// @param err      receives the error; may be NULL
+/// @return CAS_OK, CAS_ERR_NOT_FOUND if the service has no certificate with
+///         this id, or another status
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_get_certificate(
     client: *const cas_client,
@@ -70,7 +91,27 @@ pub unsafe extern "C" fn cas_get_certificate(
     })
 }
 
-/// Fetches the whole list, page by page: uploaded and issued certificates, expired ones included.
+/// Frees a certificate from cas_get_certificate, and its strings. Do not pass
+/// one that belongs to a list.
+///
+/// @param certificate  a certificate, or NULL
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_certificate_free(certificate: *mut cas_certificate) {
+    panic::value_or((), || {
+        free!(certificate);
+        Ok(())
+    });
+}
+
+/// Fetches the whole list, page by page: uploaded and issued certificates,
+/// including expired ones. Thread-safe.
+///
+/// @param client  the client
+/// @param out     receives the list; free it with cas_certificate_list_free
+/// @param err     receives the error; may be NULL
+/// @return CAS_OK or any other status
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_list_certificates(
     client: *const cas_client,
@@ -86,13 +127,23 @@ pub unsafe extern "C" fn cas_list_certificates(
     })
 }
 
-/// How many certificates the list holds; 0 for NULL.
+/// Returns how many certificates a list holds.
+///
+/// @param list  a list, or NULL
+/// @return the number of certificates; 0 for NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_list_len(list: *const cas_certificate_list) -> usize {
     panic::value_or(0, || Ok(required!(list).0.len()))
 }
 
-/// One of them, which lives as long as the list; NULL past the end.
+/// Returns one certificate of a list.
+///
+/// @param list   a list, or NULL
+/// @param index  the position, from 0
+/// @return the certificate, or NULL past the end; valid until
+///         cas_certificate_list_free. Do not free it
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_list_get(
     list: *const cas_certificate_list,
@@ -103,7 +154,10 @@ pub unsafe extern "C" fn cas_certificate_list_get(
     })
 }
 
-/// Ends a list, its certificates and their strings.
+/// Frees a list, its certificates and their strings.
+///
+/// @param list  a list, or NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_list_free(list: *mut cas_certificate_list) {
     panic::value_or((), || {
@@ -112,7 +166,14 @@ pub unsafe extern "C" fn cas_certificate_list_free(list: *mut cas_certificate_li
     });
 }
 
-/// Deletes a certificate and its key at the service. CAS_ERR_NOT_FOUND: it has none with this id.
+/// Deletes a certificate and its key at the service. Thread-safe.
+///
+/// @param client   the client
+/// @param cert_id  the id of the certificate; positive
+/// @param err      receives the error; may be NULL
+/// @return CAS_OK, CAS_ERR_NOT_FOUND if the service has no certificate with
+///         this id, or another status
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_delete_certificate(
     client: *const cas_client,
@@ -122,13 +183,23 @@ pub unsafe extern "C" fn cas_delete_certificate(
     boundary::fallible(err, || required!(client).0.delete(id(cert_id)?))
 }
 
-/// Its id; 0 for NULL.
+// --- What the service reports ---
+
+/// Returns the id of a certificate (CertId).
+///
+/// @param certificate  a certificate, or NULL
+/// @return the id; 0 for NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_id(certificate: *const cas_certificate) -> i64 {
     panic::value_or(0, || Ok(required!(certificate).id))
 }
 
-/// Its name in the account. Texts of a certificate are empty where the service says nothing.
+/// Returns the name of a certificate in the account.
+///
+/// @param certificate  a certificate, or NULL
+/// @return the name, empty if the service reports none
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_name(
     certificate: *const cas_certificate,
@@ -136,7 +207,11 @@ pub unsafe extern "C" fn cas_certificate_name(
     panic::value_or(ptr::null(), || Ok(required!(certificate).name.as_ptr()))
 }
 
-/// Common name of its subject.
+/// Returns the common name of the subject.
+///
+/// @param certificate  a certificate, or NULL
+/// @return the common name, empty if the service reports none
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_common_name(
     certificate: *const cas_certificate,
@@ -144,7 +219,11 @@ pub unsafe extern "C" fn cas_certificate_common_name(
     panic::value_or(ptr::null(), || Ok(required!(certificate).common_name.as_ptr()))
 }
 
-/// Its subject alternative names, comma-separated.
+/// Returns the subject alternative names.
+///
+/// @param certificate  a certificate, or NULL
+/// @return the names, comma-separated, empty if the service reports none
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_sans(
     certificate: *const cas_certificate,
@@ -152,7 +231,11 @@ pub unsafe extern "C" fn cas_certificate_sans(
     panic::value_or(ptr::null(), || Ok(required!(certificate).sans.as_ptr()))
 }
 
-/// Its issuer.
+/// Returns the issuer.
+///
+/// @param certificate  a certificate, or NULL
+/// @return the issuer, empty if the service reports none
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_issuer(
     certificate: *const cas_certificate,
@@ -160,7 +243,11 @@ pub unsafe extern "C" fn cas_certificate_issuer(
     panic::value_or(ptr::null(), || Ok(required!(certificate).issuer.as_ptr()))
 }
 
-/// SHA-1 of the leaf, 40 upper-case hexadecimal digits.
+/// Returns the SHA-1 fingerprint of the leaf.
+///
+/// @param certificate  a certificate, or NULL
+/// @return 40 uppercase hexadecimal digits, empty if the service reports none
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_fingerprint(
     certificate: *const cas_certificate,
@@ -168,7 +255,11 @@ pub unsafe extern "C" fn cas_certificate_fingerprint(
     panic::value_or(ptr::null(), || Ok(required!(certificate).fingerprint.as_ptr()))
 }
 
-/// First day of its validity, "YYYY-MM-DD".
+/// Returns the first day on which a certificate is valid.
+///
+/// @param certificate  a certificate, or NULL
+/// @return "YYYY-MM-DD", empty if the service reports none
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_not_before(
     certificate: *const cas_certificate,
@@ -176,7 +267,11 @@ pub unsafe extern "C" fn cas_certificate_not_before(
     panic::value_or(ptr::null(), || Ok(required!(certificate).not_before.as_ptr()))
 }
 
-/// Last day of its validity, "YYYY-MM-DD".
+/// Returns the last day on which a certificate is valid.
+///
+/// @param certificate  a certificate, or NULL
+/// @return "YYYY-MM-DD", empty if the service reports none
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_not_after(
     certificate: *const cas_certificate,
@@ -184,17 +279,12 @@ pub unsafe extern "C" fn cas_certificate_not_after(
     panic::value_or(ptr::null(), || Ok(required!(certificate).not_after.as_ptr()))
 }
 
-/// Whether that day has passed, as the service sees it.
+/// Tells whether the last day of validity has passed, according to the service.
+///
+/// @param certificate  a certificate, or NULL
+/// @return true if it has; false for NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_expired(certificate: *const cas_certificate) -> bool {
     panic::value_or(false, || Ok(required!(certificate).expired))
-}
-
-/// Ends a certificate that cas_get_certificate made, and its strings. Those of a list end with the list.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_certificate_free(certificate: *mut cas_certificate) {
-    panic::value_or((), || {
-        free!(certificate);
-        Ok(())
-    });
 }

@@ -54,7 +54,7 @@ impl BlockedSignals {
 
 impl Drop for BlockedSignals {
     fn drop(&mut self) {
-        // SAFETY: `previous` is a mask that `pthread_sigmask` returned. A NULL asks for no old mask.
+        // SAFETY: `previous` is a mask that `pthread_sigmask` returned. NULL discards the old mask.
         unsafe {
             libc::pthread_sigmask(
                 libc::SIG_SETMASK,
