@@ -60,7 +60,7 @@ fn id(number: i64) -> Result<CertId, Error> {
     CertId::new(number).ok_or_else(|| {
         Error::new(
             ErrorKind::InvalidArgument,
-            format!("{number} is no CertId: those are positive."),
+            format!("Invalid CertId {number}: must be positive."),
         )
     })
 }

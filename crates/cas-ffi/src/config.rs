@@ -317,7 +317,7 @@ pub unsafe extern "C" fn cas_config_set_api(config: *mut cas_config, api: cas_ap
             CAS_API_AUTO => None,
             CAS_API_2018_07_13 => Some(ApiVersion::V2018_07_13),
             CAS_API_2020_04_07 => Some(ApiVersion::V2020_04_07),
-            _ => return Err(invalid(format!("There is no API version {api}."))),
+            _ => return Err(invalid(format!("Invalid API version {api}."))),
         };
         required_mut!(config).0.set_api(version);
         Ok(())
@@ -349,7 +349,7 @@ pub unsafe extern "C" fn cas_config_set_signature(
         let signature = match signature {
             CAS_SIGNATURE_HMAC_SHA1 => Signature::HmacSha1,
             CAS_SIGNATURE_ACS3 => Signature::Acs3,
-            _ => return Err(invalid(format!("There is no signature {signature}."))),
+            _ => return Err(invalid(format!("Invalid signature method {signature}."))),
         };
         required_mut!(config).0.set_signature(signature);
         Ok(())
@@ -429,7 +429,7 @@ pub unsafe extern "C" fn cas_config_set_log(
             CAS_LOG_WARN => Level::Warn,
             CAS_LOG_INFO => Level::Info,
             CAS_LOG_DEBUG => Level::Debug,
-            _ => return Err(invalid(format!("There is no log level {max}."))),
+            _ => return Err(invalid(format!("Invalid log level {max}."))),
         };
         let user_data = UserData(user_data);
         config.0.set_logger(Logger::new(max, move |level, message| {

@@ -36,16 +36,15 @@ pub(crate) fn value_or<T>(default: T, body: impl FnOnce() -> Result<T, Error>) -
     catch(body).unwrap_or(default)
 }
 
-/// The text of a panic may quote data, so it is redacted.
+/// Redacts the message of the panic, which may quote data.
 fn internal_error(payload: &(dyn Any + Send)) -> Error {
     let text = payload
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no text");
+        .unwrap_or("no message");
     let text = Secrets::default().redact(text);
-    Error::new(ErrorKind::Internal, format!("libcas has a defect and stopped this call: {text}."))
-        .with_hint(
-            "Please report this message. The upload may have taken place: look before sending it again.",
-        )
+    Error::new(ErrorKind::Internal, format!("Internal error (a bug in libcas): {text}.")).with_hint(
+        "Please report this message. An upload may have been stored: check before you repeat it.",
+    )
 }

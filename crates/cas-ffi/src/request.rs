@@ -224,7 +224,7 @@ pub unsafe extern "C" fn cas_request_set_on_conflict(
             CAS_ON_CONFLICT_FAIL => OnConflict::Fail,
             CAS_ON_CONFLICT_RENAME => OnConflict::Rename,
             CAS_ON_CONFLICT_REPLACE => OnConflict::Replace,
-            _ => return Err(invalid(format!("There is no rule {on_conflict} for conflicts."))),
+            _ => return Err(invalid(format!("Invalid conflict rule {on_conflict}."))),
         };
         required_mut!(request).0.set_on_conflict(rule);
         Ok(())
