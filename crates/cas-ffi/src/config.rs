@@ -454,3 +454,26 @@ impl UserData {
 unsafe impl Send for UserData {}
 // SAFETY: as above.
 unsafe impl Sync for UserData {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_equal_the_numbers_of_cas_core() {
+        for (version, number) in [
+            (ApiVersion::V2018_07_13, CAS_API_2018_07_13),
+            (ApiVersion::V2020_04_07, CAS_API_2020_04_07),
+        ] {
+            assert_eq!(version as cas_api, number);
+        }
+        for (level, number) in [
+            (Level::Error, CAS_LOG_ERROR),
+            (Level::Warn, CAS_LOG_WARN),
+            (Level::Info, CAS_LOG_INFO),
+            (Level::Debug, CAS_LOG_DEBUG),
+        ] {
+            assert_eq!(level as cas_log_level, number);
+        }
+    }
+}

@@ -321,3 +321,21 @@ pub unsafe extern "C" fn cas_inspection_severity(
             .map_or(CAS_SEVERITY_NOTE, |finding| finding.severity))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use cas_core::certificate::Severity;
+
+    use super::*;
+
+    #[test]
+    fn constants_equal_the_numbers_of_cas_core() {
+        for (severity, number) in [
+            (Severity::Note, CAS_SEVERITY_NOTE),
+            (Severity::Warning, CAS_SEVERITY_WARNING),
+            (Severity::Refused, CAS_SEVERITY_REFUSED),
+        ] {
+            assert_eq!(severity as cas_severity, number);
+        }
+    }
+}

@@ -137,3 +137,21 @@ pub unsafe extern "C" fn cas_result_free(result: *mut cas_result) {
         Ok(())
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use cas_core::upload::Outcome;
+
+    use super::*;
+
+    #[test]
+    fn constants_equal_the_numbers_of_cas_core() {
+        for (outcome, number) in [
+            (Outcome::Created, CAS_OUTCOME_CREATED),
+            (Outcome::Reused, CAS_OUTCOME_REUSED),
+            (Outcome::Replaced, CAS_OUTCOME_REPLACED),
+        ] {
+            assert_eq!(outcome as cas_outcome, number);
+        }
+    }
+}

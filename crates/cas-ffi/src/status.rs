@@ -105,7 +105,7 @@ mod tests {
     use cas_core::error::ErrorKind;
 
     #[test]
-    fn the_numbers_are_those_of_the_core() {
+    fn constants_equal_the_numbers_of_cas_core() {
         for (status, kind) in [
             (CAS_ERR_INVALID_ARGUMENT, ErrorKind::InvalidArgument),
             (CAS_ERR_CERTIFICATE, ErrorKind::Certificate),
