@@ -1,26 +1,93 @@
-/*
- * libcas: uploads certificates to Alibaba Cloud's Certificate Management Service (CAS).
- * Generated from crates/cas-ffi by `make header`; do not edit.
+/**
+ * @file cas.h
  *
- * Rules that hold for every function:
+ * libcas uploads TLS certificates to Alibaba Cloud's Certificate Management
+ * Service (CAS).
  *
- * - Handles are opaque. cas_X_new makes one, cas_X_free ends it; cas_X_free(NULL) does nothing.
- * - A function that can fail returns cas_status; CAS_OK is 0. Those with more to say take `cas_error **err`
- *   as their last argument; it may be NULL. On success *err becomes NULL, on failure a new error that the
- *   caller frees. Out-values are written only on success.
- * - A NULL where a value is required, or text that is not UTF-8, gives CAS_ERR_INVALID_ARGUMENT; a function
- *   that returns something else then returns NULL, 0 or false.
- * - Strings passed in are copied before the call returns. Strings handed out live as long as the handle they
- *   came from. Sizes are in bytes, times in milliseconds.
- * - A cas_client may be used by any number of threads at once, and survives fork. Other handles belong to one
- *   thread at a time.
- * - The library starts no thread (one exception: looking up a host name under a deadline), installs no signal
- *   handler, raises no SIGPIPE, writes nothing to stdout or stderr, and never calls exit.
- * - Private keys and secrets are wiped from the library's memory when their handle is freed, and never appear
- *   in an error, a log line or a URL.
+ * This file is generated from crates/cas-ffi by `make header`; do not edit it.
+ *
+ * Overview
+ * --------
+ *
+ * A program makes a cas_config, a cas_client from it, and a cas_request for
+ * each certificate. It passes client and request to
+ * cas_create_user_certificate and reads the cas_result. A client is meant to
+ * be kept: it reuses its connections and its access key.
+ *
+ * @code
+ * #include <stdio.h>
+ * #include <cas.h>
+ *
+ * int main(void)
+ * {
+ *     cas_client *client = NULL;
+ *     cas_request *request = cas_request_new();
+ *     cas_result *result = NULL;
+ *     cas_error *error = NULL;
+ *     cas_status status;
+ *
+ *     status = cas_client_new(NULL, &client, &error);
+ *     if (status == CAS_OK)
+ *         status = cas_request_set_name(request, "example.com-2026");
+ *     if (status == CAS_OK)
+ *         status = cas_request_load_cert_file(request, "chain.pem", &error);
+ *     if (status == CAS_OK)
+ *         status = cas_request_load_key_file(request, "key.pem", &error);
+ *     if (status == CAS_OK)
+ *         status = cas_create_user_certificate(client, request, &result,
+ *                                              &error);
+ *
+ *     if (status == CAS_OK)
+ *         printf("uploaded as %s\n", cas_result_cert_identifier(result));
+ *     else
+ *         fprintf(stderr, "%s: %s\n", cas_status_name(status),
+ *                 cas_error_message(error));
+ *
+ *     cas_error_free(error);
+ *     cas_result_free(result);
+ *     cas_request_free(request);
+ *     cas_client_free(client);
+ *     return status != CAS_OK;
+ * }
+ * @endcode
+ *
+ * Rules for every function
+ * ------------------------
+ *
+ * Handles: Every struct is opaque. A function that makes a handle gives it to
+ * you; free it with the matching cas_X_free. cas_X_free(NULL) does nothing.
+ *
+ * Errors: A function that can fail returns a cas_status; CAS_OK is 0.
+ * Functions with more to report take a `cas_error **err` as their last
+ * argument, which may be NULL. They set *err to NULL on success and to a new
+ * error on failure, whatever it held before; free it with cas_error_free.
+ * Other output arguments are written only on success. Any of these functions
+ * can return CAS_ERR_INTERNAL, which means a bug in libcas.
+ *
+ * NULL and invalid text: A NULL where a value is required, or text that is
+ * not UTF-8, gives CAS_ERR_INVALID_ARGUMENT. A function that does not return
+ * a status returns NULL, 0 or false instead. Arguments and output arguments
+ * are required unless their description says otherwise.
+ *
+ * Strings: Text is UTF-8 and ends in NUL. libcas copies the strings that you
+ * pass before the call returns. A string that it returns belongs to the
+ * handle it came from and stays valid until you free that handle. Do not free
+ * the string.
+ *
+ * Units: Sizes are in bytes, times in milliseconds.
+ *
+ * Threads: Any number of threads may use one cas_client at the same time.
+ * Every other handle may be used by one thread at a time.
+ *
+ * Fork: A cas_client stays usable in parent and child.
+ *
+ * The process: libcas starts no threads, except to look up a host name within
+ * a deadline. It installs no signal handlers, raises no SIGPIPE, writes
+ * nothing to stdout or stderr, and never calls exit.
+ *
+ * Secrets: libcas wipes private keys and secrets from its memory when their
+ * handle is freed. They never appear in an error, a log message or a URL.
  */
-
-
 #ifndef CAS_H
 #define CAS_H
 
@@ -29,581 +96,887 @@
 #include <stdint.h>
 
 #if defined(__clang__) && !defined(__cplusplus)
-/* C89 has no bool of its own; <stdbool.h> brings it. */
+/* C89 has no bool; <stdbool.h> defines it all the same. */
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wc99-extensions"
 #define CAS_POP_DIAGNOSTICS
 #endif
 
-
-/*
- What the service says about a certificate. Never its key.
- */
-typedef struct cas_certificate cas_certificate;
-
-/*
- Certificates, as they were when the list was made.
- */
-typedef struct cas_certificate_list cas_certificate_list;
-
-/*
- A client of one endpoint. Any number of threads may use it at once; connections are kept open between
- calls.
- */
-typedef struct cas_client cas_client;
-
-/*
- A configuration. A NULL configuration means every default.
- */
-typedef struct cas_config cas_config;
-
-/*
- An error. It never holds a key, secret, token, signature or string-to-sign.
- */
-typedef struct cas_error cas_error;
-
-/*
- What was read from a certificate, its chain and its key. Never the key itself.
- */
-typedef struct cas_inspection cas_inspection;
-
-/*
- A certificate to upload, with its key.
- */
-typedef struct cas_request cas_request;
-
-/*
- The receipt of an upload.
- */
-typedef struct cas_result cas_result;
-
-/*
- How a call ended. A number, once used, keeps its meaning; numbers not listed here may come in later
- versions.
- */
-typedef int32_t cas_status;
-
-/*
- A version of the service's API.
- */
-typedef int32_t cas_api;
-
-/*
- How requests are signed.
- */
-typedef int32_t cas_signature;
-
-/*
- How much a log message matters.
- */
-typedef int32_t cas_log_level;
-
-/*
- Receives log messages, on the thread that made the call, and from several at once where several threads
- share a client. The message lives until the function returns. It must not throw.
- */
-typedef void (*cas_log_fn)(void *user_data, cas_log_level level, const char *message);
-
-/*
- What to do when another certificate has the name. "The same" is decided by the certificate, not by its name.
- */
-typedef int32_t cas_on_conflict;
-
-/*
- What an upload did.
- */
-typedef int32_t cas_outcome;
-
-/*
- How much a finding matters. docs/findings.md lists them all.
- */
-typedef int32_t cas_severity;
-
-/*
- Done.
- */
-#define CAS_OK 0
-
-/*
- The call itself is wrong: NULL, not UTF-8, a bad endpoint, an empty name.
- */
-#define CAS_ERR_INVALID_ARGUMENT 1
-
-/*
- The certificate, its key or its name was refused locally, before any network traffic.
- */
-#define CAS_ERR_CERTIFICATE 2
-
-/*
- No usable access key could be found or fetched.
- */
-#define CAS_ERR_CREDENTIALS 3
-
-/*
- No connection: DNS, TCP, proxy or TLS; the request did not reach the service.
- */
-#define CAS_ERR_NETWORK 4
-
-/*
- The deadline passed and the request was certainly not applied.
- */
-#define CAS_ERR_TIMEOUT 5
-
-/*
- The service answered with an error; see its code.
- */
-#define CAS_ERR_SERVICE 6
-
-/*
- The service kept refusing for its rate of calls until the attempts or the deadline ran out.
- */
-#define CAS_ERR_THROTTLED 7
-
-/*
- A different certificate already has this name; or, with CAS_ON_CONFLICT_FAIL, any.
- */
-#define CAS_ERR_NAME_TAKEN 8
-
-/*
- The answer could not be understood. An upload was not stored, as far as the list of certificates shows.
- */
-#define CAS_ERR_PROTOCOL 9
-
-/*
- The upload may have been stored and that could not be found out; the hint says how to.
- */
-#define CAS_ERR_OUTCOME_UNKNOWN 10
-
-/*
- A local file could not be read.
- */
-#define CAS_ERR_IO 11
-
-/*
- A defect in this library.
- */
-#define CAS_ERR_INTERNAL 12
-
-/*
- No certificate has this id.
- */
-#define CAS_ERR_NOT_FOUND 13
-
-/*
- The access key is valid but may not do this; the hint names the RAM action to grant.
- */
-#define CAS_ERR_PERMISSION 14
-
-/*
- 2018-07-13 until the service says that it is gone, from then on 2020-04-07. The result tells which it was.
- */
-#define CAS_API_AUTO 0
-
-/*
- CreateUserCertificate, version 2018-07-13.
- */
-#define CAS_API_2018_07_13 1
-
-/*
- UploadUserCertificate, version 2020-04-07; it knows no language and no source address.
- */
-#define CAS_API_2020_04_07 2
-
-/*
- HMAC-SHA1 over all parameters (RPC signature version 1).
- */
-#define CAS_SIGNATURE_HMAC_SHA1 0
-
-/*
- ACS3-HMAC-SHA256, which the newer official SDKs use.
- */
-#define CAS_SIGNATURE_ACS3 1
-
-/*
- A call failed.
- */
-#define CAS_LOG_ERROR 1
-
-/*
- Something went wrong and was mended.
- */
-#define CAS_LOG_WARN 2
-
-/*
- A call succeeded.
- */
-#define CAS_LOG_INFO 3
-
-/*
- Each request and answer, without their contents.
- */
-#define CAS_LOG_DEBUG 4
-
-/*
- The same certificate under this name is a success, another one is CAS_ERR_NAME_TAKEN.
- */
-#define CAS_ON_CONFLICT_REUSE 0
-
-/*
- Any certificate under this name is CAS_ERR_NAME_TAKEN, unless this very call put it there.
- */
-#define CAS_ON_CONFLICT_FAIL 1
-
-/*
- Another certificate keeps its name, and this one is stored as NAME-<first 8 hex digits of its SHA-256>.
- */
-#define CAS_ON_CONFLICT_RENAME 2
-
-/*
- As CAS_ON_CONFLICT_RENAME, and the other certificate is deleted once this one is stored. Where that fails, this
- one stays stored and the outcome is CAS_OUTCOME_CREATED; a log message says why.
- */
-#define CAS_ON_CONFLICT_REPLACE 3
-
-/*
- The certificate is stored, and was not before this call as far as can be known: where an answer was lost and the
- certificate is found then, it counts as created.
- */
-#define CAS_OUTCOME_CREATED 0
-
-/*
- The same certificate was there already.
- */
-#define CAS_OUTCOME_REUSED 1
-
-/*
- The certificate is stored, and the one that had its name is deleted.
- */
-#define CAS_OUTCOME_REPLACED 2
-
-/*
- Something was tidied, or could not be checked.
- */
-#define CAS_SEVERITY_NOTE 0
-
-/*
- It is sent, and may not do what was meant.
- */
-#define CAS_SEVERITY_WARNING 1
-
-/*
- It is not sent, unless cas_request_set_skip_checks says so.
- */
-#define CAS_SEVERITY_REFUSED 2
-
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/*
- The constant's own name, such as "CAS_ERR_NETWORK"; "CAS_ERR_UNKNOWN" for any other number. Never freed.
+/* =============================================================================
+ * Handles
+ * =============================================================================
  */
-const char *cas_status_name(cas_status status);
 
-/*
- The library's version, such as "0.1.0". Never freed.
+/**
+ * A failure in detail. It never holds a key, secret, token, signature or
+ * string to sign. Free it with cas_error_free.
+ *
+ * @since 0.1.0
+ */
+typedef struct cas_error cas_error;
+
+/**
+ * The options of a client. Free it with cas_config_free.
+ *
+ * @since 0.1.0
+ */
+typedef struct cas_config cas_config;
+
+/**
+ * A client of one endpoint. It keeps connections open between calls. Any
+ * number of threads may use it at the same time. Free it with cas_client_free.
+ *
+ * @since 0.1.0
+ */
+typedef struct cas_client cas_client;
+
+/**
+ * A certificate to upload, with its chain, key and options. Free it with
+ * cas_request_free.
+ *
+ * @since 0.1.0
+ */
+typedef struct cas_request cas_request;
+
+/**
+ * The result of an upload. Free it with cas_result_free.
+ *
+ * @since 0.1.0
+ */
+typedef struct cas_result cas_result;
+
+/**
+ * What the service reports about a stored certificate, never its key. Free one
+ * from cas_get_certificate with cas_certificate_free; one from a list belongs
+ * to the list.
+ *
+ * @since 0.1.0
+ */
+typedef struct cas_certificate cas_certificate;
+
+/**
+ * A snapshot of the certificates of an account. Free it with
+ * cas_certificate_list_free.
+ *
+ * @since 0.1.0
+ */
+typedef struct cas_certificate_list cas_certificate_list;
+
+/**
+ * What libcas reads from a certificate, its chain and its key, never the key
+ * itself. Free it with cas_inspection_free.
+ *
+ * @since 0.1.0
+ */
+typedef struct cas_inspection cas_inspection;
+
+/* =============================================================================
+ * Version
+ * =============================================================================
+ */
+
+/**
+ * Returns the version of libcas, such as "0.1.0". Thread-safe.
+ *
+ * @return a static string; do not free it
+ * @since 0.1.0
  */
 const char *cas_version(void);
 
-/*
- The same status that the failed call returned.
+/* =============================================================================
+ * Status codes
+ * =============================================================================
+ *
+ * A call returns one of these. cas_error says more about a failure.
+ */
+
+/**
+ * The result of a call. A number keeps its meaning forever. Later versions may
+ * add numbers that are not listed here.
+ *
+ * @since 0.1.0
+ */
+typedef int32_t cas_status;
+
+/** Success. */
+#define CAS_OK 0
+
+/**
+ * The call itself is invalid: a NULL, text that is not UTF-8, an invalid
+ * endpoint, an empty name. Fix the call; do not retry.
+ */
+#define CAS_ERR_INVALID_ARGUMENT 1
+
+/**
+ * libcas refused the certificate, its key or its name before any network
+ * traffic. Fix what the message names; cas_inspect reports every finding.
+ */
+#define CAS_ERR_CERTIFICATE 2
+
+/**
+ * libcas found or fetched no usable access key. Configure one: see
+ * docs/credentials.md.
+ */
+#define CAS_ERR_CREDENTIALS 3
+
+/**
+ * No connection: DNS, TCP, proxy or TLS failed. The request did not reach the
+ * service. Check the network, or retry later.
+ */
+#define CAS_ERR_NETWORK 4
+
+/**
+ * The deadline passed, and the request was certainly not applied. Retry, or
+ * allow more time.
+ */
+#define CAS_ERR_TIMEOUT 5
+
+/**
+ * The service answered with an error. See cas_error_service_code and the hint.
+ */
+#define CAS_ERR_SERVICE 6
+
+/**
+ * The service kept throttling the calls until the attempts or the deadline ran
+ * out. Retry later, or set a rate limit.
+ */
+#define CAS_ERR_THROTTLED 7
+
+/**
+ * A different certificate already has this name; with CAS_ON_CONFLICT_FAIL,
+ * any certificate. Choose another name or another conflict rule.
+ */
+#define CAS_ERR_NAME_TAKEN 8
+
+/**
+ * libcas could not understand the response. An upload was not stored, as far
+ * as the list of certificates shows. Check the endpoint and the proxies on the
+ * way.
+ */
+#define CAS_ERR_PROTOCOL 9
+
+/**
+ * The upload may have been stored, and libcas could not determine whether it
+ * was. The hint says how to find out.
+ */
+#define CAS_ERR_OUTCOME_UNKNOWN 10
+
+/** libcas failed to read a local file. Check its path and permissions. */
+#define CAS_ERR_IO 11
+
+/** A bug in libcas. Report the message. */
+#define CAS_ERR_INTERNAL 12
+
+/**
+ * The service has no certificate with this id. Check the id; a deletion needs
+ * no retry.
+ */
+#define CAS_ERR_NOT_FOUND 13
+
+/**
+ * The access key is valid but is not allowed to do this. Grant the RAM action
+ * that the hint names.
+ */
+#define CAS_ERR_PERMISSION 14
+
+/**
+ * Returns the name of a status constant, such as "CAS_ERR_NETWORK".
+ * Thread-safe.
+ *
+ * @param status  any number
+ * @return a static string; "CAS_ERR_UNKNOWN" for a number that is not listed
+ *         above. Do not free it
+ * @since 0.1.0
+ */
+const char *cas_status_name(cas_status status);
+
+/* =============================================================================
+ * Errors
+ * =============================================================================
+ *
+ * A function with a `cas_error **err` argument reports a failure here: the
+ * message says what happened, the hint what to do about it. Both are English
+ * sentences for people; programs decide by cas_status.
+ */
+
+/**
+ * Returns the status that the failed call returned.
+ *
+ * @param error  an error, or NULL
+ * @return the status; CAS_ERR_INVALID_ARGUMENT for NULL
+ * @since 0.1.0
  */
 cas_status cas_error_status(const cas_error *error);
 
-/*
- What happened: one English sentence for a person. Never NULL.
+/**
+ * Returns what happened: one English sentence for a person.
+ *
+ * @param error  an error, or NULL
+ * @return never NULL, empty for a NULL error; valid until cas_error_free
+ * @since 0.1.0
  */
 const char *cas_error_message(const cas_error *error);
 
-/*
- What to do about it, or NULL.
+/**
+ * Returns what to do about the error.
+ *
+ * @param error  an error, or NULL
+ * @return a sentence, or NULL if there is none; valid until cas_error_free
+ * @since 0.1.0
  */
 const char *cas_error_hint(const cas_error *error);
 
-/*
- The service's own error code, such as "InvalidAccessKeyId.NotFound", or NULL.
+/**
+ * Returns the error code of the service, such as
+ * "InvalidAccessKeyId.NotFound".
+ *
+ * @param error  an error, or NULL
+ * @return the code, or NULL if the service sent none; valid until
+ *         cas_error_free
+ * @since 0.1.0
  */
 const char *cas_error_service_code(const cas_error *error);
 
-/*
- The service's own words, redacted, or NULL.
+/**
+ * Returns the error message of the service, redacted.
+ *
+ * @param error  an error, or NULL
+ * @return the message, or NULL if the service sent none; valid until
+ *         cas_error_free
+ * @since 0.1.0
  */
 const char *cas_error_service_message(const cas_error *error);
 
-/*
- The id under which Alibaba Cloud's support finds the request, or NULL.
+/**
+ * Returns the id by which Alibaba Cloud support finds the request.
+ *
+ * @param error  an error, or NULL
+ * @return the RequestId, or NULL if the service sent none; valid until
+ *         cas_error_free
+ * @since 0.1.0
  */
 const char *cas_error_request_id(const cas_error *error);
 
-/*
- The HTTP status of the answer; 0 when there was none.
+/**
+ * Returns the HTTP status of the response.
+ *
+ * @param error  an error, or NULL
+ * @return the HTTP status, or 0 if there was no response
+ * @since 0.1.0
  */
 int32_t cas_error_http_status(const cas_error *error);
 
-/*
- How often the certificate was sent, or sending it was tried; look-ups do not count. Of other calls: how often
- their last request was. 0 when nothing was sent.
+/**
+ * Returns how many times libcas sent the certificate or tried to send it.
+ * Lookups do not count. For other calls: how many times it sent their last
+ * request or tried to.
+ *
+ * @param error  an error, or NULL
+ * @return the number of attempts, or 0 if nothing was sent
+ * @since 0.1.0
  */
 uint32_t cas_error_attempts(const cas_error *error);
 
-/*
- Whether the same call later would be worth it.
+/**
+ * Tells whether it is worth making the same call again later.
+ *
+ * @param error  an error, or NULL
+ * @return true if it is; false for NULL
+ * @since 0.1.0
  */
 bool cas_error_retryable(const cas_error *error);
 
-/*
- Ends an error and the strings that came from it.
+/**
+ * Frees an error and the strings that came from it.
+ *
+ * @param error  an error, or NULL
+ * @since 0.1.0
  */
 void cas_error_free(cas_error *error);
 
-/*
- A new configuration with every default: the region cn-hangzhou, and the access key from where Alibaba Cloud's own
- tools look for it, in their order: environment variables, OIDC (RRSA), ~/.aliyun/config.json,
- ~/.alibabacloud/credentials, the role of the ECS instance, ALIBABA_CLOUD_CREDENTIALS_URI. See docs/credentials.md.
+/* =============================================================================
+ * Configuration
+ * =============================================================================
+ *
+ * Every option has a default, and a setter changes one. A client copies the
+ * configuration: later changes do not affect it.
+ */
+
+/**
+ * Makes a configuration with every option at its default.
+ *
+ * The defaults include the region cn-hangzhou, and the access key from the
+ * credential provider chain of Alibaba Cloud's own tools: environment
+ * variables, OIDC (RRSA), ~/.aliyun/config.json, ~/.alibabacloud/credentials,
+ * the RAM role of the ECS instance, ALIBABA_CLOUD_CREDENTIALS_URI, in this
+ * order. See docs/credentials.md.
+ *
+ * @return a configuration; free it with cas_config_free
+ * @since 0.1.0
  */
 cas_config *cas_config_new(void);
 
-/*
- Ends a configuration. Clients made from it live on.
+/**
+ * Frees a configuration and wipes its secrets. Clients made from it are not
+ * affected.
+ *
+ * @param config  a configuration, or NULL
+ * @since 0.1.0
  */
 void cas_config_free(cas_config *config);
 
-/*
- The access key to sign with, in place of every other source. It holds no white space. After one
- that is refused, cas_client_new fails until another one is set.
- */
-cas_status cas_config_set_access_key(cas_config *config, const char *id, const char *secret);
+/* --- Credentials ---------------------------------------------------------- */
 
-/*
- The security token that belongs to a temporary access key (STS).
+/**
+ * Sets the access key that signs the requests. libcas then uses no other
+ * credential source.
+ *
+ * If the value is refused, cas_client_new fails until you set a valid one.
+ *
+ * @param config  the configuration
+ * @param id      the AccessKey ID, without white space
+ * @param secret  the AccessKey secret, without white space
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
+ */
+cas_status cas_config_set_access_key(cas_config *config,
+                                     const char *id,
+                                     const char *secret);
+
+/**
+ * Sets the security token that belongs to a temporary access key (STS).
+ *
+ * @param config  the configuration
+ * @param token   the security token
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
 cas_status cas_config_set_security_token(cas_config *config, const char *token);
 
-/*
- The profile to take the access key from, of ~/.aliyun/config.json or ~/.alibabacloud/credentials. No other source is
- asked then, but a key that the program itself sets comes first. After one that is refused, cas_client_new fails until another one is set. Default:
- ALIBABA_CLOUD_PROFILE, else the current profile of the one and "default" of the other.
+/**
+ * Sets the profile of ~/.aliyun/config.json or ~/.alibabacloud/credentials
+ * that provides the access key. libcas then uses no other credential source,
+ * except a key set by cas_config_set_access_key, which comes first.
+ *
+ * Default: ALIBABA_CLOUD_PROFILE, else the current profile of the first file
+ * and the profile "default" of the second. If the value is refused,
+ * cas_client_new fails until you set a valid one.
+ *
+ * @param config  the configuration
+ * @param name    the name of the profile
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
-cas_status cas_config_set_profile(cas_config *config,
-                                  const char *name);
+cas_status cas_config_set_profile(cas_config *config, const char *name);
 
-/*
- The region whose host is called, such as "ap-southeast-1". After one that is refused, cas_client_new fails until another
- one is set. Default: "cn-hangzhou", whatever profiles or the environment say.
+/* --- Endpoint ------------------------------------------------------------- */
+
+/**
+ * Sets the region whose endpoint libcas calls.
+ *
+ * Default: "cn-hangzhou", whatever profiles or the environment say. If the
+ * value is refused, cas_client_new fails until you set a valid one.
+ *
+ * @param config  the configuration
+ * @param region  a region id, such as "ap-southeast-1"
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
-cas_status cas_config_set_region(cas_config *config,
-                                 const char *region);
+cas_status cas_config_set_region(cas_config *config, const char *region);
 
-/*
- Whether to call the region's host inside Alibaba Cloud's private network (VPC), for machines that do not reach the
- internet. Default: false.
+/**
+ * Selects the endpoint of the region inside Alibaba Cloud's private network
+ * (VPC), for machines that cannot reach the internet. Default: false.
+ *
+ * @param config  the configuration
+ * @param vpc     true for the VPC endpoint
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
-cas_status cas_config_set_vpc(cas_config *config,
-                              bool vpc);
+cas_status cas_config_set_vpc(cas_config *config, bool vpc);
 
-/*
- The host to call, in place of the region's: "host", "host:port", "https://host[:port]" or
- "http://127.0.0.1:8480". After one that is refused, cas_client_new fails and says why, until another one is
- set: nobody is called in its place.
+/**
+ * Sets the endpoint to call instead of the region's.
+ *
+ * If the value is refused, cas_client_new fails and reports why until you set
+ * a valid one. libcas never falls back to another endpoint.
+ *
+ * @param config    the configuration
+ * @param endpoint  "host", "host:port", "https://host[:port]" or, in
+ *                  plaintext, "http://127.0.0.1:8480"
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
 cas_status cas_config_set_endpoint(cas_config *config, const char *endpoint);
 
-/*
- Whether http:// is allowed to a host other than this machine. Default: false.
+/**
+ * Allows http:// endpoints on hosts other than this machine. Default: false.
+ *
+ * @param config  the configuration
+ * @param allow   true to allow them
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
 cas_status cas_config_set_allow_plaintext(cas_config *config, bool allow);
 
-/*
- A PEM bundle that replaces the trusted roots; cas_client_new reads it, and refuses one without certificates. Where
- none is set they are those of SSL_CERT_FILE and SSL_CERT_DIR, whose values cas_client_new takes and the first TLS
- connection reads, else the system's, else Mozilla's, which are built in.
- */
-cas_status cas_config_set_ca_file(cas_config *config,
-                                  const char *path);
+/* --- Root store and proxy ------------------------------------------------- */
 
-/*
- How long making one connection may take, in milliseconds. Default: 5000. 0 is refused.
+/**
+ * Sets a PEM bundle of root certificates that replaces the root store.
+ * cas_client_new reads the file, and fails if it holds no certificate.
+ *
+ * Default: the roots of SSL_CERT_FILE and SSL_CERT_DIR, else the system's,
+ * else Mozilla's, which are built in. cas_client_new reads these two
+ * variables; the first TLS connection reads the files they name.
+ *
+ * @param config  the configuration
+ * @param path    the path of the PEM file
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
+ */
+cas_status cas_config_set_ca_file(cas_config *config, const char *path);
+
+/**
+ * Sets the proxy to connect through.
+ *
+ * Default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment,
+ * as they are when cas_client_new runs. They never apply to this machine
+ * itself.
+ *
+ * @param config  the configuration
+ * @param url     "http://[user:password@]host:port"; "socks5://..." (libcas
+ *                resolves host names) or "socks5h://..." (the proxy resolves
+ *                them); "" for no proxy, whatever the environment says
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
+ */
+cas_status cas_config_set_proxy(cas_config *config, const char *url);
+
+/* --- Timeouts, retries and rate limit ------------------------------------- */
+
+/**
+ * Sets how long making one connection may take. Default: 5000.
+ *
+ * @param config  the configuration
+ * @param ms      the timeout in milliseconds; 0 is invalid
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
 cas_status cas_config_set_connect_timeout_ms(cas_config *config, uint32_t ms);
 
-/*
- How long a whole call may take, retries included, in milliseconds. Default: 60000. 0 is refused.
+/**
+ * Sets how long one call may take, retries included. Default: 60000.
+ *
+ * @param config  the configuration
+ * @param ms      the timeout in milliseconds; 0 is invalid
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
 cas_status cas_config_set_timeout_ms(cas_config *config, uint32_t ms);
 
-/*
- How often a certificate is sent at most in one call, tries that found no connection included. Default: 4. 1 means
- never again, 0 is refused. Look-ups, lists and deletions have as many tries for each of their requests.
+/**
+ * Sets how many times one call sends a certificate at most. Attempts that
+ * found no connection count. Default: 4.
+ *
+ * Lookups, lists and deletions have the same number of attempts for each of
+ * their requests.
+ *
+ * @param config    the configuration
+ * @param attempts  the number of attempts; 1 turns retries off, 0 is invalid
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
-cas_status cas_config_set_max_attempts(cas_config *config,
-                                       uint32_t attempts);
+cas_status cas_config_set_max_attempts(cas_config *config, uint32_t attempts);
 
-/*
- How many uploads a second a client makes, all its threads together: a call waits for its turn. Default: 0, as
- many as the service takes; once it says that they are too many, its documented rate for a minute (10, or 100 with
- CAS_API_2020_04_07).
+/**
+ * Sets how many uploads per second a client starts, all its threads together.
+ * An upload waits for its turn.
+ *
+ * Default: 0, as many as the service accepts. Once the service throttles a
+ * client, the client keeps to the documented rate for one minute: 10 per
+ * second, or 100 with CAS_API_2020_04_07.
+ *
+ * @param config      the configuration
+ * @param per_second  uploads per second, or 0
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
-cas_status cas_config_set_rate_limit(cas_config *config,
-                                     uint32_t per_second);
+cas_status cas_config_set_rate_limit(cas_config *config, uint32_t per_second);
 
-/*
- The version of the service's API. Default: CAS_API_AUTO.
+/* --- API version, signature and User-Agent -------------------------------- */
+
+/**
+ * A version of the API of the service.
+ *
+ * @since 0.1.0
+ */
+typedef int32_t cas_api;
+
+/**
+ * 2018-07-13 until the service reports that it is gone, then 2020-04-07.
+ * cas_result_api returns the version used.
+ */
+#define CAS_API_AUTO 0
+
+/** CreateUserCertificate, version 2018-07-13. */
+#define CAS_API_2018_07_13 1
+
+/**
+ * UploadUserCertificate, version 2020-04-07. It has no parameters for the
+ * language and the source IP address.
+ */
+#define CAS_API_2020_04_07 2
+
+/**
+ * Sets the version of the API. Default: CAS_API_AUTO.
+ *
+ * @param config  the configuration
+ * @param api     a CAS_API_ constant
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
 cas_status cas_config_set_api(cas_config *config, cas_api api);
 
-/*
- The proxy to go through: "http://[user:password@]host:port", "socks5://…" (names are looked up here) or "socks5h://…" (by
- the proxy); "" for none, whatever the environment says. Default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of
- the environment, as they are when the client is made, which never concern this machine itself.
+/**
+ * A method of signing requests.
+ *
+ * @since 0.1.0
  */
-cas_status cas_config_set_proxy(cas_config *config,
-                                const char *url);
+typedef int32_t cas_signature;
 
-/*
- How requests are signed. Default: CAS_SIGNATURE_HMAC_SHA1.
+/** HMAC-SHA1 over all parameters (RPC signature version 1). */
+#define CAS_SIGNATURE_HMAC_SHA1 0
+
+/** ACS3-HMAC-SHA256, which the newer official SDKs use. */
+#define CAS_SIGNATURE_ACS3 1
+
+/**
+ * Sets how requests are signed. Default: CAS_SIGNATURE_HMAC_SHA1.
+ *
+ * @param config     the configuration
+ * @param signature  a CAS_SIGNATURE_ constant
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
-cas_status cas_config_set_signature(cas_config *config, cas_signature signature);
+cas_status cas_config_set_signature(cas_config *config,
+                                    cas_signature signature);
 
-/*
- The program's name for the service's logs, such as "deployer/3.2", put before the library's own.
+/**
+ * Sets the name of the program in the logs of the service. libcas puts it in
+ * front of its own name in the User-Agent header.
+ *
+ * @param config   the configuration
+ * @param product  a product name, such as "deployer/3.2"
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
 cas_status cas_config_set_user_agent(cas_config *config, const char *product);
 
-/*
- Sends the messages of clients made from this configuration, up to the level max, to a function; a NULL
- function turns them off. user_data is passed on as it is and must outlive those clients.
- */
-cas_status cas_config_set_log(cas_config *config, cas_log_fn log, void *user_data, cas_log_level max);
+/* --- Logging -------------------------------------------------------------- */
 
-/*
- Makes a client; sends nothing. The configuration may be NULL, and may be freed or changed afterwards.
+/**
+ * The importance of a log message.
+ *
+ * @since 0.1.0
  */
-cas_status cas_client_new(const cas_config *config, cas_client **out, cas_error **err);
+typedef int32_t cas_log_level;
 
-/*
- Ends a client and its connections. No call may be using it.
+/** A call failed. */
+#define CAS_LOG_ERROR 1
+
+/**
+ * Something failed, and the call went on: a retry, refreshed credentials, a
+ * corrected clock.
+ */
+#define CAS_LOG_WARN 2
+
+/** A call succeeded. */
+#define CAS_LOG_INFO 3
+
+/** Each request and response, without their contents. */
+#define CAS_LOG_DEBUG 4
+
+/**
+ * Receives log messages.
+ *
+ * It runs on the thread that made the call, and on several threads at once if
+ * several threads share a client. It must not throw a C++ exception.
+ *
+ * @param user_data  the pointer passed to cas_config_set_log
+ * @param level      the level of the message
+ * @param message    the message; valid until the function returns
+ * @since 0.1.0
+ */
+typedef void (*cas_log_fn)(void *user_data,
+                           cas_log_level level,
+                           const char *message);
+
+/**
+ * Sends the log messages of clients made from this configuration to a
+ * function. Default: no function.
+ *
+ * @param config     the configuration
+ * @param log        the function, or NULL to turn logging off
+ * @param user_data  passed to the function as it is; may be NULL. What it
+ *                   points to must outlive the clients
+ * @param max        the highest level to send, a CAS_LOG_ constant
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
+ */
+cas_status cas_config_set_log(cas_config *config,
+                              cas_log_fn log,
+                              void *user_data,
+                              cas_log_level max);
+
+/* =============================================================================
+ * Client
+ * =============================================================================
+ */
+
+/**
+ * Makes a client. It sends nothing.
+ *
+ * @param config  the configuration, or NULL for every default; you may change
+ *                or free it afterwards
+ * @param out     receives the client; free it with cas_client_free
+ * @param err     receives the error; may be NULL
+ * @return CAS_OK, CAS_ERR_INVALID_ARGUMENT if an option is invalid, CAS_ERR_IO
+ *         if the file of cas_config_set_ca_file cannot be read, or another
+ *         status
+ * @since 0.1.0
+ */
+cas_status cas_client_new(const cas_config *config,
+                          cas_client **out,
+                          cas_error **err);
+
+/**
+ * Closes the connections of a client and frees it. No call may be using the
+ * client.
+ *
+ * @param client  a client, or NULL
+ * @since 0.1.0
  */
 void cas_client_free(cas_client *client);
 
-/*
- A new request with nothing set.
+/* =============================================================================
+ * Request
+ * =============================================================================
+ *
+ * Set a name, a certificate and a key; everything else is optional.
+ */
+
+/**
+ * Makes a request with nothing set.
+ *
+ * @return a request; free it with cas_request_free
+ * @since 0.1.0
  */
 cas_request *cas_request_new(void);
 
-/*
- Ends a request and wipes its key.
+/**
+ * Frees a request and wipes its key.
+ *
+ * @param request  a request, or NULL
+ * @since 0.1.0
  */
 void cas_request_free(cas_request *request);
 
-/*
- The name under which the service keeps the certificate; unique in the account, at most 128 bytes (the service's
- newest documents say 63 characters).
- */
-cas_status cas_request_set_name(cas_request *request,
-                                const char *name);
+/* --- Required ------------------------------------------------------------- */
 
-/*
- The certificate and its chain, PEM, in any order and layout; len is in bytes, without a closing NUL. It is read, tidied
- and checked by the upload, as cas_inspect does. DER and PKCS#12 are
- taken as well; the upload refuses them with CAS_ERR_CERTIFICATE and says how to convert them.
+/**
+ * Sets the name under which the service stores the certificate. Required.
+ *
+ * Names are unique within an account.
+ *
+ * @param request  the request
+ * @param name     at most 128 bytes; the newest documentation of the service
+ *                 says 63 characters
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
+ */
+cas_status cas_request_set_name(cas_request *request, const char *name);
+
+/**
+ * Sets the certificate and its chain from PEM text, in any order and layout.
+ *
+ * The upload reads, tidies and checks the text as cas_inspect does. DER and
+ * PKCS#12 are accepted here; the upload then fails with CAS_ERR_CERTIFICATE
+ * and says how to convert them.
+ *
+ * @param request  the request
+ * @param pem      the text; libcas copies it
+ * @param len      its length in bytes, without a terminating NUL
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
 cas_status cas_request_set_cert_pem(cas_request *request,
                                     const char *pem,
                                     size_t len);
 
-/*
- The private key, PEM, unencrypted; len is in bytes, without a closing NUL.
+/**
+ * Sets the private key from unencrypted PEM text.
+ *
+ * @param request  the request
+ * @param pem      the text; libcas copies it
+ * @param len      its length in bytes, without a terminating NUL
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
-cas_status cas_request_set_key_pem(cas_request *request, const char *pem, size_t len);
+cas_status cas_request_set_key_pem(cas_request *request,
+                                   const char *pem,
+                                   size_t len);
 
-/*
- Reads the certificate and its chain from a PEM file, now. What is no PEM at all, DER for example, is refused here.
+/**
+ * Reads the certificate and its chain from a PEM file, before the call
+ * returns. A file that is not PEM, such as DER, is refused here.
+ *
+ * @param request  the request
+ * @param path     the path of the file
+ * @param err      receives the error; may be NULL
+ * @return CAS_OK, CAS_ERR_IO if the file cannot be read, CAS_ERR_CERTIFICATE
+ *         if it is not a PEM file, or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
 cas_status cas_request_load_cert_file(cas_request *request,
                                       const char *path,
                                       cas_error **err);
 
-/*
- Reads the private key from a PEM file, now.
+/**
+ * Reads the private key from a PEM file, before the call returns.
+ *
+ * @param request  the request
+ * @param path     the path of the file
+ * @param err      receives the error; may be NULL
+ * @return CAS_OK, CAS_ERR_IO if the file cannot be read, CAS_ERR_CERTIFICATE
+ *         if it is not a PEM file, or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
-cas_status cas_request_load_key_file(cas_request *request, const char *path, cas_error **err);
+cas_status cas_request_load_key_file(cas_request *request,
+                                     const char *path,
+                                     cas_error **err);
 
-/*
- The language of the service's messages: "zh" (the service's default) or "en".
+/* --- Optional ------------------------------------------------------------- */
+
+/**
+ * Sets the language of the messages of the service.
+ *
+ * @param request  the request
+ * @param lang     "zh", the default of the service, or "en"
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
 cas_status cas_request_set_lang(cas_request *request, const char *lang);
 
-/*
- The IP address of the person on whose behalf the call is made, for the service's audit trail.
+/**
+ * Sets the IP address of the person on whose behalf the program makes the
+ * call, for the audit trail of the service.
+ *
+ * @param request  the request
+ * @param ip       an IPv4 or IPv6 address
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
 cas_status cas_request_set_source_ip(cas_request *request, const char *ip);
 
-/*
- What to do when another certificate has the name. Default: CAS_ON_CONFLICT_REUSE. The others look at the list of
- certificates before they send anything, and need the right to.
+/**
+ * What to do if another certificate already has the name. libcas compares the
+ * certificates themselves to decide whether they are the same, never their
+ * names.
+ *
+ * @since 0.1.0
+ */
+typedef int32_t cas_on_conflict;
+
+/**
+ * The same certificate under this name is a success; a different one is
+ * CAS_ERR_NAME_TAKEN.
+ */
+#define CAS_ON_CONFLICT_REUSE 0
+
+/**
+ * Any certificate under this name is CAS_ERR_NAME_TAKEN, unless this very call
+ * stored it.
+ */
+#define CAS_ON_CONFLICT_FAIL 1
+
+/**
+ * A different certificate keeps its name. libcas stores this one as
+ * NAME-<first 8 hex digits of its SHA-256>.
+ */
+#define CAS_ON_CONFLICT_RENAME 2
+
+/**
+ * As CAS_ON_CONFLICT_RENAME; libcas then deletes the other certificate. If the
+ * deletion fails, this certificate stays stored, the outcome is
+ * CAS_OUTCOME_CREATED, and a log message says why.
+ */
+#define CAS_ON_CONFLICT_REPLACE 3
+
+/**
+ * Sets what to do if another certificate has the name. Default:
+ * CAS_ON_CONFLICT_REUSE.
+ *
+ * Every other rule reads the list of certificates before it sends anything,
+ * and needs permission to do so.
+ *
+ * @param request      the request
+ * @param on_conflict  a CAS_ON_CONFLICT_ constant
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
 cas_status cas_request_set_on_conflict(cas_request *request,
                                        cas_on_conflict on_conflict);
 
-/*
- Whether the same certificate under any other name will do as well. Default: false. With it the list of
- certificates is looked at before anything is sent.
+/**
+ * Accepts the same certificate under any other name as well. Default: false.
+ *
+ * If it is on, libcas reads the list of certificates before it sends anything.
+ *
+ * @param request  the request
+ * @param reuse    true to accept it
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
 cas_status cas_request_set_reuse_any_name(cas_request *request, bool reuse);
 
-/*
- Whether to send certificate and key unread, byte for byte as they were given, whatever the local checks would refuse.
- Default: false. A name with control characters is refused all the same: names are public, and such a one may be a key.
- So are certificates: with this, it is the caller who sees to it that no key stands in that text.
+/**
+ * Sends certificate and key unread, byte for byte as you set them, even if the
+ * local checks would refuse them. Default: false.
+ *
+ * A name with control characters is refused all the same: names are public,
+ * and such a name may be a key. Certificates are public as well: if you skip
+ * the checks, make sure that the certificate text holds no key.
+ *
+ * @param request  the request
+ * @param skip     true to skip the checks
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
-cas_status cas_request_set_skip_checks(cas_request *request,
-                                       bool skip);
+cas_status cas_request_set_skip_checks(cas_request *request, bool skip);
 
-/*
- The id that the service gave the certificate; 0 for NULL.
+/* =============================================================================
+ * Upload
+ * =============================================================================
+ *
+ * docs/exactly-once.md describes what libcas does if a response is lost.
  */
-int64_t cas_result_cert_id(const cas_result *result);
 
-/*
- The name it has at the service: the wanted one, or the one of CAS_ON_CONFLICT_RENAME, CAS_ON_CONFLICT_REPLACE or
- cas_request_set_reuse_any_name.
- */
-const char *cas_result_name(const cas_result *result);
-
-/*
- "<CertId>-<region>", as OSS, CDN and SLB take it.
- */
-const char *cas_result_cert_identifier(const cas_result *result);
-
-/*
- The id under which Alibaba Cloud's support finds the request, or NULL.
- */
-const char *cas_result_request_id(const cas_result *result);
-
-/*
- What the upload did.
- */
-cas_outcome cas_result_outcome(const cas_result *result);
-
-/*
- The API version that answered; 0 for NULL.
- */
-cas_api cas_result_api(const cas_result *result);
-
-/*
- How often the certificate was sent, or sending it was tried; 0 where a look at the list came first and found it there
- already. Look-ups do not count.
- */
-uint32_t cas_result_attempts(const cas_result *result);
-
-/*
- Ends a result and the strings that came from it.
- */
-void cas_result_free(cas_result *result);
-
-/*
- The one-line call, for the common case: stores a certificate with its chain and its key, both PEM, under
- a name, and writes its id to cert_id.
+/**
+ * Stores a certificate with its chain and key under a name, with the default
+ * options of a cas_request. Thread-safe.
+ *
+ * @param client    the client
+ * @param name      the name, as for cas_request_set_name
+ * @param cert_pem  the certificate and its chain: PEM, NUL-terminated
+ * @param key_pem   the private key: PEM, NUL-terminated
+ * @param cert_id   receives the id of the certificate
+ * @param err       receives the error; may be NULL
+ * @return CAS_OK or any other status
+ * @since 0.1.0
  */
 cas_status cas_upload_certificate(const cas_client *client,
                                   const char *name,
@@ -612,101 +985,324 @@ cas_status cas_upload_certificate(const cas_client *client,
                                   int64_t *cert_id,
                                   cas_error **err);
 
-/*
- The full call: stores a certificate, once, whatever the network does. Where an answer is lost, it looks whether the
- certificate is stored before it sends anything again. The request can be used again, and freed at any time afterwards.
+/**
+ * Stores a certificate exactly once, whatever the network does. Thread-safe.
+ *
+ * If a response is lost, libcas checks whether the certificate is stored
+ * before it sends anything again.
+ *
+ * @param client   the client
+ * @param request  the request; you may use it again or free it afterwards
+ * @param out      receives the result; free it with cas_result_free
+ * @param err      receives the error; may be NULL
+ * @return CAS_OK or any other status
+ * @since 0.1.0
  */
 cas_status cas_create_user_certificate(const cas_client *client,
                                        const cas_request *request,
                                        cas_result **out,
                                        cas_error **err);
 
-/*
- Fetches what the service says about one certificate. CAS_ERR_NOT_FOUND: it has none with this id.
+/* =============================================================================
+ * Result of an upload
+ * =============================================================================
+ */
+
+/**
+ * What an upload did.
+ *
+ * @since 0.1.0
+ */
+typedef int32_t cas_outcome;
+
+/**
+ * The certificate is stored and, as far as libcas can know, was not stored
+ * before the call. A certificate that libcas finds after a lost response
+ * counts as created.
+ */
+#define CAS_OUTCOME_CREATED 0
+
+/** The same certificate was already stored. */
+#define CAS_OUTCOME_REUSED 1
+
+/** The certificate is stored, and the one that had its name is deleted. */
+#define CAS_OUTCOME_REPLACED 2
+
+/**
+ * Returns the id that the service gave the certificate (CertId).
+ *
+ * @param result  a result, or NULL
+ * @return the id; 0 for NULL
+ * @since 0.1.0
+ */
+int64_t cas_result_cert_id(const cas_result *result);
+
+/**
+ * Returns the name of the certificate at the service: the requested name, or
+ * the name that CAS_ON_CONFLICT_RENAME, CAS_ON_CONFLICT_REPLACE or
+ * cas_request_set_reuse_any_name led to.
+ *
+ * @param result  a result, or NULL
+ * @return the name, or NULL for NULL; valid until cas_result_free
+ * @since 0.1.0
+ */
+const char *cas_result_name(const cas_result *result);
+
+/**
+ * Returns "<CertId>-<region>", the identifier that OSS, CDN and SLB take.
+ *
+ * @param result  a result, or NULL
+ * @return the identifier, or NULL for NULL; valid until cas_result_free
+ * @since 0.1.0
+ */
+const char *cas_result_cert_identifier(const cas_result *result);
+
+/**
+ * Returns the id by which Alibaba Cloud support finds the request.
+ *
+ * @param result  a result, or NULL
+ * @return the RequestId, or NULL if there is none; valid until cas_result_free
+ * @since 0.1.0
+ */
+const char *cas_result_request_id(const cas_result *result);
+
+/**
+ * Returns what the upload did.
+ *
+ * @param result  a result, or NULL
+ * @return a CAS_OUTCOME_ constant; CAS_OUTCOME_CREATED for NULL
+ * @since 0.1.0
+ */
+cas_outcome cas_result_outcome(const cas_result *result);
+
+/**
+ * Returns the version of the API that answered.
+ *
+ * @param result  a result, or NULL
+ * @return a CAS_API_ constant; 0 for NULL
+ * @since 0.1.0
+ */
+cas_api cas_result_api(const cas_result *result);
+
+/**
+ * Returns how many times libcas sent the certificate or tried to send it.
+ * Lookups do not count.
+ *
+ * @param result  a result, or NULL
+ * @return the number of attempts; 0 if a lookup came first and found the
+ *         certificate already stored, and for NULL
+ * @since 0.1.0
+ */
+uint32_t cas_result_attempts(const cas_result *result);
+
+/**
+ * Frees a result and the strings that came from it.
+ *
+ * @param result  a result, or NULL
+ * @since 0.1.0
+ */
+void cas_result_free(cas_result *result);
+
+/* =============================================================================
+ * Certificates at the service
+ * =============================================================================
+ *
+ * Strings of a certificate are never NULL, except that a getter returns NULL
+ * for a NULL certificate. They are valid until the certificate is freed, or the
+ * list that it belongs to.
+ */
+
+/* --- Get, list and delete ------------------------------------------------- */
+
+/**
+ * Fetches what the service reports about one certificate. Thread-safe.
+ *
+ * @param client   the client
+ * @param cert_id  the id of the certificate; positive
+ * @param out      receives the certificate; free it with cas_certificate_free
+ * @param err      receives the error; may be NULL
+ * @return CAS_OK, CAS_ERR_NOT_FOUND if the service has no certificate with
+ *         this id, or another status
+ * @since 0.1.0
  */
 cas_status cas_get_certificate(const cas_client *client,
                                int64_t cert_id,
                                cas_certificate **out,
                                cas_error **err);
 
-/*
- Fetches the whole list, page by page: uploaded and issued certificates, expired ones included.
- */
-cas_status cas_list_certificates(const cas_client *client, cas_certificate_list **out, cas_error **err);
-
-/*
- How many certificates the list holds; 0 for NULL.
- */
-size_t cas_certificate_list_len(const cas_certificate_list *list);
-
-/*
- One of them, which lives as long as the list; NULL past the end.
- */
-const cas_certificate *cas_certificate_list_get(const cas_certificate_list *list, size_t index);
-
-/*
- Ends a list, its certificates and their strings.
- */
-void cas_certificate_list_free(cas_certificate_list *list);
-
-/*
- Deletes a certificate and its key at the service. CAS_ERR_NOT_FOUND: it has none with this id.
- */
-cas_status cas_delete_certificate(const cas_client *client, int64_t cert_id, cas_error **err);
-
-/*
- Its id; 0 for NULL.
- */
-int64_t cas_certificate_id(const cas_certificate *certificate);
-
-/*
- Its name in the account. Texts of a certificate are empty where the service says nothing.
- */
-const char *cas_certificate_name(const cas_certificate *certificate);
-
-/*
- Common name of its subject.
- */
-const char *cas_certificate_common_name(const cas_certificate *certificate);
-
-/*
- Its subject alternative names, comma-separated.
- */
-const char *cas_certificate_sans(const cas_certificate *certificate);
-
-/*
- Its issuer.
- */
-const char *cas_certificate_issuer(const cas_certificate *certificate);
-
-/*
- SHA-1 of the leaf, 40 upper-case hexadecimal digits.
- */
-const char *cas_certificate_fingerprint(const cas_certificate *certificate);
-
-/*
- First day of its validity, "YYYY-MM-DD".
- */
-const char *cas_certificate_not_before(const cas_certificate *certificate);
-
-/*
- Last day of its validity, "YYYY-MM-DD".
- */
-const char *cas_certificate_not_after(const cas_certificate *certificate);
-
-/*
- Whether that day has passed, as the service sees it.
- */
-bool cas_certificate_expired(const cas_certificate *certificate);
-
-/*
- Ends a certificate that cas_get_certificate made, and its strings. Those of a list end with the list.
+/**
+ * Frees a certificate from cas_get_certificate, and its strings. Do not pass
+ * one that belongs to a list.
+ *
+ * @param certificate  a certificate, or NULL
+ * @since 0.1.0
  */
 void cas_certificate_free(cas_certificate *certificate);
 
-/*
- Reads a certificate with its chain and, where key_pem is not NULL, its key, as an upload would before anything is sent.
- CAS_OK says that they were looked at, not that they are fit, nor that there was anything to read: see the findings. Lengths are in bytes, without a closing NUL.
+/**
+ * Fetches the whole list, page by page: uploaded and issued certificates,
+ * including expired ones. Thread-safe.
+ *
+ * @param client  the client
+ * @param out     receives the list; free it with cas_certificate_list_free
+ * @param err     receives the error; may be NULL
+ * @return CAS_OK or any other status
+ * @since 0.1.0
+ */
+cas_status cas_list_certificates(const cas_client *client,
+                                 cas_certificate_list **out,
+                                 cas_error **err);
+
+/**
+ * Returns how many certificates a list holds.
+ *
+ * @param list  a list, or NULL
+ * @return the number of certificates; 0 for NULL
+ * @since 0.1.0
+ */
+size_t cas_certificate_list_len(const cas_certificate_list *list);
+
+/**
+ * Returns one certificate of a list.
+ *
+ * @param list   a list, or NULL
+ * @param index  the position, from 0
+ * @return the certificate, or NULL past the end; valid until
+ *         cas_certificate_list_free. Do not free it
+ * @since 0.1.0
+ */
+const cas_certificate *
+cas_certificate_list_get(const cas_certificate_list *list, size_t index);
+
+/**
+ * Frees a list, its certificates and their strings.
+ *
+ * @param list  a list, or NULL
+ * @since 0.1.0
+ */
+void cas_certificate_list_free(cas_certificate_list *list);
+
+/**
+ * Deletes a certificate and its key at the service. Thread-safe.
+ *
+ * @param client   the client
+ * @param cert_id  the id of the certificate; positive
+ * @param err      receives the error; may be NULL
+ * @return CAS_OK, CAS_ERR_NOT_FOUND if the service has no certificate with
+ *         this id, or another status
+ * @since 0.1.0
+ */
+cas_status cas_delete_certificate(const cas_client *client,
+                                  int64_t cert_id,
+                                  cas_error **err);
+
+/* --- What the service reports --------------------------------------------- */
+
+/**
+ * Returns the id of a certificate (CertId).
+ *
+ * @param certificate  a certificate, or NULL
+ * @return the id; 0 for NULL
+ * @since 0.1.0
+ */
+int64_t cas_certificate_id(const cas_certificate *certificate);
+
+/**
+ * Returns the name of a certificate in the account.
+ *
+ * @param certificate  a certificate, or NULL
+ * @return the name, empty if the service reports none
+ * @since 0.1.0
+ */
+const char *cas_certificate_name(const cas_certificate *certificate);
+
+/**
+ * Returns the common name of the subject.
+ *
+ * @param certificate  a certificate, or NULL
+ * @return the common name, empty if the service reports none
+ * @since 0.1.0
+ */
+const char *cas_certificate_common_name(const cas_certificate *certificate);
+
+/**
+ * Returns the subject alternative names.
+ *
+ * @param certificate  a certificate, or NULL
+ * @return the names, comma-separated, empty if the service reports none
+ * @since 0.1.0
+ */
+const char *cas_certificate_sans(const cas_certificate *certificate);
+
+/**
+ * Returns the issuer.
+ *
+ * @param certificate  a certificate, or NULL
+ * @return the issuer, empty if the service reports none
+ * @since 0.1.0
+ */
+const char *cas_certificate_issuer(const cas_certificate *certificate);
+
+/**
+ * Returns the SHA-1 fingerprint of the leaf.
+ *
+ * @param certificate  a certificate, or NULL
+ * @return 40 uppercase hexadecimal digits, empty if the service reports none
+ * @since 0.1.0
+ */
+const char *cas_certificate_fingerprint(const cas_certificate *certificate);
+
+/**
+ * Returns the first day on which a certificate is valid.
+ *
+ * @param certificate  a certificate, or NULL
+ * @return "YYYY-MM-DD", empty if the service reports none
+ * @since 0.1.0
+ */
+const char *cas_certificate_not_before(const cas_certificate *certificate);
+
+/**
+ * Returns the last day on which a certificate is valid.
+ *
+ * @param certificate  a certificate, or NULL
+ * @return "YYYY-MM-DD", empty if the service reports none
+ * @since 0.1.0
+ */
+const char *cas_certificate_not_after(const cas_certificate *certificate);
+
+/**
+ * Tells whether the last day of validity has passed, according to the service.
+ *
+ * @param certificate  a certificate, or NULL
+ * @return true if it has; false for NULL
+ * @since 0.1.0
+ */
+bool cas_certificate_expired(const cas_certificate *certificate);
+
+/* =============================================================================
+ * Inspection
+ * =============================================================================
+ *
+ * Checks a certificate without a network. Strings of the leaf are empty if
+ * there is nothing to report or libcas could read no certificate. They are NULL
+ * for a NULL inspection, and valid until cas_inspection_free.
+ */
+
+/**
+ * Reads a certificate with its chain and, optionally, its key, as an upload
+ * does before it sends anything. Thread-safe.
+ *
+ * CAS_OK means that libcas looked at them. It does not mean that they are fit
+ * for an upload, or that there was anything to read: see the findings.
+ *
+ * @param cert_pem  the certificate and its chain as PEM text
+ * @param cert_len  the length of cert_pem in bytes, without a terminating NUL
+ * @param key_pem   the private key as PEM text, or NULL for none
+ * @param key_len   the length of key_pem in bytes, without a terminating NUL
+ * @param out       receives the inspection; free it with cas_inspection_free
+ * @param err       receives the error; may be NULL
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
  */
 cas_status cas_inspect(const char *cert_pem,
                        size_t cert_len,
@@ -715,95 +1311,187 @@ cas_status cas_inspect(const char *cert_pem,
                        cas_inspection **out,
                        cas_error **err);
 
-/*
- The leaf's most specific common name. Texts are empty where there is nothing to say, or no certificate could be read.
+/**
+ * Frees an inspection and the strings that came from it.
+ *
+ * @param inspection  an inspection, or NULL
+ * @since 0.1.0
+ */
+void cas_inspection_free(cas_inspection *inspection);
+
+/* --- Leaf ----------------------------------------------------------------- */
+
+/**
+ * Returns the most specific common name of the leaf.
+ *
+ * @param inspection  an inspection, or NULL
+ * @return the common name, or empty
+ * @since 0.1.0
  */
 const char *cas_inspection_common_name(const cas_inspection *inspection);
 
-/*
- The names that the leaf is for, comma-separated.
+/**
+ * Returns the names that the leaf is valid for.
+ *
+ * @param inspection  an inspection, or NULL
+ * @return the names, comma-separated, or empty
+ * @since 0.1.0
  */
 const char *cas_inspection_sans(const cas_inspection *inspection);
 
-/*
- Who issued the leaf, as "C=CN, O=Example, CN=Example CA".
+/**
+ * Returns the issuer of the leaf.
+ *
+ * @param inspection  an inspection, or NULL
+ * @return the issuer, as in "C=CN, O=Example, CN=Example CA", or empty
+ * @since 0.1.0
  */
 const char *cas_inspection_issuer(const cas_inspection *inspection);
 
-/*
- The leaf's serial number, in upper-case hexadecimal.
+/**
+ * Returns the serial number of the leaf.
+ *
+ * @param inspection  an inspection, or NULL
+ * @return uppercase hexadecimal digits, or empty
+ * @since 0.1.0
  */
 const char *cas_inspection_serial(const cas_inspection *inspection);
 
-/*
- When the leaf begins to be valid, RFC 3339 in UTC: "2024-01-01T00:00:00Z".
+/**
+ * Returns when the leaf becomes valid.
+ *
+ * @param inspection  an inspection, or NULL
+ * @return RFC 3339 in UTC, as in "2024-01-01T00:00:00Z", or empty
+ * @since 0.1.0
  */
 const char *cas_inspection_not_before(const cas_inspection *inspection);
 
-/*
- When the leaf ceases to be valid, RFC 3339 in UTC.
+/**
+ * Returns when the leaf expires.
+ *
+ * @param inspection  an inspection, or NULL
+ * @return RFC 3339 in UTC, as in "2024-01-01T00:00:00Z", or empty
+ * @since 0.1.0
  */
 const char *cas_inspection_not_after(const cas_inspection *inspection);
 
-/*
- The leaf's SHA-1 fingerprint, 40 upper-case hexadecimal digits.
+/**
+ * Returns the SHA-1 fingerprint of the leaf.
+ *
+ * @param inspection  an inspection, or NULL
+ * @return 40 uppercase hexadecimal digits, or empty
+ * @since 0.1.0
  */
 const char *cas_inspection_sha1(const cas_inspection *inspection);
 
-/*
- The leaf's SHA-256 fingerprint, 64 upper-case hexadecimal digits.
+/**
+ * Returns the SHA-256 fingerprint of the leaf.
+ *
+ * @param inspection  an inspection, or NULL
+ * @return 64 uppercase hexadecimal digits, or empty
+ * @since 0.1.0
  */
 const char *cas_inspection_sha256(const cas_inspection *inspection);
 
-/*
- Type and size of the leaf's key: "RSA-2048", "EC-P256", "Ed25519", "SM2", …; an object identifier where it has no name here.
+/**
+ * Returns the type and size of the key of the leaf.
+ *
+ * @param inspection  an inspection, or NULL
+ * @return "RSA-2048", "EC-P256", "Ed25519", "SM2" and so on; an object
+ *         identifier for a type that libcas has no name for; or empty
+ * @since 0.1.0
  */
 const char *cas_inspection_key_type(const cas_inspection *inspection);
 
-/*
- How many certificates would be sent; 0 where none could be read.
+/* --- Chain ---------------------------------------------------------------- */
+
+/**
+ * Returns how many certificates an upload would send.
+ *
+ * @param inspection  an inspection, or NULL
+ * @return the number of certificates; 0 if libcas could read none, and for
+ *         NULL
+ * @since 0.1.0
  */
 size_t cas_inspection_chain_len(const cas_inspection *inspection);
 
-/*
- How many findings there are. What is refused comes first, notes come last.
+/**
+ * Returns the chain as an upload would send it: tidied, leaf first, each
+ * issuer after its subject.
+ *
+ * @param inspection  an inspection, or NULL
+ * @return PEM text, or empty if libcas could read no certificate
+ * @since 0.1.0
+ */
+const char *cas_inspection_cert_pem(const cas_inspection *inspection);
+
+/* --- Findings ------------------------------------------------------------- */
+
+/**
+ * The importance of a finding. docs/findings.md lists all findings.
+ *
+ * @since 0.1.0
+ */
+typedef int32_t cas_severity;
+
+/** libcas tidied something, or could not check it. */
+#define CAS_SEVERITY_NOTE 0
+
+/** libcas sends it, but it may not do what you intend. */
+#define CAS_SEVERITY_WARNING 1
+
+/** libcas does not send it, unless cas_request_set_skip_checks is on. */
+#define CAS_SEVERITY_REFUSED 2
+
+/**
+ * Returns how many findings there are. Refusals come first, notes last.
+ *
+ * @param inspection  an inspection, or NULL
+ * @return the number of findings; 0 for NULL
+ * @since 0.1.0
  */
 size_t cas_inspection_finding_count(const cas_inspection *inspection);
 
-/*
- A finding: its identifier, which never changes, and a sentence, as in "expired: not valid after 2024-01-01T00:00:00Z".
- NULL past the end.
+/**
+ * Returns a finding: its identifier, which never changes, and a sentence, as
+ * in "expired: not valid after 2024-01-01T00:00:00Z".
+ *
+ * @param inspection  an inspection, or NULL
+ * @param index       the position of the finding, from 0
+ * @return the finding, or NULL past the end; valid until cas_inspection_free
+ * @since 0.1.0
  */
 const char *cas_inspection_finding(const cas_inspection *inspection,
                                    size_t index);
 
-/*
- What to do about a finding. NULL past the end.
+/**
+ * Returns what to do about a finding.
+ *
+ * @param inspection  an inspection, or NULL
+ * @param index       the position of the finding, from 0
+ * @return a sentence, or NULL past the end; valid until cas_inspection_free
+ * @since 0.1.0
  */
 const char *cas_inspection_hint(const cas_inspection *inspection, size_t index);
 
-/*
- How much a finding matters; CAS_SEVERITY_NOTE past the end.
+/**
+ * Returns the importance of a finding.
+ *
+ * @param inspection  an inspection, or NULL
+ * @param index       the position of the finding, from 0
+ * @return a CAS_SEVERITY_ constant; CAS_SEVERITY_NOTE past the end
+ * @since 0.1.0
  */
-cas_severity cas_inspection_severity(const cas_inspection *inspection, size_t index);
-
-/*
- The chain as it would be sent: leaf first, each issuer after its subject, tidied. Empty where none could be read.
- */
-const char *cas_inspection_cert_pem(const cas_inspection *inspection);
-
-/*
- Ends an inspection and the strings that came from it.
- */
-void cas_inspection_free(cas_inspection *inspection);
+cas_severity cas_inspection_severity(const cas_inspection *inspection,
+                                     size_t index);
 
 #ifdef __cplusplus
-}  // extern "C"
+}
 #endif
-
-#endif  /* CAS_H */
 
 #ifdef CAS_POP_DIAGNOSTICS
 #undef CAS_POP_DIAGNOSTICS
 #pragma clang diagnostic pop
+#endif
+
 #endif

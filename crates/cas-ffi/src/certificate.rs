@@ -1,4 +1,8 @@
-//! `cas_certificate`: the certificates at the service.
+//! Certificates at the service.
+//!
+//! Strings of a certificate are never NULL, except that a getter returns NULL
+//! for a NULL certificate. They are valid until the certificate is freed, or the
+//! list that it belongs to.
 
 use std::ffi::{CString, c_char};
 use std::ptr;
@@ -6,13 +10,18 @@ use std::ptr;
 use cas_core::{CertId, Certificate};
 use cas_core::{Error, ErrorKind};
 
+use crate::boundary;
 use crate::client::cas_client;
 use crate::error::cas_error;
 use crate::ffi::{self, c_text, free, out, required};
 use crate::panic;
 use crate::status::cas_status;
 
-/// What the service says about a certificate. Never its key.
+/// What the service reports about a stored certificate, never its key. Free one
+/// from cas_get_certificate with cas_certificate_free; one from a list belongs
+/// to the list.
+///
+/// @since 0.1.0
 pub struct cas_certificate {
     id: i64,
     name: CString,
@@ -25,7 +34,10 @@ pub struct cas_certificate {
     expired: bool,
 }
 
-/// Certificates, as they were when the list was made.
+/// A snapshot of the certificates of an account. Free it with
+/// cas_certificate_list_free.
+///
+/// @since 0.1.0
 pub struct cas_certificate_list(Vec<cas_certificate>);
 
 impl From<&Certificate> for cas_certificate {
@@ -48,12 +60,22 @@ fn id(number: i64) -> Result<CertId, Error> {
     CertId::new(number).ok_or_else(|| {
         Error::new(
             ErrorKind::InvalidArgument,
-            format!("{number} is no CertId: those are positive."),
+            format!("Invalid CertId {number}: must be positive."),
         )
     })
 }
 
-/// Fetches what the service says about one certificate. CAS_ERR_NOT_FOUND: it has none with this id.
+// --- Get, list and delete ---
+
+/// Fetches what the service reports about one certificate. Thread-safe.
+///
+/// @param client   the client
+/// @param cert_id  the id of the certificate; positive
+/// @param out      receives the certificate; free it with cas_certificate_free
+/// @param err      receives the error; may be NULL
+/// @return CAS_OK, CAS_ERR_NOT_FOUND if the service has no certificate with
+///         this id, or another status
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_get_certificate(
     client: *const cas_client,
@@ -61,7 +83,7 @@ pub unsafe extern "C" fn cas_get_certificate(
     out: *mut *mut cas_certificate,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || {
+    boundary::fallible(err, || {
         let client = required!(client);
         let put = out!(out);
         put(ffi::give(cas_certificate::from(&client.0.get(id(cert_id)?)?)));
@@ -69,14 +91,34 @@ pub unsafe extern "C" fn cas_get_certificate(
     })
 }
 
-/// Fetches the whole list, page by page: uploaded and issued certificates, expired ones included.
+/// Frees a certificate from cas_get_certificate, and its strings. Do not pass
+/// one that belongs to a list.
+///
+/// @param certificate  a certificate, or NULL
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_certificate_free(certificate: *mut cas_certificate) {
+    panic::value_or((), || {
+        free!(certificate);
+        Ok(())
+    });
+}
+
+/// Fetches the whole list, page by page: uploaded and issued certificates,
+/// including expired ones. Thread-safe.
+///
+/// @param client  the client
+/// @param out     receives the list; free it with cas_certificate_list_free
+/// @param err     receives the error; may be NULL
+/// @return CAS_OK or any other status
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_list_certificates(
     client: *const cas_client,
     out: *mut *mut cas_certificate_list,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || {
+    boundary::fallible(err, || {
         let client = required!(client);
         let put = out!(out);
         let list = client.0.list()?.iter().map(cas_certificate::from).collect();
@@ -85,115 +127,164 @@ pub unsafe extern "C" fn cas_list_certificates(
     })
 }
 
-/// How many certificates the list holds; 0 for NULL.
+/// Returns how many certificates a list holds.
+///
+/// @param list  a list, or NULL
+/// @return the number of certificates; 0 for NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_list_len(list: *const cas_certificate_list) -> usize {
-    panic::value(0, || Ok(required!(list).0.len()))
+    panic::value_or(0, || Ok(required!(list).0.len()))
 }
 
-/// One of them, which lives as long as the list; NULL past the end.
+/// Returns one certificate of a list.
+///
+/// @param list   a list, or NULL
+/// @param index  the position, from 0
+/// @return the certificate, or NULL past the end; valid until
+///         cas_certificate_list_free. Do not free it
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_list_get(
     list: *const cas_certificate_list,
     index: usize,
 ) -> *const cas_certificate {
-    panic::value(ptr::null(), || {
+    panic::value_or(ptr::null(), || {
         Ok(required!(list).0.get(index).map_or(ptr::null(), ptr::from_ref))
     })
 }
 
-/// Ends a list, its certificates and their strings.
+/// Frees a list, its certificates and their strings.
+///
+/// @param list  a list, or NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_list_free(list: *mut cas_certificate_list) {
-    panic::value((), || {
+    panic::value_or((), || {
         free!(list);
         Ok(())
     });
 }
 
-/// Deletes a certificate and its key at the service. CAS_ERR_NOT_FOUND: it has none with this id.
+/// Deletes a certificate and its key at the service. Thread-safe.
+///
+/// @param client   the client
+/// @param cert_id  the id of the certificate; positive
+/// @param err      receives the error; may be NULL
+/// @return CAS_OK, CAS_ERR_NOT_FOUND if the service has no certificate with
+///         this id, or another status
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_delete_certificate(
     client: *const cas_client,
     cert_id: i64,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || required!(client).0.delete(id(cert_id)?))
+    boundary::fallible(err, || required!(client).0.delete(id(cert_id)?))
 }
 
-/// Its id; 0 for NULL.
+// --- What the service reports ---
+
+/// Returns the id of a certificate (CertId).
+///
+/// @param certificate  a certificate, or NULL
+/// @return the id; 0 for NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_id(certificate: *const cas_certificate) -> i64 {
-    panic::value(0, || Ok(required!(certificate).id))
+    panic::value_or(0, || Ok(required!(certificate).id))
 }
 
-/// Its name in the account. Texts of a certificate are empty where the service says nothing.
+/// Returns the name of a certificate in the account.
+///
+/// @param certificate  a certificate, or NULL
+/// @return the name, empty if the service reports none
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_name(
     certificate: *const cas_certificate,
 ) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(certificate).name.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(certificate).name.as_ptr()))
 }
 
-/// Common name of its subject.
+/// Returns the common name of the subject.
+///
+/// @param certificate  a certificate, or NULL
+/// @return the common name, empty if the service reports none
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_common_name(
     certificate: *const cas_certificate,
 ) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(certificate).common_name.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(certificate).common_name.as_ptr()))
 }
 
-/// Its subject alternative names, comma-separated.
+/// Returns the subject alternative names.
+///
+/// @param certificate  a certificate, or NULL
+/// @return the names, comma-separated, empty if the service reports none
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_sans(
     certificate: *const cas_certificate,
 ) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(certificate).sans.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(certificate).sans.as_ptr()))
 }
 
-/// Its issuer.
+/// Returns the issuer.
+///
+/// @param certificate  a certificate, or NULL
+/// @return the issuer, empty if the service reports none
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_issuer(
     certificate: *const cas_certificate,
 ) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(certificate).issuer.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(certificate).issuer.as_ptr()))
 }
 
-/// SHA-1 of the leaf, 40 upper-case hexadecimal digits.
+/// Returns the SHA-1 fingerprint of the leaf.
+///
+/// @param certificate  a certificate, or NULL
+/// @return 40 uppercase hexadecimal digits, empty if the service reports none
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_fingerprint(
     certificate: *const cas_certificate,
 ) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(certificate).fingerprint.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(certificate).fingerprint.as_ptr()))
 }
 
-/// First day of its validity, "YYYY-MM-DD".
+/// Returns the first day on which a certificate is valid.
+///
+/// @param certificate  a certificate, or NULL
+/// @return "YYYY-MM-DD", empty if the service reports none
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_not_before(
     certificate: *const cas_certificate,
 ) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(certificate).not_before.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(certificate).not_before.as_ptr()))
 }
 
-/// Last day of its validity, "YYYY-MM-DD".
+/// Returns the last day on which a certificate is valid.
+///
+/// @param certificate  a certificate, or NULL
+/// @return "YYYY-MM-DD", empty if the service reports none
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_not_after(
     certificate: *const cas_certificate,
 ) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(certificate).not_after.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(certificate).not_after.as_ptr()))
 }
 
-/// Whether that day has passed, as the service sees it.
+/// Tells whether the last day of validity has passed, according to the service.
+///
+/// @param certificate  a certificate, or NULL
+/// @return true if it has; false for NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_expired(certificate: *const cas_certificate) -> bool {
-    panic::value(false, || Ok(required!(certificate).expired))
-}
-
-/// Ends a certificate that cas_get_certificate made, and its strings. Those of a list end with the list.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_certificate_free(certificate: *mut cas_certificate) {
-    panic::value((), || {
-        free!(certificate);
-        Ok(())
-    });
+    panic::value_or(false, || Ok(required!(certificate).expired))
 }

@@ -1,26 +1,38 @@
-//! `cas_client`: makes calls, from any thread.
+//! Client.
 
 use cas_core::Client;
 use cas_core::Config;
 
+use crate::boundary;
 use crate::config::cas_config;
 use crate::error::cas_error;
 use crate::ffi::{self, free, optional, out};
 use crate::panic;
 use crate::status::cas_status;
 
-/// A client of one endpoint. Any number of threads may use it at once; connections are kept open between
-/// calls.
+/// A client of one endpoint. It keeps connections open between calls. Any
+/// number of threads may use it at the same time. Free it with cas_client_free.
+///
+/// @since 0.1.0
 pub struct cas_client(pub(crate) Client);
 
-/// Makes a client; sends nothing. The configuration may be NULL, and may be freed or changed afterwards.
+/// Makes a client. It sends nothing.
+///
+/// @param config  the configuration, or NULL for every default; you may change
+///                or free it afterwards
+/// @param out     receives the client; free it with cas_client_free
+/// @param err     receives the error; may be NULL
+/// @return CAS_OK, CAS_ERR_INVALID_ARGUMENT if an option is invalid, CAS_ERR_IO
+///         if the file of cas_config_set_ca_file cannot be read, or another
+///         status
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_client_new(
     config: *const cas_config,
     out: *mut *mut cas_client,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || {
+    boundary::fallible(err, || {
         let put = out!(out);
         let client = match optional!(config) {
             Some(config) => Client::new(&config.0)?,
@@ -31,10 +43,14 @@ pub unsafe extern "C" fn cas_client_new(
     })
 }
 
-/// Ends a client and its connections. No call may be using it.
+/// Closes the connections of a client and frees it. No call may be using the
+/// client.
+///
+/// @param client  a client, or NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_client_free(client: *mut cas_client) {
-    panic::value((), || {
+    panic::value_or((), || {
         free!(client);
         Ok(())
     });

@@ -1,32 +1,332 @@
-//! `cas_config`: how a client is set up.
+//! Configuration.
+//!
+//! Every option has a default, and a setter changes one. A client copies the
+//! configuration: later changes do not affect it.
 
 use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
 use cas_core::ApiVersion;
 use cas_core::Config;
-use cas_core::Secret;
-use cas_core::Signature;
 use cas_core::{Level, Logger};
+use cas_core::Signature;
+use cas_core::Secret;
 
+use crate::boundary;
 use crate::ffi::{self, c_text, free, invalid, required_mut, text};
 use crate::panic;
 use crate::status::cas_status;
 
-/// A configuration. A NULL configuration means every default.
+/// The options of a client. Free it with cas_config_free.
+///
+/// @since 0.1.0
 pub struct cas_config(pub(crate) Config);
 
-/// A version of the service's API.
+/// Makes a configuration with every option at its default.
+///
+/// The defaults include the region cn-hangzhou, and the access key from the
+/// credential provider chain of Alibaba Cloud's own tools: environment
+/// variables, OIDC (RRSA), ~/.aliyun/config.json, ~/.alibabacloud/credentials,
+/// the RAM role of the ECS instance, ALIBABA_CLOUD_CREDENTIALS_URI, in this
+/// order. See docs/credentials.md.
+///
+/// @return a configuration; free it with cas_config_free
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub extern "C" fn cas_config_new() -> *mut cas_config {
+    panic::value_or(std::ptr::null_mut(), || Ok(ffi::give(cas_config(Config::default()))))
+}
+
+/// Frees a configuration and wipes its secrets. Clients made from it are not
+/// affected.
+///
+/// @param config  a configuration, or NULL
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_free(config: *mut cas_config) {
+    panic::value_or((), || {
+        free!(config);
+        Ok(())
+    });
+}
+
+// --- Credentials ---
+
+/// Sets the access key that signs the requests. libcas then uses no other
+/// credential source.
+///
+/// If the value is refused, cas_client_new fails until you set a valid one.
+///
+/// @param config  the configuration
+/// @param id      the AccessKey ID, without white space
+/// @param secret  the AccessKey secret, without white space
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_access_key(
+    config: *mut cas_config,
+    id: *const c_char,
+    secret: *const c_char,
+) -> cas_status {
+    boundary::status_only(|| {
+        required_mut!(config).0.set_access_key(text!(id), Secret::new(text!(secret).to_owned()))
+    })
+}
+
+/// Sets the security token that belongs to a temporary access key (STS).
+///
+/// @param config  the configuration
+/// @param token   the security token
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_security_token(
+    config: *mut cas_config,
+    token: *const c_char,
+) -> cas_status {
+    boundary::status_only(|| {
+        required_mut!(config).0.set_security_token(Secret::new(text!(token).to_owned()))
+    })
+}
+
+/// Sets the profile of ~/.aliyun/config.json or ~/.alibabacloud/credentials
+/// that provides the access key. libcas then uses no other credential source,
+/// except a key set by cas_config_set_access_key, which comes first.
+///
+/// Default: ALIBABA_CLOUD_PROFILE, else the current profile of the first file
+/// and the profile "default" of the second. If the value is refused,
+/// cas_client_new fails until you set a valid one.
+///
+/// @param config  the configuration
+/// @param name    the name of the profile
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_profile(
+    config: *mut cas_config,
+    name: *const c_char,
+) -> cas_status {
+    boundary::status_only(|| required_mut!(config).0.set_profile(text!(name)))
+}
+
+// --- Endpoint ---
+
+/// Sets the region whose endpoint libcas calls.
+///
+/// Default: "cn-hangzhou", whatever profiles or the environment say. If the
+/// value is refused, cas_client_new fails until you set a valid one.
+///
+/// @param config  the configuration
+/// @param region  a region id, such as "ap-southeast-1"
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_region(
+    config: *mut cas_config,
+    region: *const c_char,
+) -> cas_status {
+    boundary::status_only(|| required_mut!(config).0.set_region(text!(region)))
+}
+
+/// Selects the endpoint of the region inside Alibaba Cloud's private network
+/// (VPC), for machines that cannot reach the internet. Default: false.
+///
+/// @param config  the configuration
+/// @param vpc     true for the VPC endpoint
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_vpc(config: *mut cas_config, vpc: bool) -> cas_status {
+    boundary::status_only(|| {
+        required_mut!(config).0.set_vpc(vpc);
+        Ok(())
+    })
+}
+
+/// Sets the endpoint to call instead of the region's.
+///
+/// If the value is refused, cas_client_new fails and reports why until you set
+/// a valid one. libcas never falls back to another endpoint.
+///
+/// @param config    the configuration
+/// @param endpoint  "host", "host:port", "https://host[:port]" or, in
+///                  plaintext, "http://127.0.0.1:8480"
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_endpoint(
+    config: *mut cas_config,
+    endpoint: *const c_char,
+) -> cas_status {
+    boundary::status_only(|| required_mut!(config).0.set_endpoint(text!(endpoint)))
+}
+
+/// Allows http:// endpoints on hosts other than this machine. Default: false.
+///
+/// @param config  the configuration
+/// @param allow   true to allow them
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_allow_plaintext(
+    config: *mut cas_config,
+    allow: bool,
+) -> cas_status {
+    boundary::status_only(|| {
+        required_mut!(config).0.set_allow_plaintext(allow);
+        Ok(())
+    })
+}
+
+// --- Root store and proxy ---
+
+/// Sets a PEM bundle of root certificates that replaces the root store.
+/// cas_client_new reads the file, and fails if it holds no certificate.
+///
+/// Default: the roots of SSL_CERT_FILE and SSL_CERT_DIR, else the system's,
+/// else Mozilla's, which are built in. cas_client_new reads these two
+/// variables; the first TLS connection reads the files they name.
+///
+/// @param config  the configuration
+/// @param path    the path of the PEM file
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_ca_file(
+    config: *mut cas_config,
+    path: *const c_char,
+) -> cas_status {
+    boundary::status_only(|| required_mut!(config).0.set_ca_file(text!(path)))
+}
+
+/// Sets the proxy to connect through.
+///
+/// Default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment,
+/// as they are when cas_client_new runs. They never apply to this machine
+/// itself.
+///
+/// @param config  the configuration
+/// @param url     "http://[user:password@]host:port"; "socks5://..." (libcas
+///                resolves host names) or "socks5h://..." (the proxy resolves
+///                them); "" for no proxy, whatever the environment says
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_proxy(
+    config: *mut cas_config,
+    url: *const c_char,
+) -> cas_status {
+    boundary::status_only(|| required_mut!(config).0.set_proxy(text!(url)))
+}
+
+// --- Timeouts, retries and rate limit ---
+
+/// Sets how long making one connection may take. Default: 5000.
+///
+/// @param config  the configuration
+/// @param ms      the timeout in milliseconds; 0 is invalid
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_connect_timeout_ms(
+    config: *mut cas_config,
+    ms: u32,
+) -> cas_status {
+    boundary::status_only(|| {
+        required_mut!(config).0.set_connect_timeout(Duration::from_millis(ms.into()))
+    })
+}
+
+/// Sets how long one call may take, retries included. Default: 60000.
+///
+/// @param config  the configuration
+/// @param ms      the timeout in milliseconds; 0 is invalid
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_timeout_ms(config: *mut cas_config, ms: u32) -> cas_status {
+    boundary::status_only(|| required_mut!(config).0.set_timeout(Duration::from_millis(ms.into())))
+}
+
+/// Sets how many times one call sends a certificate at most. Attempts that
+/// found no connection count. Default: 4.
+///
+/// Lookups, lists and deletions have the same number of attempts for each of
+/// their requests.
+///
+/// @param config    the configuration
+/// @param attempts  the number of attempts; 1 turns retries off, 0 is invalid
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_max_attempts(
+    config: *mut cas_config,
+    attempts: u32,
+) -> cas_status {
+    boundary::status_only(|| required_mut!(config).0.set_max_attempts(attempts))
+}
+
+/// Sets how many uploads per second a client starts, all its threads together.
+/// An upload waits for its turn.
+///
+/// Default: 0, as many as the service accepts. Once the service throttles a
+/// client, the client keeps to the documented rate for one minute: 10 per
+/// second, or 100 with CAS_API_2020_04_07.
+///
+/// @param config      the configuration
+/// @param per_second  uploads per second, or 0
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_rate_limit(
+    config: *mut cas_config,
+    per_second: u32,
+) -> cas_status {
+    boundary::status_only(|| {
+        required_mut!(config).0.set_rate_limit(per_second);
+        Ok(())
+    })
+}
+
+// --- API version, signature and User-Agent ---
+
+/// A version of the API of the service.
+///
+/// @since 0.1.0
 pub type cas_api = i32;
 
-/// 2018-07-13 until the service says that it is gone, from then on 2020-04-07. The result tells which it was.
+/// 2018-07-13 until the service reports that it is gone, then 2020-04-07.
+/// cas_result_api returns the version used.
 pub const CAS_API_AUTO: cas_api = 0;
 /// CreateUserCertificate, version 2018-07-13.
 pub const CAS_API_2018_07_13: cas_api = 1;
-/// UploadUserCertificate, version 2020-04-07; it knows no language and no source address.
+/// UploadUserCertificate, version 2020-04-07. It has no parameters for the
+/// language and the source IP address.
 pub const CAS_API_2020_04_07: cas_api = 2;
 
-/// How requests are signed.
+/// Sets the version of the API. Default: CAS_API_AUTO.
+///
+/// @param config  the configuration
+/// @param api     a CAS_API_ constant
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_api(config: *mut cas_config, api: cas_api) -> cas_status {
+    boundary::status_only(|| {
+        let version = match api {
+            CAS_API_AUTO => None,
+            CAS_API_2018_07_13 => Some(ApiVersion::V2018_07_13),
+            CAS_API_2020_04_07 => Some(ApiVersion::V2020_04_07),
+            _ => return Err(invalid(format!("Invalid API version {api}."))),
+        };
+        required_mut!(config).0.set_api(version);
+        Ok(())
+    })
+}
+
+/// A method of signing requests.
+///
+/// @since 0.1.0
 pub type cas_signature = i32;
 
 /// HMAC-SHA1 over all parameters (RPC signature version 1).
@@ -34,225 +334,83 @@ pub const CAS_SIGNATURE_HMAC_SHA1: cas_signature = 0;
 /// ACS3-HMAC-SHA256, which the newer official SDKs use.
 pub const CAS_SIGNATURE_ACS3: cas_signature = 1;
 
-/// How much a log message matters.
-pub type cas_log_level = i32;
-
-/// A call failed.
-pub const CAS_LOG_ERROR: cas_log_level = 1;
-/// Something went wrong and was mended.
-pub const CAS_LOG_WARN: cas_log_level = 2;
-/// A call succeeded.
-pub const CAS_LOG_INFO: cas_log_level = 3;
-/// Each request and answer, without their contents.
-pub const CAS_LOG_DEBUG: cas_log_level = 4;
-
-/// Receives log messages, on the thread that made the call, and from several at once where several threads
-/// share a client. The message lives until the function returns. It must not throw.
-pub type cas_log_fn = Option<
-    unsafe extern "C" fn(user_data: *mut c_void, level: cas_log_level, message: *const c_char),
->;
-
-/// A new configuration with every default: the region cn-hangzhou, and the access key from where Alibaba Cloud's own
-/// tools look for it, in their order: environment variables, OIDC (RRSA), ~/.aliyun/config.json,
-/// ~/.alibabacloud/credentials, the role of the ECS instance, ALIBABA_CLOUD_CREDENTIALS_URI. See docs/credentials.md.
-#[unsafe(no_mangle)]
-pub extern "C" fn cas_config_new() -> *mut cas_config {
-    panic::value(std::ptr::null_mut(), || Ok(ffi::give(cas_config(Config::default()))))
-}
-
-/// Ends a configuration. Clients made from it live on.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_free(config: *mut cas_config) {
-    panic::value((), || {
-        free!(config);
-        Ok(())
-    });
-}
-
-/// The access key to sign with, in place of every other source. It holds no white space. After one
-/// that is refused, cas_client_new fails until another one is set.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_access_key(
-    config: *mut cas_config,
-    id: *const c_char,
-    secret: *const c_char,
-) -> cas_status {
-    panic::status_only(|| {
-        required_mut!(config).0.set_access_key(text!(id), Secret::new(text!(secret).to_owned()))
-    })
-}
-
-/// The security token that belongs to a temporary access key (STS).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_security_token(
-    config: *mut cas_config,
-    token: *const c_char,
-) -> cas_status {
-    panic::status_only(|| {
-        required_mut!(config).0.set_security_token(Secret::new(text!(token).to_owned()))
-    })
-}
-
-/// The profile to take the access key from, of ~/.aliyun/config.json or ~/.alibabacloud/credentials. No other source is
-/// asked then, but a key that the program itself sets comes first. After one that is refused, cas_client_new fails until another one is set. Default:
-/// ALIBABA_CLOUD_PROFILE, else the current profile of the one and "default" of the other.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_profile(
-    config: *mut cas_config,
-    name: *const c_char,
-) -> cas_status {
-    panic::status_only(|| required_mut!(config).0.set_profile(text!(name)))
-}
-
-/// The region whose host is called, such as "ap-southeast-1". After one that is refused, cas_client_new fails until another
-/// one is set. Default: "cn-hangzhou", whatever profiles or the environment say.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_region(
-    config: *mut cas_config,
-    region: *const c_char,
-) -> cas_status {
-    panic::status_only(|| required_mut!(config).0.set_region(text!(region)))
-}
-
-/// Whether to call the region's host inside Alibaba Cloud's private network (VPC), for machines that do not reach the
-/// internet. Default: false.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_vpc(config: *mut cas_config, vpc: bool) -> cas_status {
-    panic::status_only(|| {
-        required_mut!(config).0.set_vpc(vpc);
-        Ok(())
-    })
-}
-
-/// The host to call, in place of the region's: "host", "host:port", "https://host[:port]" or
-/// "http://127.0.0.1:8480". After one that is refused, cas_client_new fails and says why, until another one is
-/// set: nobody is called in its place.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_endpoint(
-    config: *mut cas_config,
-    endpoint: *const c_char,
-) -> cas_status {
-    panic::status_only(|| required_mut!(config).0.set_endpoint(text!(endpoint)))
-}
-
-/// Whether http:// is allowed to a host other than this machine. Default: false.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_allow_plaintext(
-    config: *mut cas_config,
-    allow: bool,
-) -> cas_status {
-    panic::status_only(|| {
-        required_mut!(config).0.set_allow_plaintext(allow);
-        Ok(())
-    })
-}
-
-/// A PEM bundle that replaces the trusted roots; cas_client_new reads it, and refuses one without certificates. Where
-/// none is set they are those of SSL_CERT_FILE and SSL_CERT_DIR, whose values cas_client_new takes and the first TLS
-/// connection reads, else the system's, else Mozilla's, which are built in.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_ca_file(
-    config: *mut cas_config,
-    path: *const c_char,
-) -> cas_status {
-    panic::status_only(|| required_mut!(config).0.set_ca_file(text!(path)))
-}
-
-/// How long making one connection may take, in milliseconds. Default: 5000. 0 is refused.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_connect_timeout_ms(
-    config: *mut cas_config,
-    ms: u32,
-) -> cas_status {
-    panic::status_only(|| {
-        required_mut!(config).0.set_connect_timeout(Duration::from_millis(ms.into()))
-    })
-}
-
-/// How long a whole call may take, retries included, in milliseconds. Default: 60000. 0 is refused.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_timeout_ms(config: *mut cas_config, ms: u32) -> cas_status {
-    panic::status_only(|| required_mut!(config).0.set_timeout(Duration::from_millis(ms.into())))
-}
-
-/// How often a certificate is sent at most in one call, tries that found no connection included. Default: 4. 1 means
-/// never again, 0 is refused. Look-ups, lists and deletions have as many tries for each of their requests.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_max_attempts(
-    config: *mut cas_config,
-    attempts: u32,
-) -> cas_status {
-    panic::status_only(|| required_mut!(config).0.set_max_attempts(attempts))
-}
-
-/// How many uploads a second a client makes, all its threads together: a call waits for its turn. Default: 0, as
-/// many as the service takes; once it says that they are too many, its documented rate for a minute (10, or 100 with
-/// CAS_API_2020_04_07).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_rate_limit(
-    config: *mut cas_config,
-    per_second: u32,
-) -> cas_status {
-    panic::status_only(|| {
-        required_mut!(config).0.set_rate_limit(per_second);
-        Ok(())
-    })
-}
-
-/// The version of the service's API. Default: CAS_API_AUTO.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_api(config: *mut cas_config, api: cas_api) -> cas_status {
-    panic::status_only(|| {
-        let version = match api {
-            CAS_API_AUTO => None,
-            CAS_API_2018_07_13 => Some(ApiVersion::V2018_07_13),
-            CAS_API_2020_04_07 => Some(ApiVersion::V2020_04_07),
-            _ => return Err(invalid(format!("There is no API version {api}."))),
-        };
-        required_mut!(config).0.set_api(version);
-        Ok(())
-    })
-}
-
-/// The proxy to go through: "http://[user:password@]host:port", "socks5://…" (names are looked up here) or "socks5h://…" (by
-/// the proxy); "" for none, whatever the environment says. Default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of
-/// the environment, as they are when the client is made, which never concern this machine itself.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_proxy(
-    config: *mut cas_config,
-    url: *const c_char,
-) -> cas_status {
-    panic::status_only(|| required_mut!(config).0.set_proxy(text!(url)))
-}
-
-/// How requests are signed. Default: CAS_SIGNATURE_HMAC_SHA1.
+/// Sets how requests are signed. Default: CAS_SIGNATURE_HMAC_SHA1.
+///
+/// @param config     the configuration
+/// @param signature  a CAS_SIGNATURE_ constant
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_config_set_signature(
     config: *mut cas_config,
     signature: cas_signature,
 ) -> cas_status {
-    panic::status_only(|| {
+    boundary::status_only(|| {
         let signature = match signature {
             CAS_SIGNATURE_HMAC_SHA1 => Signature::HmacSha1,
             CAS_SIGNATURE_ACS3 => Signature::Acs3,
-            _ => return Err(invalid(format!("There is no signature {signature}."))),
+            _ => return Err(invalid(format!("Invalid signature method {signature}."))),
         };
         required_mut!(config).0.set_signature(signature);
         Ok(())
     })
 }
 
-/// The program's name for the service's logs, such as "deployer/3.2", put before the library's own.
+/// Sets the name of the program in the logs of the service. libcas puts it in
+/// front of its own name in the User-Agent header.
+///
+/// @param config   the configuration
+/// @param product  a product name, such as "deployer/3.2"
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_config_set_user_agent(
     config: *mut cas_config,
     product: *const c_char,
 ) -> cas_status {
-    panic::status_only(|| required_mut!(config).0.set_user_agent(text!(product)))
+    boundary::status_only(|| required_mut!(config).0.set_user_agent(text!(product)))
 }
 
-/// Sends the messages of clients made from this configuration, up to the level max, to a function; a NULL
-/// function turns them off. user_data is passed on as it is and must outlive those clients.
+// --- Logging ---
+
+/// The importance of a log message.
+///
+/// @since 0.1.0
+pub type cas_log_level = i32;
+
+/// A call failed.
+pub const CAS_LOG_ERROR: cas_log_level = 1;
+/// Something failed, and the call went on: a retry, refreshed credentials, a
+/// corrected clock.
+pub const CAS_LOG_WARN: cas_log_level = 2;
+/// A call succeeded.
+pub const CAS_LOG_INFO: cas_log_level = 3;
+/// Each request and response, without their contents.
+pub const CAS_LOG_DEBUG: cas_log_level = 4;
+
+/// Receives log messages.
+///
+/// It runs on the thread that made the call, and on several threads at once if
+/// several threads share a client. It must not throw a C++ exception.
+///
+/// @param user_data  the pointer passed to cas_config_set_log
+/// @param level      the level of the message
+/// @param message    the message; valid until the function returns
+/// @since 0.1.0
+pub type cas_log_fn = Option<
+    unsafe extern "C" fn(user_data: *mut c_void, level: cas_log_level, message: *const c_char),
+>;
+
+/// Sends the log messages of clients made from this configuration to a
+/// function. Default: no function.
+///
+/// @param config     the configuration
+/// @param log        the function, or NULL to turn logging off
+/// @param user_data  passed to the function as it is; may be NULL. What it
+///                   points to must outlive the clients
+/// @param max        the highest level to send, a CAS_LOG_ constant
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_config_set_log(
     config: *mut cas_config,
@@ -260,7 +418,7 @@ pub unsafe extern "C" fn cas_config_set_log(
     user_data: *mut c_void,
     max: cas_log_level,
 ) -> cas_status {
-    panic::status_only(|| {
+    boundary::status_only(|| {
         let config = required_mut!(config);
         let Some(log) = log else {
             config.0.set_logger(Logger::default());
@@ -271,19 +429,19 @@ pub unsafe extern "C" fn cas_config_set_log(
             CAS_LOG_WARN => Level::Warn,
             CAS_LOG_INFO => Level::Info,
             CAS_LOG_DEBUG => Level::Debug,
-            _ => return Err(invalid(format!("There is no log level {max}."))),
+            _ => return Err(invalid(format!("Invalid log level {max}."))),
         };
         let user_data = UserData(user_data);
         config.0.set_logger(Logger::new(max, move |level, message| {
             let message = c_text(message);
-            // SAFETY: C promised a function of this type; the message lives until it returns.
+            // SAFETY: C passed a function of this type. The message lives until it returns.
             unsafe { log(user_data.get(), level as cas_log_level, message.as_ptr()) }
         }));
         Ok(())
     })
 }
 
-/// A pointer that the library only passes back.
+/// A pointer that libcas only passes back.
 struct UserData(*mut c_void);
 
 impl UserData {
@@ -292,7 +450,30 @@ impl UserData {
     }
 }
 
-// SAFETY: never followed here; the header says that the function may be called from several threads.
+// SAFETY: libcas never dereferences it. The header says that several threads may call the function.
 unsafe impl Send for UserData {}
 // SAFETY: as above.
 unsafe impl Sync for UserData {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_equal_the_numbers_of_cas_core() {
+        for (version, number) in [
+            (ApiVersion::V2018_07_13, CAS_API_2018_07_13),
+            (ApiVersion::V2020_04_07, CAS_API_2020_04_07),
+        ] {
+            assert_eq!(version as cas_api, number);
+        }
+        for (level, number) in [
+            (Level::Error, CAS_LOG_ERROR),
+            (Level::Warn, CAS_LOG_WARN),
+            (Level::Info, CAS_LOG_INFO),
+            (Level::Debug, CAS_LOG_DEBUG),
+        ] {
+            assert_eq!(level as cas_log_level, number);
+        }
+    }
+}

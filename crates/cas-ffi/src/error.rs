@@ -1,4 +1,8 @@
-//! `cas_error`: what a caller learns when something fails.
+//! Errors.
+//!
+//! A function with a `cas_error **err` argument reports a failure here: the
+//! message says what happened, the hint what to do about it. Both are English
+//! sentences for people; programs decide by cas_status.
 
 use std::ffi::{CString, c_char};
 use std::ptr;
@@ -9,7 +13,10 @@ use crate::ffi::{c_text, free, required};
 use crate::panic;
 use crate::status::{CAS_ERR_INVALID_ARGUMENT, cas_status};
 
-/// An error. It never holds a key, secret, token, signature or string-to-sign.
+/// A failure in detail. It never holds a key, secret, token, signature or
+/// string to sign. Free it with cas_error_free.
+///
+/// @since 0.1.0
 pub struct cas_error {
     status: cas_status,
     message: CString,
@@ -42,65 +49,109 @@ fn optional_text(text: Option<&CString>) -> *const c_char {
     text.map_or(ptr::null(), |text| text.as_ptr())
 }
 
-/// The same status that the failed call returned.
+/// Returns the status that the failed call returned.
+///
+/// @param error  an error, or NULL
+/// @return the status; CAS_ERR_INVALID_ARGUMENT for NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_error_status(error: *const cas_error) -> cas_status {
-    panic::value(CAS_ERR_INVALID_ARGUMENT, || Ok(required!(error).status))
+    panic::value_or(CAS_ERR_INVALID_ARGUMENT, || Ok(required!(error).status))
 }
 
-/// What happened: one English sentence for a person. Never NULL.
+/// Returns what happened: one English sentence for a person.
+///
+/// @param error  an error, or NULL
+/// @return never NULL, empty for a NULL error; valid until cas_error_free
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_error_message(error: *const cas_error) -> *const c_char {
-    panic::value(c"".as_ptr(), || Ok(required!(error).message.as_ptr()))
+    panic::value_or(c"".as_ptr(), || Ok(required!(error).message.as_ptr()))
 }
 
-/// What to do about it, or NULL.
+/// Returns what to do about the error.
+///
+/// @param error  an error, or NULL
+/// @return a sentence, or NULL if there is none; valid until cas_error_free
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_error_hint(error: *const cas_error) -> *const c_char {
-    panic::value(ptr::null(), || Ok(optional_text(required!(error).hint.as_ref())))
+    panic::value_or(ptr::null(), || Ok(optional_text(required!(error).hint.as_ref())))
 }
 
-/// The service's own error code, such as "InvalidAccessKeyId.NotFound", or NULL.
+/// Returns the error code of the service, such as
+/// "InvalidAccessKeyId.NotFound".
+///
+/// @param error  an error, or NULL
+/// @return the code, or NULL if the service sent none; valid until
+///         cas_error_free
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_error_service_code(error: *const cas_error) -> *const c_char {
-    panic::value(ptr::null(), || Ok(optional_text(required!(error).service_code.as_ref())))
+    panic::value_or(ptr::null(), || Ok(optional_text(required!(error).service_code.as_ref())))
 }
 
-/// The service's own words, redacted, or NULL.
+/// Returns the error message of the service, redacted.
+///
+/// @param error  an error, or NULL
+/// @return the message, or NULL if the service sent none; valid until
+///         cas_error_free
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_error_service_message(error: *const cas_error) -> *const c_char {
-    panic::value(ptr::null(), || Ok(optional_text(required!(error).service_message.as_ref())))
+    panic::value_or(ptr::null(), || Ok(optional_text(required!(error).service_message.as_ref())))
 }
 
-/// The id under which Alibaba Cloud's support finds the request, or NULL.
+/// Returns the id by which Alibaba Cloud support finds the request.
+///
+/// @param error  an error, or NULL
+/// @return the RequestId, or NULL if the service sent none; valid until
+///         cas_error_free
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_error_request_id(error: *const cas_error) -> *const c_char {
-    panic::value(ptr::null(), || Ok(optional_text(required!(error).request_id.as_ref())))
+    panic::value_or(ptr::null(), || Ok(optional_text(required!(error).request_id.as_ref())))
 }
 
-/// The HTTP status of the answer; 0 when there was none.
+/// Returns the HTTP status of the response.
+///
+/// @param error  an error, or NULL
+/// @return the HTTP status, or 0 if there was no response
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_error_http_status(error: *const cas_error) -> i32 {
-    panic::value(0, || Ok(required!(error).http_status))
+    panic::value_or(0, || Ok(required!(error).http_status))
 }
 
-/// How often the certificate was sent, or sending it was tried; look-ups do not count. Of other calls: how often
-/// their last request was. 0 when nothing was sent.
+/// Returns how many times libcas sent the certificate or tried to send it.
+/// Lookups do not count. For other calls: how many times it sent their last
+/// request or tried to.
+///
+/// @param error  an error, or NULL
+/// @return the number of attempts, or 0 if nothing was sent
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_error_attempts(error: *const cas_error) -> u32 {
-    panic::value(0, || Ok(required!(error).attempts))
+    panic::value_or(0, || Ok(required!(error).attempts))
 }
 
-/// Whether the same call later would be worth it.
+/// Tells whether it is worth making the same call again later.
+///
+/// @param error  an error, or NULL
+/// @return true if it is; false for NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_error_retryable(error: *const cas_error) -> bool {
-    panic::value(false, || Ok(required!(error).retryable))
+    panic::value_or(false, || Ok(required!(error).retryable))
 }
 
-/// Ends an error and the strings that came from it.
+/// Frees an error and the strings that came from it.
+///
+/// @param error  an error, or NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_error_free(error: *mut cas_error) {
-    panic::value((), || {
+    panic::value_or((), || {
         free!(error);
         Ok(())
     });

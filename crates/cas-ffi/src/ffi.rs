@@ -1,4 +1,5 @@
-//! Every pointer that C hands in or takes out goes through here.
+//! Reads the pointers that C passes in and makes those that it receives. Nothing else in the crate
+//! dereferences a pointer.
 
 use std::ffi::{CStr, CString, c_char};
 use std::slice;
@@ -6,40 +7,43 @@ use std::slice;
 use cas_core::FindingKind;
 use cas_core::{Error, ErrorKind};
 
-pub(crate) fn invalid(what: String) -> Error {
-    Error::new(ErrorKind::InvalidArgument, what)
+/// An error with `CAS_ERR_INVALID_ARGUMENT`.
+pub(crate) fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidArgument, message)
 }
 
+/// The error for a NULL where a value is required.
 pub(crate) fn null(argument: &str) -> Error {
-    invalid(format!("The argument {argument} is NULL."))
+    invalid(format!("Invalid argument {argument}: must not be NULL."))
 }
 
-/// The handle behind a pointer, or an error that names the argument.
+/// Borrows a handle. NULL is an error that names the argument.
 macro_rules! required {
     ($pointer:ident) => {
-        // SAFETY: not NULL by `as_ref`'s own check; C passes a handle that this library made and that is
-        // not freed yet.
+        // SAFETY: `as_ref` checks for NULL. C passes a handle that libcas made and that is not
+        // freed yet.
         unsafe { $pointer.as_ref() }.ok_or_else(|| $crate::ffi::null(stringify!($pointer)))?
     };
 }
 
-/// The handle behind a pointer, to change it.
+/// Borrows a handle mutably. NULL is an error that names the argument.
 macro_rules! required_mut {
     ($pointer:ident) => {
-        // SAFETY: as for `required`; besides, a handle that is changed belongs to one thread at a time.
+        // SAFETY: as in `required`. Only one thread at a time uses a handle that can change.
         unsafe { $pointer.as_mut() }.ok_or_else(|| $crate::ffi::null(stringify!($pointer)))?
     };
 }
 
-/// The handle behind a pointer that may be NULL.
+/// Borrows a handle; `None` for NULL.
 macro_rules! optional {
     ($pointer:ident) => {
-        // SAFETY: as for `required`.
+        // SAFETY: as in `required`.
         unsafe { $pointer.as_ref() }
     };
 }
 
-/// Where a result goes. Nothing is written before the call has succeeded.
+/// A function that writes an output argument, to be called once the call has succeeded. NULL is an
+/// error that names the argument.
 macro_rules! out {
     ($pointer:ident) => {{
         if $pointer.is_null() {
@@ -50,7 +54,7 @@ macro_rules! out {
     }};
 }
 
-/// A NUL-terminated text.
+/// Borrows a NUL-terminated string as UTF-8 text.
 macro_rules! text {
     ($pointer:ident) => {
         // SAFETY: C passes NULL or a NUL-terminated string.
@@ -58,7 +62,7 @@ macro_rules! text {
     };
 }
 
-/// The bytes of a NUL-terminated text.
+/// Borrows the bytes of a NUL-terminated string.
 macro_rules! text_bytes {
     ($pointer:ident) => {
         // SAFETY: C passes NULL or a NUL-terminated string.
@@ -66,7 +70,7 @@ macro_rules! text_bytes {
     };
 }
 
-/// So many bytes, which need not be text.
+/// Borrows `length` bytes. NULL is an error that names the argument.
 macro_rules! required_bytes {
     ($pointer:ident, $length:ident) => {
         // SAFETY: C passes NULL or the address of that many bytes.
@@ -75,24 +79,24 @@ macro_rules! required_bytes {
     };
 }
 
-/// The same; NULL is none.
+/// Borrows `length` bytes; `None` for NULL.
 macro_rules! optional_bytes {
     ($pointer:ident, $length:ident) => {
-        // SAFETY: as for `required_bytes`.
+        // SAFETY: as in `required_bytes`.
         unsafe { $crate::ffi::read_bytes($pointer, $length, stringify!($pointer)) }?
     };
 }
 
-/// Gives a handle to C.
+/// Passes a handle to C, which frees it with the matching `free!`.
 pub(crate) fn give<T>(handle: T) -> *mut T {
     Box::into_raw(Box::new(handle))
 }
 
-/// Ends a handle; NULL is no handle.
+/// Frees a handle, unless the pointer is NULL.
 macro_rules! free {
     ($pointer:ident) => {
         if !$pointer.is_null() {
-            // SAFETY: C passes what `give` returned, and not twice.
+            // SAFETY: C passes a pointer that `give` returned, and passes it once.
             drop(unsafe { Box::from_raw($pointer) });
         }
     };
@@ -102,18 +106,22 @@ pub(crate) use {
     free, optional, optional_bytes, out, required, required_bytes, required_mut, text, text_bytes,
 };
 
+/// Borrows a NUL-terminated string as UTF-8 text.
+///
 /// # Safety
 /// As for [`read_text_bytes`].
 pub(crate) unsafe fn read_text<'a>(
     pointer: *const c_char,
     argument: &str,
 ) -> Result<&'a str, Error> {
-    // SAFETY: by this function's own condition.
+    // SAFETY: the caller upholds this function's own condition.
     let bytes = unsafe { read_text_bytes(pointer, argument) }?;
     std::str::from_utf8(bytes)
-        .map_err(|_| invalid(format!("The argument {argument} is not UTF-8 text.")))
+        .map_err(|_| invalid(format!("Invalid argument {argument}: must be UTF-8.")))
 }
 
+/// Borrows the bytes of a NUL-terminated string.
+///
 /// # Safety
 /// `pointer` is NULL or a NUL-terminated string that lives for `'a`.
 pub(crate) unsafe fn read_text_bytes<'a>(
@@ -123,22 +131,23 @@ pub(crate) unsafe fn read_text_bytes<'a>(
     if pointer.is_null() {
         return Err(null(argument));
     }
-    // SAFETY: by this function's own condition.
+    // SAFETY: the caller upholds this function's own condition.
     Ok(unsafe { CStr::from_ptr(pointer) }.to_bytes())
 }
 
-/// Refuses what is no text. What is recognised nevertheless, such as DER, is left to the checks, which say how to
-/// convert it.
+/// Checks that bytes are text. Accepts binary formats that the certificate checks recognise, such
+/// as DER: the checks report them with a hint on how to convert them.
 pub(crate) fn must_be_text<'a>(bytes: &'a [u8], argument: &str) -> Result<&'a [u8], Error> {
     match cas_core::not_text(bytes, &format!("argument {argument}")) {
         Some(finding) if finding.kind == FindingKind::NotText => {
-            Err(invalid(format!("Nothing was taken: {finding}.")).with_hint(finding.kind.advice()))
+            Err(invalid(format!("Invalid argument: {finding}.")).with_hint(finding.kind.advice()))
         }
         _ => Ok(bytes),
     }
 }
 
-/// `None` for NULL. NUL bytes at the end are left out: C programs count them in now and then.
+/// Borrows `length` bytes; `None` for NULL. Ignores NUL bytes at the end, which C programs
+/// sometimes count by mistake.
 ///
 /// # Safety
 /// `pointer` is NULL or the address of `length` bytes that live for `'a`.
@@ -151,15 +160,16 @@ pub(crate) unsafe fn read_bytes<'a>(
         return Ok(None);
     }
     if isize::try_from(length).is_err() {
-        return Err(invalid(format!("The length of {argument} is impossible.")));
+        return Err(invalid(format!("Invalid length of {argument}: {length} bytes is too long.")));
     }
-    // SAFETY: by this function's own condition, and no longer than an allocation can be.
+    // SAFETY: the caller upholds this function's own condition, and `length` is at most
+    // `isize::MAX`.
     let bytes = unsafe { slice::from_raw_parts(pointer.cast::<u8>(), length) };
     let end = bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
     Ok(Some(&bytes[..end]))
 }
 
-/// `text` as C reads it; a NUL inside, which C would take for the end, is replaced.
+/// Converts `text` to a C string. Replaces NUL characters inside it, where C would end the string.
 pub(crate) fn c_text(text: &str) -> CString {
     CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
 }
@@ -169,14 +179,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_checked() {
-        // SAFETY: NULL, or literals that end in NUL and live for ever.
+    fn invalid_strings_and_lengths_are_errors() {
+        // SAFETY: NULL, or literals that end in NUL and live forever.
         unsafe {
             assert!(
-                read_text(std::ptr::null(), "name").unwrap_err().message().contains("name is NULL")
+                read_text(std::ptr::null(), "name")
+                    .unwrap_err()
+                    .message()
+                    .contains("name: must not be NULL")
             );
             assert!(
-                read_text(c"\xff".as_ptr(), "name").unwrap_err().message().contains("not UTF-8")
+                read_text(c"\xff".as_ptr(), "name")
+                    .unwrap_err()
+                    .message()
+                    .contains("name: must be UTF-8")
             );
             assert_eq!(read_text(c"n\xc3\xa9".as_ptr(), "name").unwrap(), "né");
             assert_eq!(read_bytes(std::ptr::null(), 0, "pem").unwrap(), None);
@@ -187,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nul_does_not_cut_a_text() {
+    fn a_nul_does_not_truncate_a_string() {
         assert_eq!(c_text("a\0b").to_str().unwrap(), "a\u{fffd}b");
     }
 }

@@ -1,16 +1,24 @@
-//! `cas_inspection`: what is to be said of a certificate and its key, without any network.
+//! Inspection.
+//!
+//! Checks a certificate without a network. Strings of the leaf are empty if
+//! there is nothing to report or libcas could read no certificate. They are NULL
+//! for a NULL inspection, and valid until cas_inspection_free.
 
 use std::ffi::{CString, c_char};
 use std::ptr;
 
 use cas_core::{Facts, Inspection};
 
+use crate::boundary;
 use crate::error::cas_error;
 use crate::ffi::{self, c_text, free, must_be_text, optional_bytes, out, required, required_bytes};
 use crate::panic;
 use crate::status::cas_status;
 
-/// What was read from a certificate, its chain and its key. Never the key itself.
+/// What libcas reads from a certificate, its chain and its key, never the key
+/// itself. Free it with cas_inspection_free.
+///
+/// @since 0.1.0
 pub struct cas_inspection {
     common_name: CString,
     sans: CString,
@@ -22,32 +30,22 @@ pub struct cas_inspection {
     sha256: CString,
     key_type: CString,
     chain_len: usize,
-    findings: Vec<Found>,
+    findings: Vec<Finding>,
     cert_pem: CString,
 }
 
-struct Found {
+struct Finding {
     text: CString,
     hint: CString,
     severity: cas_severity,
 }
-
-/// How much a finding matters. docs/findings.md lists them all.
-pub type cas_severity = i32;
-
-/// Something was tidied, or could not be checked.
-pub const CAS_SEVERITY_NOTE: cas_severity = 0;
-/// It is sent, and may not do what was meant.
-pub const CAS_SEVERITY_WARNING: cas_severity = 1;
-/// It is not sent, unless cas_request_set_skip_checks says so.
-pub const CAS_SEVERITY_REFUSED: cas_severity = 2;
 
 impl From<&Inspection> for cas_inspection {
     fn from(inspection: &Inspection) -> Self {
         let fact = |text: &dyn Fn(&Facts) -> String| {
             inspection.facts.as_ref().map(|facts| c_text(&text(facts))).unwrap_or_default()
         };
-        let found = inspection.findings.iter().map(|finding| Found {
+        let findings = inspection.findings.iter().map(|finding| Finding {
             text: c_text(&finding.to_string()),
             hint: c_text(finding.kind.advice()),
             severity: finding.kind.severity() as cas_severity,
@@ -63,14 +61,26 @@ impl From<&Inspection> for cas_inspection {
             sha256: fact(&|facts| facts.sha256.clone()),
             key_type: fact(&|facts| facts.key_type.clone()),
             chain_len: inspection.chain.len(),
-            findings: found.collect(),
+            findings: findings.collect(),
             cert_pem: c_text(&inspection.certificate_pem),
         }
     }
 }
 
-/// Reads a certificate with its chain and, where key_pem is not NULL, its key, as an upload would before anything is sent.
-/// CAS_OK says that they were looked at, not that they are fit, nor that there was anything to read: see the findings. Lengths are in bytes, without a closing NUL.
+/// Reads a certificate with its chain and, optionally, its key, as an upload
+/// does before it sends anything. Thread-safe.
+///
+/// CAS_OK means that libcas looked at them. It does not mean that they are fit
+/// for an upload, or that there was anything to read: see the findings.
+///
+/// @param cert_pem  the certificate and its chain as PEM text
+/// @param cert_len  the length of cert_pem in bytes, without a terminating NUL
+/// @param key_pem   the private key as PEM text, or NULL for none
+/// @param key_len   the length of key_pem in bytes, without a terminating NUL
+/// @param out       receives the inspection; free it with cas_inspection_free
+/// @param err       receives the error; may be NULL
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspect(
     cert_pem: *const c_char,
@@ -80,7 +90,7 @@ pub unsafe extern "C" fn cas_inspect(
     out: *mut *mut cas_inspection,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || {
+    boundary::fallible(err, || {
         let certificate = required_bytes!(cert_pem, cert_len);
         let key = optional_bytes!(key_pem, key_len);
         let put = out!(out);
@@ -91,136 +101,241 @@ pub unsafe extern "C" fn cas_inspect(
     })
 }
 
-/// The leaf's most specific common name. Texts are empty where there is nothing to say, or no certificate could be read.
+/// Frees an inspection and the strings that came from it.
+///
+/// @param inspection  an inspection, or NULL
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_inspection_free(inspection: *mut cas_inspection) {
+    panic::value_or((), || {
+        free!(inspection);
+        Ok(())
+    });
+}
+
+// --- Leaf ---
+
+/// Returns the most specific common name of the leaf.
+///
+/// @param inspection  an inspection, or NULL
+/// @return the common name, or empty
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_common_name(
     inspection: *const cas_inspection,
 ) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).common_name.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(inspection).common_name.as_ptr()))
 }
 
-/// The names that the leaf is for, comma-separated.
+/// Returns the names that the leaf is valid for.
+///
+/// @param inspection  an inspection, or NULL
+/// @return the names, comma-separated, or empty
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_sans(inspection: *const cas_inspection) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).sans.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(inspection).sans.as_ptr()))
 }
 
-/// Who issued the leaf, as "C=CN, O=Example, CN=Example CA".
+/// Returns the issuer of the leaf.
+///
+/// @param inspection  an inspection, or NULL
+/// @return the issuer, as in "C=CN, O=Example, CN=Example CA", or empty
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_issuer(inspection: *const cas_inspection) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).issuer.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(inspection).issuer.as_ptr()))
 }
 
-/// The leaf's serial number, in upper-case hexadecimal.
+/// Returns the serial number of the leaf.
+///
+/// @param inspection  an inspection, or NULL
+/// @return uppercase hexadecimal digits, or empty
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_serial(inspection: *const cas_inspection) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).serial.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(inspection).serial.as_ptr()))
 }
 
-/// When the leaf begins to be valid, RFC 3339 in UTC: "2024-01-01T00:00:00Z".
+/// Returns when the leaf becomes valid.
+///
+/// @param inspection  an inspection, or NULL
+/// @return RFC 3339 in UTC, as in "2024-01-01T00:00:00Z", or empty
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_not_before(
     inspection: *const cas_inspection,
 ) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).not_before.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(inspection).not_before.as_ptr()))
 }
 
-/// When the leaf ceases to be valid, RFC 3339 in UTC.
+/// Returns when the leaf expires.
+///
+/// @param inspection  an inspection, or NULL
+/// @return RFC 3339 in UTC, as in "2024-01-01T00:00:00Z", or empty
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_not_after(
     inspection: *const cas_inspection,
 ) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).not_after.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(inspection).not_after.as_ptr()))
 }
 
-/// The leaf's SHA-1 fingerprint, 40 upper-case hexadecimal digits.
+/// Returns the SHA-1 fingerprint of the leaf.
+///
+/// @param inspection  an inspection, or NULL
+/// @return 40 uppercase hexadecimal digits, or empty
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_sha1(inspection: *const cas_inspection) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).sha1.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(inspection).sha1.as_ptr()))
 }
 
-/// The leaf's SHA-256 fingerprint, 64 upper-case hexadecimal digits.
+/// Returns the SHA-256 fingerprint of the leaf.
+///
+/// @param inspection  an inspection, or NULL
+/// @return 64 uppercase hexadecimal digits, or empty
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_sha256(inspection: *const cas_inspection) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).sha256.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(inspection).sha256.as_ptr()))
 }
 
-/// Type and size of the leaf's key: "RSA-2048", "EC-P256", "Ed25519", "SM2", …; an object identifier where it has no name here.
+/// Returns the type and size of the key of the leaf.
+///
+/// @param inspection  an inspection, or NULL
+/// @return "RSA-2048", "EC-P256", "Ed25519", "SM2" and so on; an object
+///         identifier for a type that libcas has no name for; or empty
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_key_type(
     inspection: *const cas_inspection,
 ) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).key_type.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(inspection).key_type.as_ptr()))
 }
 
-/// How many certificates would be sent; 0 where none could be read.
+// --- Chain ---
+
+/// Returns how many certificates an upload would send.
+///
+/// @param inspection  an inspection, or NULL
+/// @return the number of certificates; 0 if libcas could read none, and for
+///         NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_chain_len(inspection: *const cas_inspection) -> usize {
-    panic::value(0, || Ok(required!(inspection).chain_len))
+    panic::value_or(0, || Ok(required!(inspection).chain_len))
 }
 
-/// How many findings there are. What is refused comes first, notes come last.
+/// Returns the chain as an upload would send it: tidied, leaf first, each
+/// issuer after its subject.
+///
+/// @param inspection  an inspection, or NULL
+/// @return PEM text, or empty if libcas could read no certificate
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_inspection_cert_pem(
+    inspection: *const cas_inspection,
+) -> *const c_char {
+    panic::value_or(ptr::null(), || Ok(required!(inspection).cert_pem.as_ptr()))
+}
+
+// --- Findings ---
+
+/// The importance of a finding. docs/findings.md lists all findings.
+///
+/// @since 0.1.0
+pub type cas_severity = i32;
+
+/// libcas tidied something, or could not check it.
+pub const CAS_SEVERITY_NOTE: cas_severity = 0;
+/// libcas sends it, but it may not do what you intend.
+pub const CAS_SEVERITY_WARNING: cas_severity = 1;
+/// libcas does not send it, unless cas_request_set_skip_checks is on.
+pub const CAS_SEVERITY_REFUSED: cas_severity = 2;
+
+/// Returns how many findings there are. Refusals come first, notes last.
+///
+/// @param inspection  an inspection, or NULL
+/// @return the number of findings; 0 for NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_finding_count(inspection: *const cas_inspection) -> usize {
-    panic::value(0, || Ok(required!(inspection).findings.len()))
+    panic::value_or(0, || Ok(required!(inspection).findings.len()))
 }
 
-/// A finding: its identifier, which never changes, and a sentence, as in "expired: not valid after 2024-01-01T00:00:00Z".
-/// NULL past the end.
+/// Returns a finding: its identifier, which never changes, and a sentence, as
+/// in "expired: not valid after 2024-01-01T00:00:00Z".
+///
+/// @param inspection  an inspection, or NULL
+/// @param index       the position of the finding, from 0
+/// @return the finding, or NULL past the end; valid until cas_inspection_free
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_finding(
     inspection: *const cas_inspection,
     index: usize,
 ) -> *const c_char {
-    panic::value(ptr::null(), || {
+    panic::value_or(ptr::null(), || {
         Ok(required!(inspection)
             .findings
             .get(index)
-            .map_or(ptr::null(), |found| found.text.as_ptr()))
+            .map_or(ptr::null(), |finding| finding.text.as_ptr()))
     })
 }
 
-/// What to do about a finding. NULL past the end.
+/// Returns what to do about a finding.
+///
+/// @param inspection  an inspection, or NULL
+/// @param index       the position of the finding, from 0
+/// @return a sentence, or NULL past the end; valid until cas_inspection_free
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_hint(
     inspection: *const cas_inspection,
     index: usize,
 ) -> *const c_char {
-    panic::value(ptr::null(), || {
+    panic::value_or(ptr::null(), || {
         Ok(required!(inspection)
             .findings
             .get(index)
-            .map_or(ptr::null(), |found| found.hint.as_ptr()))
+            .map_or(ptr::null(), |finding| finding.hint.as_ptr()))
     })
 }
 
-/// How much a finding matters; CAS_SEVERITY_NOTE past the end.
+/// Returns the importance of a finding.
+///
+/// @param inspection  an inspection, or NULL
+/// @param index       the position of the finding, from 0
+/// @return a CAS_SEVERITY_ constant; CAS_SEVERITY_NOTE past the end
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_severity(
     inspection: *const cas_inspection,
     index: usize,
 ) -> cas_severity {
-    panic::value(CAS_SEVERITY_NOTE, || {
+    panic::value_or(CAS_SEVERITY_NOTE, || {
         Ok(required!(inspection)
             .findings
             .get(index)
-            .map_or(CAS_SEVERITY_NOTE, |found| found.severity))
+            .map_or(CAS_SEVERITY_NOTE, |finding| finding.severity))
     })
 }
 
-/// The chain as it would be sent: leaf first, each issuer after its subject, tidied. Empty where none could be read.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_inspection_cert_pem(
-    inspection: *const cas_inspection,
-) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(inspection).cert_pem.as_ptr()))
-}
+#[cfg(test)]
+mod tests {
+    use cas_core::Severity;
 
-/// Ends an inspection and the strings that came from it.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_inspection_free(inspection: *mut cas_inspection) {
-    panic::value((), || {
-        free!(inspection);
-        Ok(())
-    });
+    use super::*;
+
+    #[test]
+    fn constants_equal_the_numbers_of_cas_core() {
+        for (severity, number) in [
+            (Severity::Note, CAS_SEVERITY_NOTE),
+            (Severity::Warning, CAS_SEVERITY_WARNING),
+            (Severity::Refused, CAS_SEVERITY_REFUSED),
+        ] {
+            assert_eq!(severity as cas_severity, number);
+        }
+    }
 }

@@ -1,24 +1,26 @@
-//! The C interface of libcas. One file per C type; a function reads its arguments, calls `cas-core` and
-//! hands the result out. What every function promises stands at the head of `include/cas.h`.
+//! The C API of libcas. Each module holds one C type: its functions read their arguments, call
+//! cas-core and return the result. `include/cas.h` is generated from the modules and their docs.
 //!
-//! This is the only crate with `unsafe`: in the macros and functions of `ffi`, each with its reason.
+//! Layers, lowest first: `ffi` (pointers) and `panic`; `status`; `error`; `boundary`; `config`;
+//! `client`; `request` and `result`; `upload`, `certificate` and `inspection`. A module uses lower
+//! layers only. Besides cas-sys this is the only crate with `unsafe`; each block states its reason.
 #![allow(non_camel_case_types)] // the names are those of C
 #![allow(
     clippy::doc_markdown,
     rustdoc::bare_urls,
     rustdoc::broken_intra_doc_links,
     rustdoc::invalid_html_tags
-)] // the texts go into the header as they are
-#![allow(clippy::missing_safety_doc)] // what a C caller must keep to is said once, in the header
+)] // the docs are written for the header
+#![allow(clippy::missing_safety_doc)] // the header says what a caller must ensure
 
-// The order is that of the header.
+mod boundary;
 mod ffi;
 mod panic;
-mod wiping;
+
+// The sections of the header, in its order. The blank lines keep rustfmt from sorting them.
+pub mod version;
 
 pub mod status;
-
-pub mod library;
 
 pub mod error;
 
@@ -28,10 +30,14 @@ pub mod client;
 
 pub mod request;
 
-pub mod result;
-
 pub mod upload;
+
+pub mod result;
 
 pub mod certificate;
 
 pub mod inspection;
+
+/// Wipes every heap block of libcas; the allocator of the host program is not affected.
+#[global_allocator]
+static ALLOCATOR: cas_sys::ZeroizingAlloc = cas_sys::ZeroizingAlloc::new();

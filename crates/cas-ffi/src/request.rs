@@ -1,86 +1,108 @@
-//! `cas_request`: what to upload.
+//! Request.
+//!
+//! Set a name, a certificate and a key; everything else is optional.
 
 use std::ffi::c_char;
 use std::path::Path;
 
-use cas_core::OnConflict;
 use cas_core::Upload;
+use cas_core::OnConflict;
 
+use crate::boundary;
 use crate::error::cas_error;
 use crate::ffi::{self, free, invalid, must_be_text, required_bytes, required_mut, text};
 use crate::panic;
 use crate::status::cas_status;
 
-/// A certificate to upload, with its key.
+/// A certificate to upload, with its chain, key and options. Free it with
+/// cas_request_free.
+///
+/// @since 0.1.0
 pub struct cas_request(pub(crate) Upload);
 
-/// What to do when another certificate has the name. "The same" is decided by the certificate, not by its name.
-pub type cas_on_conflict = i32;
-
-/// The same certificate under this name is a success, another one is CAS_ERR_NAME_TAKEN.
-pub const CAS_ON_CONFLICT_REUSE: cas_on_conflict = 0;
-/// Any certificate under this name is CAS_ERR_NAME_TAKEN, unless this very call put it there.
-pub const CAS_ON_CONFLICT_FAIL: cas_on_conflict = 1;
-/// Another certificate keeps its name, and this one is stored as NAME-<first 8 hex digits of its SHA-256>.
-pub const CAS_ON_CONFLICT_RENAME: cas_on_conflict = 2;
-/// As CAS_ON_CONFLICT_RENAME, and the other certificate is deleted once this one is stored. Where that fails, this
-/// one stays stored and the outcome is CAS_OUTCOME_CREATED; a log message says why.
-pub const CAS_ON_CONFLICT_REPLACE: cas_on_conflict = 3;
-
-/// A new request with nothing set.
+/// Makes a request with nothing set.
+///
+/// @return a request; free it with cas_request_free
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn cas_request_new() -> *mut cas_request {
-    panic::value(std::ptr::null_mut(), || Ok(ffi::give(cas_request(Upload::new()))))
+    panic::value_or(std::ptr::null_mut(), || Ok(ffi::give(cas_request(Upload::new()))))
 }
 
-/// Ends a request and wipes its key.
+/// Frees a request and wipes its key.
+///
+/// @param request  a request, or NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_free(request: *mut cas_request) {
-    panic::value((), || {
+    panic::value_or((), || {
         free!(request);
         Ok(())
     });
 }
 
-/// The name under which the service keeps the certificate; unique in the account, at most 128 bytes (the service's
-/// newest documents say 63 characters).
+// --- Required ---
+
+/// Sets the name under which the service stores the certificate. Required.
+///
+/// Names are unique within an account.
+///
+/// @param request  the request
+/// @param name     at most 128 bytes; the newest documentation of the service
+///                 says 63 characters
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_set_name(
     request: *mut cas_request,
     name: *const c_char,
 ) -> cas_status {
-    panic::status_only(|| {
+    boundary::status_only(|| {
         required_mut!(request).0.set_name(text!(name));
         Ok(())
     })
 }
 
-/// The certificate and its chain, PEM, in any order and layout; len is in bytes, without a closing NUL. It is read, tidied
-/// and checked by the upload, as cas_inspect does. DER and PKCS#12 are
-/// taken as well; the upload refuses them with CAS_ERR_CERTIFICATE and says how to convert them.
+/// Sets the certificate and its chain from PEM text, in any order and layout.
+///
+/// The upload reads, tidies and checks the text as cas_inspect does. DER and
+/// PKCS#12 are accepted here; the upload then fails with CAS_ERR_CERTIFICATE
+/// and says how to convert them.
+///
+/// @param request  the request
+/// @param pem      the text; libcas copies it
+/// @param len      its length in bytes, without a terminating NUL
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_set_cert_pem(
     request: *mut cas_request,
     pem: *const c_char,
     len: usize,
 ) -> cas_status {
-    panic::status_only(|| {
+    boundary::status_only(|| {
         let request = required_mut!(request);
         let bytes = required_bytes!(pem, len);
-        // Kept all the same: an upload in spite of the refusal is told what is wrong.
+        // Stored even if invalid: an upload that ignores this error fails with the details.
         request.0.set_certificate(bytes);
         must_be_text(bytes, "pem").map(drop)
     })
 }
 
-/// The private key, PEM, unencrypted; len is in bytes, without a closing NUL.
+/// Sets the private key from unencrypted PEM text.
+///
+/// @param request  the request
+/// @param pem      the text; libcas copies it
+/// @param len      its length in bytes, without a terminating NUL
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_set_key_pem(
     request: *mut cas_request,
     pem: *const c_char,
     len: usize,
 ) -> cas_status {
-    panic::status_only(|| {
+    boundary::status_only(|| {
         let request = required_mut!(request);
         let bytes = required_bytes!(pem, len);
         request.0.set_key(bytes);
@@ -88,92 +110,163 @@ pub unsafe extern "C" fn cas_request_set_key_pem(
     })
 }
 
-/// Reads the certificate and its chain from a PEM file, now. What is no PEM at all, DER for example, is refused here.
+/// Reads the certificate and its chain from a PEM file, before the call
+/// returns. A file that is not PEM, such as DER, is refused here.
+///
+/// @param request  the request
+/// @param path     the path of the file
+/// @param err      receives the error; may be NULL
+/// @return CAS_OK, CAS_ERR_IO if the file cannot be read, CAS_ERR_CERTIFICATE
+///         if it is not a PEM file, or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_load_cert_file(
     request: *mut cas_request,
     path: *const c_char,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || {
+    boundary::fallible(err, || {
         let request = required_mut!(request);
         request.0.load_certificate(Path::new(text!(path)))
     })
 }
 
-/// Reads the private key from a PEM file, now.
+/// Reads the private key from a PEM file, before the call returns.
+///
+/// @param request  the request
+/// @param path     the path of the file
+/// @param err      receives the error; may be NULL
+/// @return CAS_OK, CAS_ERR_IO if the file cannot be read, CAS_ERR_CERTIFICATE
+///         if it is not a PEM file, or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_load_key_file(
     request: *mut cas_request,
     path: *const c_char,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || {
+    boundary::fallible(err, || {
         let request = required_mut!(request);
         request.0.load_key(Path::new(text!(path)))
     })
 }
 
-/// The language of the service's messages: "zh" (the service's default) or "en".
+// --- Optional ---
+
+/// Sets the language of the messages of the service.
+///
+/// @param request  the request
+/// @param lang     "zh", the default of the service, or "en"
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_set_lang(
     request: *mut cas_request,
     lang: *const c_char,
 ) -> cas_status {
-    panic::status_only(|| required_mut!(request).0.set_lang(text!(lang)))
+    boundary::status_only(|| required_mut!(request).0.set_lang(text!(lang)))
 }
 
-/// The IP address of the person on whose behalf the call is made, for the service's audit trail.
+/// Sets the IP address of the person on whose behalf the program makes the
+/// call, for the audit trail of the service.
+///
+/// @param request  the request
+/// @param ip       an IPv4 or IPv6 address
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_set_source_ip(
     request: *mut cas_request,
     ip: *const c_char,
 ) -> cas_status {
-    panic::status_only(|| required_mut!(request).0.set_source_ip(text!(ip)))
+    boundary::status_only(|| required_mut!(request).0.set_source_ip(text!(ip)))
 }
 
-/// What to do when another certificate has the name. Default: CAS_ON_CONFLICT_REUSE. The others look at the list of
-/// certificates before they send anything, and need the right to.
+/// What to do if another certificate already has the name. libcas compares the
+/// certificates themselves to decide whether they are the same, never their
+/// names.
+///
+/// @since 0.1.0
+pub type cas_on_conflict = i32;
+
+/// The same certificate under this name is a success; a different one is
+/// CAS_ERR_NAME_TAKEN.
+pub const CAS_ON_CONFLICT_REUSE: cas_on_conflict = 0;
+/// Any certificate under this name is CAS_ERR_NAME_TAKEN, unless this very call
+/// stored it.
+pub const CAS_ON_CONFLICT_FAIL: cas_on_conflict = 1;
+/// A different certificate keeps its name. libcas stores this one as
+/// NAME-<first 8 hex digits of its SHA-256>.
+pub const CAS_ON_CONFLICT_RENAME: cas_on_conflict = 2;
+/// As CAS_ON_CONFLICT_RENAME; libcas then deletes the other certificate. If the
+/// deletion fails, this certificate stays stored, the outcome is
+/// CAS_OUTCOME_CREATED, and a log message says why.
+pub const CAS_ON_CONFLICT_REPLACE: cas_on_conflict = 3;
+
+/// Sets what to do if another certificate has the name. Default:
+/// CAS_ON_CONFLICT_REUSE.
+///
+/// Every other rule reads the list of certificates before it sends anything,
+/// and needs permission to do so.
+///
+/// @param request      the request
+/// @param on_conflict  a CAS_ON_CONFLICT_ constant
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_set_on_conflict(
     request: *mut cas_request,
     on_conflict: cas_on_conflict,
 ) -> cas_status {
-    panic::status_only(|| {
+    boundary::status_only(|| {
         let rule = match on_conflict {
             CAS_ON_CONFLICT_REUSE => OnConflict::Reuse,
             CAS_ON_CONFLICT_FAIL => OnConflict::Fail,
             CAS_ON_CONFLICT_RENAME => OnConflict::Rename,
             CAS_ON_CONFLICT_REPLACE => OnConflict::Replace,
-            _ => return Err(invalid(format!("There is no rule {on_conflict} for conflicts."))),
+            _ => return Err(invalid(format!("Invalid conflict rule {on_conflict}."))),
         };
         required_mut!(request).0.set_on_conflict(rule);
         Ok(())
     })
 }
 
-/// Whether the same certificate under any other name will do as well. Default: false. With it the list of
-/// certificates is looked at before anything is sent.
+/// Accepts the same certificate under any other name as well. Default: false.
+///
+/// If it is on, libcas reads the list of certificates before it sends anything.
+///
+/// @param request  the request
+/// @param reuse    true to accept it
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_set_reuse_any_name(
     request: *mut cas_request,
     reuse: bool,
 ) -> cas_status {
-    panic::status_only(|| {
+    boundary::status_only(|| {
         required_mut!(request).0.set_reuse_any_name(reuse);
         Ok(())
     })
 }
 
-/// Whether to send certificate and key unread, byte for byte as they were given, whatever the local checks would refuse.
-/// Default: false. A name with control characters is refused all the same: names are public, and such a one may be a key.
-/// So are certificates: with this, it is the caller who sees to it that no key stands in that text.
+/// Sends certificate and key unread, byte for byte as you set them, even if the
+/// local checks would refuse them. Default: false.
+///
+/// A name with control characters is refused all the same: names are public,
+/// and such a name may be a key. Certificates are public as well: if you skip
+/// the checks, make sure that the certificate text holds no key.
+///
+/// @param request  the request
+/// @param skip     true to skip the checks
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_set_skip_checks(
     request: *mut cas_request,
     skip: bool,
 ) -> cas_status {
-    panic::status_only(|| {
+    boundary::status_only(|| {
         required_mut!(request).0.set_skip_checks(skip);
         Ok(())
     })

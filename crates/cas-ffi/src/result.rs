@@ -1,4 +1,4 @@
-//! `cas_result`: what is known about a certificate after its upload.
+//! Result of an upload.
 
 use std::ffi::{CString, c_char};
 use std::ptr;
@@ -9,7 +9,9 @@ use crate::config::cas_api;
 use crate::ffi::{c_text, free, required};
 use crate::panic;
 
-/// The receipt of an upload.
+/// The result of an upload. Free it with cas_result_free.
+///
+/// @since 0.1.0
 pub struct cas_result {
     cert_id: i64,
     name: CString,
@@ -21,12 +23,15 @@ pub struct cas_result {
 }
 
 /// What an upload did.
+///
+/// @since 0.1.0
 pub type cas_outcome = i32;
 
-/// The certificate is stored, and was not before this call as far as can be known: where an answer was lost and the
-/// certificate is found then, it counts as created.
+/// The certificate is stored and, as far as libcas can know, was not stored
+/// before the call. A certificate that libcas finds after a lost response
+/// counts as created.
 pub const CAS_OUTCOME_CREATED: cas_outcome = 0;
-/// The same certificate was there already.
+/// The same certificate was already stored.
 pub const CAS_OUTCOME_REUSED: cas_outcome = 1;
 /// The certificate is stored, and the one that had its name is deleted.
 pub const CAS_OUTCOME_REPLACED: cas_outcome = 2;
@@ -45,57 +50,108 @@ impl From<&Receipt> for cas_result {
     }
 }
 
-/// The id that the service gave the certificate; 0 for NULL.
+/// Returns the id that the service gave the certificate (CertId).
+///
+/// @param result  a result, or NULL
+/// @return the id; 0 for NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_cert_id(result: *const cas_result) -> i64 {
-    panic::value(0, || Ok(required!(result).cert_id))
+    panic::value_or(0, || Ok(required!(result).cert_id))
 }
 
-/// The name it has at the service: the wanted one, or the one of CAS_ON_CONFLICT_RENAME, CAS_ON_CONFLICT_REPLACE or
-/// cas_request_set_reuse_any_name.
+/// Returns the name of the certificate at the service: the requested name, or
+/// the name that CAS_ON_CONFLICT_RENAME, CAS_ON_CONFLICT_REPLACE or
+/// cas_request_set_reuse_any_name led to.
+///
+/// @param result  a result, or NULL
+/// @return the name, or NULL for NULL; valid until cas_result_free
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_name(result: *const cas_result) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(result).name.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(result).name.as_ptr()))
 }
 
-/// "<CertId>-<region>", as OSS, CDN and SLB take it.
+/// Returns "<CertId>-<region>", the identifier that OSS, CDN and SLB take.
+///
+/// @param result  a result, or NULL
+/// @return the identifier, or NULL for NULL; valid until cas_result_free
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_cert_identifier(result: *const cas_result) -> *const c_char {
-    panic::value(ptr::null(), || Ok(required!(result).cert_identifier.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(result).cert_identifier.as_ptr()))
 }
 
-/// The id under which Alibaba Cloud's support finds the request, or NULL.
+/// Returns the id by which Alibaba Cloud support finds the request.
+///
+/// @param result  a result, or NULL
+/// @return the RequestId, or NULL if there is none; valid until cas_result_free
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_request_id(result: *const cas_result) -> *const c_char {
-    panic::value(ptr::null(), || {
+    panic::value_or(ptr::null(), || {
         Ok(required!(result).request_id.as_ref().map_or(ptr::null(), |id| id.as_ptr()))
     })
 }
 
-/// What the upload did.
+/// Returns what the upload did.
+///
+/// @param result  a result, or NULL
+/// @return a CAS_OUTCOME_ constant; CAS_OUTCOME_CREATED for NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_outcome(result: *const cas_result) -> cas_outcome {
-    panic::value(CAS_OUTCOME_CREATED, || Ok(required!(result).outcome))
+    panic::value_or(CAS_OUTCOME_CREATED, || Ok(required!(result).outcome))
 }
 
-/// The API version that answered; 0 for NULL.
+/// Returns the version of the API that answered.
+///
+/// @param result  a result, or NULL
+/// @return a CAS_API_ constant; 0 for NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_api(result: *const cas_result) -> cas_api {
-    panic::value(0, || Ok(required!(result).api))
+    panic::value_or(0, || Ok(required!(result).api))
 }
 
-/// How often the certificate was sent, or sending it was tried; 0 where a look at the list came first and found it there
-/// already. Look-ups do not count.
+/// Returns how many times libcas sent the certificate or tried to send it.
+/// Lookups do not count.
+///
+/// @param result  a result, or NULL
+/// @return the number of attempts; 0 if a lookup came first and found the
+///         certificate already stored, and for NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_attempts(result: *const cas_result) -> u32 {
-    panic::value(0, || Ok(required!(result).attempts))
+    panic::value_or(0, || Ok(required!(result).attempts))
 }
 
-/// Ends a result and the strings that came from it.
+/// Frees a result and the strings that came from it.
+///
+/// @param result  a result, or NULL
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_free(result: *mut cas_result) {
-    panic::value((), || {
+    panic::value_or((), || {
         free!(result);
         Ok(())
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use cas_core::Outcome;
+
+    use super::*;
+
+    #[test]
+    fn constants_equal_the_numbers_of_cas_core() {
+        for (outcome, number) in [
+            (Outcome::Created, CAS_OUTCOME_CREATED),
+            (Outcome::Reused, CAS_OUTCOME_REUSED),
+            (Outcome::Replaced, CAS_OUTCOME_REPLACED),
+        ] {
+            assert_eq!(outcome as cas_outcome, number);
+        }
+    }
 }

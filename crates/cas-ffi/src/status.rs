@@ -1,11 +1,15 @@
 //! Status codes.
+//!
+//! A call returns one of these. cas_error says more about a failure.
 
 use std::ffi::{CStr, c_char};
 
 use crate::panic;
 
-/// How a call ended. A number, once used, keeps its meaning; numbers not listed here may come in later
-/// versions.
+/// The result of a call. A number keeps its meaning forever. Later versions may
+/// add numbers that are not listed here.
+///
+/// @since 0.1.0
 pub type cas_status = i32;
 
 macro_rules! statuses {
@@ -19,35 +23,47 @@ macro_rules! statuses {
     };
 }
 
-/// Done.
+/// Success.
 pub const CAS_OK: cas_status = 0;
-/// The call itself is wrong: NULL, not UTF-8, a bad endpoint, an empty name.
+/// The call itself is invalid: a NULL, text that is not UTF-8, an invalid
+/// endpoint, an empty name. Fix the call; do not retry.
 pub const CAS_ERR_INVALID_ARGUMENT: cas_status = 1;
-/// The certificate, its key or its name was refused locally, before any network traffic.
+/// libcas refused the certificate, its key or its name before any network
+/// traffic. Fix what the message names; cas_inspect reports every finding.
 pub const CAS_ERR_CERTIFICATE: cas_status = 2;
-/// No usable access key could be found or fetched.
+/// libcas found or fetched no usable access key. Configure one: see
+/// docs/credentials.md.
 pub const CAS_ERR_CREDENTIALS: cas_status = 3;
-/// No connection: DNS, TCP, proxy or TLS; the request did not reach the service.
+/// No connection: DNS, TCP, proxy or TLS failed. The request did not reach the
+/// service. Check the network, or retry later.
 pub const CAS_ERR_NETWORK: cas_status = 4;
-/// The deadline passed and the request was certainly not applied.
+/// The deadline passed, and the request was certainly not applied. Retry, or
+/// allow more time.
 pub const CAS_ERR_TIMEOUT: cas_status = 5;
-/// The service answered with an error; see its code.
+/// The service answered with an error. See cas_error_service_code and the hint.
 pub const CAS_ERR_SERVICE: cas_status = 6;
-/// The service kept refusing for its rate of calls until the attempts or the deadline ran out.
+/// The service kept throttling the calls until the attempts or the deadline ran
+/// out. Retry later, or set a rate limit.
 pub const CAS_ERR_THROTTLED: cas_status = 7;
-/// A different certificate already has this name; or, with CAS_ON_CONFLICT_FAIL, any.
+/// A different certificate already has this name; with CAS_ON_CONFLICT_FAIL,
+/// any certificate. Choose another name or another conflict rule.
 pub const CAS_ERR_NAME_TAKEN: cas_status = 8;
-/// The answer could not be understood. An upload was not stored, as far as the list of certificates shows.
+/// libcas could not understand the response. An upload was not stored, as far
+/// as the list of certificates shows. Check the endpoint and the proxies on the
+/// way.
 pub const CAS_ERR_PROTOCOL: cas_status = 9;
-/// The upload may have been stored and that could not be found out; the hint says how to.
+/// The upload may have been stored, and libcas could not determine whether it
+/// was. The hint says how to find out.
 pub const CAS_ERR_OUTCOME_UNKNOWN: cas_status = 10;
-/// A local file could not be read.
+/// libcas failed to read a local file. Check its path and permissions.
 pub const CAS_ERR_IO: cas_status = 11;
-/// A defect in this library.
+/// A bug in libcas. Report the message.
 pub const CAS_ERR_INTERNAL: cas_status = 12;
-/// No certificate has this id.
+/// The service has no certificate with this id. Check the id; a deletion needs
+/// no retry.
 pub const CAS_ERR_NOT_FOUND: cas_status = 13;
-/// The access key is valid but may not do this; the hint names the RAM action to grant.
+/// The access key is valid but is not allowed to do this. Grant the RAM action
+/// that the hint names.
 pub const CAS_ERR_PERMISSION: cas_status = 14;
 
 statuses!(
@@ -68,10 +84,16 @@ statuses!(
     CAS_ERR_PERMISSION
 );
 
-/// The constant's own name, such as "CAS_ERR_NETWORK"; "CAS_ERR_UNKNOWN" for any other number. Never freed.
+/// Returns the name of a status constant, such as "CAS_ERR_NETWORK".
+/// Thread-safe.
+///
+/// @param status  any number
+/// @return a static string; "CAS_ERR_UNKNOWN" for a number that is not listed
+///         above. Do not free it
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn cas_status_name(status: cas_status) -> *const c_char {
-    panic::value(c"CAS_ERR_UNKNOWN".as_ptr(), || {
+    panic::value_or(c"CAS_ERR_UNKNOWN".as_ptr(), || {
         let known = NAMES.iter().find(|(number, _)| *number == status);
         Ok(known.map_or(c"CAS_ERR_UNKNOWN", |(_, name)| *name).as_ptr())
     })
@@ -83,7 +105,7 @@ mod tests {
     use cas_core::ErrorKind;
 
     #[test]
-    fn the_numbers_are_those_of_the_core() {
+    fn constants_equal_the_numbers_of_cas_core() {
         for (status, kind) in [
             (CAS_ERR_INVALID_ARGUMENT, ErrorKind::InvalidArgument),
             (CAS_ERR_CERTIFICATE, ErrorKind::Certificate),

@@ -1,4 +1,6 @@
-//! The upload itself.
+//! Upload.
+//!
+//! docs/exactly-once.md describes what libcas does if a response is lost.
 
 use std::ffi::c_char;
 
@@ -6,16 +8,25 @@ use cas_core::Client;
 use cas_core::Error;
 use cas_core::{Receipt, Upload};
 
+use crate::boundary;
 use crate::client::cas_client;
 use crate::error::cas_error;
 use crate::ffi::{self, must_be_text, out, required, text, text_bytes};
-use crate::panic;
 use crate::request::cas_request;
 use crate::result::cas_result;
 use crate::status::cas_status;
 
-/// The one-line call, for the common case: stores a certificate with its chain and its key, both PEM, under
-/// a name, and writes its id to cert_id.
+/// Stores a certificate with its chain and key under a name, with the default
+/// options of a cas_request. Thread-safe.
+///
+/// @param client    the client
+/// @param name      the name, as for cas_request_set_name
+/// @param cert_pem  the certificate and its chain: PEM, NUL-terminated
+/// @param key_pem   the private key: PEM, NUL-terminated
+/// @param cert_id   receives the id of the certificate
+/// @param err       receives the error; may be NULL
+/// @return CAS_OK or any other status
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_upload_certificate(
     client: *const cas_client,
@@ -25,7 +36,7 @@ pub unsafe extern "C" fn cas_upload_certificate(
     cert_id: *mut i64,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || {
+    boundary::fallible(err, || {
         let client = required!(client);
         let mut request = Upload::new();
         request.set_name(text!(name));
@@ -37,8 +48,17 @@ pub unsafe extern "C" fn cas_upload_certificate(
     })
 }
 
-/// The full call: stores a certificate, once, whatever the network does. Where an answer is lost, it looks whether the
-/// certificate is stored before it sends anything again. The request can be used again, and freed at any time afterwards.
+/// Stores a certificate exactly once, whatever the network does. Thread-safe.
+///
+/// If a response is lost, libcas checks whether the certificate is stored
+/// before it sends anything again.
+///
+/// @param client   the client
+/// @param request  the request; you may use it again or free it afterwards
+/// @param out      receives the result; free it with cas_result_free
+/// @param err      receives the error; may be NULL
+/// @return CAS_OK or any other status
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_create_user_certificate(
     client: *const cas_client,
@@ -46,7 +66,7 @@ pub unsafe extern "C" fn cas_create_user_certificate(
     out: *mut *mut cas_result,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    panic::fallible(err, || {
+    boundary::fallible(err, || {
         let client = required!(client);
         let request = required!(request);
         let put = out!(out);

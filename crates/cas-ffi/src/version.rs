@@ -1,4 +1,4 @@
-//! The library as such.
+//! Version.
 
 use std::ffi::{CStr, c_char};
 
@@ -8,7 +8,10 @@ const VERSION: &CStr =
         Err(_) => c"",
     };
 
-/// The library's version, such as "0.1.0". Never freed.
+/// Returns the version of libcas, such as "0.1.0". Thread-safe.
+///
+/// @return a static string; do not free it
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn cas_version() -> *const c_char {
     VERSION.as_ptr()
