@@ -4,7 +4,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cas_core::protocol::params::{Params, percent_encode};
+use cas_core::signature::{Params, percent_encode};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use zeroize::Zeroizing;
@@ -47,11 +47,7 @@ mod tests {
             }
             let string = string_to_sign(text("http_method"), &params);
             assert_eq!(*string, text("string_to_sign"), "{}", text("id"));
-            assert!(
-                matches(text("access_key_secret"), &string, text("signature")),
-                "{}",
-                text("id")
-            );
+            assert!(matches(text("access_key_secret"), &string, text("signature")), "{}", text("id"));
             assert!(!matches("other", &string, text("signature")));
             seen += 1;
         }
