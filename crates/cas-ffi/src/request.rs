@@ -43,7 +43,7 @@ pub unsafe extern "C" fn cas_request_free(request: *mut cas_request) {
 
 // --- Required ---
 
-/// Sets the name under which the service stores the certificate. Required.
+/// Sets the name under which the service stores the certificate.
 ///
 /// Names are unique within an account.
 ///
