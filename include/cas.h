@@ -60,9 +60,10 @@
  * Errors: A function that can fail returns a cas_status; CAS_OK is 0.
  * Functions with more to report take a `cas_error **err` as their last
  * argument, which may be NULL. They set *err to NULL on success and to a new
- * error on failure, whatever it held before; free it with cas_error_free.
- * Other output arguments are written only on success. Any of these functions
- * can return CAS_ERR_INTERNAL, which means a bug in libcas.
+ * error on failure; free it with cas_error_free. They do not free an error
+ * that *err points to before the call. Other output arguments are written only
+ * on success. Any of these functions can return CAS_ERR_INTERNAL, which means
+ * a bug in libcas.
  *
  * NULL and invalid text: A NULL where a value is required, or text that is
  * not UTF-8, gives CAS_ERR_INVALID_ARGUMENT. A function that does not return
@@ -788,7 +789,7 @@ void cas_request_free(cas_request *request);
 /* --- Required ------------------------------------------------------------- */
 
 /**
- * Sets the name under which the service stores the certificate. Required.
+ * Sets the name under which the service stores the certificate.
  *
  * Names are unique within an account.
  *

@@ -5,8 +5,8 @@
 use std::ffi::c_char;
 use std::path::Path;
 
-use cas_core::Upload;
 use cas_core::OnConflict;
+use cas_core::Upload;
 
 use crate::boundary;
 use crate::error::cas_error;
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn cas_request_free(request: *mut cas_request) {
 
 // --- Required ---
 
-/// Sets the name under which the service stores the certificate. Required.
+/// Sets the name under which the service stores the certificate.
 ///
 /// Names are unique within an account.
 ///
