@@ -17,7 +17,13 @@ pub struct Declared {
 
 /// All crates.
 pub const CRATES: [Declared; 4] = [
-    Declared { name: "cas-sys", layers: None, uses: &[], may_be_unsafe: true, known_circles: &[] },
+    Declared {
+        name: "cas-sys",
+        layers: Some(&["lib", "fork", "secure_execution", "signals", "zeroizing_alloc"]),
+        uses: &[],
+        may_be_unsafe: true,
+        known_circles: &[],
+    },
     Declared {
         name: "cas-core",
         layers: Some(&[
@@ -38,7 +44,22 @@ pub const CRATES: [Declared; 4] = [
     },
     Declared {
         name: "cas-ffi",
-        layers: None,
+        layers: Some(&[
+            "lib",
+            "upload",
+            "certificate",
+            "inspection",
+            "result",
+            "request",
+            "client",
+            "config",
+            "version",
+            "boundary",
+            "error",
+            "status",
+            "panic",
+            "ffi",
+        ]),
         uses: &["cas-core", "cas-sys"],
         may_be_unsafe: true,
         known_circles: &[],
