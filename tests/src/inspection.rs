@@ -25,8 +25,7 @@ pub fn pair(certificate: &Path, key: Option<&Path>) -> String {
 /// Inspects the files of all lines in one process, which must end soon and well, and say nothing on
 /// standard error.
 pub fn inspect(lines: &[String]) -> Vec<Inspection> {
-    let program =
-        Program::new("timeout").arg("120").arg(compile("tests/fixtures/c/inspect.c", &[]));
+    let program = Program::new(compile("tests/fixtures/c/inspect.c", &[]));
     let outcome = program.run_with(&lines.join("\n"));
     let next = lines.get(outcome.stdout.matches("\nend=").count());
     assert_eq!((outcome.code, outcome.stderr.as_str(), next), (Some(0), "", None));

@@ -5,7 +5,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::{Cloud, Emulator, Outcome, Program, chain, compile};
+use crate::{Emulator, FakeCloud, Outcome, Session, compile};
 
 /// Where the official command line tool keeps its profiles, below the home directory.
 pub const CLI: &str = ".aliyun/config.json";
@@ -20,24 +20,28 @@ pub const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
 /// And its secret.
 pub const SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
 
-/// `tests/fixtures/c/report.c` in a cloud, about to upload.
-fn program(cloud: &Cloud, endpoint: &str, settings: &[(&str, &str)]) -> Program {
-    let program =
-        cloud.program(compile("tests/fixtures/c/report.c", &[])).env("CAS_ENDPOINT", endpoint);
-    let program = program.env("CAS_MAX_ATTEMPTS", "1").env("CAS_LOG", "4");
-    let program = settings.iter().fold(program, |program, (name, value)| program.env(name, value));
-    program.arg("web").arg(&chain().chain).arg(&chain().key)
-}
-
-/// Uploads, and sees that nothing secret is shown.
-pub fn upload(cloud: &Cloud, emulator: &Emulator, settings: &[(&str, &str)]) -> Outcome {
-    let outcome = program(cloud, emulator.url(), settings).run();
+/// Uploads once, and checks that no secret is shown.
+#[track_caller]
+pub fn upload(cloud: &FakeCloud, emulator: &Emulator, settings: &[(&str, &str)]) -> Outcome {
+    let program = cloud.program(compile("tests/fixtures/c/report.c", &[]));
+    let program = program.env("CAS_ENDPOINT", emulator.url());
+    let program = program.env("CAS_MAX_ATTEMPTS", "1").env("CAS_LOG", "4").envs(settings);
+    let outcome = program.arg("web").with_chain().run();
     assert_hidden(&outcome.stdout);
     assert_hidden(&outcome.stderr);
     outcome
 }
 
-/// Nothing that is marked as secret stands there.
+/// A program that uploads whenever it is asked to (`tests/fixtures/c/refresh.c`).
+#[track_caller]
+pub fn session(cloud: &FakeCloud, emulator: &Emulator, settings: &[(&str, &str)]) -> Session {
+    let program = cloud.program(compile("tests/fixtures/c/refresh.c", &[]));
+    let program = program.env("CAS_ENDPOINT", emulator.url()).env("CAS_LOG", "2").envs(settings);
+    program.with_chain().session()
+}
+
+/// Checks that a text holds none of the secrets, which all have a mark.
+#[track_caller]
 pub fn assert_hidden(text: &str) {
     assert!(!text.contains("canary"), "{text}");
 }
@@ -49,6 +53,7 @@ pub fn signer(emulator: &Emulator) -> String {
 }
 
 /// Message and hint of an upload that found no access key.
+#[track_caller]
 pub fn fails(outcome: &Outcome) -> (&str, &str) {
     outcome.assert_fields(&[("status", "CAS_ERR_CREDENTIALS"), ("attempts", "0")]);
     (outcome.field("message"), outcome.field("hint"))
@@ -111,27 +116,59 @@ impl Case {
         self
     }
 
-    /// A cloud with its files.
-    pub fn cloud(&self) -> Cloud {
-        let cloud = Cloud::start();
+    /// A host that is set up like this, beside a cloud and an emulator.
+    #[track_caller]
+    pub fn host(&self) -> Host {
+        let cloud = FakeCloud::start();
         cloud.write("token", "canary-oidc-token\n");
+        let home = cloud.home().to_str().unwrap().to_owned();
+        let filled = |text: &str| text.replace("$HOME", &home).replace("$URL", &cloud.url());
         for (path, content) in &self.files {
-            cloud.write(
-                path,
-                &content
-                    .replace("$HOME", cloud.home().to_str().unwrap())
-                    .replace("$URL", &cloud.url()),
-            );
+            cloud.write(path, &filled(content));
         }
-        cloud
+        let settings = self.variables.iter().map(|(name, value)| (*name, filled(value))).collect();
+        let emulator = cloud.emulator();
+        Host { cloud, emulator, settings }
+    }
+}
+
+/// A host that is set up for access keys, and the services around it.
+pub struct Host {
+    /// The services that give out credentials.
+    pub cloud: FakeCloud,
+    /// The service that takes uploads.
+    pub emulator: Emulator,
+    settings: Vec<(&'static str, String)>,
+}
+
+impl Host {
+    fn settings<'a>(&'a self, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+        let own = self.settings.iter().map(|(name, value)| (*name, value.as_str()));
+        own.chain(more.iter().copied()).collect()
     }
 
-    /// Its variables in such a cloud.
-    pub fn settings(&self, cloud: &Cloud) -> Vec<(&'static str, String)> {
-        let home = cloud.home().to_str().unwrap();
-        let filled = |value: &String| value.replace("$HOME", home).replace("$URL", &cloud.url());
-        self.variables.iter().map(|(name, value)| (*name, filled(value))).collect()
+    /// Uploads once.
+    #[track_caller]
+    pub fn upload(&self, more: &[(&str, &str)]) -> Outcome {
+        upload(&self.cloud, &self.emulator, &self.settings(more))
     }
+
+    /// A program that uploads whenever it is asked to.
+    #[track_caller]
+    pub fn session(&self, more: &[(&str, &str)]) -> Session {
+        session(&self.cloud, &self.emulator, &self.settings(more))
+    }
+
+    /// What the official Python package finds.
+    #[track_caller]
+    pub fn resolve(&self) -> Outcome {
+        self.cloud.resolve(&self.settings(&[]))
+    }
+}
+
+/// The case with this name.
+pub fn case(name: &str) -> Case {
+    cases().into_iter().find(|case| case.name == name).unwrap_or_else(|| panic!("no case {name}"))
 }
 
 /// Every source, every mode, and what stands before what.
@@ -325,7 +362,7 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// How often a service gave out a key.
-pub fn issued(cloud: &Cloud, service: &str) -> usize {
+pub fn issued(cloud: &FakeCloud, service: &str) -> usize {
     let ours = |request: &&Value| {
         let key = request["issued"].as_str().and_then(|key| key.strip_prefix("STS."));
         key.is_some_and(|key| key.split('-').next() == Some(service))
@@ -334,17 +371,17 @@ pub fn issued(cloud: &Cloud, service: &str) -> usize {
 }
 
 /// A cloud with a profile of the official tool.
-pub fn with_cli(profile: &Value) -> Cloud {
-    let cloud = Cloud::start();
+pub fn with_cli(profile: &Value) -> FakeCloud {
+    let cloud = FakeCloud::start();
     cloud.write(CLI, &profiles(profile));
     cloud
 }
 
-/// Does something with each, two at a time: most of it is waiting for other processes.
+/// Calls a function with each element, four at a time: most of it waits for other processes.
 pub fn for_each<T: Sync>(all: &[T], each: impl Fn(&T) + Sync) {
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
-        for _ in 0..2 {
+        for _ in 0..4 {
             scope.spawn(|| {
                 while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
                     each(one);

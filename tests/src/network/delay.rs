@@ -1,4 +1,4 @@
-//! A network with a delay: a proxy that hands everything on a little later, and counts round trips.
+//! A network with latency: a proxy that forwards everything later, and counts round trips.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use acceptance::program::compile_against;
-use acceptance::{Emulator, Program, artefact, chain, compile, installed, top};
+use acceptance::{Emulator, Program, artefact, compile, installed, top};
 
 /// Programs that take ENDPOINT CERT KEY and more.
 const PROGRAMS: [(&str, &[&str]); 6] = [
@@ -16,7 +16,7 @@ const PROGRAMS: [(&str, &[&str]); 6] = [
 ];
 
 fn with_arguments(program: Program, emulator: &Emulator, more: &[&str]) -> Program {
-    let program = program.arg(emulator.url()).arg(&chain().chain).arg(&chain().key);
+    let program = program.arg(emulator.url()).with_chain();
     more.iter().fold(program, |program, argument| program.arg(argument))
 }
 
@@ -48,12 +48,7 @@ fn nothing_is_wrong_or_lost_under_valgrind() {
             .arg("--errors-for-leak-kinds=definite,indirect,possible")
             .arg(compile(source, &[]));
         let program = if source == report.0 {
-            program
-                .env("CAS_ENDPOINT", emulator.url())
-                .arg("web")
-                .arg(&chain().chain)
-                .arg(&chain().key)
-                .arg("3")
+            program.env("CAS_ENDPOINT", emulator.url()).arg("web").with_chain().arg("3")
         } else {
             with_arguments(program, &emulator, more)
         };

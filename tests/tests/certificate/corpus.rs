@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use acceptance::inspection::{Inspection, inspect, pair};
-use acceptance::{run, scratch, top};
+use acceptance::{run, scratch, sdk_python, top};
 
 /// Kinds of keys that libcas checks in full and of which the corpus has no two: two of each are
 /// made.
@@ -84,10 +84,8 @@ enum KeyReference {
 }
 
 fn corpus() -> PathBuf {
-    let python = top().join("target/venv/bin/python");
-    assert!(python.exists(), "run `make test`: it installs the corpus into target/venv");
     let script = "import cryptography_vectors; print(cryptography_vectors.__path__[0])";
-    PathBuf::from(run(Command::new(python).args(["-c", script])).trim_end())
+    PathBuf::from(run(Command::new(sdk_python()).args(["-c", script])).trim_end())
 }
 
 /// The corpus's files with one of these endings, in order, by their names within it.

@@ -4,19 +4,16 @@ use std::fs;
 
 use acceptance::program::report;
 use acceptance::stub::Reply;
-use acceptance::{Emulator, Program, Stub, chain, scratch, top};
+use acceptance::{Emulator, Program, Stub, chain, scratch, sdk_python, top};
 
 fn python(script: &str) -> Program {
-    let python = top().join("target/venv/bin/python");
-    assert!(python.exists(), "run `make test`: it installs the official SDK into target/venv");
-    Program::new(python).arg(top().join("tests/fixtures/python").join(script))
+    Program::new(sdk_python()).arg(top().join("tests/fixtures/python").join(script))
 }
 
 #[test]
 fn the_sdk_uploads_to_the_emulator_and_a_changed_byte_is_refused() {
     let emulator = Emulator::start(&[]);
-    let printed =
-        python("upload.py").arg(emulator.url()).arg(&chain().chain).arg(&chain().key).succeed();
+    let printed = python("upload.py").arg(emulator.url()).with_chain().succeed();
     assert_eq!(printed, "post: 1\nget: 2\nchanged: SignatureDoesNotMatch\n");
     let codes: Vec<_> = emulator.requests().iter().map(|request| request["code"].clone()).collect();
     assert_eq!(
@@ -28,7 +25,7 @@ fn the_sdk_uploads_to_the_emulator_and_a_changed_byte_is_refused() {
 
 /// What a script prints that is given an emulator and a certificate.
 fn printed(script: &str, emulator: &Emulator) -> String {
-    python(script).arg(emulator.url()).arg(&chain().chain).arg(&chain().key).succeed()
+    python(script).arg(emulator.url()).with_chain().succeed()
 }
 
 /// What a script of a newer SDK prints, whichever signature it uses: "v2" is HMAC-SHA1, its own
@@ -36,7 +33,7 @@ fn printed(script: &str, emulator: &Emulator) -> String {
 fn assert_prints(script: &str, expected: &str) {
     for (signature, kind) in [("v2", "hmac-sha1"), ("", "acs3")] {
         let emulator = Emulator::start(&[]);
-        let program = python(script).arg(emulator.url()).arg(&chain().chain).arg(&chain().key);
+        let program = python(script).arg(emulator.url()).with_chain();
         assert_eq!(program.arg(signature).succeed(), expected, "{kind}");
         let requests = emulator.requests();
         assert!(

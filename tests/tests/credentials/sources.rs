@@ -5,28 +5,21 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use acceptance::setups::{
-    CLI, Case, ID, NO_METADATA, ROLE, SECRET, cases, fails, for_each, signer, upload, with_cli,
+    CLI, Case, ID, NO_METADATA, ROLE, SECRET, case, cases, fails, for_each, signer, upload,
+    with_cli,
 };
 use acceptance::stub::Reply;
-use acceptance::{Cloud, Stub, chain, compile, scratch};
+use acceptance::{FakeCloud, Stub, compile, scratch};
 use serde_json::{Value, json};
 
 fn check(case: &Case) {
-    let cloud = case.cloud();
-    let emulator = cloud.emulator();
-    let settings = case.settings(&cloud);
-    let borrowed =
-        |settings: &[(&'static str, String)]| -> Vec<(&'static str, String)> { settings.to_vec() };
-    let as_text: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let outcome = upload(&cloud, &emulator, &as_text);
+    let host = case.host();
+    let outcome = host.upload(&[]);
     assert_eq!(outcome.field("status"), "CAS_OK", "{}: {}", case.name, outcome.stdout);
-    assert_eq!(signer(&emulator), case.key, "{}", case.name);
+    assert_eq!(signer(&host.emulator), case.key, "{}", case.name);
     assert_eq!(outcome.field("cert_id"), "1", "{}", case.name);
 
-    let another = case.cloud();
-    let settings = borrowed(&case.settings(&another));
-    let as_text: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let official = another.resolve(&as_text);
+    let official = case.host().resolve();
     let (expected, reason) = case.official.unwrap_or((case.key, "the same"));
     assert_eq!(official.field("access_key_id"), expected, "{}: {reason}", case.name);
 }
@@ -46,8 +39,7 @@ fn the_failure_of_each_part_says_what_happened_and_what_to_do() {
     let without_id = json!({"garbage": "{\"Code\":\"Success\",\"AccessKeySecret\":\"canary-x\"}"});
     let hang = json!({"hang": true});
     let close = json!({"close": true});
-    let of = |name: &str| cases().into_iter().find(|case| case.name == name).unwrap();
-    for (case, broken, what, words, retryable) in [
+    let failures = [
         (
             "instance role by name",
             "ecs-token",
@@ -123,32 +115,24 @@ fn the_failure_of_each_part_says_what_happened_and_what_to_do() {
             "oauth.aliyun.com sent nothing that could be understood",
             "0",
         ),
-    ] {
-        let case = of(case);
-        let cloud = case.cloud();
-        let emulator = cloud.emulator();
-        cloud.set(&json!({"broken": {broken: what}}));
-        let mut settings = case.settings(&cloud);
-        if !case.name.starts_with("instance") {
-            settings.push((NO_METADATA.0, NO_METADATA.1.to_owned()));
+    ];
+    for_each(&failures, |(name, broken, what, words, retryable)| {
+        let host = case(name).host();
+        host.cloud.set(&json!({"broken": {*broken: what}}));
+        // A service that hangs is given up, half of this after the call began.
+        let timeout = if what.get("hang").is_some() { "8000" } else { "60000" };
+        let mut settings = vec![("CAS_TIMEOUT_MS", timeout)];
+        if !name.starts_with("instance") {
+            settings.push(NO_METADATA);
         }
-        // Nobody waits for what hangs.
-        let timeout = if what.get("hang").is_some() { "4000" } else { "60000" };
-        settings.push(("CAS_TIMEOUT_MS", timeout.to_owned()));
-        let as_text: Vec<_> =
-            settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let outcome = upload(&cloud, &emulator, &as_text);
+        let outcome = host.upload(&settings);
         let (message, hint) = fails(&outcome);
-        assert!(message.contains(words), "{} {broken} {what}: {message}", case.name);
+        let shown = format!("{name} {broken} {what}: {message}");
+        assert!(message.contains(words), "{shown}");
         assert!(hint.len() > 20, "{hint}");
-        assert_eq!(
-            outcome.field("retryable"),
-            retryable,
-            "{} {broken} {what}: {message}",
-            case.name
-        );
-        assert!(emulator.requests().is_empty());
-    }
+        assert_eq!(outcome.field("retryable"), *retryable, "{shown}");
+        assert!(host.emulator.requests().is_empty());
+    });
 }
 
 #[test]
@@ -191,7 +175,7 @@ fn what_is_turned_off_or_half_set_up_is_said() {
 
 #[test]
 fn what_stands_in_the_wrong_place_is_not_shown() {
-    let cloud = Cloud::start();
+    let cloud = FakeCloud::start();
     let emulator = cloud.emulator();
     let secret = "canary0secret0of0thirty0letters";
     let outcome = upload(&cloud, &emulator, &[(ID, secret), (SECRET, "LTAI5tSomething")]);
@@ -249,7 +233,7 @@ fn what_sts_refuses_is_said_with_its_code() {
 
 #[test]
 fn when_nothing_is_set_up_every_source_is_named_in_order() {
-    let cloud = Cloud::start();
+    let cloud = FakeCloud::start();
     let emulator = cloud.emulator();
     let outcome = upload(&cloud, &emulator, &[NO_METADATA]);
     let (message, _) = fails(&outcome);
@@ -303,7 +287,7 @@ fn a_broken_file_is_said_by_name_and_line() {
             "a type that libcas does not know: \"rsa_key_pair\"",
         ),
     ] {
-        let cloud = Cloud::start();
+        let cloud = FakeCloud::start();
         let path = cloud.write(file, content);
         let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA]);
         let (message, _) = fails(&outcome);
@@ -397,24 +381,21 @@ fn a_profile_that_the_program_names_is_the_only_source() {
 #[test]
 fn sts_is_asked_by_post_with_everything_in_the_form_and_signed_as_the_client_signs() {
     for (signature, authorization) in [("0", false), ("1", true)] {
-        for (case, host) in [
+        for (name, endpoint) in [
             ("RamRoleArn", "sts.aliyuncs.com"),
             ("RamRoleArn in a VPC", "sts-vpc.cn-shanghai.aliyuncs.com"),
             ("OIDC in a region", "sts.cn-beijing.aliyuncs.com"),
         ] {
-            let case = cases().into_iter().find(|known| known.name == case).unwrap();
-            let cloud = case.cloud();
-            let mut settings = case.settings(&cloud);
-            settings.push(("CAS_SIGNATURE", signature.to_owned()));
-            let as_text: Vec<_> =
-                settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            upload(&cloud, &cloud.emulator(), &as_text).assert_fields(&[("status", "CAS_OK")]);
-            let requests = cloud.requests();
+            let case = case(name);
+            let host = case.host();
+            let outcome = host.upload(&[("CAS_SIGNATURE", signature)]);
+            outcome.assert_fields(&[("status", "CAS_OK")]);
+            let requests = host.cloud.requests();
             let [request] = requests.as_slice() else { panic!("{requests:?}") };
             let text = |name: &str| request[name].as_str().unwrap().to_owned();
             assert_eq!(
                 (text("method"), text("host"), text("path")),
-                ("POST".to_owned(), host.to_owned(), "/".to_owned())
+                ("POST".to_owned(), endpoint.to_owned(), "/".to_owned())
             );
             let is_oidc = case.name.starts_with("OIDC");
             assert_eq!(
@@ -439,10 +420,10 @@ fn sts_is_asked_by_post_with_everything_in_the_form_and_signed_as_the_client_sig
 
 #[test]
 fn metadata_is_asked_with_a_token_and_without_only_where_that_may_be() {
-    let cloud = Cloud::start();
+    let cloud = FakeCloud::start();
     let emulator = cloud.emulator();
     upload(&cloud, &emulator, &[]).assert_fields(&[("status", "CAS_OK")]);
-    let seen = |cloud: &Cloud| -> Vec<String> {
+    let seen = |cloud: &FakeCloud| -> Vec<String> {
         let shown = |request: &Value| {
             format!("{} {}", request["method"].as_str().unwrap(), request["path"].as_str().unwrap())
         };
@@ -453,7 +434,7 @@ fn metadata_is_asked_with_a_token_and_without_only_where_that_may_be() {
     assert_eq!(seen(&cloud), [token, roles, token, &format!("{roles}web-role")]);
 
     // No token is to be had, but none is needed either.
-    let old = Cloud::start();
+    let old = FakeCloud::start();
     old.set(&json!({"v1": true, "broken": {"ecs-token": {"status": 404, "body": ""}}}));
     upload(&old, &old.emulator(), &[]).assert_fields(&[("status", "CAS_OK")]);
     let outcome = upload(&old, &old.emulator(), &[("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")]);
@@ -482,13 +463,12 @@ fn metadata_is_asked_with_a_token_and_without_only_where_that_may_be() {
 
 #[test]
 fn other_services_are_asked_through_the_proxy() {
-    let case = cases().into_iter().find(|case| case.name == "RamRoleArn").unwrap();
-    let cloud = case.cloud();
+    let host = case("RamRoleArn").host();
     let stub = Stub::start(vec![
         Reply::http("403 Forbidden", "", ""),
         Reply::http("403 Forbidden", "", ""),
     ]);
-    let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA, ("HTTPS_PROXY", &stub.url())]);
+    let outcome = host.upload(&[NO_METADATA, ("HTTPS_PROXY", &stub.url())]);
     let (message, _) = fails(&outcome);
     assert!(message.contains("made no connection to sts.aliyuncs.com:443"), "{message}");
     assert!(
@@ -496,7 +476,7 @@ fn other_services_are_asked_through_the_proxy() {
         "{}",
         stub.requests()[0].head
     );
-    assert!(cloud.requests().is_empty());
+    assert!(host.cloud.requests().is_empty());
 }
 
 #[test]
@@ -509,7 +489,12 @@ fn a_command_is_run_as_it_is_written_and_its_failures_are_told_apart() {
     let external =
         |command: &str| with_cli(&json!({"mode": "External", "process_command": command}));
     let script = scratch("external").join("a helper.sh");
-    fs::write(&script, format!("#!/bin/sh\n[ \"$1\" = 'two words' ] || exit 9\necho noise >&2\nsleep 0.2\ncat <<'END'\n{}\nEND\n", print(""))).unwrap();
+    let text = format!(
+        "#!/bin/sh\n[ \"$1\" = 'two words' ] || exit 9\necho noise >&2\nsleep 0.2\n\
+         cat <<'END'\n{}\nEND\n",
+        print("")
+    );
+    fs::write(&script, text).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     let command = format!("'{}' \"two words\"", script.display());
     let cloud = external(&command);
@@ -519,11 +504,7 @@ fn a_command_is_run_as_it_is_written_and_its_failures_are_told_apart() {
     assert!(!outcome.stderr.contains("noise"), "{}", outcome.stderr);
     // A host that ignores its children's ends.
     let ignoring = cloud.program("sh").arg("-c").arg("trap '' CHLD; exec \"$0\" \"$@\"");
-    let ignoring = ignoring
-        .arg(compile("tests/fixtures/c/report.c", &[]))
-        .arg("web")
-        .arg(&chain().chain)
-        .arg(&chain().key);
+    let ignoring = ignoring.arg(compile("tests/fixtures/c/report.c", &[])).arg("web").with_chain();
     assert_eq!(ignoring.env("CAS_ENDPOINT", emulator.url()).run().field("status"), "CAS_OK");
 
     let sleep = "sh -c 'sleep 60'";
@@ -547,8 +528,9 @@ fn a_command_is_run_as_it_is_written_and_its_failures_are_told_apart() {
         (sleep, "was not done in time"),
         ("sh -c 'exec >&-; sleep 60'", "was not done in time"),
     ] {
+        let timeout = if words == "was not done in time" { "1500" } else { "60000" };
         let cloud = external(command);
-        let outcome = upload(&cloud, &emulator, &[NO_METADATA, ("CAS_TIMEOUT_MS", "1500")]);
+        let outcome = upload(&cloud, &emulator, &[NO_METADATA, ("CAS_TIMEOUT_MS", timeout)]);
         let (message, hint) = fails(&outcome);
         assert!(message.contains(words), "{command}: {message}");
         assert!(hint.contains("Run the command by hand") || words.contains("quotes"), "{hint}");

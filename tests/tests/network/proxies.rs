@@ -42,9 +42,9 @@ fn proxies() -> Vec<(Proxy, Vec<String>)> {
 
 #[test]
 fn an_upload_goes_through_every_proxy_with_and_without_tls() {
-    let [cert, key] = [&chain().chain, &chain().key].map(|path| path.to_str().unwrap());
+    let [cert, key] = chain().files();
     let plain = Emulator::start(&[]);
-    let tls = Emulator::start(&["--tls-cert", cert, "--tls-key", key]);
+    let tls = Emulator::start_tls(cert, key, &[]);
     let root = chain().root.to_str().unwrap();
     for (proxy, urls) in proxies() {
         for url in urls {
@@ -140,7 +140,7 @@ fn a_proxy_that_lets_nobody_in_is_told_from_one_that_is_no_proxy() {
     );
     assert!(outcome.field("message").contains("HTTP 403"), "{}", outcome.stdout);
     let silent = Stub::start(vec![Reply::Nothing]);
-    let settings = [("CAS_PROXY", silent.url()), ("CAS_CONNECT_TIMEOUT_MS", "300".to_owned())];
+    let settings = [("CAS_PROXY", silent.url()), ("CAS_CONNECT_TIMEOUT_MS", "2000".to_owned())];
     let outcome =
         upload(emulator.url(), &settings.each_ref().map(|(name, value)| (*name, value.as_str())));
     assert!(

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use acceptance::network::tls::OneVersion;
-use acceptance::workshop::{CA, KINDS, LONG, New, Workshop};
-use acceptance::{Cloud, Emulator, Outcome, chain, compile, report, scratch};
+use acceptance::test_ca::{CA, KINDS, LONG, New, TestCa};
+use acceptance::{Emulator, FakeCloud, Outcome, chain, compile, report, scratch};
 
 const SERVER: &str = "basicConstraints=critical,CA:FALSE
 subjectAltName=IP:127.0.0.1,DNS:localhost
@@ -29,12 +29,12 @@ const GOOD: New<'_> = New {
 
 /// Root, intermediate and stranger, and servers' certificates that differ from a good one in one
 /// respect each.
-fn workshop() -> &'static Workshop {
-    static WORKSHOP: OnceLock<Workshop> = OnceLock::new();
-    WORKSHOP.get_or_init(|| {
-        let workshop = Workshop::new("trust");
-        workshop.key("server", KINDS[3].algorithm);
-        workshop.key("ec", KINDS[3].algorithm);
+fn ca() -> &'static TestCa {
+    static SHARED: OnceLock<TestCa> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let ca = TestCa::new("trust");
+        ca.key("server", KINDS[3].algorithm);
+        ca.key("ec", KINDS[3].algorithm);
         let many = "basicConstraints=critical,CA:FALSE
 subjectAltName=DNS:a.example,DNS:b.example,DNS:*.c.example,IP:192.0.2.1,DNS:e.example,DNS:f.example,DNS:g.example
 ";
@@ -55,25 +55,25 @@ subjectAltName=DNS:a.example,DNS:b.example,DNS:*.c.example,IP:192.0.2.1,DNS:e.ex
             New { name: "root-again", subject: "root", key: "stranger", issuer: "root-again", extensions: CA, ..GOOD },
             New { name: "root-ec", subject: "root", key: "ec", issuer: "root-ec", extensions: CA, ..GOOD },
         ] {
-            workshop.issue(new);
+            ca.issue(new);
         }
-        workshop
+        ca
     })
 }
 
 fn file(name: &str) -> String {
-    workshop().0.join(name).to_str().unwrap().to_owned()
+    ca().0.join(name).to_str().unwrap().to_owned()
 }
 
 /// A file of certificates one after another.
 fn pem(names: &[&str]) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    workshop().write(&format!("served-{count}.pem"), workshop().chain(names))
+    ca().write(&format!("served-{count}.pem"), ca().chain(names))
 }
 
 fn key(name: &str) -> PathBuf {
-    workshop().0.join(format!("{name}.key"))
+    ca().0.join(format!("{name}.key"))
 }
 
 /// An emulator over TLS, and the file in which it stores.
@@ -153,16 +153,15 @@ fn directory(name: &str, files: &[(&str, &str)]) -> String {
 #[test]
 fn a_private_ca_is_trusted_by_each_of_the_ways() {
     let served = Served::start(&["good", "intermediate"]);
-    let root = workshop().read("root.pem");
+    let root = ca().read("root.pem");
     let hashed = directory("hashed", &[("root.pem", &root)]);
-    workshop().openssl(&["rehash", &hashed]);
+    ca().openssl(&["rehash", &hashed]);
     let links =
         fs::read_dir(&hashed).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_symlink());
     assert_eq!(links.count(), 1);
-    let other = directory("other", &[("stranger.pem", &workshop().read("stranger.pem"))]);
+    let other = directory("other", &[("stranger.pem", &ca().read("stranger.pem"))]);
     let (both, partly) = (format!("{other}:{hashed}"), format!("/nonexistent:{hashed}"));
-    let with_words =
-        workshop().write("words.pem", format!("My own CA\n\n{root}\nand that is all\n"));
+    let with_words = ca().write("words.pem", format!("My own CA\n\n{root}\nand that is all\n"));
     let (root, stranger) = (file("root.pem"), file("stranger.pem"));
     for (settings, outcome) in [
         (vec![("CAS_CA_FILE", root.as_str())], "0"),
@@ -213,9 +212,9 @@ fn an_unknown_issuer_is_told_with_where_the_roots_came_from_and_how_many_they_ar
     );
 
     let stranger = file("stranger.pem");
-    let both = workshop().write("both.pem", workshop().chain(&["stranger", "root-ec", "stranger"]));
+    let both = ca().write("both.pem", ca().chain(&["stranger", "root-ec", "stranger"]));
     let both = both.to_str().unwrap();
-    let other = directory("alone", &[("stranger.pem", &workshop().read("stranger.pem"))]);
+    let other = directory("alone", &[("stranger.pem", &ca().read("stranger.pem"))]);
     let partly = format!("{other}:/nonexistent");
     for (settings, source, hint) in [
         (
@@ -258,11 +257,11 @@ fn an_unknown_issuer_is_told_with_where_the_roots_came_from_and_how_many_they_ar
 #[test]
 fn what_the_environment_names_must_be_of_use_and_nothing_wider_stands_in() {
     let served = Served::start(&["good", "intermediate"]);
-    let empty = workshop().write("empty.pem", "");
-    let garbage = workshop().write("garbage.pem", "Here should have been a certificate.\n");
-    let root = workshop().read("root.pem");
-    let damaged = workshop().write("damaged.pem", root.replacen("MII", "M*I", 1));
-    let cut = workshop().write("cut.pem", &root[..root.len() / 2]);
+    let empty = ca().write("empty.pem", "");
+    let garbage = ca().write("garbage.pem", "Here should have been a certificate.\n");
+    let root = ca().read("root.pem");
+    let damaged = ca().write("damaged.pem", root.replacen("MII", "M*I", 1));
+    let cut = ca().write("cut.pem", &root[..root.len() / 2]);
     let [empty, garbage, damaged, cut] =
         [&empty, &garbage, &damaged, &cut].map(|path| path.to_str().unwrap());
     let nothing = directory("nothing", &[]);
@@ -303,7 +302,7 @@ fn what_the_environment_names_must_be_of_use_and_nothing_wider_stands_in() {
 
 #[test]
 fn a_ca_file_of_no_use_is_found_when_the_client_is_made() {
-    let root = workshop().read("root.pem");
+    let root = ca().read("root.pem");
     let key = fs::read_to_string(key("server")).unwrap();
     for (content, says) in [
         (String::new(), "holds no certificate"),
@@ -311,7 +310,7 @@ fn a_ca_file_of_no_use_is_found_when_the_client_is_made() {
         (root.replacen("MII", "M*I", 1), "none of its certificates can be read"),
         (key, "holds no certificate"),
     ] {
-        let path = workshop().write("no-ca.pem", content);
+        let path = ca().write("no-ca.pem", content);
         let path = path.to_str().unwrap();
         // Nobody listens there, and nobody is asked.
         let outcome = upload(
@@ -325,7 +324,7 @@ fn a_ca_file_of_no_use_is_found_when_the_client_is_made() {
         ]);
         assert_says(&outcome, &["The CA file", path, says], &["-----BEGIN CERTIFICATE-----"]);
     }
-    for path in ["/nonexistent/ca.pem", workshop().0.to_str().unwrap()] {
+    for path in ["/nonexistent/ca.pem", ca().0.to_str().unwrap()] {
         let outcome = upload("https://127.0.0.1:1", &[("CAS_CA_FILE", path)]);
         outcome.assert_fields(&[("status", "CAS_ERR_IO"), ("attempts", "0"), ("retryable", "0")]);
         assert_says(&outcome, &["The CA file", path, "could not be read"], &["path of a PEM file"]);
@@ -531,12 +530,12 @@ fn old_servers_and_ports_without_tls_are_told_apart() {
 #[test]
 fn a_machine_without_a_store_trusts_the_roots_that_are_built_in() {
     let served = Served::start(&["good", "intermediate"]);
-    let cloud = Cloud::start();
+    let cloud = FakeCloud::start();
     let program = cloud.program(compile("tests/fixtures/c/report.c", &[])).without("SSL_CERT_FILE");
-    let program = program.env("ELSEWHERE_NO_STORE", "1").env("CAS_ENDPOINT", served.emulator.url());
+    let program = program.env("REDIRECT_NO_STORE", "1").env("CAS_ENDPOINT", served.emulator.url());
     let program = program.env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid");
     let program = program.env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret");
-    let outcome = program.arg("web").arg(&chain().chain).arg(&chain().key).run();
+    let outcome = program.arg("web").with_chain().run();
     assert_refused(
         &outcome,
         &[

@@ -2,17 +2,16 @@
 //! calls.
 
 use std::fs;
-use std::process::Command;
 
+use acceptance::program::compile_preload;
 use acceptance::stub::Reply;
-use acceptance::{Emulator, Outcome, Program, Stub, chain, compile, run, scratch, top};
+use acceptance::{Emulator, Outcome, Program, Stub, chain, compile, scratch};
 
 fn report(stub: &Stub, times: &str) -> Outcome {
     Program::new(compile("tests/fixtures/c/report.c", &[]))
         .env("CAS_ENDPOINT", stub.url())
         .arg("wire")
-        .arg(&chain().chain)
-        .arg(&chain().key)
+        .with_chain()
         .arg(times)
         .run()
 }
@@ -31,8 +30,7 @@ fn everything_is_in_the_form_body_and_nothing_in_the_url() {
         .env("CAS_USER_AGENT", "deployer/3.2")
         .env("ALIBABA_CLOUD_SECURITY_TOKEN", "to+ken/=")
         .arg("näme 1")
-        .arg(&chain().chain)
-        .arg(&chain().key)
+        .with_chain()
         .run();
     assert_eq!(outcome.field("cert_id"), "7");
     let request = stub.requests().remove(0);
@@ -89,8 +87,7 @@ fn the_pem_arrives_byte_for_byte() {
     let outcome = Program::new(compile("tests/fixtures/c/report.c", &[]))
         .env("CAS_ENDPOINT", emulator.url())
         .arg("bytes")
-        .arg(&chain().chain)
-        .arg(&chain().key)
+        .with_chain()
         .run();
     assert_eq!(outcome.field("status"), "CAS_OK");
     let stored = &emulator.certificates()[0];
@@ -100,21 +97,7 @@ fn the_pem_arrives_byte_for_byte() {
 
 #[test]
 fn many_uploads_are_one_write_each_on_one_connection_without_a_thread() {
-    let shim = scratch("shim").join("count_calls.so");
-    run(Command::new("gcc")
-        .current_dir(top())
-        .args([
-            "-std=gnu99",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-shared",
-            "-fPIC",
-            "tests/fixtures/c/count_calls.c",
-            "-ldl",
-            "-o",
-        ])
-        .arg(&shim));
+    let shim = compile_preload("tests/fixtures/c/count_calls.c");
     // The one thing that needs a thread, to show that the count counts.
     let counts = scratch("shim").join("counts-name");
     let outcome = Program::new(compile("tests/fixtures/c/report.c", &[]))
@@ -123,8 +106,7 @@ fn many_uploads_are_one_write_each_on_one_connection_without_a_thread() {
         .env("LD_PRELOAD", &shim)
         .env("COUNT_CALLS", &counts)
         .arg("one")
-        .arg(&chain().chain)
-        .arg(&chain().key)
+        .with_chain()
         .run();
     assert_eq!(outcome.field("status"), "CAS_ERR_NETWORK");
     assert!(fs::read_to_string(counts).unwrap().ends_with("threads=1"));
@@ -136,8 +118,7 @@ fn many_uploads_are_one_write_each_on_one_connection_without_a_thread() {
             .env("LD_PRELOAD", &shim)
             .env("COUNT_CALLS", &counts)
             .arg("one")
-            .arg(&chain().chain)
-            .arg(&chain().key)
+            .with_chain()
             .arg("50")
             .succeed();
         let counts = fs::read_to_string(counts).unwrap();
@@ -183,8 +164,7 @@ fn a_connection_that_the_server_closes_is_not_used_again() {
         .env("CAS_ENDPOINT", stub.url())
         .env("CAS_STEP", "1")
         .arg("wire")
-        .arg(&chain().chain)
-        .arg(&chain().key)
+        .with_chain()
         .arg("3")
         .run_in_steps(3, || {
             if uploads > 0 {
@@ -202,8 +182,7 @@ fn parent_and_child_of_a_fork_use_connections_of_their_own() {
     let emulator = Emulator::start(&[]);
     Program::new(compile("tests/fixtures/c/fork.c", &[]))
         .arg(emulator.url())
-        .arg(&chain().chain)
-        .arg(&chain().key)
+        .with_chain()
         .succeed();
     let connection = |name: &str| {
         let requests = emulator.requests();
@@ -219,8 +198,8 @@ fn parent_and_child_of_a_fork_use_connections_of_their_own() {
 
 #[test]
 fn a_child_does_not_wait_for_a_thread_of_its_parent() {
-    let [cert, key] = [&chain().chain, &chain().key].map(|path| path.to_str().unwrap());
-    let emulator = Emulator::start(&["--tls-cert", cert, "--tls-key", key]);
+    let [cert, key] = chain().files();
+    let emulator = Emulator::start_tls(cert, key, &[]);
     Program::new(compile("tests/fixtures/c/fork_in_handshake.c", &[]))
         .arg(emulator.url())
         .arg(cert)

@@ -251,8 +251,7 @@ fn nothing_of_the_key_stays_in_memory() {
             .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", secret)
             .env("SSL_CERT_FILE", &chain().root)
             .arg(endpoint)
-            .arg(&chain().chain)
-            .arg(&chain().key)
+            .with_chain()
             .arg(status)
             .arg(&backwards);
         for number in &primes {
@@ -285,11 +284,7 @@ fn a_key_passed_in_the_wrong_place_is_not_quoted() {
         report("http://127.0.0.1:1", &[("CAS_CA_FILE", key)]);
         report("http://127.0.0.1:1", &[("CAS_ENDPOINT", key)]);
         report("http://127.0.0.1:1", &[("CAS_REGION", key)]);
-        let named = Program::new(compile("examples/c/upload.c", &[]))
-            .arg(key)
-            .arg(&chain().chain)
-            .arg(&chain().key)
-            .run();
+        let named = Program::new(compile("examples/c/upload.c", &[])).arg(key).with_chain().run();
         assert_clean("upload.c with a key as its name", &named.stderr);
         let emulator = Program::new(acceptance::artefact("cas-emulator"))
             .arg("--tls-cert")
@@ -303,8 +298,7 @@ fn a_key_passed_in_the_wrong_place_is_not_quoted() {
     let named = Program::new(compile("examples/c/upload.c", &[]))
         .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET)
         .arg(SECRET)
-        .arg(&chain().chain)
-        .arg(&chain().key)
+        .with_chain()
         .arg("http://127.0.0.1:1")
         .run();
     assert!(named.stderr.contains("The name holds the access key secret"), "{}", named.stderr);
@@ -313,7 +307,7 @@ fn a_key_passed_in_the_wrong_place_is_not_quoted() {
 
 #[test]
 fn a_failing_network_tells_nothing() {
-    for (reply, timeout) in [(Reply::Nothing, "200"), (Reply::SendAndClose(Vec::new()), "5000")] {
+    for (reply, timeout) in [(Reply::Nothing, "2000"), (Reply::SendAndClose(Vec::new()), "20000")] {
         let stub = Stub::start(vec![reply]);
         let outcome = report(&stub.url(), &[("CAS_TIMEOUT_MS", timeout)]);
         assert_eq!(outcome.field("status"), "CAS_ERR_OUTCOME_UNKNOWN");

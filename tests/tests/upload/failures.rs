@@ -161,8 +161,7 @@ fn no_access_key() {
         .without("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
         .env("CAS_ENDPOINT", emulator.url())
         .arg("web")
-        .arg(&chain().chain)
-        .arg(&chain().key)
+        .with_chain()
         .run();
     assert_fields(
         &outcome,
@@ -279,7 +278,7 @@ fn a_certificate_that_the_service_cannot_read() {
 #[test]
 fn a_bad_pair_is_refused_before_it_leaves_unless_checks_are_skipped() {
     let emulator = Emulator::start(&[]);
-    let [cert, key] = [&chain().chain, &chain().key].map(|path| path.to_str().unwrap());
+    let [cert, key] = chain().files();
     let outcome = report_files(emulator.url(), &[], key, cert);
     assert_fields(
         &outcome,
@@ -509,7 +508,7 @@ fn throttling_is_waited_out_or_reported() {
 #[test]
 fn no_answer_before_the_deadline_leaves_the_outcome_open() {
     let stub = Stub::start(vec![Reply::Nothing]);
-    let outcome = report(&stub.url(), &[("CAS_TIMEOUT_MS", "300")]);
+    let outcome = report(&stub.url(), &[("CAS_TIMEOUT_MS", "2000")]);
     assert_fields(
         &outcome,
         &[
@@ -534,7 +533,7 @@ fn an_answer_that_is_not_whole_before_the_deadline_leaves_the_outcome_open() {
         b"HTTP/1.1 200 OK\r\nx-acs-request-id: A-5\r\nContent-Length: 64\r\n\r\n{\"CertId\":1"
             .to_vec();
     let stub = Stub::start(vec![Reply::Send(half)]);
-    let outcome = report(&stub.url(), &[("CAS_TIMEOUT_MS", "300")]);
+    let outcome = report(&stub.url(), &[("CAS_TIMEOUT_MS", "2000")]);
     assert_fields(
         &outcome,
         &[
@@ -557,7 +556,7 @@ fn no_pause_at_all_is_no_advice() {
         Reply::http("400 Bad Request", "x-acs-retry-after: 0\r\n", r#"{"Code":"Throttling"}"#);
     let stub = Stub::start(vec![throttled]);
     // The pauses double up to 10 seconds, so the deadline comes long before a thousand attempts.
-    let outcome = report(&stub.url(), &[("CAS_MAX_ATTEMPTS", "1000"), ("CAS_TIMEOUT_MS", "1000")]);
+    let outcome = report(&stub.url(), &[("CAS_MAX_ATTEMPTS", "1000"), ("CAS_TIMEOUT_MS", "3000")]);
     assert_fields(&outcome, &[("status", "CAS_ERR_THROTTLED")]);
     assert!(stub.requests().len() < 100);
 }
@@ -571,7 +570,7 @@ fn a_long_name_is_measured_in_bytes() {
         for (variable, value) in settings {
             program = program.env(variable, value);
         }
-        program.arg(name).arg(&chain().chain).arg(&chain().key).run()
+        program.arg(name).with_chain().run()
     };
     let unread = [("CAS_SKIP_CHECKS", "1")];
     assert_eq!(upload(&"名".repeat(42), &[]).field("status"), "CAS_OK");
@@ -600,8 +599,8 @@ fn a_connection_that_closes_without_an_answer_leaves_the_outcome_open() {
 
 #[test]
 fn tls_is_always_verified() {
-    let [cert, key] = [&chain().chain, &chain().key].map(|path| path.to_str().unwrap());
-    let emulator = Emulator::start(&["--tls-cert", cert, "--tls-key", key]);
+    let [cert, key] = chain().files();
+    let emulator = Emulator::start_tls(cert, key, &[]);
     let root = chain().root.to_str().unwrap();
     let trusted = report(emulator.url(), &[("CAS_CA_FILE", root)]);
     assert_eq!(trusted.field("cert_id"), "1");
