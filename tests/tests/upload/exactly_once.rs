@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use acceptance::limits::WAIT;
 use acceptance::{Chain, Emulator, Outcome, chain, other_chain, report, top};
 use serde_json::{Value, json};
 
@@ -27,10 +28,14 @@ const KINDS: [&str; 13] = [
     "lag",
     "retired",
 ];
-/// How long a delayed request is delayed, and how long the call may take that meets it. Half of
-/// that is left to the first attempt.
-const DELAY_MS: u64 = 3_500;
-const DEADLINE_MS: u64 = 6_000;
+/// How long a delayed request is delayed, and the deadline of the call that meets it. The first
+/// attempt may use half of the deadline, which is less than the delay; what the rest of the call
+/// takes, also on a busy machine, is small beside both.
+const DELAY_MS: u64 = 11_500;
+const DEADLINE_MS: u64 = 20_000;
+/// How much later a call may end than its deadline on a machine that does much else. A call that
+/// waits for a lasting delay takes ten times the deadline.
+const SLACK_MS: u64 = 60_000;
 /// A new certificate is listed after this.
 const LAG_MS: u64 = 1_500;
 
@@ -221,7 +226,7 @@ fn run(cell: &Cell, expected: &End) -> Result<(), String> {
     let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap();
     let wrong =
         |what: &str| Err(format!("{cell:?}: {what}\nexpected {expected:?}\n{}", outcome.stdout));
-    if elapsed > deadline + 1_000 {
+    if elapsed > deadline + SLACK_MS {
         return wrong(&format!("took {elapsed} ms"));
     }
     if ended(&outcome) != *expected {
@@ -229,12 +234,15 @@ fn run(cell: &Cell, expected: &End) -> Result<(), String> {
     }
     // What was given up is still at work at the emulator: see what becomes of it.
     let attempts: usize = outcome.field("attempts").parse().unwrap();
-    while uploads(&emulator, cell.api) < uploads_before + attempts && cell.kind == "delay" {
-        thread::yield_now();
+    while cell.kind == "delay" && uploads(&emulator, cell.api) < uploads_before + attempts {
+        if started.elapsed() > WAIT {
+            return wrong("the emulator did not get to the end");
+        }
+        thread::sleep(Duration::from_millis(50));
     }
     let stored = emulator.certificates();
     let before_this = usize::from(cell.name != Name::Free);
-    let own = fingerprint(&stored, &outcome, cell);
+    let own = check_stored(&stored, &outcome, cell);
     own.map_err(|what| wrong(&what).unwrap_err())?;
     let expected_count = match (cell.name, expected.what.as_str()) {
         (Name::Another, "created") => 2,
@@ -249,8 +257,26 @@ fn run(cell: &Cell, expected: &End) -> Result<(), String> {
     Ok(())
 }
 
-/// The certificate is stored once at most, and where the call says.
-fn fingerprint(stored: &[Value], outcome: &Outcome, cell: &Cell) -> Result<(), String> {
+/// The version in which a successful call ends: AUTO moves to the newer one where it meets a
+/// service without the older one, and stays there.
+fn version(outcome: &Outcome, cell: &Cell) -> &'static str {
+    let attempts: u32 = outcome.field("attempts").parse().unwrap();
+    let meets_retired = match cell.place {
+        // Whoever sends at all meets it.
+        Place::First => attempts > 0,
+        // The first attempt of two is lost, and the second, or the look between them, meets it.
+        Place::Second => attempts > 1,
+        Place::LookUp => true,
+    };
+    match cell.api {
+        Api::New => "2",
+        Api::Auto if cell.kind == "retired" && meets_retired => "2",
+        Api::Auto | Api::Old => "1",
+    }
+}
+
+/// The certificate is stored once at most, and the call says where.
+fn check_stored(stored: &[Value], outcome: &Outcome, cell: &Cell) -> Result<(), String> {
     let pem = fs::read_to_string(&chain().chain).unwrap();
     let copies: Vec<_> = stored.iter().filter(|one| one["cert_pem"] == pem.as_str()).collect();
     if copies.len() > 1 {
@@ -262,24 +288,11 @@ fn fingerprint(stored: &[Value], outcome: &Outcome, cell: &Cell) -> Result<(), S
     let Some(copy) = copies.first() else {
         return Err("a success, and nothing is stored".to_owned());
     };
-    let api = match (cell.api, cell.kind) {
-        (Api::New, _) => "2",
-        (Api::Auto, "retired")
-            if outcome.field("attempts") != "1" || cell.place == Place::LookUp =>
-        {
-            "2"
-        }
-        _ => "1",
-    };
     for (field, value) in [
         ("cert_id", copy["cert_id"].to_string()),
         ("name", copy["name"].as_str().unwrap().to_owned()),
-        ("api", api.to_owned()),
+        ("api", version(outcome, cell).to_owned()),
     ] {
-        // Where nothing was met, the version stays.
-        if field == "api" && cell.api == Api::Auto {
-            continue;
-        }
         if outcome.field(field) != value {
             return Err(format!("{field} is not {value}"));
         }
@@ -287,34 +300,38 @@ fn fingerprint(stored: &[Value], outcome: &Outcome, cell: &Cell) -> Result<(), S
     let sha256 = copy["sha256"].as_str().unwrap()[..8].to_lowercase();
     let name = outcome.field("name");
     if name != "web" && name != format!("web-{sha256}") {
-        return Err("a name that nobody asked for".to_owned());
+        return Err("a name that was not asked for".to_owned());
     }
     Ok(())
 }
 
-/// Runs cells side by side: they wait most of the time.
-fn run_all<T: Sync>(cells: &[T], run: impl Fn(&T) -> Result<(), String> + Sync) {
-    let next = AtomicUsize::new(0);
+/// Runs cells side by side: those that meet a delay all at once, as they wait most of the time,
+/// and of the others as many as the machine can.
+fn run_all<T: Sync>(
+    cells: &[T],
+    is_delayed: impl Fn(&T) -> bool,
+    run: impl Fn(&T) -> Result<(), String> + Sync,
+) {
+    let (delayed, others): (Vec<&T>, Vec<&T>) = cells.iter().partition(|cell| is_delayed(cell));
     let failures = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                while let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(failure) = run(cell) {
-                        failures.lock().unwrap().push(failure);
+        for (cells, threads) in [(&delayed, 48), (&others, 4)] {
+            let next = Arc::new(AtomicUsize::new(0));
+            for _ in 0..threads {
+                let (next, failures, run) = (Arc::clone(&next), &failures, &run);
+                scope.spawn(move || {
+                    while let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        if let Err(failure) = run(cell) {
+                            failures.lock().unwrap().push(failure);
+                        }
                     }
-                }
-            });
+                });
+            }
         }
     });
     let failures = failures.into_inner().unwrap();
-    assert!(
-        failures.is_empty(),
-        "{} of {} cells:\n{}",
-        failures.len(),
-        cells.len(),
-        failures.join("\n")
-    );
+    let (failed, all) = (failures.len(), cells.len());
+    assert!(failures.is_empty(), "{failed} of {all} cells:\n{}", failures.join("\n"));
 }
 
 #[test]
@@ -339,7 +356,11 @@ fn every_fault_at_every_point_ends_as_the_table_says() {
             }
         }
     }
-    run_all(&cells, |cell| run(cell, &promised(cell, &ends, &costs)));
+    run_all(
+        &cells,
+        |cell| cell.kind.starts_with("delay"),
+        |cell| run(cell, &promised(cell, &ends, &costs)),
+    );
     println!("{} cells", cells.len());
     assert_eq!(cells.len(), (12 * 2 + 3) * 3 * 4 * 3);
 }
@@ -360,12 +381,13 @@ fn what_a_lasting_fault_leaves_is_what_the_table_says() {
         }
     }
     assert_eq!(cells.len(), 40);
-    run_all(&cells, |(kind, api, list_too, end)| {
+    let is_delayed = |cell: &(String, Api, bool, String)| cell.0.starts_with("delay");
+    run_all(&cells, is_delayed, |(kind, api, list_too, end)| {
         let emulator = Emulator::start(&[]);
         for action in [api.upload(), api.list()].into_iter().take(1 + usize::from(*list_too)) {
             let mut fault = fault(action, kind, Some(1_000));
             if fault["ms"].is_u64() {
-                // Longer than anybody waits.
+                // Longer than a call waits, and than the slack that it is allowed.
                 fault["ms"] = json!(if kind == "delay" { 10 * DEADLINE_MS } else { DELAY_MS });
             }
             emulator.fault(&fault.to_string());
@@ -381,7 +403,7 @@ fn what_a_lasting_fault_leaves_is_what_the_table_says() {
         let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap();
         let wrong =
             |what: &str| Err(format!("{kind} {api:?} {list_too}: {what}\n{}", outcome.stdout));
-        if ended(&outcome).what != *end || elapsed > deadline + 1_000 {
+        if ended(&outcome).what != *end || elapsed > deadline + SLACK_MS {
             return wrong(&format!("not {end} ({elapsed} ms)"));
         }
         if end == "CAS_ERR_OUTCOME_UNKNOWN" {
