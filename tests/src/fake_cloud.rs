@@ -72,6 +72,7 @@ impl FakeCloud {
         fs::create_dir_all(&home).unwrap();
         let Shared { redirect, ca } = shared();
         let mut server = Program::bare("python3")
+            .arg("-B")
             .arg(top().join("tests/fixtures/python/cloud.py"))
             .arg("--cert")
             .arg(ca.0.join("cloud-chain.pem"))

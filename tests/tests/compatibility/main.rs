@@ -7,7 +7,7 @@ use acceptance::stub::Reply;
 use acceptance::{Emulator, Program, Stub, chain, scratch, sdk_python, top};
 
 fn python(script: &str) -> Program {
-    Program::new(sdk_python()).arg(top().join("tests/fixtures/python").join(script))
+    Program::new(sdk_python()).arg("-B").arg(top().join("tests/fixtures/python").join(script))
 }
 
 #[test]
