@@ -3,13 +3,10 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
-use acceptance::network::tls::OneVersion;
 use acceptance::test_ca::{CA, KINDS, LONG, New, TestCa};
 use acceptance::{Emulator, FakeCloud, Outcome, chain, compile, report, scratch};
 
@@ -61,18 +58,18 @@ subjectAltName=DNS:a.example,DNS:b.example,DNS:*.c.example,IP:192.0.2.1,DNS:e.ex
     })
 }
 
-fn file(name: &str) -> String {
+pub fn file(name: &str) -> String {
     ca().0.join(name).to_str().unwrap().to_owned()
 }
 
 /// A file of certificates one after another.
-fn pem(names: &[&str]) -> PathBuf {
+pub fn pem(names: &[&str]) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     ca().write(&format!("served-{count}.pem"), ca().chain(names))
 }
 
-fn key(name: &str) -> PathBuf {
+pub fn key(name: &str) -> PathBuf {
     ca().0.join(format!("{name}.key"))
 }
 
@@ -103,26 +100,19 @@ impl Served {
     }
 }
 
-fn upload(endpoint: &str, settings: &[(&str, &str)]) -> Outcome {
+pub fn upload(endpoint: &str, settings: &[(&str, &str)]) -> Outcome {
     report(endpoint, settings, "web", &chain().chain, &chain().key).run()
 }
 
 #[track_caller]
 fn assert_says(outcome: &Outcome, message: &[&str], hint: &[&str]) {
-    for (field, parts) in [("message", message), ("hint", hint)] {
-        for part in parts {
-            assert!(
-                outcome.field(field).contains(part),
-                "{field} without {part:?} in:\n{}",
-                outcome.stdout
-            );
-        }
-    }
+    outcome.assert_says("message", message);
+    outcome.assert_says("hint", hint);
 }
 
 /// Nothing was sent, and sending it again would not help.
 #[track_caller]
-fn assert_refused(outcome: &Outcome, message: &[&str], hint: &[&str]) {
+pub fn assert_refused(outcome: &Outcome, message: &[&str], hint: &[&str]) {
     outcome.assert_fields(&[
         ("status", "CAS_ERR_NETWORK"),
         ("attempts", "1"),
@@ -450,81 +440,6 @@ fn each_certificate_is_refused_with_its_own_sentence() {
     let server = Served::start(&["good", "intermediate"]);
     let by_name = server.emulator.url().replace("127.0.0.1", "localhost");
     upload(&by_name, &[("CAS_CA_FILE", &root)]).assert_fields(&[("status", "CAS_OK")]);
-}
-
-#[test]
-fn tls_1_2_and_1_3_are_spoken_and_nothing_older() {
-    let (root, served) = (file("root.pem"), pem(&["good", "intermediate"]));
-    let trusted = [("CAS_CA_FILE", root.as_str())];
-    let start = |version| OneVersion::start(version, Path::new(&served), &key("server"));
-    for (name, shown) in [("TLSv1_2", "TLSv1.2"), ("TLSv1_3", "TLSv1.3")] {
-        let mut server = start(name);
-        upload(&server.url(), &trusted).assert_fields(&[("status", "CAS_OK"), ("cert_id", "7")]);
-        assert_eq!(server.arrived(), format!("{shown} POST / HTTP/1.1"));
-        // Whom nobody vouches for is refused in each.
-        assert_refused(&upload(&server.url(), &[]), &["its issuer is not trusted"], &[]);
-        assert!(server.arrived().starts_with("no request:"));
-        assert_eq!(server.stop(), "");
-    }
-    for name in ["TLSv1", "TLSv1_1"] {
-        let mut server = start(name);
-        assert_refused(
-            &upload(&server.url(), &trusted),
-            &["the TLS handshake with 127.0.0.1", "it does not speak TLS 1.2 or newer"],
-            &["older versions are not safe"],
-        );
-        let arrived = server.arrived();
-        assert!(
-            arrived.starts_with("no request:") && arrived.to_lowercase().contains("protocol"),
-            "{arrived}"
-        );
-        assert_eq!(server.stop(), "");
-    }
-}
-
-/// Whatever comes, this is the answer; what came is returned.
-fn answers(answer: Vec<u8>) -> (String, thread::JoinHandle<Vec<u8>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("https://{}", listener.local_addr().unwrap());
-    let came = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut hello = [0; 5];
-        stream.read_exact(&mut hello).unwrap();
-        let mut body = vec![0; usize::from(u16::from_be_bytes([hello[3], hello[4]]))];
-        stream.read_exact(&mut body).unwrap();
-        stream.write_all(&answer).unwrap();
-        let mut rest = Vec::new();
-        let _ = stream.read_to_end(&mut rest);
-        rest
-    });
-    (url, came)
-}
-
-#[test]
-fn old_servers_and_ports_without_tls_are_told_apart() {
-    // A server that never heard of supported versions and takes up 1.1, with
-    // TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA.
-    let hello = [&[2, 0, 0, 38, 3, 2][..], &[7; 32], &[0, 0xc0, 0x13, 0]].concat();
-    let takes_up = [&[22, 3, 2, 0, 42][..], &hello].concat();
-    let alert = |description: u8| vec![21, 3, 2, 0, 2, 2, description];
-    for (answer, message, hint) in [
-        (takes_up, "it does not speak TLS 1.2 or newer", "older versions are not safe"),
-        (alert(70), "it does not speak TLS 1.2 or newer", "older versions are not safe"),
-        (alert(40), "TLS 1.2 or newer, or no cipher suite", "TLS 1.3"),
-        (alert(80), "InternalError", "speaks TLS 1.2"),
-        (
-            b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
-            "something that is not TLS",
-            "without TLS wants http://",
-        ),
-        (b"220 mail.example ESMTP\r\n".to_vec(), "something that is not TLS", "port"),
-    ] {
-        let (url, came) = answers(answer);
-        let outcome = upload(&url, &[("CAS_CA_FILE", &file("root.pem"))]);
-        assert_refused(&outcome, &["the TLS handshake with 127.0.0.1", message], &[hint]);
-        // An alert at most, which has seven bytes.
-        assert!(came.join().unwrap().len() <= 7);
-    }
 }
 
 #[test]
