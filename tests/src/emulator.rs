@@ -26,7 +26,7 @@ impl Emulator {
         Self::start(&[&["--tls-cert", chain, "--tls-key", key], options].concat())
     }
 
-    /// Starts one by a command of its own, such as one with another environment.
+    /// Starts one by another command, such as one with another environment.
     #[track_caller]
     pub fn start_in(mut command: Command, options: &[&str]) -> Self {
         let mut process = Process::start(command.args(["--listen", "127.0.0.1:0"]).args(options));

@@ -1,5 +1,5 @@
-//! A cloud on this machine: the services that give out credentials, in an environment from which
-//! every connection leads to it.
+//! A cloud on this machine: the services that give out credentials, and an environment in which
+//! every connection leads to them.
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
@@ -63,7 +63,7 @@ fn shared() -> &'static Shared {
 }
 
 impl FakeCloud {
-    /// Starts one, whose clock is right.
+    /// Starts one whose clock is right.
     #[track_caller]
     pub fn start() -> Self {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
@@ -99,7 +99,7 @@ impl FakeCloud {
         ]
     }
 
-    /// A directory of its own for `HOME`.
+    /// The directory for `HOME`.
     pub fn home(&self) -> &Path {
         &self.home
     }
@@ -141,8 +141,7 @@ impl FakeCloud {
         format!("http://127.0.0.1:{}", self.http)
     }
 
-    /// Options that make the emulator know the static key, and the first that each service will
-    /// give out.
+    /// Options by which the emulator knows the static key, and the first keys of each service.
     pub fn keys(&self) -> Vec<String> {
         let mut options =
             vec!["--access-key".to_owned(), "staticid:canary-secret-static".to_owned()];

@@ -1,8 +1,8 @@
-//! Limits of time, so that a test that hangs fails instead. They are generous: they measure no
-//! speed, and a busy machine does not reach them.
+//! Time limits, so that a test that hangs fails. They are generous: they do not measure speed, and
+//! a busy machine does not reach them.
 //!
-//! Each wait of the harness ends after [`WAIT`]. Whatever else a test waits for, a watchdog ends the
-//! test program [`TEST`] after the test first used the harness, and prints the name of the test.
+//! Every wait of the harness ends after [`WAIT`]. A watchdog ends the test program if a test still
+//! runs [`TEST`] after its first use of the harness, and prints the name of the test.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,14 +12,14 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread::{self, current};
 use std::time::{Duration, Instant};
 
-/// How long to wait for an answer, a line of output or the end of a process.
+/// The longest wait for an answer, a line of output or the end of a process.
 pub const WAIT: Duration = Duration::from_secs(300);
-/// How long a test may take.
+/// The longest time for a test.
 pub const TEST: Duration = Duration::from_secs(900);
 /// Replaces [`TEST`], in milliseconds: for the test of the watchdog.
 pub const TEST_LIMIT_MS: &str = "ACCEPTANCE_TEST_LIMIT_MS";
 
-/// The tests that run, and since when.
+/// The running tests, and when each of them started.
 static RUNNING: Mutex<BTreeMap<String, Instant>> = Mutex::new(BTreeMap::new());
 /// Child processes that have not been waited for.
 static CHILDREN: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());

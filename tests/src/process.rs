@@ -23,7 +23,7 @@ pub struct Process {
     is_reaped: bool,
 }
 
-/// What a process did.
+/// The outcome of a process.
 #[derive(Debug)]
 pub struct Outcome {
     /// Exit status; `None` where a signal ended it.
@@ -69,22 +69,22 @@ impl Process {
         Self { child, input, output, errors, what, is_reaped: false }
     }
 
-    /// Its number at the system.
+    /// Its process identifier.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Writes to its standard input; `false` where it no longer reads.
+    /// Writes to its standard input; `false` if it no longer reads.
     pub fn write(&mut self, text: &str) -> bool {
         self.input.as_mut().is_some_and(|input| input.write_all(text.as_bytes()).is_ok())
     }
 
-    /// Ends its standard input.
+    /// Closes its standard input.
     pub fn close_input(&mut self) {
         self.input = None;
     }
 
-    /// Writes to its standard input on a thread of its own, and ends it.
+    /// Writes to its standard input on another thread, and closes it.
     pub fn feed(&mut self, text: &str) {
         let (input, text) = (self.input.take(), text.to_owned());
         thread::spawn(move || input.map(|mut input| input.write_all(text.as_bytes())));
@@ -106,7 +106,7 @@ impl Process {
         self.finish_within(WAIT)
     }
 
-    /// The same, with another limit.
+    /// Waits for its end, with another limit.
     #[track_caller]
     pub fn finish_within(mut self, limit: Duration) -> Outcome {
         self.input = None;
@@ -133,7 +133,7 @@ impl Process {
         self.finish_within(WAIT)
     }
 
-    /// Its status; `None` where it had to be ended.
+    /// Its status; `None` if it had to be killed.
     fn wait_until(&mut self, deadline: Instant) -> Option<ExitStatus> {
         let mut pause = Duration::from_micros(100);
         let status = loop {

@@ -12,7 +12,7 @@ use crate::{artefact, chain, run, scratch, top};
 /// Programs that this test run has compiled: another test may be running them already.
 static COMPILED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// Options with which a compiler accepts no doubtful code.
+/// Options that turn every warning into an error.
 pub const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
 /// Compiles a C program of the repository against `cas.h` and `libcas.so`.
@@ -21,7 +21,7 @@ pub fn compile(source: &str, flags: &[&str]) -> PathBuf {
     compile_against(source, library.parent().unwrap(), flags)
 }
 
-/// The same, against the library of another directory.
+/// Compiles it against the library of another directory.
 pub fn compile_against(source: &str, library: &Path, flags: &[&str]) -> PathBuf {
     let library_path = format!("-L{}", library.display());
     let run_path = format!("-Wl,-rpath,{}", library.display());
@@ -93,7 +93,7 @@ impl Session {
         }
     }
 
-    /// Ends it, and says what it did.
+    /// Ends it and returns its outcome.
     #[track_caller]
     pub fn end(self) -> Outcome {
         self.0.finish()
@@ -164,13 +164,13 @@ impl Program {
         Process::start(&mut self.0)
     }
 
-    /// Starts it for questions and answers.
+    /// Starts it as a session.
     #[track_caller]
     pub fn session(self) -> Session {
         Session(self.start())
     }
 
-    /// Runs it to its end, and before each line that it reads from standard input does `step`.
+    /// Runs it to its end; calls `step` before each line that it reads from standard input.
     #[track_caller]
     pub fn run_in_steps(self, steps: usize, mut step: impl FnMut()) -> Outcome {
         let mut process = self.start();

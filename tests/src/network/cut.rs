@@ -1,4 +1,4 @@
-//! A network that is cut at a chosen moment of an upload.
+//! A proxy that stops forwarding at a chosen moment of an upload.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

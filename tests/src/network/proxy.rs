@@ -51,7 +51,7 @@ impl Proxy {
 
     #[track_caller]
     fn start(program: &str, command: impl FnOnce(&str, &PathBuf) -> Program) -> Self {
-        // Taken and given back: the proxies cannot be asked for any free one.
+        // The proxies cannot choose a free port themselves: this one was free a moment ago.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let log = scratch("proxies").join(format!("{program}-{port}.log"));
         File::create(&log).unwrap();

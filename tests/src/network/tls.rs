@@ -1,12 +1,12 @@
-//! A server of one version of TLS, by Python and the system's OpenSSL. It stores nothing and
-//! answers every request as if it had.
+//! A server that supports one version of TLS, by Python and the system's OpenSSL. It stores nothing
+//! and answers every request with a success.
 
 use std::path::Path;
 
 use crate::{Process, Program};
 
-/// Prints its port, and for each request the version of TLS and the request line; for what came to
-/// none, why.
+/// Prints its port, then for each request the version of TLS and the request line, or the reason
+/// why there was no request.
 const SERVER: &str = r#"
 import socket, ssl, sys
 version, chain, key = sys.argv[1:]

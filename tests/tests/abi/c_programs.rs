@@ -21,7 +21,7 @@ fn with_arguments(program: Program, emulator: &Emulator, more: &[&str]) -> Progr
 }
 
 #[test]
-fn every_promise_holds() {
+fn c_programs_succeed() {
     for (source, more) in PROGRAMS {
         let emulator = Emulator::start(&[]);
         let outcome = with_arguments(Program::new(compile(source, &[])), &emulator, more).run();
@@ -31,7 +31,7 @@ fn every_promise_holds() {
 }
 
 #[test]
-fn nothing_is_wrong_or_lost_under_valgrind() {
+fn valgrind_finds_no_error_and_no_leak() {
     assert!(installed("valgrind"), "valgrind is needed: install it");
     let report = ("tests/fixtures/c/report.c", &["3"] as &[&str]);
     for (source, more) in PROGRAMS
@@ -58,7 +58,7 @@ fn nothing_is_wrong_or_lost_under_valgrind() {
 }
 
 #[test]
-fn nothing_is_wrong_or_lost_under_address_sanitizer() {
+fn address_sanitizer_finds_no_error() {
     for (source, more) in PROGRAMS {
         let emulator = Emulator::start(&[]);
         let program =
@@ -73,7 +73,7 @@ fn nothing_is_wrong_or_lost_under_address_sanitizer() {
 /// so its locks, come without instrumentation; there, safe Rust rules data races out, but for what
 /// cas-ffi declares `Send` and `Sync`.
 #[test]
-fn no_thread_of_a_c_program_races_under_thread_sanitizer() {
+fn thread_sanitizer_finds_no_race() {
     let emulator = Emulator::start(&[]);
     let program = compile("tests/fixtures/c/threads.c", &["-fsanitize=thread"]);
     let program = Program::new(program).env("TSAN_OPTIONS", "ignore_noninstrumented_modules=1");
@@ -82,7 +82,7 @@ fn no_thread_of_a_c_program_races_under_thread_sanitizer() {
 }
 
 #[test]
-fn ten_thousand_uploads_use_no_more_memory_than_a_hundred_and_one_connection() {
+fn ten_thousand_uploads_use_one_connection_and_no_more_memory_than_a_hundred() {
     let emulator = Emulator::start(&[]);
     let printed = with_arguments(
         Program::new(compile("tests/fixtures/c/soak.c", &[])),
@@ -99,7 +99,7 @@ fn ten_thousand_uploads_use_no_more_memory_than_a_hundred_and_one_connection() {
 }
 
 #[test]
-fn closing_the_library_under_a_thread_that_used_it_does_no_harm() {
+fn closing_the_library_is_safe_while_a_thread_that_used_it_lives() {
     let emulator = Emulator::start(&[]);
     Program::new(compile("tests/fixtures/c/unload.c", &["-ldl"]))
         .arg(artefact("libcas.so"))
@@ -108,7 +108,7 @@ fn closing_the_library_under_a_thread_that_used_it_does_no_harm() {
 }
 
 #[test]
-fn a_panic_becomes_an_error_and_says_nothing() {
+fn a_panic_becomes_an_error_and_prints_nothing() {
     let planted: PathBuf = top().join("target/planted/debug");
     assert!(
         planted.join("libcas.so").exists(),

@@ -110,7 +110,7 @@ fn the_library_depends_on_libc_only_and_stays_loaded() {
 }
 
 #[test]
-fn the_libraries_are_small_and_name_no_path_of_the_machine_that_built_it() {
+fn the_libraries_are_small_and_contain_no_build_path() {
     let library = fs::read(artefact("libcas.so")).unwrap();
     assert!(library.len() < 3_200_000, "{} bytes", library.len());
     let cargo = std::env::var("CARGO_HOME")

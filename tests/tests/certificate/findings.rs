@@ -45,7 +45,7 @@ fn expected(parts: &[&[&'static str]]) -> Vec<&'static str> {
 }
 
 #[test]
-fn every_kind_of_key_in_every_encoding_and_layout_is_clean() {
+fn every_key_type_encoding_and_layout_is_accepted_without_findings() {
     let ca = TestCa::new("clean");
     let (mut lines, mut cases) = (Vec::new(), Vec::new());
     for kind in &KINDS {
@@ -235,12 +235,13 @@ fn documented() -> BTreeMap<String, u8> {
     severities
 }
 
-/// Findings of an upload's name and of its files, which [`uploads_are_refused_or_warned_of`] makes.
+/// Findings of the name and the files of an upload, from
+/// [`findings_refuse_an_upload_or_are_logged`].
 const OF_UPLOADS: [&str; 5] =
     ["long-name", "name-control", "name-empty", "name-too-long", "not-text"];
 
 #[test]
-fn every_finding_is_made_where_it_belongs_and_nowhere_else() {
+fn every_finding_is_reported_exactly_where_it_applies() {
     let ca = TestCa::new("findings");
     for kind in &KINDS {
         ca.make(kind);
@@ -354,7 +355,7 @@ fn upload(
 }
 
 #[test]
-fn uploads_are_refused_or_warned_of() {
+fn findings_refuse_an_upload_or_are_logged() {
     let ca = TestCa::new("uploads");
     let kind = &KINDS[3];
     ca.make(kind);
@@ -398,7 +399,7 @@ fn uploads_are_refused_or_warned_of() {
 }
 
 #[test]
-fn what_is_sent_is_tidied_unless_checks_are_skipped() {
+fn uploads_send_the_tidied_chain_unless_checks_are_skipped() {
     let ca = TestCa::new("sent");
     ca.make(&KINDS[3]);
     let emulator = Emulator::start(&[]);

@@ -59,7 +59,7 @@ fn rsa_key(modulus: usize) -> Vec<u8> {
     sequence(&[&algorithm, &der(3, &[&[0][..], &bits].concat())])
 }
 
-/// A certificate that nobody signed.
+/// A certificate with an invalid signature.
 fn certificate(serial: u8, name: &[u8], key: &[u8], extensions: &[u8]) -> Vec<u8> {
     let algorithm = sequence(&[&oid(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11]), &[5, 0]]);
     let validity = sequence(&[&der(0x17, b"200101000000Z"), &der(0x17, b"400101000000Z")]);
@@ -97,7 +97,7 @@ fn fill(text: &str, size: usize) -> String {
     text.repeat(size / text.len())
 }
 
-/// Texts in place of a certificate.
+/// Hostile certificates.
 fn certificates(size: usize) -> Vec<(&'static str, String)> {
     let (plain, key) = (name(1), rsa_key(256));
     let of = |name: &[u8], key: &[u8], extensions: &[u8]| {
@@ -105,11 +105,11 @@ fn certificates(size: usize) -> Vec<(&'static str, String)> {
     };
     let names = |room: usize| extension(0x11, &der(0x30, &[0x82, 0].repeat(room / 2)));
     let full = |text: &str| fill(text, size);
-    // What is larger than TLS takes is refused unread, so the worst is what is just below that.
+    // Certificates beyond the limit of TLS are refused unread: the worst case is just below it.
     let (room, der_room) = (size * 100_000 / SIZE, size * 7 / 10);
     let nested = (0..size * 18_000 / SIZE).fold(Vec::new(), |inside, _| der(0x30, &inside));
     let clique = u8::try_from(16 * size / SIZE).unwrap();
-    // Each may have signed each: the same names, and keys as large as signatures can be verified
+    // Each may have signed each other: the same names, and the largest keys that libcas verifies
     // with.
     let clique = (0..clique)
         .map(|serial| pem("CERTIFICATE", &certificate(serial, &plain, &rsa_key(1024), &[])));
@@ -141,7 +141,7 @@ fn certificates(size: usize) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Texts in place of a key.
+/// Hostile keys.
 fn keys(size: usize) -> Vec<(&'static str, String)> {
     let ec = sequence(&[
         &der(2, &[1]),
@@ -168,7 +168,7 @@ fn hostile_input_takes_time_and_memory_in_proportion_to_its_size() {
         fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    // A process for each: the most memory that it ever held is that of its one input.
+    // A process for each input, as the peak memory is that of the process.
     let run = |line: &str| Program::new(&inspect).run_with(line);
     let plain = pem("CERTIFICATE", &certificate(1, &name(1), &rsa_key(256), &[]));
     let plain = file("plain", &plain);

@@ -1,5 +1,5 @@
-//! Access keys that expire, under a clock that the tests move: refreshed ahead, once for all
-//! threads, kept while valid; and sign-ins, which are renewed in their file.
+//! Temporary keys under a clock that the tests move: refreshed before expiry, once for all threads,
+//! kept while valid; and sign-ins, which are renewed in their file.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -7,12 +7,12 @@ use std::thread;
 
 use acceptance::setups::{
     CLI, Case, ID, NO_METADATA, ROLE, SECRET, assert_hidden, case, cases, fails, for_each, issued,
-    session, signer, upload, with_cli,
+    session, signer, static_profile, upload, with_cli,
 };
 use acceptance::{Emulator, FakeCloud, compile, scratch};
 use serde_json::{Value, json};
 
-/// Every way to get expiring keys, and the service that gives them.
+/// Every source of temporary keys, and its service.
 fn expiring() -> Vec<(&'static str, Case)> {
     let first_of = |key: &'static str| key.strip_prefix("STS.")?.strip_suffix("-1");
     cases()
@@ -21,13 +21,13 @@ fn expiring() -> Vec<(&'static str, Case)> {
         .collect()
 }
 
-/// The service's name in `broken`: that which gives the key.
+/// The name of the service in `broken`.
 fn breakable(service: &'static str) -> &'static str {
     if service == "oauth" { "oauth-exchange" } else { service }
 }
 
 #[test]
-fn keys_are_refreshed_ahead_of_expiry_and_kept_while_they_are_valid() {
+fn keys_are_refreshed_before_expiry_and_kept_if_that_fails() {
     for_each(&expiring(), |(service, case)| {
         let service = *service;
         let host = case.host();
@@ -72,7 +72,7 @@ fn keys_are_refreshed_ahead_of_expiry_and_kept_while_they_are_valid() {
         assert_eq!(
             (answer.as_str(), issued(cloud, service)),
             ("stored", 3),
-            "{}: mended",
+            "{}: available again",
             case.name
         );
     });
@@ -84,10 +84,10 @@ fn eight_threads_refresh_once_for_each_expiry() {
         let service = *service;
         let host = case.host();
         let cloud = &host.cloud;
-        // Slow enough for all threads to arrive while one of them is asking.
+        // Threads arrive while one of them is asking; it is right if they arrive later.
         cloud.set(&json!({"lifetime": {service: 3600}, "delay": 0.05}));
         let mut program = host.session(&[]);
-        // At first, ahead of an expiry, and after one.
+        // First use, before expiry, and after expiry.
         for (fetched, advance) in [(1, 0), (2, 2800), (3, 4000), (4, 3000)] {
             cloud.advance(advance);
             let (answer, log) = program.ask("8");
@@ -102,7 +102,7 @@ fn eight_threads_refresh_once_for_each_expiry() {
 }
 
 #[test]
-fn a_command_is_run_again_before_its_key_expires() {
+fn a_credential_command_runs_again_before_its_key_expires() {
     let script = scratch("external").join("counting.sh");
     // Key number n, valid for an hour by the clock of the cloud.
     fs::write(
@@ -132,7 +132,7 @@ END
 }
 
 #[test]
-fn refreshing_loses_no_memory() {
+fn refreshing_leaks_no_memory() {
     let cloud = FakeCloud::start();
     let emulator = cloud.emulator();
     let valgrind =
@@ -149,7 +149,7 @@ fn refreshing_loses_no_memory() {
 }
 
 #[test]
-fn a_forked_child_has_a_key_of_its_own() {
+fn a_forked_child_fetches_its_own_key() {
     let cloud = FakeCloud::start();
     let emulator = cloud.emulator();
     let fork = cloud.program(compile("tests/fixtures/c/fork.c", &[]));
@@ -158,28 +158,27 @@ fn a_forked_child_has_a_key_of_its_own() {
 }
 
 #[test]
-fn a_key_that_the_service_no_longer_takes_is_replaced() {
+fn a_key_that_the_service_rejects_is_refreshed() {
     let cloud = FakeCloud::start();
-    // It knows the second key alone.
+    // The emulator knows only the second key.
     let known = "STS.ecs-2:canary-secret-ecs-2:canary-token-ecs-2";
     let emulator =
         Emulator::start(&["--access-key", "staticid:canary-secret-static", "--sts", known]);
     let outcome = upload(&cloud, &emulator, &[("CAS_MAX_ATTEMPTS", "2")]);
     outcome.assert_fields(&[("status", "CAS_OK"), ("attempts", "2")]);
     assert_eq!((signer(&emulator).as_str(), issued(&cloud, "ecs")), ("STS.ecs-2", 2));
-    // What comes from a file is read again, once: somebody may have changed it.
+    // A file is read again, once: it may have changed.
     cloud.reset();
     let lost = with_cli(
-        &json!({"mode": "AK", "access_key_id": "nobody", "access_key_secret": "canary-x"}),
+        &json!({"mode": "AK", "access_key_id": "unknownid", "access_key_secret": "canary-x"}),
     );
     let outcome = upload(&lost, &emulator, &[("CAS_MAX_ATTEMPTS", "4")]);
     outcome.assert_fields(&[("service_code", "InvalidAccessKeyId.NotFound"), ("attempts", "1")]);
 }
 
 #[test]
-fn a_program_keeps_its_identity_when_the_file_names_another_current_profile() {
-    let role = json!({"mode": "RamRoleArn", "access_key_id": "staticid",
-        "access_key_secret": "canary-secret-static", "ram_role_arn": ROLE});
+fn a_client_keeps_its_profile_when_the_current_profile_changes() {
+    let role = static_profile(&json!({"mode": "RamRoleArn", "ram_role_arn": ROLE}));
     let cloud = with_cli(&role);
     let emulator = cloud.emulator();
     let mut program = session(&cloud, &emulator, &[NO_METADATA]);
@@ -188,7 +187,7 @@ fn a_program_keeps_its_identity_when_the_file_names_another_current_profile() {
     cloud.write(CLI, &text.replace("\"current\":\"work\"", "\"current\":\"default\""));
     cloud.advance(3000);
     assert_eq!((program.ask("1").0.as_str(), signer(&emulator).as_str()), ("stored", "STS.sts-2"));
-    // Nor does a key become another one for a slip in it.
+    // A malformed key does not lead to another source.
     let cloud = FakeCloud::start();
     let broken = [(ID, "staticid"), (SECRET, "canary-secret-static\n")];
     let outcome = upload(&cloud, &cloud.emulator(), &broken);
@@ -197,7 +196,7 @@ fn a_program_keeps_its_identity_when_the_file_names_another_current_profile() {
 }
 
 #[test]
-fn a_valid_key_leaves_time_for_the_upload() {
+fn refreshing_a_valid_key_leaves_time_for_the_upload() {
     let host = case("RamRoleArn").host();
     let cloud = &host.cloud;
     cloud.set(&json!({"lifetime": {"sts": 3600}}));
@@ -212,7 +211,7 @@ fn a_valid_key_leaves_time_for_the_upload() {
 }
 
 #[test]
-fn a_clock_that_is_ahead_does_not_multiply_requests() {
+fn a_clock_ahead_of_the_service_does_not_multiply_requests() {
     let host = case("RamRoleArn").host();
     // Keys have expired when they arrive, by the clock of the client. All threads ask while the
     // answer is delayed.
@@ -222,7 +221,7 @@ fn a_clock_that_is_ahead_does_not_multiply_requests() {
 }
 
 #[test]
-fn a_sign_in_that_is_over_says_how_to_sign_in_again() {
+fn the_error_for_an_expired_sign_in_explains_how_to_sign_in_again() {
     let mut expired = json!({
         "mode": "CloudSSO", "cloud_sso_sign_in_url": "https://signin.example.alibabacloudsso.com/",
         "cloud_sso_account_id": "1234567890", "cloud_sso_access_config": "ac-1",
@@ -236,7 +235,7 @@ fn a_sign_in_that_is_over_says_how_to_sign_in_again() {
     let cloud = with_cli(&expired);
     let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA]);
     assert!(fails(&outcome).0.contains("is not signed in"), "{}", outcome.stdout);
-    // With little time, the token is not spent.
+    // With little time left, the refresh token is not used.
     let host = case("OAuth, tokens to be refreshed").host();
     let outcome = host.upload(&[NO_METADATA, ("CAS_TIMEOUT_MS", "1500")]);
     assert!(fails(&outcome).0.contains("too little to renew the sign-in"), "{}", outcome.stdout);
@@ -245,7 +244,7 @@ fn a_sign_in_that_is_over_says_how_to_sign_in_again() {
 }
 
 #[test]
-fn a_sign_in_is_not_lost_to_a_slow_answer_or_another_programs_lock() {
+fn a_sign_in_survives_a_slow_answer_and_a_lock_held_by_another_program() {
     let host = case("OAuth, tokens to be refreshed").host();
     host.cloud.set(&json!({"delay": 6}));
     let settings = [NO_METADATA, ("CAS_TIMEOUT_MS", "10000")];
@@ -277,7 +276,7 @@ fn a_sign_in_is_renewed_in_its_file_and_nothing_else_changes() {
     let before = r#"{
 	"current": "work",
 	"profiles": [
-		{"name": "other", "mode": "AK", "access_key_id": "o", "access_key_secret": "canary-other", "x": 1.50},
+		{"name": "other", "mode": "AK", "access_key_id": "o", "access_key_secret": "canary-o", "x": 1.50},
 		{
 			"name": "work",
 			"mode": "OAuth",
@@ -290,7 +289,7 @@ fn a_sign_in_is_renewed_in_its_file_and_nothing_else_changes() {
 	]
 }
 "#;
-    // As some editors leave it, with a mark at the beginning.
+    // With a byte order mark, as some editors write it.
     let real = cloud.write("dotfiles/config.json", &format!("\u{feff}{before}"));
     fs::create_dir_all(cloud.home().join(".aliyun")).unwrap();
     let link = cloud.home().join(CLI);
@@ -328,11 +327,11 @@ fn a_sign_in_is_renewed_in_its_file_and_nothing_else_changes() {
         .collect();
     assert_eq!(files, ["config.json"]);
 
-    // Another process, and the official package, go on from there: the refresh token was good for
-    // one use.
+    // Another process and the official package use the renewed sign-in: the refresh token is valid
+    // once.
     cloud.reset();
     upload(&cloud, &emulator, &[]).assert_fields(&[("status", "CAS_OK")]);
-    // Which does not read a file with a mark.
+    // The official package does not accept a byte order mark.
     fs::write(&real, after.trim_start_matches('\u{feff}')).unwrap();
     assert_eq!(cloud.resolve(&[]).field("access_key_id"), "STS.oauth-1");
     assert!(cloud.requests().is_empty());
@@ -341,7 +340,7 @@ fn a_sign_in_is_renewed_in_its_file_and_nothing_else_changes() {
 #[test]
 fn eight_processes_renew_one_sign_in_once() {
     let host = case("OAuth, tokens to be refreshed").host();
-    // Long enough for others to begin before the first is done; it is right if they do not.
+    // Other processes start before the first is done; it is right if they start later.
     host.cloud.set(&json!({"delay": 0.4}));
     thread::scope(|scope| {
         let runs: Vec<_> = (0..8).map(|_| scope.spawn(|| host.upload(&[NO_METADATA]))).collect();

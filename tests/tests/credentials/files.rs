@@ -1,19 +1,20 @@
-//! Files of profiles, and the commands that they name.
+//! Profile files, and credential commands.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use acceptance::setups::{CLI, NO_METADATA, fails, upload, with_cli};
+use acceptance::setups::{CLI, NO_METADATA, fails, static_profile, upload, with_cli};
 use acceptance::{FakeCloud, compile, scratch};
 use serde_json::json;
 
 #[test]
-fn a_broken_file_is_said_by_name_and_line() {
+fn the_error_for_a_broken_file_names_the_file_and_the_line() {
     for (file, content, words) in [
         (CLI, "{\n  \"current\": \"work\",\n  \"profiles\": [\n    {\"canary\n", "line 4"),
         (
             CLI,
-            "{\"current\": \"work\",\n\"profiles\": [\n{\"name\": \"work\",\n\"mode\": \"AK\", \"access_key_id\": \"canary\"}]}",
+            "{\"current\": \"work\",\n\"profiles\": [\n{\"name\": \"work\",\n\
+             \"mode\": \"AK\", \"access_key_id\": \"canary\"}]}",
             "the profile \"work\" (line 3) has no access_key_secret",
         ),
         (
@@ -44,7 +45,7 @@ fn a_broken_file_is_said_by_name_and_line() {
         let (message, _) = fails(&outcome);
         let clause = format!("\"{}\": ", path.display());
         assert!(message.contains(&clause) && message.contains(words), "{message}");
-        // Where another source serves, it is a warning.
+        // With another source, it is a warning.
         let emulator = cloud.emulator();
         let outcome = upload(&cloud, &emulator, &[]);
         outcome.assert_fields(&[("status", "CAS_OK")]);
@@ -55,13 +56,11 @@ fn a_broken_file_is_said_by_name_and_line() {
 }
 
 #[test]
-fn a_file_that_others_can_read_is_warned_of() {
+fn libcas_warns_of_a_file_that_others_can_read() {
     for (mode, warned) in
         [(0o600, false), (0o640, true), (0o604, true), (0o622, true), (0o711, false)]
     {
-        let cloud = with_cli(
-            &json!({"mode": "AK", "access_key_id": "staticid", "access_key_secret": "canary-secret-static"}),
-        );
+        let cloud = with_cli(&static_profile(&json!({})));
         let path = cloud.home().join(CLI);
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let outcome = upload(&cloud, &cloud.emulator(), &[]);
@@ -80,9 +79,10 @@ fn a_file_that_others_can_read_is_warned_of() {
 }
 
 #[test]
-fn each_file_that_others_can_read_is_warned_of_once() {
+fn libcas_warns_of_each_file_that_others_can_read_once() {
     let cloud = with_cli(&json!({"mode": "ak"}));
-    let key = "[default]\ntype=access_key\naccess_key_id=staticid\naccess_key_secret=canary-secret-static\n";
+    let key = "[default]\ntype=access_key\naccess_key_id=staticid\n\
+               access_key_secret=canary-secret-static\n";
     let files = [cloud.home().join(CLI), cloud.write(".alibabacloud/credentials", key)];
     for file in &files {
         fs::set_permissions(file, fs::Permissions::from_mode(0o666)).unwrap();
@@ -100,10 +100,11 @@ fn each_file_that_others_can_read_is_warned_of_once() {
 }
 
 #[test]
-fn a_command_is_run_as_it_is_written_and_its_failures_are_told_apart() {
+fn a_credential_command_runs_as_written_and_its_failures_are_distinguished() {
     let print = |more: &str| {
         format!(
-            r#"{{"mode": "AK", "access_key_id": "staticid", "access_key_secret": "canary-secret-static"{more}}}"#
+            r#"{{"mode": "AK", "access_key_id": "staticid",
+                "access_key_secret": "canary-secret-static"{more}}}"#
         )
     };
     let external =
@@ -122,7 +123,7 @@ fn a_command_is_run_as_it_is_written_and_its_failures_are_told_apart() {
     let outcome = upload(&cloud, &emulator, &[]);
     outcome.assert_fields(&[("status", "CAS_OK")]);
     assert!(!outcome.stderr.contains("noise"), "{}", outcome.stderr);
-    // A host that ignores its children's ends.
+    // A host that ignores SIGCHLD.
     let ignoring = cloud.program("sh").arg("-c").arg("trap '' CHLD; exec \"$0\" \"$@\"");
     let ignoring = ignoring.arg(compile("tests/fixtures/c/report.c", &[])).arg("web").with_chain();
     assert_eq!(ignoring.env("CAS_ENDPOINT", emulator.url()).run().field("status"), "CAS_OK");
@@ -136,11 +137,13 @@ fn a_command_is_run_as_it_is_written_and_its_failures_are_told_apart() {
         ("printf {}", "printed no access_key_id"),
         ("printf '{\"access_key_id\":\"canary\"}'", "printed no access_key_secret"),
         (
-            "printf '{\"mode\":\"StsToken\",\"access_key_id\":\"a\",\"access_key_secret\":\"canary\"}'",
+            "printf '{\"mode\":\"StsToken\",\"access_key_id\":\"a\",\
+             \"access_key_secret\":\"canary\"}'",
             "printed no sts_token",
         ),
         (
-            "printf '{\"access_key_id\":\"a\",\"access_key_secret\":\"canary\",\"expiration\":\"soon\"}'",
+            "printf '{\"access_key_id\":\"a\",\"access_key_secret\":\"canary\",\
+             \"expiration\":\"soon\"}'",
             "printed an expiration that is no time",
         ),
         ("printf '", "quotes do not match"),

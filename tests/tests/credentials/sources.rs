@@ -1,8 +1,9 @@
-//! Access keys from every source, set up as users do, with a cloud on this machine that gives them
-//! out; and the official package beside it, which has to find the same.
+//! Access keys from every source, given out by a fake cloud; the official package has to find the
+//! same.
 
 use acceptance::setups::{
-    Case, ID, NO_METADATA, ROLE, SECRET, case, cases, fails, for_each, signer, upload, with_cli,
+    Case, ID, NO_METADATA, ROLE, SECRET, case, cases, fails, for_each, signer, static_profile,
+    upload, with_cli,
 };
 use acceptance::stub::Reply;
 use acceptance::{FakeCloud, Stub};
@@ -21,15 +22,16 @@ fn check(case: &Case) {
 }
 
 #[test]
-fn every_source_serves_an_upload_and_the_official_package_finds_the_same() {
+fn every_source_yields_the_key_that_the_official_package_finds() {
     for_each(&cases(), check);
 }
 
-/// What goes wrong in one part, and what is said then.
+/// Each service fails in each way.
 #[test]
-fn the_failure_of_each_part_says_what_happened_and_what_to_do() {
-    let unavailable = json!({"status": 503, "body": "{\"Code\":\"ServiceUnavailable\",\"Message\":\"canary-echo\"}"});
-    let echo = |field: &str, secret: &str| json!({"status": 400, "body": json!({field: secret}).to_string()});
+fn the_failure_of_each_credential_service_is_reported_with_a_hint() {
+    let answer = |status: u16, body: Value| json!({"status": status, "body": body.to_string()});
+    let unavailable = answer(503, json!({"Code": "ServiceUnavailable", "Message": "canary-echo"}));
+    let echo = |field: &str, secret: &str| answer(400, json!({field: secret}));
     let garbage = json!({"garbage": "<html><title>canary</title>canary</html>"});
     let page = json!({"garbage": "<html><title>Sign in</title>canary</html>"});
     let without_id = json!({"garbage": "{\"Code\":\"Success\",\"AccessKeySecret\":\"canary-x\"}"});
@@ -115,7 +117,7 @@ fn the_failure_of_each_part_says_what_happened_and_what_to_do() {
     for_each(&failures, |(name, broken, what, words, retryable)| {
         let host = case(name).host();
         host.cloud.set(&json!({"broken": {*broken: what}}));
-        // A service that hangs is given up, half of this after the call began.
+        // A service that hangs is given half of this.
         let timeout = if what.get("hang").is_some() { "8000" } else { "60000" };
         let mut settings = vec![("CAS_TIMEOUT_MS", timeout)];
         if !name.starts_with("instance") {
@@ -132,10 +134,8 @@ fn the_failure_of_each_part_says_what_happened_and_what_to_do() {
 }
 
 #[test]
-fn what_is_turned_off_or_half_set_up_is_said() {
-    let cloud = with_cli(
-        &json!({"mode": "AK", "access_key_id": "staticid", "access_key_secret": "canary-secret-static"}),
-    );
+fn disabled_and_incomplete_sources_are_reported() {
+    let cloud = with_cli(&static_profile(&json!({})));
     let emulator = cloud.emulator();
     let off = ("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "true");
     let half = ("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/nonexistent");
@@ -144,7 +144,8 @@ fn what_is_turned_off_or_half_set_up_is_said() {
     for part in [
         ".aliyun/config.json: ALIBABA_CLOUD_CLI_PROFILE_DISABLED is set",
         "the instance role: ALIBABA_CLOUD_ECS_METADATA_DISABLED is set",
-        "ALIBABA_CLOUD_OIDC_TOKEN_FILE is set, but not ALIBABA_CLOUD_ROLE_ARN and ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
+        "ALIBABA_CLOUD_OIDC_TOKEN_FILE is set, but not ALIBABA_CLOUD_ROLE_ARN and \
+         ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
     ] {
         assert!(message.contains(part), "{part}: {message}");
     }
@@ -157,7 +158,7 @@ fn what_is_turned_off_or_half_set_up_is_said() {
         "{message}"
     );
     let outcome =
-        upload(&cloud, &emulator, &[("HOME", ""), NO_METADATA, ("CAS_PROFILE", "nobody")]);
+        upload(&cloud, &emulator, &[("HOME", ""), NO_METADATA, ("CAS_PROFILE", "missing")]);
     assert!(fails(&outcome).1.contains("Name a profile"), "{}", outcome.stdout);
     let mode = with_cli(&json!({"mode": "ak"}));
     let outcome = upload(&mode, &emulator, &[NO_METADATA]);
@@ -170,7 +171,7 @@ fn what_is_turned_off_or_half_set_up_is_said() {
 }
 
 #[test]
-fn what_stands_in_the_wrong_place_is_not_shown() {
+fn secrets_in_the_wrong_place_are_not_shown() {
     let cloud = FakeCloud::start();
     let emulator = cloud.emulator();
     let secret = "canary0secret0of0thirty0letters";
@@ -190,7 +191,7 @@ fn what_stands_in_the_wrong_place_is_not_shown() {
     }
     let mode = with_cli(&json!({"mode": "canary0secret0of0thirty0letters"}));
     fails(&upload(&mode, &emulator, &[NO_METADATA]));
-    // Nor does a slip in what a command prints make a program somebody else.
+    // Invalid output of a command does not lead to another source.
     let print = "printf '{\"access_key_id\": \"a b\", \"access_key_secret\": \"canary\"}'";
     let external = with_cli(&json!({"mode": "External", "process_command": print}));
     let outcome = upload(&external, &emulator, &[]);
@@ -199,7 +200,7 @@ fn what_stands_in_the_wrong_place_is_not_shown() {
 }
 
 #[test]
-fn what_sts_refuses_is_said_with_its_code() {
+fn errors_of_sts_are_reported_with_their_code() {
     for (role, words, advice) in [
         ("acs:ram::1234567890123456:role/gone", "EntityNotExist.Role", "Check the role's ARN"),
         (
@@ -209,16 +210,14 @@ fn what_sts_refuses_is_said_with_its_code() {
         ),
         ("nonsense", "sts.aliyuncs.com refused AssumeRole of \"nonsense\"", ""),
     ] {
-        let cloud = with_cli(
-            &json!({"mode": "RamRoleArn", "access_key_id": "staticid", "access_key_secret": "canary-secret-static", "ram_role_arn": role}),
-        );
+        let cloud = with_cli(&static_profile(&json!({"mode": "RamRoleArn", "ram_role_arn": role})));
         let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA]);
         let (message, hint) = fails(&outcome);
         assert!(message.contains(words) && hint.contains(advice), "{message}\n{hint}");
     }
-    let wrong_secret = with_cli(
-        &json!({"mode": "RamRoleArn", "access_key_id": "staticid", "access_key_secret": "canary-wrong", "ram_role_arn": ROLE}),
-    );
+    let wrong_secret =
+        with_cli(&static_profile(&json!({"mode": "RamRoleArn", "ram_role_arn": ROLE,
+            "access_key_secret": "canary-wrong"})));
     let outcome = upload(&wrong_secret, &wrong_secret.emulator(), &[NO_METADATA]);
     let (message, hint) = fails(&outcome);
     assert!(
@@ -228,7 +227,7 @@ fn what_sts_refuses_is_said_with_its_code() {
 }
 
 #[test]
-fn when_nothing_is_set_up_every_source_is_named_in_order() {
+fn without_configuration_the_error_lists_every_source_in_order() {
     let cloud = FakeCloud::start();
     let emulator = cloud.emulator();
     let outcome = upload(&cloud, &emulator, &[NO_METADATA]);
@@ -236,7 +235,8 @@ fn when_nothing_is_set_up_every_source_is_named_in_order() {
     let home = cloud.home().to_str().unwrap();
     let mut rest = message;
     for part in [
-        "the environment: ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET are not set; "
+        "the environment: ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET are \
+         not set; "
             .to_owned(),
         "OIDC: ".to_owned(),
         format!("\"{home}/.aliyun/config.json\": there is no such file; "),
@@ -247,14 +247,14 @@ fn when_nothing_is_set_up_every_source_is_named_in_order() {
         let at = rest.find(&part).unwrap_or_else(|| panic!("{part} is missing in {message}"));
         rest = &rest[at..];
     }
-    // A source that is not there is no matter for a warning.
+    // A source that is not configured causes no warning.
     assert!(!outcome.stdout.contains("log=2"), "{}", outcome.stdout);
     assert_eq!(outcome.field("retryable"), "0");
 }
 
 #[test]
-fn a_profile_that_the_program_names_is_the_only_source() {
-    let key = json!({"mode": "AK", "access_key_id": "staticid", "access_key_secret": "canary-secret-static"});
+fn a_configured_profile_is_the_only_source() {
+    let key = static_profile(&json!({}));
     let cloud = with_cli(&key);
     cloud.write(
         ".alibabacloud/credentials",
@@ -273,17 +273,17 @@ fn a_profile_that_the_program_names_is_the_only_source() {
         outcome.assert_fields(&[("status", "CAS_OK")]);
         assert_eq!(signer(&emulator), "staticid", "{profile}");
     }
-    let outcome = upload(&cloud, &emulator, &[&other[..], &[("CAS_PROFILE", "nobody")]].concat());
+    let outcome = upload(&cloud, &emulator, &[&other[..], &[("CAS_PROFILE", "missing")]].concat());
     let (message, _) = fails(&outcome);
     assert!(
-        message.contains("it has no profile \"nobody\"") && !message.contains("environment"),
+        message.contains("it has no profile \"missing\"") && !message.contains("environment"),
         "{message}"
     );
     assert!(cloud.requests().is_empty());
 }
 
 #[test]
-fn sts_is_asked_by_post_with_everything_in_the_form_and_signed_as_the_client_signs() {
+fn sts_requests_are_posts_with_form_parameters_and_the_configured_signature() {
     for (signature, authorization) in [("0", false), ("1", true)] {
         for (name, endpoint) in [
             ("RamRoleArn", "sts.aliyuncs.com"),
@@ -323,7 +323,7 @@ fn sts_is_asked_by_post_with_everything_in_the_form_and_signed_as_the_client_sig
 }
 
 #[test]
-fn metadata_is_asked_with_a_token_and_without_only_where_that_may_be() {
+fn metadata_requests_use_a_token_unless_the_service_has_none() {
     let cloud = FakeCloud::start();
     let emulator = cloud.emulator();
     upload(&cloud, &emulator, &[]).assert_fields(&[("status", "CAS_OK")]);
@@ -337,7 +337,7 @@ fn metadata_is_asked_with_a_token_and_without_only_where_that_may_be() {
         ("PUT /latest/api/token", "GET /latest/meta-data/ram/security-credentials/");
     assert_eq!(seen(&cloud), [token, roles, token, &format!("{roles}web-role")]);
 
-    // No token is to be had, but none is needed either.
+    // The service has no tokens and requires none.
     let old = FakeCloud::start();
     old.set(&json!({"v1": true, "broken": {"ecs-token": {"status": 404, "body": ""}}}));
     upload(&old, &old.emulator(), &[]).assert_fields(&[("status", "CAS_OK")]);
@@ -345,10 +345,10 @@ fn metadata_is_asked_with_a_token_and_without_only_where_that_may_be() {
     let (message, _) = fails(&outcome);
     assert!(message.contains("gave no token (HTTP 404)"), "{message}");
 
-    // In a container, the answer to the question for a token may not find its way through.
+    // In a container, the response to the token request may get lost.
     old.set(&json!({"broken": {"ecs-token": {"hang": true}}}));
     upload(&old, &old.emulator(), &[]).assert_fields(&[("status", "CAS_OK")]);
-    // A switch for the chain is one for profiles too.
+    // A switch for the chain also applies to profiles.
     let profile = with_cli(&json!({"mode": "EcsRamRole"}));
     let outcome = upload(&profile, &profile.emulator(), &[NO_METADATA]);
     assert!(
@@ -358,7 +358,7 @@ fn metadata_is_asked_with_a_token_and_without_only_where_that_may_be() {
     );
     assert!(profile.requests().is_empty());
 
-    // No proxy knows this machine's role, whoever named it.
+    // The metadata service is never reached through a proxy.
     let nowhere = "http://127.0.0.1:1";
     for proxy in [("HTTP_PROXY", nowhere), ("ALL_PROXY", nowhere)] {
         upload(&cloud, &emulator, &[proxy]).assert_fields(&[("status", "CAS_OK")]);
@@ -366,7 +366,7 @@ fn metadata_is_asked_with_a_token_and_without_only_where_that_may_be() {
 }
 
 #[test]
-fn other_services_are_asked_through_the_proxy() {
+fn credential_services_are_reached_through_the_proxy() {
     let host = case("RamRoleArn").host();
     let stub = Stub::start(vec![
         Reply::http("403 Forbidden", "", ""),

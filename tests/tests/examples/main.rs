@@ -1,4 +1,4 @@
-//! The examples and the README's program, as a user copies them.
+//! The examples and the program in the README, compiled and run as documented.
 
 use std::fs;
 use std::process::Command;
@@ -45,7 +45,7 @@ fn upload_c_prints_the_id_and_explains_its_failures() {
 }
 
 #[test]
-fn upload_c_loses_no_memory() {
+fn upload_c_leaks_no_memory() {
     let emulator = Emulator::start(&[]);
     let upload = compile("examples/c/upload.c", &[]);
     let endpoints = [(emulator.url(), 0), ("http://127.0.0.1:1", 1), ("not an endpoint", 1)];
@@ -66,7 +66,7 @@ fn upload_c_loses_no_memory() {
 }
 
 #[test]
-fn inspect_c_says_what_an_upload_would_refuse() {
+fn inspect_c_reports_what_an_upload_would_refuse() {
     let inspect = compile("examples/c/inspect.c", &[]);
     let start = || Program::new(&inspect).arg(&chain().chain);
     let good = start().arg(&chain().key).succeed();
@@ -109,7 +109,7 @@ fn minimal_c_is_short_and_works() {
 }
 
 #[test]
-fn the_program_in_the_readme_compiles_as_it_says_and_works() {
+fn the_program_in_the_readme_compiles_and_uploads() {
     let readme = fs::read_to_string(top().join("README.md")).unwrap();
     let block = |language: &str, part: &str| {
         readme
@@ -150,7 +150,7 @@ fn the_program_in_the_readme_compiles_as_it_says_and_works() {
 }
 
 #[test]
-fn make_run_ends_with_the_id() {
+fn make_run_prints_the_cert_id() {
     let run = |variables: &[(&str, &str)]| {
         let mut command = Command::new("make");
         command.args(["--silent", "run"]).current_dir(top());

@@ -1,4 +1,4 @@
-//! The limits of the harness: what hangs fails by its name, and nothing of it stays behind.
+//! The limits of the harness: a test that hangs fails by its name, and leaves no process behind.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -59,7 +59,7 @@ fn a_process_that_does_not_end_fails_its_test_and_is_ended() {
     let message = panics(|| drop(process.finish_within(Duration::from_millis(300))));
     assert!(message.contains("still running after 300ms: ") && message.contains("\"sleep\""));
     assert!(!is_running(&id));
-    // One that is not waited for ends with its test.
+    // A process that no test waits for ends with its test.
     let process: Process = sleep();
     let id = process.id().to_string();
     drop(process);

@@ -11,7 +11,7 @@ use acceptance::network::tls::OneVersion;
 use crate::trust::{assert_refused, file, key, pem, upload};
 
 #[test]
-fn tls_1_2_and_1_3_are_spoken_and_nothing_older() {
+fn tls_1_2_and_1_3_are_supported_and_older_versions_are_not() {
     let (root, served) = (file("root.pem"), pem(&["good", "intermediate"]));
     let trusted = [("CAS_CA_FILE", root.as_str())];
     let start = |version| OneVersion::start(version, &served, &key("server"));
@@ -19,7 +19,7 @@ fn tls_1_2_and_1_3_are_spoken_and_nothing_older() {
         let mut server = start(name);
         upload(&server.url(), &trusted).assert_fields(&[("status", "CAS_OK"), ("cert_id", "7")]);
         assert_eq!(server.arrived(), format!("{shown} POST / HTTP/1.1"));
-        // Whom nobody vouches for is refused in each.
+        // A server with an unknown issuer is rejected in each.
         assert_refused(&upload(&server.url(), &[]), &["its issuer is not trusted"], &[]);
         assert!(server.arrived().starts_with("no request:"));
         assert_eq!(server.stop(), "");
@@ -40,7 +40,8 @@ fn tls_1_2_and_1_3_are_spoken_and_nothing_older() {
     }
 }
 
-/// A server that answers a client's first message with these bytes; it hands back what came then.
+/// A server that sends these bytes after the first message of a client, and returns what the client
+/// sends then.
 fn answers(answer: Vec<u8>) -> (String, Receiver<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
@@ -61,8 +62,8 @@ fn answers(answer: Vec<u8>) -> (String, Receiver<Vec<u8>>) {
 }
 
 #[test]
-fn old_servers_and_ports_without_tls_are_told_apart() {
-    // A server that never heard of supported versions and takes up 1.1, with
+fn old_tls_servers_are_distinguished_from_ports_without_tls() {
+    // A server that does not know the extension supported_versions and selects TLS 1.1 with
     // TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA.
     let hello = [&[2, 0, 0, 38, 3, 2][..], &[7; 32], &[0, 0xc0, 0x13, 0]].concat();
     let takes_up = [&[22, 3, 2, 0, 42][..], &hello].concat();
@@ -82,7 +83,7 @@ fn old_servers_and_ports_without_tls_are_told_apart() {
         let (url, came) = answers(answer);
         let outcome = upload(&url, &[("CAS_CA_FILE", &file("root.pem"))]);
         assert_refused(&outcome, &["the TLS handshake with 127.0.0.1", message], &[hint]);
-        // An alert at most, which has seven bytes.
+        // At most an alert, which has seven bytes.
         assert!(came.recv_timeout(WAIT).expect("a connection").len() <= 7);
     }
 }

@@ -1,8 +1,7 @@
-//! Whom the library trusts, and why it refuses whom it does not: uploads over TLS to the real
-//! emulator, with certificates that openssl made for the purpose.
+//! Which servers libcas trusts, and how it reports those that it does not: uploads over TLS to the
+//! emulator, with certificates made by openssl.
 
 use std::fs;
-use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,8 +23,7 @@ const GOOD: New<'_> = New {
     hash: "sha256",
 };
 
-/// Root, intermediate and stranger, and servers' certificates that differ from a good one in one
-/// respect each.
+/// The CA, and server certificates that differ from a good one in one respect each.
 fn ca() -> &'static TestCa {
     static SHARED: OnceLock<TestCa> = OnceLock::new();
     SHARED.get_or_init(|| {
@@ -33,24 +31,27 @@ fn ca() -> &'static TestCa {
         ca.key("server", KINDS[3].algorithm);
         ca.key("ec", KINDS[3].algorithm);
         let many = "basicConstraints=critical,CA:FALSE
-subjectAltName=DNS:a.example,DNS:b.example,DNS:*.c.example,IP:192.0.2.1,DNS:e.example,DNS:f.example,DNS:g.example
+subjectAltName=DNS:a.example,DNS:b.example,DNS:*.c.example,IP:192.0.2.1,DNS:e.example,DNS:f,DNS:g
 ";
         let no_san = "basicConstraints=critical,CA:FALSE\n";
         let authority = format!("{CA}subjectAltName=IP:127.0.0.1\n");
+        let address = format!("{no_san}subjectAltName=IP:127.0.0.1\n");
+        let for_clients = format!("{SERVER}extendedKeyUsage=clientAuth\n");
+        let root = New { subject: "root", extensions: CA, ..GOOD };
         for new in [
             GOOD,
             New { name: "many", extensions: many, ..GOOD },
-            New { name: "address", extensions: &format!("{no_san}subjectAltName=IP:127.0.0.1\n"), ..GOOD },
+            New { name: "address", extensions: &address, ..GOOD },
             New { name: "no-san", subject: "127.0.0.1", extensions: no_san, ..GOOD },
             New { name: "expired", valid: ["20200101000000Z", "20210101000000Z"], ..GOOD },
             New { name: "future", valid: ["20450101000000Z", LONG[1]], ..GOOD },
             New { name: "itself", issuer: "itself", ..GOOD },
             New { name: "itself-ca", issuer: "itself-ca", extensions: &authority, ..GOOD },
             New { name: "ca", extensions: &authority, ..GOOD },
-            New { name: "for-clients", extensions: &format!("{SERVER}extendedKeyUsage=clientAuth\n"), ..GOOD },
-            // Other CAs of the root's name.
-            New { name: "root-again", subject: "root", key: "stranger", issuer: "root-again", extensions: CA, ..GOOD },
-            New { name: "root-ec", subject: "root", key: "ec", issuer: "root-ec", extensions: CA, ..GOOD },
+            New { name: "for-clients", extensions: &for_clients, ..GOOD },
+            // Other CAs with the name of the root.
+            New { name: "root-again", key: "stranger", issuer: "root-again", ..root },
+            New { name: "root-ec", key: "ec", issuer: "root-ec", ..root },
         ] {
             ca.issue(new);
         }
@@ -62,7 +63,7 @@ pub fn file(name: &str) -> String {
     ca().0.join(name).to_str().unwrap().to_owned()
 }
 
-/// A file of certificates one after another.
+/// A PEM file with these certificates.
 pub fn pem(names: &[&str]) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -93,7 +94,7 @@ impl Served {
         upload(self.emulator.url(), settings)
     }
 
-    /// How many certificates it stored, as the same emulator says without TLS.
+    /// The number of certificates that it stored, read by an emulator without TLS.
     fn stored(self) -> usize {
         self.emulator.stop();
         Emulator::start(&["--data", self.data.to_str().unwrap()]).certificates().len()
@@ -110,7 +111,7 @@ fn assert_says(outcome: &Outcome, message: &[&str], hint: &[&str]) {
     outcome.assert_says("hint", hint);
 }
 
-/// Nothing was sent, and sending it again would not help.
+/// Checks that nothing was sent, and that a retry would not help.
 #[track_caller]
 pub fn assert_refused(outcome: &Outcome, message: &[&str], hint: &[&str]) {
     outcome.assert_fields(&[
@@ -141,7 +142,7 @@ fn directory(name: &str, files: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn a_private_ca_is_trusted_by_each_of_the_ways() {
+fn each_setting_for_a_private_ca_makes_it_trusted() {
     let served = Served::start(&["good", "intermediate"]);
     let root = ca().read("root.pem");
     let hashed = directory("hashed", &[("root.pem", &root)]);
@@ -161,10 +162,9 @@ fn a_private_ca_is_trusted_by_each_of_the_ways() {
         (vec![("SSL_CERT_DIR", &both)], "1"),
         (vec![("SSL_CERT_DIR", &partly)], "1"),
         (vec![("SSL_CERT_FILE", &stranger), ("SSL_CERT_DIR", &hashed)], "1"),
-        // A directory that is none, beside a file, says that the file alone counts.
+        // An invalid directory beside a file is ignored.
         (vec![("SSL_CERT_FILE", &root), ("SSL_CERT_DIR", "/dev/null")], "1"),
-        // The file that the program names is above what the environment names, be that useless or
-        // wrong.
+        // A configured file takes precedence over the environment.
         (vec![("CAS_CA_FILE", &root), ("SSL_CERT_FILE", "/nonexistent")], "1"),
         (vec![("CAS_CA_FILE", &root), ("SSL_CERT_FILE", &stranger), ("SSL_CERT_DIR", &other)], "1"),
     ] {
@@ -183,7 +183,7 @@ fn a_private_ca_is_trusted_by_each_of_the_ways() {
 }
 
 #[test]
-fn an_unknown_issuer_is_told_with_where_the_roots_came_from_and_how_many_they_are() {
+fn the_error_for_an_unknown_issuer_names_the_source_and_number_of_roots() {
     let served = Served::start(&["good", "intermediate"]);
     let of_system = served.upload(&[]);
     assert_refused(
@@ -237,7 +237,7 @@ fn an_unknown_issuer_is_told_with_where_the_roots_came_from_and_how_many_they_ar
             &["private CA", "inspecting proxy", hint],
         );
     }
-    // Twice the same is one; here the chain is broken off as well.
+    // Duplicates count once; this chain is incomplete as well.
     let alone = Served::start(&["good"]);
     let outcome = alone.upload(&[("CAS_CA_FILE", both)]);
     assert_eq!(number_of_roots(&outcome), 2);
@@ -245,7 +245,7 @@ fn an_unknown_issuer_is_told_with_where_the_roots_came_from_and_how_many_they_ar
 }
 
 #[test]
-fn what_the_environment_names_must_be_of_use_and_nothing_wider_stands_in() {
+fn an_unusable_store_in_the_environment_fails_without_a_fallback() {
     let served = Served::start(&["good", "intermediate"]);
     let empty = ca().write("empty.pem", "");
     let garbage = ca().write("garbage.pem", "Here should have been a certificate.\n");
@@ -291,7 +291,7 @@ fn what_the_environment_names_must_be_of_use_and_nothing_wider_stands_in() {
 }
 
 #[test]
-fn a_ca_file_of_no_use_is_found_when_the_client_is_made() {
+fn an_unusable_ca_file_fails_the_creation_of_the_client() {
     let root = ca().read("root.pem");
     let key = fs::read_to_string(key("server")).unwrap();
     for (content, says) in [
@@ -302,7 +302,7 @@ fn a_ca_file_of_no_use_is_found_when_the_client_is_made() {
     ] {
         let path = ca().write("no-ca.pem", content);
         let path = path.to_str().unwrap();
-        // Nobody listens there, and nobody is asked.
+        // The port is closed, and nothing connects to it.
         let outcome = upload(
             "https://127.0.0.1:1",
             &[("CAS_CA_FILE", path), ("SSL_CERT_FILE", &file("root.pem"))],
@@ -322,11 +322,12 @@ fn a_ca_file_of_no_use_is_found_when_the_client_is_made() {
 }
 
 #[test]
-fn each_certificate_is_refused_with_its_own_sentence() {
+fn each_reason_to_reject_a_certificate_has_its_own_message() {
     let (root, stranger) = (file("root.pem"), file("stranger.pem"));
     let (again, ec) = (file("root-again.pem"), file("root-ec.pem"));
     let (itself, itself_ca) = (file("itself.pem"), file("itself-ca.pem"));
-    let several = "it has \"a.example\", \"b.example\", \"*.c.example\", \"192.0.2.1\", \"e.example\" and 2 more";
+    let several = "it has \"a.example\", \"b.example\", \"*.c.example\", \"192.0.2.1\", \
+                   \"e.example\" and 2 more";
     let another = "it was made for another name than \"127.0.0.1\"";
     let itself_says = "it signed itself, and is not trusted";
     let authority_says = "it signed itself, and says that it is a certificate authority's";
@@ -401,9 +402,8 @@ fn each_certificate_is_refused_with_its_own_sentence() {
         (
             &["good"],
             Some(&root),
-            &[
-                "its issuer is not trusted: \"intermediate\", of which the server sent no certificate",
-            ],
+            &["its issuer is not trusted: \"intermediate\", of which the server sent no \
+                 certificate"],
             &["If \"intermediate\" is an intermediate, the server must send its certificate too"],
         ),
         (
@@ -422,12 +422,12 @@ fn each_certificate_is_refused_with_its_own_sentence() {
         assert_refused(&outcome, message, hint);
         assert_eq!(server.stored(), 0, "{served:?}");
     }
-    // What the hint says of one that signed itself is true.
+    // The hint for a self-signed certificate is correct.
     let server = Served::start(&["itself"]);
     server
         .upload(&[("CAS_CA_FILE", &itself)])
         .assert_fields(&[("status", "CAS_OK"), ("outcome", "0")]);
-    // A name of the machine is no other than the one that was asked for.
+    // Only the name of the endpoint counts, not another name of the machine.
     let server = Served::start(&["address", "intermediate"]);
     let by_name = server.emulator.url().replace("127.0.0.1", "localhost");
     let outcome = upload(&by_name, &[("CAS_CA_FILE", &root)]);
@@ -443,7 +443,7 @@ fn each_certificate_is_refused_with_its_own_sentence() {
 }
 
 #[test]
-fn a_machine_without_a_store_trusts_the_roots_that_are_built_in() {
+fn without_a_system_store_the_built_in_roots_are_trusted() {
     let served = Served::start(&["good", "intermediate"]);
     let cloud = FakeCloud::start();
     let program = cloud.program(compile("tests/fixtures/c/report.c", &[])).without("SSL_CERT_FILE");

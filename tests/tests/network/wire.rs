@@ -1,5 +1,4 @@
-//! What leaves the process, and how: seen by a server of the tests' own and by counting system
-//! calls.
+//! What libcas sends, and how: seen by a stub server and by counting system calls.
 
 use std::fs;
 
@@ -21,7 +20,7 @@ fn success() -> Reply {
 }
 
 #[test]
-fn everything_is_in_the_form_body_and_nothing_in_the_url() {
+fn all_parameters_are_in_the_form_body() {
     let stub = Stub::start(vec![success()]);
     let outcome = Program::new(compile("tests/fixtures/c/report.c", &[]))
         .env("CAS_ENDPOINT", stub.url())
@@ -96,9 +95,9 @@ fn the_pem_arrives_byte_for_byte() {
 }
 
 #[test]
-fn many_uploads_are_one_write_each_on_one_connection_without_a_thread() {
+fn each_upload_is_one_write_on_the_same_connection_without_a_thread() {
     let shim = compile_preload("tests/fixtures/c/count_calls.c");
-    // The one thing that needs a thread, to show that the count counts.
+    // Resolving a name is the one thing that needs a thread: the count works.
     let counts = scratch("shim").join("counts-name");
     let outcome = Program::new(compile("tests/fixtures/c/report.c", &[]))
         .env("CAS_ENDPOINT", "https://no-such-host.invalid")
@@ -130,7 +129,7 @@ fn many_uploads_are_one_write_each_on_one_connection_without_a_thread() {
 }
 
 #[test]
-fn each_attempt_has_a_nonce_and_a_signature_of_its_own() {
+fn each_attempt_has_its_own_nonce_and_signature() {
     let throttled = Reply::http(
         "400 Bad Request",
         "x-acs-retry-after: 1\r\n",
@@ -178,7 +177,7 @@ fn a_connection_that_the_server_closes_is_not_used_again() {
 }
 
 #[test]
-fn parent_and_child_of_a_fork_use_connections_of_their_own() {
+fn parent_and_forked_child_use_separate_connections() {
     let emulator = Emulator::start(&[]);
     Program::new(compile("tests/fixtures/c/fork.c", &[]))
         .arg(emulator.url())
@@ -197,7 +196,7 @@ fn parent_and_child_of_a_fork_use_connections_of_their_own() {
 }
 
 #[test]
-fn a_child_does_not_wait_for_a_thread_of_its_parent() {
+fn a_forked_child_does_not_wait_for_a_thread_of_its_parent() {
     let [cert, key] = chain().files();
     let emulator = Emulator::start_tls(cert, key, &[]);
     Program::new(compile("tests/fixtures/c/fork_in_handshake.c", &[]))

@@ -1,5 +1,5 @@
-//! Every fault at every point of an upload, in both versions and under every rule for conflicts: what
-//! `docs/exactly-once.md` promises, with the finished library against the finished emulator.
+//! Every fault at every point of an upload, in both versions and under every conflict rule, as
+//! `docs/exactly-once.md` documents it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,15 +28,14 @@ const KINDS: [&str; 13] = [
     "lag",
     "retired",
 ];
-/// How long a delayed request is delayed, and the deadline of the call that meets it. The first
-/// attempt may use half of the deadline, which is less than the delay; what the rest of the call
-/// takes, also on a busy machine, is small beside both.
+/// The delay of a request, and the deadline of the call. The first attempt may use half of the
+/// deadline, which is less than the delay. What a busy machine adds is small beside both.
 const DELAY_MS: u64 = 11_500;
 const DEADLINE_MS: u64 = 20_000;
-/// How much later a call may end than its deadline on a machine that does much else. A call that
-/// waits for a lasting delay takes ten times the deadline.
+/// How long after its deadline a call may end, on a busy machine. A call that ignores its deadline
+/// takes the lasting delay, ten times the deadline.
 const SLACK_MS: u64 = 60_000;
-/// A new certificate is listed after this.
+/// The delay after which a new certificate is listed.
 const LAG_MS: u64 = 1_500;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +82,7 @@ struct Cell {
     name: Name,
 }
 
-/// What a cell must end in.
+/// The end of a cell.
 #[derive(Debug, PartialEq, Eq)]
 struct End {
     /// `created`, `reused`, `replaced` or a status.
@@ -91,7 +90,7 @@ struct End {
     attempts: u32,
 }
 
-/// A fault of the emulator; `throttled` is an error of the kind that asks for a pause.
+/// A fault of the emulator; `throttled` is an error with x-acs-retry-after.
 fn fault(action: &str, kind: &str, times: Option<u32>) -> Value {
     let mut fault = match kind {
         "throttled" => json!({"kind": "error", "status": 400, "code": "Throttling.User",
@@ -160,7 +159,7 @@ fn promised(
     }
     let row = match (retired, cell.api) {
         (true, Api::Auto) => "retired, CAS_API_AUTO",
-        // Version 2020-04-07 is never gone: as if nothing happened.
+        // Version 2020-04-07 is never retired: the fault has no effect.
         (true, _) => "no-cert-id",
         (false, _) => cell.kind,
     };
@@ -187,12 +186,12 @@ fn ended(outcome: &Outcome) -> End {
     End { what: what.to_owned(), attempts: outcome.field("attempts").parse().unwrap() }
 }
 
-/// How many uploads the emulator has answered.
+/// The number of uploads that the emulator has answered.
 fn uploads(emulator: &Emulator, api: Api) -> usize {
     emulator.requests().iter().filter(|request| request["action"] == api.upload()).count()
 }
 
-/// Runs one cell; says what is wrong with it.
+/// Runs one cell; returns what is wrong with it.
 fn run(cell: &Cell, expected: &End) -> Result<(), String> {
     let emulator = Emulator::start(&[]);
     match cell.name {
@@ -209,7 +208,7 @@ fn run(cell: &Cell, expected: &End) -> Result<(), String> {
         &match cell.place {
             Place::First => json!([kind(cell.api.upload())]),
             Place::Second => json!([before("drop-before"), kind(cell.api.upload())]),
-            // What is listed late is decided when it is stored.
+            // The lag is set when the certificate is stored.
             Place::LookUp if cell.kind == "lag" => json!([before("lag"), before("drop-after")]),
             Place::LookUp => json!([before("drop-after"), kind(cell.api.list())]),
         }
@@ -232,7 +231,7 @@ fn run(cell: &Cell, expected: &End) -> Result<(), String> {
     if ended(&outcome) != *expected {
         return wrong("ended otherwise");
     }
-    // What was given up is still at work at the emulator: see what becomes of it.
+    // The emulator still processes the attempt that timed out.
     let attempts: usize = outcome.field("attempts").parse().unwrap();
     while cell.kind == "delay" && uploads(&emulator, cell.api) < uploads_before + attempts {
         if started.elapsed() > WAIT {
@@ -247,7 +246,7 @@ fn run(cell: &Cell, expected: &End) -> Result<(), String> {
     let expected_count = match (cell.name, expected.what.as_str()) {
         (Name::Another, "created") => 2,
         (Name::Free, "created") => 1,
-        // What could not be found out was stored, in these faults.
+        // With these faults, an unknown outcome means that it was stored.
         (Name::Free, "CAS_ERR_OUTCOME_UNKNOWN") => 1,
         (_, _) => before_this,
     };
@@ -257,14 +256,14 @@ fn run(cell: &Cell, expected: &End) -> Result<(), String> {
     Ok(())
 }
 
-/// The version in which a successful call ends: AUTO moves to the newer one where it meets a
-/// service without the older one, and stays there.
+/// The version that a successful call reports: AUTO switches to the newer version when the older
+/// one is retired.
 fn version(outcome: &Outcome, cell: &Cell) -> &'static str {
     let attempts: u32 = outcome.field("attempts").parse().unwrap();
     let meets_retired = match cell.place {
-        // Whoever sends at all meets it.
+        // Every call that sends a request meets it.
         Place::First => attempts > 0,
-        // The first attempt of two is lost, and the second, or the look between them, meets it.
+        // The first attempt is lost; the second, or the look-up between them, meets it.
         Place::Second => attempts > 1,
         Place::LookUp => true,
     };
@@ -275,7 +274,7 @@ fn version(outcome: &Outcome, cell: &Cell) -> &'static str {
     }
 }
 
-/// The certificate is stored once at most, and the call says where.
+/// The certificate is stored at most once, and the call reports where.
 fn check_stored(stored: &[Value], outcome: &Outcome, cell: &Cell) -> Result<(), String> {
     let pem = fs::read_to_string(&chain().chain).unwrap();
     let copies: Vec<_> = stored.iter().filter(|one| one["cert_pem"] == pem.as_str()).collect();
@@ -305,8 +304,8 @@ fn check_stored(stored: &[Value], outcome: &Outcome, cell: &Cell) -> Result<(), 
     Ok(())
 }
 
-/// Runs cells side by side: those that meet a delay all at once, as they wait most of the time,
-/// and of the others as many as the machine can.
+/// Runs cells in parallel: all delayed ones at once, as they wait most of the time, and a few of
+/// the others.
 fn run_all<T: Sync>(
     cells: &[T],
     is_delayed: impl Fn(&T) -> bool,
@@ -366,7 +365,7 @@ fn every_fault_at_every_point_ends_as_the_table_says() {
 }
 
 #[test]
-fn what_a_lasting_fault_leaves_is_what_the_table_says() {
+fn a_lasting_fault_ends_as_the_table_says() {
     chain();
     let document = fs::read_to_string(top().join("docs/exactly-once.md")).unwrap();
     let mut cells = Vec::new();
@@ -387,7 +386,7 @@ fn what_a_lasting_fault_leaves_is_what_the_table_says() {
         for action in [api.upload(), api.list()].into_iter().take(1 + usize::from(*list_too)) {
             let mut fault = fault(action, kind, Some(1_000));
             if fault["ms"].is_u64() {
-                // Longer than a call waits, and than the slack that it is allowed.
+                // Longer than the deadline and its slack.
                 fault["ms"] = json!(if kind == "delay" { 10 * DEADLINE_MS } else { DELAY_MS });
             }
             emulator.fault(&fault.to_string());

@@ -1,4 +1,5 @@
-//! Every way in which an upload fails, as a C program sees it: status, message, code, RequestId.
+//! Uploads that fail on the network or by a response: status, message, code and RequestId as a C
+//! program sees them.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
@@ -7,7 +8,7 @@ use std::time::Duration;
 use acceptance::stub::Reply;
 use acceptance::{Emulator, Outcome, Stub, chain, other_chain};
 
-/// An upload as `web` to `endpoint`, with more settings.
+/// Uploads as `web` to `endpoint`.
 pub fn report(endpoint: &str, settings: &[(&str, &str)]) -> Outcome {
     acceptance::report(endpoint, settings, "web", &chain().chain, &chain().key).run()
 }
@@ -16,7 +17,7 @@ pub fn report_files(endpoint: &str, settings: &[(&str, &str)], cert: &str, key: 
     acceptance::report(endpoint, settings, "web", cert, key).run()
 }
 
-/// A failure whose report has these fields.
+/// Checks the fields of a failure.
 #[track_caller]
 pub fn assert_fields(outcome: &Outcome, fields: &[(&str, &str)]) {
     outcome.assert_fields(fields);
@@ -24,14 +25,14 @@ pub fn assert_fields(outcome: &Outcome, fields: &[(&str, &str)]) {
     assert_eq!(outcome.stderr, "");
 }
 
-/// Upper-case UUID, as every answer of the service carries.
+/// Whether this is an upper-case UUID, as every response of the service has one.
 pub fn is_request_id(text: &str) -> bool {
     text.len() == 36
         && text.bytes().all(|b| b == b'-' || b.is_ascii_digit() || b.is_ascii_uppercase())
 }
 
 #[test]
-fn a_closed_port() {
+fn a_closed_port_is_a_network_error_that_can_be_retried() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let endpoint = format!("http://127.0.0.1:{port}");
     for (attempts, shown) in [("1", "1"), ("3", "3")] {
@@ -57,7 +58,7 @@ fn a_closed_port() {
 }
 
 #[test]
-fn a_host_that_does_not_exist() {
+fn an_unknown_host_is_reported_with_a_hint() {
     let outcome = report(
         "https://no-such-host.invalid",
         &[("CAS_MAX_ATTEMPTS", "1"), ("CAS_TIMEOUT_MS", "20000")],
@@ -68,9 +69,9 @@ fn a_host_that_does_not_exist() {
 }
 
 #[test]
-fn a_port_that_does_not_answer_is_given_up_after_the_connect_timeout() {
-    // A listener that accepts nothing, with a queue that is full: the system drops what comes
-    // further.
+fn a_port_that_does_not_answer_fails_after_the_connect_timeout() {
+    // A listener that accepts nothing and whose queue is full: the system drops further
+    // connections.
     let listener =
         socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     listener.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
@@ -100,10 +101,11 @@ fn a_port_that_does_not_answer_is_given_up_after_the_connect_timeout() {
 pub const NOTHING_STORED: &str = r#"{"TotalCount":0,"CertificateList":[]}"#;
 
 #[test]
-fn an_answer_that_is_cut_short() {
-    let whole = "HTTP/1.1 200 OK\r\nx-acs-request-id: 5C5EE5B6-0000-4E6B-8E0C-CB55C4F5F60D\r\nContent-Length: 64\r\n\r\n";
+fn a_truncated_response_is_reported_or_leaves_the_outcome_unknown() {
+    let whole = "HTTP/1.1 200 OK\r\nx-acs-request-id: 5C5EE5B6-0000-4E6B-8E0C-CB55C4F5F60D\r\n\
+                 Content-Length: 64\r\n\r\n";
     let cut = Reply::SendAndClose(format!("{whole}{{\"CertId\":1").into_bytes());
-    // The list shows nothing, or is cut as well.
+    // The list is empty, or truncated as well.
     for (replies, status, says) in [
         (
             vec![cut.clone(), Reply::http("200 OK", "", NOTHING_STORED)],
@@ -130,7 +132,7 @@ fn an_answer_that_is_cut_short() {
 }
 
 #[test]
-fn an_answer_that_is_none() {
+fn a_response_that_is_not_from_the_api_is_reported_or_leaves_the_outcome_unknown() {
     for (reply, what, http_status) in [
         (Reply::http("200 OK", "", ""), "nothing (HTTP 200, no body)", "200"),
         (Reply::http("200 OK", "", r#"{"CertId":1"#), "JSON that is cut or broken", "200"),
@@ -169,7 +171,7 @@ fn an_answer_that_is_none() {
 }
 
 #[test]
-fn whoever_turns_the_request_away_did_not_store_it() {
+fn a_redirect_or_a_blocking_page_means_that_nothing_was_stored() {
     for (reply, what, http_status) in [
         (
             Reply::http("302 Found", "Location: https://login.example/?next=x\r\n", ""),
@@ -199,8 +201,9 @@ fn whoever_turns_the_request_away_did_not_store_it() {
 }
 
 #[test]
-fn xml_is_understood_although_json_was_asked_for() {
-    let xml = "<?xml version='1.0' encoding='UTF-8'?><CreateUserCertificate><RequestId>A-1</RequestId>\
+fn an_xml_response_is_understood() {
+    let xml = "<?xml version='1.0' encoding='UTF-8'?>\
+               <CreateUserCertificate><RequestId>A-1</RequestId>\
                <CertId>9223372036854775807</CertId></CreateUserCertificate>";
     let stub = Stub::start(vec![Reply::http("200 OK", "Content-Type: text/xml\r\n", xml)]);
     let outcome = report(&stub.url(), &[]);
@@ -225,7 +228,7 @@ fn xml_is_understood_although_json_was_asked_for() {
 }
 
 #[test]
-fn no_answer_before_the_deadline_leaves_the_outcome_open() {
+fn no_response_before_the_deadline_leaves_the_outcome_unknown() {
     let stub = Stub::start(vec![Reply::Nothing]);
     let outcome = report(&stub.url(), &[("CAS_TIMEOUT_MS", "2000")]);
     assert_fields(
@@ -243,7 +246,7 @@ fn no_answer_before_the_deadline_leaves_the_outcome_open() {
 }
 
 #[test]
-fn an_answer_that_is_not_whole_before_the_deadline_leaves_the_outcome_open() {
+fn an_incomplete_response_at_the_deadline_leaves_the_outcome_unknown() {
     let half =
         b"HTTP/1.1 200 OK\r\nx-acs-request-id: A-5\r\nContent-Length: 64\r\n\r\n{\"CertId\":1"
             .to_vec();
@@ -265,7 +268,7 @@ fn an_answer_that_is_not_whole_before_the_deadline_leaves_the_outcome_open() {
 }
 
 #[test]
-fn a_connection_that_closes_without_an_answer_leaves_the_outcome_open() {
+fn a_connection_closed_without_a_response_leaves_the_outcome_unknown() {
     let stub = Stub::start(vec![Reply::SendAndClose(Vec::new())]);
     let outcome = report(&stub.url(), &[]);
     assert_fields(&outcome, &[("status", "CAS_ERR_OUTCOME_UNKNOWN"), ("attempts", "1")]);
@@ -308,7 +311,7 @@ fn tls_is_always_verified() {
 }
 
 #[test]
-fn plaintext_and_tls_do_not_meet() {
+fn https_to_a_plaintext_server_fails_in_the_handshake() {
     let emulator = Emulator::start(&[]);
     let https = emulator.url().replace("http://", "https://");
     let outcome = report(&https, &[("CAS_MAX_ATTEMPTS", "1")]);
@@ -318,7 +321,7 @@ fn plaintext_and_tls_do_not_meet() {
 }
 
 #[test]
-fn messages_reach_the_programs_log_by_level() {
+fn log_messages_are_filtered_by_level() {
     let emulator = Emulator::start(&[]);
     let log =
         |outcome: &Outcome| outcome.stdout.lines().filter(|line| line.starts_with("log=")).count();

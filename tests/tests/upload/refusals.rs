@@ -8,7 +8,7 @@ use acceptance::{Emulator, Program, Stub, chain, compile, other_chain, scratch};
 use crate::failures::{NOTHING_STORED, assert_fields, is_request_id, report, report_files};
 
 #[test]
-fn a_wrong_secret() {
+fn a_wrong_secret_is_reported_with_a_hint() {
     let emulator = Emulator::start(&[]);
     let outcome = report(emulator.url(), &[("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "wrong-secret")]);
     assert_fields(
@@ -21,11 +21,13 @@ fn a_wrong_secret() {
             ("retryable", "0"),
             (
                 "hint",
-                "The access key secret is wrong: the request arrived as it was sent. The access key comes from the environment.",
+                "The access key secret is wrong: the request arrived as it was sent. \
+                 The access key comes from the environment.",
             ),
             (
                 "service_message",
-                "Specified signature is not matched with our calculation. server string to sign: [removed]",
+                "Specified signature is not matched with our calculation. \
+                 server string to sign: [removed]",
             ),
         ],
     );
@@ -35,9 +37,9 @@ fn a_wrong_secret() {
 }
 
 #[test]
-fn an_unknown_access_key() {
+fn an_unknown_access_key_is_reported_with_a_hint() {
     let emulator = Emulator::start(&[]);
-    let outcome = report(emulator.url(), &[("ALIBABA_CLOUD_ACCESS_KEY_ID", "nobody")]);
+    let outcome = report(emulator.url(), &[("ALIBABA_CLOUD_ACCESS_KEY_ID", "unknownid")]);
     assert_fields(
         &outcome,
         &[
@@ -52,7 +54,7 @@ fn an_unknown_access_key() {
 }
 
 #[test]
-fn no_access_key() {
+fn a_missing_access_key_is_reported_without_a_request() {
     let emulator = Emulator::start(&[]);
     let outcome = Program::new(compile("tests/fixtures/c/report.c", &[]))
         .without("ALIBABA_CLOUD_ACCESS_KEY_ID")
@@ -70,7 +72,7 @@ fn no_access_key() {
 }
 
 #[test]
-fn a_clock_that_is_wrong_either_way_is_corrected_once_and_for_good() {
+fn clock_skew_in_either_direction_is_corrected_once() {
     for offset in ["--clock-offset=3600", "--clock-offset=-3600"] {
         let emulator = Emulator::start(&[offset]);
         let uploads =
@@ -87,7 +89,7 @@ fn a_clock_that_is_wrong_either_way_is_corrected_once_and_for_good() {
 }
 
 #[test]
-fn a_date_that_is_wrong_does_not_make_it_loop() {
+fn a_wrong_date_header_does_not_cause_a_loop() {
     let refused = |headers: &str| {
         let body = r#"{"Code":"InvalidTimeStamp.Expired","Message":"expired","RequestId":"A-6"}"#;
         Reply::http("400 Bad Request", headers, body)
@@ -121,7 +123,7 @@ fn a_date_that_is_wrong_does_not_make_it_loop() {
 }
 
 #[test]
-fn a_name_that_is_taken() {
+fn a_taken_name_is_reported_with_its_owner() {
     let emulator = Emulator::start(&[]);
     assert_eq!(report(emulator.url(), &[]).field("cert_id"), "1");
     let [cert, key] = [&other_chain().chain, &other_chain().key].map(|path| path.to_str().unwrap());
@@ -154,7 +156,7 @@ fn a_name_that_is_taken() {
 }
 
 #[test]
-fn a_certificate_that_the_service_cannot_read() {
+fn the_service_rejects_an_unreadable_certificate() {
     let emulator = Emulator::start(&[]);
     let bad = scratch("bad").join("bad.pem");
     fs::write(&bad, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
@@ -174,7 +176,7 @@ fn a_certificate_that_the_service_cannot_read() {
 }
 
 #[test]
-fn a_bad_pair_is_refused_before_it_leaves_unless_checks_are_skipped() {
+fn libcas_refuses_a_bad_pair_without_sending_it_unless_checks_are_skipped() {
     let emulator = Emulator::start(&[]);
     let [cert, key] = chain().files();
     let outcome = report_files(emulator.url(), &[], key, cert);
@@ -189,7 +191,7 @@ fn a_bad_pair_is_refused_before_it_leaves_unless_checks_are_skipped() {
 }
 
 #[test]
-fn files_that_are_not_there() {
+fn missing_files_are_reported_by_name() {
     let outcome =
         report_files("http://127.0.0.1:1", &[], "/nonexistent/cert.pem", "/nonexistent/key.pem");
     assert_fields(&outcome, &[("status", "CAS_ERR_IO"), ("attempts", "0")]);
@@ -197,7 +199,7 @@ fn files_that_are_not_there() {
 }
 
 #[test]
-fn a_service_that_fails_inside_is_asked_what_it_stored() {
+fn an_internal_error_of_the_service_leads_to_a_look_up() {
     let body =
         r#"{"Code":"ServiceUnavailable","Message":"The request has failed.","RequestId":"A-3"}"#;
     let failing = Reply::http("503 Service Unavailable", "", body);
@@ -222,7 +224,7 @@ fn a_service_that_fails_inside_is_asked_what_it_stored() {
 }
 
 #[test]
-fn throttling_is_waited_out_or_reported() {
+fn throttling_is_retried_and_then_reported() {
     let throttled = Reply::http(
         "400 Bad Request",
         "x-acs-retry-after: 1\r\n",
@@ -246,7 +248,7 @@ fn throttling_is_waited_out_or_reported() {
     let outcome = report(&stub.url(), &[]);
     assert_eq!((outcome.field("cert_id"), outcome.field("attempts")), ("5", "2"));
 
-    // A pause that would outlast the deadline is not begun.
+    // libcas does not wait beyond the deadline.
     let long = Reply::http(
         "400 Bad Request",
         "x-acs-retry-after: 3600000\r\n",
@@ -276,7 +278,7 @@ fn an_error_with_http_200_is_an_error() {
 }
 
 #[test]
-fn no_pause_at_all_is_no_advice() {
+fn a_retry_after_of_zero_does_not_disable_backoff() {
     let throttled =
         Reply::http("400 Bad Request", "x-acs-retry-after: 0\r\n", r#"{"Code":"Throttling"}"#);
     let stub = Stub::start(vec![throttled]);
@@ -301,7 +303,7 @@ fn a_long_name_is_measured_in_bytes() {
     assert_eq!(upload(&"名".repeat(42), &[]).field("status"), "CAS_OK");
     let long = "名".repeat(43);
     upload(&long, &[]).assert_says("message", &["129 bytes"]);
-    // How long it may be is the service's to say then.
+    // The service decides on the length then.
     assert_eq!(upload(&long, &unread).field("status"), "CAS_OK");
     assert_eq!(upload(&"名".repeat(129), &unread).field("status"), "CAS_ERR_SERVICE");
 }

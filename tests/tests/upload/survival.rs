@@ -17,7 +17,7 @@ use acceptance::{Emulator, Program, chain, compile, report, scratch};
 fn a_killed_process_leaves_at_most_one_copy_and_the_next_upload_finds_it() {
     let emulator = Emulator::start(&[]);
     let upload = |url: &str, name: &str| report(url, &[], name, &chain().chain, &chain().key);
-    // A request has more bytes than its PEM texts, and an answer more than 100.
+    // A request is longer than its PEM texts, and a response longer than 100 bytes.
     let size = [&chain().chain, &chain().key].map(|path| fs::read(path).unwrap().len());
     let size = size.iter().sum::<usize>();
     let during_request = (0..100).map(|n| Moment::Sent(size * n / 100));
@@ -45,7 +45,7 @@ fn a_killed_process_leaves_at_most_one_copy_and_the_next_upload_finds_it() {
 }
 
 #[test]
-fn sixteen_processes_of_four_threads_store_one_copy() {
+fn competing_processes_and_threads_store_one_copy() {
     let emulator = Emulator::start(&[]);
     let program = compile("tests/fixtures/c/same.c", &[]);
     let mut processes: Vec<_> = (0..16)
@@ -70,7 +70,7 @@ fn sixteen_processes_of_four_threads_store_one_copy() {
     assert_eq!(emulator.certificates().len(), 1);
 }
 
-/// A server that does the same with each connection; returns its URL.
+/// A server that does the same with each connection. Returns its URL.
 fn server(serve: fn(TcpStream)) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -89,7 +89,7 @@ fn reset(stream: &TcpStream) {
     socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
-/// What the server does, how, and what the upload may end in.
+/// What the server does, the code for it, and the possible status of the upload.
 type Case = (&'static str, fn(TcpStream), &'static [&'static str]);
 
 fn read_some(stream: &mut TcpStream) {
@@ -97,12 +97,12 @@ fn read_some(stream: &mut TcpStream) {
 }
 
 #[test]
-fn a_server_that_breaks_off_does_not_end_the_process() {
+fn a_server_that_closes_the_connection_does_not_end_the_process() {
     let program = compile("tests/fixtures/c/sigpipe.c", &[]);
     let large = scratch("large").join("large.pem");
     fs::write(&large, format!("-----BEGIN CERTIFICATE-----\n{}", "A".repeat(1_000_000))).unwrap();
     let open: &[_] = &["CAS_ERR_OUTCOME_UNKNOWN"];
-    // Whether a byte was taken before the end came is the kernel's to decide.
+    // The kernel decides whether a byte was accepted before the close.
     let either: &[_] = &["CAS_ERR_OUTCOME_UNKNOWN", "CAS_ERR_NETWORK"];
     let cases: [Case; 5] = [
         (
@@ -119,7 +119,7 @@ fn a_server_that_breaks_off_does_not_end_the_process() {
         (
             "answers late",
             |mut stream| {
-                // Until the client has gone.
+                // Until the client closes.
                 while matches!(stream.read(&mut [0; 1 << 16]), Ok(1..)) {}
                 let _ = stream
                     .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"CertId\":1}");
@@ -132,7 +132,7 @@ fn a_server_that_breaks_off_does_not_end_the_process() {
             let url = server(serve);
             let outcome = Program::new(&program).arg(&url).arg(cert).arg(&chain().key).run();
             assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{what}");
-            // Of a large request, some is on its way before the server has closed.
+            // Part of a large request is sent before the server closes.
             assert!(statuses.contains(&outcome.stdout.trim()), "{what}: {}", outcome.stdout);
         }
     }
@@ -143,7 +143,7 @@ fn a_cold_upload_takes_three_round_trips_and_a_warm_one_takes_one() {
     let [cert, key] = chain().files();
     let round_trips = |uploads: &str| {
         let emulator = Emulator::start_tls(cert, key, &[]);
-        // Long enough for a busy machine to write what it sends at once within it.
+        // Long enough for a busy machine to write all parts of a flight within it.
         let network = Delay::start(emulator.port(), Duration::from_millis(200));
         let endpoint = format!("https://127.0.0.1:{}", network.port());
         let settings = [("CAS_CA_FILE", chain().root.to_str().unwrap())];
