@@ -1,42 +1,39 @@
-//! The finished `cas-emulator`, as a process of its own.
+//! `cas-emulator` as a process, and its control interface.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
+use crate::process::Process;
 use crate::{artefact, ask};
 
 /// A running emulator; it ends with the test.
 pub struct Emulator {
-    process: Child,
+    process: Process,
     url: String,
-    stdout: BufReader<std::process::ChildStdout>,
 }
 
 impl Emulator {
     /// Starts one on a free port.
+    #[track_caller]
     pub fn start(options: &[&str]) -> Self {
         Self::start_in(Command::new(artefact("cas-emulator")), options)
     }
 
-    /// The same, in an environment of its own.
+    /// Starts one that serves TLS with these files.
+    #[track_caller]
+    pub fn start_tls(chain: &str, key: &str, options: &[&str]) -> Self {
+        Self::start(&[&["--tls-cert", chain, "--tls-key", key], options].concat())
+    }
+
+    /// Starts one by another command, such as one with another environment.
+    #[track_caller]
     pub fn start_in(mut command: Command, options: &[&str]) -> Self {
-        let mut process = command
-            .args(["--listen", "127.0.0.1:0"])
-            .args(options)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(process.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let url = line
-            .trim()
-            .strip_prefix("cas-emulator listening on ")
-            .unwrap_or_else(|| panic!("{line}"));
-        Self { process, url: url.to_owned(), stdout }
+        let mut process = Process::start(command.args(["--listen", "127.0.0.1:0"]).args(options));
+        let line = process.line().unwrap_or_default();
+        let url = line.strip_prefix("cas-emulator listening on ").map(ToOwned::to_owned);
+        let url = url.unwrap_or_else(|| panic!("{line}"));
+        Self { process, url }
     }
 
     /// Where it listens, such as `http://127.0.0.1:40835`.
@@ -44,12 +41,17 @@ impl Emulator {
         &self.url
     }
 
+    /// The port on which it listens.
+    pub fn port(&self) -> u16 {
+        self.url.rsplit(':').next().unwrap().parse().unwrap()
+    }
+
     /// The last requests of the API, oldest first. Only over HTTP.
     pub fn requests(&self) -> Vec<Value> {
         self.control("GET", "/_emulator/requests").as_array().unwrap().clone()
     }
 
-    /// What is stored. Only over HTTP.
+    /// The stored certificates. Only over HTTP.
     pub fn certificates(&self) -> Vec<Value> {
         self.control("GET", "/_emulator/certificates").as_array().unwrap().clone()
     }
@@ -59,12 +61,12 @@ impl Emulator {
         self.control_with("POST", "/_emulator/faults", json);
     }
 
-    /// The faults that were added, each with what is left of it. Only over HTTP.
+    /// The faults that were added, each with how often it is left. Only over HTTP.
     pub fn faults(&self) -> Vec<Value> {
         self.control("GET", "/_emulator/faults").as_array().unwrap().clone()
     }
 
-    /// Forgets all faults. Only over HTTP.
+    /// Removes all faults. Only over HTTP.
     pub fn clear_faults(&self) {
         self.control("DELETE", "/_emulator/faults");
     }
@@ -80,20 +82,9 @@ impl Emulator {
         ask(address, address, method, path, body)
     }
 
-    /// Stops it and returns all it printed, standard output and error.
-    pub fn stop(mut self) -> String {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-        let mut printed = String::new();
-        self.stdout.read_to_string(&mut printed).unwrap();
-        self.process.stderr.take().unwrap().read_to_string(&mut printed).unwrap();
-        printed
-    }
-}
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+    /// Stops it and returns all that it printed, standard output and error.
+    pub fn stop(self) -> String {
+        let outcome = self.process.kill();
+        outcome.stdout + &outcome.stderr
     }
 }

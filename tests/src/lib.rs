@@ -1,15 +1,18 @@
-//! What the outside tests share: the artefacts, an emulator process, C programs, certificates,
-//! servers that answer as a test wants. It uses nothing of cas-core: what is tested here is what
-//! users get.
+//! The harness of the acceptance tests: the artefacts of `make build`, an emulator process, C
+//! programs, certificates, and servers that answer as a test needs.
+//!
+//! It uses none of the crates under test: what is tested is what users get.
 
-pub mod cloud;
 pub mod emulator;
+pub mod fake_cloud;
 pub mod inspection;
+pub mod limits;
 pub mod network;
+pub mod process;
 pub mod program;
 pub mod setups;
 pub mod stub;
-pub mod workshop;
+pub mod test_ca;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -19,13 +22,15 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-pub use cloud::Cloud;
 pub use emulator::Emulator;
-pub use program::{Outcome, Program, compile, report};
+pub use fake_cloud::FakeCloud;
+pub use process::{Outcome, Process};
+pub use program::{Program, Session, compile, report};
 pub use stub::Stub;
 
 /// The top of the repository.
 pub fn top() -> PathBuf {
+    limits::arm();
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
@@ -36,7 +41,14 @@ pub fn artefact(name: &str) -> PathBuf {
     path
 }
 
-/// A directory for what a test makes, new for each test run.
+/// The Python interpreter of the environment with the official SDKs.
+pub fn sdk_python() -> PathBuf {
+    let python = top().join("target/venv/bin/python3");
+    assert!(python.exists(), "run `make test`: it installs the official SDKs into target/venv");
+    python
+}
+
+/// A directory for the files of a test, new for each test run.
 pub fn scratch(name: &str) -> PathBuf {
     let path = top().join("target/acceptance").join(format!("{name}-{}", std::process::id()));
     std::fs::create_dir_all(&path).unwrap();
@@ -51,6 +63,13 @@ pub struct Chain {
     pub key: PathBuf,
     /// The root alone.
     pub root: PathBuf,
+}
+
+impl Chain {
+    /// The names of the files of chain and key.
+    pub fn files(&self) -> [&str; 2] {
+        [&self.chain, &self.key].map(|path| path.to_str().unwrap())
+    }
 }
 
 /// A chain for 127.0.0.1 and demo.example, made once for each test program.
@@ -76,23 +95,26 @@ fn make_chain(directory: &str) -> Chain {
 }
 
 /// Runs a command that must succeed and returns what it printed.
+#[track_caller]
 pub fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?} failed ({}):\n{text}\n{errors}", output.status);
-    text
+    let what = format!("{command:?}");
+    let outcome = Process::start(command).finish();
+    let Outcome { code, stdout, stderr } = outcome;
+    assert_eq!(code, Some(0), "{what} failed:\n{stdout}\n{stderr}");
+    stdout
 }
 
-/// What a server of this machine answers in JSON, which must be a success. `host` is the header.
+/// The JSON that a server of this machine answers, which must be a success. `host` is the header.
 fn ask(address: &str, host: &str, method: &str, path: &str, body: &str) -> Value {
     let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(limits::WAIT)).unwrap();
+    stream.set_write_timeout(Some(limits::WAIT)).unwrap();
     let length = body.len();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
-    )
-    .unwrap();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -100,7 +122,7 @@ fn ask(address: &str, host: &str, method: &str, path: &str, body: &str) -> Value
     serde_json::from_str(body).unwrap()
 }
 
-/// Whether a program can be run here.
+/// Whether a program is installed.
 pub fn installed(program: &str) -> bool {
     Command::new(program).arg("--version").stdin(Stdio::null()).output().is_ok()
 }

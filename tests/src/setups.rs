@@ -1,43 +1,47 @@
-//! Hosts set up for access keys in every way that users have, and uploads from them.
+//! Hosts with access keys in every supported place, and uploads from them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::{Cloud, Emulator, Outcome, Program, chain, compile};
+use crate::{Emulator, FakeCloud, Outcome, Session, compile};
 
 /// Where the official command line tool keeps its profiles, below the home directory.
 pub const CLI: &str = ".aliyun/config.json";
 /// A role that may be assumed.
 pub const ROLE: &str = "acs:ram::1234567890123456:role/uploader";
-/// Whose OIDC tokens are taken.
+/// The OIDC provider whose tokens are accepted.
 pub const PROVIDER: &str = "acs:ram::1234567890123456:oidc-provider/cluster";
 /// Turns the metadata service off.
 pub const NO_METADATA: (&str, &str) = ("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true");
-/// Where the environment has an access key's id.
+/// The variable for an access key's id.
 pub const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
-/// And its secret.
+/// The variable for an access key's secret.
 pub const SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
 
-/// `tests/fixtures/c/report.c` in a cloud, about to upload.
-fn program(cloud: &Cloud, endpoint: &str, settings: &[(&str, &str)]) -> Program {
-    let program =
-        cloud.program(compile("tests/fixtures/c/report.c", &[])).env("CAS_ENDPOINT", endpoint);
-    let program = program.env("CAS_MAX_ATTEMPTS", "1").env("CAS_LOG", "4");
-    let program = settings.iter().fold(program, |program, (name, value)| program.env(name, value));
-    program.arg("web").arg(&chain().chain).arg(&chain().key)
-}
-
-/// Uploads, and sees that nothing secret is shown.
-pub fn upload(cloud: &Cloud, emulator: &Emulator, settings: &[(&str, &str)]) -> Outcome {
-    let outcome = program(cloud, emulator.url(), settings).run();
+/// Uploads once, and checks that no secret is shown.
+#[track_caller]
+pub fn upload(cloud: &FakeCloud, emulator: &Emulator, settings: &[(&str, &str)]) -> Outcome {
+    let program = cloud.program(compile("tests/fixtures/c/report.c", &[]));
+    let program = program.env("CAS_ENDPOINT", emulator.url());
+    let program = program.env("CAS_MAX_ATTEMPTS", "1").env("CAS_LOG", "4").envs(settings);
+    let outcome = program.arg("web").with_chain().run();
     assert_hidden(&outcome.stdout);
     assert_hidden(&outcome.stderr);
     outcome
 }
 
-/// Nothing that is marked as secret stands there.
+/// A program that uploads whenever it is asked to (`tests/fixtures/c/refresh.c`).
+#[track_caller]
+pub fn session(cloud: &FakeCloud, emulator: &Emulator, settings: &[(&str, &str)]) -> Session {
+    let program = cloud.program(compile("tests/fixtures/c/refresh.c", &[]));
+    let program = program.env("CAS_ENDPOINT", emulator.url()).env("CAS_LOG", "2").envs(settings);
+    program.with_chain().session()
+}
+
+/// Checks that a text holds none of the secrets, which all have a mark.
+#[track_caller]
 pub fn assert_hidden(text: &str) {
     assert!(!text.contains("canary"), "{text}");
 }
@@ -49,29 +53,40 @@ pub fn signer(emulator: &Emulator) -> String {
 }
 
 /// Message and hint of an upload that found no access key.
+#[track_caller]
 pub fn fails(outcome: &Outcome) -> (&str, &str) {
     outcome.assert_fields(&[("status", "CAS_ERR_CREDENTIALS"), ("attempts", "0")]);
     (outcome.field("message"), outcome.field("hint"))
 }
 
-/// The official tool's file with one profile, and others beside it.
+/// A profile of the official command line tool with the static key, and with these fields.
+pub fn static_profile(fields: &Value) -> Value {
+    let mut profile = json!({"mode": "AK", "access_key_id": "staticid",
+        "access_key_secret": "canary-secret-static"});
+    profile.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    profile
+}
+
+/// The file of the official command line tool with one current profile, and other profiles.
 fn profiles(profile: &Value) -> String {
     let mut profile = profile.clone();
     profile["name"] = json!("work");
-    let other = json!({"name": "default", "mode": "AK", "access_key_id": "otherid", "access_key_secret": "canary-other"});
-    let base = json!({"name": "base", "mode": "AK", "access_key_id": "staticid", "access_key_secret": "canary-secret-static"});
+    let other = json!({"name": "default", "mode": "AK", "access_key_id": "otherid",
+        "access_key_secret": "canary-other"});
+    let mut base = static_profile(&json!({}));
+    base["name"] = json!("base");
     json!({"current": "work", "profiles": [other, base, profile], "meta_path": ""}).to_string()
 }
 
-/// One way to set a host up.
+/// One way to configure access keys on a host.
 pub struct Case {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
     files: Vec<(&'static str, String)>,
     variables: Vec<(&'static str, String)>,
     /// The access key that is found.
     pub key: &'static str,
-    /// What the official Python package finds, where that is something else, with the reason.
+    /// The key that the official Python package finds if it differs, and the reason.
     pub official: Option<(&'static str, &'static str)>,
 }
 
@@ -96,7 +111,8 @@ impl Case {
 
     fn ini(name: &'static str, section: &str, key: &'static str) -> Self {
         let file = format!(
-            "# made by hand\n[other]\ntype = access_key\naccess_key_id = otherid\naccess_key_secret = canary-o\n\n[default]\n{section}\n"
+            "# made by hand\n[other]\ntype = access_key\naccess_key_id = otherid\n\
+             access_key_secret = canary-o\n\n[default]\n{section}\n"
         );
         Self::files(name, &[(".alibabacloud/credentials.ini", file)], key)
     }
@@ -111,49 +127,81 @@ impl Case {
         self
     }
 
-    /// A cloud with its files.
-    pub fn cloud(&self) -> Cloud {
-        let cloud = Cloud::start();
+    /// A host that is set up like this, beside a cloud and an emulator.
+    #[track_caller]
+    pub fn host(&self) -> Host {
+        let cloud = FakeCloud::start();
         cloud.write("token", "canary-oidc-token\n");
+        let home = cloud.home().to_str().unwrap().to_owned();
+        let filled = |text: &str| text.replace("$HOME", &home).replace("$URL", &cloud.url());
         for (path, content) in &self.files {
-            cloud.write(
-                path,
-                &content
-                    .replace("$HOME", cloud.home().to_str().unwrap())
-                    .replace("$URL", &cloud.url()),
-            );
+            cloud.write(path, &filled(content));
         }
-        cloud
-    }
-
-    /// Its variables in such a cloud.
-    pub fn settings(&self, cloud: &Cloud) -> Vec<(&'static str, String)> {
-        let home = cloud.home().to_str().unwrap();
-        let filled = |value: &String| value.replace("$HOME", home).replace("$URL", &cloud.url());
-        self.variables.iter().map(|(name, value)| (*name, filled(value))).collect()
+        let settings = self.variables.iter().map(|(name, value)| (*name, filled(value))).collect();
+        let emulator = cloud.emulator();
+        Host { cloud, emulator, settings }
     }
 }
 
-/// Every source, every mode, and what stands before what.
+/// A host that is set up for access keys, and the services around it.
+pub struct Host {
+    /// The services that give out credentials.
+    pub cloud: FakeCloud,
+    /// The service that takes uploads.
+    pub emulator: Emulator,
+    settings: Vec<(&'static str, String)>,
+}
+
+impl Host {
+    fn settings<'a>(&'a self, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+        let own = self.settings.iter().map(|(name, value)| (*name, value.as_str()));
+        own.chain(more.iter().copied()).collect()
+    }
+
+    /// Uploads once.
+    #[track_caller]
+    pub fn upload(&self, more: &[(&str, &str)]) -> Outcome {
+        upload(&self.cloud, &self.emulator, &self.settings(more))
+    }
+
+    /// A program that uploads whenever it is asked to.
+    #[track_caller]
+    pub fn session(&self, more: &[(&str, &str)]) -> Session {
+        session(&self.cloud, &self.emulator, &self.settings(more))
+    }
+
+    /// What the official Python package finds.
+    #[track_caller]
+    pub fn resolve(&self) -> Outcome {
+        self.cloud.resolve(&self.settings(&[]))
+    }
+}
+
+/// The case with this name.
+pub fn case(name: &str) -> Case {
+    cases().into_iter().find(|case| case.name == name).unwrap_or_else(|| panic!("no case {name}"))
+}
+
+/// Every source, every mode, and their order.
 pub fn cases() -> Vec<Case> {
-    let key = json!({"access_key_id": "staticid", "access_key_secret": "canary-secret-static"});
-    let with = |fields: Value| {
-        let mut profile = key.clone();
-        profile.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        profile
-    };
-    let role = json!({"mode": "RamRoleArn", "ram_role_arn": ROLE, "ram_session_name": "nightly", "expired_seconds": 900});
+    let with = |fields: Value| static_profile(&fields);
+    let role = json!({"mode": "RamRoleArn", "ram_role_arn": ROLE, "ram_session_name": "nightly",
+        "expired_seconds": 900});
     let far = 4_000_000_000_u64;
-    let oauth = json!({"mode": "OAuth", "oauth_site_type": "CN", "oauth_access_token": "canary-oauth-access-0",
+    let oauth = json!({"mode": "OAuth", "oauth_site_type": "CN",
+        "oauth_access_token": "canary-oauth-access-0",
         "oauth_refresh_token": "canary-oauth-refresh-0", "oauth_access_token_expire": far});
     let external = |command: &str| json!({"mode": "External", "process_command": command});
-    let print = r#"{"mode": "StsToken", "access_key_id": "STS.ecs-7", "access_key_secret": "canary-secret-ecs-7", "sts_token": "canary-token-ecs-7", "expiration": "2099-01-01T00:00:00Z"}"#;
+    let print = r#"{"mode": "StsToken", "access_key_id": "STS.ecs-7",
+        "access_key_secret": "canary-secret-ecs-7", "sts_token": "canary-token-ecs-7",
+        "expiration": "2099-01-01T00:00:00Z"}"#;
     let oidc = [
         ("ALIBABA_CLOUD_ROLE_ARN", ROLE),
         ("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", PROVIDER),
         ("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "$HOME/token"),
     ];
-    let plain = "type = access_key\naccess_key_id = staticid # mine\naccess_key_secret=canary-secret-static";
+    let plain = "type = access_key\naccess_key_id = staticid # mine\n\
+                 access_key_secret=canary-secret-static";
     vec![
         Case::variables(
             "environment",
@@ -177,15 +225,16 @@ pub fn cases() -> Vec<Case> {
         Case::cli("AK", with(json!({"mode": "AK"})), "staticid"),
         Case::cli(
             "StsToken",
-            json!({"mode": "StsToken", "access_key_id": "STS.ecs-8", "access_key_secret": "canary-secret-ecs-8", "sts_token": "canary-token-ecs-8"}),
+            json!({"mode": "StsToken", "access_key_id": "STS.ecs-8",
+                "access_key_secret": "canary-secret-ecs-8", "sts_token": "canary-token-ecs-8"}),
             "STS.ecs-8",
         ),
         Case::cli("RamRoleArn", with(role.clone()), "STS.sts-1"),
         Case::cli(
             "RamRoleArn in a VPC",
-            with(
-                json!({"mode": "RamRoleArn", "ram_role_arn": ROLE, "sts_region": "cn-shanghai", "enable_vpc": true, "external_id": "partner", "policy": "{\"Version\":\"1\",\"Statement\":[]}"}),
-            ),
+            with(json!({"mode": "RamRoleArn", "ram_role_arn": ROLE, "sts_region": "cn-shanghai",
+                    "enable_vpc": true, "external_id": "partner",
+                    "policy": "{\"Version\":\"1\",\"Statement\":[]}"})),
             "STS.sts-1",
         ),
         Case::cli(
@@ -196,17 +245,22 @@ pub fn cases() -> Vec<Case> {
         Case::cli("EcsRamRole without a name", json!({"mode": "EcsRamRole"}), "STS.ecs-1"),
         Case::cli(
             "OIDC profile",
-            json!({"mode": "OIDC", "ram_role_arn": ROLE, "oidc_provider_arn": PROVIDER, "oidc_token_file": "$HOME/token", "role_session_name": "pod"}),
+            json!({"mode": "OIDC", "ram_role_arn": ROLE, "oidc_provider_arn": PROVIDER,
+                "oidc_token_file": "$HOME/token", "role_session_name": "pod"}),
             "STS.oidc-1",
         ),
         Case::cli(
             "ChainableRamRoleArn",
-            json!({"mode": "ChainableRamRoleArn", "source_profile": "base", "ram_role_arn": ROLE, "ram_session_name": "chained"}),
+            json!({"mode": "ChainableRamRoleArn", "source_profile": "base", "ram_role_arn": ROLE,
+                "ram_session_name": "chained"}),
             "STS.sts-1",
         ),
         Case::cli(
             "CloudSSO",
-            json!({"mode": "CloudSSO", "cloud_sso_sign_in_url": "https://signin.example.alibabacloudsso.com/start/login", "cloud_sso_account_id": "1234567890", "cloud_sso_access_config": "ac-1", "access_token": "canary-sso-access", "cloud_sso_access_token_expire": far}),
+            json!({"mode": "CloudSSO",
+                "cloud_sso_sign_in_url": "https://signin.example.alibabacloudsso.com/start/login",
+                "cloud_sso_account_id": "1234567890", "cloud_sso_access_config": "ac-1",
+                "access_token": "canary-sso-access", "cloud_sso_access_token_expire": far}),
             "STS.sso-1",
         ),
         Case::cli("OAuth", oauth.clone(), "STS.oauth-1"),
@@ -256,7 +310,9 @@ pub fn cases() -> Vec<Case> {
         Case::ini(
             "ram_role_arn",
             &format!(
-                "type=ram_role_arn\naccess_key_id=staticid\naccess_key_secret=canary-secret-static\nrole_arn={ROLE}\nrole_session_name=s1\npolicy={{}}"
+                "type=ram_role_arn\naccess_key_id=staticid\n\
+                 access_key_secret=canary-secret-static\nrole_arn={ROLE}\n\
+                 role_session_name=s1\npolicy={{}}"
             ),
             "STS.sts-1",
         ),
@@ -264,12 +320,13 @@ pub fn cases() -> Vec<Case> {
         Case::ini(
             "oidc_role_arn",
             &format!(
-                "type=oidc_role_arn\nrole_arn={ROLE}\noidc_provider_arn={PROVIDER}\noidc_token_file_path=$HOME/token\nrole_session_name=s1"
+                "type=oidc_role_arn\nrole_arn={ROLE}\noidc_provider_arn={PROVIDER}\n\
+                 oidc_token_file_path=$HOME/token\nrole_session_name=s1"
             ),
             "STS.oidc-1",
         ),
         Case::ini("ini profile of another name", plain, "STS.ecs-1")
-            .with(&[("ALIBABA_CLOUD_PROFILE", "nobody")]),
+            .with(&[("ALIBABA_CLOUD_PROFILE", "missing")]),
         Case::files(
             "ini file of the Go package",
             &[(".alibabacloud/credentials", format!("[default]\n{plain}"))],
@@ -293,7 +350,7 @@ pub fn cases() -> Vec<Case> {
             &[NO_METADATA, ("ALIBABA_CLOUD_CREDENTIALS_URI", "$URL/credentials?a=b")],
             "STS.uri-1",
         ),
-        // What stands first in the chain is used.
+        // The first source of the chain wins.
         Case::cli("environment before files", with(json!({"mode": "AK"})), "STS.ecs-9").with(&[
             (ID, "STS.ecs-9"),
             (SECRET, "canary-secret-ecs-9"),
@@ -324,8 +381,8 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-/// How often a service gave out a key.
-pub fn issued(cloud: &Cloud, service: &str) -> usize {
+/// The number of keys that a service gave out.
+pub fn issued(cloud: &FakeCloud, service: &str) -> usize {
     let ours = |request: &&Value| {
         let key = request["issued"].as_str().and_then(|key| key.strip_prefix("STS."));
         key.is_some_and(|key| key.split('-').next() == Some(service))
@@ -334,17 +391,17 @@ pub fn issued(cloud: &Cloud, service: &str) -> usize {
 }
 
 /// A cloud with a profile of the official tool.
-pub fn with_cli(profile: &Value) -> Cloud {
-    let cloud = Cloud::start();
+pub fn with_cli(profile: &Value) -> FakeCloud {
+    let cloud = FakeCloud::start();
     cloud.write(CLI, &profiles(profile));
     cloud
 }
 
-/// Does something with each, two at a time: most of it is waiting for other processes.
+/// Calls a function with each element on four threads: most of the time it waits for processes.
 pub fn for_each<T: Sync>(all: &[T], each: impl Fn(&T) + Sync) {
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
-        for _ in 0..2 {
+        for _ in 0..4 {
             scope.spawn(|| {
                 while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
                     each(one);

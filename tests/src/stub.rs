@@ -1,9 +1,12 @@
-//! A server that answers as a test wants, byte for byte.
+//! A server whose answers a test gives byte for byte.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::Instant;
+
+use crate::limits::{self, WAIT};
 
 /// A server on a free port of the loopback interface.
 pub struct Stub {
@@ -18,8 +21,6 @@ pub struct Request {
     pub head: String,
     /// The body.
     pub body: String,
-    /// How many reads of the socket it took: 1 where it was sent in one piece.
-    pub reads: usize,
     /// Which connection it came on, from 0.
     pub connection: usize,
 }
@@ -49,6 +50,7 @@ impl Stub {
     /// Answers request number n, counted over all connections, with reply number n; the last reply
     /// is repeated.
     pub fn start(replies: Vec<Reply>) -> Self {
+        limits::arm();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (sender, requests) = channel();
@@ -57,8 +59,9 @@ impl Stub {
             let mut replies = replies.into_iter().peekable();
             for (connection, stream) in listener.incoming().enumerate() {
                 let mut stream = stream.unwrap();
-                while let Some((head, body, reads)) = read_request(&mut stream) {
-                    if sender.send(Request { head, body, reads, connection }).is_err() {
+                stream.set_read_timeout(Some(WAIT)).unwrap();
+                while let Some((head, body)) = read_request(&mut stream) {
+                    if sender.send(Request { head, body, connection }).is_err() {
                         return;
                     }
                     let reply = replies.next().unwrap();
@@ -93,13 +96,15 @@ impl Stub {
 
     /// Waits until one more connection is closed on this side, and the client's kernel knows.
     pub fn wait_for_close(&self) {
-        self.closed.recv().unwrap();
+        self.closed.recv_timeout(WAIT).expect("no connection was closed");
         let remote = format!("0100007F:{:04X}", self.port);
         let waits_to_close = |line: &str| {
             let mut columns = line.split_whitespace().skip(2);
             columns.next() == Some(&remote) && columns.next() == Some("08")
         };
+        let started = Instant::now();
         while !std::fs::read_to_string("/proc/net/tcp").unwrap().lines().any(waits_to_close) {
+            assert!(started.elapsed() < WAIT, "the client does not see the close");
             thread::yield_now();
         }
     }
@@ -111,16 +116,14 @@ impl Stub {
 }
 
 /// `None` when the client has closed the connection.
-fn read_request(stream: &mut TcpStream) -> Option<(String, String, usize)> {
+fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
     let mut bytes = Vec::new();
-    let mut reads = 0;
     let mut buffer = vec![0; 1 << 20];
     loop {
         let received = stream.read(&mut buffer).unwrap_or(0);
         if received == 0 {
             return None;
         }
-        reads += 1;
         bytes.extend_from_slice(&buffer[..received]);
         let text = String::from_utf8_lossy(&bytes);
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
@@ -133,7 +136,7 @@ fn read_request(stream: &mut TcpStream) -> Option<(String, String, usize)> {
                 })
                 .map_or(0, |length| length.parse().unwrap());
             if body.len() >= length {
-                return Some((head.to_owned(), body.to_owned(), reads));
+                return Some((head.to_owned(), body.to_owned()));
             }
         }
     }

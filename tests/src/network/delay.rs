@@ -1,4 +1,4 @@
-//! A network with a delay: a proxy that hands everything on a little later, and counts round trips.
+//! A network with latency: a proxy that forwards everything later, and counts round trips.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Who sent something.
+/// The sender of some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     Client,
@@ -23,12 +23,12 @@ pub struct Delay {
 #[derive(Default)]
 struct Log {
     connections: usize,
-    /// Who sent, in the order in which it arrived here.
+    /// The senders, in the order in which bytes arrived.
     sent: Vec<Side>,
 }
 
 impl Delay {
-    /// Hands everything between clients and `port` on after `one_way`.
+    /// Forwards everything between clients and `port` after `one_way`.
     pub fn start(port: u16, one_way: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let own = listener.local_addr().unwrap().port();
@@ -56,8 +56,8 @@ impl Delay {
         self.port
     }
 
-    /// How often somebody waited for the other side: once for each connection, which TCP opens with
-    /// a round trip, and once each time that the server answered what the client had sent.
+    /// The number of round trips: one for each connection, which TCP opens with one, and one for
+    /// each time that the server answered what the client had sent.
     pub fn round_trips(&self) -> usize {
         let log = self.log.lock().unwrap();
         let answers =
@@ -66,8 +66,7 @@ impl Delay {
     }
 }
 
-/// Reads without delay, so that the log has the true order, and writes what was read when its time
-/// has come.
+/// Reads at once, so that the log has the true order, and writes when `one_way` has passed.
 fn forward(
     side: Side,
     mut from: TcpStream,

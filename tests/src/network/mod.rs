@@ -1,6 +1,6 @@
-//! Servers between a client and its endpoint: a proxy that delays, real proxies, a server of one
-//! TLS version.
+//! Servers between a client and its endpoint.
 
+pub mod cut;
 pub mod delay;
 pub mod proxy;
 pub mod tls;

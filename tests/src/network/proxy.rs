@@ -1,80 +1,72 @@
-//! Real proxies from Debian's packages: tinyproxy for CONNECT, microsocks for SOCKS 5.
+//! Real proxies: tinyproxy for CONNECT, microsocks for SOCKS 5.
 
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::scratch;
+use crate::limits::WAIT;
+use crate::{Process, Program, scratch};
 
 /// A proxy on a port of this machine, for as long as this lives.
 pub struct Proxy {
-    child: Child,
     /// Where it listens: "127.0.0.1:port".
     pub address: String,
     log: PathBuf,
+    _process: Process,
 }
 
 impl Proxy {
-    /// An HTTP proxy, which wants user name and password where they are given.
+    /// An HTTP proxy, which requires user name and password if they are given.
+    #[track_caller]
     pub fn http(login: Option<(&str, &str)>) -> Self {
         Self::start("tinyproxy", |port, log| {
-            let auth = login
-                .map_or(String::new(), |(user, password)| format!("BasicAuth {user} {password}\n"));
+            let auth = login.map(|(user, password)| format!("BasicAuth {user} {password}\n"));
             let config = log.with_extension("conf");
+            let log = log.display();
             let settings = format!(
-                "Port {port}\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 60\nLogFile \"{}\"\nLogLevel Connect\n{auth}",
-                log.display()
+                "Port {port}\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 60\n\
+                 LogFile \"{log}\"\nLogLevel Connect\n{}",
+                auth.unwrap_or_default()
             );
             fs::write(&config, settings).unwrap();
-            let mut command = Command::new("tinyproxy");
-            command.arg("-d").arg("-c").arg(config);
-            command
+            Program::bare("tinyproxy").arg("-d").arg("-c").arg(config)
         })
     }
 
-    /// A SOCKS 5 proxy.
+    /// A SOCKS 5 proxy, which requires user name and password if they are given.
+    #[track_caller]
     pub fn socks(login: Option<(&str, &str)>) -> Self {
         Self::start("microsocks", |port, log| {
-            let mut command = Command::new("microsocks");
-            command.args(["-i", "127.0.0.1", "-p", port]).stderr(File::create(log).unwrap());
-            if let Some((user, password)) = login {
-                command.args(["-u", user, "-P", password]);
+            // It logs to standard error.
+            let script = "exec microsocks -i 127.0.0.1 \"$@\" 2>\"$0\"";
+            let program = Program::bare("sh").arg("-c").arg(script).arg(log).args(["-p", port]);
+            match login {
+                Some((user, password)) => program.args(["-u", user, "-P", password]),
+                None => program,
             }
-            command
         })
     }
 
-    fn start(program: &str, command: impl FnOnce(&str, &PathBuf) -> Command) -> Self {
-        // Taken and given back: the proxies cannot be asked for any free one.
+    #[track_caller]
+    fn start(program: &str, command: impl FnOnce(&str, &PathBuf) -> Program) -> Self {
+        // The proxies cannot choose a free port themselves: this one was free a moment ago.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let log = scratch("proxies").join(format!("{program}-{port}.log"));
         File::create(&log).unwrap();
-        let child = command(&port.to_string(), &log)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{program} is needed: install it ({error})"));
-        let proxy = Self { child, address: format!("127.0.0.1:{port}"), log };
-        let limit = Instant::now() + Duration::from_secs(20);
+        let process = command(&port.to_string(), &log).start();
+        let proxy = Self { address: format!("127.0.0.1:{port}"), log, _process: process };
+        let started = Instant::now();
         while TcpStream::connect(&proxy.address).is_err() {
-            assert!(Instant::now() < limit, "{program} does not listen");
+            assert!(started.elapsed() < WAIT, "{program} does not listen");
             thread::sleep(Duration::from_millis(10));
         }
         proxy
     }
 
-    /// What it wrote down.
+    /// The log that it has written so far.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

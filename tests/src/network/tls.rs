@@ -1,12 +1,12 @@
-//! A server of one version of TLS, by Python and the system's OpenSSL. It stores nothing and
-//! answers every request as if it had.
+//! A server that supports one version of TLS, by Python and the system's OpenSSL. It stores nothing
+//! and answers every request with a success.
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// Prints its port, and for each request the version of TLS and the request line; for what came to
-/// none, why.
+use crate::{Process, Program};
+
+/// Prints its port, then for each request the version of TLS and the request line, or the reason
+/// why there was no request.
 const SERVER: &str = r#"
 import socket, ssl, sys
 version, chain, key = sys.argv[1:]
@@ -33,26 +33,20 @@ while True:
         print("no request:", error, flush=True)
 "#;
 
-/// A server on a free port of this machine, for as long as this lives.
+/// A server on a free port of this machine; it ends with the test.
 pub struct OneVersion {
-    child: Child,
+    process: Process,
     port: u16,
-    stdout: BufReader<ChildStdout>,
 }
 
 impl OneVersion {
     /// `version` is Python's name of it, such as `TLSv1_2`.
+    #[track_caller]
     pub fn start(version: &str, chain: &Path, key: &Path) -> Self {
-        let mut child = Command::new("python3")
-            .args(["-W", "ignore", "-c", SERVER, version])
-            .args([chain, key])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        Self { child, port: line.trim().parse().unwrap(), stdout }
+        let program = Program::bare("python3").args(["-W", "ignore", "-c", SERVER, version]);
+        let mut process = program.args([chain, key]).start();
+        let port = process.line().expect("the server prints its port").parse().unwrap();
+        Self { process, port }
     }
 
     /// Where it listens.
@@ -60,26 +54,14 @@ impl OneVersion {
         format!("https://127.0.0.1:{}", self.port)
     }
 
-    /// The next thing that came.
+    /// The next line that it prints: a request, or why there was none.
+    #[track_caller]
     pub fn arrived(&mut self) -> String {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).unwrap();
-        line.trim().to_owned()
+        self.process.line().unwrap_or_default()
     }
 
-    /// Ends it and returns what else came.
-    pub fn stop(mut self) -> String {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        let mut rest = String::new();
-        self.stdout.read_to_string(&mut rest).unwrap();
-        rest
-    }
-}
-
-impl Drop for OneVersion {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    /// Ends it and returns what else it printed.
+    pub fn stop(self) -> String {
+        self.process.kill().stdout
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use acceptance::program::compile_against;
-use acceptance::{Emulator, Program, artefact, chain, compile, installed, top};
+use acceptance::{Emulator, Program, artefact, compile, installed, top};
 
 /// Programs that take ENDPOINT CERT KEY and more.
 const PROGRAMS: [(&str, &[&str]); 6] = [
@@ -16,12 +16,12 @@ const PROGRAMS: [(&str, &[&str]); 6] = [
 ];
 
 fn with_arguments(program: Program, emulator: &Emulator, more: &[&str]) -> Program {
-    let program = program.arg(emulator.url()).arg(&chain().chain).arg(&chain().key);
+    let program = program.arg(emulator.url()).with_chain();
     more.iter().fold(program, |program, argument| program.arg(argument))
 }
 
 #[test]
-fn every_promise_holds() {
+fn c_programs_succeed() {
     for (source, more) in PROGRAMS {
         let emulator = Emulator::start(&[]);
         let outcome = with_arguments(Program::new(compile(source, &[])), &emulator, more).run();
@@ -31,7 +31,7 @@ fn every_promise_holds() {
 }
 
 #[test]
-fn nothing_is_wrong_or_lost_under_valgrind() {
+fn valgrind_finds_no_error_and_no_leak() {
     assert!(installed("valgrind"), "valgrind is needed: install it");
     let report = ("tests/fixtures/c/report.c", &["3"] as &[&str]);
     for (source, more) in PROGRAMS
@@ -48,12 +48,7 @@ fn nothing_is_wrong_or_lost_under_valgrind() {
             .arg("--errors-for-leak-kinds=definite,indirect,possible")
             .arg(compile(source, &[]));
         let program = if source == report.0 {
-            program
-                .env("CAS_ENDPOINT", emulator.url())
-                .arg("web")
-                .arg(&chain().chain)
-                .arg(&chain().key)
-                .arg("3")
+            program.env("CAS_ENDPOINT", emulator.url()).arg("web").with_chain().arg("3")
         } else {
             with_arguments(program, &emulator, more)
         };
@@ -63,7 +58,7 @@ fn nothing_is_wrong_or_lost_under_valgrind() {
 }
 
 #[test]
-fn nothing_is_wrong_or_lost_under_address_sanitizer() {
+fn address_sanitizer_finds_no_error() {
     for (source, more) in PROGRAMS {
         let emulator = Emulator::start(&[]);
         let program =
@@ -78,7 +73,7 @@ fn nothing_is_wrong_or_lost_under_address_sanitizer() {
 /// so its locks, come without instrumentation; there, safe Rust rules data races out, but for what
 /// cas-ffi declares `Send` and `Sync`.
 #[test]
-fn no_thread_of_a_c_program_races_under_thread_sanitizer() {
+fn thread_sanitizer_finds_no_race() {
     let emulator = Emulator::start(&[]);
     let program = compile("tests/fixtures/c/threads.c", &["-fsanitize=thread"]);
     let program = Program::new(program).env("TSAN_OPTIONS", "ignore_noninstrumented_modules=1");
@@ -87,7 +82,7 @@ fn no_thread_of_a_c_program_races_under_thread_sanitizer() {
 }
 
 #[test]
-fn ten_thousand_uploads_use_no_more_memory_than_a_hundred_and_one_connection() {
+fn ten_thousand_uploads_use_one_connection_and_no_more_memory_than_a_hundred() {
     let emulator = Emulator::start(&[]);
     let printed = with_arguments(
         Program::new(compile("tests/fixtures/c/soak.c", &[])),
@@ -104,7 +99,7 @@ fn ten_thousand_uploads_use_no_more_memory_than_a_hundred_and_one_connection() {
 }
 
 #[test]
-fn closing_the_library_under_a_thread_that_used_it_does_no_harm() {
+fn closing_the_library_is_safe_while_a_thread_that_used_it_lives() {
     let emulator = Emulator::start(&[]);
     Program::new(compile("tests/fixtures/c/unload.c", &["-ldl"]))
         .arg(artefact("libcas.so"))
@@ -113,7 +108,7 @@ fn closing_the_library_under_a_thread_that_used_it_does_no_harm() {
 }
 
 #[test]
-fn a_panic_becomes_an_error_and_says_nothing() {
+fn a_panic_becomes_an_error_and_prints_nothing() {
     let planted: PathBuf = top().join("target/planted/debug");
     assert!(
         planted.join("libcas.so").exists(),

@@ -137,7 +137,7 @@ fn a_folder_that_is_not_declared_is_found() {
 }
 
 #[test]
-fn comments_strings_and_tests_are_no_arrows() {
+fn comments_strings_and_tests_are_ignored() {
     let text = r##"
         //! crate::upper::Run
         /* crate::upper::Run /* nested */ crate::upper::Run */
@@ -176,7 +176,7 @@ fn a_program_beside_its_library_is_read_too() {
 }
 
 #[test]
-fn unsafe_in_code_is_told_from_the_word() {
+fn unsafe_code_is_distinguished_from_the_word() {
     let count =
         |text: &str| tokens(text).iter().filter(|token| token.word() == Some("unsafe")).count();
     assert_eq!(count("// unsafe\nconst A: &str = \"unsafe\"; #![forbid(unsafe_code)]"), 0);

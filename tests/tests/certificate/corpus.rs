@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use acceptance::inspection::{Inspection, inspect, pair};
-use acceptance::{run, scratch, top};
+use acceptance::{run, scratch, sdk_python, top};
 
 /// Kinds of keys that libcas checks in full and of which the corpus has no two: two of each are
 /// made.
@@ -55,7 +55,7 @@ struct Certificate {
     reference: Option<Reference>,
 }
 
-/// What openssl says of a certificate.
+/// What openssl reports about a certificate.
 struct Reference {
     not_before: String,
     not_after: String,
@@ -73,21 +73,19 @@ struct Key {
     reference: KeyReference,
 }
 
-/// What openssl says of a key.
+/// What openssl reports about a key.
 enum KeyReference {
-    /// Sound: its public key as PEM.
+    /// Valid: its public key as PEM.
     Public(String),
     Encrypted,
     Openssh,
-    /// Unreadable, or its parts do not belong together.
+    /// Unreadable or inconsistent.
     Refused,
 }
 
 fn corpus() -> PathBuf {
-    let python = top().join("target/venv/bin/python");
-    assert!(python.exists(), "run `make test`: it installs the corpus into target/venv");
     let script = "import cryptography_vectors; print(cryptography_vectors.__path__[0])";
-    PathBuf::from(run(Command::new(python).args(["-c", script])).trim_end())
+    PathBuf::from(run(Command::new(sdk_python()).args(["-c", script])).trim_end())
 }
 
 /// The corpus's files with one of these endings, in order, by their names within it.
@@ -130,7 +128,7 @@ fn openssl(arguments: &[&str], file: &Path) -> Output {
         .unwrap()
 }
 
-/// What openssl says of a certificate, in PEM or DER.
+/// What openssl reports about a certificate, in PEM or DER.
 fn reference(file: &Path) -> Option<Reference> {
     let print = [
         "x509",
@@ -162,7 +160,7 @@ fn reference(file: &Path) -> Option<Reference> {
     })
 }
 
-/// libcas's word for the key that openssl describes.
+/// The key type in libcas's terms.
 fn key_type(description: &str) -> String {
     let after =
         |name: &str| Some(description.split_once(name)?.1.split(['\n', ' ']).next().unwrap());
@@ -250,7 +248,7 @@ fn new_key(n: usize, kind: &str) -> Key {
     Key::read(name, pem)
 }
 
-/// What an inspection and openssl say differently.
+/// The differences between an inspection and openssl.
 trait Compared {
     fn finds(&self, severity: u8, identifiers: &[&str]) -> bool;
     fn differences(&self, reference: Option<&Reference>) -> Vec<&'static str>;
@@ -264,7 +262,7 @@ impl Compared for Inspection {
             .any(|(found, id, _)| *found == severity && identifiers.contains(&id.as_str()))
     }
 
-    /// Where this and openssl disagree about a certificate.
+    /// The differences for a certificate.
     fn differences(&self, reference: Option<&Reference>) -> Vec<&'static str> {
         let field = |name: &str| self.fields.get(name).cloned().unwrap_or_default();
         // A type without a name is an identifier here, and words of its own to openssl.
@@ -293,7 +291,7 @@ impl Compared for Inspection {
         }
     }
 
-    /// What this and openssl disagree about: a key beside a certificate.
+    /// The difference for a key beside a certificate.
     fn key_difference(&self, key: &Key, reference: &Reference) -> Option<&'static str> {
         let (agree, what) = match &key.reference {
             KeyReference::Encrypted => (self.finds(2, &["key-encrypted"]), "is encrypted"),
@@ -313,17 +311,20 @@ impl Compared for Inspection {
 }
 
 fn is_own(key: &Key, reference: &Reference) -> bool {
-    matches!((&key.reference, &reference.public), (KeyReference::Public(own), Some(public)) if own == public)
+    match (&key.reference, &reference.public) {
+        (KeyReference::Public(own), Some(public)) => own == public,
+        _ => false,
+    }
 }
 
-/// Whether libcas is to check keys of this type in full.
+/// Whether libcas checks keys of this type in full.
 fn must_be_checked(key_type: &str) -> bool {
     let rsa = key_type.strip_prefix("RSA-").and_then(|bits| bits.parse().ok());
     rsa.is_some_and(|bits: u32| (2048..=4096).contains(&bits))
         || ["EC-P256", "EC-P384", "EC-P521", "EC-secp256k1", "Ed25519"].contains(&key_type)
 }
 
-/// The certificates that a key is looked at beside: all of its own, and four others of each type.
+/// The certificates that a key is compared with: all of its own, and four others of each type.
 fn beside<'a>(key: &Key, certificates: &'a [Certificate]) -> Vec<(&'a Certificate, &'a Reference)> {
     let mut others: BTreeMap<String, usize> = BTreeMap::new();
     let mut is_wanted = |reference: &Reference| {
@@ -337,7 +338,7 @@ fn beside<'a>(key: &Key, certificates: &'a [Certificate]) -> Vec<(&'a Certificat
     readable.filter(|(_, reference)| is_wanted(reference)).collect()
 }
 
-/// Fails unless what was found is what the list says, no more and no less.
+/// Fails unless the differences are exactly those of the list.
 fn assert_listed(found: &BTreeMap<&str, BTreeSet<&str>>) {
     let list =
         fs::read_to_string(top().join("tests/fixtures/data/corpus-disagreements.txt")).unwrap();
@@ -361,7 +362,7 @@ fn assert_listed(found: &BTreeMap<&str, BTreeSet<&str>>) {
 }
 
 #[test]
-fn inspection_says_what_openssl_says() {
+fn inspection_agrees_with_openssl() {
     let corpus = corpus();
     let sources = files(&corpus, &[".pem", ".der", ".crt"]);
     let read = of_each(&sources, |name| certificates(name, &corpus.join(name)));
@@ -406,7 +407,8 @@ fn inspection_says_what_openssl_says() {
     let own = pairs.iter().filter(|(key, _, reference)| is_own(key, reference)).count();
     let counts = [from_corpus, refused, with_key.len(), own, pairs.len()];
     println!(
-        "certificates, of them refused, keys, keys beside their own certificate, beside any: {counts:?}"
+        "certificates, of them refused, keys, keys beside their own certificate, beside any: \
+         {counts:?}"
     );
     let expected = [500, 3, 100, 50, 5000];
     assert!(

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use acceptance::inspection::{inspect, pair};
 use acceptance::program::report;
-use acceptance::workshop::{CA, KINDS, Kind, LEAF, LONG, New, Workshop};
+use acceptance::test_ca::{CA, KINDS, Kind, LEAF, LONG, New, TestCa};
 use acceptance::{Emulator, Outcome, top};
 
 /// How people have PEM, and what is noted then.
@@ -45,18 +45,18 @@ fn expected(parts: &[&[&'static str]]) -> Vec<&'static str> {
 }
 
 #[test]
-fn every_kind_of_key_in_every_encoding_and_layout_is_clean() {
-    let workshop = Workshop::new("clean");
+fn every_key_type_encoding_and_layout_is_accepted_without_findings() {
+    let ca = TestCa::new("clean");
     let (mut lines, mut cases) = (Vec::new(), Vec::new());
     for kind in &KINDS {
-        workshop.make(kind);
-        let chain = workshop.chain(&[&format!("{}-good", kind.key_type), "intermediate"]);
-        for (encoding, text) in workshop.encodings(kind) {
+        ca.make(kind);
+        let chain = ca.chain(&[&format!("{}-good", kind.key_type), "intermediate"]);
+        for (encoding, text) in ca.encodings(kind) {
             for (layout, lay_out, notes) in LAYOUTS {
                 let name =
                     format!("{} {encoding} {layout}", kind.key_type).replace([' ', '#'], "_");
-                let certificate = workshop.write(&format!("{name}.cert"), lay_out(&chain));
-                let key = workshop.write(&format!("{name}.secret"), lay_out(&text));
+                let certificate = ca.write(&format!("{name}.cert"), lay_out(&chain));
+                let key = ca.write(&format!("{name}.secret"), lay_out(&text));
                 lines.push(pair(&certificate, Some(&key)));
                 // A key of one line is one line already.
                 let key_notes = if lay_out(&text) == text { &[] } else { notes };
@@ -82,20 +82,20 @@ fn every_kind_of_key_in_every_encoding_and_layout_is_clean() {
 /// A certificate's text, a key's text, and what must be found.
 type Case = (&'static str, Vec<u8>, Vec<u8>, Vec<&'static str>);
 
-fn cases(workshop: &Workshop, kind: &Kind) -> Vec<Case> {
+fn cases(ca: &TestCa, kind: &Kind) -> Vec<Case> {
     let name = |what: &str| format!("{}-{what}", kind.key_type);
-    let leaf = |what: &str| workshop.chain(&[&name(what), "intermediate"]);
-    let chain = |names: &[&str]| workshop.chain(&[&[name("good").as_str()], names].concat());
+    let leaf = |what: &str| ca.chain(&[&name(what), "intermediate"]);
+    let chain = |names: &[&str]| ca.chain(&[&[name("good").as_str()], names].concat());
     let good = leaf("good");
     let key_file = format!("{}.key", kind.key_type);
-    let key = workshop.read(&key_file);
+    let key = ca.read(&key_file);
     let good_file = format!("{}.pem", name("good"));
     let made = |file: &str, arguments: &[&str]| {
-        workshop.openssl(&[arguments, &["-out", file]].concat());
-        fs::read(workshop.0.join(file)).unwrap()
+        ca.openssl(&[arguments, &["-out", file]].concat());
+        fs::read(ca.0.join(file)).unwrap()
     };
     let bare = |pem: &str| pem.lines().filter(|line| !line.starts_with('-')).collect::<String>();
-    let stranger = workshop.read("stranger.pem");
+    let stranger = ca.read("stranger.pem");
     let ed25519_or_not = if kind.key_type == "Ed25519" { "RSA-2048.key" } else { "Ed25519.key" };
     let with = |id: &'static str, certificate: &str, key: &str| {
         // A key that is compared is compared as any of its kind.
@@ -129,27 +129,23 @@ fn cases(workshop: &Workshop, kind: &Kind) -> Vec<Case> {
         with("weak-signature", &leaf("sha1"), &key),
         with("weak-signature", &leaf("md5"), &key),
         with("weak-signature", &leaf("sha1-pss"), &key),
-        with(
-            "root-left-out",
-            &workshop.chain(&[&name("sha256-pss"), "intermediate", "root"]),
-            &key,
-        ),
+        with("root-left-out", &ca.chain(&[&name("sha256-pss"), "intermediate", "root"]), &key),
         with("ca-as-leaf", &leaf("ca"), &key),
         with("chain-incomplete", &chain(&[]), &key),
         with("issuer-expired", &chain(&["old"]), &key),
         with("root-left-out", &chain(&["intermediate", "root"]), &key),
-        with("reordered", &workshop.chain(&["intermediate", &name("good")]), &key),
+        with("reordered", &ca.chain(&["intermediate", &name("good")]), &key),
         with("duplicate", &chain(&["intermediate", "intermediate"]), &key),
         with("chain-unrelated", &format!("{good}{stranger}"), &key),
         with("label", &good.replace("CERTIFICATE", "X509 CERTIFICATE"), &key),
         with("other-blocks", &good, &format!("{good}{key}")),
         with("key-beside-certificate", &format!("{key}{good}"), &key),
         with("bare-base64", &good, &bare(&key)),
-        only_text("key-mismatch", &good, &workshop.read(ed25519_or_not)),
+        only_text("key-mismatch", &good, &ca.read(ed25519_or_not)),
         only_text("no-key", &good, ""),
         only_text("no-certificate", "", &key),
-        only_text("csr", &workshop.read("request.csr"), &key),
-        only_text("csr", &good, &workshop.read("request.csr")),
+        only_text("csr", &ca.read("request.csr"), &key),
+        only_text("csr", &good, &ca.read("request.csr")),
         only_text("other-pem", &good.replace("CERTIFICATE", "X509 CRL"), &key),
         only_text("openssh-key", &good, &key.replace("PRIVATE KEY", "OPENSSH PRIVATE KEY")),
         only_text("broken-pem", &good.replacen("MII", "M?I", 1), &key),
@@ -159,7 +155,7 @@ fn cases(workshop: &Workshop, kind: &Kind) -> Vec<Case> {
         only_text("too-many-certificates", &good.repeat(9), &key),
         only(&["swapped", "no-key"], key.as_bytes(), good.as_bytes()),
     ];
-    let printed = |arguments: &[&str]| workshop.printed(arguments).unwrap();
+    let printed = |arguments: &[&str]| ca.printed(arguments).unwrap();
     let public = printed(&["pkey", "-in", &key_file, "-pubout"]);
     cases.push(only_text("public-key", &public, &key));
     cases.push(only_text("public-key", &good, &public));
@@ -176,9 +172,7 @@ fn cases(workshop: &Workshop, kind: &Kind) -> Vec<Case> {
     cases.push(only_text("key-encrypted", &good, &encrypted));
     let traditional =
         ["pkey", "-in", &key_file, "-traditional", "-aes256", "-passout", "pass:test"];
-    cases.extend(
-        workshop.printed(&traditional).map(|text| only_text("key-encrypted", &good, &text)),
-    );
+    cases.extend(ca.printed(&traditional).map(|text| only_text("key-encrypted", &good, &text)));
     let der = made("der", &["x509", "-in", &good_file, "-outform", "der"]);
     cases.push(only(&["der"], &der, key.as_bytes()));
     let der = made("der", &["pkey", "-in", &key_file, "-outform", "der"]);
@@ -193,7 +187,7 @@ fn cases(workshop: &Workshop, kind: &Kind) -> Vec<Case> {
     let pkcs7 =
         made("pkcs7.der", &["crl2pkcs7", "-nocrl", "-outform", "der", "-certfile", &good_file]);
     cases.push(only(&["pkcs7"], &pkcs7, key.as_bytes()));
-    workshop.write("text", &good);
+    ca.write("text", &good);
     let twice = made("base64", &["base64", "-in", "text"]);
     cases.push(only(&["base64-of-pem"], &twice, key.as_bytes()));
     // One letter of the secret number of a curve, or of the last number of an RSA key, is another.
@@ -210,7 +204,7 @@ fn cases(workshop: &Workshop, kind: &Kind) -> Vec<Case> {
         _ => cases.push(only_text("broken-key", &good, &damaged)),
     }
     if kind.key_type != "SM2" {
-        let another = workshop.read(&format!("{}-another.key", kind.key_type));
+        let another = ca.read(&format!("{}-another.key", kind.key_type));
         cases.push(only_text("key-mismatch", &good, &another));
     }
     cases
@@ -241,15 +235,16 @@ fn documented() -> BTreeMap<String, u8> {
     severities
 }
 
-/// Findings of an upload's name and of its files, which [`uploads_are_refused_or_warned_of`] makes.
+/// Findings of the name and the files of an upload, from
+/// [`findings_refuse_an_upload_or_are_logged`].
 const OF_UPLOADS: [&str; 5] =
     ["long-name", "name-control", "name-empty", "name-too-long", "not-text"];
 
 #[test]
-fn every_finding_is_made_where_it_belongs_and_nowhere_else() {
-    let workshop = Workshop::new("findings");
+fn every_finding_is_reported_exactly_where_it_applies() {
+    let ca = TestCa::new("findings");
     for kind in &KINDS {
-        workshop.make(kind);
+        ca.make(kind);
     }
     let names: String = (0..2000).map(|n| format!(",DNS:{n}.{}.example", "x".repeat(50))).collect();
     let large = New {
@@ -261,21 +256,21 @@ fn every_finding_is_made_where_it_belongs_and_nowhere_else() {
         valid: LONG,
         hash: "sha256",
     };
-    workshop.issue(large);
+    ca.issue(large);
     let (mut lines, mut wanted) = (Vec::new(), Vec::new());
     let mut add = |name: String, (what, certificate, key, ids): Case| {
         let name = format!("{name}-{what}-{}", lines.len());
-        let certificate = workshop.write(&format!("{name}.cert"), certificate);
-        lines.push(pair(&certificate, Some(&workshop.write(&format!("{name}.secret"), key))));
+        let certificate = ca.write(&format!("{name}.cert"), certificate);
+        lines.push(pair(&certificate, Some(&ca.write(&format!("{name}.secret"), key))));
         wanted.push((name, ids));
     };
     for kind in &KINDS {
-        for case in cases(&workshop, kind) {
+        for case in cases(&ca, kind) {
             add(kind.key_type.to_owned(), case);
         }
     }
-    let key = workshop.read("RSA-2048.key").into_bytes();
-    let large = workshop.chain(&["large", "intermediate"]).into_bytes();
+    let key = ca.read("RSA-2048.key").into_bytes();
+    let large = ca.chain(&["large", "intermediate"]).into_bytes();
     add("large".to_owned(), ("too-large", large, key, vec!["too-large"]));
 
     let documented = documented();
@@ -295,10 +290,10 @@ fn every_finding_is_made_where_it_belongs_and_nowhere_else() {
 /// The tidied chain leads a verifier from the leaf to the root, in whatever order it was given.
 #[test]
 fn every_order_of_a_chain_becomes_one_that_openssl_verifies() {
-    let workshop = Workshop::new("orders");
-    workshop.make(&KINDS[3]);
-    workshop.key("lower", KINDS[3].algorithm);
-    workshop.key("leaf", KINDS[3].algorithm);
+    let ca = TestCa::new("orders");
+    ca.make(&KINDS[3]);
+    ca.key("lower", KINDS[3].algorithm);
+    ca.key("leaf", KINDS[3].algorithm);
     let lower = New {
         name: "lower",
         subject: "lower",
@@ -308,8 +303,8 @@ fn every_order_of_a_chain_becomes_one_that_openssl_verifies() {
         valid: LONG,
         hash: "sha256",
     };
-    workshop.issue(lower);
-    workshop.issue(New {
+    ca.issue(lower);
+    ca.issue(New {
         name: "leaf",
         subject: "a.example",
         key: "leaf",
@@ -327,22 +322,19 @@ fn every_order_of_a_chain_becomes_one_that_openssl_verifies() {
             })
             .collect();
     }
-    let key = workshop.0.join("leaf.key");
+    let key = ca.0.join("leaf.key");
     let lines: Vec<String> = orders
         .iter()
         .map(|order| {
-            pair(
-                &workshop.write(&format!("{}.cert", order.join("-")), workshop.chain(order)),
-                Some(&key),
-            )
+            pair(&ca.write(&format!("{}.cert", order.join("-")), ca.chain(order)), Some(&key))
         })
         .collect();
     assert_eq!(lines.len(), 24);
     for (inspection, order) in inspect(&lines).iter().zip(&orders) {
         assert!(inspection.refused().is_empty(), "{order:?}: {:?}", inspection.findings);
-        assert_eq!(inspection.pem, workshop.chain(&["leaf", "lower", "intermediate"]), "{order:?}");
-        workshop.write("tidied", &inspection.pem);
-        workshop.openssl(&["verify", "-CAfile", "root.pem", "-untrusted", "tidied", "tidied"]);
+        assert_eq!(inspection.pem, ca.chain(&["leaf", "lower", "intermediate"]), "{order:?}");
+        ca.write("tidied", &inspection.pem);
+        ca.openssl(&["verify", "-CAfile", "root.pem", "-untrusted", "tidied", "tidied"]);
         assert!(inspection.has("root-left-out"));
         assert_eq!(inspection.has("reordered"), !is_sorted(order), "{order:?}");
     }
@@ -363,15 +355,14 @@ fn upload(
 }
 
 #[test]
-fn uploads_are_refused_or_warned_of() {
-    let workshop = Workshop::new("uploads");
+fn findings_refuse_an_upload_or_are_logged() {
+    let ca = TestCa::new("uploads");
     let kind = &KINDS[3];
-    workshop.make(kind);
+    ca.make(kind);
     let emulator = Emulator::start(&[]);
-    let key = workshop.0.join("EC-P256.key");
-    let chain = |leaf: &str| {
-        workshop.write(leaf, workshop.chain(&[&format!("EC-P256-{leaf}"), "intermediate"]))
-    };
+    let key = ca.0.join("EC-P256.key");
+    let chain =
+        |leaf: &str| ca.write(leaf, ca.chain(&[&format!("EC-P256-{leaf}"), "intermediate"]));
     let good = chain("good");
     let refused = |name: &str, files: [&Path; 2], status: &str, id: &str| {
         let outcome = upload(&emulator, &[], name, files);
@@ -379,12 +370,12 @@ fn uploads_are_refused_or_warned_of() {
         assert!(outcome.field("message").contains(&format!("{id}: ")), "{}", outcome.stdout);
         assert_ne!(outcome.field("hint"), "(none)");
     };
-    let text = workshop.read("good");
+    let text = ca.read("good");
     let utf16: Vec<u8> =
         [0xff, 0xfe].into_iter().chain(text.bytes().flat_map(|b| [b, 0])).collect();
-    let utf16 = workshop.write("utf16", utf16);
+    let utf16 = ca.write("utf16", utf16);
     refused("web", [&chain("expired"), &key], "CAS_ERR_CERTIFICATE", "expired");
-    refused("web", [&good, &workshop.0.join("root.key")], "CAS_ERR_CERTIFICATE", "key-mismatch");
+    refused("web", [&good, &ca.0.join("root.key")], "CAS_ERR_CERTIFICATE", "key-mismatch");
     refused("web", [&utf16, &key], "CAS_ERR_CERTIFICATE", "not-text");
     refused("a\tb", [&good, &key], "CAS_ERR_CERTIFICATE", "name-control");
     refused(&"x".repeat(129), [&good, &key], "CAS_ERR_CERTIFICATE", "name-too-long");
@@ -393,8 +384,7 @@ fn uploads_are_refused_or_warned_of() {
     assert!(emulator.requests().is_empty());
 
     // Warnings reach the log, notes only where it is open for them.
-    let crlf =
-        workshop.write("crlf", fs::read_to_string(chain("soon")).unwrap().replace('\n', "\r\n"));
+    let crlf = ca.write("crlf", fs::read_to_string(chain("soon")).unwrap().replace('\n', "\r\n"));
     for (level, notes) in [("2", false), ("3", true)] {
         let name = format!("{}{level}", "x".repeat(64));
         let outcome = upload(&emulator, &[("CAS_LOG", level)], &name, [&crlf, &key]);
@@ -409,19 +399,19 @@ fn uploads_are_refused_or_warned_of() {
 }
 
 #[test]
-fn what_is_sent_is_tidied_unless_checks_are_skipped() {
-    let workshop = Workshop::new("sent");
-    workshop.make(&KINDS[3]);
+fn uploads_send_the_tidied_chain_unless_checks_are_skipped() {
+    let ca = TestCa::new("sent");
+    ca.make(&KINDS[3]);
     let emulator = Emulator::start(&[]);
-    let key = workshop.0.join("EC-P256.key");
-    let tidy = workshop.chain(&["EC-P256-good", "intermediate"]);
-    let untidy = workshop.chain(&["root", "intermediate", "EC-P256-good"]).replace('\n', "\r\n");
-    let untidy = workshop.write("untidy", untidy);
+    let key = ca.0.join("EC-P256.key");
+    let tidy = ca.chain(&["EC-P256-good", "intermediate"]);
+    let untidy = ca.chain(&["root", "intermediate", "EC-P256-good"]).replace('\n', "\r\n");
+    let untidy = ca.write("untidy", untidy);
     upload(&emulator, &[], "tidied", [&untidy, &key]).assert_fields(&[("status", "CAS_OK")]);
     assert_eq!(emulator.certificates()[0]["cert_pem"], tidy.as_str());
     // As it was given, whatever is wrong with it.
-    let expired = workshop.chain(&["EC-P256-expired", "intermediate"]).replace('\n', " \r\n");
-    let file = workshop.write("expired", &expired);
+    let expired = ca.chain(&["EC-P256-expired", "intermediate"]).replace('\n', " \r\n");
+    let file = ca.write("expired", &expired);
     upload(&emulator, &[("CAS_SKIP_CHECKS", "1")], "unread", [&file, &key])
         .assert_fields(&[("status", "CAS_OK")]);
     assert_eq!(emulator.certificates()[1]["cert_pem"], expired.as_str());

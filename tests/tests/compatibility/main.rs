@@ -1,22 +1,19 @@
-//! The official Python SDKs as judges: of the emulator, and of the signature that libcas sends.
+//! The official Python SDKs as clients of the emulator, and as a check of the signatures of libcas.
 
 use std::fs;
 
 use acceptance::program::report;
 use acceptance::stub::Reply;
-use acceptance::{Emulator, Program, Stub, chain, scratch, top};
+use acceptance::{Emulator, Program, Stub, chain, scratch, sdk_python, top};
 
 fn python(script: &str) -> Program {
-    let python = top().join("target/venv/bin/python");
-    assert!(python.exists(), "run `make test`: it installs the official SDK into target/venv");
-    Program::new(python).arg(top().join("tests/fixtures/python").join(script))
+    Program::new(sdk_python()).arg("-B").arg(top().join("tests/fixtures/python").join(script))
 }
 
 #[test]
-fn the_sdk_uploads_to_the_emulator_and_a_changed_byte_is_refused() {
+fn the_core_sdk_uploads_and_a_changed_byte_fails_the_signature() {
     let emulator = Emulator::start(&[]);
-    let printed =
-        python("upload.py").arg(emulator.url()).arg(&chain().chain).arg(&chain().key).succeed();
+    let printed = python("upload.py").arg(emulator.url()).with_chain().succeed();
     assert_eq!(printed, "post: 1\nget: 2\nchanged: SignatureDoesNotMatch\n");
     let codes: Vec<_> = emulator.requests().iter().map(|request| request["code"].clone()).collect();
     assert_eq!(
@@ -26,17 +23,17 @@ fn the_sdk_uploads_to_the_emulator_and_a_changed_byte_is_refused() {
     assert_eq!(emulator.certificates().len(), 2);
 }
 
-/// What a script prints that is given an emulator and a certificate.
+/// The output of a script for an emulator and a certificate.
 fn printed(script: &str, emulator: &Emulator) -> String {
-    python(script).arg(emulator.url()).arg(&chain().chain).arg(&chain().key).succeed()
+    python(script).arg(emulator.url()).with_chain().succeed()
 }
 
-/// What a script of a newer SDK prints, whichever signature it uses: "v2" is HMAC-SHA1, its own
+/// Checks the output of a script of a newer SDK with both signatures: "v2" is HMAC-SHA1, the
 /// default is ACS3.
 fn assert_prints(script: &str, expected: &str) {
     for (signature, kind) in [("v2", "hmac-sha1"), ("", "acs3")] {
         let emulator = Emulator::start(&[]);
-        let program = python(script).arg(emulator.url()).arg(&chain().chain).arg(&chain().key);
+        let program = python(script).arg(emulator.url()).with_chain();
         assert_eq!(program.arg(signature).succeed(), expected, "{kind}");
         let requests = emulator.requests();
         assert!(
@@ -65,7 +62,7 @@ again: NotFound
 }
 
 #[test]
-fn the_sdk_of_the_first_version_understands_every_answer() {
+fn the_sdk_of_2018_07_13_understands_every_response() {
     let expected = "\
 uploaded: 1
 listed: 1 1 n 1+名 False
@@ -77,7 +74,7 @@ again: NotFound
 }
 
 #[test]
-fn the_sdk_of_the_second_version_understands_every_answer() {
+fn the_sdk_of_2020_04_07_understands_every_response() {
     let expected = "\
 uploaded: 1 cas-upload-000001
 uploaded: 1 cas-upload-000001
@@ -95,10 +92,12 @@ again: NotFound 400
 }
 
 #[test]
-fn the_core_sdk_reports_a_fault_as_the_error_that_it_is() {
+fn the_core_sdk_reports_an_injected_error() {
     let emulator = Emulator::start(&[]);
-    emulator
-        .fault(r#"{"action":"DeleteUserCertificate","kind":"error","status":400,"code":"Throttling.User"}"#);
+    emulator.fault(
+        r#"{"action":"DeleteUserCertificate","kind":"error","status":400,
+            "code":"Throttling.User"}"#,
+    );
     let said = printed("operations.py", &emulator);
     let ends = "deleted: Throttling.User\ndeleted: done\nagain: done\nagain: NotFound\n";
     assert!(said.ends_with(ends), "{said}");
@@ -107,8 +106,7 @@ fn the_core_sdk_reports_a_fault_as_the_error_that_it_is() {
     assert!(emulator.faults().is_empty());
 }
 
-/// Uploads under names that are hard to encode, signed in one way or the other, and returns the
-/// requests.
+/// Uploads under names that are hard to encode, with one signature, and returns the requests.
 fn captured(signature: &str) -> Vec<acceptance::stub::Request> {
     let stub = Stub::start(vec![Reply::http("200 OK", "", r#"{"CertId":1}"#)]);
     let names = ["plain", "sp ace + plus", "*~!'()/=&%", "名称 ü"];
@@ -148,10 +146,10 @@ fn the_sdk_computes_the_acs3_signature_that_libcas_sent() {
     }
 }
 
-/// The way to sign changes nothing else: uploads, lists and look-ups, with and without a token, in
+/// The signature changes nothing else: uploads, lists and look-ups, with and without a token, in
 /// both versions.
 #[test]
-fn libcas_speaks_acs3_to_the_emulator() {
+fn acs3_requests_work_in_both_versions_with_and_without_a_token() {
     for (options, token) in
         [(&[][..], None), (&["--sts", "testid:testsecret:to+ken/=="], Some("to+ken/=="))]
     {

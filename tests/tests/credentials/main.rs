@@ -1,4 +1,5 @@
-//! Access keys: where they come from, and when they are fetched again.
+//! Access keys: their sources, their expiry, and files of profiles.
 
 mod expiry;
+mod files;
 mod sources;

@@ -1,53 +1,43 @@
-//! Access keys from every source, set up as users do, with a cloud on this machine that gives them
-//! out; and the official package beside it, which has to find the same.
-
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+//! Access keys from every source, given out by a fake cloud; the official package has to find the
+//! same.
 
 use acceptance::setups::{
-    CLI, Case, ID, NO_METADATA, ROLE, SECRET, cases, fails, for_each, signer, upload, with_cli,
+    Case, ID, NO_METADATA, ROLE, SECRET, case, cases, fails, for_each, signer, static_profile,
+    upload, with_cli,
 };
 use acceptance::stub::Reply;
-use acceptance::{Cloud, Stub, chain, compile, scratch};
+use acceptance::{FakeCloud, Stub};
 use serde_json::{Value, json};
 
 fn check(case: &Case) {
-    let cloud = case.cloud();
-    let emulator = cloud.emulator();
-    let settings = case.settings(&cloud);
-    let borrowed =
-        |settings: &[(&'static str, String)]| -> Vec<(&'static str, String)> { settings.to_vec() };
-    let as_text: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let outcome = upload(&cloud, &emulator, &as_text);
+    let host = case.host();
+    let outcome = host.upload(&[]);
     assert_eq!(outcome.field("status"), "CAS_OK", "{}: {}", case.name, outcome.stdout);
-    assert_eq!(signer(&emulator), case.key, "{}", case.name);
+    assert_eq!(signer(&host.emulator), case.key, "{}", case.name);
     assert_eq!(outcome.field("cert_id"), "1", "{}", case.name);
 
-    let another = case.cloud();
-    let settings = borrowed(&case.settings(&another));
-    let as_text: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let official = another.resolve(&as_text);
+    let official = case.host().resolve();
     let (expected, reason) = case.official.unwrap_or((case.key, "the same"));
     assert_eq!(official.field("access_key_id"), expected, "{}: {reason}", case.name);
 }
 
 #[test]
-fn every_source_serves_an_upload_and_the_official_package_finds_the_same() {
+fn every_source_yields_the_key_that_the_official_package_finds() {
     for_each(&cases(), check);
 }
 
-/// What goes wrong in one part, and what is said then.
+/// Each service fails in each way.
 #[test]
-fn the_failure_of_each_part_says_what_happened_and_what_to_do() {
-    let unavailable = json!({"status": 503, "body": "{\"Code\":\"ServiceUnavailable\",\"Message\":\"canary-echo\"}"});
-    let echo = |field: &str, secret: &str| json!({"status": 400, "body": json!({field: secret}).to_string()});
+fn the_failure_of_each_credential_service_is_reported_with_a_hint() {
+    let answer = |status: u16, body: Value| json!({"status": status, "body": body.to_string()});
+    let unavailable = answer(503, json!({"Code": "ServiceUnavailable", "Message": "canary-echo"}));
+    let echo = |field: &str, secret: &str| answer(400, json!({field: secret}));
     let garbage = json!({"garbage": "<html><title>canary</title>canary</html>"});
     let page = json!({"garbage": "<html><title>Sign in</title>canary</html>"});
     let without_id = json!({"garbage": "{\"Code\":\"Success\",\"AccessKeySecret\":\"canary-x\"}"});
     let hang = json!({"hang": true});
     let close = json!({"close": true});
-    let of = |name: &str| cases().into_iter().find(|case| case.name == name).unwrap();
-    for (case, broken, what, words, retryable) in [
+    let failures = [
         (
             "instance role by name",
             "ecs-token",
@@ -123,39 +113,29 @@ fn the_failure_of_each_part_says_what_happened_and_what_to_do() {
             "oauth.aliyun.com sent nothing that could be understood",
             "0",
         ),
-    ] {
-        let case = of(case);
-        let cloud = case.cloud();
-        let emulator = cloud.emulator();
-        cloud.set(&json!({"broken": {broken: what}}));
-        let mut settings = case.settings(&cloud);
-        if !case.name.starts_with("instance") {
-            settings.push((NO_METADATA.0, NO_METADATA.1.to_owned()));
+    ];
+    for_each(&failures, |(name, broken, what, words, retryable)| {
+        let host = case(name).host();
+        host.cloud.set(&json!({"broken": {*broken: what}}));
+        // A service that hangs is given half of this.
+        let timeout = if what.get("hang").is_some() { "8000" } else { "60000" };
+        let mut settings = vec![("CAS_TIMEOUT_MS", timeout)];
+        if !name.starts_with("instance") {
+            settings.push(NO_METADATA);
         }
-        // Nobody waits for what hangs.
-        let timeout = if what.get("hang").is_some() { "4000" } else { "60000" };
-        settings.push(("CAS_TIMEOUT_MS", timeout.to_owned()));
-        let as_text: Vec<_> =
-            settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let outcome = upload(&cloud, &emulator, &as_text);
+        let outcome = host.upload(&settings);
         let (message, hint) = fails(&outcome);
-        assert!(message.contains(words), "{} {broken} {what}: {message}", case.name);
+        let shown = format!("{name} {broken} {what}: {message}");
+        assert!(message.contains(words), "{shown}");
         assert!(hint.len() > 20, "{hint}");
-        assert_eq!(
-            outcome.field("retryable"),
-            retryable,
-            "{} {broken} {what}: {message}",
-            case.name
-        );
-        assert!(emulator.requests().is_empty());
-    }
+        assert_eq!(outcome.field("retryable"), *retryable, "{shown}");
+        assert!(host.emulator.requests().is_empty());
+    });
 }
 
 #[test]
-fn what_is_turned_off_or_half_set_up_is_said() {
-    let cloud = with_cli(
-        &json!({"mode": "AK", "access_key_id": "staticid", "access_key_secret": "canary-secret-static"}),
-    );
+fn disabled_and_incomplete_sources_are_reported() {
+    let cloud = with_cli(&static_profile(&json!({})));
     let emulator = cloud.emulator();
     let off = ("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "true");
     let half = ("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/nonexistent");
@@ -164,7 +144,8 @@ fn what_is_turned_off_or_half_set_up_is_said() {
     for part in [
         ".aliyun/config.json: ALIBABA_CLOUD_CLI_PROFILE_DISABLED is set",
         "the instance role: ALIBABA_CLOUD_ECS_METADATA_DISABLED is set",
-        "ALIBABA_CLOUD_OIDC_TOKEN_FILE is set, but not ALIBABA_CLOUD_ROLE_ARN and ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
+        "ALIBABA_CLOUD_OIDC_TOKEN_FILE is set, but not ALIBABA_CLOUD_ROLE_ARN and \
+         ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
     ] {
         assert!(message.contains(part), "{part}: {message}");
     }
@@ -177,7 +158,7 @@ fn what_is_turned_off_or_half_set_up_is_said() {
         "{message}"
     );
     let outcome =
-        upload(&cloud, &emulator, &[("HOME", ""), NO_METADATA, ("CAS_PROFILE", "nobody")]);
+        upload(&cloud, &emulator, &[("HOME", ""), NO_METADATA, ("CAS_PROFILE", "missing")]);
     assert!(fails(&outcome).1.contains("Name a profile"), "{}", outcome.stdout);
     let mode = with_cli(&json!({"mode": "ak"}));
     let outcome = upload(&mode, &emulator, &[NO_METADATA]);
@@ -190,8 +171,8 @@ fn what_is_turned_off_or_half_set_up_is_said() {
 }
 
 #[test]
-fn what_stands_in_the_wrong_place_is_not_shown() {
-    let cloud = Cloud::start();
+fn secrets_in_the_wrong_place_are_not_shown() {
+    let cloud = FakeCloud::start();
     let emulator = cloud.emulator();
     let secret = "canary0secret0of0thirty0letters";
     let outcome = upload(&cloud, &emulator, &[(ID, secret), (SECRET, "LTAI5tSomething")]);
@@ -210,7 +191,7 @@ fn what_stands_in_the_wrong_place_is_not_shown() {
     }
     let mode = with_cli(&json!({"mode": "canary0secret0of0thirty0letters"}));
     fails(&upload(&mode, &emulator, &[NO_METADATA]));
-    // Nor does a slip in what a command prints make a program somebody else.
+    // Invalid output of a command does not lead to another source.
     let print = "printf '{\"access_key_id\": \"a b\", \"access_key_secret\": \"canary\"}'";
     let external = with_cli(&json!({"mode": "External", "process_command": print}));
     let outcome = upload(&external, &emulator, &[]);
@@ -219,7 +200,7 @@ fn what_stands_in_the_wrong_place_is_not_shown() {
 }
 
 #[test]
-fn what_sts_refuses_is_said_with_its_code() {
+fn errors_of_sts_are_reported_with_their_code() {
     for (role, words, advice) in [
         ("acs:ram::1234567890123456:role/gone", "EntityNotExist.Role", "Check the role's ARN"),
         (
@@ -229,16 +210,14 @@ fn what_sts_refuses_is_said_with_its_code() {
         ),
         ("nonsense", "sts.aliyuncs.com refused AssumeRole of \"nonsense\"", ""),
     ] {
-        let cloud = with_cli(
-            &json!({"mode": "RamRoleArn", "access_key_id": "staticid", "access_key_secret": "canary-secret-static", "ram_role_arn": role}),
-        );
+        let cloud = with_cli(&static_profile(&json!({"mode": "RamRoleArn", "ram_role_arn": role})));
         let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA]);
         let (message, hint) = fails(&outcome);
         assert!(message.contains(words) && hint.contains(advice), "{message}\n{hint}");
     }
-    let wrong_secret = with_cli(
-        &json!({"mode": "RamRoleArn", "access_key_id": "staticid", "access_key_secret": "canary-wrong", "ram_role_arn": ROLE}),
-    );
+    let wrong_secret =
+        with_cli(&static_profile(&json!({"mode": "RamRoleArn", "ram_role_arn": ROLE,
+            "access_key_secret": "canary-wrong"})));
     let outcome = upload(&wrong_secret, &wrong_secret.emulator(), &[NO_METADATA]);
     let (message, hint) = fails(&outcome);
     assert!(
@@ -248,15 +227,16 @@ fn what_sts_refuses_is_said_with_its_code() {
 }
 
 #[test]
-fn when_nothing_is_set_up_every_source_is_named_in_order() {
-    let cloud = Cloud::start();
+fn without_configuration_the_error_lists_every_source_in_order() {
+    let cloud = FakeCloud::start();
     let emulator = cloud.emulator();
     let outcome = upload(&cloud, &emulator, &[NO_METADATA]);
     let (message, _) = fails(&outcome);
     let home = cloud.home().to_str().unwrap();
     let mut rest = message;
     for part in [
-        "the environment: ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET are not set; "
+        "the environment: ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET are \
+         not set; "
             .to_owned(),
         "OIDC: ".to_owned(),
         format!("\"{home}/.aliyun/config.json\": there is no such file; "),
@@ -267,106 +247,14 @@ fn when_nothing_is_set_up_every_source_is_named_in_order() {
         let at = rest.find(&part).unwrap_or_else(|| panic!("{part} is missing in {message}"));
         rest = &rest[at..];
     }
-    // A source that is not there is no matter for a warning.
+    // A source that is not configured causes no warning.
     assert!(!outcome.stdout.contains("log=2"), "{}", outcome.stdout);
     assert_eq!(outcome.field("retryable"), "0");
 }
 
 #[test]
-fn a_broken_file_is_said_by_name_and_line() {
-    for (file, content, words) in [
-        (CLI, "{\n  \"current\": \"work\",\n  \"profiles\": [\n    {\"canary\n", "line 4"),
-        (
-            CLI,
-            "{\"current\": \"work\",\n\"profiles\": [\n{\"name\": \"work\",\n\"mode\": \"AK\", \"access_key_id\": \"canary\"}]}",
-            "the profile \"work\" (line 3) has no access_key_secret",
-        ),
-        (
-            CLI,
-            "{\"profiles\": [],\n\"current\": \"gone\"}",
-            "it has no profile \"gone\", its current one (line 2)",
-        ),
-        (CLI, "{\"profiles\": []}", "it names no current profile"),
-        (
-            ".alibabacloud/credentials",
-            "[default]\ntype = access_key\ncanary-secret\n",
-            "line 3 is neither [a profile] nor a name with a value",
-        ),
-        (
-            ".alibabacloud/credentials",
-            "\n[default]\ntype = access_key\naccess_key_id = canary\n",
-            "the profile \"default\" (line 2) has no access_key_secret",
-        ),
-        (
-            ".alibabacloud/credentials.ini",
-            "[default]\ntype = rsa_key_pair\n",
-            "a type that libcas does not know: \"rsa_key_pair\"",
-        ),
-    ] {
-        let cloud = Cloud::start();
-        let path = cloud.write(file, content);
-        let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA]);
-        let (message, _) = fails(&outcome);
-        let clause = format!("\"{}\": ", path.display());
-        assert!(message.contains(&clause) && message.contains(words), "{message}");
-        // Where another source serves, it is a warning.
-        let emulator = cloud.emulator();
-        let outcome = upload(&cloud, &emulator, &[]);
-        outcome.assert_fields(&[("status", "CAS_OK")]);
-        let warned =
-            outcome.stdout.lines().any(|line| line.starts_with("log=2") && line.contains(words));
-        assert!(warned, "{}", outcome.stdout);
-    }
-}
-
-#[test]
-fn a_file_that_others_can_read_is_warned_of() {
-    for (mode, warned) in
-        [(0o600, false), (0o640, true), (0o604, true), (0o622, true), (0o711, false)]
-    {
-        let cloud = with_cli(
-            &json!({"mode": "AK", "access_key_id": "staticid", "access_key_secret": "canary-secret-static"}),
-        );
-        let path = cloud.home().join(CLI);
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        let outcome = upload(&cloud, &cloud.emulator(), &[]);
-        outcome.assert_fields(&[("status", "CAS_OK")]);
-        let line = outcome.stdout.lines().find(|line| {
-            line.starts_with("log=2") && line.contains("others may read or change it")
-        });
-        assert_eq!(line.is_some(), warned, "{mode:o}: {}", outcome.stdout);
-        if let Some(line) = line {
-            assert!(
-                line.contains(path.to_str().unwrap()) && line.contains(&format!("{mode:o}")),
-                "{line}"
-            );
-        }
-    }
-}
-
-#[test]
-fn each_file_that_others_can_read_is_warned_of_once() {
-    let cloud = with_cli(&json!({"mode": "ak"}));
-    let key = "[default]\ntype=access_key\naccess_key_id=staticid\naccess_key_secret=canary-secret-static\n";
-    let files = [cloud.home().join(CLI), cloud.write(".alibabacloud/credentials", key)];
-    for file in &files {
-        fs::set_permissions(file, fs::Permissions::from_mode(0o666)).unwrap();
-    }
-    let outcome = upload(&cloud, &cloud.emulator(), &[]);
-    outcome.assert_fields(&[("status", "CAS_OK")]);
-    for file in &files {
-        let path = file.to_str().unwrap();
-        let warnings = outcome
-            .stdout
-            .lines()
-            .filter(|line| line.contains(path) && line.contains("make it 600"));
-        assert_eq!(warnings.count(), 1, "{path}: {}", outcome.stdout);
-    }
-}
-
-#[test]
-fn a_profile_that_the_program_names_is_the_only_source() {
-    let key = json!({"mode": "AK", "access_key_id": "staticid", "access_key_secret": "canary-secret-static"});
+fn a_configured_profile_is_the_only_source() {
+    let key = static_profile(&json!({}));
     let cloud = with_cli(&key);
     cloud.write(
         ".alibabacloud/credentials",
@@ -385,36 +273,33 @@ fn a_profile_that_the_program_names_is_the_only_source() {
         outcome.assert_fields(&[("status", "CAS_OK")]);
         assert_eq!(signer(&emulator), "staticid", "{profile}");
     }
-    let outcome = upload(&cloud, &emulator, &[&other[..], &[("CAS_PROFILE", "nobody")]].concat());
+    let outcome = upload(&cloud, &emulator, &[&other[..], &[("CAS_PROFILE", "missing")]].concat());
     let (message, _) = fails(&outcome);
     assert!(
-        message.contains("it has no profile \"nobody\"") && !message.contains("environment"),
+        message.contains("it has no profile \"missing\"") && !message.contains("environment"),
         "{message}"
     );
     assert!(cloud.requests().is_empty());
 }
 
 #[test]
-fn sts_is_asked_by_post_with_everything_in_the_form_and_signed_as_the_client_signs() {
+fn sts_requests_are_posts_with_form_parameters_and_the_configured_signature() {
     for (signature, authorization) in [("0", false), ("1", true)] {
-        for (case, host) in [
+        for (name, endpoint) in [
             ("RamRoleArn", "sts.aliyuncs.com"),
             ("RamRoleArn in a VPC", "sts-vpc.cn-shanghai.aliyuncs.com"),
             ("OIDC in a region", "sts.cn-beijing.aliyuncs.com"),
         ] {
-            let case = cases().into_iter().find(|known| known.name == case).unwrap();
-            let cloud = case.cloud();
-            let mut settings = case.settings(&cloud);
-            settings.push(("CAS_SIGNATURE", signature.to_owned()));
-            let as_text: Vec<_> =
-                settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            upload(&cloud, &cloud.emulator(), &as_text).assert_fields(&[("status", "CAS_OK")]);
-            let requests = cloud.requests();
+            let case = case(name);
+            let host = case.host();
+            let outcome = host.upload(&[("CAS_SIGNATURE", signature)]);
+            outcome.assert_fields(&[("status", "CAS_OK")]);
+            let requests = host.cloud.requests();
             let [request] = requests.as_slice() else { panic!("{requests:?}") };
             let text = |name: &str| request[name].as_str().unwrap().to_owned();
             assert_eq!(
                 (text("method"), text("host"), text("path")),
-                ("POST".to_owned(), host.to_owned(), "/".to_owned())
+                ("POST".to_owned(), endpoint.to_owned(), "/".to_owned())
             );
             let is_oidc = case.name.starts_with("OIDC");
             assert_eq!(
@@ -438,11 +323,11 @@ fn sts_is_asked_by_post_with_everything_in_the_form_and_signed_as_the_client_sig
 }
 
 #[test]
-fn metadata_is_asked_with_a_token_and_without_only_where_that_may_be() {
-    let cloud = Cloud::start();
+fn metadata_requests_use_a_token_unless_the_service_has_none() {
+    let cloud = FakeCloud::start();
     let emulator = cloud.emulator();
     upload(&cloud, &emulator, &[]).assert_fields(&[("status", "CAS_OK")]);
-    let seen = |cloud: &Cloud| -> Vec<String> {
+    let seen = |cloud: &FakeCloud| -> Vec<String> {
         let shown = |request: &Value| {
             format!("{} {}", request["method"].as_str().unwrap(), request["path"].as_str().unwrap())
         };
@@ -452,18 +337,18 @@ fn metadata_is_asked_with_a_token_and_without_only_where_that_may_be() {
         ("PUT /latest/api/token", "GET /latest/meta-data/ram/security-credentials/");
     assert_eq!(seen(&cloud), [token, roles, token, &format!("{roles}web-role")]);
 
-    // No token is to be had, but none is needed either.
-    let old = Cloud::start();
+    // The service has no tokens and requires none.
+    let old = FakeCloud::start();
     old.set(&json!({"v1": true, "broken": {"ecs-token": {"status": 404, "body": ""}}}));
     upload(&old, &old.emulator(), &[]).assert_fields(&[("status", "CAS_OK")]);
     let outcome = upload(&old, &old.emulator(), &[("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")]);
     let (message, _) = fails(&outcome);
     assert!(message.contains("gave no token (HTTP 404)"), "{message}");
 
-    // In a container, the answer to the question for a token may not find its way through.
+    // In a container, the response to the token request may get lost.
     old.set(&json!({"broken": {"ecs-token": {"hang": true}}}));
     upload(&old, &old.emulator(), &[]).assert_fields(&[("status", "CAS_OK")]);
-    // A switch for the chain is one for profiles too.
+    // A switch for the chain also applies to profiles.
     let profile = with_cli(&json!({"mode": "EcsRamRole"}));
     let outcome = upload(&profile, &profile.emulator(), &[NO_METADATA]);
     assert!(
@@ -473,7 +358,7 @@ fn metadata_is_asked_with_a_token_and_without_only_where_that_may_be() {
     );
     assert!(profile.requests().is_empty());
 
-    // No proxy knows this machine's role, whoever named it.
+    // The metadata service is never reached through a proxy.
     let nowhere = "http://127.0.0.1:1";
     for proxy in [("HTTP_PROXY", nowhere), ("ALL_PROXY", nowhere)] {
         upload(&cloud, &emulator, &[proxy]).assert_fields(&[("status", "CAS_OK")]);
@@ -481,14 +366,13 @@ fn metadata_is_asked_with_a_token_and_without_only_where_that_may_be() {
 }
 
 #[test]
-fn other_services_are_asked_through_the_proxy() {
-    let case = cases().into_iter().find(|case| case.name == "RamRoleArn").unwrap();
-    let cloud = case.cloud();
+fn credential_services_are_reached_through_the_proxy() {
+    let host = case("RamRoleArn").host();
     let stub = Stub::start(vec![
         Reply::http("403 Forbidden", "", ""),
         Reply::http("403 Forbidden", "", ""),
     ]);
-    let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA, ("HTTPS_PROXY", &stub.url())]);
+    let outcome = host.upload(&[NO_METADATA, ("HTTPS_PROXY", &stub.url())]);
     let (message, _) = fails(&outcome);
     assert!(message.contains("made no connection to sts.aliyuncs.com:443"), "{message}");
     assert!(
@@ -496,61 +380,5 @@ fn other_services_are_asked_through_the_proxy() {
         "{}",
         stub.requests()[0].head
     );
-    assert!(cloud.requests().is_empty());
-}
-
-#[test]
-fn a_command_is_run_as_it_is_written_and_its_failures_are_told_apart() {
-    let print = |more: &str| {
-        format!(
-            r#"{{"mode": "AK", "access_key_id": "staticid", "access_key_secret": "canary-secret-static"{more}}}"#
-        )
-    };
-    let external =
-        |command: &str| with_cli(&json!({"mode": "External", "process_command": command}));
-    let script = scratch("external").join("a helper.sh");
-    fs::write(&script, format!("#!/bin/sh\n[ \"$1\" = 'two words' ] || exit 9\necho noise >&2\nsleep 0.2\ncat <<'END'\n{}\nEND\n", print(""))).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    let command = format!("'{}' \"two words\"", script.display());
-    let cloud = external(&command);
-    let emulator = cloud.emulator();
-    let outcome = upload(&cloud, &emulator, &[]);
-    outcome.assert_fields(&[("status", "CAS_OK")]);
-    assert!(!outcome.stderr.contains("noise"), "{}", outcome.stderr);
-    // A host that ignores its children's ends.
-    let ignoring = cloud.program("sh").arg("-c").arg("trap '' CHLD; exec \"$0\" \"$@\"");
-    let ignoring = ignoring
-        .arg(compile("tests/fixtures/c/report.c", &[]))
-        .arg("web")
-        .arg(&chain().chain)
-        .arg(&chain().key);
-    assert_eq!(ignoring.env("CAS_ENDPOINT", emulator.url()).run().field("status"), "CAS_OK");
-
-    let sleep = "sh -c 'sleep 60'";
-    for (command, words) in [
-        ("/nonexistent/helper --canary", "cannot be run: No such file"),
-        ("sh -c 'echo canary; exit 3'", "failed (exit status: 3)"),
-        ("sh -c 'kill -9 $$'", "failed (signal: 9"),
-        ("printf canary", "printed no JSON"),
-        ("printf {}", "printed no access_key_id"),
-        ("printf '{\"access_key_id\":\"canary\"}'", "printed no access_key_secret"),
-        (
-            "printf '{\"mode\":\"StsToken\",\"access_key_id\":\"a\",\"access_key_secret\":\"canary\"}'",
-            "printed no sts_token",
-        ),
-        (
-            "printf '{\"access_key_id\":\"a\",\"access_key_secret\":\"canary\",\"expiration\":\"soon\"}'",
-            "printed an expiration that is no time",
-        ),
-        ("printf '", "quotes do not match"),
-        ("head -c 1000000 /dev/zero", "printed more than"),
-        (sleep, "was not done in time"),
-        ("sh -c 'exec >&-; sleep 60'", "was not done in time"),
-    ] {
-        let cloud = external(command);
-        let outcome = upload(&cloud, &emulator, &[NO_METADATA, ("CAS_TIMEOUT_MS", "1500")]);
-        let (message, hint) = fails(&outcome);
-        assert!(message.contains(words), "{command}: {message}");
-        assert!(hint.contains("Run the command by hand") || words.contains("quotes"), "{hint}");
-    }
+    assert!(host.cloud.requests().is_empty());
 }

@@ -1,9 +1,9 @@
-//! Which host is called for which region, beside what the official SDK calls.
+//! The endpoint of each region, compared with the official SDK.
 
-use acceptance::{Cloud, Outcome, Program, chain, compile, top};
+use acceptance::{FakeCloud, Outcome, Program, compile, sdk_python};
 
-/// An upload that finds nobody: its message names the host.
-fn attempt(cloud: &Cloud, settings: &[(&str, &str)]) -> Outcome {
+/// An upload that cannot connect: its message names the host.
+fn attempt(cloud: &FakeCloud, settings: &[(&str, &str)]) -> Outcome {
     let program = cloud
         .program(compile("tests/fixtures/c/report.c", &[]))
         .env("CAS_LOG", "4")
@@ -12,9 +12,8 @@ fn attempt(cloud: &Cloud, settings: &[(&str, &str)]) -> Outcome {
         .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
         .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret");
     let program = settings.iter().fold(program, |program, (name, value)| program.env(name, value));
-    // Every name leads to a port of this machine where nobody listens.
-    let program =
-        program.env("ELSEWHERE_HTTPS", "1").arg("web").arg(&chain().chain).arg(&chain().key);
+    // Every name leads to a closed port of this machine.
+    let program = program.env("REDIRECT_HTTPS", "1").arg("web").with_chain();
     let outcome = program.run();
     outcome.assert_fields(&[("status", "CAS_ERR_NETWORK"), ("attempts", "1")]);
     outcome
@@ -26,14 +25,15 @@ fn host(outcome: &Outcome) -> &str {
 }
 
 #[test]
-fn regions_have_the_hosts_of_the_official_sdk() {
-    let cloud = Cloud::start();
+fn each_region_has_the_endpoint_of_the_official_sdk() {
+    let cloud = FakeCloud::start();
     let script = "from alibabacloud_cas20200407.client import Client\n\
                   from alibabacloud_tea_openapi.models import Config\n\
-                  c = Client(Config(access_key_id='i', access_key_secret='s', region_id='cn-hangzhou'))\n\
+                  config = Config(access_key_id='i', access_key_secret='s')\n\
+                  config.region_id = 'cn-hangzhou'\n\
+                  c = Client(config)\n\
                   for region, host in c._endpoint_map.items(): print(region, host)\n";
-    let python = top().join("target/venv/bin/python3");
-    let hosts = Program::new(python).arg("-c").arg(script).succeed();
+    let hosts = Program::new(sdk_python()).arg("-c").arg(script).succeed();
     assert!(hosts.lines().count() > 40, "{hosts}");
     for line in hosts.lines() {
         let (region, expected) = line.split_once(' ').unwrap();
@@ -44,8 +44,8 @@ fn regions_have_the_hosts_of_the_official_sdk() {
 }
 
 #[test]
-fn other_regions_the_vpc_and_a_named_endpoint() {
-    let cloud = Cloud::start();
+fn endpoints_of_undocumented_regions_vpcs_and_a_configured_endpoint() {
+    let cloud = FakeCloud::start();
     let vpc = ("CAS_VPC", "1");
     for (settings, expected, documented) in [
         (&[("CAS_REGION", "ap-southeast-1")][..], "cas.ap-southeast-1.aliyuncs.com", true),

@@ -2,5 +2,6 @@
 
 mod endpoints;
 mod proxies;
+mod tls_versions;
 mod trust;
 mod wire;

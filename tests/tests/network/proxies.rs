@@ -1,4 +1,4 @@
-//! Uploads through real proxies, as the program or the environment names them.
+//! Uploads through real proxies, configured by the program or the environment.
 
 use acceptance::network::proxy::Proxy;
 use acceptance::program::report;
@@ -7,8 +7,8 @@ use acceptance::{Emulator, Outcome, Stub, chain};
 
 const LOGIN: (&str, &str) = ("user", "canary-pass-word");
 
-/// An upload to an endpoint that the environment's proxies concern: 0.0.0.0 is this machine, but no
-/// loopback address.
+/// An upload to an endpoint to which the environment's proxies apply: 0.0.0.0 is this machine, but
+/// not a loopback address.
 fn upload_there(emulator: &Emulator, settings: &[(&str, &str)]) -> Outcome {
     let there = emulator.url().replace("127.0.0.1", "0.0.0.0");
     upload(&there, &[settings, &[("CAS_ALLOW_PLAINTEXT", "1")]].concat())
@@ -42,9 +42,9 @@ fn proxies() -> Vec<(Proxy, Vec<String>)> {
 
 #[test]
 fn an_upload_goes_through_every_proxy_with_and_without_tls() {
-    let [cert, key] = [&chain().chain, &chain().key].map(|path| path.to_str().unwrap());
+    let [cert, key] = chain().files();
     let plain = Emulator::start(&[]);
-    let tls = Emulator::start(&["--tls-cert", cert, "--tls-key", key]);
+    let tls = Emulator::start_tls(cert, key, &[]);
     let root = chain().root.to_str().unwrap();
     for (proxy, urls) in proxies() {
         for url in urls {
@@ -58,13 +58,13 @@ fn an_upload_goes_through_every_proxy_with_and_without_tls() {
         }
         assert!(!proxy.log().contains("PRIVATE"), "{}", proxy.log());
     }
-    // A login that nobody asks for does no harm.
+    // A login is ignored by a proxy that requires none.
     let open = [("http", Proxy::http(None)), ("socks5", Proxy::socks(None))];
     for (scheme, proxy) in &open {
         let url = format!("{scheme}://{}:{}@{}", LOGIN.0, LOGIN.1, proxy.address);
         upload(plain.url(), &[("CAS_PROXY", &url)]).assert_fields(&[("status", "CAS_OK")]);
     }
-    // The same by name, which the last kind looks up itself.
+    // By name, which socks5h proxies resolve themselves.
     let socks = Proxy::socks(None);
     let by_name = plain.url().replace("127.0.0.1", "localhost");
     let url = format!("socks5h://{}", socks.address);
@@ -73,7 +73,7 @@ fn an_upload_goes_through_every_proxy_with_and_without_tls() {
 }
 
 #[test]
-fn the_environment_names_proxies_and_exceptions() {
+fn proxies_and_exceptions_come_from_the_environment() {
     let emulator = Emulator::start(&[]);
     let proxy = Proxy::http(None);
     let url = format!("http://{}", proxy.address);
@@ -82,7 +82,7 @@ fn the_environment_names_proxies_and_exceptions() {
         upload_there(&emulator, &[(name, &url)]).assert_fields(&[("status", "CAS_OK")]);
         assert!(proxy.log().len() > before, "not by {name}");
     }
-    // A proxy that is not there shows who goes round it.
+    // An unreachable proxy shows which calls use it.
     let gone = ("HTTP_PROXY", "http://127.0.0.1:1");
     let refused = upload_there(&emulator, &[gone]);
     refused.assert_fields(&[("status", "CAS_ERR_NETWORK"), ("attempts", "1")]);
@@ -99,7 +99,7 @@ fn the_environment_names_proxies_and_exceptions() {
     }
     upload_there(&emulator, &[gone, ("CAS_PROXY", "")]).assert_fields(&[("status", "CAS_OK")]);
     upload_there(&emulator, &[gone, ("CAS_PROXY", &url)]).assert_fields(&[("status", "CAS_OK")]);
-    // Whatever the environment says, this machine is spoken to directly.
+    // Loopback addresses never use a proxy of the environment.
     upload(emulator.url(), &[gone, ("ALL_PROXY", "http://127.0.0.1:1")])
         .assert_fields(&[("status", "CAS_OK")]);
     let broken = upload_there(&emulator, &[("HTTP_PROXY", "ftp://user:canary-pass-word@proxy")]);
@@ -108,7 +108,7 @@ fn the_environment_names_proxies_and_exceptions() {
 }
 
 #[test]
-fn a_proxy_that_lets_nobody_in_is_told_from_one_that_is_no_proxy() {
+fn a_failed_proxy_login_is_distinguished_from_a_server_that_is_not_a_proxy() {
     let emulator = Emulator::start(&[]);
     let (http, socks) = (Proxy::http(Some(LOGIN)), Proxy::socks(Some(LOGIN)));
     for (scheme, proxy) in [("http", &http), ("socks5", &socks)] {
@@ -119,7 +119,7 @@ fn a_proxy_that_lets_nobody_in_is_told_from_one_that_is_no_proxy() {
             let outcome = upload(emulator.url(), &[("CAS_PROXY", &url)]);
             outcome.assert_fields(&[("status", "CAS_ERR_NETWORK"), ("http_status", "0")]);
             let message = outcome.field("message");
-            // microsocks closes the connection of whoever offers no login.
+            // microsocks closes the connection if no login is offered.
             let closed = scheme == "socks5" && message.contains("closed the connection");
             assert!(message.contains(part) || closed, "{scheme} {login}: {message}");
             assert!(message.contains(&proxy.address), "{message}");
@@ -140,7 +140,7 @@ fn a_proxy_that_lets_nobody_in_is_told_from_one_that_is_no_proxy() {
     );
     assert!(outcome.field("message").contains("HTTP 403"), "{}", outcome.stdout);
     let silent = Stub::start(vec![Reply::Nothing]);
-    let settings = [("CAS_PROXY", silent.url()), ("CAS_CONNECT_TIMEOUT_MS", "300".to_owned())];
+    let settings = [("CAS_PROXY", silent.url()), ("CAS_CONNECT_TIMEOUT_MS", "2000".to_owned())];
     let outcome =
         upload(emulator.url(), &settings.each_ref().map(|(name, value)| (*name, value.as_str())));
     assert!(

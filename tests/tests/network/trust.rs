@@ -1,17 +1,13 @@
-//! Whom the library trusts, and why it refuses whom it does not: uploads over TLS to the real
-//! emulator, with certificates that openssl made for the purpose.
+//! Which servers libcas trusts, and how it reports those that it does not: uploads over TLS to the
+//! emulator, with certificates made by openssl.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
-use acceptance::network::tls::OneVersion;
-use acceptance::workshop::{CA, KINDS, LONG, New, Workshop};
-use acceptance::{Cloud, Emulator, Outcome, chain, compile, report, scratch};
+use acceptance::test_ca::{CA, KINDS, LONG, New, TestCa};
+use acceptance::{Emulator, FakeCloud, Outcome, chain, compile, report, scratch};
 
 const SERVER: &str = "basicConstraints=critical,CA:FALSE
 subjectAltName=IP:127.0.0.1,DNS:localhost
@@ -27,53 +23,55 @@ const GOOD: New<'_> = New {
     hash: "sha256",
 };
 
-/// Root, intermediate and stranger, and servers' certificates that differ from a good one in one
-/// respect each.
-fn workshop() -> &'static Workshop {
-    static WORKSHOP: OnceLock<Workshop> = OnceLock::new();
-    WORKSHOP.get_or_init(|| {
-        let workshop = Workshop::new("trust");
-        workshop.key("server", KINDS[3].algorithm);
-        workshop.key("ec", KINDS[3].algorithm);
+/// The CA, and server certificates that differ from a good one in one respect each.
+fn ca() -> &'static TestCa {
+    static SHARED: OnceLock<TestCa> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let ca = TestCa::new("trust");
+        ca.key("server", KINDS[3].algorithm);
+        ca.key("ec", KINDS[3].algorithm);
         let many = "basicConstraints=critical,CA:FALSE
-subjectAltName=DNS:a.example,DNS:b.example,DNS:*.c.example,IP:192.0.2.1,DNS:e.example,DNS:f.example,DNS:g.example
+subjectAltName=DNS:a.example,DNS:b.example,DNS:*.c.example,IP:192.0.2.1,DNS:e.example,DNS:f,DNS:g
 ";
         let no_san = "basicConstraints=critical,CA:FALSE\n";
         let authority = format!("{CA}subjectAltName=IP:127.0.0.1\n");
+        let address = format!("{no_san}subjectAltName=IP:127.0.0.1\n");
+        let for_clients = format!("{SERVER}extendedKeyUsage=clientAuth\n");
+        let root = New { subject: "root", extensions: CA, ..GOOD };
         for new in [
             GOOD,
             New { name: "many", extensions: many, ..GOOD },
-            New { name: "address", extensions: &format!("{no_san}subjectAltName=IP:127.0.0.1\n"), ..GOOD },
+            New { name: "address", extensions: &address, ..GOOD },
             New { name: "no-san", subject: "127.0.0.1", extensions: no_san, ..GOOD },
             New { name: "expired", valid: ["20200101000000Z", "20210101000000Z"], ..GOOD },
             New { name: "future", valid: ["20450101000000Z", LONG[1]], ..GOOD },
             New { name: "itself", issuer: "itself", ..GOOD },
             New { name: "itself-ca", issuer: "itself-ca", extensions: &authority, ..GOOD },
             New { name: "ca", extensions: &authority, ..GOOD },
-            New { name: "for-clients", extensions: &format!("{SERVER}extendedKeyUsage=clientAuth\n"), ..GOOD },
-            // Other CAs of the root's name.
-            New { name: "root-again", subject: "root", key: "stranger", issuer: "root-again", extensions: CA, ..GOOD },
-            New { name: "root-ec", subject: "root", key: "ec", issuer: "root-ec", extensions: CA, ..GOOD },
+            New { name: "for-clients", extensions: &for_clients, ..GOOD },
+            // Other CAs with the name of the root.
+            New { name: "root-again", key: "stranger", issuer: "root-again", ..root },
+            New { name: "root-ec", key: "ec", issuer: "root-ec", ..root },
         ] {
-            workshop.issue(new);
+            ca.issue(new);
         }
-        workshop
+        ca
     })
 }
 
-fn file(name: &str) -> String {
-    workshop().0.join(name).to_str().unwrap().to_owned()
+pub fn file(name: &str) -> String {
+    ca().0.join(name).to_str().unwrap().to_owned()
 }
 
-/// A file of certificates one after another.
-fn pem(names: &[&str]) -> PathBuf {
+/// A PEM file with these certificates.
+pub fn pem(names: &[&str]) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    workshop().write(&format!("served-{count}.pem"), workshop().chain(names))
+    ca().write(&format!("served-{count}.pem"), ca().chain(names))
 }
 
-fn key(name: &str) -> PathBuf {
-    workshop().0.join(format!("{name}.key"))
+pub fn key(name: &str) -> PathBuf {
+    ca().0.join(format!("{name}.key"))
 }
 
 /// An emulator over TLS, and the file in which it stores.
@@ -96,33 +94,26 @@ impl Served {
         upload(self.emulator.url(), settings)
     }
 
-    /// How many certificates it stored, as the same emulator says without TLS.
+    /// The number of certificates that it stored, read by an emulator without TLS.
     fn stored(self) -> usize {
         self.emulator.stop();
         Emulator::start(&["--data", self.data.to_str().unwrap()]).certificates().len()
     }
 }
 
-fn upload(endpoint: &str, settings: &[(&str, &str)]) -> Outcome {
+pub fn upload(endpoint: &str, settings: &[(&str, &str)]) -> Outcome {
     report(endpoint, settings, "web", &chain().chain, &chain().key).run()
 }
 
 #[track_caller]
 fn assert_says(outcome: &Outcome, message: &[&str], hint: &[&str]) {
-    for (field, parts) in [("message", message), ("hint", hint)] {
-        for part in parts {
-            assert!(
-                outcome.field(field).contains(part),
-                "{field} without {part:?} in:\n{}",
-                outcome.stdout
-            );
-        }
-    }
+    outcome.assert_says("message", message);
+    outcome.assert_says("hint", hint);
 }
 
-/// Nothing was sent, and sending it again would not help.
+/// Checks that nothing was sent, and that a retry would not help.
 #[track_caller]
-fn assert_refused(outcome: &Outcome, message: &[&str], hint: &[&str]) {
+pub fn assert_refused(outcome: &Outcome, message: &[&str], hint: &[&str]) {
     outcome.assert_fields(&[
         ("status", "CAS_ERR_NETWORK"),
         ("attempts", "1"),
@@ -151,18 +142,17 @@ fn directory(name: &str, files: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn a_private_ca_is_trusted_by_each_of_the_ways() {
+fn each_setting_for_a_private_ca_makes_it_trusted() {
     let served = Served::start(&["good", "intermediate"]);
-    let root = workshop().read("root.pem");
+    let root = ca().read("root.pem");
     let hashed = directory("hashed", &[("root.pem", &root)]);
-    workshop().openssl(&["rehash", &hashed]);
+    ca().openssl(&["rehash", &hashed]);
     let links =
         fs::read_dir(&hashed).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_symlink());
     assert_eq!(links.count(), 1);
-    let other = directory("other", &[("stranger.pem", &workshop().read("stranger.pem"))]);
+    let other = directory("other", &[("stranger.pem", &ca().read("stranger.pem"))]);
     let (both, partly) = (format!("{other}:{hashed}"), format!("/nonexistent:{hashed}"));
-    let with_words =
-        workshop().write("words.pem", format!("My own CA\n\n{root}\nand that is all\n"));
+    let with_words = ca().write("words.pem", format!("My own CA\n\n{root}\nand that is all\n"));
     let (root, stranger) = (file("root.pem"), file("stranger.pem"));
     for (settings, outcome) in [
         (vec![("CAS_CA_FILE", root.as_str())], "0"),
@@ -172,10 +162,9 @@ fn a_private_ca_is_trusted_by_each_of_the_ways() {
         (vec![("SSL_CERT_DIR", &both)], "1"),
         (vec![("SSL_CERT_DIR", &partly)], "1"),
         (vec![("SSL_CERT_FILE", &stranger), ("SSL_CERT_DIR", &hashed)], "1"),
-        // A directory that is none, beside a file, says that the file alone counts.
+        // An invalid directory beside a file is ignored.
         (vec![("SSL_CERT_FILE", &root), ("SSL_CERT_DIR", "/dev/null")], "1"),
-        // The file that the program names is above what the environment names, be that useless or
-        // wrong.
+        // A configured file takes precedence over the environment.
         (vec![("CAS_CA_FILE", &root), ("SSL_CERT_FILE", "/nonexistent")], "1"),
         (vec![("CAS_CA_FILE", &root), ("SSL_CERT_FILE", &stranger), ("SSL_CERT_DIR", &other)], "1"),
     ] {
@@ -194,7 +183,7 @@ fn a_private_ca_is_trusted_by_each_of_the_ways() {
 }
 
 #[test]
-fn an_unknown_issuer_is_told_with_where_the_roots_came_from_and_how_many_they_are() {
+fn the_error_for_an_unknown_issuer_names_the_source_and_number_of_roots() {
     let served = Served::start(&["good", "intermediate"]);
     let of_system = served.upload(&[]);
     assert_refused(
@@ -213,9 +202,9 @@ fn an_unknown_issuer_is_told_with_where_the_roots_came_from_and_how_many_they_ar
     );
 
     let stranger = file("stranger.pem");
-    let both = workshop().write("both.pem", workshop().chain(&["stranger", "root-ec", "stranger"]));
+    let both = ca().write("both.pem", ca().chain(&["stranger", "root-ec", "stranger"]));
     let both = both.to_str().unwrap();
-    let other = directory("alone", &[("stranger.pem", &workshop().read("stranger.pem"))]);
+    let other = directory("alone", &[("stranger.pem", &ca().read("stranger.pem"))]);
     let partly = format!("{other}:/nonexistent");
     for (settings, source, hint) in [
         (
@@ -248,7 +237,7 @@ fn an_unknown_issuer_is_told_with_where_the_roots_came_from_and_how_many_they_ar
             &["private CA", "inspecting proxy", hint],
         );
     }
-    // Twice the same is one; here the chain is broken off as well.
+    // Duplicates count once; this chain is incomplete as well.
     let alone = Served::start(&["good"]);
     let outcome = alone.upload(&[("CAS_CA_FILE", both)]);
     assert_eq!(number_of_roots(&outcome), 2);
@@ -256,13 +245,13 @@ fn an_unknown_issuer_is_told_with_where_the_roots_came_from_and_how_many_they_ar
 }
 
 #[test]
-fn what_the_environment_names_must_be_of_use_and_nothing_wider_stands_in() {
+fn an_unusable_store_in_the_environment_fails_without_a_fallback() {
     let served = Served::start(&["good", "intermediate"]);
-    let empty = workshop().write("empty.pem", "");
-    let garbage = workshop().write("garbage.pem", "Here should have been a certificate.\n");
-    let root = workshop().read("root.pem");
-    let damaged = workshop().write("damaged.pem", root.replacen("MII", "M*I", 1));
-    let cut = workshop().write("cut.pem", &root[..root.len() / 2]);
+    let empty = ca().write("empty.pem", "");
+    let garbage = ca().write("garbage.pem", "Here should have been a certificate.\n");
+    let root = ca().read("root.pem");
+    let damaged = ca().write("damaged.pem", root.replacen("MII", "M*I", 1));
+    let cut = ca().write("cut.pem", &root[..root.len() / 2]);
     let [empty, garbage, damaged, cut] =
         [&empty, &garbage, &damaged, &cut].map(|path| path.to_str().unwrap());
     let nothing = directory("nothing", &[]);
@@ -302,8 +291,8 @@ fn what_the_environment_names_must_be_of_use_and_nothing_wider_stands_in() {
 }
 
 #[test]
-fn a_ca_file_of_no_use_is_found_when_the_client_is_made() {
-    let root = workshop().read("root.pem");
+fn an_unusable_ca_file_fails_the_creation_of_the_client() {
+    let root = ca().read("root.pem");
     let key = fs::read_to_string(key("server")).unwrap();
     for (content, says) in [
         (String::new(), "holds no certificate"),
@@ -311,9 +300,9 @@ fn a_ca_file_of_no_use_is_found_when_the_client_is_made() {
         (root.replacen("MII", "M*I", 1), "none of its certificates can be read"),
         (key, "holds no certificate"),
     ] {
-        let path = workshop().write("no-ca.pem", content);
+        let path = ca().write("no-ca.pem", content);
         let path = path.to_str().unwrap();
-        // Nobody listens there, and nobody is asked.
+        // The port is closed, and nothing connects to it.
         let outcome = upload(
             "https://127.0.0.1:1",
             &[("CAS_CA_FILE", path), ("SSL_CERT_FILE", &file("root.pem"))],
@@ -325,7 +314,7 @@ fn a_ca_file_of_no_use_is_found_when_the_client_is_made() {
         ]);
         assert_says(&outcome, &["The CA file", path, says], &["-----BEGIN CERTIFICATE-----"]);
     }
-    for path in ["/nonexistent/ca.pem", workshop().0.to_str().unwrap()] {
+    for path in ["/nonexistent/ca.pem", ca().0.to_str().unwrap()] {
         let outcome = upload("https://127.0.0.1:1", &[("CAS_CA_FILE", path)]);
         outcome.assert_fields(&[("status", "CAS_ERR_IO"), ("attempts", "0"), ("retryable", "0")]);
         assert_says(&outcome, &["The CA file", path, "could not be read"], &["path of a PEM file"]);
@@ -333,11 +322,12 @@ fn a_ca_file_of_no_use_is_found_when_the_client_is_made() {
 }
 
 #[test]
-fn each_certificate_is_refused_with_its_own_sentence() {
+fn each_reason_to_reject_a_certificate_has_its_own_message() {
     let (root, stranger) = (file("root.pem"), file("stranger.pem"));
     let (again, ec) = (file("root-again.pem"), file("root-ec.pem"));
     let (itself, itself_ca) = (file("itself.pem"), file("itself-ca.pem"));
-    let several = "it has \"a.example\", \"b.example\", \"*.c.example\", \"192.0.2.1\", \"e.example\" and 2 more";
+    let several = "it has \"a.example\", \"b.example\", \"*.c.example\", \"192.0.2.1\", \
+                   \"e.example\" and 2 more";
     let another = "it was made for another name than \"127.0.0.1\"";
     let itself_says = "it signed itself, and is not trusted";
     let authority_says = "it signed itself, and says that it is a certificate authority's";
@@ -412,9 +402,8 @@ fn each_certificate_is_refused_with_its_own_sentence() {
         (
             &["good"],
             Some(&root),
-            &[
-                "its issuer is not trusted: \"intermediate\", of which the server sent no certificate",
-            ],
+            &["its issuer is not trusted: \"intermediate\", of which the server sent no \
+                 certificate"],
             &["If \"intermediate\" is an intermediate, the server must send its certificate too"],
         ),
         (
@@ -433,12 +422,12 @@ fn each_certificate_is_refused_with_its_own_sentence() {
         assert_refused(&outcome, message, hint);
         assert_eq!(server.stored(), 0, "{served:?}");
     }
-    // What the hint says of one that signed itself is true.
+    // The hint for a self-signed certificate is correct.
     let server = Served::start(&["itself"]);
     server
         .upload(&[("CAS_CA_FILE", &itself)])
         .assert_fields(&[("status", "CAS_OK"), ("outcome", "0")]);
-    // A name of the machine is no other than the one that was asked for.
+    // Only the name of the endpoint counts, not another name of the machine.
     let server = Served::start(&["address", "intermediate"]);
     let by_name = server.emulator.url().replace("127.0.0.1", "localhost");
     let outcome = upload(&by_name, &[("CAS_CA_FILE", &root)]);
@@ -454,89 +443,14 @@ fn each_certificate_is_refused_with_its_own_sentence() {
 }
 
 #[test]
-fn tls_1_2_and_1_3_are_spoken_and_nothing_older() {
-    let (root, served) = (file("root.pem"), pem(&["good", "intermediate"]));
-    let trusted = [("CAS_CA_FILE", root.as_str())];
-    let start = |version| OneVersion::start(version, Path::new(&served), &key("server"));
-    for (name, shown) in [("TLSv1_2", "TLSv1.2"), ("TLSv1_3", "TLSv1.3")] {
-        let mut server = start(name);
-        upload(&server.url(), &trusted).assert_fields(&[("status", "CAS_OK"), ("cert_id", "7")]);
-        assert_eq!(server.arrived(), format!("{shown} POST / HTTP/1.1"));
-        // Whom nobody vouches for is refused in each.
-        assert_refused(&upload(&server.url(), &[]), &["its issuer is not trusted"], &[]);
-        assert!(server.arrived().starts_with("no request:"));
-        assert_eq!(server.stop(), "");
-    }
-    for name in ["TLSv1", "TLSv1_1"] {
-        let mut server = start(name);
-        assert_refused(
-            &upload(&server.url(), &trusted),
-            &["the TLS handshake with 127.0.0.1", "it does not speak TLS 1.2 or newer"],
-            &["older versions are not safe"],
-        );
-        let arrived = server.arrived();
-        assert!(
-            arrived.starts_with("no request:") && arrived.to_lowercase().contains("protocol"),
-            "{arrived}"
-        );
-        assert_eq!(server.stop(), "");
-    }
-}
-
-/// Whatever comes, this is the answer; what came is returned.
-fn answers(answer: Vec<u8>) -> (String, thread::JoinHandle<Vec<u8>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("https://{}", listener.local_addr().unwrap());
-    let came = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut hello = [0; 5];
-        stream.read_exact(&mut hello).unwrap();
-        let mut body = vec![0; usize::from(u16::from_be_bytes([hello[3], hello[4]]))];
-        stream.read_exact(&mut body).unwrap();
-        stream.write_all(&answer).unwrap();
-        let mut rest = Vec::new();
-        let _ = stream.read_to_end(&mut rest);
-        rest
-    });
-    (url, came)
-}
-
-#[test]
-fn old_servers_and_ports_without_tls_are_told_apart() {
-    // A server that never heard of supported versions and takes up 1.1, with
-    // TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA.
-    let hello = [&[2, 0, 0, 38, 3, 2][..], &[7; 32], &[0, 0xc0, 0x13, 0]].concat();
-    let takes_up = [&[22, 3, 2, 0, 42][..], &hello].concat();
-    let alert = |description: u8| vec![21, 3, 2, 0, 2, 2, description];
-    for (answer, message, hint) in [
-        (takes_up, "it does not speak TLS 1.2 or newer", "older versions are not safe"),
-        (alert(70), "it does not speak TLS 1.2 or newer", "older versions are not safe"),
-        (alert(40), "TLS 1.2 or newer, or no cipher suite", "TLS 1.3"),
-        (alert(80), "InternalError", "speaks TLS 1.2"),
-        (
-            b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
-            "something that is not TLS",
-            "without TLS wants http://",
-        ),
-        (b"220 mail.example ESMTP\r\n".to_vec(), "something that is not TLS", "port"),
-    ] {
-        let (url, came) = answers(answer);
-        let outcome = upload(&url, &[("CAS_CA_FILE", &file("root.pem"))]);
-        assert_refused(&outcome, &["the TLS handshake with 127.0.0.1", message], &[hint]);
-        // An alert at most, which has seven bytes.
-        assert!(came.join().unwrap().len() <= 7);
-    }
-}
-
-#[test]
-fn a_machine_without_a_store_trusts_the_roots_that_are_built_in() {
+fn without_a_system_store_the_built_in_roots_are_trusted() {
     let served = Served::start(&["good", "intermediate"]);
-    let cloud = Cloud::start();
+    let cloud = FakeCloud::start();
     let program = cloud.program(compile("tests/fixtures/c/report.c", &[])).without("SSL_CERT_FILE");
-    let program = program.env("ELSEWHERE_NO_STORE", "1").env("CAS_ENDPOINT", served.emulator.url());
+    let program = program.env("REDIRECT_NO_STORE", "1").env("CAS_ENDPOINT", served.emulator.url());
     let program = program.env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid");
     let program = program.env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret");
-    let outcome = program.arg("web").arg(&chain().chain).arg(&chain().key).run();
+    let outcome = program.arg("web").with_chain().run();
     assert_refused(
         &outcome,
         &[

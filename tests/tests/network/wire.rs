@@ -1,18 +1,16 @@
-//! What leaves the process, and how: seen by a server of the tests' own and by counting system
-//! calls.
+//! What libcas sends, and how: seen by a stub server and by counting system calls.
 
 use std::fs;
-use std::process::Command;
 
+use acceptance::program::compile_preload;
 use acceptance::stub::Reply;
-use acceptance::{Emulator, Outcome, Program, Stub, chain, compile, run, scratch, top};
+use acceptance::{Emulator, Outcome, Program, Stub, chain, compile, scratch};
 
 fn report(stub: &Stub, times: &str) -> Outcome {
     Program::new(compile("tests/fixtures/c/report.c", &[]))
         .env("CAS_ENDPOINT", stub.url())
         .arg("wire")
-        .arg(&chain().chain)
-        .arg(&chain().key)
+        .with_chain()
         .arg(times)
         .run()
 }
@@ -22,7 +20,7 @@ fn success() -> Reply {
 }
 
 #[test]
-fn everything_is_in_the_form_body_and_nothing_in_the_url() {
+fn all_parameters_are_in_the_form_body() {
     let stub = Stub::start(vec![success()]);
     let outcome = Program::new(compile("tests/fixtures/c/report.c", &[]))
         .env("CAS_ENDPOINT", stub.url())
@@ -31,8 +29,7 @@ fn everything_is_in_the_form_body_and_nothing_in_the_url() {
         .env("CAS_USER_AGENT", "deployer/3.2")
         .env("ALIBABA_CLOUD_SECURITY_TOKEN", "to+ken/=")
         .arg("näme 1")
-        .arg(&chain().chain)
-        .arg(&chain().key)
+        .with_chain()
         .run();
     assert_eq!(outcome.field("cert_id"), "7");
     let request = stub.requests().remove(0);
@@ -89,8 +86,7 @@ fn the_pem_arrives_byte_for_byte() {
     let outcome = Program::new(compile("tests/fixtures/c/report.c", &[]))
         .env("CAS_ENDPOINT", emulator.url())
         .arg("bytes")
-        .arg(&chain().chain)
-        .arg(&chain().key)
+        .with_chain()
         .run();
     assert_eq!(outcome.field("status"), "CAS_OK");
     let stored = &emulator.certificates()[0];
@@ -99,23 +95,9 @@ fn the_pem_arrives_byte_for_byte() {
 }
 
 #[test]
-fn many_uploads_are_one_write_each_on_one_connection_without_a_thread() {
-    let shim = scratch("shim").join("count_calls.so");
-    run(Command::new("gcc")
-        .current_dir(top())
-        .args([
-            "-std=gnu99",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-shared",
-            "-fPIC",
-            "tests/fixtures/c/count_calls.c",
-            "-ldl",
-            "-o",
-        ])
-        .arg(&shim));
-    // The one thing that needs a thread, to show that the count counts.
+fn each_upload_is_one_write_on_the_same_connection_without_a_thread() {
+    let shim = compile_preload("tests/fixtures/c/count_calls.c");
+    // Resolving a name is the one thing that needs a thread: the count works.
     let counts = scratch("shim").join("counts-name");
     let outcome = Program::new(compile("tests/fixtures/c/report.c", &[]))
         .env("CAS_ENDPOINT", "https://no-such-host.invalid")
@@ -123,8 +105,7 @@ fn many_uploads_are_one_write_each_on_one_connection_without_a_thread() {
         .env("LD_PRELOAD", &shim)
         .env("COUNT_CALLS", &counts)
         .arg("one")
-        .arg(&chain().chain)
-        .arg(&chain().key)
+        .with_chain()
         .run();
     assert_eq!(outcome.field("status"), "CAS_ERR_NETWORK");
     assert!(fs::read_to_string(counts).unwrap().ends_with("threads=1"));
@@ -136,8 +117,7 @@ fn many_uploads_are_one_write_each_on_one_connection_without_a_thread() {
             .env("LD_PRELOAD", &shim)
             .env("COUNT_CALLS", &counts)
             .arg("one")
-            .arg(&chain().chain)
-            .arg(&chain().key)
+            .with_chain()
             .arg("50")
             .succeed();
         let counts = fs::read_to_string(counts).unwrap();
@@ -149,7 +129,7 @@ fn many_uploads_are_one_write_each_on_one_connection_without_a_thread() {
 }
 
 #[test]
-fn each_attempt_has_a_nonce_and_a_signature_of_its_own() {
+fn each_attempt_has_its_own_nonce_and_signature() {
     let throttled = Reply::http(
         "400 Bad Request",
         "x-acs-retry-after: 1\r\n",
@@ -183,8 +163,7 @@ fn a_connection_that_the_server_closes_is_not_used_again() {
         .env("CAS_ENDPOINT", stub.url())
         .env("CAS_STEP", "1")
         .arg("wire")
-        .arg(&chain().chain)
-        .arg(&chain().key)
+        .with_chain()
         .arg("3")
         .run_in_steps(3, || {
             if uploads > 0 {
@@ -198,12 +177,11 @@ fn a_connection_that_the_server_closes_is_not_used_again() {
 }
 
 #[test]
-fn parent_and_child_of_a_fork_use_connections_of_their_own() {
+fn parent_and_forked_child_use_separate_connections() {
     let emulator = Emulator::start(&[]);
     Program::new(compile("tests/fixtures/c/fork.c", &[]))
         .arg(emulator.url())
-        .arg(&chain().chain)
-        .arg(&chain().key)
+        .with_chain()
         .succeed();
     let connection = |name: &str| {
         let requests = emulator.requests();
@@ -218,9 +196,9 @@ fn parent_and_child_of_a_fork_use_connections_of_their_own() {
 }
 
 #[test]
-fn a_child_does_not_wait_for_a_thread_of_its_parent() {
-    let [cert, key] = [&chain().chain, &chain().key].map(|path| path.to_str().unwrap());
-    let emulator = Emulator::start(&["--tls-cert", cert, "--tls-key", key]);
+fn a_forked_child_does_not_wait_for_a_thread_of_its_parent() {
+    let [cert, key] = chain().files();
+    let emulator = Emulator::start_tls(cert, key, &[]);
     Program::new(compile("tests/fixtures/c/fork_in_handshake.c", &[]))
         .arg(emulator.url())
         .arg(cert)

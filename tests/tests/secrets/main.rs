@@ -1,5 +1,5 @@
-//! A marked key, secret and token are uploaded in every way that works or fails; no piece of them
-//! may be found anywhere but in the body of the request.
+//! Uploads with a marked key, secret and token that succeed or fail in every way: no part of them
+//! appears anywhere but in the body of the request.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,12 +12,12 @@ use acceptance::{Emulator, Outcome, Program, Stub, chain, compile, other_chain, 
 const SECRET: &str = "canarySecret0123456789abcdefgh";
 const TOKEN: &str = "canary+Token/0123456789ABCDEFGHIJKLMNOP==";
 
-/// Everything that must not be found: the secret, the token, every line of the key; plain and
-/// encoded once, twice and three times.
+/// The marks: the secret, the token, every line of the key; plain and encoded once, twice and three
+/// times.
 fn marks() -> Vec<String> {
     let key = fs::read_to_string(&chain().key).unwrap();
     let lines = key.lines().filter(|line| !line.starts_with("-----")).flat_map(|line| {
-        // Each line in pieces, so that half a line is found too.
+        // Each line in pieces, so that half a line is found as well.
         line.as_bytes()
             .chunks(16)
             .filter(|piece| piece.len() >= 12)
@@ -54,7 +54,7 @@ fn assert_clean(what: &str, text: &str) {
     }
 }
 
-/// An upload with everything that can be said turned on.
+/// An upload with all logging turned on.
 fn report(endpoint: &str, settings: &[(&str, &str)]) -> Outcome {
     report_files(endpoint, settings, &chain().chain, &chain().key)
 }
@@ -79,8 +79,8 @@ fn report_files(endpoint: &str, settings: &[(&str, &str)], cert: &Path, key: &Pa
 }
 
 #[test]
-fn neither_client_nor_emulator_shows_a_piece_of_key_secret_or_token() {
-    // However requests are signed.
+fn client_and_emulator_reveal_no_part_of_key_secret_or_token() {
+    // With each signature.
     for signature in ["0", "1"] {
         shows_nothing(signature);
     }
@@ -104,7 +104,7 @@ fn shows_nothing(signature: &str) {
     }
     let other = report_files(emulator.url(), &[], &other_chain().chain, &other_chain().key);
     assert_eq!(other.field("status"), "CAS_ERR_NAME_TAKEN");
-    // A lost answer, looked for in each version: the details hand the key out.
+    // After a lost response libcas reads the details, which contain the key.
     for (api, action) in [("1", "CreateUserCertificate"), ("2", "UploadUserCertificate")] {
         emulator.fault(&format!(r#"{{"action":"{action}","kind":"drop-after"}}"#));
         assert_eq!(report(emulator.url(), &[("CAS_API", api)]).field("status"), "CAS_OK");
@@ -112,7 +112,7 @@ fn shows_nothing(signature: &str) {
     let recorded = emulator.requests().len();
     let wrong = [("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "anotherSecretThanTheRightOne00")];
     assert_eq!(report(emulator.url(), &wrong).field("service_code"), "SignatureDoesNotMatch");
-    let unknown = [("ALIBABA_CLOUD_ACCESS_KEY_ID", "nobody")];
+    let unknown = [("ALIBABA_CLOUD_ACCESS_KEY_ID", "unknownid")];
     assert_eq!(
         report(emulator.url(), &unknown).field("service_code"),
         "InvalidAccessKeyId.NotFound"
@@ -146,8 +146,8 @@ fn shows_nothing(signature: &str) {
 }
 
 #[test]
-fn an_echo_of_the_request_stays_hidden_however_it_comes_back() {
-    // A first upload shows what the body holds; then servers send it back in every place.
+fn an_echoed_request_is_redacted_in_every_form() {
+    // The first upload shows the body; then stub servers echo it in every place.
     let stub = Stub::start(vec![Reply::http("200 OK", "", r#"{"CertId":1}"#)]);
     report(&stub.url(), &[]);
     let body = stub.requests().remove(0).body;
@@ -225,7 +225,7 @@ fn an_echo_of_the_request_stays_hidden_however_it_comes_back() {
 }
 
 #[test]
-fn nothing_of_the_key_stays_in_memory() {
+fn no_part_of_the_key_remains_in_memory() {
     let key = fs::read_to_string(&chain().key).unwrap();
     let line = key.lines().nth(5).unwrap();
     let backwards: String = line[..48].chars().rev().collect();
@@ -240,7 +240,7 @@ fn nothing_of_the_key_stays_in_memory() {
         Stub::start(vec![Reply::http("502 Bad Gateway", "", "<html><title>Proxy</title></html>")]);
     for (endpoint, secret, status) in [
         (emulator.url(), "testsecret", "CAS_OK"),
-        // The second time the details are asked for, and hand the key out.
+        // The second time libcas reads the details, which contain the key.
         (emulator.url(), "testsecret", "CAS_OK"),
         (emulator.url(), "another-secret", "CAS_ERR_SERVICE"),
         (&throttled.url(), "testsecret", "CAS_ERR_THROTTLED"),
@@ -251,8 +251,7 @@ fn nothing_of_the_key_stays_in_memory() {
             .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", secret)
             .env("SSL_CERT_FILE", &chain().root)
             .arg(endpoint)
-            .arg(&chain().chain)
-            .arg(&chain().key)
+            .with_chain()
             .arg(status)
             .arg(&backwards);
         for number in &primes {
@@ -262,8 +261,7 @@ fn nothing_of_the_key_stays_in_memory() {
     }
 }
 
-/// A piece of one prime of an RSA key in hexadecimal, in both orders that computers keep numbers
-/// in.
+/// A piece of one prime of an RSA key in hexadecimal, in both byte orders.
 fn prime_of(key: &Path) -> [String; 2] {
     let text = run(Command::new("openssl").args(["rsa", "-noout", "-text", "-in"]).arg(key));
     let (_, prime) = text.split_once("prime1:").unwrap();
@@ -275,7 +273,7 @@ fn prime_of(key: &Path) -> [String; 2] {
 }
 
 #[test]
-fn a_key_passed_in_the_wrong_place_is_not_quoted() {
+fn errors_do_not_quote_a_key_passed_in_the_wrong_place() {
     let pem = fs::read_to_string(&chain().key).unwrap();
     let one_line: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     for key in [pem.as_str(), one_line.as_str()] {
@@ -285,11 +283,7 @@ fn a_key_passed_in_the_wrong_place_is_not_quoted() {
         report("http://127.0.0.1:1", &[("CAS_CA_FILE", key)]);
         report("http://127.0.0.1:1", &[("CAS_ENDPOINT", key)]);
         report("http://127.0.0.1:1", &[("CAS_REGION", key)]);
-        let named = Program::new(compile("examples/c/upload.c", &[]))
-            .arg(key)
-            .arg(&chain().chain)
-            .arg(&chain().key)
-            .run();
+        let named = Program::new(compile("examples/c/upload.c", &[])).arg(key).with_chain().run();
         assert_clean("upload.c with a key as its name", &named.stderr);
         let emulator = Program::new(acceptance::artefact("cas-emulator"))
             .arg("--tls-cert")
@@ -303,8 +297,7 @@ fn a_key_passed_in_the_wrong_place_is_not_quoted() {
     let named = Program::new(compile("examples/c/upload.c", &[]))
         .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET)
         .arg(SECRET)
-        .arg(&chain().chain)
-        .arg(&chain().key)
+        .with_chain()
         .arg("http://127.0.0.1:1")
         .run();
     assert!(named.stderr.contains("The name holds the access key secret"), "{}", named.stderr);
@@ -312,8 +305,8 @@ fn a_key_passed_in_the_wrong_place_is_not_quoted() {
 }
 
 #[test]
-fn a_failing_network_tells_nothing() {
-    for (reply, timeout) in [(Reply::Nothing, "200"), (Reply::SendAndClose(Vec::new()), "5000")] {
+fn network_failures_reveal_no_secret() {
+    for (reply, timeout) in [(Reply::Nothing, "2000"), (Reply::SendAndClose(Vec::new()), "20000")] {
         let stub = Stub::start(vec![reply]);
         let outcome = report(&stub.url(), &[("CAS_TIMEOUT_MS", timeout)]);
         assert_eq!(outcome.field("status"), "CAS_ERR_OUTCOME_UNKNOWN");

@@ -1,6 +1,6 @@
-//! Who has a name, who may take it, and in which version: what the rules for conflicts do at the
-//! service.
+//! Conflicts about a name, and the rules for them, in both versions.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -29,7 +29,7 @@ const REPLACE: (&str, &str) = ("CAS_ON_CONFLICT", "3");
 const NEW_API: (&str, &str) = ("CAS_API", "2");
 
 #[test]
-fn every_attempt_is_signed_anew_and_carries_the_same_token() {
+fn every_attempt_has_a_new_nonce_and_the_same_idempotency_token() {
     let emulator = Emulator::start(&[]);
     emulator.fault(r#"{"action":"UploadUserCertificate","kind":"drop-before","times":2}"#);
     upload(emulator.url(), "web", chain(), &[NEW_API])
@@ -47,13 +47,12 @@ fn every_attempt_is_signed_anew_and_carries_the_same_token() {
             && tokens[1] == tokens[2]
             && tokens[2] != tokens[3]
     );
-    let mut nonces = all("SignatureNonce");
-    nonces.dedup();
-    assert_eq!(nonces.len(), 4);
+    let nonces: BTreeSet<String> = all("SignatureNonce").iter().map(Value::to_string).collect();
+    assert_eq!(nonces.len(), 4, "a nonce is used twice");
 }
 
 #[test]
-fn the_newer_version_is_spoken_from_the_first_refusal_on() {
+fn auto_switches_to_the_newer_version_for_good() {
     for code in ["InvalidAction.NotFound", "InvalidVersion"] {
         let emulator = Emulator::start(&[]);
         emulator.fault(&format!(r#"{{"kind":"retired","code":"{code}"}}"#));
@@ -68,12 +67,12 @@ fn the_newer_version_is_spoken_from_the_first_refusal_on() {
         expected.extend(["UploadUserCertificate"; 3]);
         assert_eq!(actions(&emulator), expected);
     }
-    // Where one attempt is all that is allowed, the next call speaks the newer version.
+    // With a single attempt, the next call uses the newer version.
     let emulator = Emulator::start(&[]);
     emulator.fault(r#"{"kind":"retired"}"#);
     let outcome = upload(emulator.url(), "web", chain(), &[("CAS_MAX_ATTEMPTS", "1")]);
     outcome.assert_fields(&[("status", "CAS_ERR_SERVICE"), ("attempts", "1"), ("retryable", "1")]);
-    // Other codes that say the same.
+    // Other codes with the same meaning.
     for code in ["NoSuchVersion", "InvalidApi.NotFound"] {
         let gone = Reply::http("404 Not Found", "", &format!(r#"{{"Code":"{code}"}}"#));
         let stub = Stub::start(vec![gone, Reply::http("200 OK", "", r#"{"CertId":5}"#)]);
@@ -95,7 +94,7 @@ fn the_newer_version_is_spoken_from_the_first_refusal_on() {
 }
 
 #[test]
-fn the_same_certificate_under_any_name_will_do_where_that_was_said() {
+fn reuse_any_name_accepts_the_same_certificate_under_any_name() {
     for api in ["1", "2"] {
         let emulator = Emulator::start(&[]);
         let api = ("CAS_API", api);
@@ -131,7 +130,7 @@ fn expired() -> Chain {
 }
 
 #[test]
-fn an_expired_certificate_is_found_although_lists_hide_it() {
+fn an_expired_certificate_is_found_although_lists_omit_it() {
     for api in ["1", "2"] {
         let emulator = Emulator::start(&[]);
         let expired = expired();
@@ -148,10 +147,11 @@ fn an_expired_certificate_is_found_although_lists_hide_it() {
 }
 
 #[test]
-fn a_code_that_nobody_knows_is_judged_by_the_certificate() {
+fn an_unknown_error_code_is_resolved_by_looking_up_the_certificate() {
     let fault = |code: &str| {
         format!(
-            r#"{{"action":"CreateUserCertificate","kind":"error","status":400,"code":"{code}","message":"?"}}"#
+            r#"{{"action":"CreateUserCertificate","kind":"error","status":400,"code":"{code}",
+                "message":"?"}}"#
         )
     };
     for code in ["CertNameExists.New", "-4711", "InsufficientQuota"] {
@@ -171,7 +171,7 @@ fn a_code_that_nobody_knows_is_judged_by_the_certificate() {
         let outcome = upload(emulator.url(), "web", other_chain(), &[]);
         outcome.assert_fields(&[("status", "CAS_ERR_NAME_TAKEN"), ("service_code", code)]);
     }
-    // A code that says what is wrong needs no look.
+    // A known code needs no look-up.
     let emulator = Emulator::start(&[]);
     emulator.fault(&fault("Forbidden.RAM"));
     upload(emulator.url(), "web", chain(), &[]).assert_fields(&[("status", "CAS_ERR_PERMISSION")]);
@@ -179,7 +179,7 @@ fn a_code_that_nobody_knows_is_judged_by_the_certificate() {
 }
 
 #[test]
-fn a_full_account_still_knows_what_it_has() {
+fn an_account_at_its_quota_still_reuses_its_certificates() {
     let emulator = Emulator::start(&["--quota", "1"]);
     upload(emulator.url(), "web", chain(), &[]).assert_fields(&[("cert_id", "1")]);
     upload(emulator.url(), "web", chain(), &[])
@@ -189,20 +189,20 @@ fn a_full_account_still_knows_what_it_has() {
     assert!(full.field("hint").contains("quota"), "{}", full.stdout);
 }
 
-/// What a list says about the test's own certificate, or about another one.
+/// A field of the first stored certificate.
 fn listed(emulator: &Emulator, field: &str) -> String {
     emulator.certificates()[0][field].as_str().unwrap().to_owned()
 }
 
 #[test]
-fn where_the_list_and_the_certificate_disagree_the_certificate_decides() {
+fn the_certificate_decides_if_it_and_the_list_disagree() {
     let emulator = Emulator::start(&[]);
     upload(emulator.url(), "web", chain(), &[]);
     let sha1 = listed(&emulator, "sha1");
     let own = serde_json::to_string(&fs::read_to_string(&chain().chain).unwrap()).unwrap();
     let other = serde_json::to_string(&fs::read_to_string(&other_chain().chain).unwrap()).unwrap();
     let taken = || Reply::http("400 Bad Request", "", r#"{"Code":"NameRepeat"}"#);
-    // In numbers, in texts, with colons, in small letters.
+    // Numbers and strings, fingerprints with and without colons, in upper and lower case.
     let coloned: Vec<_> = sha1
         .to_lowercase()
         .as_bytes()
@@ -211,7 +211,8 @@ fn where_the_list_and_the_certificate_disagree_the_certificate_decides() {
         .collect();
     let lists = [
         format!(
-            r#"{{"TotalCount":"1","CertificateList":[{{"id":"7","name":"web","fingerprint":"{sha1}"}}]}}"#
+            r#"{{"TotalCount":"1",
+                "CertificateList":[{{"id":"7","name":"web","fingerprint":"{sha1}"}}]}}"#
         ),
         format!(
             r#"{{"CertificateList":[{{"Id":7,"Name":"web","Fingerprint":"{}"}}]}}"#,
@@ -228,7 +229,7 @@ fn where_the_list_and_the_certificate_disagree_the_certificate_decides() {
             .assert_fields(&[("cert_id", "7"), ("outcome", "1")]);
         let different = answer(&format!(r#"{{"Id":7,"Cert":{other}}}"#));
         different.assert_fields(&[("status", "CAS_ERR_NAME_TAKEN"), ("attempts", "1")]);
-        // Where the certificate is not shown, its SHA-1 decides.
+        // Without the certificate, its SHA-1 decides.
         answer(r#"{"Code":"Forbidden.RAM"}"#).assert_fields(&[("cert_id", "7"), ("outcome", "1")]);
         answer(r#"{"Id":7}"#).assert_fields(&[("cert_id", "7"), ("outcome", "1")]);
     }
@@ -243,18 +244,22 @@ fn where_the_list_and_the_certificate_disagree_the_certificate_decides() {
 }
 
 #[test]
-fn replacing_stores_before_it_deletes_and_loses_no_success() {
+fn replace_stores_before_it_deletes_and_succeeds_if_the_deletion_fails() {
     for api in ["1", "2"] {
         let api = ("CAS_API", api);
         let emulator = Emulator::start(&[]);
         upload(emulator.url(), "web", other_chain(), &[api]);
-        emulator.fault(r#"{"action":"DeleteUserCertificate","kind":"error","status":400,"code":"InvalidStatus.DeleteProtection"}"#);
+        emulator.fault(
+            r#"{"action":"DeleteUserCertificate","kind":"error","status":400,
+                "code":"InvalidStatus.DeleteProtection"}"#,
+        );
         let kept = upload(emulator.url(), "web", chain(), &[api, REPLACE, ("CAS_LOG", "2")]);
         kept.assert_fields(&[("cert_id", "2"), ("outcome", "0")]);
         assert!(kept.stdout.contains("CertId 1, is still there"), "{}", kept.stdout);
         assert_eq!(emulator.certificates().len(), 2);
 
-        // The next call finds the work half done. A lost answer to the deletion is no failure.
+        // The next call completes the replacement. A lost response to the deletion is not a
+        // failure.
         emulator.fault(r#"{"action":"DeleteUserCertificate","kind":"drop-after"}"#);
         let replaced = upload(emulator.url(), "web", chain(), &[api, REPLACE]);
         replaced.assert_fields(&[("cert_id", "2"), ("outcome", "2"), ("attempts", "0")]);
@@ -262,7 +267,7 @@ fn replacing_stores_before_it_deletes_and_loses_no_success() {
         assert_eq!(stored.len(), 1);
         assert_eq!(stored[0]["name"], replaced.field("name"));
         let first = actions(&emulator);
-        // Whoever comes second finds the old one gone.
+        // The old certificate may have been deleted by another client.
         let emulator = Emulator::start(&[]);
         upload(emulator.url(), "web", other_chain(), &[api]);
         emulator.fault(
@@ -276,7 +281,7 @@ fn replacing_stores_before_it_deletes_and_loses_no_success() {
 }
 
 #[test]
-fn a_rate_limit_spreads_uploads_and_a_complaint_is_heeded() {
+fn uploads_keep_to_the_configured_rate_and_to_throttling() {
     let times = |emulator: &Emulator| -> Vec<u64> {
         let of = |request: &Value| {
             let time = request["time"].as_str().unwrap();
@@ -288,22 +293,23 @@ fn a_rate_limit_spreads_uploads_and_a_complaint_is_heeded() {
     let many = |emulator: &Emulator, settings: &[(&str, &str)]| {
         report(emulator.url(), settings, "web", &chain().chain, &chain().key).arg("12").succeed()
     };
-    // Ten pauses of 40 ms after the first answer, whatever else takes time.
+    // At least ten pauses of 40 ms after the first response.
     let emulator = Emulator::start(&[]);
     many(&emulator, &[("CAS_RATE_LIMIT", "25")]);
     let at = times(&emulator);
     assert!(at.len() == 12 && (at[11] + 86_400_000 - at[0]) % 86_400_000 >= 10 * 40 - 5, "{at:?}");
 
-    // One complaint, and from then on at most ten a second.
+    // After one throttling error, at most ten requests a second.
     let emulator = Emulator::start(&[]);
     emulator.fault(
-        r#"{"action":"CreateUserCertificate","kind":"error","status":400,"code":"FlowControlError","headers":{"x-acs-retry-after":"1"}}"#,
+        r#"{"action":"CreateUserCertificate","kind":"error","status":400,"code":"FlowControlError",
+            "headers":{"x-acs-retry-after":"1"}}"#,
     );
     many(&emulator, &[]);
     let at = times(&emulator);
     assert!(at.len() == 13 && (at[12] + 86_400_000 - at[1]) % 86_400_000 >= 10 * 100 - 5, "{at:?}");
 
-    // The emulator's own limit is kept to without failing.
+    // Uploads keep to the emulator's own limit without failing.
     let emulator = Emulator::start(&["--qps", "5"]);
     many(&emulator, &[]);
     assert_eq!(emulator.certificates().len(), 12);

@@ -1,13 +1,14 @@
-//! Every fault at every point of an upload, in both versions and under every rule for conflicts: what
-//! `docs/exactly-once.md` promises, with the finished library against the finished emulator.
+//! Every fault at every point of an upload, in both versions and under every conflict rule, as
+//! `docs/exactly-once.md` documents it.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use acceptance::limits::WAIT;
 use acceptance::{Chain, Emulator, Outcome, chain, other_chain, report, top};
 use serde_json::{Value, json};
 
@@ -27,11 +28,14 @@ const KINDS: [&str; 13] = [
     "lag",
     "retired",
 ];
-/// How long a delayed request is delayed, and how long the call may take that meets it. Half of
-/// that is left to the first attempt.
-const DELAY_MS: u64 = 3_500;
-const DEADLINE_MS: u64 = 6_000;
-/// A new certificate is listed after this.
+/// The delay of a request, and the deadline of the call. The first attempt may use half of the
+/// deadline, which is less than the delay. What a busy machine adds is small beside both.
+const DELAY_MS: u64 = 11_500;
+const DEADLINE_MS: u64 = 20_000;
+/// How long after its deadline a call may end, on a busy machine. A call that ignores its deadline
+/// takes the lasting delay, ten times the deadline.
+const SLACK_MS: u64 = 60_000;
+/// The delay after which a new certificate is listed.
 const LAG_MS: u64 = 1_500;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +82,7 @@ struct Cell {
     name: Name,
 }
 
-/// What a cell must end in.
+/// The end of a cell.
 #[derive(Debug, PartialEq, Eq)]
 struct End {
     /// `created`, `reused`, `replaced` or a status.
@@ -86,7 +90,7 @@ struct End {
     attempts: u32,
 }
 
-/// A fault of the emulator; `throttled` is an error of the kind that asks for a pause.
+/// A fault of the emulator; `throttled` is an error with x-acs-retry-after.
 fn fault(action: &str, kind: &str, times: Option<u32>) -> Value {
     let mut fault = match kind {
         "throttled" => json!({"kind": "error", "status": 400, "code": "Throttling.User",
@@ -155,7 +159,7 @@ fn promised(
     }
     let row = match (retired, cell.api) {
         (true, Api::Auto) => "retired, CAS_API_AUTO",
-        // Version 2020-04-07 is never gone: as if nothing happened.
+        // Version 2020-04-07 is never retired: the fault has no effect.
         (true, _) => "no-cert-id",
         (false, _) => cell.kind,
     };
@@ -182,12 +186,12 @@ fn ended(outcome: &Outcome) -> End {
     End { what: what.to_owned(), attempts: outcome.field("attempts").parse().unwrap() }
 }
 
-/// How many uploads the emulator has answered.
+/// The number of uploads that the emulator has answered.
 fn uploads(emulator: &Emulator, api: Api) -> usize {
     emulator.requests().iter().filter(|request| request["action"] == api.upload()).count()
 }
 
-/// Runs one cell; says what is wrong with it.
+/// Runs one cell; returns what is wrong with it.
 fn run(cell: &Cell, expected: &End) -> Result<(), String> {
     let emulator = Emulator::start(&[]);
     match cell.name {
@@ -204,7 +208,7 @@ fn run(cell: &Cell, expected: &End) -> Result<(), String> {
         &match cell.place {
             Place::First => json!([kind(cell.api.upload())]),
             Place::Second => json!([before("drop-before"), kind(cell.api.upload())]),
-            // What is listed late is decided when it is stored.
+            // The lag is set when the certificate is stored.
             Place::LookUp if cell.kind == "lag" => json!([before("lag"), before("drop-after")]),
             Place::LookUp => json!([before("drop-after"), kind(cell.api.list())]),
         }
@@ -221,25 +225,28 @@ fn run(cell: &Cell, expected: &End) -> Result<(), String> {
     let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap();
     let wrong =
         |what: &str| Err(format!("{cell:?}: {what}\nexpected {expected:?}\n{}", outcome.stdout));
-    if elapsed > deadline + 1_000 {
+    if elapsed > deadline + SLACK_MS {
         return wrong(&format!("took {elapsed} ms"));
     }
     if ended(&outcome) != *expected {
         return wrong("ended otherwise");
     }
-    // What was given up is still at work at the emulator: see what becomes of it.
+    // The emulator still processes the attempt that timed out.
     let attempts: usize = outcome.field("attempts").parse().unwrap();
-    while uploads(&emulator, cell.api) < uploads_before + attempts && cell.kind == "delay" {
-        thread::yield_now();
+    while cell.kind == "delay" && uploads(&emulator, cell.api) < uploads_before + attempts {
+        if started.elapsed() > WAIT {
+            return wrong("the emulator did not get to the end");
+        }
+        thread::sleep(Duration::from_millis(50));
     }
     let stored = emulator.certificates();
     let before_this = usize::from(cell.name != Name::Free);
-    let own = fingerprint(&stored, &outcome, cell);
+    let own = check_stored(&stored, &outcome, cell);
     own.map_err(|what| wrong(&what).unwrap_err())?;
     let expected_count = match (cell.name, expected.what.as_str()) {
         (Name::Another, "created") => 2,
         (Name::Free, "created") => 1,
-        // What could not be found out was stored, in these faults.
+        // With these faults, an unknown outcome means that it was stored.
         (Name::Free, "CAS_ERR_OUTCOME_UNKNOWN") => 1,
         (_, _) => before_this,
     };
@@ -249,8 +256,26 @@ fn run(cell: &Cell, expected: &End) -> Result<(), String> {
     Ok(())
 }
 
-/// The certificate is stored once at most, and where the call says.
-fn fingerprint(stored: &[Value], outcome: &Outcome, cell: &Cell) -> Result<(), String> {
+/// The version that a successful call reports: AUTO switches to the newer version when the older
+/// one is retired.
+fn version(outcome: &Outcome, cell: &Cell) -> &'static str {
+    let attempts: u32 = outcome.field("attempts").parse().unwrap();
+    let meets_retired = match cell.place {
+        // Every call that sends a request meets it.
+        Place::First => attempts > 0,
+        // The first attempt is lost; the second, or the look-up between them, meets it.
+        Place::Second => attempts > 1,
+        Place::LookUp => true,
+    };
+    match cell.api {
+        Api::New => "2",
+        Api::Auto if cell.kind == "retired" && meets_retired => "2",
+        Api::Auto | Api::Old => "1",
+    }
+}
+
+/// The certificate is stored at most once, and the call reports where.
+fn check_stored(stored: &[Value], outcome: &Outcome, cell: &Cell) -> Result<(), String> {
     let pem = fs::read_to_string(&chain().chain).unwrap();
     let copies: Vec<_> = stored.iter().filter(|one| one["cert_pem"] == pem.as_str()).collect();
     if copies.len() > 1 {
@@ -262,24 +287,11 @@ fn fingerprint(stored: &[Value], outcome: &Outcome, cell: &Cell) -> Result<(), S
     let Some(copy) = copies.first() else {
         return Err("a success, and nothing is stored".to_owned());
     };
-    let api = match (cell.api, cell.kind) {
-        (Api::New, _) => "2",
-        (Api::Auto, "retired")
-            if outcome.field("attempts") != "1" || cell.place == Place::LookUp =>
-        {
-            "2"
-        }
-        _ => "1",
-    };
     for (field, value) in [
         ("cert_id", copy["cert_id"].to_string()),
         ("name", copy["name"].as_str().unwrap().to_owned()),
-        ("api", api.to_owned()),
+        ("api", version(outcome, cell).to_owned()),
     ] {
-        // Where nothing was met, the version stays.
-        if field == "api" && cell.api == Api::Auto {
-            continue;
-        }
         if outcome.field(field) != value {
             return Err(format!("{field} is not {value}"));
         }
@@ -287,34 +299,38 @@ fn fingerprint(stored: &[Value], outcome: &Outcome, cell: &Cell) -> Result<(), S
     let sha256 = copy["sha256"].as_str().unwrap()[..8].to_lowercase();
     let name = outcome.field("name");
     if name != "web" && name != format!("web-{sha256}") {
-        return Err("a name that nobody asked for".to_owned());
+        return Err("a name that was not asked for".to_owned());
     }
     Ok(())
 }
 
-/// Runs cells side by side: they wait most of the time.
-fn run_all<T: Sync>(cells: &[T], run: impl Fn(&T) -> Result<(), String> + Sync) {
-    let next = AtomicUsize::new(0);
+/// Runs cells in parallel: all delayed ones at once, as they wait most of the time, and a few of
+/// the others.
+fn run_all<T: Sync>(
+    cells: &[T],
+    is_delayed: impl Fn(&T) -> bool,
+    run: impl Fn(&T) -> Result<(), String> + Sync,
+) {
+    let (delayed, others): (Vec<&T>, Vec<&T>) = cells.iter().partition(|cell| is_delayed(cell));
     let failures = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                while let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(failure) = run(cell) {
-                        failures.lock().unwrap().push(failure);
+        for (cells, threads) in [(&delayed, 48), (&others, 4)] {
+            let next = Arc::new(AtomicUsize::new(0));
+            for _ in 0..threads {
+                let (next, failures, run) = (Arc::clone(&next), &failures, &run);
+                scope.spawn(move || {
+                    while let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        if let Err(failure) = run(cell) {
+                            failures.lock().unwrap().push(failure);
+                        }
                     }
-                }
-            });
+                });
+            }
         }
     });
     let failures = failures.into_inner().unwrap();
-    assert!(
-        failures.is_empty(),
-        "{} of {} cells:\n{}",
-        failures.len(),
-        cells.len(),
-        failures.join("\n")
-    );
+    let (failed, all) = (failures.len(), cells.len());
+    assert!(failures.is_empty(), "{failed} of {all} cells:\n{}", failures.join("\n"));
 }
 
 #[test]
@@ -339,13 +355,17 @@ fn every_fault_at_every_point_ends_as_the_table_says() {
             }
         }
     }
-    run_all(&cells, |cell| run(cell, &promised(cell, &ends, &costs)));
+    run_all(
+        &cells,
+        |cell| cell.kind.starts_with("delay"),
+        |cell| run(cell, &promised(cell, &ends, &costs)),
+    );
     println!("{} cells", cells.len());
     assert_eq!(cells.len(), (12 * 2 + 3) * 3 * 4 * 3);
 }
 
 #[test]
-fn what_a_lasting_fault_leaves_is_what_the_table_says() {
+fn a_lasting_fault_ends_as_the_table_says() {
     chain();
     let document = fs::read_to_string(top().join("docs/exactly-once.md")).unwrap();
     let mut cells = Vec::new();
@@ -360,12 +380,13 @@ fn what_a_lasting_fault_leaves_is_what_the_table_says() {
         }
     }
     assert_eq!(cells.len(), 40);
-    run_all(&cells, |(kind, api, list_too, end)| {
+    let is_delayed = |cell: &(String, Api, bool, String)| cell.0.starts_with("delay");
+    run_all(&cells, is_delayed, |(kind, api, list_too, end)| {
         let emulator = Emulator::start(&[]);
         for action in [api.upload(), api.list()].into_iter().take(1 + usize::from(*list_too)) {
             let mut fault = fault(action, kind, Some(1_000));
             if fault["ms"].is_u64() {
-                // Longer than anybody waits.
+                // Longer than the deadline and its slack.
                 fault["ms"] = json!(if kind == "delay" { 10 * DEADLINE_MS } else { DELAY_MS });
             }
             emulator.fault(&fault.to_string());
@@ -381,7 +402,7 @@ fn what_a_lasting_fault_leaves_is_what_the_table_says() {
         let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap();
         let wrong =
             |what: &str| Err(format!("{kind} {api:?} {list_too}: {what}\n{}", outcome.stdout));
-        if ended(&outcome).what != *end || elapsed > deadline + 1_000 {
+        if ended(&outcome).what != *end || elapsed > deadline + SLACK_MS {
             return wrong(&format!("not {end} ({elapsed} ms)"));
         }
         if end == "CAS_ERR_OUTCOME_UNKNOWN" {

@@ -3,4 +3,5 @@
 mod conflicts;
 mod exactly_once;
 mod failures;
+mod refusals;
 mod survival;

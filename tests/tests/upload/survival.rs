@@ -1,142 +1,95 @@
-//! Uploads that are killed, crowded, cut off and slowed down.
+//! Uploads by processes that are killed or compete, to servers that break off, and over slow
+//! networks.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use acceptance::limits::WAIT;
+use acceptance::network::cut::{Cut, Moment};
 use acceptance::network::delay::Delay;
-use acceptance::{Emulator, Program, chain, compile, scratch};
-
-fn command(program: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid");
-    command.env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret");
-    command
-}
-
-fn start_upload(emulator: &Emulator, name: &str) -> Child {
-    let mut command = command(&compile("tests/fixtures/c/report.c", &[]));
-    command
-        .env("CAS_ENDPOINT", emulator.url())
-        .arg(name)
-        .arg(&chain().chain)
-        .arg(&chain().key)
-        .spawn()
-        .unwrap()
-}
-
-/// Uploads and returns id and outcome.
-fn upload(emulator: &Emulator, name: &str) -> (u64, bool) {
-    let output = start_upload(emulator, name).wait_with_output().unwrap();
-    let printed = String::from_utf8(output.stdout).unwrap();
-    let field = |field: &str| printed.lines().find_map(|line| line.strip_prefix(field));
-    let id = field("cert_id=").unwrap_or_else(|| panic!("{name}: {printed}"));
-    (id.parse().unwrap(), field("outcome=") == Some("1"))
-}
-
-/// Numbers that look random and are the same in each run.
-struct Noise(u64);
-
-impl Noise {
-    /// A part of `whole`.
-    fn part_of(&mut self, whole: Duration) -> Duration {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        whole * u32::try_from(self.0 >> 48).unwrap() / (1 << 16)
-    }
-}
+use acceptance::{Emulator, Program, chain, compile, report, scratch};
 
 #[test]
-fn a_process_that_is_killed_leaves_one_copy_or_none_and_the_next_one_finds_it() {
-    const TIMES: usize = 200;
+fn a_killed_process_leaves_at_most_one_copy_and_the_next_upload_finds_it() {
     let emulator = Emulator::start(&[]);
-    let started = Instant::now();
-    upload(&emulator, "measured");
-    let mut span = started.elapsed();
-    let mut noise = Noise(1);
-    let mut survived = 0;
+    let upload = |url: &str, name: &str| report(url, &[], name, &chain().chain, &chain().key);
+    // A request is longer than its PEM texts, and a response longer than 100 bytes.
+    let size = [&chain().chain, &chain().key].map(|path| fs::read(path).unwrap().len());
+    let size = size.iter().sum::<usize>();
+    let during_request = (0..100).map(|n| Moment::Sent(size * n / 100));
+    let after_it = (0..100).map(Moment::Answered);
     let mut ids = Vec::new();
-    for number in 0..TIMES {
+    for (number, moment) in during_request.chain(after_it).enumerate() {
         let name = format!("killed-{number}");
-        let mut process = start_upload(&emulator, &name);
-        thread::sleep(noise.part_of(span * 2));
-        process.kill().unwrap();
-        process.wait().unwrap();
-        let (id, was_there) = upload(&emulator, &name);
-        survived += usize::from(was_there);
-        // Where most are too late, earlier; where most are too early, later: so that the moments
-        // are spread.
-        span = if was_there { span * 9 / 10 } else { span * 11 / 10 };
-        ids.push((name, id));
+        let cut = Cut::start(emulator.port(), moment);
+        let process = upload(&cut.url(), &name).start();
+        cut.wait();
+        process.kill();
+        let again = upload(emulator.url(), &name).run();
+        // Only a whole request was stored.
+        let outcome = if matches!(moment, Moment::Sent(_)) { "0" } else { "1" };
+        assert_eq!(again.field("outcome"), outcome, "{moment:?}: {}", again.stdout);
+        ids.push((name, again.field("cert_id").to_owned()));
     }
-    println!("{survived} of {TIMES} had stored their certificate when they were killed");
-    assert!(survived > 0 && survived < TIMES, "{survived}");
     let stored = emulator.certificates();
-    assert_eq!(stored.len(), TIMES + 1);
+    assert_eq!(stored.len(), ids.len());
     for (name, id) in ids {
         let with_name: Vec<_> = stored.iter().filter(|one| one["name"] == name.as_str()).collect();
         assert_eq!(with_name.len(), 1, "{name}");
-        assert_eq!(with_name[0]["cert_id"], id, "{name}");
+        assert_eq!(with_name[0]["cert_id"].to_string(), id, "{name}");
     }
 }
 
 #[test]
-fn sixteen_processes_of_four_threads_store_one_copy() {
+fn competing_processes_and_threads_store_one_copy() {
     let emulator = Emulator::start(&[]);
     let program = compile("tests/fixtures/c/same.c", &[]);
     let mut processes: Vec<_> = (0..16)
         .map(|_| {
-            let mut command = command(&program);
-            command.arg(emulator.url()).arg(&chain().chain).arg(&chain().key).arg("4");
-            let mut process = command.spawn().unwrap();
-            let mut stdout = BufReader::new(process.stdout.take().unwrap());
-            let mut line = String::new();
-            stdout.read_line(&mut line).unwrap();
-            assert_eq!(line, "ready\n");
-            (process, stdout)
+            let program = Program::new(&program).arg(emulator.url()).with_chain().arg("4");
+            let mut process = program.start();
+            assert_eq!(process.line().as_deref(), Some("ready"));
+            process
         })
         .collect();
-    for (process, _) in &mut processes {
-        process.stdin.take().unwrap().write_all(b"\n").unwrap();
+    for process in &mut processes {
+        assert!(process.write("\n"));
     }
     let mut ids = Vec::new();
-    for (mut process, mut stdout) in processes {
-        let mut printed = String::new();
-        stdout.read_to_string(&mut printed).unwrap();
-        let mut complaint = String::new();
-        process.stderr.take().unwrap().read_to_string(&mut complaint).unwrap();
-        assert!(process.wait().unwrap().success(), "{complaint}");
-        ids.extend(printed.lines().map(ToOwned::to_owned));
+    for process in processes {
+        let outcome = process.finish();
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        ids.extend(outcome.stdout.lines().map(ToOwned::to_owned));
     }
     assert_eq!(ids.len(), 64);
     assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from(["1".to_owned()]));
     assert_eq!(emulator.certificates().len(), 1);
 }
 
-/// A server that does the same with each connection; returns its URL.
+/// A server that does the same with each connection. Returns its URL.
 fn server(serve: fn(TcpStream)) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
         for stream in listener.incoming() {
-            serve(stream.unwrap());
+            let stream = stream.unwrap();
+            stream.set_read_timeout(Some(WAIT)).unwrap();
+            serve(stream);
         }
     });
     url
 }
 
-/// Closes without a word, by RST.
+/// Makes the connection end with an RST.
 fn reset(stream: &TcpStream) {
     socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
-/// What the server does, how, and what the upload may end in.
+/// What the server does, the code for it, and the possible status of the upload.
 type Case = (&'static str, fn(TcpStream), &'static [&'static str]);
 
 fn read_some(stream: &mut TcpStream) {
@@ -144,12 +97,12 @@ fn read_some(stream: &mut TcpStream) {
 }
 
 #[test]
-fn a_server_that_breaks_off_does_not_end_the_process() {
+fn a_server_that_closes_the_connection_does_not_end_the_process() {
     let program = compile("tests/fixtures/c/sigpipe.c", &[]);
     let large = scratch("large").join("large.pem");
     fs::write(&large, format!("-----BEGIN CERTIFICATE-----\n{}", "A".repeat(1_000_000))).unwrap();
     let open: &[_] = &["CAS_ERR_OUTCOME_UNKNOWN"];
-    // Whether a byte was taken before the end came is the kernel's to decide.
+    // The kernel decides whether a byte was accepted before the close.
     let either: &[_] = &["CAS_ERR_OUTCOME_UNKNOWN", "CAS_ERR_NETWORK"];
     let cases: [Case; 5] = [
         (
@@ -166,7 +119,7 @@ fn a_server_that_breaks_off_does_not_end_the_process() {
         (
             "answers late",
             |mut stream| {
-                // Until the client has gone.
+                // Until the client closes.
                 while matches!(stream.read(&mut [0; 1 << 16]), Ok(1..)) {}
                 let _ = stream
                     .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"CertId\":1}");
@@ -179,7 +132,7 @@ fn a_server_that_breaks_off_does_not_end_the_process() {
             let url = server(serve);
             let outcome = Program::new(&program).arg(&url).arg(cert).arg(&chain().key).run();
             assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{what}");
-            // Of a large request, some is on its way before the server has closed.
+            // Part of a large request is sent before the server closes.
             assert!(statuses.contains(&outcome.stdout.trim()), "{what}: {}", outcome.stdout);
         }
     }
@@ -187,23 +140,22 @@ fn a_server_that_breaks_off_does_not_end_the_process() {
 
 #[test]
 fn a_cold_upload_takes_three_round_trips_and_a_warm_one_takes_one() {
-    let [cert, key] = [&chain().chain, &chain().key].map(|path| path.to_str().unwrap());
+    let [cert, key] = chain().files();
     let round_trips = |uploads: &str| {
-        let emulator = Emulator::start(&["--tls-cert", cert, "--tls-key", key]);
-        let port = emulator.url().rsplit(':').next().unwrap().parse().unwrap();
-        let network = Delay::start(port, Duration::from_millis(20));
-        let printed = Program::new(compile("tests/fixtures/c/report.c", &[]))
-            .env("CAS_ENDPOINT", format!("https://127.0.0.1:{}", network.port()))
-            .env("CAS_CA_FILE", &chain().root)
-            .arg("web")
-            .arg(cert)
-            .arg(key)
-            .arg(uploads)
-            .succeed();
+        let emulator = Emulator::start_tls(cert, key, &[]);
+        // Long enough for a busy machine to write all parts of a flight within it.
+        let network = Delay::start(emulator.port(), Duration::from_millis(200));
+        let endpoint = format!("https://127.0.0.1:{}", network.port());
+        let settings = [("CAS_CA_FILE", chain().root.to_str().unwrap())];
+        let printed = report(&endpoint, &settings, "web", cert, key).arg(uploads).succeed();
         assert_eq!(printed.matches("status=CAS_OK").count().to_string(), uploads);
         network.round_trips()
     };
-    let [one, two, five] = ["1", "2", "5"].map(round_trips);
+    let [one, two, five] = thread::scope(|scope| {
+        ["1", "2", "5"]
+            .map(|uploads| scope.spawn(move || round_trips(uploads)))
+            .map(|counted| counted.join().unwrap())
+    });
     println!("round trips: {one} for one upload, {two} for two, {five} for five");
     assert_eq!((one, two, five), (3, 4, 7));
 }

@@ -1,4 +1,4 @@
-//! Keys and certificates of every kind, made by openssl for the purpose.
+//! A certificate authority for tests: keys and certificates of every kind, made by openssl.
 
 use std::fs;
 use std::path::PathBuf;
@@ -92,18 +92,18 @@ pub struct New<'a> {
 }
 
 /// A directory with keys and certificates, and what openssl makes in it.
-pub struct Workshop(pub PathBuf);
+pub struct TestCa(pub PathBuf);
 
-impl Workshop {
-    /// With a root, an intermediate, an expired certificate of the same intermediate, and a
-    /// stranger.
+impl TestCa {
+    /// Makes a root and an intermediate, an expired certificate of the intermediate, and another
+    /// root, "stranger".
     pub fn new(name: &str) -> Self {
         let directory = scratch(name);
-        let workshop = Self(directory);
-        workshop.write("ca.cnf", AUTHORITY);
-        workshop.write("index.txt", "");
+        let this = Self(directory);
+        this.write("ca.cnf", AUTHORITY);
+        this.write("index.txt", "");
         for name in ["root", "intermediate", "stranger"] {
-            workshop.key(name, KINDS[0].algorithm);
+            this.key(name, KINDS[0].algorithm);
         }
         let ca = |name| New {
             name,
@@ -114,12 +114,12 @@ impl Workshop {
             valid: LONG,
             hash: "sha256",
         };
-        workshop.issue(ca("root"));
-        workshop.issue(ca("intermediate"));
+        this.issue(ca("root"));
+        this.issue(ca("intermediate"));
         let old = New { name: "old", subject: "intermediate", key: "intermediate", ..ca("old") };
-        workshop.issue(New { valid: ["20200101000000Z", "20210101000000Z"], ..old });
-        workshop.issue(New { issuer: "stranger", ..ca("stranger") });
-        workshop
+        this.issue(New { valid: ["20200101000000Z", "20210101000000Z"], ..old });
+        this.issue(New { issuer: "stranger", ..ca("stranger") });
+        this
     }
 
     /// Runs openssl there; it must succeed.

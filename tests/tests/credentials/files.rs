@@ -1,0 +1,161 @@
+//! Profile files, and credential commands.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use acceptance::setups::{CLI, NO_METADATA, fails, static_profile, upload, with_cli};
+use acceptance::{FakeCloud, compile, scratch};
+use serde_json::json;
+
+#[test]
+fn the_error_for_a_broken_file_names_the_file_and_the_line() {
+    for (file, content, words) in [
+        (CLI, "{\n  \"current\": \"work\",\n  \"profiles\": [\n    {\"canary\n", "line 4"),
+        (
+            CLI,
+            "{\"current\": \"work\",\n\"profiles\": [\n{\"name\": \"work\",\n\
+             \"mode\": \"AK\", \"access_key_id\": \"canary\"}]}",
+            "the profile \"work\" (line 3) has no access_key_secret",
+        ),
+        (
+            CLI,
+            "{\"profiles\": [],\n\"current\": \"gone\"}",
+            "it has no profile \"gone\", its current one (line 2)",
+        ),
+        (CLI, "{\"profiles\": []}", "it names no current profile"),
+        (
+            ".alibabacloud/credentials",
+            "[default]\ntype = access_key\ncanary-secret\n",
+            "line 3 is neither [a profile] nor a name with a value",
+        ),
+        (
+            ".alibabacloud/credentials",
+            "\n[default]\ntype = access_key\naccess_key_id = canary\n",
+            "the profile \"default\" (line 2) has no access_key_secret",
+        ),
+        (
+            ".alibabacloud/credentials.ini",
+            "[default]\ntype = rsa_key_pair\n",
+            "a type that libcas does not know: \"rsa_key_pair\"",
+        ),
+    ] {
+        let cloud = FakeCloud::start();
+        let path = cloud.write(file, content);
+        let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA]);
+        let (message, _) = fails(&outcome);
+        let clause = format!("\"{}\": ", path.display());
+        assert!(message.contains(&clause) && message.contains(words), "{message}");
+        // With another source, it is a warning.
+        let emulator = cloud.emulator();
+        let outcome = upload(&cloud, &emulator, &[]);
+        outcome.assert_fields(&[("status", "CAS_OK")]);
+        let warned =
+            outcome.stdout.lines().any(|line| line.starts_with("log=2") && line.contains(words));
+        assert!(warned, "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn libcas_warns_of_a_file_that_others_can_read() {
+    for (mode, warned) in
+        [(0o600, false), (0o640, true), (0o604, true), (0o622, true), (0o711, false)]
+    {
+        let cloud = with_cli(&static_profile(&json!({})));
+        let path = cloud.home().join(CLI);
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let outcome = upload(&cloud, &cloud.emulator(), &[]);
+        outcome.assert_fields(&[("status", "CAS_OK")]);
+        let line = outcome.stdout.lines().find(|line| {
+            line.starts_with("log=2") && line.contains("others may read or change it")
+        });
+        assert_eq!(line.is_some(), warned, "{mode:o}: {}", outcome.stdout);
+        if let Some(line) = line {
+            assert!(
+                line.contains(path.to_str().unwrap()) && line.contains(&format!("{mode:o}")),
+                "{line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn libcas_warns_of_each_file_that_others_can_read_once() {
+    let cloud = with_cli(&json!({"mode": "ak"}));
+    let key = "[default]\ntype=access_key\naccess_key_id=staticid\n\
+               access_key_secret=canary-secret-static\n";
+    let files = [cloud.home().join(CLI), cloud.write(".alibabacloud/credentials", key)];
+    for file in &files {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o666)).unwrap();
+    }
+    let outcome = upload(&cloud, &cloud.emulator(), &[]);
+    outcome.assert_fields(&[("status", "CAS_OK")]);
+    for file in &files {
+        let path = file.to_str().unwrap();
+        let warnings = outcome
+            .stdout
+            .lines()
+            .filter(|line| line.contains(path) && line.contains("make it 600"));
+        assert_eq!(warnings.count(), 1, "{path}: {}", outcome.stdout);
+    }
+}
+
+#[test]
+fn a_credential_command_runs_as_written_and_its_failures_are_distinguished() {
+    let print = |more: &str| {
+        format!(
+            r#"{{"mode": "AK", "access_key_id": "staticid",
+                "access_key_secret": "canary-secret-static"{more}}}"#
+        )
+    };
+    let external =
+        |command: &str| with_cli(&json!({"mode": "External", "process_command": command}));
+    let script = scratch("external").join("a helper.sh");
+    let text = format!(
+        "#!/bin/sh\n[ \"$1\" = 'two words' ] || exit 9\necho noise >&2\nsleep 0.2\n\
+         cat <<'END'\n{}\nEND\n",
+        print("")
+    );
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let command = format!("'{}' \"two words\"", script.display());
+    let cloud = external(&command);
+    let emulator = cloud.emulator();
+    let outcome = upload(&cloud, &emulator, &[]);
+    outcome.assert_fields(&[("status", "CAS_OK")]);
+    assert!(!outcome.stderr.contains("noise"), "{}", outcome.stderr);
+    // A host that ignores SIGCHLD.
+    let ignoring = cloud.program("sh").arg("-c").arg("trap '' CHLD; exec \"$0\" \"$@\"");
+    let ignoring = ignoring.arg(compile("tests/fixtures/c/report.c", &[])).arg("web").with_chain();
+    assert_eq!(ignoring.env("CAS_ENDPOINT", emulator.url()).run().field("status"), "CAS_OK");
+
+    let sleep = "sh -c 'sleep 60'";
+    for (command, words) in [
+        ("/nonexistent/helper --canary", "cannot be run: No such file"),
+        ("sh -c 'echo canary; exit 3'", "failed (exit status: 3)"),
+        ("sh -c 'kill -9 $$'", "failed (signal: 9"),
+        ("printf canary", "printed no JSON"),
+        ("printf {}", "printed no access_key_id"),
+        ("printf '{\"access_key_id\":\"canary\"}'", "printed no access_key_secret"),
+        (
+            "printf '{\"mode\":\"StsToken\",\"access_key_id\":\"a\",\
+             \"access_key_secret\":\"canary\"}'",
+            "printed no sts_token",
+        ),
+        (
+            "printf '{\"access_key_id\":\"a\",\"access_key_secret\":\"canary\",\
+             \"expiration\":\"soon\"}'",
+            "printed an expiration that is no time",
+        ),
+        ("printf '", "quotes do not match"),
+        ("head -c 1000000 /dev/zero", "printed more than"),
+        (sleep, "was not done in time"),
+        ("sh -c 'exec >&-; sleep 60'", "was not done in time"),
+    ] {
+        let timeout = if words == "was not done in time" { "1500" } else { "60000" };
+        let cloud = external(command);
+        let outcome = upload(&cloud, &emulator, &[NO_METADATA, ("CAS_TIMEOUT_MS", timeout)]);
+        let (message, hint) = fails(&outcome);
+        assert!(message.contains(words), "{command}: {message}");
+        assert!(hint.contains("Run the command by hand") || words.contains("quotes"), "{hint}");
+    }
+}
