@@ -43,6 +43,10 @@ test: setup-test build $(VENV)/.ready $(PLANTED)/libcas.so ## every test (INSTAL
 	@rm -rf target/outside
 	$(CARGO) test --workspace --locked --no-fail-fast
 
+.PHONY: test-bare
+test-bare: ## `make run` and `make test` in an empty Debian system (as root; slow)
+	@CARGO='$(CARGO)' tools/test-bare.sh
+
 .PHONY: check
 check: fetch target/tools/bin/cargo-deny ## format, lints, docs, header, licences, advisories
 	tools/test-setup.sh
