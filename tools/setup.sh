@@ -86,13 +86,16 @@ check_rust() {
 find_commands() {
     local manager package base=() epel=()
     commands=()
+    mapfile -t debs < <(printf '%s\n' "${debs[@]}" | sort -u)
+    mapfile -t rpms < <(printf '%s\n' "${rpms[@]}" | sort -u)
     if on_path apt-get >/dev/null; then
         commands=('apt-get update' "apt-get install -y --no-install-recommends ${debs[*]}")
         return
     fi
     for package in "${rpms[@]}"; do
         case $package in
-        tinyproxy | microsocks) epel+=("$package") ;;
+        tinyproxy) epel=("$package" "${epel[@]}") ;;
+        microsocks) epel+=("$package") ;;
         *) base+=("$package") ;;
         esac
     done
@@ -100,7 +103,8 @@ find_commands() {
         on_path "$manager" >/dev/null || continue
         [ ${#base[@]} -eq 0 ] || commands+=("$manager install -y ${base[*]}")
         [ ${#epel[@]} -eq 0 ] || enable_epel "$manager"
-        # One command each: an unknown package would stop the others from being installed.
+        # One command each, because an unknown package stops the installation of all others.
+        # microsocks comes last: it is missing from some releases.
         for package in "${epel[@]}"; do
             commands+=("$manager install -y $package")
         done

@@ -70,7 +70,7 @@ removed kill
 setup 1 test
 prints 'valgrind               memory errors and leaks'
 prints "Run this command, or \`make test INSTALL=1\`:
-  sudo apt-get update && sudo apt-get install -y --no-install-recommends g++ valgrind procps"
+  sudo apt-get update && sudo apt-get install -y --no-install-recommends g++ procps valgrind"
 prints_not openssl
 calls ''
 
@@ -158,7 +158,7 @@ for flag in address thread; do
     system dnf fedora 42
     script gcc "case \$* in *sanitize=$flag*) exit 1 ;; esac"
     setup 1 test
-    prints 'sudo dnf install -y libasan libubsan libtsan'
+    prints 'sudo dnf install -y libasan libtsan libubsan'
     setup 0 run
 done
 
@@ -169,12 +169,12 @@ for case in 'dnf fedora 42 ' \
     'microdnf ol 9.4 oracle-epel-release-el9'; do
     read -r manager id version epel <<<"$case"
     system "$manager" "$id" "$version"
-    broken cc g++ tinyproxy
+    broken cc gcc g++ tinyproxy
     removed microsocks
     [ -z "$epel" ] || epel="sudo $manager install -y $epel && "
     setup 1 test
-    prints "  sudo $manager install -y gcc glibc-devel gcc-c++ && $epel""sudo $manager install -y \
-tinyproxy && sudo $manager install -y microsocks"
+    prints "  sudo $manager install -y gcc gcc-c++ glibc-devel libasan libtsan libubsan && $epel""sudo $manager \
+install -y tinyproxy && sudo $manager install -y microsocks"
     setup 1 run
     prints "  sudo $manager install -y gcc glibc-devel"
     prints_not tinyproxy
