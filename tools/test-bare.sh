@@ -27,6 +27,8 @@ if [ -z "${NAMESPACE:-}" ]; then
     exit
 fi
 
+# The first process of a namespace ignores signals that it does not handle.
+trap 'exit 130' INT TERM
 until_goal=${1:-test}
 step() { printf '\n=== %s (%s s)\n' "$1" "$SECONDS"; }
 fail() { echo "FAILED: $1" >&2; exit 1; }
