@@ -79,7 +79,7 @@ help: ## this list
 
 # The official SDKs, used as clients of the emulator. `.ready` comes last: without it, or when the
 # interpreter is gone, the environment is created again from nothing.
-$(VENV)/.ready: tests/python/requirements.txt $(if $(wildcard $(VENV)/bin/python),,FORCE)
+$(VENV)/.ready: tests/python/requirements.txt $(shell test -x $(VENV)/bin/python || echo FORCE)
 	@rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
@@ -93,9 +93,9 @@ target/tools/bin/cargo-deny:
 		--root target/tools --target-dir target/tools/build
 	@rm -rf target/tools/build
 
-# A library with a planted panic, to show that panics do not cross the C interface. It is built along
-# with the tests, whose dependencies it shares. Both builds write the same libcas.so, so cargo has to
-# forget the last one, and this one is copied.
+# A library with a planted panic, to show that panics do not cross the C interface. It is built
+# along with the tests, whose dependencies it shares. Other builds write the same libcas.so:
+# `cargo clean` makes sure that this one is built, and the copy that it stays.
 .PHONY: $(PLANTED)/libcas.so
 $(PLANTED)/libcas.so:
 	@$(CARGO) clean --package cas-ffi --profile dev --locked --quiet

@@ -36,8 +36,11 @@ fail() { echo "FAILED: $1" >&2; exit 1; }
 step 'creating the system'
 mmdebstrap --quiet --variant=minbase --include=ca-certificates,gcc,make,python3 \
     "${SUITE:-bookworm}" "$root" "${MIRROR:-http://deb.debian.org/debian}"
-# Rust as rustup installs it. This machine's certificates and proxy lead to the registries.
-cp -a "$(rustc --print sysroot)" "$root/opt/rust"
+# Rust as rustup installs it.
+mkdir "$root/opt/rust"
+mount --bind "$(rustc --print sysroot)" "$root/opt/rust"
+mount -o remount,bind,ro "$root/opt/rust"
+# The way from this machine to the registries.
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 git clone --quiet --no-hardlinks . "$root/home/libcas"

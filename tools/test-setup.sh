@@ -84,6 +84,12 @@ broken cc
 setup 1 run CERT=my.pem
 prints '--no-install-recommends gcc libc6-dev'
 
+name='each package is named once'
+system apt-get debian 12
+broken gcc
+setup 1 test
+[[ $output == *'--no-install-recommends gcc libc6-dev' ]] || fail 'other packages'
+
 name='a user without sudo'
 system apt-get debian 12
 removed sudo
@@ -173,8 +179,9 @@ for case in 'dnf fedora 42 ' \
     removed microsocks
     [ -z "$epel" ] || epel="sudo $manager install -y $epel && "
     setup 1 test
-    prints "  sudo $manager install -y gcc gcc-c++ glibc-devel libasan libtsan libubsan && $epel""sudo $manager \
-install -y tinyproxy && sudo $manager install -y microsocks"
+    install="sudo $manager install -y"
+    prints "  $install gcc gcc-c++ glibc-devel libasan libtsan libubsan && $epel$install tinyproxy \
+&& $install microsocks"
     setup 1 run
     prints "  sudo $manager install -y gcc glibc-devel"
     prints_not tinyproxy
