@@ -45,7 +45,7 @@ test: setup-test build $(VENV)/.ready $(PLANTED)/libcas.so ## every test (INSTAL
 
 .PHONY: test-bare
 test-bare: ## `make run` and `make test` in an empty Debian system (as root; slow)
-	@CARGO='$(CARGO)' tools/test-bare.sh
+	@tools/test-bare.sh
 
 .PHONY: check
 check: fetch target/tools/bin/cargo-deny ## format, lints, docs, header, licences, advisories

@@ -33,27 +33,6 @@ until_goal=${1:-test}
 step() { printf '\n=== %s (%s s)\n' "$1" "$SECONDS"; }
 fail() { echo "FAILED: $1" >&2; exit 1; }
 
-step 'creating the system'
-mmdebstrap --quiet --variant=minbase --include=ca-certificates,gcc,make,python3 \
-    "${SUITE:-bookworm}" "$root" "${MIRROR:-http://deb.debian.org/debian}"
-# Rust as rustup installs it.
-mkdir "$root/opt/rust"
-mount --bind "$(rustc --print sysroot)" "$root/opt/rust"
-mount -o remount,bind,ro "$root/opt/rust"
-# The way from this machine to the registries.
-cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
-cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
-git clone --quiet --no-hardlinks . "$root/home/libcas"
-chroot "$root" useradd --no-create-home --home-dir /home user
-chroot "$root" chown -R user:user /home
-mount -t proc proc "$root/proc"
-mount -t tmpfs -o mode=755 tmpfs "$root/dev"
-mkdir -m 1777 "$root/dev/shm"
-for device in null zero full random urandom tty; do
-    cp -a "/dev/$device" "$root/dev/"
-done
-ln -s /proc/self/fd "$root/dev/fd"
-
 # inside USER COMMAND...: runs a command in the clone, in an environment of its own.
 inside() {
     chroot "$root" setpriv --reuid "$1" --regid "$1" --init-groups env --chdir=/home/libcas \
@@ -75,22 +54,48 @@ uploads() {
     [[ $(tail -n 1 "$bare/log") =~ ^'CertId: '[0-9]+$ ]] || fail 'no CertId'
 }
 
-step 'a user without sudo: make run and make test stop before the build'
-stops_with '' make run
-stops_with '' make test
+# A function, because bash reads a script while it runs: it may be edited in the meantime.
+main() {
+    step 'creating the system'
+    mmdebstrap --quiet --variant=minbase --include=ca-certificates,gcc,make,python3 \
+        "${SUITE:-bookworm}" "$root" "${MIRROR:-http://deb.debian.org/debian}"
+    # Rust as rustup installs it.
+    mkdir "$root/opt/rust"
+    mount --bind "$(rustc --print sysroot)" "$root/opt/rust"
+    mount -o remount,bind,ro "$root/opt/rust"
+    # The way from this machine to the registries.
+    cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
+    cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
+    git clone --quiet --no-hardlinks . "$root/home/libcas"
+    chroot "$root" useradd --no-create-home --home-dir /home user
+    chroot "$root" chown -R user:user /home
+    mount -t proc proc "$root/proc"
+    mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+    mkdir -m 1777 "$root/dev/shm"
+    for device in null zero full random urandom tty; do
+        cp -a "/dev/$device" "$root/dev/"
+    done
+    ln -s /proc/self/fd "$root/dev/fd"
 
-step 'a user with sudo: make run stops, make run INSTALL=1 uploads'
-inside root sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends sudo' \
-    >/dev/null 2>&1
-echo 'user ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/user"
-stops_with 'sudo ' make run
-stops_with 'sudo ' make test
-uploads user make run INSTALL=1
-[ "$until_goal" = test ] || exit 0
+    step 'a user without sudo: make run and make test stop before the build'
+    stops_with '' make run
+    stops_with '' make test
 
-step 'root: make test installs what is missing'
-inside root make setup-test
+    step 'a user with sudo: make run stops, make run INSTALL=1 uploads'
+    inside root sh -c 'apt-get -qq update && apt-get -qq install -y --no-install-recommends sudo' \
+        >/dev/null 2>&1
+    echo 'user ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/user"
+    stops_with 'sudo ' make run
+    stops_with 'sudo ' make test
+    uploads user make run INSTALL=1
+    [ "$until_goal" = test ] || exit 0
 
-step 'make test passes'
-inside user make test
-step 'everything passed'
+    step 'root: make test installs what is missing'
+    inside root make setup-test
+
+    step 'make test passes'
+    inside user make test
+    step 'everything passed'
+    exit
+}
+main
