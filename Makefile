@@ -1,18 +1,22 @@
-# make help lists the targets.
+# `make help` lists the targets.
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
+# Prerequisites are built in the order in which they are listed. cargo uses every processor anyway.
+.NOTPARALLEL:
 CARGO ?= cargo
 PYTHON ?= python3
 
-# No path of the building machine, and no name of its registry, in what is shipped. Asked anew each time: before
-# the first fetch there is nothing to ask.
+# Keeps the paths of this machine and the name of its registry out of the artefacts. SOURCES is
+# expanded late: the directories exist only after the first fetch.
 CARGO_HOME ?= $(HOME)/.cargo
 SOURCES = $(shell ls -d $(CARGO_HOME)/registry/src/* 2>/dev/null)
-export RUSTFLAGS = $(foreach source,$(SOURCES),--remap-path-prefix=$(source)=) --remap-path-prefix=$(CURDIR)=libcas
+export RUSTFLAGS = $(foreach source,$(SOURCES),--remap-path-prefix=$(source)=) \
+	--remap-path-prefix=$(CURDIR)=libcas
 export CFLAGS = $(foreach source,$(SOURCES),-ffile-prefix-map=$(source)=)
 
 RELEASE := target/release
 VENV := target/venv
+PLANTED := target/planted/debug
 
 .PHONY: fetch
 fetch:
@@ -23,19 +27,29 @@ build: fetch ## release build of libcas.so, libcas.a and cas-emulator in target/
 	$(CARGO) build --release --locked
 	@ln -sf libcas.so $(RELEASE)/libcas.so.0
 
-# By the environment, so that a quote in a name is no matter.
+# Checks the tools that a goal needs and installs the missing ones, before anything is built.
+.PHONY: setup-run setup-test
+setup-run setup-test: setup-%:
+	@CARGO='$(CARGO)' PYTHON='$(PYTHON)' tools/setup.sh $*
+
+# Passed through the environment, where a quote in a name needs no escape.
 export NAME CERT KEY ENDPOINT
 .PHONY: run
-run: build ## upload a certificate from C (NAME= CERT= KEY= ENDPOINT= for your own), print its CertId
+run: setup-run build ## upload a certificate from C (your own: NAME= CERT= KEY= ENDPOINT=)
 	@examples/run.sh
 
 .PHONY: test
-test: build $(VENV)/.ready target/planted/debug/libcas.so ## everything that must pass
+test: setup-test build $(VENV)/.ready $(PLANTED)/libcas.so ## every test (INSTALL=1: with sudo)
 	@rm -rf target/acceptance
 	$(CARGO) test --workspace --locked --no-fail-fast
 
+.PHONY: test-bare
+test-bare: ## `make run` and `make test` in an empty Debian system (as root; slow)
+	@tools/test-bare.sh
+
 .PHONY: check
-check: fetch target/tools/bin/cargo-deny ## format, lints, docs, header, licences and advisories
+check: fetch target/tools/bin/cargo-deny ## format, lints, docs, header, licences, advisories
+	tools/test-setup.sh
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked --quiet
@@ -44,37 +58,47 @@ check: fetch target/tools/bin/cargo-deny ## format, lints, docs, header, licence
 	@if target/tools/bin/cargo-deny fetch db >/dev/null 2>&1; then \
 		target/tools/bin/cargo-deny --locked check advisories; \
 	else \
-		echo 'advisories NOT CHECKED: the RustSec database cannot be reached from here'; \
+		echo 'advisories NOT CHECKED: the RustSec database cannot be reached'; \
 	fi
 
 .PHONY: bench
-bench: build $(VENV)/.ready ## speed and size, as ratios against peers measured in the same run
+bench: build $(VENV)/.ready ## speed and size, compared with other clients in the same run
 	$(PYTHON) benches/run.py
 
 .PHONY: header
-header: ## write include/cas.h anew from crates/cas-ffi
+header: ## regenerate include/cas.h from crates/cas-ffi
 	UPDATE_HEADER=1 $(CARGO) test --package cas-ffi --test header --quiet
 
 .PHONY: findings
-findings: ## write docs/findings.md anew from cas-core's table
+findings: ## regenerate docs/findings.md from cas-core's table
 	UPDATE_FINDINGS=1 $(CARGO) test --package cas-core --lib --quiet the_document_is_the_table
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
 
-# The official SDKs, as real clients of the emulator.
-$(VENV)/.ready: tests/fixtures/python/requirements.txt
+# The official SDKs, used as clients of the emulator. `.ready` comes last: without it, or when the
+# interpreter is gone, the environment is created again from nothing.
+$(VENV)/.ready: tests/fixtures/python/requirements.txt $(shell test -x $(VENV)/bin/python || echo FORCE)
+	@rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
+.PHONY: FORCE
+FORCE:
+
 target/tools/bin/cargo-deny:
-	RUSTFLAGS= CFLAGS= $(CARGO) install cargo-deny --version 0.20.2 --locked --quiet --root target/tools \
-		--target-dir target/tools/build
+	RUSTFLAGS= CFLAGS= $(CARGO) install cargo-deny --version 0.20.2 --locked --quiet \
+		--root target/tools --target-dir target/tools/build
 	@rm -rf target/tools/build
 
-# A library with a planted panic, to show that none crosses the boundary.
-.PHONY: target/planted/debug/libcas.so
-target/planted/debug/libcas.so:
-	$(CARGO) build --package cas-ffi --features plant-panic --target-dir target/planted --locked
+# A library with a planted panic, to show that panics do not cross the C interface. It is built
+# along with the tests, whose dependencies it shares. Other builds write the same libcas.so:
+# `cargo clean` makes sure that this one is built, and the copy that it stays.
+.PHONY: $(PLANTED)/libcas.so
+$(PLANTED)/libcas.so:
+	@$(CARGO) clean --package cas-ffi --profile dev --locked --quiet
+	$(CARGO) build --workspace --lib --tests --features cas-ffi/plant-panic --locked
+	@mkdir -p $(@D)
+	@cp target/debug/libcas.so $@

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Generates a chain for tests and demonstrations in directory $1: root, intermediate, and a leaf for
-# the host names that follow (default: demo.example). Writes chain.pem (leaf, intermediate),
-# leaf.pem, leaf.key, intermediate.pem and root.pem. The keys are for tests only.
+# Creates a certificate chain for tests and demonstrations in the directory $1: a root, an
+# intermediate, and a leaf for the host names that follow (by default demo.example). Writes
+# chain.pem (leaf, intermediate), leaf.pem, leaf.key, intermediate.pem and root.pem. Do not use
+# these keys for anything else.
 set -euo pipefail
 directory=$1
 shift
 names=("${@:-demo.example}")
 command -v openssl >/dev/null || {
-    echo "generating a certificate requires openssl: install it, or set CERT and KEY" >&2
+    echo "openssl is missing: install it, or set CERT and KEY." >&2
     exit 1
 }
 cd "$directory"
@@ -31,10 +32,10 @@ openssl x509 -req -in root.csr -signkey root.key -days 3650 -sha256 \
     -extfile <(echo "$authority") -out root.pem 2>/dev/null
 openssl req -new -key intermediate.key -subj "/O=libcas tests/CN=libcas test intermediate" \
     -out intermediate.csr
-openssl x509 -req -in intermediate.csr -CA root.pem -CAkey root.key -set_serial 2 -days 1825 \
-    -sha256 -extfile <(echo "$authority") -out intermediate.pem 2>/dev/null
-openssl req -new -key leaf.key \
-    -subj "/C=CN/ST=Zhejiang/L=Hangzhou/O=libcas tests/CN=${names[0]}" -out leaf.csr
+openssl x509 -req -in intermediate.csr -CA root.pem -CAkey root.key -set_serial 2 \
+    -days 1825 -sha256 -extfile <(echo "$authority") -out intermediate.pem 2>/dev/null
+openssl req -new -key leaf.key -out leaf.csr \
+    -subj "/C=CN/ST=Zhejiang/L=Hangzhou/O=libcas tests/CN=${names[0]}"
 openssl x509 -req -in leaf.csr -CA intermediate.pem -CAkey intermediate.key -set_serial 3 \
     -days 90 -sha256 -extfile <(echo "$leaf") -out leaf.pem 2>/dev/null
 cat leaf.pem intermediate.pem >chain.pem

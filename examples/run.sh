@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Run by `make run`: a C program uploads a certificate and prints its CertId.
+# Uploads a certificate with a C program that is linked with libcas.so, and prints its CertId
+# (`make run`).
 #
-# NAME, CERT, KEY   your own certificate; by default a chain of three is generated
-# ENDPOINT          the service to upload to; by default an emulator is started
+# NAME, CERT, KEY   your own certificate; by default a chain of three is created for this run
+# ENDPOINT          the service to upload to; by default an emulator that is started for this run
 set -euo pipefail
 cd "$(dirname "$0")/.."
 release=target/release
@@ -15,16 +16,17 @@ cleanup() {
 trap cleanup EXIT
 
 if [ -n "${CERT:-}" ] || [ -n "${KEY:-}" ]; then
-    : "${CERT:?set CERT and KEY}" "${KEY:?set CERT and KEY}" "${NAME:?set NAME too}"
+    : "${CERT:?set CERT as well as KEY}" "${KEY:?set KEY as well as CERT}"
+    : "${NAME:?set NAME, the name of the certificate at the service}"
     echo "Certificate: $CERT (yours)"
 elif [ -n "${ENDPOINT:-}" ]; then
-    echo "set NAME, CERT and KEY: ENDPOINT requires your own certificate" >&2
+    echo "Set NAME, CERT and KEY: an ENDPOINT needs a certificate of your own." >&2
     exit 2
 else
     name=${NAME:-libcas-demo}
     examples/make-chain.sh "$work"
     NAME=$name CERT=$work/chain.pem KEY=$work/leaf.key
-    echo "Certificate: demo.example, generated with an intermediate and a root (RSA-2048)"
+    echo "Certificate: demo.example, created for this run (RSA-2048; leaf, intermediate, root)"
 fi
 
 if [ -n "${ENDPOINT:-}" ]; then
@@ -34,7 +36,7 @@ else
     "$release/cas-emulator" --listen 127.0.0.1:0 >"$work/emulator" &
     emulator=$!
     until line=$(head -n 1 "$work/emulator") && [ -n "$line" ]; do
-        kill -0 "$emulator" 2>/dev/null || { echo "cas-emulator failed to start" >&2; exit 1; }
+        kill -0 "$emulator" 2>/dev/null || { echo "The emulator did not start." >&2; exit 1; }
         sleep 0.05
     done
     ENDPOINT=${line##* }
@@ -43,7 +45,8 @@ else
     echo "Service:     $line"
 fi
 
-cc -Wall -Wextra -Iinclude examples/c/upload.c -o "$work/upload" -L"$release" -lcas -Wl,-rpath,"$PWD/$release"
-echo "Program:     examples/c/upload.c, linked with libcas.so"
+cc -Wall -Wextra -Iinclude examples/c/upload.c -o "$work/upload" \
+    -L"$release" -lcas -Wl,-rpath,"$PWD/$release"
+echo "Program:     examples/c/upload.c, linked with $release/libcas.so"
 echo
 "$work/upload" "$NAME" "$CERT" "$KEY" "$ENDPOINT"
