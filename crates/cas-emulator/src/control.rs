@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::clock;
-use crate::fault::{self, Fault, FaultError};
-use crate::http::{Delivery, Request, Response, request_id};
-use crate::record::{RecordedParameter, RecordedRequest, RecordedValue};
-use crate::server::Peer;
+use crate::http::reader::{Delivery, Request, Response, request_id};
+use crate::http::server::Peer;
 use crate::service::Service;
 use crate::store::{StoreError, StoredCertificate};
+use crate::testing::fault::{self, Fault, FaultError};
+use crate::testing::record::{RecordedParameter, RecordedRequest, RecordedValue};
 
 /// Everything under here is the emulator's own.
 pub(crate) const PREFIX: &str = "/_emulator";
@@ -129,7 +129,7 @@ fn request(record: &RecordedRequest) -> Value {
         "method": record.method,
         "action": record.action,
         "version": record.version,
-        "signature": record.signature.map(crate::record::SignatureKind::name),
+        "signature": record.signature.map(crate::testing::record::SignatureKind::name),
         "parameters": parameters,
         "status": record.status,
         "code": record.code,
@@ -180,8 +180,8 @@ fn certificate(stored: &StoredCertificate) -> Value {
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::credentials::Credentials;
-    use crate::http::Reader;
+    use crate::gateway::access_keys::Credentials;
+    use crate::http::reader::Reader;
     use crate::store::Store;
 
     #[test]

@@ -77,33 +77,16 @@
 //! with times as RFC 3339.
 #![forbid(unsafe_code)]
 
-mod acs3;
-mod answer;
-mod certificate;
+mod certificates;
 mod clock;
 mod control;
-mod credentials;
-mod delete;
-mod detail;
-mod errors;
-mod fault;
 mod gateway;
 mod http;
-mod key;
-mod list;
-mod nonces;
-mod operation;
-mod parameters;
-mod pause;
-mod pem;
-mod record;
-mod server;
+mod operations;
+mod request;
 mod service;
-mod signature;
 mod store;
-mod throttle;
-mod tls;
-mod upload;
+mod testing;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -112,16 +95,18 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-pub use crate::fault::{Fault, FaultError};
-pub use crate::parameters::Place;
-pub use crate::record::{RecordedParameter, RecordedRequest, RecordedValue, SignatureKind};
+pub use crate::request::parameters::Place;
 pub use crate::store::{StoreError, StoredCertificate};
+pub use crate::testing::fault::{Fault, FaultError};
+pub use crate::testing::record::{RecordedParameter, RecordedRequest, RecordedValue, SignatureKind};
 
 use crate::clock::Clock;
-use crate::credentials::Credentials;
-use crate::server::Server;
+use crate::gateway::access_keys::Credentials;
+use crate::http::server::Server;
+use crate::http::tls;
 use crate::service::Service;
 use crate::store::Store;
+use crate::testing::fault;
 
 /// A running emulator. Dropping it finishes the requests in flight, for up to 5 seconds, and stops it.
 pub struct Emulator {

@@ -6,22 +6,22 @@ use std::time::Instant;
 
 use zeroize::Zeroizing;
 
-use crate::answer::{self, Format};
 use crate::clock::Clock;
 use crate::control;
-use crate::credentials::Credentials;
-use crate::errors::{self, ApiError, Lang};
-use crate::fault::{Faults, Kind, Refusal, Taken};
 use crate::gateway::Gateway;
-use crate::http::{Delivery, Request, Response, request_id};
-use crate::nonces::Nonces;
-use crate::operation::Call;
-use crate::parameters::Parameters;
-use crate::pause::Pause;
-use crate::record::{Outcome, RecordedRequest, Records};
-use crate::server::Peer;
+use crate::gateway::access_keys::Credentials;
+use crate::gateway::nonces::Nonces;
+use crate::gateway::throttle::Throttle;
+use crate::http::reader::{Delivery, Request, Response, request_id};
+use crate::http::server::Peer;
+use crate::http::shutdown::Pause;
+use crate::operations::encode::{self as answer, Format};
+use crate::operations::errors::{self, ApiError, Lang};
+use crate::operations::table::Call;
+use crate::request::parameters::Parameters;
 use crate::store::{Store, StoreError, StoredCertificate};
-use crate::throttle::Throttle;
+use crate::testing::fault::{Faults, Kind, Refusal, Taken};
+use crate::testing::record::{Outcome, RecordedRequest, Records};
 
 /// The whole of the emulated service.
 pub(crate) struct Service {

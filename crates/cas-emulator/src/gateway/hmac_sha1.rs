@@ -34,7 +34,7 @@ mod tests {
     #[test]
     fn known_answers_of_the_official_sdks() {
         let vectors: serde_json::Value =
-            serde_json::from_str(include_str!("../../../tests/data/vectors.json")).unwrap();
+            serde_json::from_str(include_str!("../../../../tests/data/vectors.json")).unwrap();
         let mut seen = 0;
         for vector in vectors["vectors"].as_array().unwrap() {
             if vector["kind"] != "rpc-v1-hmac-sha1" {

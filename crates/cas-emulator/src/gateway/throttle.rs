@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::errors::ApiError;
-use crate::operation::Operation;
+use crate::operations::errors::ApiError;
+use crate::operations::table::Operation;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -49,7 +49,7 @@ impl Throttle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operation::OPERATIONS;
+    use crate::operations::table::OPERATIONS;
 
     #[test]
     fn a_second_has_room_for_so_many_calls_of_each_operation() {

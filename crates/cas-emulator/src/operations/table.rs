@@ -3,11 +3,11 @@
 use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
-use crate::answer::Fields;
-use crate::errors::{self, ApiError};
-use crate::parameters::Parameters;
+use crate::operations::encode::Fields;
+use crate::operations::errors::{self, ApiError};
+use crate::operations::{delete, detail, list, upload};
+use crate::request::parameters::Parameters;
 use crate::store::{Store, StoreError};
-use crate::{delete, detail, list, upload};
 
 /// The version whose end was announced.
 pub(crate) const FIRST_VERSION: &str = "2018-07-13";

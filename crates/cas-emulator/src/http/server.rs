@@ -13,9 +13,9 @@ use rustls::ServerConfig;
 use socket2::SockRef;
 
 use crate::clock::Clock;
-use crate::http::{self, Delivery, KEEP_ALIVE_SECONDS, ReadError, Reader, Request, Response};
-use crate::pause::Pause;
-use crate::tls::{Socket, Stream};
+use crate::http::reader::{self as http, Delivery, KEEP_ALIVE_SECONDS, ReadError, Reader, Request, Response};
+use crate::http::shutdown::Pause;
+use crate::http::tls::{Socket, Stream};
 
 /// How long a stop waits for requests in flight before it cuts their connections.
 const GRACE: Duration = Duration::from_secs(5);

@@ -10,7 +10,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::{AttributeTypeAndValue, SubjectPublicKeyInfo, X509Name};
 
-use crate::pem;
+use crate::certificates::pem;
 
 /// The facts about a leaf certificate.
 pub(crate) struct Facts {
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn facts_of_a_certificate() {
-        let facts = read(include_str!("../tests/data/keys/sm2.crt")).unwrap();
+        let facts = read(include_str!("../../tests/data/keys/sm2.crt")).unwrap();
         assert_eq!(facts.common_name, "leaf.example.com");
         assert_eq!(facts.sans, ["leaf.example.com", "*.example.com", "192.0.2.1", "2001:db8::1"]);
         assert_eq!(facts.issuer, "leaf.example.com");
@@ -237,12 +237,12 @@ mod tests {
     #[test]
     fn the_leaf_counts_and_all_of_the_chain_must_parse() {
         let (leaf, above) =
-            (include_str!("../tests/data/keys/rsa.crt"), include_str!("../tests/data/keys/p256.crt"));
+            (include_str!("../../tests/data/keys/rsa.crt"), include_str!("../../tests/data/keys/p256.crt"));
         let facts = read(&format!("{leaf}{above}")).unwrap();
         assert_eq!(facts.public_key.algorithm, Algorithm::Rsa);
         assert_eq!(facts.sha256, read(leaf).unwrap().sha256);
 
-        let key = include_str!("../tests/data/keys/rsa.pkcs8.key");
+        let key = include_str!("../../tests/data/keys/rsa.pkcs8.key");
         let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for bad in [&leaf.replace('\n', ""), key, &format!("{leaf}{junk}"), &format!("{leaf}{key}")] {
             assert!(read(bad).is_err());

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use cas_core::rpc::params::{Params, percent_encode};
 use zeroize::Zeroizing;
 
-use crate::acs3::Authorization;
-use crate::http::Request;
+use crate::gateway::acs3::Authorization;
+use crate::http::reader::Request;
 
 /// Where a parameter stood in the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -262,13 +262,17 @@ mod tests {
     #[test]
     fn the_url_of_the_older_python_sdk() {
         let vectors: serde_json::Value =
-            serde_json::from_str(include_str!("../../../tests/data/vectors.json")).unwrap();
+            serde_json::from_str(include_str!("../../../../tests/data/vectors.json")).unwrap();
         let all = vectors["vectors"].as_array().unwrap();
         let vector = all.iter().find(|vector| vector["kind"] == "rpc-v1-full-url").unwrap();
         let (_, query) = vector["url_path_and_query"].as_str().unwrap().split_once('?').unwrap();
         let parameters = Parameters { query: pairs(query.as_bytes()), ..Parameters::default() };
-        let string = crate::signature::string_to_sign("GET", &parameters.signed());
+        let string = crate::gateway::hmac_sha1::string_to_sign("GET", &parameters.signed());
         assert_eq!(*string, vector["string_to_sign"].as_str().unwrap());
-        assert!(crate::signature::matches("testsecret", &string, parameters.get("Signature").unwrap()));
+        assert!(crate::gateway::hmac_sha1::matches(
+            "testsecret",
+            &string,
+            parameters.get("Signature").unwrap()
+        ));
     }
 }

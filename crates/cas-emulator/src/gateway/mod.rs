@@ -2,17 +2,23 @@
 //!
 //! The order of the checks is assumed; `docs/conformance.md` lists it.
 
+pub(crate) mod access_keys;
+pub(crate) mod acs3;
+pub(crate) mod hmac_sha1;
+pub(crate) mod nonces;
+pub(crate) mod throttle;
+
 use std::time::{Duration, Instant};
 
-use crate::acs3::{self, Authorization};
 use crate::clock::Clock;
-use crate::credentials::{Credential, Credentials};
-use crate::errors::{self, ApiError};
-use crate::http::Request;
-use crate::nonces::Nonces;
-use crate::operation::{self, Operation};
-use crate::parameters::Parameters;
-use crate::signature;
+use crate::gateway::access_keys::{Credential, Credentials};
+use crate::gateway::acs3::Authorization;
+use crate::gateway::hmac_sha1 as signature;
+use crate::gateway::nonces::Nonces;
+use crate::http::reader::Request;
+use crate::operations::errors::{self, ApiError};
+use crate::operations::table::{self as operation, Operation};
+use crate::request::parameters::Parameters;
 
 /// How far a timestamp may be from the server's time, in either direction.
 const TOLERANCE: Duration = Duration::from_secs(15 * 60);

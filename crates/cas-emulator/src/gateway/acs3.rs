@@ -6,9 +6,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::certificate::lower_hex;
-use crate::http::Request;
-use crate::parameters::Parameters;
+use crate::certificates::certificate::lower_hex;
+use crate::http::reader::Request;
+use crate::request::parameters::Parameters;
 
 const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 
@@ -82,12 +82,13 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::http::Reader;
+    use crate::http::reader::Reader;
 
     /// `tests/data/vectors.json`, as the official SDKs signed them; one is printed in Alibaba Cloud's documentation.
     #[test]
     fn known_answers_of_the_official_sdks() {
-        let vectors: Value = serde_json::from_str(include_str!("../../../tests/data/vectors.json")).unwrap();
+        let vectors: Value =
+            serde_json::from_str(include_str!("../../../../tests/data/vectors.json")).unwrap();
         let mut seen = 0;
         for vector in vectors["vectors"].as_array().unwrap() {
             if vector["kind"] != "acs3-hmac-sha256" {

@@ -1,8 +1,8 @@
 //! `DeleteUserCertificate` of both versions.
 
-use crate::answer::Fields;
-use crate::errors::{self, ApiError};
-use crate::operation::Call;
+use crate::operations::encode::Fields;
+use crate::operations::errors::{self, ApiError};
+use crate::operations::table::Call;
 use crate::store::Delete;
 
 /// That of version 2018-07-13.

@@ -2,11 +2,11 @@
 
 use std::time::SystemTime;
 
-use crate::answer::{Fields, Value};
-use crate::certificate::{self, Link};
+use crate::certificates::certificate::{self, Link};
 use crate::clock;
-use crate::errors::{self, ApiError};
-use crate::operation::Call;
+use crate::operations::encode::{Fields, Value};
+use crate::operations::errors::{self, ApiError};
+use crate::operations::table::Call;
 use crate::store::{Found, StoredCertificate};
 
 pub(crate) fn describe_user_certificate_detail(call: &Call<'_>) -> Result<Fields, ApiError> {

@@ -1,10 +1,10 @@
 //! `CreateUserCertificate` of version 2018-07-13 and `UploadUserCertificate` of version 2020-04-07.
 
-use crate::answer::Fields;
-use crate::certificate;
-use crate::errors::{self, ApiError};
-use crate::key::{self, KeyError};
-use crate::operation::Call;
+use crate::certificates::certificate;
+use crate::certificates::key::{self, KeyError};
+use crate::operations::encode::Fields;
+use crate::operations::errors::{self, ApiError};
+use crate::operations::table::Call;
 use crate::store::{Insert, Upload, resource_id};
 
 /// Longest name, in characters: what the documentation of version 2018-07-13 last said.

@@ -6,10 +6,10 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
-use crate::acs3::Authorization;
-use crate::certificate::lower_hex;
-use crate::http::Request;
-use crate::parameters::{Parameters, Place};
+use crate::certificates::certificate::lower_hex;
+use crate::gateway::acs3::Authorization;
+use crate::http::reader::Request;
+use crate::request::parameters::{Parameters, Place};
 
 /// How many requests are kept.
 const KEPT: usize = 1_000;
@@ -132,7 +132,7 @@ fn record(request: &Request, parameters: &Parameters, outcome: Outcome<'_>) -> R
         RecordedValue::Plain(value) => Some(value),
         RecordedValue::Sha256(_) => None,
     };
-    let parameter = |(name, merged): (&str, crate::parameters::Merged<'_>)| {
+    let parameter = |(name, merged): (&str, crate::request::parameters::Merged<'_>)| {
         let value = recorded_value(name, merged.value);
         (recorded_name(name), RecordedParameter { places: merged.places, value })
     };

@@ -8,8 +8,8 @@ use pkcs8::der::{Decode, asn1::OctetStringRef};
 use sec1::{EcParameters, EcPrivateKey};
 use zeroize::Zeroizing;
 
-use crate::certificate::{Algorithm, PublicKey};
-use crate::pem;
+use crate::certificates::certificate::{Algorithm, PublicKey};
+use crate::certificates::pem;
 
 /// Why a key is refused.
 #[derive(Debug, PartialEq, Eq)]
@@ -140,7 +140,7 @@ fn rsa_numbers(key: &RsaPublicKeyRef<'_>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::certificate;
+    use crate::certificates::certificate;
 
     fn file(name: &str) -> String {
         let path = format!("{}/tests/data/keys/{name}", env!("CARGO_MANIFEST_DIR"));

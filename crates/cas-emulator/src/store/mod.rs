@@ -2,9 +2,9 @@
 //!
 //! Private keys are in it only as the vault sealed them.
 
+mod key_sealer;
 mod row;
 mod schema;
-mod vault;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,9 +17,9 @@ use rusqlite::{
 };
 use zeroize::Zeroizing;
 
-use crate::certificate::Facts;
+use crate::certificates::certificate::Facts;
+use key_sealer::{Unsealable, Vault};
 use schema::Problem;
-use vault::{Unsealable, Vault};
 
 pub use row::StoredCertificate;
 pub(crate) use row::resource_id;
@@ -281,7 +281,7 @@ fn open_vault(connection: &Connection, file: &Path) -> Result<Vault, String> {
     match sealed {
         Some((name, sealed)) if vault.open(&name, &sealed).is_err() => Err(format!(
             "{} does not open the private keys in {}. Put the right one back, or delete both files to begin anew",
-            vault::key_file(file).display(),
+            key_sealer::key_file(file).display(),
             file.display(),
         )),
         _ => Ok(vault),
@@ -333,7 +333,7 @@ mod tests {
             .execute_batch("CREATE TABLE t (a); PRAGMA user_version = 1")
             .unwrap();
         assert!(refusal(&other).ends_with("was not made by cas-emulator; it is left as it is"));
-        assert!(!vault::key_file(&other).exists());
+        assert!(!key_sealer::key_file(&other).exists());
 
         let future = folder.path().join("future");
         drop(Store::open(Some(&future), None).unwrap());
@@ -350,14 +350,14 @@ mod tests {
     }
 
     fn facts() -> Facts {
-        crate::certificate::read(include_str!("../tests/data/keys/p256.crt")).unwrap()
+        crate::certificates::certificate::read(include_str!("../../tests/data/keys/p256.crt")).unwrap()
     }
 
     #[test]
     fn a_key_file_that_is_lost_or_anothers_is_said_to_be() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("cas.db");
-        let key = vault::key_file(&file);
+        let key = key_sealer::key_file(&file);
         drop(Store::open(Some(&file), None).unwrap());
         // As long as nothing is sealed, another key is as good.
         std::fs::remove_file(&key).unwrap();

@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn the_conformance_document_names_every_code_with_its_source() {
-        let document = include_str!("../../../docs/conformance.md");
+        let document = include_str!("../../../../docs/conformance.md");
         for known in ALL {
             let cell = format!("| `{}` | {} | ", known.code.replace("{}", "<Param>"), known.status);
             let line = document.lines().find(|line| line.starts_with(&cell));

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::errors::{self, Known};
-use crate::operation::{FIRST_VERSION, OPERATIONS};
+use crate::operations::errors::{self, Known};
+use crate::operations::table::{FIRST_VERSION, OPERATIONS};
 
 /// A fault as it was given, and how many calls it still takes.
 #[derive(Clone, Debug)]

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::answer::{Fields, Value};
 use crate::clock;
-use crate::detail;
-use crate::errors::ApiError;
-use crate::operation::Call;
+use crate::operations::detail;
+use crate::operations::encode::{Fields, Value};
+use crate::operations::errors::ApiError;
+use crate::operations::table::Call;
 use crate::store::StoredCertificate;
 
 /// How long before its end a certificate is said to expire soon.
