@@ -1,7 +1,8 @@
 //! X.509 certificates and private keys: PEM, DER, and whether a key matches a certificate.
 //!
-//! Uses no other folder.
+//! Knows nothing of the API. May use `hex`.
 
 pub(crate) mod certificate;
-pub(crate) mod key;
-pub(crate) mod pem;
+mod pem;
+pub(crate) mod private_key;
+mod public_key;

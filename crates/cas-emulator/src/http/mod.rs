@@ -1,8 +1,17 @@
-//! HTTP/1.1 over TCP or TLS: reads requests, writes responses, accepts and closes connections.
+//! HTTP/1.1 over TCP or TLS: accepts connections, reads requests and writes responses.
 //!
-//! Knows nothing about certificates or the API. May use `clock`.
+//! Knows nothing of the API or of the emulator's options. May use `clock`.
 
-pub(crate) mod reader;
-pub(crate) mod server;
-pub(crate) mod shutdown;
+mod reader;
+mod request;
+mod response;
+mod server;
+mod shutdown;
 pub(crate) mod tls;
+
+#[cfg(test)]
+pub(crate) use reader::Reader;
+pub(crate) use request::Request;
+pub(crate) use response::{Delivery, Response, new_request_id};
+pub(crate) use server::{Peer, Server};
+pub(crate) use shutdown::ShutdownSignal;

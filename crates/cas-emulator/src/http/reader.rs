@@ -1,119 +1,35 @@
-//! HTTP/1.1: one request read from a stream, one answer written to it.
+//! Reads HTTP/1.1 requests from a connection.
 //!
-//! By hand over `httparse`: the official SDKs put a whole chain and its key into the URL, and general-purpose
-//! servers stop at 64 KiB of request target.
+//! Built on `httparse`, because the official SDKs put a whole certificate chain and its key into
+//! the URL, and general-purpose servers limit the request target to 64 KiB.
 
 use std::io::{self, Read, Write};
-use std::time::SystemTime;
 
 use zeroize::{Zeroize, Zeroizing};
 
-/// Longest request target.
+use super::request::{Request, find_header};
+
+/// Longest request target, in bytes.
 const MAX_TARGET: usize = 256 * 1024;
-/// Longest request line and headers together.
+/// Longest request line and headers together, in bytes.
 const MAX_HEAD: usize = MAX_TARGET + 64 * 1024;
-/// Longest body.
+/// Longest body, in bytes.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 const MAX_HEADERS: usize = 100;
-const READ_AT_ONCE: usize = 8 * 1024;
-/// What an idle client is told; the server itself waits a little longer, so that the two do not race.
-pub(crate) const KEEP_ALIVE_SECONDS: u64 = 25;
+const READ_SIZE: usize = 8 * 1024;
 
-/// The first byte of whoever speaks TLS to a plain port. Without an answer it would wait for its own timeout.
+/// The first byte that a TLS client sends. It gets an error at once; without one it would wait for
+/// its own timeout.
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// A request as it was received.
-pub(crate) struct Request {
-    pub(crate) method: String,
-    /// Wiped when dropped: it may hold a private key.
-    pub(crate) target: Zeroizing<String>,
-    pub(crate) body: Zeroizing<Vec<u8>>,
-    /// The client wants to go on with this connection.
-    pub(crate) keep_alive: bool,
-    headers: Vec<(String, String)>,
-}
-
-impl Request {
-    /// The first header called `name`, in whatever case.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        header(&self.headers, name)
-    }
-
-    /// All headers called `name`, in whatever case.
-    pub(crate) fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
-        let all = self.headers.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name));
-        all.map(|(_, value)| value.as_str())
-    }
-
-    /// The target up to its query; a proxy's absolute form loses scheme and host.
-    pub(crate) fn path(&self) -> &str {
-        let path = self.target.split('?').next().unwrap_or_default();
-        match path.split_once("://") {
-            Some((_, rest)) => rest.find('/').map_or("/", |slash| &rest[slash..]),
-            None => path,
-        }
-    }
-}
-
-fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-}
-
-/// An answer. The body may echo a private key (`SignatureDoesNotMatch` does), so it is wiped too.
-pub(crate) struct Response {
-    pub(crate) status: u16,
-    pub(crate) content_type: &'static str,
-    pub(crate) request_id: String,
-    /// Headers beside those that every answer has; a `Date` stands in place of its own.
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Zeroizing<String>,
-    pub(crate) delivery: Delivery,
-}
-
-/// How much of an answer is sent. After anything but a whole one the connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(crate) enum Delivery {
-    #[default]
-    Whole,
-    /// The whole head, and half of the body that it promises.
-    Half,
-    Nothing,
-    /// Nothing, and the connection is reset rather than closed.
-    Reset,
-}
-
-impl Response {
-    /// The status that the client gets to see.
-    pub(crate) fn status_sent(&self) -> Option<u16> {
-        matches!(self.delivery, Delivery::Whole | Delivery::Half).then_some(self.status)
-    }
-
-    /// An answer of the server itself, not of the API.
-    pub(crate) fn plain_error(status: u16, reason: &str) -> Self {
-        let body = serde_json::json!({ "error": reason }).to_string();
-        Self {
-            status,
-            content_type: "application/json;charset=utf-8",
-            request_id: request_id(),
-            headers: Vec::new(),
-            body: body.into(),
-            delivery: Delivery::Whole,
-        }
-    }
-}
-
-/// An upper-case UUID, as the service makes them.
-pub(crate) fn request_id() -> String {
-    uuid::Uuid::new_v4().as_hyphenated().encode_upper(&mut uuid::Uuid::encode_buffer()).to_owned()
-}
-
-/// Why no request came out of a stream.
+/// Why no request could be read.
 #[derive(Debug)]
 pub(crate) enum ReadError {
-    /// The client is gone, or was silent for too long.
+    /// The client closed the connection, or sent nothing for too long.
     Closed,
-    /// What was sent is no request; to be answered with this status and reason, then closed.
-    Refused(u16, &'static str),
+    /// The request is invalid. The server responds with this status and message, then closes the
+    /// connection.
+    Invalid(u16, &'static str),
 }
 
 impl From<io::Error> for ReadError {
@@ -122,37 +38,39 @@ impl From<io::Error> for ReadError {
     }
 }
 
-const BAD_HEAD: ReadError = ReadError::Refused(400, "The request line or a header is malformed.");
-const BAD_LENGTH: ReadError = ReadError::Refused(400, "The length of the body is malformed.");
-const BAD_CHUNK: ReadError = ReadError::Refused(400, "The chunked body is malformed.");
-const BODY_TOO_LONG: ReadError = ReadError::Refused(413, "The body is longer than 4 MiB.");
-const TARGET_TOO_LONG: ReadError = ReadError::Refused(414, "The request target is longer than 256 KiB.");
-const HEAD_TOO_LONG: ReadError = ReadError::Refused(431, "The headers are too long or too many.");
+const BAD_HEAD: ReadError = ReadError::Invalid(400, "The request line or a header is malformed.");
+const BAD_LENGTH: ReadError =
+    ReadError::Invalid(400, "Content-Length or Transfer-Encoding is invalid.");
+const BAD_CHUNK: ReadError = ReadError::Invalid(400, "The chunked body is malformed.");
+const BODY_TOO_LONG: ReadError = ReadError::Invalid(413, "The body is longer than 4 MiB.");
+const TARGET_TOO_LONG: ReadError =
+    ReadError::Invalid(414, "The request target is longer than 256 KiB.");
+const HEAD_TOO_LONG: ReadError = ReadError::Invalid(431, "The headers are too long or too many.");
 
-/// Reads requests one after the other and keeps what was received beyond the current one.
+/// Reads the requests of one connection, and buffers what arrives beyond the current one.
 #[derive(Default)]
 pub(crate) struct Reader {
     buffer: Zeroizing<Vec<u8>>,
 }
 
 impl Reader {
-    /// Nothing of a next request has been received yet.
+    /// No byte of the next request has been received.
     pub(crate) fn is_empty(&self) -> bool {
         self.buffer.is_empty()
     }
 
-    /// The next request. `begun` is called as soon as its first byte is there.
+    /// Reads the next request. Calls `started` as soon as its first byte has arrived.
     pub(crate) fn read(
         &mut self,
         stream: &mut (impl Read + Write),
-        begun: impl FnOnce(),
+        started: impl FnOnce(),
     ) -> Result<Request, ReadError> {
         if self.buffer.is_empty() {
             self.fill(stream)?;
         }
-        begun();
+        started();
         if self.buffer.first() == Some(&TLS_HANDSHAKE) {
-            return Err(ReadError::Refused(400, "This port speaks http, not https."));
+            return Err(ReadError::Invalid(400, "This port serves HTTP, not HTTPS."));
         }
         let end = self.find_head_end(stream)?;
         let head = self.parse_head(end)?;
@@ -171,7 +89,7 @@ impl Reader {
     fn find_head_end(&mut self, stream: &mut impl Read) -> Result<usize, ReadError> {
         let mut searched = 0;
         loop {
-            // Empty lines before a request are allowed and mean nothing.
+            // Empty lines before a request are allowed and ignored.
             while searched == 0 && matches!(self.buffer.first(), Some(b'\r' | b'\n')) {
                 self.consume(1);
             }
@@ -207,26 +125,34 @@ impl Reader {
             return Err(TARGET_TOO_LONG);
         }
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-        let headers: Vec<_> =
-            request.headers.iter().map(|header| (header.name.to_owned(), text(header.value))).collect();
-        let connection = header(&headers, "connection").unwrap_or_default().to_ascii_lowercase();
-        let says = |word: &str| connection.split(',').any(|token| token.trim() == word);
-        let modern = request.version == Some(1);
-        let expect = header(&headers, "expect").unwrap_or_default();
+        let headers: Vec<_> = request
+            .headers
+            .iter()
+            .map(|header| (header.name.to_owned(), text(header.value)))
+            .collect();
+        let connection =
+            find_header(&headers, "connection").unwrap_or_default().to_ascii_lowercase();
+        let has_token = |word: &str| connection.split(',').any(|token| token.trim() == word);
+        let http_1_1 = request.version == Some(1);
+        let expect = find_header(&headers, "expect").unwrap_or_default();
         Ok(Head {
             length: body_length(&headers)?,
-            expects_continue: modern && expect.eq_ignore_ascii_case("100-continue"),
+            expects_continue: http_1_1 && expect.eq_ignore_ascii_case("100-continue"),
             request: Request {
                 method: request.method.unwrap_or_default().to_owned(),
                 target: Zeroizing::new(target.to_owned()),
                 body: Zeroizing::default(),
-                keep_alive: if modern { !says("close") } else { says("keep-alive") },
+                keep_alive: if http_1_1 { !has_token("close") } else { has_token("keep-alive") },
                 headers,
             },
         })
     }
 
-    fn take(&mut self, stream: &mut impl Read, length: usize) -> Result<Zeroizing<Vec<u8>>, ReadError> {
+    fn take(
+        &mut self,
+        stream: &mut impl Read,
+        length: usize,
+    ) -> Result<Zeroizing<Vec<u8>>, ReadError> {
         while self.buffer.len() < length {
             self.fill(stream)?;
         }
@@ -248,7 +174,7 @@ impl Reader {
                 }
             };
             if length == 0 {
-                // Trailers say nothing to this server.
+                // Trailers are ignored.
                 while !self.take_line(stream)?.is_empty() {}
                 return Ok(body);
             }
@@ -262,11 +188,12 @@ impl Reader {
         }
     }
 
-    /// A line without its end.
+    /// Takes a line, and drops its line ending.
     fn take_line(&mut self, stream: &mut impl Read) -> Result<Zeroizing<Vec<u8>>, ReadError> {
         loop {
             if let Some(newline) = self.buffer.iter().position(|&byte| byte == b'\n') {
-                let line = self.buffer[..newline].strip_suffix(b"\r").unwrap_or(&self.buffer[..newline]);
+                let line =
+                    self.buffer[..newline].strip_suffix(b"\r").unwrap_or(&self.buffer[..newline]);
                 let line = Zeroizing::new(line.to_vec());
                 self.consume(newline + 1);
                 return Ok(line);
@@ -275,14 +202,14 @@ impl Reader {
         }
     }
 
-    /// More of a line between chunks, which has no business being long.
+    /// Reads more of a line between chunks, which must be short.
     fn fill_line(&mut self, stream: &mut impl Read) -> Result<(), ReadError> {
-        if self.buffer.len() > READ_AT_ONCE { Err(BAD_CHUNK) } else { self.fill(stream) }
+        if self.buffer.len() > READ_SIZE { Err(BAD_CHUNK) } else { self.fill(stream) }
     }
 
     fn fill(&mut self, stream: &mut impl Read) -> Result<(), ReadError> {
         let length = self.buffer.len();
-        self.buffer.resize(length + READ_AT_ONCE, 0);
+        self.buffer.resize(length + READ_SIZE, 0);
         let read = loop {
             match stream.read(&mut self.buffer[length..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -333,7 +260,9 @@ fn body_length(headers: &[(String, String)]) -> Result<Length, ReadError> {
     let mut lengths = all("content-length");
     match (encodings.next(), lengths.next()) {
         (None, None) => Ok(Length::Known(0)),
-        (Some(encoding), None) if encoding.eq_ignore_ascii_case("chunked") && encodings.next().is_none() => {
+        (Some(encoding), None)
+            if encoding.eq_ignore_ascii_case("chunked") && encodings.next().is_none() =>
+        {
             Ok(Length::Chunked)
         }
         (None, Some(length)) if lengths.all(|other| other == length) => {
@@ -346,64 +275,5 @@ fn body_length(headers: &[(String, String)]) -> Result<Length, ReadError> {
             }
         }
         _ => Err(BAD_LENGTH),
-    }
-}
-
-/// Writes what of `response` is to be sent, in one go. `keep_alive` says whether the connection stays; `head_only` leaves the body out.
-pub(crate) fn write(
-    stream: &mut impl Write,
-    response: &Response,
-    now: SystemTime,
-    keep_alive: bool,
-    head_only: bool,
-) -> io::Result<()> {
-    let connection = if keep_alive {
-        format!("connection: keep-alive\r\nkeep-alive: timeout={KEEP_ALIVE_SECONDS}")
-    } else {
-        "connection: close".to_owned()
-    };
-    let mut message = Zeroizing::new(Vec::with_capacity(512 + response.body.len()));
-    write!(
-        message,
-        "HTTP/1.1 {status} {reason}\r\ndate: {date}\r\ncontent-type: {content_type}\r\n\
-         content-length: {length}\r\n{connection}\r\nx-acs-request-id: {request_id}\r\n",
-        status = response.status,
-        reason = reason(response.status),
-        date = header(&response.headers, "date").map_or_else(|| httpdate::fmt_http_date(now), str::to_owned),
-        content_type = response.content_type,
-        length = response.body.len(),
-        request_id = response.request_id,
-    )?;
-    for (name, value) in response.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("date")) {
-        write!(message, "{name}: {value}\r\n")?;
-    }
-    message.extend_from_slice(b"\r\n");
-    let body = response.body.as_bytes();
-    match response.delivery {
-        Delivery::Nothing | Delivery::Reset => return Ok(()),
-        _ if head_only => {}
-        Delivery::Half => message.extend_from_slice(&body[..body.len() / 2]),
-        Delivery::Whole => message.extend_from_slice(body),
-    }
-    stream.write_all(&message)?;
-    stream.flush()
-}
-
-fn reason(status: u16) -> &'static str {
-    match status {
-        200 => "OK",
-        400 => "Bad Request",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        413 => "Content Too Large",
-        414 => "URI Too Long",
-        429 => "Too Many Requests",
-        431 => "Request Header Fields Too Large",
-        500 => "Internal Server Error",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        _ => "Unknown",
     }
 }

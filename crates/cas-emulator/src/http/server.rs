@@ -1,8 +1,8 @@
-//! Accepting connections, one thread for each, and stopping without losing an answer.
+//! Accepts connections, serves each on its own thread, and stops without losing a response.
 
 use std::collections::HashMap;
 use std::io::{self, Read};
-use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,15 +12,17 @@ use std::time::{Duration, Instant};
 use rustls::ServerConfig;
 use socket2::SockRef;
 
+use super::reader::{ReadError, Reader};
+use super::request::Request;
+use super::response::{Delivery, KEEP_ALIVE_SECONDS, Response};
+use super::shutdown::ShutdownSignal;
+use super::tls::{Socket, Stream};
 use crate::clock::Clock;
-use crate::http::reader::{self as http, Delivery, KEEP_ALIVE_SECONDS, ReadError, Reader, Request, Response};
-use crate::http::shutdown::Pause;
-use crate::http::tls::{Socket, Stream};
 
-/// How long a stop waits for requests in flight before it cuts their connections.
+/// How long stopping waits for requests in flight before it closes their connections.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Who sent a request.
+/// The client that sent a request.
 #[derive(Clone, Copy)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
@@ -28,10 +30,10 @@ pub(crate) struct Peer {
     pub(crate) connection: u64,
 }
 
-/// What answers requests. It must not panic: a panic costs the connection.
+/// Responds to requests. A panic closes the connection without a response.
 pub(crate) type Handler = dyn Fn(&Request, Peer) -> Response + Send + Sync;
 
-/// A running server; it stops when dropped.
+/// A running server. Dropping it stops it.
 pub(crate) struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -42,27 +44,26 @@ struct Shared {
     handler: Box<Handler>,
     tls: Option<Arc<ServerConfig>>,
     clock: Clock,
-    /// What delayed answers wait on.
-    pause: Arc<Pause>,
+    shutdown: Arc<ShutdownSignal>,
     stopping: AtomicBool,
-    open: Mutex<HashMap<u64, Arc<Open>>>,
-    closed: Condvar,
+    connections: Mutex<HashMap<u64, Arc<Connection>>>,
+    connection_closed: Condvar,
 }
 
-/// A connection as the stop sees it.
-struct Open {
+/// An open connection.
+struct Connection {
     socket: Socket,
-    /// A request is being read or answered.
+    /// A request is being read or processed.
     busy: AtomicBool,
 }
 
 impl Server {
-    /// Listens on `address` and answers with `handler` from now on.
+    /// Listens on `address` and passes every request to `handler`.
     pub(crate) fn start(
         address: SocketAddr,
         tls: Option<Arc<ServerConfig>>,
         clock: Clock,
-        pause: Arc<Pause>,
+        shutdown: Arc<ShutdownSignal>,
         handler: Box<Handler>,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
@@ -71,10 +72,10 @@ impl Server {
             handler,
             tls,
             clock,
-            pause,
+            shutdown,
             stopping: AtomicBool::new(false),
-            open: Mutex::default(),
-            closed: Condvar::new(),
+            connections: Mutex::default(),
+            connection_closed: Condvar::new(),
         });
         let for_acceptor = Arc::clone(&shared);
         let acceptor = thread::Builder::new()
@@ -83,7 +84,7 @@ impl Server {
         Ok(Self { address, shared, acceptor: Some(acceptor) })
     }
 
-    /// Where it listens; the port is the real one.
+    /// The address that the server listens on. The port is never 0.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -92,49 +93,53 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
-        self.shared.pause.end();
-        for open in self.shared.open().values() {
-            if !open.busy.load(Ordering::SeqCst) {
-                // The thread waiting there reads an end; what has arrived already it still gets.
-                let _ = open.socket.0.shutdown(Shutdown::Read); // closed by the client meanwhile
+        self.shared.shutdown.send();
+        for connection in self.shared.connections().values() {
+            if !connection.busy.load(Ordering::SeqCst) {
+                // Its thread reads the requests that have arrived, and then the end of the stream.
+                // Fails if the client has closed it.
+                let _ = connection.socket.0.shutdown(Shutdown::Read);
             }
         }
-        // A blocked accept() wakes up only for a connection.
-        let woken = TcpStream::connect(reachable(self.address)).is_ok();
+        // Only a new connection wakes a blocked accept().
+        let woken = TcpStream::connect(connectable(self.address)).is_ok();
 
         let deadline = Instant::now() + GRACE;
-        let mut open = self.shared.open();
-        while !open.is_empty() {
+        let mut connections = self.shared.connections();
+        while !connections.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                for open in open.values() {
-                    let _ = open.socket.0.shutdown(Shutdown::Both); // closed by the client meanwhile
+                for connection in connections.values() {
+                    // Fails if the client has closed it.
+                    let _ = connection.socket.0.shutdown(Shutdown::Both);
                 }
                 break;
             }
-            let waited = self.shared.closed.wait_timeout(open, left);
-            open = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = self.shared.connection_closed.wait_timeout(connections, left);
+            connections = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        drop(open);
+        drop(connections);
         if let Some(acceptor) = self.acceptor.take().filter(|_| woken) {
-            let _ = acceptor.join(); // it has nothing to say
+            let _ = acceptor.join(); // the panic hook has reported a panic
         }
     }
 }
 
-/// An unspecified address listens everywhere, but one cannot connect to it everywhere.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    match address {
-        SocketAddr::V4(v4) if v4.ip().is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-        _ => {}
+/// An address to connect to: `0.0.0.0` and `[::]` are addresses to listen on only.
+fn connectable(mut address: SocketAddr) -> SocketAddr {
+    let loopback: Option<IpAddr> = match address {
+        SocketAddr::V4(v4) => v4.ip().is_unspecified().then(|| Ipv4Addr::LOCALHOST.into()),
+        SocketAddr::V6(v6) => v6.ip().is_unspecified().then(|| Ipv6Addr::LOCALHOST.into()),
+    };
+    if let Some(loopback) = loopback {
+        address.set_ip(loopback);
     }
     address
 }
 
 impl Shared {
-    fn open(&self) -> MutexGuard<'_, HashMap<u64, Arc<Open>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn connections(&self) -> MutexGuard<'_, HashMap<u64, Arc<Connection>>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stopping(&self) -> bool {
@@ -142,7 +147,8 @@ impl Shared {
     }
 }
 
-/// Runs until the stop. The closure then closes the listener, and the scope waits for every connection's thread.
+/// Accepts connections until the server stops. Then the listener closes, and the scope waits for
+/// the threads of all connections.
 fn accept(listener: TcpListener, shared: &Shared) {
     thread::scope(move |scope| {
         let mut number = 0;
@@ -152,69 +158,74 @@ fn accept(listener: TcpListener, shared: &Shared) {
                 return;
             }
             let Ok((tcp, address)) = accepted else {
-                // Out of file descriptors, most likely: let some connections end.
+                // Most likely out of file descriptors: wait for a connection to close.
                 thread::sleep(Duration::from_millis(10));
                 continue;
             };
             number += 1;
             let peer = Peer { address, connection: number };
-            let open = Arc::new(Open { socket: Socket(Arc::new(tcp)), busy: AtomicBool::new(false) });
-            shared.open().insert(number, Arc::clone(&open));
+            let socket = Socket(Arc::new(tcp));
+            let connection = Arc::new(Connection { socket, busy: AtomicBool::new(false) });
+            shared.connections().insert(number, Arc::clone(&connection));
             let serve = move || {
-                let served = catch_unwind(AssertUnwindSafe(|| serve(&open, peer, shared)));
+                let served = catch_unwind(AssertUnwindSafe(|| serve(&connection, peer, shared)));
                 // The panic hook has reported a panic.
                 if served.is_err() || served.is_ok_and(|ending| ending == Ending::Shut) {
-                    let _ = open.socket.0.shutdown(Shutdown::Both); // closed by the client meanwhile
+                    // Fails if the client has closed it.
+                    let _ = connection.socket.0.shutdown(Shutdown::Both);
                 }
-                shared.open().remove(&peer.connection);
-                drop(open);
-                shared.closed.notify_all();
+                shared.connections().remove(&peer.connection);
+                drop(connection);
+                shared.connection_closed.notify_all();
             };
             let thread = thread::Builder::new().name(format!("cas-emulator connection {number}"));
             if thread.spawn_scoped(scope, serve).is_err() {
-                shared.open().remove(&number);
+                shared.connections().remove(&number);
             }
         }
     });
 }
 
-/// How a connection ends on this side.
+/// How the server ends a connection.
 #[derive(PartialEq, Eq)]
 enum Ending {
     Shut,
-    /// By closing the socket without shutting it, which resets the connection.
+    /// The socket is closed without a shutdown, which resets the connection.
     Reset,
 }
 
-/// Answers one connection's requests until either side ends it.
-fn serve(open: &Open, peer: Peer, shared: &Shared) -> Ending {
-    let tcp = &open.socket.0;
+/// Serves the requests of one connection until either side closes it.
+fn serve(connection: &Connection, peer: Peer, shared: &Shared) -> Ending {
+    let tcp = &connection.socket.0;
     let idle = Duration::from_secs(KEEP_ALIVE_SECONDS + 5);
-    let set = tcp.set_nodelay(true).and_then(|()| tcp.set_read_timeout(Some(idle)));
-    if set.and_then(|()| tcp.set_write_timeout(Some(idle))).is_err() {
+    let configured = tcp.set_nodelay(true).and_then(|()| tcp.set_read_timeout(Some(idle)));
+    if configured.and_then(|()| tcp.set_write_timeout(Some(idle))).is_err() {
         return Ending::Shut;
     }
-    let Ok(mut stream) = Stream::new(open.socket.clone(), shared.tls.as_ref()) else { return Ending::Shut };
+    let Ok(mut stream) = Stream::new(connection.socket.clone(), shared.tls.as_ref()) else {
+        return Ending::Shut;
+    };
     let mut reader = Reader::default();
     loop {
-        open.busy.store(false, Ordering::SeqCst);
-        // Asked after `busy` is cleared, as the stop looks at it after `stopping` is set: one sees the other.
+        connection.busy.store(false, Ordering::SeqCst);
+        // Stopping sets `stopping` and then reads `busy`; this clears `busy` and then reads
+        // `stopping`. So at least one side sees the other.
         if shared.stopping() && reader.is_empty() {
             break;
         }
-        match reader.read(&mut stream, || open.busy.store(true, Ordering::SeqCst)) {
+        match reader.read(&mut stream, || connection.busy.store(true, Ordering::SeqCst)) {
             Ok(request) => {
                 let response = (shared.handler)(&request, peer);
                 let keep_alive = request.keep_alive && !(shared.stopping() && reader.is_empty());
                 let head_only = request.method == "HEAD";
                 let now = shared.clock.now();
-                if http::write(&mut stream, &response, now, keep_alive, head_only).is_err() {
+                if response.write_to(&mut stream, now, keep_alive, head_only).is_err() {
                     return Ending::Shut;
                 }
                 match response.delivery {
-                    Delivery::Whole if keep_alive => {}
-                    Delivery::Whole => break,
-                    // A TLS client is not told of this end: it is a cut.
+                    Delivery::Complete if keep_alive => {}
+                    Delivery::Complete => break,
+                    // Without close_notify, so that a TLS client sees a truncated stream.
                     Delivery::Half | Delivery::Nothing => return Ending::Shut,
                     Delivery::Reset => {
                         let set = SockRef::from(&**tcp).set_linger(Some(Duration::ZERO));
@@ -223,9 +234,9 @@ fn serve(open: &Open, peer: Peer, shared: &Shared) -> Ending {
                 }
             }
             Err(ReadError::Closed) => break,
-            Err(ReadError::Refused(status, reason)) => {
-                let response = Response::plain_error(status, reason);
-                if http::write(&mut stream, &response, shared.clock.now(), false, false).is_ok() {
+            Err(ReadError::Invalid(status, message)) => {
+                let response = Response::error(status, message);
+                if response.write_to(&mut stream, shared.clock.now(), false, false).is_ok() {
                     stream.finish();
                     drain(tcp);
                 }
@@ -237,9 +248,10 @@ fn serve(open: &Open, peer: Peer, shared: &Shared) -> Ending {
     Ending::Shut
 }
 
-/// Closing a socket with unread data resets it, and the reset may overtake the answer: read some first.
+/// Reads for up to a second. Closing a socket with unread data resets the connection, and the reset
+/// may reach the client before the response.
 fn drain(mut tcp: &TcpStream) {
-    let _ = tcp.shutdown(Shutdown::Write); // closed by the client meanwhile
+    let _ = tcp.shutdown(Shutdown::Write); // fails if the client has closed it
     let deadline = Instant::now() + Duration::from_secs(1);
     let mut rest = [0; 16 * 1024];
     if tcp.set_read_timeout(Some(Duration::from_millis(500))).is_ok() {
@@ -253,15 +265,17 @@ mod tests {
     use std::io::Write;
 
     #[test]
-    fn a_panic_costs_one_connection() {
+    fn a_panic_closes_only_its_own_connection() {
         let handler = |request: &Request, _| match request.path() {
-            "/panic" => panic!("wanted by a test"),
-            _ => Response::plain_error(404, "nothing here"),
+            "/panic" => panic!("on purpose"),
+            _ => Response::error(404, "not found"),
         };
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = Server::start(any, None, Clock::default(), Arc::default(), Box::new(handler)).unwrap();
+        let server =
+            Server::start(any, None, Clock::default(), Arc::default(), Box::new(handler)).unwrap();
         let ask = |path: &str| {
             let mut tcp = TcpStream::connect(server.address()).unwrap();
+            tcp.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
             write!(tcp, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
             let mut answer = String::new();
             tcp.read_to_string(&mut answer).unwrap();

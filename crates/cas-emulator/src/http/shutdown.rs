@@ -1,26 +1,26 @@
-//! Waiting that a stop cuts short.
+//! Waits that end early when the server shuts down.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// What delayed calls wait on.
+/// Wakes every thread that waits on it once the server shuts down.
 #[derive(Default)]
-pub(crate) struct Pause {
-    ended: Mutex<bool>,
-    bell: Condvar,
+pub(crate) struct ShutdownSignal {
+    sent: Mutex<bool>,
+    changed: Condvar,
 }
 
-impl Pause {
-    /// Waits for `time`, or until the [`end`](Self::end).
-    pub(crate) fn wait(&self, time: Duration) {
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.bell.wait_timeout_while(ended, time, |ended| !*ended);
+impl ShutdownSignal {
+    /// Waits for `timeout`, or until [`send`](Self::send) is called.
+    pub(crate) fn wait(&self, timeout: Duration) {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(sent, timeout, |sent| !*sent);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Ends all waiting, now and later.
-    pub(crate) fn end(&self) {
-        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.bell.notify_all();
+    /// Ends all waits, including those that start later.
+    pub(crate) fn send(&self) {
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
     }
 }

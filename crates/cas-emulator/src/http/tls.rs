@@ -1,4 +1,4 @@
-//! A connection, encrypted or not.
+//! Connections with or without TLS.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -8,9 +8,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// The socket of a connection, shared with whoever may have to shut it.
+/// The socket of a connection, shared by the thread that serves it and the thread that stops it.
 #[derive(Clone)]
-pub(crate) struct Socket(pub(crate) Arc<TcpStream>);
+pub(super) struct Socket(pub(super) Arc<TcpStream>);
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -28,15 +28,18 @@ impl Write for Socket {
     }
 }
 
-/// What requests are read from and answers written to.
-pub(crate) enum Stream {
+/// A connection, with or without TLS.
+pub(super) enum Stream {
     Plain(Socket),
     Tls(Box<StreamOwned<ServerConnection, Socket>>),
 }
 
 impl Stream {
-    /// `socket`, encrypted if there is a configuration for it. The handshake happens at the first read.
-    pub(crate) fn new(socket: Socket, tls: Option<&Arc<ServerConfig>>) -> Result<Self, rustls::Error> {
+    /// Wraps `socket` in TLS if `tls` is set. The handshake takes place during the first read.
+    pub(super) fn new(
+        socket: Socket,
+        tls: Option<&Arc<ServerConfig>>,
+    ) -> Result<Self, rustls::Error> {
         Ok(match tls {
             None => Self::Plain(socket),
             Some(config) => {
@@ -46,11 +49,11 @@ impl Stream {
         })
     }
 
-    /// Tells a TLS client that nothing more comes, so that it can tell an end from a cut.
-    pub(crate) fn finish(&mut self) {
+    /// Sends a TLS client `close_notify`, so that it can tell a complete response from a cut one.
+    pub(super) fn finish(&mut self) {
         if let Self::Tls(stream) = self {
             stream.conn.send_close_notify();
-            let _ = stream.flush(); // the client may be gone already
+            let _ = stream.flush(); // fails if the client has closed the connection
         }
     }
 }
@@ -80,13 +83,14 @@ impl Write for Stream {
     }
 }
 
-/// The server's side of TLS from a certificate chain and its key, both PEM. Fails with a sentence.
-pub(crate) fn config(cert_pem: &[u8], key_pem: &[u8]) -> Result<Arc<ServerConfig>, String> {
+/// A TLS configuration with a certificate chain and its private key, both PEM. An error is a
+/// sentence for the user.
+pub(crate) fn server_config(cert_pem: &[u8], key_pem: &[u8]) -> Result<Arc<ServerConfig>, String> {
     let chain = CertificateDer::pem_slice_iter(cert_pem).collect::<Result<Vec<_>, _>>();
-    let chain = chain.map_err(|error| format!("the TLS certificate is not PEM: {error}"))?;
-    // The error is left out: it may quote the key.
-    let key =
-        PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| "the TLS key is not a private key in PEM")?;
+    let chain = chain.map_err(|error| format!("invalid TLS certificate: {error}"))?;
+    // Without the cause, which could quote the key.
+    let key = PrivateKeyDer::from_pem_slice(key_pem)
+        .map_err(|_| "invalid TLS key: it must be a private key in PEM")?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

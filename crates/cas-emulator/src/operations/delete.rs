@@ -1,24 +1,34 @@
 //! `DeleteUserCertificate` of both versions.
 
-use crate::operations::encode::Fields;
-use crate::operations::errors::{self, ApiError};
-use crate::operations::table::Call;
-use crate::store::Delete;
+use serde::Serialize;
 
-/// That of version 2018-07-13.
-pub(crate) fn delete_user_certificate(call: &Call<'_>) -> Result<Fields, ApiError> {
-    delete(call, None)
+use super::context::Context;
+use super::errors::{self, ApiError};
+use crate::store::DeleteResult;
+
+/// The fields of a `DeleteUserCertificate` response.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct DeleteOutput {
+    request_id: String,
 }
 
-/// That of version 2020-04-07, which a client token makes safe to repeat.
-pub(crate) fn delete_user_certificate_once(call: &Call<'_>) -> Result<Fields, ApiError> {
-    delete(call, call.parameters.non_empty("ClientToken"))
+/// Version 2018-07-13.
+pub(super) fn delete_user_certificate(context: &Context<'_>) -> Result<DeleteOutput, ApiError> {
+    delete(context, None)
 }
 
-fn delete(call: &Call<'_>, client_token: Option<&str>) -> Result<Fields, ApiError> {
-    match call.store.delete(call.cert_id()?, client_token)? {
-        Delete::Deleted => Ok(vec![("RequestId", call.request_id.into())]),
-        Delete::NotFound => Err((&errors::NOT_FOUND).into()),
-        Delete::TokenMismatch => Err((&errors::TOKEN_MISMATCH).into()),
+/// Version 2020-04-07, which a client token makes idempotent.
+pub(super) fn delete_user_certificate_with_token(
+    context: &Context<'_>,
+) -> Result<DeleteOutput, ApiError> {
+    delete(context, context.parameters.non_empty("ClientToken"))
+}
+
+fn delete(context: &Context<'_>, client_token: Option<&str>) -> Result<DeleteOutput, ApiError> {
+    match context.store.delete(context.cert_id()?, client_token)? {
+        DeleteResult::Deleted => Ok(DeleteOutput { request_id: context.request_id.to_owned() }),
+        DeleteResult::NotFound => Err((&errors::NOT_FOUND).into()),
+        DeleteResult::TokenMismatch => Err((&errors::TOKEN_MISMATCH).into()),
     }
 }

@@ -1,181 +1,129 @@
-//! Answers of the API: one list of fields, written as JSON or as XML.
+//! Response bodies in JSON or XML.
 
-use std::fmt::Write as _;
+use quick_xml::se::Serializer;
+use serde::Serialize;
 
-/// What `Format` asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(crate) enum Format {
-    #[default]
-    Json,
-    Xml,
+use crate::request::Format;
+
+/// The fields of an error response.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ErrorBody<'a> {
+    request_id: &'a str,
+    host_id: &'a str,
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recommend: Option<String>,
 }
 
-impl Format {
-    /// The format called `name`, in whatever case: SDKs send `JSON` and `json`.
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        if name.eq_ignore_ascii_case("json") {
-            Some(Self::Json)
-        } else if name.eq_ignore_ascii_case("xml") {
-            Some(Self::Xml)
-        } else {
-            None
-        }
-    }
-
-    /// Written without a space: the official SDKs read XML errors only under exactly this type.
-    pub(crate) fn content_type(self) -> &'static str {
-        match self {
-            Self::Json => "application/json;charset=utf-8",
-            Self::Xml => "text/xml;charset=utf-8",
-        }
-    }
-}
-
-/// The value of one field.
-pub(crate) enum Value {
-    Text(String),
-    Number(i64),
-    Bool(bool),
-    /// In JSON an array of objects; in XML each of them is an element of the field's name, without a wrapper.
-    List(Vec<Fields>),
-}
-
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        Self::Number(number)
-    }
-}
-
-impl From<bool> for Value {
-    fn from(value: bool) -> Self {
-        Self::Bool(value)
-    }
-}
-
-/// Fields in the order in which they are written.
-pub(crate) type Fields = Vec<(&'static str, Value)>;
-
-/// `fields` as one object, or as one element called `root`.
-pub(crate) fn write(format: Format, root: &str, fields: &Fields) -> String {
+/// Encodes `fields` as a JSON object, or as an XML document with the root element `root`. In XML, a
+/// list is a repeated element without a wrapper.
+///
+/// # Panics
+///
+/// If `fields` is not a struct of strings, numbers, booleans and lists of such structs.
+pub(crate) fn encode(format: Format, root: &str, fields: &impl Serialize) -> String {
     match format {
-        Format::Json => json(fields),
+        Format::Json => serde_json::to_string(fields).expect("fields have a JSON form"),
         Format::Xml => {
             let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
-            write_element(&mut xml, root, fields);
-            xml
+            let mut serializer =
+                Serializer::with_root(&mut xml, Some(root)).expect("root is a valid name");
+            serializer.expand_empty_elements(true);
+            fields.serialize(serializer).expect("fields have an XML form");
+            xml.replace(invalid_in_xml, "\u{fffd}")
         }
     }
 }
 
-/// The body of a refused call.
-pub(crate) fn write_error(
+/// Encodes the body of an error response.
+pub(crate) fn encode_error(
     format: Format,
     code: &str,
     message: &str,
     request_id: &str,
     host_id: &str,
 ) -> String {
-    let mut fields = vec![
-        ("RequestId", request_id.into()),
-        ("HostId", host_id.into()),
-        ("Code", code.into()),
-        ("Message", message.into()),
-    ];
-    // The documented XML error has four children; Recommend was only seen in JSON.
-    if format == Format::Json {
-        let recommend =
-            format!("https://api.aliyun.com/troubleshoot?q={code}&product=cas&requestId={request_id}");
-        fields.push(("Recommend", recommend.into()));
-    }
-    write(format, "Error", &fields)
+    // The documented XML error has four elements. `Recommend` has been captured in JSON only.
+    let recommend = (format == Format::Json).then(|| {
+        let url = "https://api.aliyun.com/troubleshoot";
+        format!("{url}?q={code}&product=cas&requestId={request_id}")
+    });
+    let body = ErrorBody { request_id, host_id, code, message, recommend };
+    encode(format, "Error", &body)
 }
 
-fn json(fields: &Fields) -> String {
-    let member = |(name, value): &(&str, Value)| {
-        let value = match value {
-            Value::Text(text) => serde_json::Value::from(text.as_str()).to_string(),
-            Value::Number(number) => number.to_string(),
-            Value::Bool(value) => value.to_string(),
-            Value::List(items) => format!("[{}]", items.iter().map(json).collect::<Vec<_>>().join(",")),
-        };
-        format!("\"{name}\":{value}")
-    };
-    format!("{{{}}}", fields.iter().map(member).collect::<Vec<_>>().join(","))
-}
-
-fn write_element(xml: &mut String, name: &str, fields: &Fields) {
-    let _ = write!(xml, "<{name}>"); // a String takes everything
-    for (name, value) in fields {
-        let text = match value {
-            Value::Text(text) => escape_xml(text),
-            Value::Number(number) => number.to_string(),
-            Value::Bool(value) => value.to_string(),
-            Value::List(items) => {
-                for item in items {
-                    write_element(xml, name, item);
-                }
-                continue;
-            }
-        };
-        let _ = write!(xml, "<{name}>{text}</{name}>");
-    }
-    let _ = write!(xml, "</{name}>");
-}
-
-fn escape_xml(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            // XML has no way to write these.
-            '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
-                escaped.push('\u{fffd}');
-            }
-            other => escaped.push(other),
-        }
-    }
-    escaped
+/// The characters that XML can neither contain nor escape.
+fn invalid_in_xml(character: char) -> bool {
+    matches!(
+        character,
+        '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}'
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn text_is_escaped_in_both_formats() {
-        let fields = vec![("A", Value::Text("\"<&>\"\n\u{1}".into())), ("B", Value::Number(-1))];
-        assert_eq!(write(Format::Json, "R", &fields), r#"{"A":"\"<&>\"\n\u0001","B":-1}"#);
-        assert_eq!(
-            write(Format::Xml, "R", &fields),
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><R><A>\"&lt;&amp;&gt;\"\n\u{fffd}</A><B>-1</B></R>"
-        );
+    #[derive(Serialize)]
+    struct Flat {
+        #[serde(rename = "A")]
+        a: &'static str,
+        #[serde(rename = "B")]
+        b: i64,
     }
 
     #[test]
-    fn lists_are_arrays_or_repeated_elements() {
-        let item = |text: &str| vec![("A", text.into()), ("B", true.into())];
-        let fields =
-            vec![("L", Value::List(vec![item("1"), item("2")])), ("E", Value::List(vec![])), ("N", 3.into())];
-        let expected = r#"{"L":[{"A":"1","B":true},{"A":"2","B":true}],"E":[],"N":3}"#;
-        assert_eq!(write(Format::Json, "R", &fields), expected);
+    fn escapes_text_in_both_formats() {
+        let fields = Flat { a: " \"<&>'\"\r\n\u{1} ]]>", b: -1 };
+        assert_eq!(encode(Format::Json, "R", &fields), r#"{"A":" \"<&>'\"\r\n\u0001 ]]>","B":-1}"#);
         assert_eq!(
-            write(Format::Xml, "R", &fields),
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><R><L><A>1</A><B>true</B></L><L><A>2</A><B>true</B></L>\
-             <N>3</N></R>"
+            encode(Format::Xml, "R", &fields),
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
+             <R><A> \"&lt;&amp;&gt;'\"&#13;\n\u{fffd} ]]&gt;</A><B>-1</B></R>"
+        );
+    }
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Nested {
+        #[serde(flatten)]
+        flat: Flat,
+        list: Vec<Item>,
+        empty: Vec<Item>,
+        text: &'static str,
+        #[serde(flatten)]
+        missing: Option<Flat>,
+        number: u64,
+    }
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Item {
+        text: &'static str,
+        flag: bool,
+    }
+
+    #[test]
+    fn lists_are_json_arrays_or_repeated_xml_elements() {
+        let item = |text| Item { text, flag: true };
+        let fields = Nested {
+            flat: Flat { a: "a", b: 2 },
+            list: vec![item("1"), item("")],
+            empty: Vec::new(),
+            text: "",
+            missing: None,
+            number: 3,
+        };
+        let json = r#"{"A":"a","B":2,"List":[{"Text":"1","Flag":true},{"Text":"","Flag":true}],"#;
+        let json = format!(r#"{json}"Empty":[],"Text":"","Number":3}}"#);
+        assert_eq!(encode(Format::Json, "R", &fields), json);
+        assert_eq!(
+            encode(Format::Xml, "R", &fields),
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><R><A>a</A><B>2</B>\
+             <List><Text>1</Text><Flag>true</Flag></List>\
+             <List><Text></Text><Flag>true</Flag></List><Text></Text><Number>3</Number></R>"
         );
     }
 }

@@ -1,167 +1,231 @@
-//! `DescribeUserCertificateList` of version 2018-07-13 and `ListUserCertificateOrder` of version 2020-04-07.
+//! `DescribeUserCertificateList` of version 2018-07-13 and `ListUserCertificateOrder` of version
+//! 2020-04-07.
 
 use std::time::{Duration, SystemTime};
 
+use serde::Serialize;
+
+use super::context::Context;
+use super::errors::ApiError;
+use super::summary::Summary;
 use crate::clock;
-use crate::operations::detail;
-use crate::operations::encode::{Fields, Value};
-use crate::operations::errors::ApiError;
-use crate::operations::table::Call;
 use crate::store::StoredCertificate;
 
-/// How long before its end a certificate is said to expire soon.
-const SOON: Duration = Duration::from_secs(30 * 86_400);
+/// How long before its end a certificate has the status `WILLEXPIRED`.
+const WILL_EXPIRE: Duration = Duration::from_secs(30 * 86_400);
 
-/// Which part of a list is asked for.
-struct Page {
+/// The fields of a `DescribeUserCertificateList` response.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct DescribeListOutput {
+    #[serde(flatten)]
+    page: PageFields,
+    certificate_list: Vec<DescribeItem>,
+}
+
+/// The fields of a `ListUserCertificateOrder` response.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ListOutput {
+    #[serde(flatten)]
+    page: PageFields,
+    certificate_order_list: Vec<ListItem>,
+}
+
+/// The fields of one page of a list.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct PageFields {
+    total_count: usize,
+    current_page: usize,
+    show_size: usize,
+    request_id: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DescribeItem {
+    id: i64,
+    name: String,
+    common: String,
+    sans: String,
+    fingerprint: String,
+    issuer: String,
+    org_name: String,
+    city: String,
+    province: String,
+    country: String,
+    start_date: String,
+    end_date: String,
+    expired: bool,
+    buy_in_aliyun: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListItem {
+    certificate_id: i64,
+    common_name: String,
+    #[serde(flatten)]
+    summary: Summary,
+    sha2: String,
+    serial_no: String,
+    cert_start_time: i64,
+    cert_end_time: i64,
+    upload: bool,
+    instance_id: String,
+    resource_group_id: String,
+    status: Status,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+enum Status {
+    #[serde(rename = "ISSUED")]
+    Issued,
+    #[serde(rename = "WILLEXPIRED")]
+    WillExpire,
+    #[serde(rename = "EXPIRED")]
+    Expired,
+}
+
+/// The certificates that the parameter `Status` selects.
+#[derive(Clone, Copy)]
+enum StatusFilter {
+    /// All that have not expired: the default.
+    NotExpired,
+    Only(Status),
+    /// A status that uploaded certificates never have.
+    Nothing,
+}
+
+const STATUS_FILTERS: [(&str, StatusFilter); 8] = [
+    ("ISSUED", StatusFilter::Only(Status::Issued)),
+    ("WILLEXPIRED", StatusFilter::Only(Status::WillExpire)),
+    ("EXPIRED", StatusFilter::Only(Status::Expired)),
+    ("PAYED", StatusFilter::Nothing),
+    ("CHECKING", StatusFilter::Nothing),
+    ("CHECKED_FAIL", StatusFilter::Nothing),
+    ("NOTACTIVATED", StatusFilter::Nothing),
+    ("REVOKED", StatusFilter::Nothing),
+];
+
+/// The values of the parameter `OrderType`, and whether they select uploaded certificates. Orders
+/// are certificates that were bought, and the emulator has none.
+const ORDER_TYPES: [(&str, bool); 4] =
+    [("CPACK", false), ("BUY", false), ("CERT", true), ("UPLOAD", true)];
+
+pub(super) fn describe_user_certificate_list(
+    context: &Context<'_>,
+) -> Result<DescribeListOutput, ApiError> {
+    let range = PageRange::parse(context)?;
+    let listed = context.store.listed()?;
+    let item = |stored: &StoredCertificate| DescribeItem {
+        id: stored.cert_id,
+        name: stored.name.clone(),
+        common: stored.common_name.clone(),
+        sans: stored.sans.join(","),
+        fingerprint: stored.sha1.clone(),
+        issuer: stored.issuer.clone(),
+        org_name: stored.organization.clone(),
+        city: stored.city.clone(),
+        province: stored.province.clone(),
+        country: stored.country.clone(),
+        start_date: clock::date(stored.not_before),
+        end_date: clock::date(stored.not_after),
+        expired: stored.expired(context.now),
+        buy_in_aliyun: false,
+    };
+    Ok(DescribeListOutput {
+        page: range.page(context, listed.len()),
+        certificate_list: range.of(&listed).map(item).collect(),
+    })
+}
+
+pub(super) fn list_user_certificate_order(context: &Context<'_>) -> Result<ListOutput, ApiError> {
+    let range = PageRange::parse(context)?;
+    let uploads = context.one_of("OrderType", false, &ORDER_TYPES)?;
+    let filter = context.one_of("Status", StatusFilter::NotExpired, &STATUS_FILTERS)?;
+    let keyword = context.parameters.non_empty("Keyword");
+    let group = context.parameters.non_empty("ResourceGroupId");
+
+    let mut listed = if uploads { context.store.listed()? } else { Vec::new() };
+    listed.retain(|stored| {
+        filter.selects(Status::of(stored, context.now))
+            && keyword.is_none_or(|keyword| matches_keyword(stored, keyword))
+            && group.is_none_or(|group| stored.resource_group_id == group)
+    });
+    let item = |stored: &StoredCertificate| ListItem {
+        certificate_id: stored.cert_id,
+        common_name: stored.common_name.clone(),
+        summary: Summary::new(stored, context.now),
+        sha2: stored.sha256.clone(),
+        serial_no: stored.serial.clone(),
+        cert_start_time: clock::unix_milliseconds(stored.not_before),
+        cert_end_time: clock::unix_milliseconds(stored.not_after),
+        upload: true,
+        instance_id: stored.resource_id(),
+        resource_group_id: stored.resource_group_id.clone(),
+        status: Status::of(stored, context.now),
+    };
+    Ok(ListOutput {
+        page: range.page(context, listed.len()),
+        certificate_order_list: range.of(&listed).map(item).collect(),
+    })
+}
+
+/// The part of a list that the parameters `CurrentPage` and `ShowSize` select.
+struct PageRange {
     number: usize,
     size: usize,
 }
 
-pub(crate) fn describe_user_certificate_list(call: &Call<'_>) -> Result<Fields, ApiError> {
-    let page = Page::of(call)?;
-    let listed = call.store.listed()?;
-    let item = |stored: &StoredCertificate| {
-        vec![
-            ("id", stored.cert_id.into()),
-            ("name", stored.name.as_str().into()),
-            ("common", stored.common_name.as_str().into()),
-            ("sans", stored.sans.join(",").into()),
-            ("fingerprint", stored.sha1.as_str().into()),
-            ("issuer", stored.issuer.as_str().into()),
-            ("orgName", stored.organization.as_str().into()),
-            ("city", stored.city.as_str().into()),
-            ("province", stored.province.as_str().into()),
-            ("country", stored.country.as_str().into()),
-            ("startDate", clock::day(stored.not_before).into()),
-            ("endDate", clock::day(stored.not_after).into()),
-            ("expired", stored.expired(call.now).into()),
-            ("buyInAliyun", false.into()),
-        ]
-    };
-    Ok(page.answer(call, "CertificateList", &listed, item))
-}
-
-pub(crate) fn list_user_certificate_order(call: &Call<'_>) -> Result<Fields, ApiError> {
-    let page = Page::of(call)?;
-    // Only what was bought is an order; here everything was uploaded.
-    let kinds = [("CPACK", false), ("BUY", false), ("CERT", true), ("UPLOAD", true)];
-    let uploads = call.one_of("OrderType", false, &kinds)?;
-    let wanted = call.one_of("Status", Wanted::Valid, &WANTED)?;
-    let parameter = |name| call.parameters.non_empty(name);
-    let (keyword, group) = (parameter("Keyword"), parameter("ResourceGroupId"));
-
-    let mut listed = if uploads { call.store.listed()? } else { Vec::new() };
-    listed.retain(|stored| {
-        wanted.takes(Status::of(stored, call.now))
-            && keyword.is_none_or(|keyword| mentions(stored, keyword))
-            && group.is_none_or(|group| stored.resource_group_id == group)
-    });
-    let item = |stored: &StoredCertificate| {
-        let mut fields = vec![
-            ("CertificateId", stored.cert_id.into()),
-            ("CommonName", stored.common_name.as_str().into()),
-        ];
-        fields.extend(detail::common(stored, call.now));
-        fields.extend([
-            ("Sha2", stored.sha256.as_str().into()),
-            ("SerialNo", stored.serial.as_str().into()),
-            ("CertStartTime", clock::millis(stored.not_before).into()),
-            ("CertEndTime", clock::millis(stored.not_after).into()),
-            ("Upload", true.into()),
-            ("InstanceId", stored.resource_id().into()),
-            ("ResourceGroupId", stored.resource_group_id.as_str().into()),
-            ("Status", Status::of(stored, call.now).name().into()),
-        ]);
-        fields
-    };
-    Ok(page.answer(call, "CertificateOrderList", &listed, item))
-}
-
-impl Page {
-    fn of(call: &Call<'_>) -> Result<Self, ApiError> {
-        Ok(Self { number: call.positive("CurrentPage", 1)?, size: call.positive("ShowSize", 50)? })
+impl PageRange {
+    fn parse(context: &Context<'_>) -> Result<Self, ApiError> {
+        let number = context.positive("CurrentPage", 1)?;
+        Ok(Self { number, size: context.positive("ShowSize", 50)? })
     }
 
-    fn answer(
+    fn page(&self, context: &Context<'_>, total_count: usize) -> PageFields {
+        PageFields {
+            total_count,
+            current_page: self.number,
+            show_size: self.size,
+            request_id: context.request_id.to_owned(),
+        }
+    }
+
+    fn of<'a>(
         &self,
-        call: &Call<'_>,
-        list: &'static str,
-        all: &[StoredCertificate],
-        item: impl Fn(&StoredCertificate) -> Fields,
-    ) -> Fields {
-        let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        let before = (self.number - 1).saturating_mul(self.size);
-        vec![
-            ("TotalCount", number(all.len()).into()),
-            ("CurrentPage", number(self.number).into()),
-            ("ShowSize", number(self.size).into()),
-            ("RequestId", call.request_id.into()),
-            (list, Value::List(all.iter().skip(before).take(self.size).map(item).collect())),
-        ]
+        all: &'a [StoredCertificate],
+    ) -> impl Iterator<Item = &'a StoredCertificate> + use<'a> {
+        all.iter().skip((self.number - 1).saturating_mul(self.size)).take(self.size)
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
-    Issued,
-    WillExpire,
-    Expired,
 }
 
 impl Status {
     fn of(stored: &StoredCertificate, now: SystemTime) -> Self {
         if stored.expired(now) {
             Self::Expired
-        } else if stored.expired(now + SOON) {
+        } else if stored.expired(now + WILL_EXPIRE) {
             Self::WillExpire
         } else {
             Self::Issued
         }
     }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Issued => "ISSUED",
-            Self::WillExpire => "WILLEXPIRED",
-            Self::Expired => "EXPIRED",
-        }
-    }
 }
 
-/// What the parameter `Status` asks for.
-#[derive(Clone, Copy)]
-enum Wanted {
-    /// Whatever has not expired: what an empty parameter means.
-    Valid,
-    Only(Status),
-    /// States that no uploaded certificate is ever in.
-    Nothing,
-}
-
-const WANTED: [(&str, Wanted); 8] = [
-    ("ISSUED", Wanted::Only(Status::Issued)),
-    ("WILLEXPIRED", Wanted::Only(Status::WillExpire)),
-    ("EXPIRED", Wanted::Only(Status::Expired)),
-    ("PAYED", Wanted::Nothing),
-    ("CHECKING", Wanted::Nothing),
-    ("CHECKED_FAIL", Wanted::Nothing),
-    ("NOTACTIVATED", Wanted::Nothing),
-    ("REVOKED", Wanted::Nothing),
-];
-
-impl Wanted {
-    fn takes(self, status: Status) -> bool {
+impl StatusFilter {
+    fn selects(self, status: Status) -> bool {
         match self {
-            Self::Valid => status != Status::Expired,
-            Self::Only(wanted) => status == wanted,
+            Self::NotExpired => status != Status::Expired,
+            Self::Only(selected) => status == selected,
             Self::Nothing => false,
         }
     }
 }
 
-/// Domains and the resource id are searched, the name is not.
-fn mentions(stored: &StoredCertificate, keyword: &str) -> bool {
+/// Searches the domains and the resource ID, but not the name.
+fn matches_keyword(stored: &StoredCertificate, keyword: &str) -> bool {
     let keyword = keyword.to_lowercase();
     let domains = stored.sans.iter().chain([&stored.common_name]);
     domains.chain([&stored.resource_id()]).any(|text| text.to_lowercase().contains(&keyword))

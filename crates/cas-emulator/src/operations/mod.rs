@@ -1,11 +1,16 @@
-//! The operations of the API: what they check, store and answer, and the errors they end with.
+//! The operations of the API: what they check and store, what they return, and their errors.
 //!
-//! May use `store`, `certificates`, `request` and `clock`.
+//! Signatures are checked before. May use `store`, `certificates`, `request` and `clock`.
 
-pub(crate) mod delete;
-pub(crate) mod detail;
+mod context;
+mod delete;
+mod detail;
 pub(crate) mod encode;
 pub(crate) mod errors;
-pub(crate) mod list;
+mod list;
+mod output;
+mod summary;
 pub(crate) mod table;
-pub(crate) mod upload;
+mod upload;
+
+pub(crate) use context::Context;

@@ -1,5 +1,17 @@
-//! An API call as a client sent it: its parameters and its signature.
+//! A call of the API as the client sent it, parsed once: parameters, signature, format, language.
 //!
-//! May use `http`.
+//! Checks nothing: the gateway and the operations do. May use `http`.
 
-pub(crate) mod parameters;
+mod api_call;
+mod authorization;
+mod format;
+mod parameters;
+mod percent;
+
+pub use api_call::SignatureKind;
+pub(crate) use api_call::{ApiCall, Language};
+pub(crate) use authorization::{ACS3_ALGORITHM, Authorization};
+pub(crate) use format::Format;
+pub use parameters::Place;
+pub(crate) use parameters::{MergedParameter, Parameters};
+pub(crate) use percent::encode as percent_encode;

@@ -1,23 +1,24 @@
-//! The parameters of a request: from the query, a form body, a JSON body, or several of them at once.
+//! The parameters of a request: from its query, a form body, a JSON body, and its headers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cas_core::rpc::params::{Params, percent_encode};
+use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use crate::gateway::acs3::Authorization;
-use crate::http::reader::Request;
+use super::authorization::Authorization;
+use super::percent;
+use crate::http::Request;
 
-/// Where a parameter stood in the request.
+/// The part of a request that contained a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// In the request target, after the `?`.
+    /// The query of the request target.
     Query,
-    /// In an `application/x-www-form-urlencoded` body.
+    /// An `application/x-www-form-urlencoded` body.
     Form,
-    /// A member of an `application/json` body.
+    /// An `application/json` body.
     Json,
-    /// A header, where a signature of version 3 keeps what is common to all calls.
+    /// A header. Requests with an ACS3 signature have the common parameters there.
     Header,
 }
 
@@ -34,10 +35,17 @@ impl Place {
     }
 }
 
-/// Values are wiped when dropped: one of them is a private key.
-type Pairs = Vec<(String, Zeroizing<String>)>;
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
 
-/// What was received, each place for itself.
+/// Names and values. Values are wiped on drop: one of them is a private key.
+type Pair = (String, Zeroizing<String>);
+type Pairs = Vec<Pair>;
+
+/// The parameters of a request, by place.
 #[derive(Default)]
 pub(crate) struct Parameters {
     query: Pairs,
@@ -46,7 +54,7 @@ pub(crate) struct Parameters {
     header: Pairs,
 }
 
-/// Headers of version 3 and the parameters of version 1 that they stand for.
+/// Headers of ACS3 requests, and the parameters of signature version 1 that they correspond to.
 const HEADERS: [(&str, &str); 5] = [
     ("x-acs-action", "Action"),
     ("x-acs-version", "Version"),
@@ -55,49 +63,58 @@ const HEADERS: [(&str, &str); 5] = [
     ("x-acs-security-token", "SecurityToken"),
 ];
 
-/// One parameter after the places were merged.
-pub(crate) struct Merged<'a> {
+/// One parameter, with all places that contained it.
+pub(crate) struct MergedParameter<'a> {
     pub(crate) places: Vec<Place>,
     pub(crate) value: &'a str,
 }
 
 impl Parameters {
-    /// Reads `request`. What cannot be read as parameters is no parameter; it never fails.
-    pub(crate) fn of(request: &Request) -> Self {
+    /// Parses the parameters of `request`. This never fails: a body that cannot be parsed has no
+    /// parameters.
+    pub(super) fn parse(request: &Request, authorization: Option<&Authorization<'_>>) -> Self {
         let mut parameters = Self::default();
         if let Some((_, query)) = request.target.split_once('?') {
-            parameters.query = pairs(query.as_bytes());
+            parameters.query = parse_form(query.as_bytes());
         }
-        let content_type = request.header("content-type").unwrap_or("application/x-www-form-urlencoded");
+        let form = "application/x-www-form-urlencoded";
+        let content_type = request.header("content-type").unwrap_or(form);
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        if media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            parameters.form = pairs(&request.body);
+        if media_type.eq_ignore_ascii_case(form) {
+            parameters.form = parse_form(&request.body);
         } else if media_type.eq_ignore_ascii_case("application/json") {
-            parameters.json = members(&request.body);
+            parameters.json = parse_json(&request.body);
         }
-        if let Some(authorization) = Authorization::of(request) {
-            let sent = HEADERS.into_iter().filter_map(|(header, name)| Some((name, request.header(header)?)));
-            let signed = [("AccessKeyId", authorization.credential), ("Signature", authorization.signature)];
-            let owned = |(name, value): (&str, &str)| (name.to_owned(), Zeroizing::new(value.to_owned()));
+        if let Some(authorization) = authorization {
+            let sent = HEADERS
+                .into_iter()
+                .filter_map(|(header, name)| Some((name, request.header(header)?)));
+            let signed = [
+                ("AccessKeyId", authorization.access_key_id),
+                ("Signature", authorization.signature),
+            ];
+            let owned =
+                |(name, value): (&str, &str)| (name.to_owned(), Zeroizing::new(value.to_owned()));
             parameters.header = sent.chain(signed).map(owned).collect();
         }
         parameters
     }
 
-    /// The value of `name`; what stands in the body wins, and of several values the last.
+    /// The value of `name`. The body takes precedence over the query, and a later value over an
+    /// earlier one.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let all = self.query.iter().chain(&self.form).chain(&self.json).chain(&self.header);
-        all.rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        all.rev().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
-    /// As [`get`](Self::get), where an empty value counts as none.
+    /// Like [`get`](Self::get), but an empty value counts as missing.
     pub(crate) fn non_empty(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.is_empty())
     }
 
-    /// All parameters with the places they stood in, by name.
-    pub(crate) fn merged(&self) -> BTreeMap<&str, Merged<'_>> {
-        let mut merged = BTreeMap::<&str, Merged<'_>>::new();
+    /// All parameters with their places, by name.
+    pub(crate) fn merged(&self) -> BTreeMap<&str, MergedParameter<'_>> {
+        let mut merged = BTreeMap::<&str, MergedParameter<'_>>::new();
         let places = [
             (Place::Query, &self.query),
             (Place::Form, &self.form),
@@ -106,7 +123,8 @@ impl Parameters {
         ];
         for (place, pairs) in places {
             for (name, value) in pairs {
-                let entry = merged.entry(name).or_insert(Merged { places: Vec::new(), value });
+                let entry =
+                    merged.entry(name).or_insert(MergedParameter { places: Vec::new(), value });
                 entry.value = value;
                 if entry.places.last() != Some(&place) {
                     entry.places.push(place);
@@ -116,8 +134,8 @@ impl Parameters {
         merged
     }
 
-    /// The values of `Tags.1.Key` and `Tags.1.Value`, and so on, in the order of their numbers. Fails with the
-    /// name of the key that a value is without.
+    /// The tags `Tags.N.Key` and `Tags.N.Value`, in the order of N. The error is the name of a
+    /// missing key.
     pub(crate) fn tags(&self) -> Result<Vec<(String, String)>, String> {
         let merged = self.merged();
         let number = |name: &str| {
@@ -134,79 +152,78 @@ impl Parameters {
         numbers.into_iter().map(tag).collect()
     }
 
-    /// The query that a version 3 signature covers: names as they are, values encoded.
-    pub(crate) fn signed_query(&self) -> String {
-        let sorted: BTreeMap<&str, &str> =
-            self.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let pair = |(name, value): (&str, &str)| format!("{name}={}", percent_encode(value));
-        sorted.into_iter().map(pair).collect::<Vec<_>>().join("&")
+    /// The canonical query of signature version 1: query and form without `Signature`.
+    pub(crate) fn canonical_query(&self) -> Zeroizing<String> {
+        canonical_query(self.query.iter().chain(&self.form))
     }
 
-    /// What a version 1 signature covers: query and form.
-    pub(crate) fn signed(&self) -> Params<'_> {
-        let mut params = Params::new();
-        for (name, value) in self.query.iter().chain(&self.form) {
-            if name != "Signature" {
-                params.set(name.as_str(), value.as_str());
-            }
-        }
-        params
+    /// Like [`canonical_query`](Self::canonical_query), with the members of the JSON body. The
+    /// older Python SDK signs them. `None` if there are none.
+    pub(crate) fn canonical_query_with_json(&self) -> Option<Zeroizing<String>> {
+        let all = self.query.iter().chain(&self.form).chain(&self.json);
+        (!self.json.is_empty()).then(|| canonical_query(all))
     }
 
-    /// As [`signed`](Self::signed) with the JSON members merged in, which only the older Python SDK does.
-    /// `None` if there are no members.
-    pub(crate) fn signed_with_json(&self) -> Option<Params<'_>> {
-        if self.json.is_empty() {
-            return None;
-        }
-        let mut params = self.signed();
-        for (name, value) in &self.json {
-            if name != "Signature" {
-                params.set(name.as_str(), value.as_str());
+    /// The canonical query of an ACS3 signature: the query alone, with raw names.
+    pub(crate) fn acs3_canonical_query(&self) -> Zeroizing<String> {
+        let sorted = sort(self.query.iter());
+        let mut query = Zeroizing::new(String::with_capacity(encoded_length(&sorted)));
+        for (index, (name, value)) in sorted.into_iter().enumerate() {
+            if index > 0 {
+                query.push('&');
             }
+            query.push_str(name);
+            query.push('=');
+            query.extend(percent::encode(value));
         }
-        Some(params)
+        query
     }
 }
 
-/// `name=value&…`, decoded. `+` is a space in a query as well: some SDKs write both that way.
-fn pairs(encoded: &[u8]) -> Pairs {
+/// `name=value&…`, sorted by name and percent-encoded, without `Signature`.
+fn canonical_query<'a>(pairs: impl Iterator<Item = &'a Pair>) -> Zeroizing<String> {
+    let sorted = sort(pairs.filter(|(name, _)| name != "Signature"));
+    let mut query = Zeroizing::new(String::with_capacity(encoded_length(&sorted)));
+    for (index, (name, value)) in sorted.into_iter().enumerate() {
+        if index > 0 {
+            query.push('&');
+        }
+        query.extend(percent::encode(name));
+        query.push('=');
+        query.extend(percent::encode(value));
+    }
+    query
+}
+
+/// Sorted by name, byte by byte. A later value replaces an earlier one.
+fn sort<'a>(pairs: impl Iterator<Item = &'a Pair>) -> BTreeMap<&'a str, &'a str> {
+    pairs.map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+/// The length if every byte is escaped. Buffers of this size never grow, and growing would leave
+/// copies of a private key behind.
+fn encoded_length(sorted: &BTreeMap<&str, &str>) -> usize {
+    sorted.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum()
+}
+
+/// Parses `name=value&…`. `+` is a space in queries, too: some SDKs encode both in the same way.
+fn parse_form(encoded: &[u8]) -> Pairs {
     let parts = encoded.split(|&byte| byte == b'&').filter(|part| !part.is_empty());
     let pair = |part: &[u8]| {
         let equals = part.iter().position(|&byte| byte == b'=');
         let (name, value) = part.split_at(equals.unwrap_or(part.len()));
-        (decode(name), Zeroizing::new(decode(value.get(1..).unwrap_or_default())))
+        let value = percent::decode(value.get(1..).unwrap_or_default());
+        (percent::decode(name), Zeroizing::new(value))
     };
     parts.map(pair).collect()
 }
 
-fn decode(encoded: &[u8]) -> String {
-    let mut decoded = Vec::with_capacity(encoded.len());
-    let mut rest = encoded;
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        decoded.push(match (byte, tail) {
-            (b'+', _) => b' ',
-            (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => {
-                    rest = after;
-                    high << 4 | low
-                }
-                _ => b'%',
-            },
-            _ => byte,
-        });
-    }
-    String::from_utf8(decoded).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
-}
-
-/// The members of a JSON object; null is no value, anything that is not text is taken as it is written.
-fn members(body: &[u8]) -> Pairs {
-    let Ok(serde_json::Value::Object(object)) = serde_json::from_slice(body) else { return Pairs::new() };
+/// Parses the members of a JSON object. A null counts as missing. A value that is not a string
+/// stays JSON text.
+fn parse_json(body: &[u8]) -> Pairs {
+    let Ok(serde_json::Value::Object(object)) = serde_json::from_slice(body) else {
+        return Pairs::new();
+    };
     let member = |(name, value)| match value {
         serde_json::Value::Null => None,
         serde_json::Value::String(text) => Some((name, Zeroizing::new(text))),
@@ -219,60 +236,59 @@ fn members(body: &[u8]) -> Pairs {
 mod tests {
     use super::*;
 
-    #[test]
-    fn names_and_values_are_decoded() {
-        let read = pairs(b"a=b+c%2B%e5%90%8d&&empty=&bare&odd=%4&x=%zz=1");
-        let read: Vec<_> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let expected = [("a", "b c+名"), ("empty", ""), ("bare", ""), ("odd", "%4"), ("x", "%zz=1")];
-        assert_eq!(read, expected);
+    fn read(pairs: &Pairs) -> Vec<(&str, &str)> {
+        pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
     #[test]
-    fn members_are_text() {
-        let read = members(br#"{"a":"b","n":1,"t":true,"nothing":null,"list":[1,2]}"#);
-        let read: Vec<_> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(read, [("a", "b"), ("list", "[1,2]"), ("n", "1"), ("t", "true")]);
-        assert!(members(b"[]").is_empty() && members(b"{").is_empty());
+    fn decodes_names_and_values_of_a_form() {
+        let parsed = parse_form(b"a=b+c%2B%e5%90%8d&&empty=&bare&odd=%4&x=%zz=1");
+        let expected =
+            [("a", "b c+名"), ("empty", ""), ("bare", ""), ("odd", "%4"), ("x", "%zz=1")];
+        assert_eq!(read(&parsed), expected);
     }
 
     #[test]
-    fn tags_come_in_the_order_of_their_numbers() {
-        let tags = |text: &[u8]| Parameters { query: pairs(text), ..Parameters::default() }.tags();
-        let read = tags(b"Tags.10.Key=j&Tags.2.Value=2&Tags.2.Key=b&Tags.x.Key=x&Tags.3.Other=o&Tags=t");
+    fn json_members_become_text() {
+        let parsed = parse_json(br#"{"a":"b","n":1,"t":true,"nothing":null,"list":[1,2]}"#);
+        assert_eq!(read(&parsed), [("a", "b"), ("list", "[1,2]"), ("n", "1"), ("t", "true")]);
+        assert!(parse_json(b"[]").is_empty() && parse_json(b"{").is_empty());
+    }
+
+    #[test]
+    fn tags_are_sorted_by_number() {
+        let tags = |text: &[u8]| {
+            let parameters = Parameters { query: parse_form(text), ..Parameters::default() };
+            parameters.tags()
+        };
+        let query = b"Tags.10.Key=j&Tags.2.Value=2&Tags.2.Key=b&Tags.x.Key=x&Tags.3.Other=o&Tags=t";
         let expected = [("b".to_owned(), "2".to_owned()), ("j".to_owned(), String::new())];
-        assert_eq!(read.unwrap(), expected);
+        assert_eq!(tags(query).unwrap(), expected);
         assert_eq!(tags(b"Tags.1.Value=v"), Err("Tags.1.Key".to_owned()));
     }
 
     #[test]
-    fn the_body_wins_and_json_is_signed_only_on_request() {
-        let place = |text: &[u8]| pairs(text);
+    fn the_body_takes_precedence() {
         let parameters = Parameters {
-            query: place(b"a=1&b=1&Signature=s"),
-            form: place(b"b=2"),
-            json: place(b"c=3"),
+            query: parse_form(b"a=1&b=1&Signature=s"),
+            form: parse_form(b"b=2"),
+            json: parse_form(b"c=3"),
             header: Pairs::new(),
         };
         assert_eq!(parameters.get("b"), Some("2"));
         assert_eq!(parameters.merged()["b"].places, [Place::Query, Place::Form]);
-        assert_eq!(parameters.signed().canonical_query(), "a=1&b=2");
-        assert_eq!(parameters.signed_with_json().unwrap().canonical_query(), "a=1&b=2&c=3");
+        assert_eq!(*parameters.canonical_query(), "a=1&b=2");
+        assert_eq!(*parameters.canonical_query_with_json().unwrap(), "a=1&b=2&c=3");
     }
 
     #[test]
-    fn the_url_of_the_older_python_sdk() {
-        let vectors: serde_json::Value =
-            serde_json::from_str(include_str!("../../../../tests/data/vectors.json")).unwrap();
-        let all = vectors["vectors"].as_array().unwrap();
-        let vector = all.iter().find(|vector| vector["kind"] == "rpc-v1-full-url").unwrap();
-        let (_, query) = vector["url_path_and_query"].as_str().unwrap().split_once('?').unwrap();
-        let parameters = Parameters { query: pairs(query.as_bytes()), ..Parameters::default() };
-        let string = crate::gateway::hmac_sha1::string_to_sign("GET", &parameters.signed());
-        assert_eq!(*string, vector["string_to_sign"].as_str().unwrap());
-        assert!(crate::gateway::hmac_sha1::matches(
-            "testsecret",
-            &string,
-            parameters.get("Signature").unwrap()
-        ));
+    fn canonical_queries_are_sorted_by_raw_name_and_encoded() {
+        let query = b"_=&a=+&B=*&%C3%A9=%2F&Tags.2.Key=&Tags.10.Key=&a%20b=~";
+        let parameters = Parameters { query: parse_form(query), ..Parameters::default() };
+        assert!(parameters.canonical_query_with_json().is_none());
+        let expected = "B=%2A&Tags.10.Key=&Tags.2.Key=&_=&a=%20&a%20b=~&%C3%A9=%2F";
+        assert_eq!(*parameters.canonical_query(), expected);
+        let expected = "B=%2A&Tags.10.Key=&Tags.2.Key=&_=&a=%20&a b=~&é=%2F";
+        assert_eq!(*parameters.acs3_canonical_query(), expected);
     }
 }

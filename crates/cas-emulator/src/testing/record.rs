@@ -1,159 +1,139 @@
-//! The last requests, with everything secret replaced by its SHA-256.
+//! The record of the last requests. Secrets are replaced by their SHA-256.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use crate::certificates::certificate::lower_hex;
-use crate::gateway::acs3::Authorization;
-use crate::http::reader::Request;
-use crate::request::parameters::{Parameters, Place};
+use crate::clock;
+use crate::hex;
+use crate::request::{ApiCall, MergedParameter, Place, SignatureKind};
 
-/// How many requests are kept.
-const KEPT: usize = 1_000;
-/// Longer values are kept as their hash only, so that a thousand requests stay small.
-const LONGEST_VALUE: usize = 64 * 1024;
-/// Longer names, or names of other characters, are no parameter names but values gone astray.
-const LONGEST_NAME: usize = 64;
-/// Headers that say what a client is.
+/// The number of requests that are kept.
+const MAX_REQUESTS: usize = 1_000;
+/// The length in bytes beyond which a value is replaced by its hash, to limit memory.
+const MAX_VALUE: usize = 64 * 1024;
+/// The length in bytes beyond which a name is replaced by its hash: it is more likely a value.
+const MAX_NAME: usize = 64;
+/// The recorded headers, which identify the client.
 const HEADERS: [&str; 4] = ["content-type", "user-agent", "x-acs-action", "x-acs-version"];
 
-/// One request to the API, good or bad. Requests to the control interface are not recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One request to the API, successful or not. Requests to the control interface are not recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordedRequest {
-    /// When it was answered, by the server's clock.
+    /// When it was processed, by the emulator's clock.
+    #[serde(serialize_with = "serialize_time")]
     pub time: SystemTime,
     /// HTTP method.
     pub method: String,
-    /// The operation asked for, if one was named.
+    /// The parameter `Action`, if sent.
     pub action: Option<String>,
-    /// The version asked for, if one was named.
+    /// The parameter `Version`, if sent.
     pub version: Option<String>,
-    /// The kind of signature the request carried, valid or not.
+    /// The kind of signature, valid or not.
     pub signature: Option<SignatureKind>,
-    /// Parameters by name. A name that cannot be one is replaced by `sha256:` and its hash.
+    /// Parameters by name. A name that looks like a value is replaced by `sha256:` and its hash.
     pub parameters: BTreeMap<String, RecordedParameter>,
-    /// HTTP status of the answer; `None` where a fault let none out.
+    /// HTTP status of the response; `None` if a fault suppressed it.
     pub status: Option<u16>,
-    /// Error code that the call ended with, sent or not; `None` on success.
+    /// Error code of the call, sent or not; `None` on success.
     pub code: Option<String>,
-    /// The kind of the fault that took it.
+    /// The kind of the fault that affected it.
     pub fault: Option<&'static str>,
-    /// `RequestId` of the answer.
+    /// `RequestId` of the response.
     pub request_id: String,
-    /// Number of the TCP connection it came on, counted from 1 since the server started.
+    /// Number of its TCP connection, counted from 1 since the start of the server.
     pub connection: u64,
     /// Length of the request target in bytes.
     pub target_length: usize,
     /// Length of the body in bytes, without transfer coding.
     pub body_length: usize,
-    /// `content-type`, `user-agent`, `x-acs-action` and `x-acs-version`, where sent.
+    /// `content-type`, `user-agent`, `x-acs-action` and `x-acs-version`, if sent.
     pub headers: BTreeMap<String, String>,
 }
 
-/// How a request was signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SignatureKind {
-    /// RPC signature version 1, in the parameter `Signature`.
-    HmacSha1,
-    /// Version 3, in the header `Authorization`.
-    Acs3,
-}
-
-impl SignatureKind {
-    /// `hmac-sha1` or `acs3`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::HmacSha1 => "hmac-sha1",
-            Self::Acs3 => "acs3",
-        }
-    }
-}
-
-/// A parameter and where it stood.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A parameter and where it was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordedParameter {
-    /// The places it was sent in: query, form, JSON.
+    /// The parts of the request that contained it.
+    #[serde(rename = "in")]
     pub places: Vec<Place>,
-    /// Its value; where places disagree, the one that counts (the body's).
+    /// Its value. If the places disagree, this is the one that counts: the body's.
     pub value: RecordedValue,
 }
 
-/// A value, or what stands for a secret one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A value, or the hash of a secret one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum RecordedValue {
-    /// The value itself.
-    Plain(String),
-    /// SHA-256 of the value, lower-case hexadecimal: keys, secrets, tokens, signatures, and values over 64 KiB.
+    /// SHA-256 of the value, in lower-case hexadecimal: for keys, secrets, tokens, signatures, and
+    /// values of more than 64 KiB.
+    #[serde(rename = "sha256")]
     Sha256(String),
+    /// The value itself.
+    #[serde(untagged)]
+    Plain(String),
 }
 
-/// What a call ended with.
-pub(crate) struct Outcome<'a> {
+/// How a call ended.
+pub(crate) struct Outcome {
     pub(crate) time: SystemTime,
     pub(crate) status: Option<u16>,
     pub(crate) code: Option<String>,
     pub(crate) fault: Option<&'static str>,
-    pub(crate) request_id: &'a str,
     pub(crate) connection: u64,
 }
 
 /// The last requests, oldest first.
 #[derive(Default)]
 pub(crate) struct Records {
-    kept: Mutex<VecDeque<RecordedRequest>>,
+    requests: Mutex<VecDeque<RecordedRequest>>,
 }
 
 impl Records {
-    pub(crate) fn add(&self, request: &Request, parameters: &Parameters, outcome: Outcome<'_>) {
-        let record = record(request, parameters, outcome);
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == KEPT {
-            kept.pop_front();
+    pub(crate) fn add(&self, call: &ApiCall<'_>, outcome: Outcome) {
+        let recorded = record(call, outcome);
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        if requests.len() == MAX_REQUESTS {
+            requests.pop_front();
         }
-        kept.push_back(record);
+        requests.push_back(recorded);
     }
 
     pub(crate) fn all(&self) -> Vec<RecordedRequest> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     pub(crate) fn clear(&self) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
-fn record(request: &Request, parameters: &Parameters, outcome: Outcome<'_>) -> RecordedRequest {
-    let safe = |name: &'static str| match recorded_value(name, parameters.get(name)?) {
+fn record(call: &ApiCall<'_>, outcome: Outcome) -> RecordedRequest {
+    let plain = |name: &'static str| match recorded_value(name, call.parameters.get(name)?) {
         RecordedValue::Plain(value) => Some(value),
         RecordedValue::Sha256(_) => None,
     };
-    let parameter = |(name, merged): (&str, crate::request::parameters::Merged<'_>)| {
+    let parameter = |(name, merged): (&str, MergedParameter<'_>)| {
         let value = recorded_value(name, merged.value);
         (recorded_name(name), RecordedParameter { places: merged.places, value })
     };
-    let header = |name: &'static str| Some((name.to_owned(), request.header(name)?.to_owned()));
+    let header = |name: &'static str| Some((name.to_owned(), call.http.header(name)?.to_owned()));
     RecordedRequest {
         time: outcome.time,
-        method: request.method.clone(),
-        action: safe("Action"),
-        version: safe("Version"),
-        signature: match Authorization::of(request) {
-            Some(_) => Some(SignatureKind::Acs3),
-            None => parameters.get("Signature").map(|_| SignatureKind::HmacSha1),
-        },
-        parameters: parameters.merged().into_iter().map(parameter).collect(),
+        method: call.http.method.clone(),
+        action: plain("Action"),
+        version: plain("Version"),
+        signature: call.signature_kind(),
+        parameters: call.parameters.merged().into_iter().map(parameter).collect(),
         status: outcome.status,
         code: outcome.code,
         fault: outcome.fault,
-        request_id: outcome.request_id.to_owned(),
+        request_id: call.request_id.clone(),
         connection: outcome.connection,
-        target_length: request.target.len(),
-        body_length: request.body.len(),
+        target_length: call.http.target.len(),
+        body_length: call.http.body.len(),
         headers: HEADERS.into_iter().filter_map(header).collect(),
     }
 }
@@ -162,9 +142,9 @@ fn recorded_value(name: &str, value: &str) -> RecordedValue {
     let name = name.to_ascii_lowercase();
     let secret = ["key", "signature"].contains(&name.as_str())
         || ["secret", "token", "password", "privatekey"].iter().any(|part| name.contains(part))
-        // Whatever it is called.
+        // Under any name.
         || value.contains("PRIVATE KEY");
-    if secret || value.len() > LONGEST_VALUE {
+    if secret || value.len() > MAX_VALUE {
         RecordedValue::Sha256(sha256(value))
     } else {
         RecordedValue::Plain(value.to_owned())
@@ -172,8 +152,8 @@ fn recorded_value(name: &str, value: &str) -> RecordedValue {
 }
 
 fn recorded_name(name: &str) -> String {
-    let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    if name.len() <= LONGEST_NAME && name.bytes().all(usual) {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    if name.len() <= MAX_NAME && name.bytes().all(allowed) {
         name.to_owned()
     } else {
         format!("sha256:{}", sha256(name))
@@ -181,7 +161,11 @@ fn recorded_name(name: &str) -> String {
 }
 
 fn sha256(text: &str) -> String {
-    lower_hex(&Sha256::digest(text))
+    hex::lower(&Sha256::digest(text))
+}
+
+fn serialize_time<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&clock::rfc3339_milliseconds(*time))
 }
 
 #[cfg(test)]
@@ -189,16 +173,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_hashed_whatever_they_are_called() {
-        let hashed = |name, value| matches!(recorded_value(name, value), RecordedValue::Sha256(_));
-        for name in ["Key", "key", "Signature", "SecurityToken", "AccessKeySecret", "SignPrivateKey"] {
-            assert!(hashed(name, "v"), "{name}");
+    fn secrets_are_hashed_under_any_name() {
+        let is_hashed =
+            |name, value| matches!(recorded_value(name, value), RecordedValue::Sha256(_));
+        let secret =
+            ["Key", "key", "Signature", "SecurityToken", "AccessKeySecret", "SignPrivateKey"];
+        for name in secret {
+            assert!(is_hashed(name, "v"), "{name}");
         }
         for name in ["Cert", "Name", "AccessKeyId", "Tags.1.Key", "SignatureNonce"] {
-            assert!(!hashed(name, "v"), "{name}");
-            assert!(hashed(name, "-----BEGIN RSA PRIVATE KEY-----"), "{name}");
+            assert!(!is_hashed(name, "v"), "{name}");
+            assert!(is_hashed(name, "-----BEGIN RSA PRIVATE KEY-----"), "{name}");
         }
-        assert!(hashed("Name", &"n".repeat(LONGEST_VALUE + 1)));
+        assert!(is_hashed("Name", &"n".repeat(MAX_VALUE + 1)));
         assert_eq!(recorded_name("Tags.1.Key"), "Tags.1.Key");
         assert!(recorded_name("MIIE+/==").starts_with("sha256:"));
     }

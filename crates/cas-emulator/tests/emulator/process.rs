@@ -58,7 +58,8 @@ impl Drop for Process {
 }
 
 fn refused(options: &[&str]) -> (Option<i32>, String) {
-    let Output { status, stderr, .. } = command().args(options).stdin(Stdio::null()).output().unwrap();
+    let Output { status, stderr, .. } =
+        command().args(options).stdin(Stdio::null()).output().unwrap();
     (status.code(), String::from_utf8(stderr).unwrap())
 }
 
@@ -139,17 +140,20 @@ fn wrong_options_end_it_with_status_2_and_a_sentence() {
     let cases: [(&[&str], &str); 14] = [
         (&["--listen", "0.0.0.0:0"], "not a loopback address"),
         (&["--listen", "nowhere"], "--listen"),
-        (&["--access-key", "nocolon-secret"], "--access-key takes ID:SECRET"),
-        (&["--access-key", ":secret"], "empty part"),
-        (&["--access-key", "a:s", "--sts", "a:s:t"], "given twice"),
-        (&["--sts", "id:nocolon-secret"], "--sts takes ID:SECRET:TOKEN"),
+        (&["--access-key", "nocolon-secret"], "--access-key: expected ID:SECRET"),
+        (&["--access-key", ":secret"], "a part is empty"),
+        (&["--access-key", "a:s", "--sts", "a:s:t"], "have the same ID"),
+        (&["--sts", "id:nocolon-secret"], "--sts: expected ID:SECRET:TOKEN"),
         (&["--tls-cert", &cert], "--tls-key"),
         (&["--tls-cert", &cert, "--tls-key", &other], "cannot be used"),
-        (&["--tls-cert", &key, "--tls-key", &cert], "not a private key in PEM"),
+        (&["--tls-cert", &key, "--tls-key", &cert], "must be a private key in PEM"),
         (&["--clock-offset", "soon"], "--clock-offset"),
-        (&["--fault", "{\"kind\":\"fall\"}"], "there is no kind \"fall\"; there are drop-before"),
-        (&["--fault", "drop-after"], "a fault is given as JSON"),
-        (&["--qps", "0"], "at least 1 call a second"),
+        (
+            &["--fault", "{\"kind\":\"fall\"}"],
+            "unknown variant `fall`, expected one of `drop-before`",
+        ),
+        (&["--fault", "drop-after"], "invalid fault: expected value at line 1 column 1"),
+        (&["--qps", "0"], "must be at least 1"),
         (&["--quota", "many"], "--quota"),
     ];
     for (options, sentence) in cases {
@@ -161,13 +165,16 @@ fn wrong_options_end_it_with_status_2_and_a_sentence() {
     let text = file("text", "somebody's notes, which must not be written over by an emulator");
     let (status, stderr) = refused(&["--listen", "127.0.0.1:0", "--data", &text]);
     assert_eq!(status, Some(1));
-    assert_eq!(stderr, format!("cas-emulator: {text} was not made by cas-emulator; it is left as it is\n"));
+    assert_eq!(
+        stderr,
+        format!("cas-emulator: {text} is not a cas-emulator database; it was not changed\n")
+    );
     assert!(std::fs::read_to_string(text).unwrap().starts_with("somebody's notes"));
 
     let taken = Process::start(&[]);
     let (status, stderr) = refused(&["--listen", &taken.url["http://".len()..]]);
     assert_eq!(status, Some(1));
-    assert!(stderr.starts_with("cas-emulator: cannot listen on 127.0.0.1:"), "{stderr}");
+    assert!(stderr.starts_with("cas-emulator: failed to listen on 127.0.0.1:"), "{stderr}");
 }
 
 #[test]
@@ -210,7 +217,9 @@ fn remote_addresses_can_be_allowed() {
 }
 
 fn contents(folder: &Path) -> Vec<u8> {
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
     files.flatten().collect()
 }
 
@@ -229,7 +238,8 @@ fn keys_secrets_and_tokens_appear_nowhere() {
     let port = process.port;
     let (cert, key) = certificate();
     let other = certificate().1;
-    for shape in [Shape::GetQuery, Shape::PostForm, Shape::PostQueryAndForm, Shape::PostJsonSigned] {
+    for shape in [Shape::GetQuery, Shape::PostForm, Shape::PostQueryAndForm, Shape::PostJsonSigned]
+    {
         let upload = |key: &str| Call::upload(&format!("{shape:?}"), &cert, key).shape(shape);
         let sts = upload(&key).set("AccessKeyId", "STS.id").set("SecurityToken", "canarytoken");
         assert_eq!(sts.secret("canarysecret2").send(port).status, 200);
@@ -253,7 +263,9 @@ fn keys_secrets_and_tokens_appear_nowhere() {
     for key in [&key, &other] {
         // A piece of the key without characters that an encoding would change.
         let line = key.lines().nth(1).unwrap();
-        canaries.extend(line.split(['+', '/', '=']).filter(|piece| piece.len() >= 12).map(str::to_owned));
+        canaries.extend(
+            line.split(['+', '/', '=']).filter(|piece| piece.len() >= 12).map(str::to_owned),
+        );
     }
     assert!(canaries.len() >= 4, "too few pieces of the keys to look for");
     let stopped = contents(folder.path());
