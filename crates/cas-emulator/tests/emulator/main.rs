@@ -5,13 +5,10 @@
 )]
 #![allow(clippy::format_push_string, reason = "requests read better as templates")]
 
-mod acs3;
+mod api;
 mod client;
-mod data;
-mod errors;
+mod data_file;
 mod faults;
 mod http;
-mod operations;
 mod process;
-mod throttle;
-mod upload;
+mod signatures;

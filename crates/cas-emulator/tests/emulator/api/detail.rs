@@ -45,7 +45,7 @@ fn order_ids(call: &Call, port: u16) -> Vec<i64> {
 
 /// `rsa.crt` and its key: a certificate whose every field is known.
 fn rsa() -> (&'static str, &'static str) {
-    (include_str!("../data/keys/rsa.crt"), include_str!("../data/keys/rsa.pkcs8.key"))
+    (include_str!("../../data/keys/rsa.crt"), include_str!("../../data/keys/rsa.pkcs8.key"))
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn details_of_the_first_version_have_the_documented_fields() {
 fn details_of_the_second_version_have_the_documented_fields() {
     let emulator = Emulator::builder().region("ap-southeast-1").start().unwrap();
     let (leaf, key) = rsa();
-    let cert = format!("{leaf}{}", include_str!("../data/keys/p384.crt"));
+    let cert = format!("{leaf}{}", include_str!("../../data/keys/p384.crt"));
     let call = Call::upload_second("a", &cert, key).set("ResourceGroupId", "rg-1");
     let call = call.set("Tags.2.Key", "b").set("Tags.1.Key", "a").set("Tags.1.Value", "名");
     let uploaded = call.send(emulator.port()).json();

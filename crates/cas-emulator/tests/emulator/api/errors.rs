@@ -205,7 +205,7 @@ fn the_servers_clock_can_be_wrong() {
 #[test]
 fn requests_of_the_official_sdks_are_admitted() {
     let vectors: Value =
-        serde_json::from_str(include_str!("../../../../tests/data/vectors.json")).unwrap();
+        serde_json::from_str(include_str!("../../../../../tests/data/vectors.json")).unwrap();
     let mut admitted = 0;
     for vector in vectors["vectors"].as_array().unwrap() {
         let text = |name: &str| vector[name].as_str().unwrap_or_default();

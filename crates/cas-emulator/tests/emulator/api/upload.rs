@@ -112,11 +112,14 @@ fn names_of_128_characters_fit() {
 fn rsa_and_sm2_chains_are_taken() {
     let emulator = Emulator::start().unwrap();
     let files = [
-        (include_str!("../data/keys/rsa.crt"), include_str!("../data/keys/rsa.pkcs1.key")),
-        (include_str!("../data/keys/sm2.crt"), include_str!("../data/keys/sm2.no-public.key")),
+        (include_str!("../../data/keys/rsa.crt"), include_str!("../../data/keys/rsa.pkcs1.key")),
+        (
+            include_str!("../../data/keys/sm2.crt"),
+            include_str!("../../data/keys/sm2.no-public.key"),
+        ),
     ];
     for (index, (leaf, key)) in files.into_iter().enumerate() {
-        let chain = format!("{leaf}{}", include_str!("../data/keys/p384.crt"));
+        let chain = format!("{leaf}{}", include_str!("../../data/keys/p384.crt"));
         let answer = Call::upload(&format!("chain {index}"), &chain, key).send(emulator.port());
         assert_eq!(answer.status, 200, "{}", answer.body);
     }

@@ -1,0 +1,3 @@
+//! Signed requests of both kinds.
+
+mod acs3;
