@@ -68,8 +68,8 @@
 //! | `DELETE /_emulator/faults` | removes all faults |
 //! | `POST /_emulator/reset` | deletes certificates, requests, faults and nonces |
 //!
-//! `left` is null for any number. If one fault of an array is invalid, none is added. IDs count from
-//! 1 again after a reset. An error has a status of at least 400 and the body `{"error":"…"}`.
+//! `left` is null for any number. If one fault of an array is invalid, none is added. After a
+//! reset, IDs start at 1 again. An error has a status of at least 400 and the body `{"error":"…"}`.
 //!
 //! Each of the requests is a [`RecordedRequest`] as JSON:
 //!

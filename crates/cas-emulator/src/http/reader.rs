@@ -156,9 +156,9 @@ impl Reader {
         while self.buffer.len() < length {
             self.fill(stream)?;
         }
-        let taken = Zeroizing::new(self.buffer[..length].to_vec());
+        let body = Zeroizing::new(self.buffer[..length].to_vec());
         self.consume(length);
-        Ok(taken)
+        Ok(body)
     }
 
     fn take_chunks(&mut self, stream: &mut impl Read) -> Result<Zeroizing<Vec<u8>>, ReadError> {

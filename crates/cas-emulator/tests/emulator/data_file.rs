@@ -1,4 +1,4 @@
-//! The data file: what outlives the process, what is in it, and files of older versions.
+//! The data file: what it stores, what it never contains, and files of older versions.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -6,9 +6,10 @@ use std::path::Path;
 use cas_emulator::{Emulator, StartError};
 use rusqlite::Connection;
 
-use crate::client::{Call, certificate};
+use crate::certificates::certificate;
+use crate::client::Call;
 
-/// The database as the first version of the emulator made it.
+/// A database as the first version of the emulator created it.
 const FIRST_VERSION: &str = "
     CREATE TABLE certificate (
         cert_id      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -37,25 +38,23 @@ fn start(file: &Path) -> Result<Emulator, StartError> {
 }
 
 fn detail(emulator: &Emulator, cert_id: &str) -> serde_json::Value {
-    Call::second("GetUserCertificateDetail").set("CertId", cert_id).send(emulator.port()).json()
+    Call::v2020("GetUserCertificateDetail").set("CertId", cert_id).send(emulator.port()).json()
 }
 
 #[test]
-fn keys_tags_and_client_tokens_outlive_the_process() {
+fn keys_tags_and_client_tokens_survive_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cas.db");
     let (cert, key) = certificate();
     let upload = || {
-        let call = Call::upload_second("a", &cert, &key)
-            .set("ClientToken", "t")
-            .set("ResourceGroupId", "rg");
+        let call =
+            Call::upload("a", &cert, &key).set("ClientToken", "t").set("ResourceGroupId", "rg");
         call.set("Tags.1.Key", "k").set("Tags.1.Value", "v")
     };
-    let delete =
-        || Call::second("DeleteUserCertificate").set("CertId", "2").set("ClientToken", "d");
+    let delete = || Call::v2020("DeleteUserCertificate").set("CertId", "2").set("ClientToken", "d");
     let emulator = start(&file).unwrap();
     assert_eq!(upload().send(emulator.port()).cert_id(), 1);
-    assert_eq!(Call::upload("b", &cert, &key).send(emulator.port()).cert_id(), 2);
+    assert_eq!(Call::create("b", &cert, &key).send(emulator.port()).cert_id(), 2);
     assert_eq!(delete().send(emulator.port()).status, 200);
     let before = detail(&emulator, "1");
     emulator.stop();
@@ -73,18 +72,18 @@ fn keys_tags_and_client_tokens_outlive_the_process() {
         "IdempotentParameterMismatch"
     );
     assert_eq!(delete().send(emulator.port()).status, 200);
-    assert_eq!(Call::upload("b", &cert, &key).send(emulator.port()).cert_id(), 3);
+    assert_eq!(Call::create("b", &cert, &key).send(emulator.port()).cert_id(), 3);
     assert_eq!(emulator.certificates().unwrap().len(), 2);
 }
 
 #[test]
-fn no_piece_of_a_key_is_in_any_file() {
+fn no_file_contains_a_part_of_a_private_key() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cas.db");
     let (cert, key) = certificate();
     let emulator = start(&file).unwrap();
     for name in ["a", "b"] {
-        assert_eq!(Call::upload(name, &cert, &key).send(emulator.port()).status, 200);
+        assert_eq!(Call::create(name, &cert, &key).send(emulator.port()).status, 200);
     }
     assert_eq!(detail(&emulator, "1")["Key"], key);
 
@@ -99,46 +98,47 @@ fn no_piece_of_a_key_is_in_any_file() {
         let mut all = running.iter().chain(&stopped);
         all.any(|text| text.windows(piece.len()).any(|window| window == piece))
     };
-    assert!(holds(&cert.as_bytes()[40..56]), "not even the certificate is there");
-    // Eight bytes at a time, as text and decoded; the first line and the last are not the key's own.
+    assert!(holds(&cert.as_bytes()[40..56]), "the files do not contain the certificate");
+    // Eight bytes at a time, as text and decoded, without the first and the last line.
     let lines: Vec<_> = key.lines().collect();
     let text: String = lines[1..lines.len() - 1].concat();
     let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, &text).unwrap();
-    // Where a PKCS#8 file of this curve has the private number.
+    // The position of the private number in a PKCS#8 file of this curve.
     for piece in text.as_bytes().windows(8).skip(48).take(40).chain(der[36..68].windows(8)) {
-        assert!(!holds(piece), "a piece of the key is there");
+        assert!(!holds(piece), "a part of the key is in a file");
     }
 }
 
 #[test]
-fn the_key_file_is_the_owners_and_has_to_stay() {
+fn the_key_file_is_private_to_its_owner_and_required() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cas.db");
     let key_file = folder.path().join("cas.db.key");
     let (cert, key) = certificate();
     let emulator = start(&file).unwrap();
     assert_eq!(std::fs::metadata(&key_file).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(Call::upload("a", &cert, &key).send(emulator.port()).status, 200);
+    assert_eq!(Call::create("a", &cert, &key).send(emulator.port()).status, 200);
     emulator.stop();
     std::fs::remove_file(&key_file).unwrap();
-    let refused = start(&file).unwrap_err();
-    assert!(matches!(refused, StartError::Data(_)), "{refused:?}");
-    assert!(refused.to_string().contains("cas.db.key is missing"), "{refused}");
+    let rejected = start(&file).unwrap_err();
+    assert!(matches!(rejected, StartError::Data(_)), "{rejected:?}");
+    assert!(rejected.to_string().contains("cas.db.key is missing"), "{rejected}");
     assert!(
-        refused.to_string().contains("Restore it, or delete both files to start over"),
-        "{refused}"
+        rejected.to_string().contains("Restore it, or delete both files to start over"),
+        "{rejected}"
     );
-    assert!(!key_file.exists(), "a key was made that opens nothing");
+    assert!(!key_file.exists(), "a useless key file was created");
 }
 
 #[test]
-fn a_file_of_the_first_version_is_brought_up_to_date() {
+fn a_file_of_schema_1_is_migrated() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cas.db");
     let (cert, key) = certificate();
     let old = Connection::open(&file).unwrap();
     old.execute_batch(FIRST_VERSION).unwrap();
-    let row = "INSERT INTO certificate VALUES (7, 'old', 'cn', 'a,b', 'i', '', '', '', '', 0, 1, '', '', '', 'RSA', ?1)";
+    let row = "INSERT INTO certificate VALUES
+        (7, 'old', 'cn', 'a,b', 'i', '', '', '', '', 0, 1, '', '', '', 'RSA', ?1)";
     old.execute(row, [&cert]).unwrap();
     drop(old);
 
@@ -152,13 +152,13 @@ fn a_file_of_the_first_version_is_brought_up_to_date() {
         (&shown["Tags"], &shown["CertChain"][0]["CommonName"]),
         (&serde_json::json!([]), &"rcgen self signed cert".into())
     );
-    let first = Call::first("DescribeUserCertificateDetail")
+    let first = Call::v2018("DescribeUserCertificateDetail")
         .set("CertId", "7")
         .send(emulator.port())
         .json();
     assert_eq!((&first["Sans"], first.get("Key")), (&"a,b".into(), None));
-    assert_eq!(Call::upload("old", &cert, &key).send(emulator.port()).code(), "NameRepeat");
-    let call = Call::upload_second("new", &cert, &key).set("ClientToken", "t");
+    assert_eq!(Call::create("old", &cert, &key).send(emulator.port()).code(), "NameRepeat");
+    let call = Call::upload("new", &cert, &key).set("ClientToken", "t");
     assert_eq!(call.send(emulator.port()).cert_id(), 8);
     emulator.stop();
 

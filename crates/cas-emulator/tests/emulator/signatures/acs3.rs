@@ -1,4 +1,4 @@
-//! ACS3-HMAC-SHA256, signed by the tests' own hand.
+//! ACS3-HMAC-SHA256 signatures, computed by the tests themselves.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -6,26 +6,26 @@ use std::time::SystemTime;
 use cas_emulator::Emulator;
 use ring::{digest, hmac};
 
-use crate::client::{Answer, Connection, encode, timestamp};
+use crate::client::{Connection, Response, encode, timestamp};
 
-/// A request of version 3 that is yet to be signed.
+/// An unsigned request.
 #[derive(Clone)]
-struct Call {
+struct Acs3Call {
     headers: BTreeMap<String, String>,
     query: String,
     body: String,
     secret: String,
-    /// Headers that are sent but not signed.
+    /// Headers that are sent, but not signed.
     unsigned: Vec<&'static str>,
-    /// What is done to the body after it was signed.
-    spoilt: &'static str,
+    /// What is appended to the body after signing.
+    appended: &'static str,
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().concat()
 }
 
-impl Call {
+impl Acs3Call {
     fn new(action: &str, nonce: &str) -> Self {
         let headers = [
             ("host", "127.0.0.1"),
@@ -41,7 +41,7 @@ impl Call {
             body: String::new(),
             secret: "testsecret".to_owned(),
             unsigned: Vec::new(),
-            spoilt: "",
+            appended: "",
         }
     }
 
@@ -55,7 +55,7 @@ impl Call {
         self
     }
 
-    fn send(&self, emulator: &Emulator) -> Answer {
+    fn send(&self, emulator: &Emulator) -> Response {
         let mut headers = self.headers.clone();
         let hash = hex(digest::digest(&digest::SHA256, self.body.as_bytes()).as_ref());
         headers.insert("x-acs-content-sha256".to_owned(), hash.clone());
@@ -76,7 +76,7 @@ impl Call {
             "ACS3-HMAC-SHA256 Credential=testid,SignedHeaders={names},Signature={signature}"
         );
         headers.insert("authorization".to_owned(), authorization);
-        let body = format!("{}{}", self.body, self.spoilt);
+        let body = format!("{}{}", self.body, self.appended);
         let head = headers
             .iter()
             .map(|(name, value)| format!("{name}: {value}\r\n"))
@@ -90,18 +90,18 @@ impl Call {
     }
 }
 
-fn upload(nonce: &str) -> Call {
-    let (cert, key) = crate::client::certificate();
-    let mut call = Call::new("CreateUserCertificate", nonce);
+fn upload(nonce: &str) -> Acs3Call {
+    let (cert, key) = crate::certificates::certificate();
+    let mut call = Acs3Call::new("CreateUserCertificate", nonce);
     call.body = format!("Name=n&Cert={}&Key={}", encode(&cert, "+"), encode(&key, "+"));
     call
 }
 
 #[test]
-fn a_form_and_a_query_are_taken_once_they_are_signed() {
+fn signed_forms_and_queries_are_accepted() {
     let emulator = Emulator::start().unwrap();
     assert_eq!(upload("1").send(&emulator).cert_id(), 1);
-    let mut list = Call::new("DescribeUserCertificateList", "2");
+    let mut list = Acs3Call::new("DescribeUserCertificateList", "2");
     list.query = "CurrentPage=1&ShowSize=50".to_owned();
     assert_eq!(list.send(&emulator).json()["TotalCount"], 1);
     let kinds: Vec<_> =
@@ -113,15 +113,15 @@ fn a_form_and_a_query_are_taken_once_they_are_signed() {
 }
 
 #[test]
-fn what_is_not_signed_or_was_changed_is_refused() {
+fn unsigned_and_modified_requests_are_rejected() {
     let emulator = Emulator::start().unwrap();
-    let changed = |change: fn(&mut Call)| {
+    let changed = |change: fn(&mut Acs3Call)| {
         let mut call = upload("n");
         change(&mut call);
         call.send(&emulator).code()
     };
     assert_eq!(changed(|call| call.secret = "another".to_owned()), "SignatureDoesNotMatch");
-    assert_eq!(changed(|call| call.spoilt = "&Lang=en"), "InvalidContentSha256");
+    assert_eq!(changed(|call| call.appended = "&Lang=en"), "InvalidContentSha256");
     for header in ["host", "x-acs-action", "x-acs-date", "x-acs-signature-nonce", "x-acs-version"] {
         let mut call = upload("n");
         call.unsigned = vec![header];
@@ -146,13 +146,13 @@ fn what_is_not_signed_or_was_changed_is_refused() {
     let token = upload("n").with("x-acs-security-token", "token").send(&emulator);
     assert_eq!(token.code(), "InvalidSecurityToken.MismatchWithAccessKey");
     assert!(emulator.certificates().unwrap().is_empty());
-    // A nonce is good once, whatever was refused before.
+    // A nonce is valid once. The rejected requests have not used it up.
     assert_eq!(upload("n").send(&emulator).cert_id(), 1);
     assert_eq!(upload("n").send(&emulator).code(), "SignatureNonceUsed");
 }
 
 #[test]
-fn a_temporary_key_brings_its_token() {
+fn a_temporary_access_key_requires_its_token() {
     let emulator = Emulator::builder().sts("testid", "testsecret", "to+ken/==").start().unwrap();
     assert_eq!(upload("1").send(&emulator).code(), "MissingSecurityToken");
     let call =
@@ -161,7 +161,7 @@ fn a_temporary_key_brings_its_token() {
 }
 
 #[test]
-fn an_echo_of_the_string_to_sign_holds_no_value() {
+fn the_echoed_string_to_sign_contains_no_value() {
     let emulator = Emulator::start().unwrap();
     let mut call = upload("1");
     call.secret = "another".to_owned();
