@@ -1,30 +1,29 @@
-//! The control interface under `/_emulator/`: what tests ask the emulator itself. No signature, loopback only.
+//! The control interface under `/_emulator/`: unsigned requests of tests, from loopback only.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use crate::clock;
-use crate::fault::{self, Fault, FaultError};
-use crate::http::{Delivery, Request, Response, request_id};
-use crate::record::{RecordedParameter, RecordedRequest, RecordedValue};
-use crate::server::Peer;
+use crate::http::{Peer, Request, Response};
 use crate::service::Service;
 use crate::store::{StoreError, StoredCertificate};
+use crate::testing::{FaultError, parse_faults};
 
-/// Everything under here is the emulator's own.
+/// The path prefix of the control interface.
 pub(crate) const PREFIX: &str = "/_emulator";
+
+type Answer = Result<String, ControlError>;
 
 struct Route {
     method: &'static str,
     path: &'static str,
-    answer: fn(&Service, &Request) -> Result<Value, Refusal>,
+    respond: fn(&Service, &Request) -> Answer,
 }
 
 const fn route(
     method: &'static str,
     path: &'static str,
-    answer: fn(&Service, &Request) -> Result<Value, Refusal>,
+    respond: fn(&Service, &Request) -> Answer,
 ) -> Route {
-    Route { method, path, answer }
+    Route { method, path, respond }
 }
 
 static ROUTES: [Route; 7] = [
@@ -37,162 +36,134 @@ static ROUTES: [Route; 7] = [
     route("POST", "/_emulator/reset", reset),
 ];
 
-/// An answer that is none: status and sentence.
-struct Refusal(u16, String);
+/// An error response: status and message.
+struct ControlError(u16, String);
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for ControlError {
     fn from(error: StoreError) -> Self {
         Self(500, error.to_string())
     }
 }
 
-impl From<FaultError> for Refusal {
+impl From<FaultError> for ControlError {
     fn from(error: FaultError) -> Self {
         Self(400, error.to_string())
     }
 }
 
-/// Answers a request to the control interface.
-pub(crate) fn answer(service: &Service, request: &Request, peer: Peer) -> Response {
-    match find(request, peer).and_then(|route| (route.answer)(service, request)) {
-        Ok(body) => Response {
-            status: 200,
-            content_type: "application/json;charset=utf-8",
-            request_id: request_id(),
-            headers: Vec::new(),
-            body: body.to_string().into(),
-            delivery: Delivery::Whole,
-        },
-        Err(Refusal(status, sentence)) => Response::plain_error(status, &sentence),
+impl From<serde_json::Error> for ControlError {
+    fn from(error: serde_json::Error) -> Self {
+        Self(500, error.to_string())
     }
 }
 
-fn find(request: &Request, peer: Peer) -> Result<&'static Route, Refusal> {
-    // An IPv6 socket shows IPv4 clients as ::ffff:a.b.c.d.
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct Reset {
+    status: &'static str,
+}
+
+/// A certificate of `GET /_emulator/certificates`.
+#[derive(Serialize)]
+struct Certificate {
+    #[serde(flatten)]
+    stored: StoredCertificate,
+    resource_id: String,
+}
+
+/// Responds to a request to the control interface.
+pub(crate) fn respond(service: &Service, request: &Request, peer: Peer) -> Response {
+    match find(request, peer).and_then(|route| (route.respond)(service, request)) {
+        Ok(body) => Response::json(200, body),
+        Err(ControlError(status, message)) => Response::error(status, &message),
+    }
+}
+
+fn find(request: &Request, peer: Peer) -> Result<&'static Route, ControlError> {
+    // A dual-stack socket shows IPv4 clients as ::ffff:a.b.c.d.
     if !peer.address.ip().to_canonical().is_loopback() {
-        return Err(Refusal(403, "The control interface answers loopback clients only.".to_owned()));
+        let message = "The control interface accepts requests from loopback addresses only.";
+        return Err(ControlError(403, message.to_owned()));
     }
     let at_path = || ROUTES.iter().filter(|route| route.path == request.path());
     if let Some(route) = at_path().find(|route| route.method == request.method) {
         return Ok(route);
     }
     let list = |routes: Vec<&Route>| {
-        let known: Vec<_> = routes.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
-        known.join(", ")
+        let names = routes.iter().map(|route| format!("{} {}", route.method, route.path));
+        names.collect::<Vec<_>>().join(", ")
     };
     if at_path().next().is_none() {
         let all = list(ROUTES.iter().collect());
-        return Err(Refusal(404, format!("There is no such path. There are: {all}.")));
+        return Err(ControlError(404, format!("Unknown path. Available: {all}.")));
     }
-    Err(Refusal(405, format!("Use one of: {}.", list(at_path().collect()))))
+    let allowed = list(at_path().collect());
+    Err(ControlError(405, format!("Method not allowed. Available: {allowed}.")))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "one type for all routes")]
-fn health(_: &Service, _: &Request) -> Result<Value, Refusal> {
-    Ok(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+fn health(_: &Service, _: &Request) -> Answer {
+    to_json(&Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "one type for all routes")]
-fn requests(service: &Service, _: &Request) -> Result<Value, Refusal> {
-    Ok(service.records().iter().map(request).collect())
+fn requests(service: &Service, _: &Request) -> Answer {
+    to_json(&service.records())
 }
 
-fn certificates(service: &Service, _: &Request) -> Result<Value, Refusal> {
-    Ok(service.certificates()?.iter().map(certificate).collect())
+fn certificates(service: &Service, _: &Request) -> Answer {
+    let certificate = |stored: StoredCertificate| {
+        let resource_id = stored.resource_id();
+        Certificate { stored, resource_id }
+    };
+    to_json(&service.certificates()?.into_iter().map(certificate).collect::<Vec<_>>())
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "one type for all routes")]
-fn faults(service: &Service, _: &Request) -> Result<Value, Refusal> {
-    Ok(service.faults.all().iter().map(Fault::to_json).collect())
+fn faults(service: &Service, _: &Request) -> Answer {
+    to_json(&service.faults.all())
 }
 
-fn add_faults(service: &Service, request: &Request) -> Result<Value, Refusal> {
-    service.faults.add(fault::parse(&request.body)?);
+fn add_faults(service: &Service, request: &Request) -> Answer {
+    service.faults.add(parse_faults(&request.body)?);
     faults(service, request)
 }
 
-fn clear_faults(service: &Service, request: &Request) -> Result<Value, Refusal> {
+fn clear_faults(service: &Service, request: &Request) -> Answer {
     service.faults.clear();
     faults(service, request)
 }
 
-fn reset(service: &Service, _: &Request) -> Result<Value, Refusal> {
+fn reset(service: &Service, _: &Request) -> Answer {
     service.reset()?;
-    Ok(json!({ "status": "ok" }))
+    to_json(&Reset { status: "ok" })
 }
 
-fn request(record: &RecordedRequest) -> Value {
-    let parameters: serde_json::Map<_, _> =
-        record.parameters.iter().map(|(name, found)| (name.clone(), parameter(found))).collect();
-    json!({
-        "time": humantime::format_rfc3339_millis(record.time).to_string(),
-        "method": record.method,
-        "action": record.action,
-        "version": record.version,
-        "signature": record.signature.map(crate::record::SignatureKind::name),
-        "parameters": parameters,
-        "status": record.status,
-        "code": record.code,
-        "fault": record.fault,
-        "request_id": record.request_id,
-        "connection": record.connection,
-        "target_length": record.target_length,
-        "body_length": record.body_length,
-        "headers": record.headers.iter().map(|(name, value)| (name.clone(), value.as_str().into()))
-            .collect::<serde_json::Map<_, Value>>(),
-    })
-}
-
-fn parameter(parameter: &RecordedParameter) -> Value {
-    let places: Vec<_> = parameter.places.iter().map(|place| place.name()).collect();
-    let value = match &parameter.value {
-        RecordedValue::Plain(value) => json!(value),
-        RecordedValue::Sha256(hash) => json!({ "sha256": hash }),
-    };
-    json!({ "in": places, "value": value })
-}
-
-fn certificate(stored: &StoredCertificate) -> Value {
-    json!({
-        "cert_id": stored.cert_id,
-        "name": stored.name,
-        "common_name": stored.common_name,
-        "sans": stored.sans,
-        "issuer": stored.issuer,
-        "organization": stored.organization,
-        "city": stored.city,
-        "province": stored.province,
-        "country": stored.country,
-        "not_before": clock::rfc3339(stored.not_before),
-        "not_after": clock::rfc3339(stored.not_after),
-        "sha1": stored.sha1,
-        "sha256": stored.sha256,
-        "serial": stored.serial,
-        "algorithm": stored.algorithm,
-        "cert_pem": stored.cert_pem,
-        "resource_id": stored.resource_id(),
-        "resource_group_id": stored.resource_group_id,
-        "tags": stored.tags.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect::<Value>(),
-    })
+fn to_json(body: &impl Serialize) -> Answer {
+    Ok(serde_json::to_string(body)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::credentials::Credentials;
+    use crate::gateway::AccessKeys;
     use crate::http::Reader;
     use crate::store::Store;
 
     #[test]
-    fn only_loopback_clients_are_answered() {
+    fn accepts_requests_from_loopback_only() {
         let store = Store::open(None, None).unwrap();
-        let service = Service::new(Credentials::default(), Clock::default(), store, "cn-hangzhou", None);
-        let mut stream = std::io::Cursor::new(b"GET /_emulator/health HTTP/1.1\r\n\r\n".to_vec());
-        let request = Reader::default().read(&mut stream, || ()).unwrap_or_else(|error| panic!("{error:?}"));
+        let keys = AccessKeys::default();
+        let service = Service::new(keys, Clock::default(), store, "cn-hangzhou", None);
+        let request = b"GET /_emulator/health HTTP/1.1\r\n\r\n".to_vec();
+        let mut stream = std::io::Cursor::new(request);
+        let request = Reader::default().read(&mut stream, || ()).unwrap();
         let status = |address: &str| {
             let peer = Peer { address: address.parse().unwrap(), connection: 1 };
-            service.answer(&request, peer).status
+            respond(&service, &request, peer).status
         };
         for loopback in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
             assert_eq!(status(loopback), 200, "{loopback}");

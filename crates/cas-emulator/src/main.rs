@@ -1,9 +1,9 @@
-//! `cas-emulator`: the emulator for everybody, with its options on the command line.
+//! The command-line program `cas-emulator`.
 #![forbid(unsafe_code)]
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cas_emulator::{Builder, Emulator, StartError};
@@ -11,50 +11,53 @@ use clap::Parser;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// A local Certificate Management Service for tests, demos and CI.
+/// A local emulator of Alibaba Cloud's Certificate Management Service, for tests, demos and CI.
 ///
-/// Takes, shows, lists and deletes certificates for any client that speaks the Alibaba Cloud RPC protocol, in
-/// versions 2018-07-13 and 2020-04-07. SIGTERM and SIGINT end it after the requests in flight.
+/// It implements the operations on uploaded certificates in versions 2018-07-13 and 2020-04-07 for
+/// any client of the Alibaba Cloud RPC protocol. On SIGTERM or SIGINT it finishes the requests in
+/// flight and exits.
 #[derive(Parser)]
 #[command(name = "cas-emulator", version)]
 struct Options {
-    /// Address to listen on; port 0 picks a free one
+    /// Listen on this address; port 0 is a free port
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8480")]
     listen: SocketAddr,
-    /// Keep certificates in this SQLite file instead of in memory; FILE.key opens their private keys
+    /// Store certificates in this SQLite file, and the key that encrypts their private keys in
+    /// FILE.key [default: in memory]
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-    /// Access key to know; repeatable [default: testid:testsecret]
-    // Taken as text: clap would quote a wrong value, and this one is a secret.
+    /// Accept this access key; repeatable [default: testid:testsecret]
+    // Parsed in `builder`, because clap would quote an invalid value, which contains a secret.
     #[arg(long, value_name = "ID:SECRET")]
     access_key: Vec<String>,
-    /// Temporary access key with its token; repeatable
+    /// Accept this temporary (STS) access key together with its security token; repeatable
     #[arg(long, value_name = "ID:SECRET:TOKEN")]
     sts: Vec<String>,
     /// Serve TLS with this certificate chain (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// Private key of the certificate (PEM)
+    /// The private key of the TLS certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Region to play
+    /// Emulate this region
     #[arg(long, value_name = "REGION", default_value = "cn-hangzhou")]
     region: String,
-    /// Do something wrong; repeatable
+    /// Make calls fail; repeatable
     ///
-    /// For example {"action":"CreateUserCertificate","kind":"drop-after","skip":1,"times":2}: let one upload
-    /// pass, process the next two but close their connections without an answer. Kinds: drop-before,
-    /// drop-after, delay and delay-after with ms, error with status, code, message and headers, truncate,
-    /// garbage, empty, reset, no-cert-id, retired, lag with ms. POST /_emulator/faults takes the same.
+    /// For example, {"action":"CreateUserCertificate","kind":"drop-after","skip":1,"times":2} lets
+    /// one upload pass, then processes two and closes their connections without a response. Kinds:
+    /// drop-before, drop-after, delay and delay-after with ms, error with status, code, message and
+    /// headers, truncate, garbage, empty, reset, no-cert-id, retired with code, lag with ms.
+    /// POST /_emulator/faults takes the same JSON.
     #[arg(long, value_name = "JSON")]
     fault: Vec<String>,
-    /// Let in this many calls of each operation in any second, and throttle the others
+    /// Admit at most this many calls of each operation per second, and throttle the others
     #[arg(long, value_name = "N")]
     qps: Option<usize>,
-    /// Take this many certificates and refuse more
+    /// Store at most this many certificates, and reject further uploads
     #[arg(long, value_name = "N")]
     quota: Option<u64>,
-    /// Run the server's clock this many seconds ahead, or behind if negative
+    /// Run the emulator's clock this many seconds ahead, or behind if negative
     #[arg(long, value_name = "SECONDS", default_value_t = 0, allow_negative_numbers = true)]
     clock_offset: i64,
     /// Allow listening on an address that is not loopback
@@ -62,41 +65,41 @@ struct Options {
     allow_remote: bool,
 }
 
+/// Exit status and message: status 2 for invalid options, 1 for all other errors.
+type Failure = (u8, String);
+
 fn main() -> ExitCode {
-    // A panic's message may quote what it choked on; where it happened is enough.
+    // The message of a panic can quote a secret. The location is enough.
     std::panic::set_hook(Box::new(|info| {
-        let place = info.location().map(ToString::to_string).unwrap_or_default();
-        complain(&format!("internal error at {place}"));
+        let location = info.location().map(ToString::to_string).unwrap_or_default();
+        print_error(&format!("internal error at {location}"));
     }));
     let options = Options::try_parse().unwrap_or_else(|error| {
-        // An unknown argument is quoted, and this one must not be.
+        // clap quotes unknown arguments, and this one could be a private key.
         if error.to_string().contains("-----BEGIN") {
-            complain("a PEM text stands where an option or the name of a file should be");
+            print_error("invalid argument: PEM text where an option or a file name is expected");
             std::process::exit(2);
         }
         error.exit()
     });
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
-        Err((status, sentence)) => {
-            complain(&sentence);
+        Err((status, message)) => {
+            print_error(&message);
             ExitCode::from(status)
         }
     }
 }
 
-/// Exit statuses: 2 for wrong options, 1 for what went wrong with right ones.
-type Failure = (u8, String);
-
 fn run(options: &Options) -> Result<(), Failure> {
-    let broken = |error: io::Error| (1, error.to_string());
-    // Before the first line is out, as whoever reads that may send a signal at once.
-    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(broken)?;
+    let failure = |error: io::Error| (1, error.to_string());
+    // Before the first line of output, because its reader may send a signal at once.
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(failure)?;
     let emulator = builder(options)?.start().map_err(|error| match error {
         StartError::Option(_) => (2, error.to_string()),
         _ => (1, error.to_string()),
     })?;
-    announce(&emulator).map_err(broken)?;
+    print_url(&emulator).map_err(failure)?;
     signals.forever().next();
     emulator.stop();
     Ok(())
@@ -120,35 +123,39 @@ fn builder(options: &Options) -> Result<Builder, Failure> {
     if let Some(limit) = options.quota {
         builder = builder.quota(limit);
     }
-    for pair in &options.access_key {
-        let Some((id, secret)) = pair.split_once(':') else {
-            return Err((2, "--access-key takes ID:SECRET".to_owned()));
+    for access_key in &options.access_key {
+        let Some((id, secret)) = access_key.split_once(':') else {
+            return Err((2, "invalid --access-key: expected ID:SECRET".to_owned()));
         };
         builder = builder.access_key(id, secret);
     }
-    for triple in &options.sts {
-        let mut parts = triple.splitn(3, ':');
-        let (Some(id), Some(secret), Some(token)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err((2, "--sts takes ID:SECRET:TOKEN".to_owned()));
+    for access_key in &options.sts {
+        let mut parts = access_key.splitn(3, ':');
+        let (Some(id), Some(secret), Some(token)) = (parts.next(), parts.next(), parts.next())
+        else {
+            return Err((2, "invalid --sts: expected ID:SECRET:TOKEN".to_owned()));
         };
         builder = builder.sts(id, secret, token);
     }
     if let (Some(cert), Some(key)) = (&options.tls_cert, &options.tls_key) {
-        // The name is left out: a key that was pasted in its place would be shown.
-        let read = |option: &str, file: &PathBuf| {
-            std::fs::read(file).map_err(|error| (2, format!("the file of {option} cannot be read: {error}")))
-        };
         builder = builder.tls(read("--tls-cert", cert)?, read("--tls-key", key)?);
     }
     Ok(builder)
 }
 
-fn announce(emulator: &Emulator) -> io::Result<()> {
+/// Reads the file that `option` names. The error does not contain the name, because that could be a
+/// key that was pasted in its place.
+fn read(option: &str, file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file)
+        .map_err(|error| (2, format!("failed to read the file of {option}: {error}")))
+}
+
+fn print_url(emulator: &Emulator) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "cas-emulator listening on {}", emulator.url())?;
     stdout.flush()
 }
 
-fn complain(sentence: &str) {
-    let _ = writeln!(io::stderr(), "cas-emulator: {sentence}"); // nobody left to tell
+fn print_error(message: &str) {
+    let _ = writeln!(io::stderr(), "cas-emulator: {message}"); // fails if stderr is closed
 }

@@ -1,61 +1,45 @@
-//! From a request to its answer: the API with its gateway, or the control interface.
+//! The emulated service: runs API calls through faults, gateway and operations, and records them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
 
 use zeroize::Zeroizing;
 
-use crate::answer::{self, Format};
 use crate::clock::Clock;
-use crate::control;
-use crate::credentials::Credentials;
-use crate::errors::{self, ApiError, Lang};
-use crate::fault::{Faults, Kind, Refusal, Taken};
-use crate::gateway::Gateway;
-use crate::http::{Delivery, Request, Response, request_id};
-use crate::nonces::Nonces;
-use crate::operation::Call;
-use crate::parameters::Parameters;
-use crate::pause::Pause;
-use crate::record::{Outcome, RecordedRequest, Records};
-use crate::server::Peer;
+use crate::gateway::{AccessKeys, Gateway};
+use crate::http::{Delivery, Peer, Request, Response, ShutdownSignal};
+use crate::operations::Context;
+use crate::operations::encode::{encode, encode_error};
+use crate::operations::errors::{self, ApiError};
+use crate::request::ApiCall;
 use crate::store::{Store, StoreError, StoredCertificate};
-use crate::throttle::Throttle;
+use crate::testing::{FaultKind, Faults, InjectedError, InjectedFault, Outcome};
+use crate::testing::{RecordedRequest, Records};
 
-/// The whole of the emulated service.
+/// The emulated service.
 pub(crate) struct Service {
     gateway: Gateway,
+    clock: Clock,
     store: Store,
     records: Records,
-    throttle: Throttle,
     pub(crate) faults: Faults,
-    /// What delayed calls wait on.
-    pub(crate) pause: Arc<Pause>,
+    /// Ends the delays of faults.
+    pub(crate) shutdown: Arc<ShutdownSignal>,
     region: String,
-    /// The host that answers say they come from.
+    /// The host name in responses.
     host_id: String,
 }
 
-/// A call of the API as it came in.
-struct Asked<'a> {
-    request: &'a Request,
-    parameters: &'a Parameters,
-    request_id: String,
-    /// The format that `Format` names; `None` if there is no such format.
-    format: Option<Format>,
-    taken: Taken,
-}
-
-/// An answer, and the error code that it is about.
-struct Answer {
-    response: Response,
+/// A response to an API call, and its error code.
+struct ApiResponse {
+    http: Response,
     code: Option<String>,
 }
 
 impl Service {
+    /// `qps` is the largest number of calls of each operation in any second; `None` for no limit.
     pub(crate) fn new(
-        credentials: Credentials,
+        access_keys: AccessKeys,
         clock: Clock,
         store: Store,
         region: &str,
@@ -66,172 +50,159 @@ impl Service {
             other => format!("cas.{other}.aliyuncs.com"),
         };
         Self {
-            gateway: Gateway { credentials, clock, nonces: Nonces::default() },
+            gateway: Gateway::new(access_keys, clock, qps),
+            clock,
             store,
             records: Records::default(),
-            throttle: Throttle::new(qps),
             faults: Faults::default(),
-            pause: Arc::default(),
+            shutdown: Arc::default(),
             region: region.to_owned(),
             host_id,
         }
     }
 
-    pub(crate) fn answer(&self, request: &Request, peer: Peer) -> Response {
-        let path = request.path();
-        match path.strip_prefix(control::PREFIX) {
-            Some("") => control::answer(self, request, peer),
-            Some(rest) if rest.starts_with('/') => control::answer(self, request, peer),
-            _ => self.call(request, peer),
-        }
-    }
-
+    /// The recorded requests, oldest first.
     pub(crate) fn records(&self) -> Vec<RecordedRequest> {
         self.records.all()
     }
 
+    /// The stored certificates, oldest first.
     pub(crate) fn certificates(&self) -> Result<Vec<StoredCertificate>, StoreError> {
         self.store.all()
     }
 
+    /// Deletes certificates, records, faults and nonces.
     pub(crate) fn reset(&self) -> Result<(), StoreError> {
         self.store.clear()?;
         self.records.clear();
-        self.gateway.nonces.clear();
-        self.throttle.clear();
+        self.gateway.reset();
         self.faults.clear();
         Ok(())
     }
 
-    fn call(&self, request: &Request, peer: Peer) -> Response {
-        let parameters = &Parameters::of(request);
-        let taken = self.faults.take(parameters.get("Action"), parameters.get("Version"));
-        let format = parameters.get("Format").map_or(Some(Format::default()), Format::from_name);
-        let asked = Asked { request, parameters, request_id: request_id(), format, taken };
-        let Answer { mut response, code } = match &asked.taken.kind {
-            Some(Kind::DropBefore) => asked.answer(503, None, String::new()),
-            Some(Kind::Error(refusal)) => self.misrefuse(&asked, refusal),
-            Some(Kind::Retired(known)) => self.refuse(&asked, &(*known).into()),
-            kind => {
-                if let Some(Kind::Delay(time)) = kind {
-                    self.pause.wait(*time);
-                }
-                self.process(&asked)
+    /// Responds to an API call and records it.
+    pub(crate) fn respond(&self, request: &Request, peer: Peer) -> Response {
+        let call = ApiCall::parse(request);
+        let parameters = &call.parameters;
+        let fault = self.faults.inject(parameters.get("Action"), parameters.get("Version"));
+        let ApiResponse { mut http, code } = match &fault.kind {
+            Some(FaultKind::DropBefore) => success(&call, String::new()),
+            Some(FaultKind::Error(error)) => self.inject_error(&call, error),
+            Some(FaultKind::Retired(spec)) => self.reject(&call, &(*spec).into()),
+            Some(FaultKind::Delay(time)) => {
+                self.shutdown.wait(*time);
+                self.process(&call, &fault)
             }
+            _ => self.process(&call, &fault),
         };
-        if let Some(kind) = &asked.taken.kind {
-            spoil(&mut response, kind);
+        if let Some(kind) = &fault.kind {
+            corrupt_response(&mut http, kind);
         }
         let outcome = Outcome {
-            time: self.gateway.clock.now(),
-            status: response.status_sent(),
+            time: self.clock.now(),
+            status: http.status_sent(),
             code,
-            fault: asked.taken.name(),
-            request_id: &asked.request_id,
+            fault: fault.name(),
             connection: peer.connection,
         };
-        self.records.add(request, parameters, outcome);
-        if let Some(Kind::DelayAfter(time)) = asked.taken.kind {
-            self.pause.wait(time);
+        self.records.add(&call, outcome);
+        if let Some(FaultKind::DelayAfter(time)) = fault.kind {
+            self.shutdown.wait(time);
+        }
+        http
+    }
+
+    fn process(&self, call: &ApiCall<'_>, fault: &InjectedFault) -> ApiResponse {
+        let run = || {
+            let format = call.format.ok_or(&errors::INVALID_FORMAT)?;
+            let operation = self.gateway.admit(call)?;
+            let mut output = operation.run(&Context {
+                parameters: &call.parameters,
+                store: &self.store,
+                request_id: &call.request_id,
+                host_id: &self.host_id,
+                region: &self.region,
+                now: self.clock.now(),
+                lag: fault.lag,
+            })?;
+            if matches!(fault.kind, Some(FaultKind::NoCertId)) {
+                output.remove_cert_id();
+            }
+            Ok(encode(format, &operation.xml_root(), &output))
+        };
+        match catch_panic(run) {
+            Ok(body) => success(call, body),
+            Err(error) => self.reject(call, &error),
+        }
+    }
+
+    /// The response to a rejected call.
+    fn reject(&self, call: &ApiCall<'_>, error: &ApiError) -> ApiResponse {
+        let message = error.message(call.language);
+        let mut response = self.failure(call, error.status(), error.code(), &message);
+        if let Some(time) = error.retry_after {
+            // Rounded up, so that a client that waits exactly this long is admitted.
+            let milliseconds = time.as_nanos().div_ceil(1_000_000);
+            let header = ("x-acs-retry-after".to_owned(), milliseconds.to_string());
+            response.http.headers.push(header);
         }
         response
     }
 
-    fn process(&self, asked: &Asked<'_>) -> Answer {
-        let run = || {
-            let format = asked.format.ok_or(&errors::INVALID_FORMAT)?;
-            let operation = self.gateway.admit(asked.request, asked.parameters)?;
-            self.throttle.admit(operation, Instant::now())?;
-            let call = Call {
-                parameters: asked.parameters,
-                store: &self.store,
-                request_id: &asked.request_id,
-                host_id: &self.host_id,
-                region: &self.region,
-                now: self.gateway.clock.now(),
-                lag: asked.taken.lag,
-            };
-            let mut fields = operation.run(&call)?;
-            if matches!(asked.taken.kind, Some(Kind::NoCertId)) {
-                fields.retain(|(name, _)| *name != "CertId");
-            }
-            Ok(answer::write(format, &operation.xml_root(), &fields))
-        };
-        match guarded(run) {
-            Ok(body) => asked.answer(200, None, body),
-            Err(error) => self.refuse(asked, &error),
-        }
+    /// The response that a fault of kind `error` asks for.
+    fn inject_error(&self, call: &ApiCall<'_>, error: &InjectedError) -> ApiResponse {
+        let mut response = self.failure(call, error.status, error.code.clone(), &error.message);
+        response.http.headers.clone_from(&error.headers);
+        response
     }
 
-    fn refuse(&self, asked: &Asked<'_>, error: &ApiError) -> Answer {
-        let lang = if asked.parameters.get("Lang") == Some("en") { Lang::English } else { Lang::Chinese };
-        let code = error.code();
-        let body = self.error_body(asked, &code, &error.message(lang));
-        let mut answer = asked.answer(error.status(), Some(code), body);
-        if let Some(time) = error.retry_after {
-            // Rounded up: a client that comes as soon as it may must be let in.
-            let milliseconds = time.as_nanos().div_ceil(1_000_000);
-            answer.response.headers.push(("x-acs-retry-after".to_owned(), milliseconds.to_string()));
-        }
-        answer
-    }
-
-    /// The error that a fault asks for.
-    fn misrefuse(&self, asked: &Asked<'_>, refusal: &Refusal) -> Answer {
-        let body = self.error_body(asked, &refusal.code, &refusal.message);
-        let mut answer = asked.answer(refusal.status, Some(refusal.code.clone()), body);
-        answer.response.headers.clone_from(&refusal.headers);
-        answer
-    }
-
-    fn error_body(&self, asked: &Asked<'_>, code: &str, message: &str) -> String {
-        answer::write_error(asked.answer_format(), code, message, &asked.request_id, &self.host_id)
+    fn failure(&self, call: &ApiCall<'_>, status: u16, code: String, message: &str) -> ApiResponse {
+        let format = call.response_format();
+        let body = encode_error(format, &code, message, &call.request_id, &self.host_id);
+        ApiResponse { http: respond_with(call, status, body), code: Some(code) }
     }
 }
 
-impl Asked<'_> {
-    fn answer_format(&self) -> Format {
-        self.format.unwrap_or_default()
-    }
+fn success(call: &ApiCall<'_>, body: String) -> ApiResponse {
+    ApiResponse { http: respond_with(call, 200, body), code: None }
+}
 
-    fn answer(&self, status: u16, code: Option<String>, body: String) -> Answer {
-        let response = Response {
-            status,
-            content_type: self.answer_format().content_type(),
-            request_id: self.request_id.clone(),
-            headers: Vec::new(),
-            body: Zeroizing::new(body),
-            delivery: Delivery::Whole,
-        };
-        Answer { response, code }
+fn respond_with(call: &ApiCall<'_>, status: u16, body: String) -> Response {
+    Response {
+        status,
+        content_type: call.response_format().content_type(),
+        request_id: call.request_id.clone(),
+        headers: Vec::new(),
+        body: Zeroizing::new(body),
+        delivery: Delivery::Complete,
     }
 }
 
-/// What a fault does to an answer that is ready.
-fn spoil(response: &mut Response, kind: &Kind) {
+/// Applies a fault to a finished response.
+fn corrupt_response(response: &mut Response, kind: &FaultKind) {
     match kind {
-        Kind::DropBefore | Kind::DropAfter => response.delivery = Delivery::Nothing,
-        Kind::Reset => response.delivery = Delivery::Reset,
-        Kind::Truncate => response.delivery = Delivery::Half,
-        Kind::Garbage => {
+        FaultKind::DropBefore | FaultKind::DropAfter => response.delivery = Delivery::Nothing,
+        FaultKind::Reset => response.delivery = Delivery::Reset,
+        FaultKind::Truncate => response.delivery = Delivery::Half,
+        FaultKind::Garbage => {
             response.status = 200;
-            response.body = Zeroizing::new("this is no answer".to_owned());
+            response.body = Zeroizing::new("neither JSON nor XML".to_owned());
         }
-        Kind::Empty => {
+        FaultKind::Empty => {
             response.status = 200;
             response.body = Zeroizing::default();
         }
-        Kind::Delay(_)
-        | Kind::DelayAfter(_)
-        | Kind::Error(_)
-        | Kind::NoCertId
-        | Kind::Retired(_)
-        | Kind::Lag(_) => {}
+        FaultKind::Delay(_)
+        | FaultKind::DelayAfter(_)
+        | FaultKind::Error(_)
+        | FaultKind::NoCertId
+        | FaultKind::Retired(_)
+        | FaultKind::Lag(_) => {}
     }
 }
 
-/// `run`, where a panic becomes an `InternalError`: a bug costs one call, not the server.
-fn guarded(run: impl FnOnce() -> Result<String, ApiError>) -> Result<String, ApiError> {
+/// Turns a panic into `InternalError`, so that a bug affects one call only.
+fn catch_panic(run: impl FnOnce() -> Result<String, ApiError>) -> Result<String, ApiError> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err((&errors::INTERNAL).into()))
 }
 
@@ -240,8 +211,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_an_internal_error() {
-        let error = guarded(|| panic!("wanted by a test")).err().unwrap();
+    fn a_panic_becomes_an_internal_error() {
+        let error = catch_panic(|| panic!("on purpose")).err().unwrap();
         assert_eq!((error.status(), error.code().as_str()), (500, "InternalError"));
     }
 }

@@ -150,7 +150,7 @@ impl Drop for Encoded {
 
 /// `value` percent-encoded.
 #[must_use]
-pub fn percent_encode(value: &str) -> String {
+pub(crate) fn percent_encode(value: &str) -> String {
     let mut encoded = Encoded::with_room_for(value.len());
     encode(value, &mut Chunk::new(), &mut encoded);
     encoded.into_string()

@@ -72,7 +72,7 @@ impl Caller {
             };
             match wait {
                 Some(wait) if !last && self.wait(wait, deadline, Some(&failed.error)) => {
-                    attempt += 1
+                    attempt += 1;
                 }
                 _ => return Err(failed),
             }

@@ -1,80 +1,82 @@
-//! A row of the database as a certificate.
+//! Certificates as rows of the database.
 
 use std::time::SystemTime;
 
 use rusqlite::Row;
+use serde::{Serialize, Serializer};
 
-use crate::clock::time;
+use crate::clock::{from_unix_seconds, rfc3339};
 
-/// A stored certificate. Everything but id and name was read from the certificate itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A stored certificate. The fields from `common_name` to `algorithm` come from the certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StoredCertificate {
-    /// The id the service gave it; counts from 1.
+    /// The ID that the emulator assigned, counting from 1.
     pub cert_id: i64,
-    /// The name it was uploaded under.
+    /// The name from the upload.
     pub name: String,
-    /// Common name of the subject; empty if there is none.
+    /// Common name of the subject; empty if missing.
     pub common_name: String,
-    /// Subject alternative names in the certificate's order.
+    /// Subject alternative names, in the order of the certificate.
     pub sans: Vec<String>,
-    /// Common name of the issuer, or its organization where it has none.
+    /// Common name of the issuer, or its organization if it has no common name.
     pub issuer: String,
-    /// Organization of the subject; empty if there is none.
+    /// Organization of the subject; empty if missing.
     pub organization: String,
-    /// Locality of the subject; empty if there is none.
+    /// Locality of the subject; empty if missing.
     pub city: String,
-    /// State or province of the subject; empty if there is none.
+    /// State or province of the subject; empty if missing.
     pub province: String,
-    /// Country of the subject; empty if there is none.
+    /// Country of the subject; empty if missing.
     pub country: String,
-    /// Start of the validity.
+    /// Start of the validity period.
+    #[serde(serialize_with = "serialize_time")]
     pub not_before: SystemTime,
-    /// End of the validity.
+    /// End of the validity period.
+    #[serde(serialize_with = "serialize_time")]
     pub not_after: SystemTime,
-    /// SHA-1 of the leaf certificate, 40 upper-case hexadecimal digits.
+    /// SHA-1 fingerprint of the leaf certificate, 40 upper-case hexadecimal digits.
     pub sha1: String,
-    /// SHA-256 of the leaf certificate, 64 upper-case hexadecimal digits.
+    /// SHA-256 fingerprint of the leaf certificate, 64 upper-case hexadecimal digits.
     pub sha256: String,
     /// Serial number, lower-case hexadecimal, two digits for each byte.
     pub serial: String,
     /// `RSA`, `ECC`, `SM2` or `Ed25519`.
     pub algorithm: String,
-    /// The whole chain as it was uploaded.
+    /// The whole chain, as it was uploaded.
     pub cert_pem: String,
-    /// The resource group named at the upload; empty if there was none.
+    /// The resource group from the upload; empty if missing.
     pub resource_group_id: String,
-    /// Tags given at the upload, key and value.
+    /// Tags from the upload, as pairs of key and value.
+    #[serde(serialize_with = "serialize_tags")]
     pub tags: Vec<(String, String)>,
 }
 
 impl StoredCertificate {
-    /// Its validity has ended at `now`.
+    /// Whether the certificate has expired at `now`.
     #[must_use]
     pub fn expired(&self, now: SystemTime) -> bool {
         self.not_after < now
     }
 
-    /// The id it has beside the number, such as `cas-upload-00000a`.
+    /// The resource ID, such as `cas-upload-00000a`.
     #[must_use]
     pub fn resource_id(&self) -> String {
         resource_id(self.cert_id)
     }
 }
 
-/// `cas-upload-` and the number with 36 digits, six of them at least, as real ones have.
+/// `cas-upload-` and the ID in base 36 with at least six digits, like the service's.
 pub(crate) fn resource_id(cert_id: i64) -> String {
     let mut rest = cert_id.unsigned_abs();
     let mut digits = Vec::new();
     while rest > 0 || digits.len() < 6 {
-        digits.push(char::from(
-            b"0123456789abcdefghijklmnopqrstuvwxyz"[usize::try_from(rest % 36).unwrap_or(0)],
-        ));
+        digits.push(u32::try_from(rest % 36).ok().and_then(|digit| char::from_digit(digit, 36)));
         rest /= 36;
     }
-    format!("cas-upload-{}", digits.iter().rev().collect::<String>())
+    format!("cas-upload-{}", digits.into_iter().rev().flatten().collect::<String>())
 }
 
-pub(super) fn certificate(row: &Row<'_>) -> rusqlite::Result<StoredCertificate> {
+pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<StoredCertificate> {
     let sans: String = row.get("sans")?;
     Ok(StoredCertificate {
         cert_id: row.get("cert_id")?,
@@ -86,28 +88,43 @@ pub(super) fn certificate(row: &Row<'_>) -> rusqlite::Result<StoredCertificate> 
         city: row.get("city")?,
         province: row.get("province")?,
         country: row.get("country")?,
-        not_before: time(row.get("not_before")?),
-        not_after: time(row.get("not_after")?),
+        not_before: from_unix_seconds(row.get("not_before")?),
+        not_after: from_unix_seconds(row.get("not_after")?),
         sha1: row.get("sha1")?,
         sha256: row.get("sha256")?,
         serial: row.get("serial")?,
         algorithm: row.get("algorithm")?,
         cert_pem: row.get("cert_pem")?,
         resource_group_id: row.get("resource_group_id")?,
-        tags: tags(&row.get::<_, String>("tags")?),
+        tags: tags_from_json(&row.get::<_, String>("tags")?),
     })
 }
 
-/// Tags as they stand in the database: a JSON array of pairs.
-pub(super) fn tags_text(tags: &[(String, String)]) -> String {
-    let pairs: Vec<_> = tags.iter().map(|(key, value)| serde_json::json!([key, value])).collect();
-    serde_json::Value::from(pairs).to_string()
+/// Tags as they are stored: a JSON array of pairs.
+pub(super) fn tags_to_json(tags: &[(String, String)]) -> String {
+    serde_json::to_string(tags).unwrap_or_default() // strings always serialise
 }
 
-fn tags(text: &str) -> Vec<(String, String)> {
-    let pairs: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-    let part = |pair: &serde_json::Value, index: usize| pair[index].as_str().unwrap_or_default().to_owned();
-    pairs.as_array().into_iter().flatten().map(|pair| (part(pair, 0), part(pair, 1))).collect()
+fn tags_from_json(json: &str) -> Vec<(String, String)> {
+    serde_json::from_str(json).unwrap_or_default()
+}
+
+/// `YYYY-MM-DDThh:mm:ssZ`.
+fn serialize_time<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc3339(*time))
+}
+
+/// Objects with `key` and `value`.
+fn serialize_tags<S: Serializer>(
+    tags: &[(String, String)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Tag<'a> {
+        key: &'a str,
+        value: &'a str,
+    }
+    serializer.collect_seq(tags.iter().map(|(key, value)| Tag { key, value }))
 }
 
 #[cfg(test)]
@@ -115,16 +132,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resource_ids_have_six_digits_and_are_told_apart() {
+    fn resource_ids_have_at_least_six_digits() {
         assert_eq!(resource_id(1), "cas-upload-000001");
         assert_eq!(resource_id(36 * 36 + 35), "cas-upload-00010z");
         assert_eq!(resource_id(i64::MAX), "cas-upload-1y2p0ij32e8e7");
     }
 
     #[test]
-    fn tags_come_back_as_they_were() {
+    fn tags_survive_a_round_trip() {
         let given = vec![("a \"".to_owned(), "名".to_owned()), ("b".to_owned(), String::new())];
-        assert_eq!(tags(&tags_text(&given)), given);
-        assert_eq!(tags("[]"), []);
+        assert_eq!(tags_from_json(&tags_to_json(&given)), given);
+        assert_eq!(tags_from_json("[]"), []);
     }
 }

@@ -1,16 +1,16 @@
-//! The layout of the database file, and bringing older files up to date.
+//! The schema of the database, and the migration of older files.
 
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 
-/// Marks a database file as the emulator's: `casE`.
+/// Identifies a database of the emulator: `casE`.
 const APPLICATION_ID: i64 = 0x6361_7345;
 
-/// What each version added to the one before it. A new file takes all steps, an older one those it lacks.
-const STEPS: [&str; 2] = [FIRST, SECOND];
+/// The migrations. The schema version of a file is the number of migrations it has seen.
+const MIGRATIONS: [&str; 2] = [FIRST, SECOND];
 
-/// AUTOINCREMENT, because an id must never come back after its certificate was deleted.
+/// AUTOINCREMENT, because the ID of a deleted certificate must not be used again.
 const FIRST: &str = "
     CREATE TABLE certificate (
         cert_id      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -31,7 +31,7 @@ const FIRST: &str = "
         cert_pem     TEXT NOT NULL
     ) STRICT;";
 
-/// Certificates of the first version came without their keys, so `sealed_key` may be null.
+/// Schema 1 stored no private keys, so `sealed_key` is nullable.
 const SECOND: &str = "
     ALTER TABLE certificate ADD COLUMN sealed_key BLOB;
     ALTER TABLE certificate ADD COLUMN resource_group_id TEXT NOT NULL DEFAULT '';
@@ -45,13 +45,18 @@ const SECOND: &str = "
 
 /// Why a database cannot be used.
 #[derive(Debug)]
-pub(super) enum Problem {
+pub(super) enum SchemaError {
+    /// Another program created it.
     Foreign,
-    Newer { version: i64, known: i64 },
+    /// A newer emulator created it.
+    Newer {
+        version: i64,
+        supported: i64,
+    },
     Sqlite(rusqlite::Error),
 }
 
-impl From<rusqlite::Error> for Problem {
+impl From<rusqlite::Error> for SchemaError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => Self::Foreign,
@@ -60,8 +65,8 @@ impl From<rusqlite::Error> for Problem {
     }
 }
 
-/// Looks before it writes: a file that is somebody else's is not even switched to WAL.
-pub(super) fn prepare(connection: &Connection) -> Result<(), Problem> {
+/// Creates or migrates the schema. Writes nothing to a file that another program created.
+pub(super) fn prepare(connection: &Connection) -> Result<(), SchemaError> {
     connection.busy_timeout(Duration::from_secs(5))?;
     let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
     let application = number("PRAGMA application_id")?;
@@ -69,21 +74,24 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Problem> {
     let objects = number("SELECT count(*) FROM sqlite_schema")?;
     let empty = application == 0 && version == 0 && objects == 0;
     if !empty && (application != APPLICATION_ID || version < 1) {
-        return Err(Problem::Foreign);
+        return Err(SchemaError::Foreign);
     }
-    let steps = usize::try_from(version).ok().and_then(|version| STEPS.get(version..));
-    let Some(steps) = steps else {
-        return Err(Problem::Newer { version, known: i64::try_from(STEPS.len()).unwrap_or(i64::MAX) });
+    let pending = usize::try_from(version).ok().and_then(|version| MIGRATIONS.get(version..));
+    let Some(pending) = pending else {
+        return Err(SchemaError::Newer {
+            version,
+            supported: i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX),
+        });
     };
-    // In memory SQLite answers "memory" here and never syncs.
+    // A database in memory ignores both settings.
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     connection.execute_batch("PRAGMA synchronous = FULL")?;
-    if !steps.is_empty() {
+    if !pending.is_empty() {
         connection.execute_batch(&format!(
             "BEGIN IMMEDIATE; {}
              PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}; COMMIT;",
-            steps.concat(),
-            STEPS.len(),
+            pending.concat(),
+            MIGRATIONS.len(),
         ))?;
     }
     Ok(())

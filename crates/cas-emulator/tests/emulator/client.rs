@@ -1,7 +1,8 @@
-//! A client of the tests' own: it signs with `ring`, encodes by itself and writes HTTP to a socket.
+//! A client that shares no code with the emulator or libcas: it signs with `ring`, has its own
+//! percent-encoding and writes HTTP to a socket.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
@@ -9,20 +10,23 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use serde_json::Value;
 
-/// Where a request carries its parameters: the shapes that official SDKs send.
+/// Which part of a request contains which parameters, as the official SDKs do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// aliyun-python-sdk-cas, pop-core: everything in the URL, spaces as `%20`.
+    /// aliyun-python-sdk-cas and pop-core: all in the URL, spaces as `%20`.
     GetQuery,
-    /// pop-core with POST: everything in the form, the signature too.
+    /// pop-core with POST: all in the form, with the signature.
     PostForm,
-    /// aliyun-python-sdk-core with body parameters: the operation's in the form, spaces as `+`.
+    /// aliyun-python-sdk-core with body parameters: those of the operation in the form, spaces as
+    /// `+`.
     PostQueryAndForm,
-    /// alibabacloud-cas20180713 with version 1 signatures: the operation's both in query and form.
+    /// alibabacloud-cas20180713 with version 1 signatures: those of the operation in both query and
+    /// form.
     PostTwice,
-    /// The same with the operation's parameters in query and JSON, the JSON unsigned.
+    /// The same, with those of the operation in both query and JSON, and the JSON unsigned.
     PostQueryAndJson,
-    /// aliyun-python-sdk-core with a JSON content type: the operation's in JSON only, and signed.
+    /// aliyun-python-sdk-core with a JSON content type: those of the operation in JSON only, and
+    /// signed.
     PostJsonSigned,
 }
 
@@ -35,10 +39,13 @@ pub(crate) const SHAPES: [Shape; 6] = [
     Shape::PostJsonSigned,
 ];
 
-/// Parameters of the operation rather than of the protocol.
-const BUSINESS: [&str; 4] = ["Name", "Cert", "Key", "Lang"];
+/// How long a read or write may take. Tests fail after that; they never hang.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A call that is yet to be sent.
+/// Parameters of operations, not of the protocol.
+const OPERATION: [&str; 4] = ["Name", "Cert", "Key", "Lang"];
+
+/// A call to send.
 #[derive(Clone)]
 pub(crate) struct Call {
     params: BTreeMap<String, String>,
@@ -47,8 +54,8 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// A call of version 2018-07-13 with everything a good one has: fresh timestamp, fresh nonce.
-    pub(crate) fn first(action: &str) -> Self {
+    /// A valid call of version 2018-07-13 with a fresh timestamp and nonce.
+    pub(crate) fn v2018(action: &str) -> Self {
         static NONCE: AtomicU32 = AtomicU32::new(0);
         let nonce = format!("{}-{}", std::process::id(), NONCE.fetch_add(1, Ordering::Relaxed));
         let params = [
@@ -67,19 +74,19 @@ impl Call {
         Self { params: params.collect(), secret: "testsecret".to_owned(), shape: Shape::PostForm }
     }
 
-    /// A call of version 2020-04-07.
-    pub(crate) fn second(action: &str) -> Self {
-        Self::first(action).set("Version", "2020-04-07")
+    /// A valid call of version 2020-04-07.
+    pub(crate) fn v2020(action: &str) -> Self {
+        Self::v2018(action).set("Version", "2020-04-07")
     }
 
     /// `CreateUserCertificate`.
-    pub(crate) fn upload(name: &str, cert: &str, key: &str) -> Self {
-        Self::first("CreateUserCertificate").set("Name", name).set("Cert", cert).set("Key", key)
+    pub(crate) fn create(name: &str, cert: &str, key: &str) -> Self {
+        Self::v2018("CreateUserCertificate").set("Name", name).set("Cert", cert).set("Key", key)
     }
 
     /// `UploadUserCertificate`.
-    pub(crate) fn upload_second(name: &str, cert: &str, key: &str) -> Self {
-        Self::second("UploadUserCertificate").set("Name", name).set("Cert", cert).set("Key", key)
+    pub(crate) fn upload(name: &str, cert: &str, key: &str) -> Self {
+        Self::v2020("UploadUserCertificate").set("Name", name).set("Cert", cert).set("Key", key)
     }
 
     pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
@@ -111,7 +118,7 @@ impl Call {
         format!("{}&%2F&{}", self.method(), encode(&query, "%20"))
     }
 
-    /// The request as bytes, signed unless the call brings a signature of its own.
+    /// The request as bytes. It is signed unless the parameter `Signature` is set.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let (target, content_type, body) = self.parts();
         let mut head = format!("{} {target} HTTP/1.1\r\nHost: test\r\n", self.method());
@@ -129,9 +136,9 @@ impl Call {
         }
         let form = "application/x-www-form-urlencoded";
         let json = "application/json; charset=utf-8";
-        let business = |name: &String| BUSINESS.contains(&name.as_str());
+        let of_operation = |name: &String| OPERATION.contains(&name.as_str());
         let (operation, protocol): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            params.clone().into_iter().partition(|(name, _)| business(name));
+            params.clone().into_iter().partition(|(name, _)| of_operation(name));
         let members = || serde_json::to_string(&operation).unwrap();
         match self.shape {
             Shape::GetQuery => (format!("/?{}", pairs(&params, "%20")), form, String::new()),
@@ -139,15 +146,23 @@ impl Call {
             Shape::PostQueryAndForm => {
                 (format!("/?{}", pairs(&protocol, "%20")), form, pairs(&operation, "+"))
             }
-            Shape::PostTwice => (format!("/?{}", pairs(&params, "+")), form, pairs(&operation, "+")),
+            Shape::PostTwice => {
+                (format!("/?{}", pairs(&params, "+")), form, pairs(&operation, "+"))
+            }
             Shape::PostQueryAndJson => (format!("/?{}", pairs(&params, "+")), json, members()),
             Shape::PostJsonSigned => (format!("/?{}", pairs(&protocol, "%20")), json, members()),
         }
     }
 
-    pub(crate) fn send(&self, port: u16) -> Answer {
+    pub(crate) fn send(&self, port: u16) -> Response {
         Connection::open(port).exchange(&self.bytes())
     }
+}
+
+/// Limits every read and write of `tcp`.
+pub(crate) fn limit(tcp: &TcpStream) {
+    tcp.set_read_timeout(Some(TIMEOUT)).unwrap();
+    tcp.set_write_timeout(Some(TIMEOUT)).unwrap();
 }
 
 pub(crate) fn timestamp(time: SystemTime) -> String {
@@ -155,8 +170,9 @@ pub(crate) fn timestamp(time: SystemTime) -> String {
 }
 
 fn pairs(params: &BTreeMap<String, String>, space: &str) -> String {
-    let pair =
-        |(name, value): (&String, &String)| format!("{}={}", encode(name, space), encode(value, space));
+    let pair = |(name, value): (&String, &String)| {
+        format!("{}={}", encode(name, space), encode(value, space))
+    };
     params.iter().map(pair).collect::<Vec<_>>().join("&")
 }
 
@@ -173,21 +189,25 @@ pub(crate) fn encode(text: &str, space: &str) -> String {
 fn sign(secret: &str, string_to_sign: &str) -> String {
     let key = format!("{secret}&");
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key.as_bytes());
-    base64::engine::general_purpose::STANDARD.encode(ring::hmac::sign(&key, string_to_sign.as_bytes()))
+    base64::engine::general_purpose::STANDARD
+        .encode(ring::hmac::sign(&key, string_to_sign.as_bytes()))
 }
 
-/// An answer, read by its Content-Length.
+/// A response, read according to its `Content-Length`.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        lines
+            .into_iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -205,7 +225,7 @@ impl Answer {
     }
 }
 
-/// A connection that stays.
+/// A connection for any number of requests.
 pub(crate) struct Connection<S = TcpStream> {
     stream: S,
     received: Vec<u8>,
@@ -215,6 +235,7 @@ impl Connection {
     pub(crate) fn open(port: u16) -> Self {
         let tcp = TcpStream::connect(("127.0.0.1", port)).unwrap();
         tcp.set_nodelay(true).unwrap();
+        limit(&tcp);
         Self::over(tcp)
     }
 }
@@ -228,12 +249,12 @@ impl<S: Read + Write> Connection<S> {
         self.stream.write_all(bytes).unwrap();
     }
 
-    pub(crate) fn exchange(&mut self, bytes: &[u8]) -> Answer {
+    pub(crate) fn exchange(&mut self, bytes: &[u8]) -> Response {
         self.send(bytes);
-        self.answer()
+        self.response()
     }
 
-    /// The head of an answer, without its empty line.
+    /// The head of a response, without its empty line.
     pub(crate) fn head(&mut self) -> String {
         loop {
             if let Some(end) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -248,24 +269,24 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    pub(crate) fn answer(&mut self) -> Answer {
+    pub(crate) fn response(&mut self) -> Response {
         let head = self.head();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut answer = Answer { status, head, body: String::new() };
-        let length = answer.header("content-length").unwrap().parse().unwrap();
+        let mut response = Response { status, head, body: String::new() };
+        let length = response.header("content-length").unwrap().parse().unwrap();
         while self.received.len() < length {
             assert!(self.receive() > 0, "closed inside a body");
         }
-        answer.body = String::from_utf8(self.received.drain(..length).collect()).unwrap();
-        answer
+        response.body = String::from_utf8(self.received.drain(..length).collect()).unwrap();
+        response
     }
 
-    /// The server has ended the connection and sent nothing more before that.
+    /// Whether the server has closed the connection and sent nothing before that.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.received.is_empty() && self.receive() == 0
     }
 
-    /// All that arrives until the connection ends, and how it ended.
+    /// All that arrives until the connection ends, and how it ends.
     pub(crate) fn rest(mut self) -> (Vec<u8>, std::io::Result<usize>) {
         let ended = self.stream.read_to_end(&mut self.received);
         (self.received, ended)
@@ -273,39 +294,28 @@ impl<S: Read + Write> Connection<S> {
 
     fn receive(&mut self) -> usize {
         let mut piece = [0; 16 * 1024];
-        let count = self.stream.read(&mut piece).unwrap_or(0);
+        let count = match self.stream.read(&mut piece) {
+            Ok(count) => count,
+            Err(error) => {
+                let timeout = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+                assert!(!timeout, "nothing arrived within {TIMEOUT:?}");
+                0
+            }
+        };
         self.received.extend_from_slice(&piece[..count]);
         count
     }
 }
 
-/// Asks the control interface.
-pub(crate) fn control(port: u16, method: &str, path: &str) -> Answer {
+/// Sends a request to the control interface.
+pub(crate) fn control(port: u16, method: &str, path: &str) -> Response {
     control_with(port, method, path, "")
 }
 
-/// Asks the control interface with a body.
-pub(crate) fn control_with(port: u16, method: &str, path: &str, body: &str) -> Answer {
+/// Sends a request with a body to the control interface.
+pub(crate) fn control_with(port: u16, method: &str, path: &str, body: &str) -> Response {
     let length = body.len();
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n{body}");
+    let request =
+        format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n{body}");
     Connection::open(port).exchange(request.as_bytes())
-}
-
-/// A fresh self-signed P-256 certificate and its key.
-pub(crate) fn certificate() -> (String, String) {
-    let names = ["www.example.com".to_owned(), "example.com".to_owned()];
-    let made = rcgen::generate_simple_self_signed(names).unwrap();
-    (made.cert.pem(), made.signing_key.serialize_pem())
-}
-
-/// The same for `name`, valid for so many days from now; negative if it has ended.
-pub(crate) fn certificate_for(name: &str, days: i64) -> (String, String) {
-    let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
-    params.distinguished_name.push(rcgen::DnType::CommonName, name);
-    let day = Duration::from_secs(days.unsigned_abs() * 86_400);
-    let end = if days < 0 { SystemTime::now() - day } else { SystemTime::now() + day };
-    params.not_before = (end - Duration::from_secs(365 * 86_400)).into();
-    params.not_after = end.into();
-    let key = rcgen::KeyPair::generate().unwrap();
-    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
 }

@@ -1,27 +1,32 @@
-//! Faults: what exactly arrives, what was processed, and the control interface for them.
+//! Faults: what the client receives, what was processed, and how faults are added.
 
 use std::io::ErrorKind;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use cas_emulator::{Emulator, FaultError, StartError};
 use serde_json::{Value, json};
 
-use crate::client::{Call, Connection, certificate, control, control_with};
+use crate::certificates::certificate;
+use crate::client::{Call, Connection, control, control_with};
 use crate::http::over_tls;
+
+/// How long a test waits for something that takes milliseconds.
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn with(fault: &str) -> Emulator {
     Emulator::builder().fault(fault).start().unwrap()
 }
 
 fn list() -> Call {
-    Call::first("DescribeUserCertificateList")
+    Call::v2018("DescribeUserCertificateList")
 }
 
-/// An upload to `emulator`, whatever comes of it: all that arrives, and how the connection ended.
+/// Uploads a certificate. Returns all that arrives, and how the connection ended.
 fn upload(emulator: &Emulator, name: &str) -> (String, std::io::Result<usize>) {
     let (cert, key) = certificate();
     let mut connection = Connection::open(emulator.port());
-    let request = String::from_utf8(Call::upload(name, &cert, &key).bytes()).unwrap();
+    let request = String::from_utf8(Call::create(name, &cert, &key).bytes()).unwrap();
     connection.send(request.replacen("\r\n", "\r\nConnection: close\r\n", 1).as_bytes());
     let (bytes, ended) = connection.rest();
     (String::from_utf8(bytes).unwrap(), ended)
@@ -31,7 +36,7 @@ fn stored(emulator: &Emulator) -> usize {
     emulator.certificates().unwrap().len()
 }
 
-/// Status, code and fault of the last request.
+/// Status, code and fault of the last recorded request.
 fn recorded(emulator: &Emulator) -> Value {
     let requests = control(emulator.port(), "GET", "/_emulator/requests").json();
     let last = requests.as_array().unwrap().last().unwrap();
@@ -75,41 +80,49 @@ fn truncate_sends_the_whole_head_and_half_the_body() {
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
     assert_eq!(body.len(), length.parse::<usize>().unwrap() / 2);
-    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && body.starts_with("{\"RequestId\":\""), "{text}");
+    assert!(
+        head.starts_with("HTTP/1.1 200 OK\r\n") && body.starts_with("{\"RequestId\":\""),
+        "{text}"
+    );
     assert_eq!((stored(&emulator), recorded(&emulator)), (1, json!([200, null, "truncate"])));
 }
 
 #[test]
-fn garbage_and_nothing_are_answered_with_200_on_a_connection_that_stays() {
+fn garbage_and_empty_respond_with_200_and_keep_the_connection() {
     let emulator = with(r#"[{"kind":"garbage"},{"kind":"empty"},{"kind":"garbage"}]"#);
     let (cert, key) = certificate();
     let mut connection = Connection::open(emulator.port());
-    let garbage = connection.exchange(&Call::upload("a", &cert, &key).bytes());
-    assert_eq!((garbage.status, garbage.body.as_str()), (200, "this is no answer"));
-    let empty = connection.exchange(&Call::upload("b", &cert, &key).bytes());
-    assert_eq!((empty.status, empty.header("content-length"), empty.body.as_str()), (200, Some("0"), ""));
+    let garbage = connection.exchange(&Call::create("a", &cert, &key).bytes());
+    assert_eq!((garbage.status, garbage.body.as_str()), (200, "neither JSON nor XML"));
+    let empty = connection.exchange(&Call::create("b", &cert, &key).bytes());
+    assert_eq!(
+        (empty.status, empty.header("content-length"), empty.body.as_str()),
+        (200, Some("0"), "")
+    );
     assert_eq!(stored(&emulator), 2);
-    // Whatever the call came to.
-    let refused = connection.exchange(&Call::upload("b", &cert, &key).bytes());
-    assert_eq!((refused.status, refused.body.as_str()), (200, "this is no answer"));
+    // Also if the call fails.
+    let rejected = connection.exchange(&Call::create("b", &cert, &key).bytes());
+    assert_eq!((rejected.status, rejected.body.as_str()), (200, "neither JSON nor XML"));
     assert_eq!(recorded(&emulator), json!([200, "NameRepeat", "garbage"]));
-    assert_eq!(connection.exchange(&Call::upload("c", &cert, &key).bytes()).cert_id(), 3);
+    assert_eq!(connection.exchange(&Call::create("c", &cert, &key).bytes()).cert_id(), 3);
 }
 
 #[test]
-fn an_error_is_answered_in_the_asked_format_and_nothing_processed() {
+fn error_responds_in_the_requested_format_and_processes_nothing() {
     let emulator = with(
         r#"[{"kind":"error"},
-            {"kind":"error","status":429,"code":"Slow<Down>","message":"m","headers":{"x-acs-retry-after":"200","Date":"Thu, 01 Jan 2015 00:00:00 GMT"}}]"#,
+            {"kind":"error","status":429,"code":"Slow<Down>","message":"m",
+             "headers":{"x-acs-retry-after":"200","Date":"Thu, 01 Jan 2015 00:00:00 GMT"}}]"#,
     );
     let (cert, key) = certificate();
-    let call = || Call::upload("a", &cert, &key);
+    let call = || Call::create("a", &cert, &key);
     let first = call().send(emulator.port());
     let request_id = first.header("x-acs-request-id").unwrap();
+    let url = "https://api.aliyun.com/troubleshoot";
     let expected = json!({
         "RequestId": request_id, "HostId": "cas.aliyuncs.com", "Code": "ServiceUnavailable",
         "Message": "The request has failed due to a temporary failure of the server.",
-        "Recommend": format!("https://api.aliyun.com/troubleshoot?q=ServiceUnavailable&product=cas&requestId={request_id}"),
+        "Recommend": format!("{url}?q=ServiceUnavailable&product=cas&requestId={request_id}"),
     });
     assert_eq!((first.status, first.json()), (503, expected));
     assert_eq!(recorded(&emulator), json!([503, "ServiceUnavailable", "error"]));
@@ -126,20 +139,20 @@ fn an_error_is_answered_in_the_asked_format_and_nothing_processed() {
 }
 
 #[test]
-fn no_cert_id_is_a_success_without_it() {
+fn no_cert_id_is_a_success_without_cert_id() {
     let emulator = with(r#"{"kind":"no-cert-id","times":2}"#);
     let (cert, key) = certificate();
-    let first = Call::upload("a", &cert, &key).send(emulator.port());
+    let first = Call::create("a", &cert, &key).send(emulator.port());
     assert_eq!((first.status, first.json().get("CertId")), (200, None));
     assert_eq!(first.json()["Code"], "200");
-    let second = Call::upload_second("b", &cert, &key).send(emulator.port());
+    let second = Call::upload("b", &cert, &key).send(emulator.port());
     assert_eq!((second.status, second.json().get("CertId")), (200, None));
     assert_eq!(second.json()["ResourceId"], "cas-upload-000002");
-    assert_eq!(Call::upload("c", &cert, &key).send(emulator.port()).cert_id(), 3);
+    assert_eq!(Call::create("c", &cert, &key).send(emulator.port()).cert_id(), 3);
 }
 
 #[test]
-fn a_retired_version_stays_away_and_the_other_is_there() {
+fn retired_affects_every_call_of_version_2018_only() {
     let (cert, key) = certificate();
     for (fault, status, code) in [
         (r#"{"kind":"retired"}"#, 404, "InvalidAction.NotFound"),
@@ -147,101 +160,112 @@ fn a_retired_version_stays_away_and_the_other_is_there() {
         (r#"{"kind":"retired","code":"InvalidVersion"}"#, 400, "InvalidVersion"),
     ] {
         let emulator = with(fault);
-        for call in [Call::upload("a", &cert, &key), list(), Call::first("DeleteUserCertificate"), list()] {
-            let answer = call.send(emulator.port());
-            assert_eq!((answer.status, answer.code().as_str()), (status, code));
+        for call in
+            [Call::create("a", &cert, &key), list(), Call::v2018("DeleteUserCertificate"), list()]
+        {
+            let response = call.send(emulator.port());
+            assert_eq!((response.status, response.code().as_str()), (status, code));
         }
         assert_eq!(stored(&emulator), 0);
-        assert_eq!(Call::upload_second("a", &cert, &key).send(emulator.port()).cert_id(), 1);
+        assert_eq!(Call::upload("a", &cert, &key).send(emulator.port()).cert_id(), 1);
     }
 }
 
 #[test]
-fn what_lags_is_in_no_list_but_everywhere_else() {
+fn lag_hides_a_certificate_from_lists_only() {
     let emulator = with(r#"{"kind":"lag","ms":4294967295}"#);
     let port = emulator.port();
     let (cert, key) = certificate();
-    assert_eq!(Call::upload("a", &cert, &key).send(port).cert_id(), 1);
+    assert_eq!(Call::create("a", &cert, &key).send(port).cert_id(), 1);
     assert_eq!(recorded(&emulator), json!([200, null, "lag"]));
     emulator.clear_faults();
-    assert_eq!(Call::upload_second("b", &cert, &key).send(port).cert_id(), 2);
+    assert_eq!(Call::upload("b", &cert, &key).send(port).cert_id(), 2);
 
     let first = list().send(port).json();
     assert_eq!((&first["TotalCount"], &first["CertificateList"][0]["id"]), (&1.into(), &2.into()));
-    let second = Call::second("ListUserCertificateOrder").set("OrderType", "UPLOAD").send(port).json();
+    let second =
+        Call::v2020("ListUserCertificateOrder").set("OrderType", "UPLOAD").send(port).json();
     assert_eq!(
         (&second["TotalCount"], &second["CertificateOrderList"][0]["CertificateId"]),
         (&1.into(), &2.into())
     );
-    assert_eq!(Call::upload("a", &cert, &key).send(port).code(), "NameRepeat");
-    let detail = Call::second("GetUserCertificateDetail").set("CertId", "1").send(port);
+    assert_eq!(Call::create("a", &cert, &key).send(port).code(), "NameRepeat");
+    let detail = Call::v2020("GetUserCertificateDetail").set("CertId", "1").send(port);
     assert_eq!(detail.json()["Name"], "a");
     assert_eq!(stored(&emulator), 2);
-    assert_eq!(Call::first("DeleteUserCertificate").set("CertId", "1").send(port).status, 200);
+    assert_eq!(Call::v2018("DeleteUserCertificate").set("CertId", "1").send(port).status, 200);
 }
 
 #[test]
-fn what_lags_appears_at_last() {
+fn lag_ends_after_its_time() {
     let emulator = with(r#"{"kind":"lag","ms":300}"#);
     let (cert, key) = certificate();
-    let before = std::time::Instant::now();
-    assert_eq!(Call::upload("a", &cert, &key).send(emulator.port()).cert_id(), 1);
+    let before = Instant::now();
+    assert_eq!(Call::create("a", &cert, &key).send(emulator.port()).cert_id(), 1);
     loop {
         let total = list().send(emulator.port()).json()["TotalCount"].clone();
         if total == 1 {
             break;
         }
         assert_eq!(total, 0);
+        assert!(before.elapsed() < LIMIT, "the certificate never appeared");
     }
-    assert!(before.elapsed() >= std::time::Duration::from_millis(300));
+    assert!(before.elapsed() >= Duration::from_millis(300));
 }
 
 #[test]
-fn a_lost_answer_and_a_lag_come_together() {
+fn a_lag_combines_with_other_faults() {
     let emulator = with(r#"[{"kind":"drop-after"},{"kind":"lag","ms":4294967295}]"#);
     assert_eq!(upload(&emulator, "a").0, "");
     assert_eq!((stored(&emulator), recorded(&emulator)), (1, json!([null, null, "drop-after"])));
     assert_eq!(list().send(emulator.port()).json()["TotalCount"], 0);
 }
 
-/// An hour would be too long for the test: that it ends shows that the stop ends the waiting.
+/// The delay is an hour, so the test also shows that stopping ends it.
 #[test]
-fn a_delay_is_before_the_work_and_ends_with_the_server() {
+fn delay_waits_before_processing_and_delay_after_does_not() {
     for (kind, stored_meanwhile) in [("delay", 0), ("delay-after", 1)] {
         let emulator = with(&format!(r#"{{"kind":"{kind}","ms":3600000}}"#));
         let (cert, key) = certificate();
         let mut connection = Connection::open(emulator.port());
-        connection.send(&Call::upload("a", &cert, &key).bytes());
+        connection.send(&Call::create("a", &cert, &key).bytes());
+        let before = Instant::now();
         while emulator.faults()[0].left() != Some(0) || stored(&emulator) < stored_meanwhile {
+            assert!(before.elapsed() < LIMIT, "{kind} does not start");
             thread::yield_now();
         }
         assert_eq!(stored(&emulator), stored_meanwhile, "{kind}");
         emulator.stop();
-        let answer = connection.answer();
-        assert_eq!((answer.cert_id(), answer.header("connection")), (1, Some("close")), "{kind}");
+        let response = connection.response();
+        assert_eq!(
+            (response.cert_id(), response.header("connection")),
+            (1, Some("close")),
+            "{kind}"
+        );
     }
 }
 
 #[test]
-fn delays_last_as_long_as_they_were_asked_to() {
+fn delays_last_at_least_their_time() {
     let emulator = with(r#"[{"kind":"delay","ms":200},{"kind":"delay-after","ms":200}]"#);
     for _ in 0..2 {
-        let before = std::time::Instant::now();
+        let before = Instant::now();
         assert_eq!(list().send(emulator.port()).status, 200);
-        assert!(before.elapsed() >= std::time::Duration::from_millis(200));
+        assert!(before.elapsed() >= Duration::from_millis(200));
     }
 }
 
 #[test]
-fn faults_take_calls_by_action_skip_and_times_good_signature_or_not() {
+fn faults_count_by_action_skip_and_times_even_without_a_valid_signature() {
     let emulator = with(
-        r#"[{"action":"CreateUserCertificate","kind":"error","status":500,"code":"One","skip":1,"times":2},
+        r#"[{"action":"CreateUserCertificate","kind":"error","status":500,"code":"One","skip":1,
+             "times":2},
             {"action":"CreateUserCertificate","kind":"error","status":500,"code":"Two"},
             {"action":"*","kind":"error","status":500,"code":"Any","skip":2}]"#,
     );
     let port = emulator.port();
-    let bad = || Call::upload("n", "c", "k").secret("wrong").send(port).code();
-    // The first call is skipped by One and taken by Two; the third list is the first that Any does not skip.
+    let bad = || Call::create("n", "c", "k").secret("wrong").send(port).code();
+    // One skips the first call, so Two affects it. Any skips the two calls that no other affects.
     assert_eq!([bad(), bad(), bad()], ["Two", "One", "One"]);
     assert_eq!([bad(), bad()], ["SignatureDoesNotMatch", "SignatureDoesNotMatch"]);
     assert_eq!(list().without("Signature").send(port).code(), "Any");
@@ -251,21 +275,25 @@ fn faults_take_calls_by_action_skip_and_times_good_signature_or_not() {
 }
 
 #[test]
-fn a_call_without_an_action_is_anybodys() {
-    let emulator = with(r#"[{"action":"CreateUserCertificate","kind":"empty"},{"kind":"garbage"}]"#);
-    let answer = Connection::open(emulator.port()).exchange(b"GET /elsewhere HTTP/1.1\r\n\r\n");
-    assert_eq!(answer.body, "this is no answer");
+fn a_call_without_an_action_matches_any_action() {
+    let emulator =
+        with(r#"[{"action":"CreateUserCertificate","kind":"empty"},{"kind":"garbage"}]"#);
+    let response = Connection::open(emulator.port()).exchange(b"GET /elsewhere HTTP/1.1\r\n\r\n");
+    assert_eq!(response.body, "neither JSON nor XML");
     assert_eq!(emulator.faults()[0].left(), Some(1));
-    // The control interface is no call.
+    // Faults do not affect the control interface.
     assert_eq!(control(emulator.port(), "GET", "/_emulator/health").status, 200);
 }
 
 #[test]
-fn the_control_interface_adds_lists_and_forgets_faults() {
+fn the_control_interface_adds_lists_and_removes_faults() {
     let emulator = Emulator::start().unwrap();
     let port = emulator.port();
     let faults = |method: &str, body: &str| control_with(port, method, "/_emulator/faults", body);
-    let one = json!({"action": "CreateUserCertificate", "kind": "error", "code": "X", "skip": 1, "times": 3, "left": 3});
+    let one = json!({
+        "action": "CreateUserCertificate", "kind": "error", "code": "X", "skip": 1, "times": 3,
+        "left": 3,
+    });
     let mut given = one.clone();
     given.as_object_mut().unwrap().remove("left");
     assert_eq!(faults("POST", &given.to_string()).json(), json!([one]));
@@ -277,23 +305,26 @@ fn the_control_interface_adds_lists_and_forgets_faults() {
     assert_eq!(faults("GET", "").json()[1]["left"], 0);
     assert_eq!((faults("DELETE", "").body.as_str(), emulator.faults().len()), ("[]", 0));
 
-    // All or none.
-    let refused = faults("POST", r#"[{"kind":"empty"},{"kind":"full"}]"#);
-    assert_eq!(refused.status, 400);
+    // If one fault is invalid, none is added.
+    let rejected = faults("POST", r#"[{"kind":"empty"},{"kind":"full"}]"#);
+    assert_eq!(rejected.status, 400);
     assert!(
-        refused.json()["error"].as_str().unwrap().starts_with("there is no kind \"full\""),
+        rejected.json()["error"]
+            .as_str()
+            .unwrap()
+            .starts_with("invalid fault: unknown variant `full`, expected one of `drop-before`"),
         "{}",
-        refused.body
+        rejected.body
     );
     assert_eq!(faults("POST", "").status, 400);
     assert_eq!(faults("POST", "{\"kind\":\"empty\",\"time\":1}").status, 400);
     assert_eq!(faults("GET", "").body, "[]");
-    let refused = faults("PUT", "[]");
-    assert_eq!(refused.status, 405);
+    let rejected = faults("PUT", "[]");
+    assert_eq!(rejected.status, 405);
     assert!(
-        refused.json()["error"].as_str().unwrap().contains("DELETE /_emulator/faults"),
+        rejected.json()["error"].as_str().unwrap().contains("DELETE /_emulator/faults"),
         "{}",
-        refused.body
+        rejected.body
     );
 
     assert_eq!(faults("POST", r#"{"kind":"drop-before"}"#).status, 200);
@@ -302,31 +333,32 @@ fn the_control_interface_adds_lists_and_forgets_faults() {
 }
 
 #[test]
-fn a_fault_that_is_none_is_refused_by_the_library() {
-    let refused = Emulator::builder().fault("{}").start();
-    assert!(matches!(&refused, Err(StartError::Option(said)) if said.starts_with("a fault needs a kind")));
+fn the_library_rejects_invalid_faults() {
+    let rejected = Emulator::builder().fault("{}").start();
+    let Err(StartError::Option(message)) = rejected else { panic!("{rejected:?}") };
+    assert!(message.starts_with("invalid fault: missing `kind`"), "{message}");
     let emulator = Emulator::start().unwrap();
-    let refused: FaultError =
+    let rejected: FaultError =
         emulator.add_faults(r#"[{"kind":"empty"},{"kind":"empty","times":0}]"#).unwrap_err();
-    assert_eq!(refused.to_string(), "\"times\" is a whole number from 1 on, not 0");
+    assert_eq!(rejected.to_string(), "invalid fault: `times` must be at least 1");
     assert!(emulator.faults().is_empty());
     emulator.add_faults(r#"{"kind":"empty"}"#).unwrap();
     assert_eq!((emulator.faults()[0].action(), emulator.faults()[0].kind()), ("*", "empty"));
 }
 
 #[test]
-fn a_fault_on_a_kept_connection_ends_what_was_pipelined() {
+fn a_fault_on_a_reused_connection_ends_the_pipeline() {
     let emulator = with(r#"{"kind":"drop-after","skip":1}"#);
     let mut connection = Connection::open(emulator.port());
     let calls: Vec<u8> = (0..2).flat_map(|_| list().bytes()).collect();
     connection.send(&calls);
-    assert_eq!(connection.answer().status, 200);
+    assert_eq!(connection.response().status, 200);
     assert!(connection.is_closed());
     assert_eq!(emulator.requests().len(), 2);
 }
 
 #[test]
-fn faults_cut_a_tls_connection_without_saying_goodbye() {
+fn faults_close_a_tls_connection_without_close_notify() {
     for (kind, ending) in [
         ("drop-before", ErrorKind::UnexpectedEof),
         ("drop-after", ErrorKind::UnexpectedEof),

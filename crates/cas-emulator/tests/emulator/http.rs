@@ -1,4 +1,4 @@
-//! HTTP itself: lengths, chunks, pipelines, bad requests, TLS.
+//! HTTP: lengths, chunks, pipelining, invalid requests, TLS.
 
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -9,17 +9,21 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::client::{Call, Connection, Shape, certificate};
+use crate::certificates::certificate;
+use crate::client::{Call, Connection, Shape, limit};
 
 #[test]
-fn a_target_of_256_kib_is_read_and_a_longer_one_refused() {
+fn a_target_has_at_most_256_kib() {
     let emulator = Emulator::start().unwrap();
     let (cert, key) = certificate();
-    let (mut target, ..) = Call::upload("long", &cert, &key).shape(Shape::GetQuery).parts();
-    // Empty pairs mean nothing, so they can fill it up without touching the signature.
+    let (mut target, ..) = Call::create("long", &cert, &key).shape(Shape::GetQuery).parts();
+    // Empty pairs are ignored, so the signature stays valid.
     target += &"&".repeat(256 * 1024 - target.len());
     let request = |target: &str| format!("GET {target} HTTP/1.1\r\n\r\n");
-    assert_eq!(Connection::open(emulator.port()).exchange(request(&target).as_bytes()).cert_id(), 1);
+    assert_eq!(
+        Connection::open(emulator.port()).exchange(request(&target).as_bytes()).cert_id(),
+        1
+    );
     assert_eq!(emulator.requests()[0].target_length, 256 * 1024);
 
     target.push('&');
@@ -29,10 +33,10 @@ fn a_target_of_256_kib_is_read_and_a_longer_one_refused() {
 }
 
 #[test]
-fn a_client_that_waits_for_100_continue_gets_it() {
+fn a_client_that_waits_for_100_continue_receives_it() {
     let emulator = Emulator::start().unwrap();
     let (cert, key) = certificate();
-    let (target, content_type, body) = Call::upload("waiting", &cert, &key).parts();
+    let (target, content_type, body) = Call::create("waiting", &cert, &key).parts();
     let head = format!(
         "POST {target} HTTP/1.1\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
          Expect: 100-continue\r\n\r\n",
@@ -45,55 +49,57 @@ fn a_client_that_waits_for_100_continue_gets_it() {
 }
 
 #[test]
-fn chunked_bodies_are_put_together() {
+fn chunked_bodies_are_decoded() {
     let emulator = Emulator::start().unwrap();
     let (cert, key) = certificate();
-    let (target, content_type, body) = Call::upload("chunked", &cert, &key).parts();
+    let (target, content_type, body) = Call::create("chunked", &cert, &key).parts();
     let mut request = format!(
-        "POST {target} HTTP/1.1\r\nContent-Type: {content_type}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "POST {target} HTTP/1.1\r\nContent-Type: {content_type}\r\n\
+         Transfer-Encoding: chunked\r\n\r\n"
     );
     for chunk in body.as_bytes().chunks(100) {
-        request += &format!("{:x};ext=1\r\n{}\r\n", chunk.len(), std::str::from_utf8(chunk).unwrap());
+        request +=
+            &format!("{:x};ext=1\r\n{}\r\n", chunk.len(), std::str::from_utf8(chunk).unwrap());
     }
     request += "0\r\nTrailer: ignored\r\n\r\n";
     let mut connection = Connection::open(emulator.port());
     assert_eq!(connection.exchange(request.as_bytes()).cert_id(), 1);
-    // The connection is still in step.
-    let next = Call::upload("chunked", &cert, &key).bytes();
+    // The next request on the connection is read correctly.
+    let next = Call::create("chunked", &cert, &key).bytes();
     assert_eq!(connection.exchange(&next).code(), "NameRepeat");
     assert_eq!(emulator.requests()[0].body_length, body.len());
 }
 
 #[test]
-fn pipelined_requests_are_answered_in_order_on_one_connection() {
+fn pipelined_requests_get_responses_in_order() {
     let emulator = Emulator::start().unwrap();
     let (cert, key) = certificate();
     let mut all = Vec::new();
     for name in ["a", "b", "c"] {
-        all.extend(Call::upload(name, &cert, &key).bytes());
-        all.extend(Call::upload("q", "c", "k").shape(Shape::GetQuery).bytes());
+        all.extend(Call::create(name, &cert, &key).bytes());
+        all.extend(Call::create("q", "c", "k").shape(Shape::GetQuery).bytes());
     }
     let mut connection = Connection::open(emulator.port());
     connection.send(&all);
     for id in 1..=3 {
-        assert_eq!(connection.answer().cert_id(), id);
-        assert_eq!(connection.answer().code(), "-1008");
+        assert_eq!(connection.response().cert_id(), id);
+        assert_eq!(connection.response().code(), "-1008");
     }
     assert!(emulator.requests().iter().all(|request| request.connection == 1));
 }
 
 #[test]
-fn a_request_may_come_byte_by_byte() {
+fn a_request_can_arrive_byte_by_byte() {
     let emulator = Emulator::start().unwrap();
     let mut connection = Connection::open(emulator.port());
     for byte in b"\r\nGET /_emulator/health HTTP/1.1\nHost: h\n\n" {
         connection.send(&[*byte]);
     }
-    assert_eq!(connection.answer().status, 200);
+    assert_eq!(connection.response().status, 200);
 }
 
 #[test]
-fn connections_end_when_the_client_says_so() {
+fn the_client_decides_whether_the_connection_is_kept_alive() {
     let emulator = Emulator::start().unwrap();
     let cases = [
         ("GET /_emulator/health HTTP/1.1\r\nConnection: close\r\n\r\n", "close"),
@@ -102,8 +108,11 @@ fn connections_end_when_the_client_says_so() {
     ];
     for (request, connection_header) in cases {
         let mut connection = Connection::open(emulator.port());
-        let answer = connection.exchange(request.as_bytes());
-        assert_eq!((answer.status, answer.header("connection")), (200, Some(connection_header)));
+        let response = connection.exchange(request.as_bytes());
+        assert_eq!(
+            (response.status, response.header("connection")),
+            (200, Some(connection_header))
+        );
         if connection_header == "close" {
             assert!(connection.is_closed());
         } else {
@@ -113,7 +122,7 @@ fn connections_end_when_the_client_says_so() {
 }
 
 #[test]
-fn what_is_no_request_is_refused_and_the_connection_closed() {
+fn invalid_requests_are_rejected_and_the_connection_closed() {
     let emulator = Emulator::start().unwrap();
     let many_headers = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(101));
     let long_header = format!("GET / HTTP/1.1\r\na: {}\r\n\r\n", "b".repeat(512 * 1024));
@@ -136,24 +145,32 @@ fn what_is_no_request_is_refused_and_the_connection_closed() {
     ];
     for (request, status) in cases {
         let mut connection = Connection::open(emulator.port());
-        let answer = connection.exchange(request.as_bytes());
+        let response = connection.exchange(request.as_bytes());
         let start: String = request.chars().take(60).collect();
-        assert_eq!((answer.status, answer.header("connection")), (status, Some("close")), "{start:?}");
-        assert!(answer.json()["error"].is_string() && answer.header("x-acs-request-id").is_some());
+        assert_eq!(
+            (response.status, response.header("connection")),
+            (status, Some("close")),
+            "{start:?}"
+        );
+        assert!(
+            response.json()["error"].is_string() && response.header("x-acs-request-id").is_some()
+        );
         assert!(connection.is_closed(), "{start:?}");
     }
     assert!(emulator.requests().is_empty());
 }
 
 #[test]
-fn a_body_of_4_mib_is_read() {
+fn a_body_of_4_mib_is_accepted() {
     let emulator = Emulator::start().unwrap();
-    let (_, content_type, body) = Call::upload("big", "c", "k").parts();
+    let (_, content_type, body) = Call::create("big", "c", "k").parts();
     let body = format!("{body}&Padding={}", "x".repeat(4 * 1024 * 1024 - body.len() - 9));
-    let head =
-        format!("POST / HTTP/1.1\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n", body.len());
-    let answer = Connection::open(emulator.port()).exchange((head + &body).as_bytes());
-    assert_eq!(answer.code(), "SignatureDoesNotMatch");
+    let head = format!(
+        "POST / HTTP/1.1\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let response = Connection::open(emulator.port()).exchange((head + &body).as_bytes());
+    assert_eq!(response.code(), "SignatureDoesNotMatch");
 }
 
 #[test]
@@ -165,16 +182,17 @@ fn two_hundred_connections_are_open_at_once() {
     }
     thread::scope(|scope| {
         for connection in &mut connections {
-            scope.spawn(|| connection.exchange(&Call::upload("n", "c", "k").bytes()).code());
+            scope.spawn(|| connection.exchange(&Call::create("n", "c", "k").bytes()).code());
         }
     });
-    let mut numbers: Vec<_> = emulator.requests().iter().map(|request| request.connection).collect();
+    let mut numbers: Vec<_> =
+        emulator.requests().iter().map(|request| request.connection).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=200).collect::<Vec<_>>());
 }
 
 #[test]
-fn a_stop_ends_idle_connections() {
+fn stopping_closes_idle_connections() {
     let emulator = Emulator::start().unwrap();
     let mut idle = Connection::open(emulator.port());
     assert_eq!(idle.exchange(b"GET /_emulator/health HTTP/1.1\r\n\r\n").status, 200);
@@ -184,8 +202,10 @@ fn a_stop_ends_idle_connections() {
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
 }
 
-/// A client of an emulator that serves TLS.
-pub(crate) fn over_tls(builder: Builder) -> (Emulator, Connection<StreamOwned<ClientConnection, TcpStream>>) {
+/// An emulator that serves TLS, and a connection to it.
+pub(crate) fn over_tls(
+    builder: Builder,
+) -> (Emulator, Connection<StreamOwned<ClientConnection, TcpStream>>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (server_cert, server_key) = (made.cert.pem(), made.signing_key.serialize_pem());
     let emulator = builder.tls(server_cert.clone(), server_key).start().unwrap();
@@ -193,26 +213,28 @@ pub(crate) fn over_tls(builder: Builder) -> (Emulator, Connection<StreamOwned<Cl
 
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(server_cert.as_bytes()).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config =
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
     let name = ServerName::try_from("localhost").unwrap();
     let tls = ClientConnection::new(Arc::new(config), name).unwrap();
     let tcp = TcpStream::connect(("127.0.0.1", emulator.port())).unwrap();
+    limit(&tcp);
     (emulator, Connection::over(StreamOwned::new(tls, tcp)))
 }
 
 #[test]
-fn the_same_is_served_over_tls() {
+fn requests_are_served_over_tls() {
     let (emulator, mut connection) = over_tls(Emulator::builder());
     let (cert, key) = certificate();
-    let call = Call::upload("over tls", &cert, &key);
+    let call = Call::create("over tls", &cert, &key);
     assert_eq!(connection.exchange(&call.clone().shape(Shape::GetQuery).bytes()).cert_id(), 1);
     assert_eq!(connection.exchange(&call.bytes()).code(), "SignatureNonceUsed");
 
-    // A client that speaks plain HTTP harms nobody.
+    // A client that speaks plain HTTP does not affect others.
     Connection::open(emulator.port()).send(b"GET /_emulator/health HTTP/1.1\r\n\r\n");
     assert_eq!(connection.exchange(&call.bytes()).code(), "SignatureNonceUsed");
 }

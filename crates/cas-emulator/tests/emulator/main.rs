@@ -1,17 +1,16 @@
-//! The emulator over real sockets, asked by a client that shares no code with it.
+//! Tests of the emulator over real sockets, with a client that shares no code with it.
 #![allow(
     clippy::unwrap_used,
-    reason = "in tests a panic is the report; clippy sees only test functions as tests"
+    reason = "tests report failures by panicking; clippy exempts only test functions"
 )]
-#![allow(clippy::format_push_string, reason = "requests read better as templates")]
+#![allow(clippy::format_push_string, reason = "requests are easier to read as templates")]
 
-mod acs3;
+mod api;
+mod certificates;
 mod client;
-mod data;
-mod errors;
+mod control;
+mod data_file;
 mod faults;
 mod http;
-mod operations;
 mod process;
-mod throttle;
-mod upload;
+mod signatures;

@@ -1,14 +1,43 @@
-//! The binary: options, first line, signals, data file, and what it must never write anywhere.
+//! The program: options, first line, signals, data file, and secrets that it must never write.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::client::{Call, Connection, Shape, certificate, control};
+use crate::certificates::certificate;
+use crate::client::{Call, Connection, Shape, control};
+
+/// How long a process may run.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// How long stopping waits for busy connections.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Kills a process after [`LIMIT`], so that a test that waits for it fails instead of hanging.
+struct Watchdog {
+    _stop: Sender<()>,
+}
+
+impl Watchdog {
+    fn new(child: &Child) -> Self {
+        let pid = child.id().to_string();
+        let (stop, stopped) = mpsc::channel::<()>();
+        thread::spawn(move || {
+            if stopped.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+                let _ = Command::new("kill").args(["-KILL", &pid]).status();
+            }
+        });
+        Self { _stop: stop }
+    }
+}
 
 struct Process {
+    // Before `child`, so that a process that has been waited for is never killed.
+    _watchdog: Watchdog,
     child: Child,
     stdout: BufReader<std::process::ChildStdout>,
     url: String,
@@ -27,12 +56,13 @@ impl Process {
         }
         command.args(options);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let watchdog = Watchdog::new(&child);
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         let url = line.strip_prefix("cas-emulator listening on ").unwrap().trim_end().to_owned();
         let port = url.rsplit(':').next().unwrap().parse().unwrap();
-        Self { child, stdout, url, port }
+        Self { _watchdog: watchdog, child, stdout, url, port }
     }
 
     fn signal(&self, name: &str) {
@@ -40,7 +70,7 @@ impl Process {
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     }
 
-    /// Exit status, the rest of stdout, stderr.
+    /// Waits for the process to exit. Returns exit status, the rest of stdout, and stderr.
     fn end(mut self) -> (Option<i32>, String, String) {
         let (mut out, mut err) = (String::new(), String::new());
         self.stdout.read_to_string(&mut out).unwrap();
@@ -51,19 +81,23 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // For tests that fail half-way; harmless on a process that has ended.
+        // For tests that fail. Killing a process that has exited does nothing.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-fn refused(options: &[&str]) -> (Option<i32>, String) {
-    let Output { status, stderr, .. } = command().args(options).stdin(Stdio::null()).output().unwrap();
+fn rejected(options: &[&str]) -> (Option<i32>, String) {
+    let mut command = command();
+    command.args(options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let _watchdog = Watchdog::new(&child);
+    let Output { status, stderr, .. } = child.wait_with_output().unwrap();
     (status.code(), String::from_utf8(stderr).unwrap())
 }
 
 #[test]
-fn sigterm_and_sigint_end_it_though_a_connection_is_idle() {
+fn sigterm_and_sigint_stop_it_while_connections_are_idle() {
     for signal in ["-TERM", "-INT"] {
         let process = Process::start(&[]);
         assert_eq!(process.url, format!("http://127.0.0.1:{}", process.port));
@@ -74,15 +108,15 @@ fn sigterm_and_sigint_end_it_though_a_connection_is_idle() {
         process.signal(signal);
         assert!(idle.is_closed());
         assert_eq!(process.end(), (Some(0), String::new(), String::new()));
-        assert!(before.elapsed() < Duration::from_secs(4), "it waited for the idle connection");
+        assert!(before.elapsed() < GRACE, "it waited for an idle connection");
     }
 }
 
 #[test]
-fn a_request_in_flight_is_answered_before_it_ends() {
+fn a_request_in_flight_gets_its_response_before_it_exits() {
     let process = Process::start(&[]);
     let (cert, key) = certificate();
-    let (target, content_type, body) = Call::upload("in flight", &cert, &key).parts();
+    let (target, content_type, body) = Call::create("in flight", &cert, &key).parts();
     let head = format!(
         "POST {target} HTTP/1.1\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
          Expect: 100-continue\r\n\r\n",
@@ -92,17 +126,19 @@ fn a_request_in_flight_is_answered_before_it_ends() {
     connection.send(head.as_bytes());
     assert_eq!(connection.head(), "HTTP/1.1 100 Continue");
     process.signal("-TERM");
-    // From here on nobody else is let in.
+    // Wait until it accepts no more connections.
+    let before = Instant::now();
     while TcpStream::connect(("127.0.0.1", process.port)).is_ok() {
-        std::thread::yield_now();
+        assert!(before.elapsed() < LIMIT, "it still accepts connections");
+        thread::yield_now();
     }
-    let answer = connection.exchange(body.as_bytes());
-    assert_eq!((answer.cert_id(), answer.header("connection")), (1, Some("close")));
+    let response = connection.exchange(body.as_bytes());
+    assert_eq!((response.cert_id(), response.header("connection")), (1, Some("close")));
     assert_eq!(process.end().0, Some(0));
 }
 
 #[test]
-fn a_killed_process_has_lost_no_answered_upload() {
+fn a_killed_process_loses_no_completed_upload() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cas.db");
     let options = ["--data", file.to_str().unwrap()];
@@ -110,7 +146,7 @@ fn a_killed_process_has_lost_no_answered_upload() {
     let mut process = Process::start(&options);
     let mut connection = Connection::open(process.port);
     for id in 1..=20 {
-        let call = Call::upload(&format!("n{id}"), &cert, &key);
+        let call = Call::create(&format!("n{id}"), &cert, &key);
         assert_eq!(connection.exchange(&call.bytes()).cert_id(), id);
     }
     process.child.kill().unwrap();
@@ -119,14 +155,14 @@ fn a_killed_process_has_lost_no_answered_upload() {
     let process = Process::start(&options);
     let stored = control(process.port, "GET", "/_emulator/certificates").json();
     assert_eq!(stored.as_array().unwrap().len(), 20);
-    assert_eq!(Call::upload("n20", &cert, &key).send(process.port).code(), "NameRepeat");
-    assert_eq!(Call::upload("n21", &cert, &key).send(process.port).cert_id(), 21);
+    assert_eq!(Call::create("n20", &cert, &key).send(process.port).code(), "NameRepeat");
+    assert_eq!(Call::create("n21", &cert, &key).send(process.port).cert_id(), 21);
     process.signal("-TERM");
     assert_eq!(process.end().0, Some(0));
 }
 
 #[test]
-fn wrong_options_end_it_with_status_2_and_a_sentence() {
+fn invalid_options_exit_with_status_2_and_a_message() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -139,39 +175,45 @@ fn wrong_options_end_it_with_status_2_and_a_sentence() {
     let cases: [(&[&str], &str); 14] = [
         (&["--listen", "0.0.0.0:0"], "not a loopback address"),
         (&["--listen", "nowhere"], "--listen"),
-        (&["--access-key", "nocolon-secret"], "--access-key takes ID:SECRET"),
-        (&["--access-key", ":secret"], "empty part"),
-        (&["--access-key", "a:s", "--sts", "a:s:t"], "given twice"),
-        (&["--sts", "id:nocolon-secret"], "--sts takes ID:SECRET:TOKEN"),
+        (&["--access-key", "nocolon-secret"], "--access-key: expected ID:SECRET"),
+        (&["--access-key", ":secret"], "a part is empty"),
+        (&["--access-key", "a:s", "--sts", "a:s:t"], "have the same ID"),
+        (&["--sts", "id:nocolon-secret"], "--sts: expected ID:SECRET:TOKEN"),
         (&["--tls-cert", &cert], "--tls-key"),
         (&["--tls-cert", &cert, "--tls-key", &other], "cannot be used"),
-        (&["--tls-cert", &key, "--tls-key", &cert], "not a private key in PEM"),
+        (&["--tls-cert", &key, "--tls-key", &cert], "must be a private key in PEM"),
         (&["--clock-offset", "soon"], "--clock-offset"),
-        (&["--fault", "{\"kind\":\"fall\"}"], "there is no kind \"fall\"; there are drop-before"),
-        (&["--fault", "drop-after"], "a fault is given as JSON"),
-        (&["--qps", "0"], "at least 1 call a second"),
+        (
+            &["--fault", "{\"kind\":\"fall\"}"],
+            "unknown variant `fall`, expected one of `drop-before`",
+        ),
+        (&["--fault", "drop-after"], "invalid fault: expected value at line 1 column 1"),
+        (&["--qps", "0"], "must be at least 1"),
         (&["--quota", "many"], "--quota"),
     ];
     for (options, sentence) in cases {
-        let (status, stderr) = refused(options);
+        let (status, stderr) = rejected(options);
         assert_eq!(status, Some(2), "{options:?}: {stderr}");
         assert!(stderr.contains(sentence), "{options:?}: {stderr}");
         assert!(!stderr.contains("nocolon-secret"));
     }
-    let text = file("text", "somebody's notes, which must not be written over by an emulator");
-    let (status, stderr) = refused(&["--listen", "127.0.0.1:0", "--data", &text]);
+    let text = file("text", "notes of a user, which the emulator must not overwrite");
+    let (status, stderr) = rejected(&["--listen", "127.0.0.1:0", "--data", &text]);
     assert_eq!(status, Some(1));
-    assert_eq!(stderr, format!("cas-emulator: {text} was not made by cas-emulator; it is left as it is\n"));
-    assert!(std::fs::read_to_string(text).unwrap().starts_with("somebody's notes"));
+    assert_eq!(
+        stderr,
+        format!("cas-emulator: {text} is not a cas-emulator database; it was not changed\n")
+    );
+    assert!(std::fs::read_to_string(text).unwrap().starts_with("notes of a user"));
 
     let taken = Process::start(&[]);
-    let (status, stderr) = refused(&["--listen", &taken.url["http://".len()..]]);
+    let (status, stderr) = rejected(&["--listen", &taken.url["http://".len()..]]);
     assert_eq!(status, Some(1));
-    assert!(stderr.starts_with("cas-emulator: cannot listen on 127.0.0.1:"), "{stderr}");
+    assert!(stderr.starts_with("cas-emulator: failed to listen on 127.0.0.1:"), "{stderr}");
 }
 
 #[test]
-fn faults_limits_and_quotas_are_options() {
+fn faults_rate_limit_and_quota_are_options() {
     let process = Process::start(&[
         "--fault",
         r#"{"action":"CreateUserCertificate","kind":"no-cert-id"}"#,
@@ -183,7 +225,7 @@ fn faults_limits_and_quotas_are_options() {
         "1000000",
     ]);
     let (cert, key) = certificate();
-    let upload = |name: &str| Call::upload(name, &cert, &key).send(process.port);
+    let upload = |name: &str| Call::create(name, &cert, &key).send(process.port);
     assert_eq!(upload("a").json().get("CertId"), None);
     assert_eq!(
         [upload("b").code(), upload("b").code(), upload("b").code()],
@@ -201,7 +243,7 @@ fn faults_limits_and_quotas_are_options() {
 }
 
 #[test]
-fn remote_addresses_can_be_allowed() {
+fn allow_remote_allows_other_addresses() {
     let process = Process::start(&["--allow-remote", "--listen", "0.0.0.0:0"]);
     assert_eq!(process.url, format!("http://0.0.0.0:{}", process.port));
     assert_eq!(control(process.port, "GET", "/_emulator/health").status, 200);
@@ -210,12 +252,14 @@ fn remote_addresses_can_be_allowed() {
 }
 
 fn contents(folder: &Path) -> Vec<u8> {
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
     files.flatten().collect()
 }
 
 #[test]
-fn keys_secrets_and_tokens_appear_nowhere() {
+fn keys_secrets_and_tokens_are_written_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cas.db");
     let process = Process::start(&[
@@ -229,8 +273,9 @@ fn keys_secrets_and_tokens_appear_nowhere() {
     let port = process.port;
     let (cert, key) = certificate();
     let other = certificate().1;
-    for shape in [Shape::GetQuery, Shape::PostForm, Shape::PostQueryAndForm, Shape::PostJsonSigned] {
-        let upload = |key: &str| Call::upload(&format!("{shape:?}"), &cert, key).shape(shape);
+    for shape in [Shape::GetQuery, Shape::PostForm, Shape::PostQueryAndForm, Shape::PostJsonSigned]
+    {
+        let upload = |key: &str| Call::create(&format!("{shape:?}"), &cert, key).shape(shape);
         let sts = upload(&key).set("AccessKeyId", "STS.id").set("SecurityToken", "canarytoken");
         assert_eq!(sts.secret("canarysecret2").send(port).status, 200);
         assert_eq!(upload(&key).secret("canarysecret").send(port).code(), "NameRepeat");
@@ -239,7 +284,7 @@ fn keys_secrets_and_tokens_appear_nowhere() {
         let astray = upload("k").set("Comment", &key).set(&key, "x").secret("canarysecret");
         assert_eq!(astray.send(port).code(), "PrivateKeyFormatError");
     }
-    // Not even a request, with the key in what it is instead.
+    // An invalid request that contains the key.
     Connection::open(port).exchange(format!("{}\r\n\r\n", key.replace('\n', " ")).as_bytes());
 
     let requests = control(port, "GET", "/_emulator/requests").body;
@@ -251,17 +296,19 @@ fn keys_secrets_and_tokens_appear_nowhere() {
 
     let mut canaries = vec!["canarysecret".to_owned(), "canarytoken".to_owned()];
     for key in [&key, &other] {
-        // A piece of the key without characters that an encoding would change.
+        // Parts of the key without characters that an encoding changes.
         let line = key.lines().nth(1).unwrap();
-        canaries.extend(line.split(['+', '/', '=']).filter(|piece| piece.len() >= 12).map(str::to_owned));
+        canaries.extend(
+            line.split(['+', '/', '=']).filter(|piece| piece.len() >= 12).map(str::to_owned),
+        );
     }
-    assert!(canaries.len() >= 4, "too few pieces of the keys to look for");
+    assert!(canaries.len() >= 4, "too few parts of the keys to search for");
     let stopped = contents(folder.path());
     let places: [&[u8]; 4] = [requests.as_bytes(), certificates.as_bytes(), &running, &stopped];
     for canary in canaries {
         for place in places {
             let found = place.windows(canary.len()).any(|window| window == canary.as_bytes());
-            assert!(!found, "a secret was kept");
+            assert!(!found, "a secret was written");
         }
     }
 }

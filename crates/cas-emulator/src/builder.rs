@@ -1,0 +1,209 @@
+//! The options of an emulator, and how it starts.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::clock::Clock;
+use crate::emulator::Emulator;
+use crate::gateway::AccessKeys;
+use crate::http::{Server, tls};
+use crate::router;
+use crate::service::Service;
+use crate::start_error::StartError;
+use crate::store::Store;
+use crate::testing::parse_faults;
+
+/// The options of an [`Emulator`] that has not started. No `Debug`, because it contains secrets.
+pub struct Builder {
+    listen: SocketAddr,
+    allow_remote: bool,
+    data: Option<PathBuf>,
+    access_keys: Vec<AccessKey>,
+    tls: Option<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+    region: String,
+    clock_offset: i64,
+    faults: Vec<String>,
+    qps: Option<usize>,
+    quota: Option<u64>,
+}
+
+struct AccessKey {
+    id: String,
+    secret: Zeroizing<String>,
+    token: Option<Zeroizing<String>>,
+}
+
+impl Emulator {
+    /// Starts an emulator on a free loopback port, with its data in memory and the access key
+    /// `testid` with the secret `testsecret`.
+    pub fn start() -> Result<Self, StartError> {
+        Self::builder().start()
+    }
+
+    /// Options other than those of [`start`](Self::start).
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            allow_remote: false,
+            data: None,
+            access_keys: Vec::new(),
+            tls: None,
+            region: "cn-hangzhou".to_owned(),
+            clock_offset: 0,
+            faults: Vec::new(),
+            qps: None,
+            quota: None,
+        }
+    }
+}
+
+impl Builder {
+    /// Sets the address to listen on. Port 0 is a free port. Default: 127.0.0.1:0.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Allows listening on addresses that are not loopback. The control interface still accepts
+    /// requests from loopback addresses only.
+    #[must_use]
+    pub fn allow_remote(mut self, allow: bool) -> Self {
+        self.allow_remote = allow;
+        self
+    }
+
+    /// Stores certificates in this SQLite file instead of in memory, and creates it if it is
+    /// missing. Private keys in it are encrypted; the encryption key is in `FILE.key` beside it.
+    #[must_use]
+    pub fn data(mut self, file: impl Into<PathBuf>) -> Self {
+        self.data = Some(file.into());
+        self
+    }
+
+    /// Adds an access key. Without any, `testid` with the secret `testsecret` is valid.
+    #[must_use]
+    pub fn access_key(mut self, id: &str, secret: &str) -> Self {
+        self.access_keys.push(AccessKey {
+            id: id.to_owned(),
+            secret: secret.to_owned().into(),
+            token: None,
+        });
+        self
+    }
+
+    /// Adds a temporary (STS) access key, which is valid only together with its security token.
+    #[must_use]
+    pub fn sts(mut self, id: &str, secret: &str, token: &str) -> Self {
+        self.access_keys.push(AccessKey {
+            id: id.to_owned(),
+            secret: secret.to_owned().into(),
+            token: Some(token.to_owned().into()),
+        });
+        self
+    }
+
+    /// Serves TLS with this certificate chain and private key, both in PEM.
+    #[must_use]
+    pub fn tls(mut self, cert_pem: impl Into<Vec<u8>>, key_pem: impl Into<Vec<u8>>) -> Self {
+        self.tls = Some((cert_pem.into(), Zeroizing::new(key_pem.into())));
+        self
+    }
+
+    /// Sets the region, which `HostId` in responses contains. Default: `cn-hangzhou`.
+    #[must_use]
+    pub fn region(mut self, region: &str) -> Self {
+        region.clone_into(&mut self.region);
+        self
+    }
+
+    /// Sets the emulator's clock ahead of the machine's by this many seconds, or behind it if
+    /// negative.
+    #[must_use]
+    pub fn clock_offset(mut self, seconds: i64) -> Self {
+        self.clock_offset = seconds;
+        self
+    }
+
+    /// Adds a fault or an array of faults, in the JSON format that the crate documentation
+    /// describes.
+    #[must_use]
+    pub fn fault(mut self, json: &str) -> Self {
+        self.faults.push(json.to_owned());
+        self
+    }
+
+    /// Limits the rate: admits this many calls of each operation in any second, at least 1, and
+    /// rejects the others with `Throttling.User`. Default: no limit.
+    #[must_use]
+    pub fn qps(mut self, limit: usize) -> Self {
+        self.qps = Some(limit);
+        self
+    }
+
+    /// Limits the number of certificates: rejects further uploads with `InsufficientQuota`.
+    /// Default: no limit.
+    #[must_use]
+    pub fn quota(mut self, limit: u64) -> Self {
+        self.quota = Some(limit);
+        self
+    }
+
+    /// Starts the emulator. On return, it accepts connections.
+    pub fn start(self) -> Result<Emulator, StartError> {
+        if !self.allow_remote && !self.listen.ip().is_loopback() {
+            return Err(StartError::Option(format!(
+                "{} is not a loopback address: other machines could use the emulator. \
+                 To allow this, add --allow-remote",
+                self.listen.ip()
+            )));
+        }
+        if self.qps == Some(0) {
+            let message = "invalid limit of calls per second: must be at least 1";
+            return Err(StartError::Option(message.to_owned()));
+        }
+        let mut faults = Vec::new();
+        for json in &self.faults {
+            let parsed = parse_faults(json.as_bytes());
+            faults.extend(parsed.map_err(|error| StartError::Option(error.to_string()))?);
+        }
+        let access_keys = self.access_keys()?;
+        let tls = self.tls.map(|(cert, key)| tls::server_config(&cert, &key)).transpose();
+        let tls = tls.map_err(StartError::Option)?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let clock = Clock::with_offset(self.clock_offset);
+        let store = Store::open(self.data.as_deref(), self.quota).map_err(StartError::Data)?;
+        let service = Arc::new(Service::new(access_keys, clock, store, &self.region, self.qps));
+        service.faults.add(faults);
+        let shared = Arc::clone(&service);
+        let handler = Box::new(move |request: &_, peer| router::respond(&shared, request, peer));
+        let shutdown = Arc::clone(&service.shutdown);
+        let server = Server::start(self.listen, tls, clock, shutdown, handler);
+        let server = server.map_err(|error| {
+            StartError::Listen(format!("failed to listen on {}: {error}", self.listen))
+        })?;
+        Ok(Emulator::new(server, service, scheme))
+    }
+
+    fn access_keys(&self) -> Result<AccessKeys, StartError> {
+        let mut all = AccessKeys::default();
+        for AccessKey { id, secret, token } in &self.access_keys {
+            let token = token.as_ref().map(|token| token.as_str());
+            all.add(id, secret, token).map_err(StartError::Option)?;
+        }
+        if self.access_keys.iter().all(|key| key.token.is_some()) {
+            all.add_default();
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,8 @@
+//! X.509 certificates and private keys: PEM, DER, and whether a key matches a certificate.
+//!
+//! Knows nothing of the API. May use `hex`.
+
+pub(crate) mod certificate;
+mod pem;
+pub(crate) mod private_key;
+mod public_key;

@@ -1,0 +1,80 @@
+//! A running emulator.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::http::Server;
+use crate::service::Service;
+use crate::store::{StoreError, StoredCertificate};
+use crate::testing::{Fault, FaultError, RecordedRequest, parse_faults};
+
+/// A running emulator. Dropping it stops it, after waiting up to 5 seconds for requests in flight.
+pub struct Emulator {
+    // Before `service`: fields drop in order, and requests in flight still use the service.
+    server: Server,
+    service: Arc<Service>,
+    scheme: &'static str,
+}
+
+impl Emulator {
+    pub(crate) fn new(server: Server, service: Arc<Service>, scheme: &'static str) -> Self {
+        Self { server, service, scheme }
+    }
+
+    /// The base URL: `http://ADDRESS:PORT`, or `https://ADDRESS:PORT` with TLS.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.server.address())
+    }
+
+    /// The port that it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.server.address().port()
+    }
+
+    /// The last 1,000 API requests, oldest first.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.service.records()
+    }
+
+    /// The stored certificates, oldest first.
+    pub fn certificates(&self) -> Result<Vec<StoredCertificate>, StoreError> {
+        self.service.certificates()
+    }
+
+    /// Adds a fault or an array of faults, in the JSON format that the crate documentation
+    /// describes. If one of them is invalid, none is added.
+    pub fn add_faults(&self, json: &str) -> Result<(), FaultError> {
+        self.service.faults.add(parse_faults(json.as_bytes())?);
+        Ok(())
+    }
+
+    /// All faults that were added, including those that affect no more calls.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        self.service.faults.all()
+    }
+
+    /// Removes all faults.
+    pub fn clear_faults(&self) {
+        self.service.faults.clear();
+    }
+
+    /// Deletes certificates, recorded requests, faults and nonces. IDs count from 1 again.
+    pub fn reset(&self) -> Result<(), StoreError> {
+        self.service.reset()
+    }
+
+    /// Stops it, like dropping it.
+    pub fn stop(self) {
+        drop(self);
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Emulator").field(&self.url()).finish()
+    }
+}

@@ -1,0 +1,49 @@
+//! The access keys that the emulator accepts.
+
+use std::collections::HashMap;
+
+use zeroize::Zeroizing;
+
+/// The secret parts of an access key. No `Debug`, to keep them out of logs.
+pub(super) struct AccessKey {
+    pub(super) secret: Zeroizing<String>,
+    /// Set for temporary (STS) access keys.
+    pub(super) security_token: Option<Zeroizing<String>>,
+}
+
+/// All access keys, by ID.
+#[derive(Default)]
+pub(crate) struct AccessKeys {
+    by_id: HashMap<String, AccessKey>,
+}
+
+impl AccessKeys {
+    /// Adds an access key. An error is a sentence for the user, which contains no part of the key.
+    pub(crate) fn add(
+        &mut self,
+        id: &str,
+        secret: &str,
+        token: Option<&str>,
+    ) -> Result<(), String> {
+        if id.is_empty() || secret.is_empty() || token == Some("") {
+            return Err("invalid access key: a part is empty".to_owned());
+        }
+        let secret = Zeroizing::new(secret.to_owned());
+        let security_token = token.map(|token| Zeroizing::new(token.to_owned()));
+        match self.by_id.insert(id.to_owned(), AccessKey { secret, security_token }) {
+            None => Ok(()),
+            Some(_) => Err("invalid access keys: two of them have the same ID".to_owned()),
+        }
+    }
+
+    /// Adds `testid` with the secret `testsecret`, the pair of Alibaba Cloud's own examples, unless
+    /// the ID is in use.
+    pub(crate) fn add_default(&mut self) {
+        let secret = Zeroizing::new("testsecret".to_owned());
+        self.by_id.entry("testid".to_owned()).or_insert(AccessKey { secret, security_token: None });
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<&AccessKey> {
+        self.by_id.get(id)
+    }
+}

@@ -1,0 +1,178 @@
+//! Admission of API calls: access key, timestamp, signature, nonce and rate limit.
+//!
+//! `docs/conformance.md` lists the order of the checks, which is assumed. May use `operations`,
+//! `request`, `http`, `clock` and `hex`.
+
+mod access_keys;
+mod acs3;
+mod hmac_sha1;
+mod nonces;
+mod throttle;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use access_keys::AccessKeys;
+
+use access_keys::AccessKey;
+use nonces::Nonces;
+use throttle::Throttle;
+
+use crate::clock::Clock;
+use crate::operations::errors::{self, ApiError};
+use crate::operations::table::{self, Operation};
+use crate::request::{ApiCall, Authorization, Parameters};
+
+/// The largest difference between a timestamp and the server's time, in either direction.
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(15 * 60);
+
+/// The parameters that every call needs, in the order in which they are checked. Signature version
+/// 1 requires all of them, an ACS3 signature all but the last two.
+const REQUIRED: [&str; 8] = [
+    "Action",
+    "Version",
+    "AccessKeyId",
+    "Signature",
+    "SignatureNonce",
+    "Timestamp",
+    "SignatureMethod",
+    "SignatureVersion",
+];
+
+/// Admits or rejects calls.
+pub(crate) struct Gateway {
+    access_keys: AccessKeys,
+    clock: Clock,
+    nonces: Nonces,
+    throttle: Throttle,
+}
+
+impl Gateway {
+    /// `qps` is the largest number of calls of each operation in any second; `None` for no limit.
+    pub(crate) fn new(access_keys: AccessKeys, clock: Clock, qps: Option<usize>) -> Self {
+        let (nonces, throttle) = (Nonces::default(), Throttle::new(qps));
+        Self { access_keys, clock, nonces, throttle }
+    }
+
+    /// Checks `call` and returns the operation that it names.
+    pub(crate) fn admit(&self, call: &ApiCall<'_>) -> Result<&'static Operation, ApiError> {
+        if call.http.path() != "/" {
+            return Err((&errors::ACTION_NOT_FOUND).into());
+        }
+        if !matches!(call.http.method.as_str(), "GET" | "POST") {
+            return Err((&errors::UNSUPPORTED_METHOD).into());
+        }
+        let parameters = &call.parameters;
+        let required = if call.authorization.is_some() { &REQUIRED[..6] } else { &REQUIRED };
+        let missing = required.iter().find(|name| parameters.non_empty(name).is_none());
+        if let Some(name) = missing {
+            return Err(ApiError::new(&errors::MISSING, *name));
+        }
+        let value = |name| parameters.non_empty(name).unwrap_or_default();
+
+        let operation = table::find(value("Version"), value("Action"))?;
+        let access_key_id = value("AccessKeyId");
+        let access_key =
+            self.access_keys.get(access_key_id).ok_or(&errors::ACCESS_KEY_NOT_FOUND)?;
+        check_security_token(access_key, parameters.non_empty("SecurityToken"))?;
+        match &call.authorization {
+            Some(authorization) => check_signed_headers(call, authorization)?,
+            None => check_signature_method(parameters)?,
+        }
+        self.check_timestamp(value("Timestamp"))?;
+        match &call.authorization {
+            Some(authorization) => check_acs3(call, authorization, &access_key.secret)?,
+            None => check_hmac_sha1(call, &access_key.secret)?,
+        }
+        // After the signature, so that a rejected call does not use up its nonce.
+        let now = Instant::now();
+        if !self.nonces.use_once(access_key_id, value("SignatureNonce"), now) {
+            return Err((&errors::NONCE_USED).into());
+        }
+        self.throttle.admit(operation, now)?;
+        Ok(operation)
+    }
+
+    /// Forgets nonces and the calls of the last second.
+    pub(crate) fn reset(&self) {
+        self.nonces.clear();
+        self.throttle.clear();
+    }
+
+    fn check_timestamp(&self, timestamp: &str) -> Result<(), ApiError> {
+        // Exactly `YYYY-MM-DDThh:mm:ssZ`: fractions of a second are not allowed.
+        let time = humantime::parse_rfc3339(timestamp).ok().filter(|_| timestamp.len() == 20);
+        let time = time.ok_or(&errors::TIMESTAMP_FORMAT)?;
+        let now = self.clock.now();
+        let skew = now.duration_since(time).unwrap_or_else(|error| error.duration());
+        if skew > MAX_CLOCK_SKEW { Err((&errors::TIMESTAMP_EXPIRED).into()) } else { Ok(()) }
+    }
+}
+
+fn check_security_token(access_key: &AccessKey, token: Option<&str>) -> Result<(), ApiError> {
+    match (&access_key.security_token, token) {
+        (None, None) => Ok(()),
+        (Some(expected), Some(token)) if expected.as_str() == token => Ok(()),
+        (Some(_), None) => Err((&errors::MISSING_SECURITY_TOKEN).into()),
+        _ => Err((&errors::SECURITY_TOKEN_MISMATCH).into()),
+    }
+}
+
+/// Checks the parameters that select a method within signature version 1.
+fn check_signature_method(parameters: &Parameters) -> Result<(), ApiError> {
+    if parameters.get("SignatureMethod") != Some("HMAC-SHA1") {
+        return Err((&errors::INVALID_SIGNATURE_METHOD).into());
+    }
+    if parameters.get("SignatureVersion") != Some("1.0") {
+        return Err(ApiError::new(&errors::INVALID, "SignatureVersion"));
+    }
+    // The older Python SDK sends it empty. Other types sign with RSA keys or bearer tokens.
+    if parameters.non_empty("SignatureType").is_some() {
+        return Err(ApiError::new(&errors::INVALID, "SignatureType"));
+    }
+    Ok(())
+}
+
+/// Checks that an ACS3 signature covers the required headers and the body.
+fn check_signed_headers(
+    call: &ApiCall<'_>,
+    authorization: &Authorization<'_>,
+) -> Result<(), ApiError> {
+    let signed = &authorization.signed_headers;
+    let is_signed = |name: &str| signed.iter().any(|header| header.eq_ignore_ascii_case(name));
+    if !acs3::REQUIRED_HEADERS.into_iter().all(is_signed) {
+        return Err(ApiError::new(&errors::INVALID, "SignedHeaders"));
+    }
+    if call.http.header("x-acs-content-sha256") != Some(&*acs3::content_sha256(call.http)) {
+        return Err(ApiError::new(&errors::INVALID, "ContentSha256"));
+    }
+    Ok(())
+}
+
+fn check_acs3(
+    call: &ApiCall<'_>,
+    authorization: &Authorization<'_>,
+    secret: &str,
+) -> Result<(), ApiError> {
+    let string_to_sign = acs3::string_to_sign(call, &authorization.signed_headers);
+    if acs3::verify(secret, &string_to_sign, authorization.signature) {
+        Ok(())
+    } else {
+        Err(ApiError::new(&errors::SIGNATURE_MISMATCH, string_to_sign))
+    }
+}
+
+fn check_hmac_sha1(call: &ApiCall<'_>, secret: &str) -> Result<(), ApiError> {
+    let (method, parameters) = (&call.http.method, &call.parameters);
+    let signature = parameters.get("Signature").unwrap_or_default();
+    let string_to_sign = hmac_sha1::string_to_sign(method, &parameters.canonical_query());
+    if hmac_sha1::verify(secret, &string_to_sign, signature) {
+        return Ok(());
+    }
+    if let Some(query) = parameters.canonical_query_with_json() {
+        let string_to_sign = hmac_sha1::string_to_sign(method, &query);
+        if hmac_sha1::verify(secret, &string_to_sign, signature) {
+            return Ok(());
+        }
+    }
+    Err(ApiError::new(&errors::SIGNATURE_MISMATCH, string_to_sign.as_str()))
+}

@@ -1,0 +1,59 @@
+//! What an operation works with, and how it reads its parameters.
+
+use std::io::Write as _;
+use std::time::{Duration, SystemTime};
+
+use super::errors::{self, ApiError};
+use crate::request::Parameters;
+use crate::store::{Store, StoreError};
+
+/// What an operation works with.
+pub(crate) struct Context<'a> {
+    pub(crate) parameters: &'a Parameters,
+    pub(crate) store: &'a Store,
+    pub(crate) request_id: &'a str,
+    pub(crate) host_id: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) now: SystemTime,
+    /// How long lists omit what this call stores.
+    pub(crate) lag: Option<Duration>,
+}
+
+impl Context<'_> {
+    /// The value of a required parameter.
+    pub(super) fn required(&self, name: &str) -> Result<&str, ApiError> {
+        self.parameters.non_empty(name).ok_or_else(|| ApiError::new(&errors::MISSING, name))
+    }
+
+    /// The required parameter `CertId`.
+    pub(super) fn cert_id(&self) -> Result<i64, ApiError> {
+        self.required("CertId")?.parse().map_err(|_| ApiError::new(&errors::INVALID, "CertId"))
+    }
+
+    /// An optional parameter that is a number from 1.
+    pub(super) fn positive(&self, name: &str, default: usize) -> Result<usize, ApiError> {
+        let Some(text) = self.parameters.non_empty(name) else { return Ok(default) };
+        let number = text.parse().ok().filter(|&number| number > 0);
+        number.ok_or_else(|| ApiError::new(&errors::INVALID, name))
+    }
+
+    /// An optional parameter that is one of the words in `values`.
+    pub(super) fn one_of<T: Copy>(
+        &self,
+        name: &str,
+        default: T,
+        values: &[(&str, T)],
+    ) -> Result<T, ApiError> {
+        let Some(text) = self.parameters.non_empty(name) else { return Ok(default) };
+        let found = values.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        found.ok_or_else(|| ApiError::new(&errors::INVALID, name))
+    }
+}
+
+impl From<StoreError> for ApiError {
+    /// `InternalError`. The client does not see the cause, so this writes it to stderr.
+    fn from(error: StoreError) -> Self {
+        let _ = writeln!(std::io::stderr(), "cas-emulator: {error}"); // fails if stderr is closed
+        (&errors::INTERNAL).into()
+    }
+}

@@ -1,0 +1,178 @@
+//! `DescribeUserCertificateDetail` of version 2018-07-13 and `GetUserCertificateDetail` of version
+//! 2020-04-07.
+
+use std::time::SystemTime;
+
+use serde::{Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use super::context::Context;
+use super::errors::{self, ApiError};
+use super::summary::Summary;
+use crate::certificates::certificate::{ChainEntry, parse_chain};
+use crate::clock;
+use crate::store::{CertificateWithKey, StoredCertificate};
+
+const SECONDS_PER_DAY: u64 = 86_400;
+
+/// The fields of a `DescribeUserCertificateDetail` response.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct DescribeOutput {
+    id: i64,
+    common: String,
+    #[serde(flatten)]
+    summary: Summary,
+    buy_in_aliyun: bool,
+    #[serde(flatten)]
+    secrets: Secrets,
+    request_id: String,
+}
+
+/// The fields of a `GetUserCertificateDetail` response.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct GetOutput {
+    id: i64,
+    common: String,
+    #[serde(flatten)]
+    summary: Summary,
+    sha2: String,
+    cert_sha2: String,
+    serial_no: String,
+    algorithm: String,
+    not_before: i64,
+    not_after: i64,
+    buy_in_aliyun: bool,
+    order_id: i64,
+    instance_id: String,
+    resource_group_id: String,
+    cert_identifier: String,
+    cert_chain: Vec<ChainItem>,
+    tags: Vec<Tag>,
+    /// Missing with `CertFilter=true`.
+    #[serde(flatten)]
+    secrets: Option<GetSecrets>,
+    request_id: String,
+}
+
+/// The certificate and its private key.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Secrets {
+    cert: String,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "serialize_key")]
+    key: Option<Zeroizing<String>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetSecrets {
+    #[serde(flatten)]
+    secrets: Secrets,
+    // Only certificates with two key pairs have these.
+    encrypt_cert: &'static str,
+    encrypt_private_key: &'static str,
+    sign_cert: &'static str,
+    sign_private_key: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ChainItem {
+    common_name: String,
+    issuer_common_name: String,
+    not_before: i64,
+    not_after: i64,
+    remain_day: u64,
+}
+
+/// A tag. Uploads call its parts `Key` and `Value`.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag {
+    tag_key: String,
+    tag_value: String,
+}
+
+pub(super) fn describe_user_certificate_detail(
+    context: &Context<'_>,
+) -> Result<DescribeOutput, ApiError> {
+    let CertificateWithKey { certificate, key } = find(context)?;
+    Ok(DescribeOutput {
+        id: certificate.cert_id,
+        common: certificate.common_name.clone(),
+        summary: Summary::new(&certificate, context.now),
+        buy_in_aliyun: false,
+        secrets: Secrets { cert: certificate.cert_pem, key },
+        request_id: context.request_id.to_owned(),
+    })
+}
+
+pub(super) fn get_user_certificate_detail(context: &Context<'_>) -> Result<GetOutput, ApiError> {
+    // Official SDKs send booleans in lower case, or as Python writes them.
+    let booleans = [("true", true), ("false", false), ("True", true), ("False", false)];
+    let filter = context.one_of("CertFilter", false, &booleans)?;
+    let CertificateWithKey { certificate, key } = find(context)?;
+    Ok(GetOutput {
+        id: certificate.cert_id,
+        common: certificate.common_name.clone(),
+        summary: Summary::new(&certificate, context.now),
+        sha2: certificate.sha256.clone(),
+        cert_sha2: certificate.sha256.clone(),
+        serial_no: certificate.serial.clone(),
+        algorithm: certificate.algorithm.clone(),
+        not_before: clock::unix_milliseconds(certificate.not_before),
+        not_after: clock::unix_milliseconds(certificate.not_after),
+        buy_in_aliyun: false,
+        order_id: 0,
+        instance_id: certificate.resource_id(),
+        resource_group_id: certificate.resource_group_id.clone(),
+        cert_identifier: format!("{}-{}", certificate.cert_id, context.region),
+        cert_chain: chain(&certificate, context.now),
+        tags: tags(&certificate),
+        secrets: (!filter).then(|| GetSecrets {
+            secrets: Secrets { cert: certificate.cert_pem, key },
+            encrypt_cert: "",
+            encrypt_private_key: "",
+            sign_cert: "",
+            sign_private_key: "",
+        }),
+        request_id: context.request_id.to_owned(),
+    })
+}
+
+fn find(context: &Context<'_>) -> Result<CertificateWithKey, ApiError> {
+    context.store.find(context.cert_id()?)?.ok_or((&errors::NOT_FOUND).into())
+}
+
+fn chain(stored: &StoredCertificate, now: SystemTime) -> Vec<ChainItem> {
+    let item = |entry: ChainEntry| {
+        let not_after = clock::from_unix_seconds(entry.not_after);
+        let remaining = not_after.duration_since(now).unwrap_or_default();
+        ChainItem {
+            common_name: entry.common_name,
+            issuer_common_name: entry.issuer,
+            not_before: entry.not_before * 1000,
+            not_after: entry.not_after * 1000,
+            remain_day: remaining.as_secs() / SECONDS_PER_DAY,
+        }
+    };
+    // The upload has checked that the chain parses.
+    let entries = parse_chain(&stored.cert_pem).unwrap_or_default();
+    entries.into_iter().map(item).collect()
+}
+
+fn tags(stored: &StoredCertificate) -> Vec<Tag> {
+    let tag =
+        |(key, value): &(String, String)| Tag { tag_key: key.clone(), tag_value: value.clone() };
+    stored.tags.iter().map(tag).collect()
+}
+
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
+fn serialize_key<S: Serializer>(
+    key: &Option<Zeroizing<String>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    key.as_ref().map(|key| key.as_str()).serialize(serializer)
+}

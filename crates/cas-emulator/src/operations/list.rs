@@ -1,0 +1,232 @@
+//! `DescribeUserCertificateList` of version 2018-07-13 and `ListUserCertificateOrder` of version
+//! 2020-04-07.
+
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use super::context::Context;
+use super::errors::ApiError;
+use super::summary::Summary;
+use crate::clock;
+use crate::store::StoredCertificate;
+
+/// How long before its end a certificate has the status `WILLEXPIRED`.
+const WILL_EXPIRE: Duration = Duration::from_secs(30 * 86_400);
+
+/// The fields of a `DescribeUserCertificateList` response.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct DescribeListOutput {
+    #[serde(flatten)]
+    page: PageFields,
+    certificate_list: Vec<DescribeItem>,
+}
+
+/// The fields of a `ListUserCertificateOrder` response.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ListOutput {
+    #[serde(flatten)]
+    page: PageFields,
+    certificate_order_list: Vec<ListItem>,
+}
+
+/// The fields of one page of a list.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct PageFields {
+    total_count: usize,
+    current_page: usize,
+    show_size: usize,
+    request_id: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DescribeItem {
+    id: i64,
+    name: String,
+    common: String,
+    sans: String,
+    fingerprint: String,
+    issuer: String,
+    org_name: String,
+    city: String,
+    province: String,
+    country: String,
+    start_date: String,
+    end_date: String,
+    expired: bool,
+    buy_in_aliyun: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListItem {
+    certificate_id: i64,
+    common_name: String,
+    #[serde(flatten)]
+    summary: Summary,
+    sha2: String,
+    serial_no: String,
+    cert_start_time: i64,
+    cert_end_time: i64,
+    upload: bool,
+    instance_id: String,
+    resource_group_id: String,
+    status: Status,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+enum Status {
+    #[serde(rename = "ISSUED")]
+    Issued,
+    #[serde(rename = "WILLEXPIRED")]
+    WillExpire,
+    #[serde(rename = "EXPIRED")]
+    Expired,
+}
+
+/// The certificates that the parameter `Status` selects.
+#[derive(Clone, Copy)]
+enum StatusFilter {
+    /// All that have not expired: the default.
+    NotExpired,
+    Only(Status),
+    /// A status that uploaded certificates never have.
+    Nothing,
+}
+
+const STATUS_FILTERS: [(&str, StatusFilter); 8] = [
+    ("ISSUED", StatusFilter::Only(Status::Issued)),
+    ("WILLEXPIRED", StatusFilter::Only(Status::WillExpire)),
+    ("EXPIRED", StatusFilter::Only(Status::Expired)),
+    ("PAYED", StatusFilter::Nothing),
+    ("CHECKING", StatusFilter::Nothing),
+    ("CHECKED_FAIL", StatusFilter::Nothing),
+    ("NOTACTIVATED", StatusFilter::Nothing),
+    ("REVOKED", StatusFilter::Nothing),
+];
+
+/// The values of the parameter `OrderType`, and whether they select uploaded certificates. Orders
+/// are certificates that were bought, and the emulator has none.
+const ORDER_TYPES: [(&str, bool); 4] =
+    [("CPACK", false), ("BUY", false), ("CERT", true), ("UPLOAD", true)];
+
+pub(super) fn describe_user_certificate_list(
+    context: &Context<'_>,
+) -> Result<DescribeListOutput, ApiError> {
+    let range = PageRange::parse(context)?;
+    let listed = context.store.listed()?;
+    let item = |stored: &StoredCertificate| DescribeItem {
+        id: stored.cert_id,
+        name: stored.name.clone(),
+        common: stored.common_name.clone(),
+        sans: stored.sans.join(","),
+        fingerprint: stored.sha1.clone(),
+        issuer: stored.issuer.clone(),
+        org_name: stored.organization.clone(),
+        city: stored.city.clone(),
+        province: stored.province.clone(),
+        country: stored.country.clone(),
+        start_date: clock::date(stored.not_before),
+        end_date: clock::date(stored.not_after),
+        expired: stored.expired(context.now),
+        buy_in_aliyun: false,
+    };
+    Ok(DescribeListOutput {
+        page: range.page(context, listed.len()),
+        certificate_list: range.of(&listed).map(item).collect(),
+    })
+}
+
+pub(super) fn list_user_certificate_order(context: &Context<'_>) -> Result<ListOutput, ApiError> {
+    let range = PageRange::parse(context)?;
+    let uploads = context.one_of("OrderType", false, &ORDER_TYPES)?;
+    let filter = context.one_of("Status", StatusFilter::NotExpired, &STATUS_FILTERS)?;
+    let keyword = context.parameters.non_empty("Keyword");
+    let group = context.parameters.non_empty("ResourceGroupId");
+
+    let mut listed = if uploads { context.store.listed()? } else { Vec::new() };
+    listed.retain(|stored| {
+        filter.selects(Status::of(stored, context.now))
+            && keyword.is_none_or(|keyword| matches_keyword(stored, keyword))
+            && group.is_none_or(|group| stored.resource_group_id == group)
+    });
+    let item = |stored: &StoredCertificate| ListItem {
+        certificate_id: stored.cert_id,
+        common_name: stored.common_name.clone(),
+        summary: Summary::new(stored, context.now),
+        sha2: stored.sha256.clone(),
+        serial_no: stored.serial.clone(),
+        cert_start_time: clock::unix_milliseconds(stored.not_before),
+        cert_end_time: clock::unix_milliseconds(stored.not_after),
+        upload: true,
+        instance_id: stored.resource_id(),
+        resource_group_id: stored.resource_group_id.clone(),
+        status: Status::of(stored, context.now),
+    };
+    Ok(ListOutput {
+        page: range.page(context, listed.len()),
+        certificate_order_list: range.of(&listed).map(item).collect(),
+    })
+}
+
+/// The part of a list that the parameters `CurrentPage` and `ShowSize` select.
+struct PageRange {
+    number: usize,
+    size: usize,
+}
+
+impl PageRange {
+    fn parse(context: &Context<'_>) -> Result<Self, ApiError> {
+        let number = context.positive("CurrentPage", 1)?;
+        Ok(Self { number, size: context.positive("ShowSize", 50)? })
+    }
+
+    fn page(&self, context: &Context<'_>, total_count: usize) -> PageFields {
+        PageFields {
+            total_count,
+            current_page: self.number,
+            show_size: self.size,
+            request_id: context.request_id.to_owned(),
+        }
+    }
+
+    fn of<'a>(
+        &self,
+        all: &'a [StoredCertificate],
+    ) -> impl Iterator<Item = &'a StoredCertificate> + use<'a> {
+        all.iter().skip((self.number - 1).saturating_mul(self.size)).take(self.size)
+    }
+}
+
+impl Status {
+    fn of(stored: &StoredCertificate, now: SystemTime) -> Self {
+        if stored.expired(now) {
+            Self::Expired
+        } else if stored.expired(now + WILL_EXPIRE) {
+            Self::WillExpire
+        } else {
+            Self::Issued
+        }
+    }
+}
+
+impl StatusFilter {
+    fn selects(self, status: Status) -> bool {
+        match self {
+            Self::NotExpired => status != Status::Expired,
+            Self::Only(selected) => status == selected,
+            Self::Nothing => false,
+        }
+    }
+}
+
+/// Searches the domains and the resource ID, but not the name.
+fn matches_keyword(stored: &StoredCertificate, keyword: &str) -> bool {
+    let keyword = keyword.to_lowercase();
+    let domains = stored.sans.iter().chain([&stored.common_name]);
+    domains.chain([&stored.resource_id()]).any(|text| text.to_lowercase().contains(&keyword))
+}

@@ -1,0 +1,32 @@
+//! The response fields of all operations.
+
+use serde::Serialize;
+
+use super::delete::DeleteOutput;
+use super::detail::{DescribeOutput, GetOutput};
+use super::list::{DescribeListOutput, ListOutput};
+use super::upload::{CreateOutput, UploadOutput};
+
+/// The response fields of one operation.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum Output {
+    Create(CreateOutput),
+    Upload(UploadOutput),
+    Describe(Box<DescribeOutput>),
+    Get(Box<GetOutput>),
+    DescribeList(DescribeListOutput),
+    List(ListOutput),
+    Delete(DeleteOutput),
+}
+
+impl Output {
+    /// Removes the `CertId` of an upload, for the fault `no-cert-id`.
+    pub(crate) fn remove_cert_id(&mut self) {
+        match self {
+            Self::Create(output) => output.cert_id = None,
+            Self::Upload(output) => output.cert_id = None,
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `CreateUserCertificate` of version 2018-07-13 and `UploadUserCertificate` of version 2020-04-07.
+
+use serde::Serialize;
+
+use super::context::Context;
+use super::errors::{self, ApiError};
+use crate::certificates::certificate;
+use crate::certificates::private_key::{self, KeyError};
+use crate::store::{InsertResult, NewCertificate, resource_id};
+
+/// Longest name, in characters, according to the documentation of version 2018-07-13.
+const MAX_NAME: usize = 128;
+
+/// The fields of a `CreateUserCertificate` response. The documented sample has `HostId` and `Code`,
+/// the documented table does not.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct CreateOutput {
+    request_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cert_id: Option<i64>,
+    host_id: String,
+    code: &'static str,
+}
+
+/// The fields of an `UploadUserCertificate` response.
+#[expect(clippy::struct_field_names, reason = "the API names its fields so")]
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct UploadOutput {
+    request_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cert_id: Option<i64>,
+    resource_id: String,
+}
+
+/// Parameters that only version 2020-04-07 has.
+#[derive(Default)]
+struct Options<'a> {
+    resource_group_id: &'a str,
+    tags: Vec<(String, String)>,
+    client_token: Option<&'a str>,
+}
+
+pub(super) fn create_user_certificate(context: &Context<'_>) -> Result<CreateOutput, ApiError> {
+    let cert_id = store(context, Options::default())?;
+    Ok(CreateOutput {
+        request_id: context.request_id.to_owned(),
+        cert_id: Some(cert_id),
+        host_id: context.host_id.to_owned(),
+        code: "200",
+    })
+}
+
+pub(super) fn upload_user_certificate(context: &Context<'_>) -> Result<UploadOutput, ApiError> {
+    let parameters = context.parameters;
+    let tags = parameters.tags();
+    let options = Options {
+        resource_group_id: parameters.non_empty("ResourceGroupId").unwrap_or_default(),
+        tags: tags.map_err(|missing| ApiError::new(&errors::MISSING, missing))?,
+        client_token: parameters.non_empty("ClientToken"),
+    };
+    let cert_id = store(context, options)?;
+    Ok(UploadOutput {
+        request_id: context.request_id.to_owned(),
+        cert_id: Some(cert_id),
+        resource_id: resource_id(cert_id),
+    })
+}
+
+/// Checks the certificate and its key, stores them, and returns the new ID.
+fn store(context: &Context<'_>, options: Options<'_>) -> Result<i64, ApiError> {
+    let name = context.required("Name")?;
+    let cert_pem = context.required("Cert")?;
+    let key_pem = context.required("Key")?;
+    if name.chars().count() > MAX_NAME {
+        return Err(ApiError::new(&errors::INVALID, "Name"));
+    }
+    let leaf = certificate::parse_leaf(cert_pem).map_err(|_| &errors::CERTIFICATE_FORMAT)?;
+    private_key::check(key_pem, &leaf.public_key).map_err(|error| match error {
+        KeyError::Invalid => &errors::KEY_FORMAT,
+        KeyError::Mismatch => &errors::KEY_MISMATCH,
+    })?;
+    let new = NewCertificate {
+        name,
+        cert_pem,
+        key_pem,
+        leaf: &leaf,
+        resource_group_id: options.resource_group_id,
+        tags: options.tags,
+        client_token: options.client_token,
+        lag: context.lag,
+    };
+    match context.store.insert(&new)? {
+        InsertResult::Stored(cert_id) => Ok(cert_id),
+        InsertResult::NameTaken => Err((&errors::NAME_REPEAT).into()),
+        InsertResult::QuotaExceeded => Err((&errors::INSUFFICIENT_QUOTA).into()),
+        InsertResult::TokenMismatch => Err((&errors::TOKEN_MISMATCH).into()),
+    }
+}

@@ -1,0 +1,14 @@
+//! Support for tests of clients: injected faults, and the record of requests.
+//!
+//! May use `operations`, `request`, `http`, `clock` and `hex`.
+
+mod fault;
+mod fault_json;
+mod record;
+
+pub use fault::Fault;
+pub(crate) use fault::{FaultKind, Faults, InjectedError, InjectedFault};
+pub use fault_json::FaultError;
+pub(crate) use fault_json::parse as parse_faults;
+pub(crate) use record::{Outcome, Records};
+pub use record::{RecordedParameter, RecordedRequest, RecordedValue};

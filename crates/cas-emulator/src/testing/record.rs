@@ -1,0 +1,192 @@
+//! The record of the last requests. Secrets are replaced by their SHA-256.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+use crate::clock;
+use crate::hex;
+use crate::request::{ApiCall, MergedParameter, Place, SignatureKind};
+
+/// The number of requests that are kept.
+const MAX_REQUESTS: usize = 1_000;
+/// The length in bytes beyond which a value is replaced by its hash, to limit memory.
+const MAX_VALUE: usize = 64 * 1024;
+/// The length in bytes beyond which a name is replaced by its hash: it is more likely a value.
+const MAX_NAME: usize = 64;
+/// The recorded headers, which identify the client.
+const HEADERS: [&str; 4] = ["content-type", "user-agent", "x-acs-action", "x-acs-version"];
+
+/// One request to the API, successful or not. Requests to the control interface are not recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecordedRequest {
+    /// When it was processed, by the emulator's clock.
+    #[serde(serialize_with = "serialize_time")]
+    pub time: SystemTime,
+    /// HTTP method.
+    pub method: String,
+    /// The parameter `Action`, if sent.
+    pub action: Option<String>,
+    /// The parameter `Version`, if sent.
+    pub version: Option<String>,
+    /// The kind of signature, valid or not.
+    pub signature: Option<SignatureKind>,
+    /// Parameters by name. A name that looks like a value is replaced by `sha256:` and its hash.
+    pub parameters: BTreeMap<String, RecordedParameter>,
+    /// HTTP status of the response; `None` if a fault suppressed it.
+    pub status: Option<u16>,
+    /// Error code of the call, sent or not; `None` on success.
+    pub code: Option<String>,
+    /// The kind of the fault that affected it.
+    pub fault: Option<&'static str>,
+    /// `RequestId` of the response.
+    pub request_id: String,
+    /// Number of its TCP connection, counted from 1 since the start of the server.
+    pub connection: u64,
+    /// Length of the request target in bytes.
+    pub target_length: usize,
+    /// Length of the body in bytes, without transfer coding.
+    pub body_length: usize,
+    /// `content-type`, `user-agent`, `x-acs-action` and `x-acs-version`, if sent.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// A parameter and where it was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecordedParameter {
+    /// The parts of the request that contained it.
+    #[serde(rename = "in")]
+    pub places: Vec<Place>,
+    /// Its value. If the places disagree, this is the one that counts: the body's.
+    pub value: RecordedValue,
+}
+
+/// A value, or the hash of a secret one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum RecordedValue {
+    /// SHA-256 of the value, in lower-case hexadecimal: for keys, secrets, tokens, signatures, and
+    /// values of more than 64 KiB.
+    #[serde(rename = "sha256")]
+    Sha256(String),
+    /// The value itself.
+    #[serde(untagged)]
+    Plain(String),
+}
+
+/// How a call ended.
+pub(crate) struct Outcome {
+    pub(crate) time: SystemTime,
+    pub(crate) status: Option<u16>,
+    pub(crate) code: Option<String>,
+    pub(crate) fault: Option<&'static str>,
+    pub(crate) connection: u64,
+}
+
+/// The last requests, oldest first.
+#[derive(Default)]
+pub(crate) struct Records {
+    requests: Mutex<VecDeque<RecordedRequest>>,
+}
+
+impl Records {
+    pub(crate) fn add(&self, call: &ApiCall<'_>, outcome: Outcome) {
+        let recorded = record(call, outcome);
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        if requests.len() == MAX_REQUESTS {
+            requests.pop_front();
+        }
+        requests.push_back(recorded);
+    }
+
+    pub(crate) fn all(&self) -> Vec<RecordedRequest> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+fn record(call: &ApiCall<'_>, outcome: Outcome) -> RecordedRequest {
+    let plain = |name: &'static str| match recorded_value(name, call.parameters.get(name)?) {
+        RecordedValue::Plain(value) => Some(value),
+        RecordedValue::Sha256(_) => None,
+    };
+    let parameter = |(name, merged): (&str, MergedParameter<'_>)| {
+        let value = recorded_value(name, merged.value);
+        (recorded_name(name), RecordedParameter { places: merged.places, value })
+    };
+    let header = |name: &'static str| Some((name.to_owned(), call.http.header(name)?.to_owned()));
+    RecordedRequest {
+        time: outcome.time,
+        method: call.http.method.clone(),
+        action: plain("Action"),
+        version: plain("Version"),
+        signature: call.signature_kind(),
+        parameters: call.parameters.merged().into_iter().map(parameter).collect(),
+        status: outcome.status,
+        code: outcome.code,
+        fault: outcome.fault,
+        request_id: call.request_id.clone(),
+        connection: outcome.connection,
+        target_length: call.http.target.len(),
+        body_length: call.http.body.len(),
+        headers: HEADERS.into_iter().filter_map(header).collect(),
+    }
+}
+
+fn recorded_value(name: &str, value: &str) -> RecordedValue {
+    let name = name.to_ascii_lowercase();
+    let secret = ["key", "signature"].contains(&name.as_str())
+        || ["secret", "token", "password", "privatekey"].iter().any(|part| name.contains(part))
+        // Under any name.
+        || value.contains("PRIVATE KEY");
+    if secret || value.len() > MAX_VALUE {
+        RecordedValue::Sha256(sha256(value))
+    } else {
+        RecordedValue::Plain(value.to_owned())
+    }
+}
+
+fn recorded_name(name: &str) -> String {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    if name.len() <= MAX_NAME && name.bytes().all(allowed) {
+        name.to_owned()
+    } else {
+        format!("sha256:{}", sha256(name))
+    }
+}
+
+fn sha256(text: &str) -> String {
+    hex::lower(&Sha256::digest(text))
+}
+
+fn serialize_time<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&clock::rfc3339_milliseconds(*time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_hashed_under_any_name() {
+        let is_hashed =
+            |name, value| matches!(recorded_value(name, value), RecordedValue::Sha256(_));
+        let secret =
+            ["Key", "key", "Signature", "SecurityToken", "AccessKeySecret", "SignPrivateKey"];
+        for name in secret {
+            assert!(is_hashed(name, "v"), "{name}");
+        }
+        for name in ["Cert", "Name", "AccessKeyId", "Tags.1.Key", "SignatureNonce"] {
+            assert!(!is_hashed(name, "v"), "{name}");
+            assert!(is_hashed(name, "-----BEGIN RSA PRIVATE KEY-----"), "{name}");
+        }
+        assert!(is_hashed("Name", &"n".repeat(MAX_VALUE + 1)));
+        assert_eq!(recorded_name("Tags.1.Key"), "Tags.1.Key");
+        assert!(recorded_name("MIIE+/==").starts_with("sha256:"));
+    }
+}

@@ -1,0 +1,9 @@
+//! The operations of the API, and their errors.
+
+mod calls;
+mod client_tokens;
+mod detail;
+mod errors;
+mod limits;
+mod list;
+mod upload;
