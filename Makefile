@@ -29,10 +29,11 @@ export NAME CERT KEY ENDPOINT
 run: build ## upload a certificate from C (NAME= CERT= KEY= ENDPOINT= for your own), print its CertId
 	@examples/run.sh
 
+# Tests wait more than they compute: run twice as many at once as there are cores.
 .PHONY: test
 test: build $(VENV)/.ready target/planted/debug/libcas.so ## everything that must pass
 	@rm -rf target/acceptance
-	$(CARGO) test --workspace --locked --no-fail-fast
+	RUST_TEST_THREADS=$$(($$(nproc) * 2)) $(CARGO) test --workspace --locked --no-fail-fast
 
 .PHONY: check
 check: fetch target/tools/bin/cargo-deny ## format, lints, docs, header, licences and advisories
