@@ -38,10 +38,11 @@ export NAME CERT KEY ENDPOINT
 run: setup-run build ## upload a certificate from C (your own: NAME= CERT= KEY= ENDPOINT=)
 	@examples/run.sh
 
+# Tests wait more than they compute: run twice as many at once as there are cores.
 .PHONY: test
 test: setup-test build $(VENV)/.ready $(PLANTED)/libcas.so ## every test (INSTALL=1: with sudo)
 	@rm -rf target/acceptance
-	$(CARGO) test --workspace --locked --no-fail-fast
+	RUST_TEST_THREADS=$$(($$(nproc) * 2)) $(CARGO) test --workspace --locked --no-fail-fast
 
 .PHONY: test-bare
 test-bare: ## `make run` and `make test` in an empty Debian system (as root; slow)

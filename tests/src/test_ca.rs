@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::{run, scratch};
+use crate::{Process, run, scratch};
 
 /// A kind of key: how openssl makes it, how libcas calls it, and what is found of it in any case.
 pub struct Kind {
@@ -129,9 +129,9 @@ impl TestCa {
 
     /// What openssl prints, which it does not do for every kind of key.
     pub fn printed(&self, arguments: &[&str]) -> Option<String> {
-        let output = Command::new("openssl").args(arguments).current_dir(&self.0).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        (output.status.success() && text.contains("BEGIN")).then_some(text)
+        let mut openssl = Command::new("openssl");
+        let outcome = Process::start(openssl.args(arguments).current_dir(&self.0)).finish();
+        (outcome.code == Some(0) && outcome.stdout.contains("BEGIN")).then_some(outcome.stdout)
     }
 
     /// Makes NAME.key.

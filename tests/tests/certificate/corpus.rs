@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 use std::thread;
 
 use acceptance::inspection::{Inspection, inspect, pair};
-use acceptance::{run, scratch, sdk_python, top};
+use acceptance::{Outcome, Process, run, scratch, sdk_python, top};
 
 /// Kinds of keys that libcas checks in full and of which the corpus has no two: two of each are
 /// made.
@@ -118,14 +118,8 @@ fn blocks(text: &str, labels: &[&str]) -> Vec<String> {
     text.split("-----BEGIN ").skip(1).filter_map(block).collect()
 }
 
-fn openssl(arguments: &[&str], file: &Path) -> Output {
-    Command::new("openssl")
-        .args(arguments)
-        .arg("-in")
-        .arg(file)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
+fn openssl(arguments: &[&str], file: &Path) -> Outcome {
+    Process::start(Command::new("openssl").args(arguments).arg("-in").arg(file)).finish()
 }
 
 /// What openssl reports about a certificate, in PEM or DER.
@@ -141,12 +135,12 @@ fn reference(file: &Path) -> Option<Reference> {
         "-text",
     ];
     let mut output = openssl(&[&print[..], &["-pubkey"]].concat(), file);
-    if !output.status.success() {
+    if output.code != Some(0) {
         // Where it is only the public key that cannot be read, it shows the rest.
         output = openssl(&print, file);
     }
-    let text = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() || text.contains("Bad time value") {
+    let text = &output.stdout;
+    if output.code != Some(0) || text.contains("Bad time value") {
         return None;
     }
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
@@ -155,8 +149,8 @@ fn reference(file: &Path) -> Option<Reference> {
         not_after: field("notAfter=").replace(' ', "T"),
         sha256: field("sha256 Fingerprint=").replace(':', ""),
         key_type: key_type(text.split_once("Public Key Algorithm: ").unwrap().1),
-        public: blocks(&text, &["PUBLIC KEY"]).pop(),
-        pem: blocks(&text, &["CERTIFICATE"]).pop().unwrap(),
+        public: blocks(text, &["PUBLIC KEY"]).pop(),
+        pem: blocks(text, &["CERTIFICATE"]).pop().unwrap(),
     })
 }
 
@@ -187,9 +181,9 @@ impl Key {
         } else {
             let output =
                 openssl(&["pkey", "-check", "-pubout", "-passin", "pass:wrong-on-purpose"], &pem);
-            let public = blocks(&String::from_utf8_lossy(&output.stdout), &["PUBLIC KEY"]).pop();
+            let public = blocks(&output.stdout, &["PUBLIC KEY"]).pop();
             public
-                .filter(|_| output.status.success())
+                .filter(|_| output.code == Some(0))
                 .map_or(KeyReference::Refused, KeyReference::Public)
         };
         Self { name, pem, reference }

@@ -3,7 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use acceptance::{Emulator, Program, artefact, chain, compile, other_chain, scratch, top};
+use acceptance::limits::TEST;
+use acceptance::{Emulator, Process, Program, artefact, chain, compile, other_chain, scratch, top};
 
 fn last_line(text: &str) -> &str {
     text.lines().last().unwrap_or_default()
@@ -157,7 +158,10 @@ fn make_run_prints_the_cert_id() {
         for name in ["NAME", "CERT", "KEY", "ENDPOINT", "MAKEFLAGS", "MAKELEVEL"] {
             command.env_remove(name);
         }
-        acceptance::run(command.envs(variables.iter().copied()))
+        // It builds first, if something has changed since.
+        let outcome = Process::start(command.envs(variables.iter().copied())).finish_within(TEST);
+        assert_eq!(outcome.code, Some(0), "{}\n{}", outcome.stdout, outcome.stderr);
+        outcome.stdout
     };
     let printed = run(&[]);
     assert!(printed.contains("cas-emulator listening on http://127.0.0.1:"), "{printed}");

@@ -1,11 +1,11 @@
 //! The limits of the harness: a test that hangs fails by its name, and leaves no process behind.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use acceptance::limits::TEST_LIMIT_MS;
-use acceptance::{Outcome, Process, Program};
+use acceptance::{Outcome, Process, Program, top};
 
 /// Makes [`hangs_if_told_to`] hang.
 const HANG: &str = "ACCEPTANCE_TEST_HANGS";
@@ -70,4 +70,26 @@ fn a_process_that_does_not_end_fails_its_test_and_is_ended() {
 fn a_process_that_ends_early_fails_a_session() {
     let message = panics(|| drop(Program::bare("true").session().ask("1")));
     assert!(message.contains("no answer to 1") || message.contains("ended before 1"), "{message}");
+}
+
+/// Methods that wait without a limit, or start a process that has none.
+const UNBOUNDED: [&str; 5] = ["spawn", "output", "recv", "status", "wait_with_output"];
+
+fn sources(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    folders.iter().flat_map(|folder| sources(folder)).chain(files).collect()
+}
+
+#[test]
+fn tests_wait_and_start_processes_only_through_the_harness() {
+    let tests = sources(&top().join("tests/tests"));
+    assert!(tests.len() > 20, "{tests:?}");
+    for path in tests {
+        let text = std::fs::read_to_string(&path).unwrap();
+        // Not spawn(|| …), which starts a thread.
+        let unbounded = UNBOUNDED.iter().find(|name| text.contains(&format!(".{name}()")));
+        assert_eq!(unbounded, None, "{}", path.display());
+        assert!(!text.contains(concat!("#[", "ignore")), "{}", path.display());
+    }
 }
