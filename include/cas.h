@@ -9,10 +9,10 @@
  * Overview
  * --------
  *
- * A program makes a cas_config, a cas_client from it, and a cas_request for
+ * A program creates a cas_config, a cas_client from it, and a cas_request for
  * each certificate. It passes client and request to
- * cas_create_user_certificate and reads the cas_result. A client is meant to
- * be kept: it reuses its connections and its access key.
+ * cas_create_user_certificate and reads the cas_result. Keep the client: it
+ * reuses its connections and its access key.
  *
  * @code
  * #include <stdio.h>
@@ -54,8 +54,8 @@
  * Rules for every function
  * ------------------------
  *
- * Handles: Every struct is opaque. A function that makes a handle gives it to
- * you; free it with the matching cas_X_free. cas_X_free(NULL) does nothing.
+ * Handles: Every struct is opaque. A function that creates a handle gives it
+ * to you; free it with the matching cas_X_free. cas_X_free(NULL) does nothing.
  *
  * Errors: A function that can fail returns a cas_status; CAS_OK is 0.
  * Functions with more to report take a `cas_error **err` as their last
@@ -78,7 +78,7 @@
  * Units: Sizes are in bytes, times in milliseconds.
  *
  * Threads: Any number of threads may use one cas_client at the same time.
- * Every other handle may be used by one thread at a time.
+ * Use every other handle from one thread at a time.
  *
  * Fork: A cas_client stays usable in parent and child.
  *
@@ -326,7 +326,7 @@ const char *cas_error_message(const cas_error *error);
  * Returns what to do about the error.
  *
  * @param error  an error, or NULL
- * @return a sentence, or NULL if there is none; valid until cas_error_free
+ * @return the hint, or NULL if there is none; valid until cas_error_free
  * @since 0.1.0
  */
 const char *cas_error_hint(const cas_error *error);
@@ -373,7 +373,7 @@ int32_t cas_error_http_status(const cas_error *error);
 
 /**
  * Returns how many times libcas sent the certificate or tried to send it.
- * Lookups do not count. For other calls: how many times it sent their last
+ * Look-ups do not count. For other calls: how many times it sent their last
  * request or tried to.
  *
  * @param error  an error, or NULL
@@ -408,7 +408,7 @@ void cas_error_free(cas_error *error);
  */
 
 /**
- * Makes a configuration with every option at its default.
+ * Creates a configuration with every option at its default.
  *
  * The defaults include the region cn-hangzhou, and the access key from the
  * credential provider chain of Alibaba Cloud's own tools: environment
@@ -450,6 +450,8 @@ cas_status cas_config_set_access_key(cas_config *config,
 
 /**
  * Sets the security token that belongs to a temporary access key (STS).
+ *
+ * If the value is refused, cas_client_new fails until you set a valid one.
  *
  * @param config  the configuration
  * @param token   the security token
@@ -532,7 +534,8 @@ cas_status cas_config_set_allow_plaintext(cas_config *config, bool allow);
  *
  * Default: the roots of SSL_CERT_FILE and SSL_CERT_DIR, else the system's,
  * else Mozilla's, which are built in. cas_client_new reads these two
- * variables; the first TLS connection reads the files they name.
+ * variables; the first TLS connection reads the files they name. If the path is
+ * refused, cas_client_new fails until you set a valid one.
  *
  * @param config  the configuration
  * @param path    the path of the PEM file
@@ -546,7 +549,8 @@ cas_status cas_config_set_ca_file(cas_config *config, const char *path);
  *
  * Default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment,
  * as they are when cas_client_new runs. They never apply to this machine
- * itself.
+ * itself. If the value is refused, cas_client_new fails until you set a valid
+ * one.
  *
  * @param config  the configuration
  * @param url     "http://[user:password@]host:port"; "socks5://..." (libcas
@@ -580,10 +584,10 @@ cas_status cas_config_set_connect_timeout_ms(cas_config *config, uint32_t ms);
 cas_status cas_config_set_timeout_ms(cas_config *config, uint32_t ms);
 
 /**
- * Sets how many times one call sends a certificate at most. Attempts that
- * found no connection count. Default: 4.
+ * Sets the maximum number of times that one call sends a certificate.
+ * Attempts that found no connection count. Default: 4.
  *
- * Lookups, lists and deletions have the same number of attempts for each of
+ * Look-ups, lists and deletions have the same number of attempts for each of
  * their requests.
  *
  * @param config    the configuration
@@ -739,7 +743,7 @@ cas_status cas_config_set_log(cas_config *config,
  */
 
 /**
- * Makes a client. It sends nothing.
+ * Creates a client. It sends nothing.
  *
  * @param config  the configuration, or NULL for every default; you may change
  *                or free it afterwards
@@ -771,7 +775,7 @@ void cas_client_free(cas_client *client);
  */
 
 /**
- * Makes a request with nothing set.
+ * Creates a request with nothing set.
  *
  * @return a request; free it with cas_request_free
  * @since 0.1.0
@@ -945,12 +949,13 @@ cas_status cas_request_set_on_conflict(cas_request *request,
 cas_status cas_request_set_reuse_any_name(cas_request *request, bool reuse);
 
 /**
- * Sends certificate and key unread, byte for byte as you set them, even if the
- * local checks would refuse them. Default: false.
+ * Sends certificate and key without reading them, byte for byte as you set
+ * them, even if the local checks would refuse them. Default: false.
  *
- * A name with control characters is refused all the same: names are public,
- * and such a name may be a key. Certificates are public as well: if you skip
- * the checks, make sure that the certificate text holds no key.
+ * libcas still refuses an empty name and a name with control characters:
+ * names are public, and such a name may be a private key. Certificates are
+ * public as well: if you skip the checks, make sure that the certificate text
+ * holds no key.
  *
  * @param request  the request
  * @param skip     true to skip the checks
@@ -1087,10 +1092,10 @@ cas_api cas_result_api(const cas_result *result);
 
 /**
  * Returns how many times libcas sent the certificate or tried to send it.
- * Lookups do not count.
+ * Look-ups do not count.
  *
  * @param result  a result, or NULL
- * @return the number of attempts; 0 if a lookup came first and found the
+ * @return the number of attempts; 0 if a look-up came first and found the
  *         certificate already stored, and for NULL
  * @since 0.1.0
  */
@@ -1470,7 +1475,7 @@ const char *cas_inspection_finding(const cas_inspection *inspection,
  *
  * @param inspection  an inspection, or NULL
  * @param index       the position of the finding, from 0
- * @return a sentence, or NULL past the end; valid until cas_inspection_free
+ * @return the hint, or NULL past the end; valid until cas_inspection_free
  * @since 0.1.0
  */
 const char *cas_inspection_hint(const cas_inspection *inspection, size_t index);

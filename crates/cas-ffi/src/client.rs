@@ -16,7 +16,7 @@ use crate::status::cas_status;
 /// @since 0.1.0
 pub struct cas_client(pub(crate) Client);
 
-/// Makes a client. It sends nothing.
+/// Creates a client. It sends nothing.
 ///
 /// @param config  the configuration, or NULL for every default; you may change
 ///                or free it afterwards

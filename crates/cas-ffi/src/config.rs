@@ -22,7 +22,7 @@ use crate::status::cas_status;
 /// @since 0.1.0
 pub struct cas_config(pub(crate) Config);
 
-/// Makes a configuration with every option at its default.
+/// Creates a configuration with every option at its default.
 ///
 /// The defaults include the region cn-hangzhou, and the access key from the
 /// credential provider chain of Alibaba Cloud's own tools: environment
@@ -74,6 +74,8 @@ pub unsafe extern "C" fn cas_config_set_access_key(
 }
 
 /// Sets the security token that belongs to a temporary access key (STS).
+///
+/// If the value is refused, cas_client_new fails until you set a valid one.
 ///
 /// @param config  the configuration
 /// @param token   the security token
@@ -185,7 +187,8 @@ pub unsafe extern "C" fn cas_config_set_allow_plaintext(
 ///
 /// Default: the roots of SSL_CERT_FILE and SSL_CERT_DIR, else the system's,
 /// else Mozilla's, which are built in. cas_client_new reads these two
-/// variables; the first TLS connection reads the files they name.
+/// variables; the first TLS connection reads the files they name. If the path is
+/// refused, cas_client_new fails until you set a valid one.
 ///
 /// @param config  the configuration
 /// @param path    the path of the PEM file
@@ -203,7 +206,8 @@ pub unsafe extern "C" fn cas_config_set_ca_file(
 ///
 /// Default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment,
 /// as they are when cas_client_new runs. They never apply to this machine
-/// itself.
+/// itself. If the value is refused, cas_client_new fails until you set a valid
+/// one.
 ///
 /// @param config  the configuration
 /// @param url     "http://[user:password@]host:port"; "socks5://..." (libcas
@@ -248,10 +252,10 @@ pub unsafe extern "C" fn cas_config_set_timeout_ms(config: *mut cas_config, ms: 
     boundary::status_only(|| required_mut!(config).0.set_timeout(Duration::from_millis(ms.into())))
 }
 
-/// Sets how many times one call sends a certificate at most. Attempts that
-/// found no connection count. Default: 4.
+/// Sets the maximum number of times that one call sends a certificate.
+/// Attempts that found no connection count. Default: 4.
 ///
-/// Lookups, lists and deletions have the same number of attempts for each of
+/// Look-ups, lists and deletions have the same number of attempts for each of
 /// their requests.
 ///
 /// @param config    the configuration

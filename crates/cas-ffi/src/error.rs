@@ -72,7 +72,7 @@ pub unsafe extern "C" fn cas_error_message(error: *const cas_error) -> *const c_
 /// Returns what to do about the error.
 ///
 /// @param error  an error, or NULL
-/// @return a sentence, or NULL if there is none; valid until cas_error_free
+/// @return the hint, or NULL if there is none; valid until cas_error_free
 /// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_error_hint(error: *const cas_error) -> *const c_char {
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn cas_error_http_status(error: *const cas_error) -> i32 {
 }
 
 /// Returns how many times libcas sent the certificate or tried to send it.
-/// Lookups do not count. For other calls: how many times it sent their last
+/// Look-ups do not count. For other calls: how many times it sent their last
 /// request or tried to.
 ///
 /// @param error  an error, or NULL

@@ -288,7 +288,7 @@ pub unsafe extern "C" fn cas_inspection_finding(
 ///
 /// @param inspection  an inspection, or NULL
 /// @param index       the position of the finding, from 0
-/// @return a sentence, or NULL past the end; valid until cas_inspection_free
+/// @return the hint, or NULL past the end; valid until cas_inspection_free
 /// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_hint(

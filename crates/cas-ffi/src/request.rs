@@ -20,7 +20,7 @@ use crate::status::cas_status;
 /// @since 0.1.0
 pub struct cas_request(pub(crate) Upload);
 
-/// Makes a request with nothing set.
+/// Creates a request with nothing set.
 ///
 /// @return a request; free it with cas_request_free
 /// @since 0.1.0
@@ -250,12 +250,13 @@ pub unsafe extern "C" fn cas_request_set_reuse_any_name(
     })
 }
 
-/// Sends certificate and key unread, byte for byte as you set them, even if the
-/// local checks would refuse them. Default: false.
+/// Sends certificate and key without reading them, byte for byte as you set
+/// them, even if the local checks would refuse them. Default: false.
 ///
-/// A name with control characters is refused all the same: names are public,
-/// and such a name may be a key. Certificates are public as well: if you skip
-/// the checks, make sure that the certificate text holds no key.
+/// libcas still refuses an empty name and a name with control characters:
+/// names are public, and such a name may be a private key. Certificates are
+/// public as well: if you skip the checks, make sure that the certificate text
+/// holds no key.
 ///
 /// @param request  the request
 /// @param skip     true to skip the checks

@@ -115,10 +115,10 @@ pub unsafe extern "C" fn cas_result_api(result: *const cas_result) -> cas_api {
 }
 
 /// Returns how many times libcas sent the certificate or tried to send it.
-/// Lookups do not count.
+/// Look-ups do not count.
 ///
 /// @param result  a result, or NULL
-/// @return the number of attempts; 0 if a lookup came first and found the
+/// @return the number of attempts; 0 if a look-up came first and found the
 ///         certificate already stored, and for NULL
 /// @since 0.1.0
 #[unsafe(no_mangle)]
