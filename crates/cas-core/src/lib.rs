@@ -62,7 +62,8 @@ pub use upload::request::{Receipt, Upload};
 pub mod signature {
     pub use crate::protocol::access_key::AccessKey;
     pub use crate::protocol::hmac_sha1::{add_common, sign, signature, string_to_sign};
-    pub use crate::protocol::params::{Params, percent_encode};
+    pub use crate::protocol::params::Params;
+    pub use crate::protocol::percent::percent_encode;
     pub use crate::protocol::signed_form::SignedForm;
     pub use crate::service::types::{NewCertificate, Operation};
 }

@@ -13,8 +13,14 @@ use crate::parameters::Parameters;
 const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 
 /// Headers that have to be signed, or a request could be changed on its way.
-pub(crate) const SIGNED: [&str; 6] =
-    ["host", "x-acs-action", "x-acs-content-sha256", "x-acs-date", "x-acs-signature-nonce", "x-acs-version"];
+pub(crate) const SIGNED: [&str; 6] = [
+    "host",
+    "x-acs-action",
+    "x-acs-content-sha256",
+    "x-acs-date",
+    "x-acs-signature-nonce",
+    "x-acs-version",
+];
 
 /// The header `Authorization`, taken apart. What is missing in it is empty.
 pub(crate) struct Authorization<'a> {
@@ -45,13 +51,21 @@ pub(crate) fn content_hash(request: &Request) -> String {
 }
 
 /// What the signature covers: the algorithm and the hash of everything that is signed.
-pub(crate) fn string_to_sign(request: &Request, parameters: &Parameters, signed: &[&str]) -> String {
+pub(crate) fn string_to_sign(
+    request: &Request,
+    parameters: &Parameters,
+    signed: &[&str],
+) -> String {
     let canonical = canonical_request(request, parameters, signed);
     format!("{ALGORITHM}\n{}", lower_hex(&Sha256::digest(canonical.as_bytes())))
 }
 
 /// It holds the query, and so perhaps a private key.
-fn canonical_request(request: &Request, parameters: &Parameters, signed: &[&str]) -> Zeroizing<String> {
+fn canonical_request(
+    request: &Request,
+    parameters: &Parameters,
+    signed: &[&str],
+) -> Zeroizing<String> {
     let mut signed: Vec<String> = signed.iter().map(|name| name.to_ascii_lowercase()).collect();
     signed.sort_unstable();
     let header = |name: &String| {
@@ -74,7 +88,9 @@ pub(crate) fn matches(secret: &str, string_to_sign: &str, signature: &str) -> bo
         let two = std::str::from_utf8(two).ok().filter(|two| two.len() == 2)?;
         u8::from_str_radix(two, 16).ok()
     });
-    digits.collect::<Option<Vec<u8>>>().is_some_and(|signature| mac.verify_slice(&signature).is_ok())
+    digits
+        .collect::<Option<Vec<u8>>>()
+        .is_some_and(|signature| mac.verify_slice(&signature).is_ok())
 }
 
 #[cfg(test)]
@@ -87,7 +103,8 @@ mod tests {
     /// `vectors/vectors.json`, as the official SDKs signed them; one is printed in Alibaba Cloud's documentation.
     #[test]
     fn known_answers_of_the_official_sdks() {
-        let vectors: Value = serde_json::from_str(include_str!("../../../vectors/vectors.json")).unwrap();
+        let vectors: Value =
+            serde_json::from_str(include_str!("../../../vectors/vectors.json")).unwrap();
         let mut seen = 0;
         for vector in vectors["vectors"].as_array().unwrap() {
             if vector["kind"] != "acs3-hmac-sha256" {
@@ -96,8 +113,9 @@ mod tests {
             let text = |name: &str| vector[name].as_str().unwrap();
             let (query, body) = (text("canonical_query_string"), text("body"));
             let headers = vector["headers"].as_object().unwrap();
-            let header =
-                |(name, value): (&String, &Value)| format!("{name}: {}\r\n", value.as_str().unwrap());
+            let header = |(name, value): (&String, &Value)| {
+                format!("{name}: {}\r\n", value.as_str().unwrap())
+            };
             let headers = headers.iter().map(header).collect::<Vec<_>>().concat();
             let raw = format!(
                 "{} /?{query} HTTP/1.1\r\n{headers}Authorization: {}\r\nContent-Length: {}\r\n\r\n{body}",
@@ -112,7 +130,11 @@ mod tests {
             let id = text("id");
             assert_eq!(content_hash(&request), text("hashed_payload"), "{id}");
             let signed = &authorization.signed_headers;
-            assert_eq!(*canonical_request(&request, &parameters, signed), text("canonical_request"), "{id}");
+            assert_eq!(
+                *canonical_request(&request, &parameters, signed),
+                text("canonical_request"),
+                "{id}"
+            );
             let string = string_to_sign(&request, &parameters, signed);
             assert_eq!(string, text("string_to_sign"), "{id}");
             assert!(matches(text("access_key_secret"), &string, authorization.signature), "{id}");

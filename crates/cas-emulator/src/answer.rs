@@ -95,8 +95,9 @@ pub(crate) fn write_error(
     ];
     // The documented XML error has four children; Recommend was only seen in JSON.
     if format == Format::Json {
-        let recommend =
-            format!("https://api.aliyun.com/troubleshoot?q={code}&product=cas&requestId={request_id}");
+        let recommend = format!(
+            "https://api.aliyun.com/troubleshoot?q={code}&product=cas&requestId={request_id}"
+        );
         fields.push(("Recommend", recommend.into()));
     }
     write(format, "Error", &fields)
@@ -108,7 +109,9 @@ fn json(fields: &Fields) -> String {
             Value::Text(text) => serde_json::Value::from(text.as_str()).to_string(),
             Value::Number(number) => number.to_string(),
             Value::Bool(value) => value.to_string(),
-            Value::List(items) => format!("[{}]", items.iter().map(json).collect::<Vec<_>>().join(",")),
+            Value::List(items) => {
+                format!("[{}]", items.iter().map(json).collect::<Vec<_>>().join(","))
+            }
         };
         format!("\"{name}\":{value}")
     };
@@ -168,8 +171,11 @@ mod tests {
     #[test]
     fn lists_are_arrays_or_repeated_elements() {
         let item = |text: &str| vec![("A", text.into()), ("B", true.into())];
-        let fields =
-            vec![("L", Value::List(vec![item("1"), item("2")])), ("E", Value::List(vec![])), ("N", 3.into())];
+        let fields = vec![
+            ("L", Value::List(vec![item("1"), item("2")])),
+            ("E", Value::List(vec![])),
+            ("N", 3.into()),
+        ];
         let expected = r#"{"L":[{"A":"1","B":true},{"A":"2","B":true}],"E":[],"N":3}"#;
         assert_eq!(write(Format::Json, "R", &fields), expected);
         assert_eq!(

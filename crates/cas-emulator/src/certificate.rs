@@ -125,7 +125,10 @@ pub(crate) fn chain(text: &str) -> Result<Vec<Link>, NotACertificate> {
 }
 
 /// Shows every certificate of `text` and its DER to `see`.
-fn each(text: &str, mut see: impl FnMut(&X509Certificate<'_>, &[u8])) -> Result<(), NotACertificate> {
+fn each(
+    text: &str,
+    mut see: impl FnMut(&X509Certificate<'_>, &[u8]),
+) -> Result<(), NotACertificate> {
     let labels = ["CERTIFICATE", "X509 CERTIFICATE"];
     for block in pem::read(text).map_err(|_| NotACertificate)? {
         if block.encrypted || !labels.contains(&block.label.as_str()) {
@@ -186,7 +189,8 @@ fn alternative_names(certificate: &X509Certificate<'_>) -> Vec<String> {
 fn public_key(info: &SubjectPublicKeyInfo<'_>) -> Option<PublicKey> {
     let curve = info.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
     let curve = curve.map(|oid| oid.to_id_string());
-    let algorithm = Algorithm::from_oids(&info.algorithm.algorithm.to_id_string(), curve.as_deref())?;
+    let algorithm =
+        Algorithm::from_oids(&info.algorithm.algorithm.to_id_string(), curve.as_deref())?;
     Some(PublicKey { algorithm, bits: info.subject_public_key.data.to_vec() })
 }
 
@@ -236,15 +240,18 @@ mod tests {
 
     #[test]
     fn the_leaf_counts_and_all_of_the_chain_must_parse() {
-        let (leaf, above) =
-            (include_str!("../tests/data/keys/rsa.crt"), include_str!("../tests/data/keys/p256.crt"));
+        let (leaf, above) = (
+            include_str!("../tests/data/keys/rsa.crt"),
+            include_str!("../tests/data/keys/p256.crt"),
+        );
         let facts = read(&format!("{leaf}{above}")).unwrap();
         assert_eq!(facts.public_key.algorithm, Algorithm::Rsa);
         assert_eq!(facts.sha256, read(leaf).unwrap().sha256);
 
         let key = include_str!("../tests/data/keys/rsa.pkcs8.key");
         let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        for bad in [&leaf.replace('\n', ""), key, &format!("{leaf}{junk}"), &format!("{leaf}{key}")] {
+        for bad in [&leaf.replace('\n', ""), key, &format!("{leaf}{junk}"), &format!("{leaf}{key}")]
+        {
             assert!(read(bad).is_err());
         }
     }

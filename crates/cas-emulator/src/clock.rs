@@ -17,7 +17,8 @@ impl Clock {
     pub(crate) fn now(self) -> SystemTime {
         let shift = Duration::from_secs(self.offset_seconds.unsigned_abs());
         let now = SystemTime::now();
-        let shifted = if self.offset_seconds < 0 { now.checked_sub(shift) } else { now.checked_add(shift) };
+        let shifted =
+            if self.offset_seconds < 0 { now.checked_sub(shift) } else { now.checked_add(shift) };
         printable(shifted.unwrap_or(SystemTime::UNIX_EPOCH))
     }
 }

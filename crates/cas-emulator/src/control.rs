@@ -70,14 +70,18 @@ pub(crate) fn answer(service: &Service, request: &Request, peer: Peer) -> Respon
 fn find(request: &Request, peer: Peer) -> Result<&'static Route, Refusal> {
     // An IPv6 socket shows IPv4 clients as ::ffff:a.b.c.d.
     if !peer.address.ip().to_canonical().is_loopback() {
-        return Err(Refusal(403, "The control interface answers loopback clients only.".to_owned()));
+        return Err(Refusal(
+            403,
+            "The control interface answers loopback clients only.".to_owned(),
+        ));
     }
     let at_path = || ROUTES.iter().filter(|route| route.path == request.path());
     if let Some(route) = at_path().find(|route| route.method == request.method) {
         return Ok(route);
     }
     let list = |routes: Vec<&Route>| {
-        let known: Vec<_> = routes.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+        let known: Vec<_> =
+            routes.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
         known.join(", ")
     };
     if at_path().next().is_none() {
@@ -187,9 +191,11 @@ mod tests {
     #[test]
     fn only_loopback_clients_are_answered() {
         let store = Store::open(None, None).unwrap();
-        let service = Service::new(Credentials::default(), Clock::default(), store, "cn-hangzhou", None);
+        let service =
+            Service::new(Credentials::default(), Clock::default(), store, "cn-hangzhou", None);
         let mut stream = std::io::Cursor::new(b"GET /_emulator/health HTTP/1.1\r\n\r\n".to_vec());
-        let request = Reader::default().read(&mut stream, || ()).unwrap_or_else(|error| panic!("{error:?}"));
+        let request =
+            Reader::default().read(&mut stream, || ()).unwrap_or_else(|error| panic!("{error:?}"));
         let status = |address: &str| {
             let peer = Peer { address: address.parse().unwrap(), connection: 1 };
             service.answer(&request, peer).status

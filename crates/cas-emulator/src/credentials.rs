@@ -22,7 +22,8 @@ pub(crate) struct Credentials {
 impl Credentials {
     /// Adds the pair of the vendor's own examples, for a server that was given no long-term key.
     pub(crate) fn add_example(&mut self) {
-        let credential = Credential { secret: Zeroizing::new("testsecret".to_owned()), token: None };
+        let credential =
+            Credential { secret: Zeroizing::new("testsecret".to_owned()), token: None };
         self.by_id.entry("testid".to_owned()).or_insert(credential);
     }
 
@@ -31,7 +32,12 @@ impl Credentials {
     }
 
     /// Adds one; ids are unique, and neither part may be empty.
-    pub(crate) fn add(&mut self, id: &str, secret: &str, token: Option<&str>) -> Result<(), StartError> {
+    pub(crate) fn add(
+        &mut self,
+        id: &str,
+        secret: &str,
+        token: Option<&str>,
+    ) -> Result<(), StartError> {
         if id.is_empty() || secret.is_empty() || token == Some("") {
             return Err(StartError::Option("an access key has an empty part".to_owned()));
         }

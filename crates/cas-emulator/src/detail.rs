@@ -12,7 +12,8 @@ use crate::store::{Found, StoredCertificate};
 pub(crate) fn describe_user_certificate_detail(call: &Call<'_>) -> Result<Fields, ApiError> {
     let found = find(call)?;
     let stored = &found.certificate;
-    let mut fields = vec![("Id", stored.cert_id.into()), ("Common", stored.common_name.as_str().into())];
+    let mut fields =
+        vec![("Id", stored.cert_id.into()), ("Common", stored.common_name.as_str().into())];
     fields.extend(common(stored, call.now));
     fields.push(("BuyInAliyun", false.into()));
     fields.extend(secrets(&found));
@@ -26,7 +27,8 @@ pub(crate) fn get_user_certificate_detail(call: &Call<'_>) -> Result<Fields, Api
     let filter = call.one_of("CertFilter", false, &words)?;
     let found = find(call)?;
     let stored = &found.certificate;
-    let mut fields = vec![("Id", stored.cert_id.into()), ("Common", stored.common_name.as_str().into())];
+    let mut fields =
+        vec![("Id", stored.cert_id.into()), ("Common", stored.common_name.as_str().into())];
     fields.extend(common(stored, call.now));
     fields.extend([
         ("Sha2", stored.sha256.as_str().into()),

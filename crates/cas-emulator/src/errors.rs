@@ -23,7 +23,10 @@ pub(crate) struct Known {
     pub(crate) english: &'static str,
     /// Only business errors are translated; the gateway speaks English.
     pub(crate) chinese: Option<&'static str>,
-    #[cfg_attr(not(test), expect(dead_code, reason = "read by the test against docs/conformance.md"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "read by the test against docs/conformance.md")
+    )]
     pub(crate) source: Source,
 }
 
@@ -31,13 +34,19 @@ const fn gateway(code: &'static str, status: u16, source: Source, english: &'sta
     Known { code, status, english, chinese: None, source }
 }
 
-const fn business(code: &'static str, source: Source, chinese: &'static str, english: &'static str) -> Known {
+const fn business(
+    code: &'static str,
+    source: Source,
+    chinese: &'static str,
+    english: &'static str,
+) -> Known {
     Known { code, status: 400, english, chinese: Some(chinese), source }
 }
 
 use Source::{Assumed, Captured, Documented};
 
-pub(crate) static MISSING: Known = gateway("Missing{}", 400, Captured, "{} is mandatory for this action.");
+pub(crate) static MISSING: Known =
+    gateway("Missing{}", 400, Captured, "{} is mandatory for this action.");
 pub(crate) static INVALID: Known =
     gateway("Invalid{}", 400, Documented, "Specified parameter {} is not valid.");
 pub(crate) static INVALID_FORMAT: Known =
@@ -70,8 +79,12 @@ pub(crate) static TIMESTAMP_FORMAT: Known = gateway(
     Documented,
     "Specified time stamp or date value is not well formatted.",
 );
-pub(crate) static TIMESTAMP_EXPIRED: Known =
-    gateway("InvalidTimeStamp.Expired", 400, Documented, "Specified time stamp or date value is expired.");
+pub(crate) static TIMESTAMP_EXPIRED: Known = gateway(
+    "InvalidTimeStamp.Expired",
+    400,
+    Documented,
+    "Specified time stamp or date value is expired.",
+);
 pub(crate) static SIGNATURE_MISMATCH: Known = gateway(
     "SignatureDoesNotMatch",
     400,
@@ -101,8 +114,12 @@ pub(crate) static TOKEN_MISMATCH: Known = gateway(
     "The request uses the same client token as a previous, but non-identical request.",
 );
 
-pub(crate) static NAME_REPEAT: Known =
-    business("NameRepeat", Documented, "名称重复，请重新输入。", "The certificate name already exists.");
+pub(crate) static NAME_REPEAT: Known = business(
+    "NameRepeat",
+    Documented,
+    "名称重复，请重新输入。",
+    "The certificate name already exists.",
+);
 pub(crate) static CERTIFICATE_FORMAT: Known = business(
     "-1008",
     Captured,

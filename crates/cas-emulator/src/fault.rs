@@ -54,8 +54,14 @@ const KINDS: &str = "drop-before, drop-after, delay, delay-after, error, truncat
                      no-cert-id, retired, lag";
 
 /// Headers that the server writes itself, or that would change where the answer ends.
-const OWN_HEADERS: [&str; 6] =
-    ["connection", "content-length", "content-type", "keep-alive", "transfer-encoding", "x-acs-request-id"];
+const OWN_HEADERS: [&str; 6] = [
+    "connection",
+    "content-length",
+    "content-type",
+    "keep-alive",
+    "transfer-encoding",
+    "x-acs-request-id",
+];
 
 impl Fault {
     /// The operation whose calls it takes; `*` is any.
@@ -192,8 +198,9 @@ impl std::error::Error for FaultError {}
 
 /// Reads one fault or an array of them.
 pub(crate) fn parse(json: &[u8]) -> Result<Vec<Fault>, FaultError> {
-    let value = serde_json::from_slice(json)
-        .map_err(|error| FaultError(format!("a fault is given as JSON, and this is none: {error}")))?;
+    let value = serde_json::from_slice(json).map_err(|error| {
+        FaultError(format!("a fault is given as JSON, and this is none: {error}"))
+    })?;
     match value {
         Value::Array(faults) => faults.into_iter().map(fault).collect(),
         value => fault(value).map(|fault| vec![fault]),
@@ -206,21 +213,28 @@ fn fault(value: Value) -> Result<Fault, FaultError> {
         return Err(FaultError("a fault is a JSON object".to_owned()));
     };
     let mut members = Members(given.clone());
-    let name = members.text("kind")?.ok_or_else(|| FaultError(format!("a fault needs a kind: {KINDS}")))?;
+    let name = members
+        .text("kind")?
+        .ok_or_else(|| FaultError(format!("a fault needs a kind: {KINDS}")))?;
     let kind = kind(&name, &mut members)?;
     let action = members.text("action")?.unwrap_or_else(|| "*".to_owned());
     if action != "*" && OPERATIONS.iter().all(|operation| operation.action != action) {
         let mut known: Vec<_> = OPERATIONS.iter().map(|operation| operation.action).collect();
         known.sort_unstable();
         known.dedup();
-        return Err(FaultError(format!("there is no action {action:?}; there are *, {}", known.join(", "))));
+        return Err(FaultError(format!(
+            "there is no action {action:?}; there are *, {}",
+            known.join(", ")
+        )));
     }
     let times = members.number("times", 1)?;
     let unlimited = matches!(kind, Kind::Retired(_) | Kind::Lag(_));
     let left = if unlimited { times } else { times.or(Some(1)) };
     let skip = members.number("skip", 0)?.unwrap_or(0);
     match members.0.keys().next() {
-        Some(unknown) => Err(FaultError(format!("a fault of kind {name} has no member {unknown:?}"))),
+        Some(unknown) => {
+            Err(FaultError(format!("a fault of kind {name} has no member {unknown:?}")))
+        }
         None => Ok(Fault { given, action, kind, skip, left }),
     }
 }
@@ -247,7 +261,10 @@ fn retirement(members: &mut Members) -> Result<&'static Known, FaultError> {
     let answers = [&errors::ACTION_NOT_FOUND, &errors::INVALID_VERSION];
     let Some(code) = members.text("code")? else { return Ok(answers[0]) };
     answers.into_iter().find(|known| known.code == code).ok_or_else(|| {
-        FaultError(format!("the code of a retired version is {} or {}", answers[0].code, answers[1].code))
+        FaultError(format!(
+            "the code of a retired version is {} or {}",
+            answers[0].code, answers[1].code
+        ))
     })
 }
 
@@ -259,7 +276,9 @@ fn refusal(members: &mut Members) -> Result<Refusal, FaultError> {
         .ok()
         .filter(|status| matches!(status, 200..=599) && ![204, 205, 304].contains(status));
     let status = status.ok_or_else(|| {
-        FaultError("\"status\" is an HTTP status from 200 to 599 whose answer has a body".to_owned())
+        FaultError(
+            "\"status\" is an HTTP status from 200 to 599 whose answer has a body".to_owned(),
+        )
     })?;
     let code = members.text("code")?.unwrap_or_else(|| default.code.to_owned());
     let message = members.text("message")?.unwrap_or_else(|| {
@@ -284,15 +303,18 @@ impl Members {
     fn number(&mut self, name: &str, least: u64) -> Result<Option<u64>, FaultError> {
         let Some(value) = self.0.remove(name) else { return Ok(None) };
         let number = value.as_u64().filter(|number| *number >= least);
-        number
-            .map(Some)
-            .ok_or_else(|| FaultError(format!("{name:?} is a whole number from {least} on, not {value}")))
+        number.map(Some).ok_or_else(|| {
+            FaultError(format!("{name:?} is a whole number from {least} on, not {value}"))
+        })
     }
 
     fn milliseconds(&mut self) -> Result<Duration, FaultError> {
         let number = self.number("ms", 0)?.and_then(|number| u32::try_from(number).ok());
         let number = number.ok_or_else(|| {
-            FaultError(format!("this kind needs \"ms\", a number of milliseconds up to {}", u32::MAX))
+            FaultError(format!(
+                "this kind needs \"ms\", a number of milliseconds up to {}",
+                u32::MAX
+            ))
         })?;
         Ok(Duration::from_millis(number.into()))
     }
@@ -301,7 +323,9 @@ impl Members {
         let given = match self.0.remove("headers") {
             None => return Ok(Vec::new()),
             Some(Value::Object(given)) => given,
-            Some(other) => return Err(FaultError(format!("\"headers\" is an object, not {other}"))),
+            Some(other) => {
+                return Err(FaultError(format!("\"headers\" is an object, not {other}")));
+            }
         };
         let header = |(name, value): (String, Value)| {
             let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -313,7 +337,9 @@ impl Members {
             }
             match value {
                 Value::String(value) if !value.contains(char::is_control) => Ok((name, value)),
-                other => Err(FaultError(format!("the header {name} is a text of one line, not {other}"))),
+                other => {
+                    Err(FaultError(format!("the header {name} is a text of one line, not {other}")))
+                }
             }
         };
         given.into_iter().map(header).collect()
@@ -331,7 +357,9 @@ mod tests {
     }
 
     fn names(faults: &Faults, calls: usize) -> Vec<&'static str> {
-        let call = |_| faults.take(Some("CreateUserCertificate"), Some(FIRST_VERSION)).name().unwrap_or("-");
+        let call = |_| {
+            faults.take(Some("CreateUserCertificate"), Some(FIRST_VERSION)).name().unwrap_or("-")
+        };
         (0..calls).map(call).collect()
     }
 
@@ -351,7 +379,8 @@ mod tests {
     #[test]
     fn every_kind_that_is_named_is_known_by_its_name() {
         for name in KINDS.split(", ") {
-            let ms = if ["delay", "delay-after", "lag"].contains(&name) { r#","ms":1"# } else { "" };
+            let ms =
+                if ["delay", "delay-after", "lag"].contains(&name) { r#","ms":1"# } else { "" };
             let json = format!(r#"{{"kind":"{name}"{ms}}}"#);
             assert_eq!(parse(json.as_bytes()).unwrap()[0].kind(), name);
         }
@@ -360,8 +389,9 @@ mod tests {
 
     #[test]
     fn a_lag_leaves_the_call_to_the_other_faults() {
-        let faults =
-            faults(r#"[{"kind":"lag","ms":5},{"kind":"drop-after"},{"kind":"lag","ms":7,"times":1}]"#);
+        let faults = faults(
+            r#"[{"kind":"lag","ms":5},{"kind":"drop-after"},{"kind":"lag","ms":7,"times":1}]"#,
+        );
         let first = faults.take(None, None);
         assert_eq!((first.name(), first.lag), (Some("drop-after"), Some(Duration::from_millis(7))));
         let second = faults.take(None, None);
@@ -386,7 +416,10 @@ mod tests {
             ("{}", "a fault needs a kind: drop-before, "),
             (r#"{"kind":7}"#, "\"kind\" is a text, not 7"),
             (r#"{"kind":"drop"}"#, "there is no kind \"drop\"; there are drop-before, "),
-            (r#"{"kind":"empty","action":"Create"}"#, "there is no action \"Create\"; there are *, Create"),
+            (
+                r#"{"kind":"empty","action":"Create"}"#,
+                "there is no action \"Create\"; there are *, Create",
+            ),
             (r#"{"kind":"empty","action":null}"#, "\"action\" is a text, not null"),
             (r#"{"kind":"empty","times":0}"#, "\"times\" is a whole number from 1 on, not 0"),
             (r#"{"kind":"empty","times":1.5}"#, "\"times\" is a whole number from 1 on, not 1.5"),
@@ -402,14 +435,18 @@ mod tests {
             (r#"{"kind":"error","headers":[]}"#, "\"headers\" is an object, not []"),
             (r#"{"kind":"error","headers":{"a b":""}}"#, "\"a b\" cannot be the name of a header"),
             (r#"{"kind":"error","headers":{"a":1}}"#, "the header a is a text of one line, not 1"),
-            (r#"{"kind":"error","headers":{"a":"b\r\nc: d"}}"#, "the header a is a text of one line"),
+            (
+                r#"{"kind":"error","headers":{"a":"b\r\nc: d"}}"#,
+                "the header a is a text of one line",
+            ),
             (
                 r#"{"kind":"error","headers":{"Content-Length":""}}"#,
                 "the server writes the header Content-Length itself",
             ),
         ];
         for (json, sentence) in cases {
-            let error = parse(json.as_bytes()).err().map(|error| error.to_string()).unwrap_or_default();
+            let error =
+                parse(json.as_bytes()).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(error.contains(sentence), "{json}: {error:?} should say {sentence:?}");
         }
     }
@@ -425,7 +462,8 @@ mod tests {
         assert_eq!(default.message, errors::SERVICE_UNAVAILABLE.english);
         let known = refusal(r#"{"kind":"error","status":400,"code":"Throttling.User"}"#);
         assert_eq!(known.message, errors::THROTTLED.english);
-        let own = refusal(r#"{"kind":"error","message":"m","headers":{"x-acs-retry-after":"200"}}"#);
+        let own =
+            refusal(r#"{"kind":"error","message":"m","headers":{"x-acs-retry-after":"200"}}"#);
         assert_eq!((own.message.as_str(), own.headers.len()), ("m", 1));
     }
 }

@@ -52,7 +52,9 @@ impl Gateway {
         }
         let authorization = Authorization::of(request);
         let required = if authorization.is_some() { &REQUIRED[..6] } else { &REQUIRED };
-        if let Some(missing) = required.iter().copied().find(|name| parameters.non_empty(name).is_none()) {
+        if let Some(missing) =
+            required.iter().copied().find(|name| parameters.non_empty(name).is_none())
+        {
             return Err(ApiError::about(&errors::MISSING, missing));
         }
         let text = |name| parameters.non_empty(name).unwrap_or_default();
@@ -67,7 +69,9 @@ impl Gateway {
         }
         self.check_timestamp(text("Timestamp"))?;
         match &authorization {
-            Some(authorization) => check_acs3(request, parameters, authorization, &credential.secret)?,
+            Some(authorization) => {
+                check_acs3(request, parameters, authorization, &credential.secret)?
+            }
             None => check_signature(&request.method, parameters, &credential.secret)?,
         }
         // Last, so that a refused request does not use its nonce up.
@@ -112,9 +116,13 @@ fn check_method(parameters: &Parameters) -> Result<(), ApiError> {
 }
 
 /// Nothing that counts may stand outside of a signature of version 3.
-fn check_what_is_signed(request: &Request, authorization: &Authorization<'_>) -> Result<(), ApiError> {
-    let is_signed =
-        |name: &str| authorization.signed_headers.iter().any(|signed| signed.eq_ignore_ascii_case(name));
+fn check_what_is_signed(
+    request: &Request,
+    authorization: &Authorization<'_>,
+) -> Result<(), ApiError> {
+    let is_signed = |name: &str| {
+        authorization.signed_headers.iter().any(|signed| signed.eq_ignore_ascii_case(name))
+    };
     if !acs3::SIGNED.into_iter().all(is_signed) {
         return Err(ApiError::about(&errors::INVALID, "SignedHeaders"));
     }

@@ -56,7 +56,10 @@ impl Request {
 }
 
 fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    headers
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_str())
 }
 
 /// An answer. The body may echo a private key (`SignatureDoesNotMatch` does), so it is wiped too.
@@ -126,7 +129,8 @@ const BAD_HEAD: ReadError = ReadError::Refused(400, "The request line or a heade
 const BAD_LENGTH: ReadError = ReadError::Refused(400, "The length of the body is malformed.");
 const BAD_CHUNK: ReadError = ReadError::Refused(400, "The chunked body is malformed.");
 const BODY_TOO_LONG: ReadError = ReadError::Refused(413, "The body is longer than 4 MiB.");
-const TARGET_TOO_LONG: ReadError = ReadError::Refused(414, "The request target is longer than 256 KiB.");
+const TARGET_TOO_LONG: ReadError =
+    ReadError::Refused(414, "The request target is longer than 256 KiB.");
 const HEAD_TOO_LONG: ReadError = ReadError::Refused(431, "The headers are too long or too many.");
 
 /// Reads requests one after the other and keeps what was received beyond the current one.
@@ -207,8 +211,11 @@ impl Reader {
             return Err(TARGET_TOO_LONG);
         }
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-        let headers: Vec<_> =
-            request.headers.iter().map(|header| (header.name.to_owned(), text(header.value))).collect();
+        let headers: Vec<_> = request
+            .headers
+            .iter()
+            .map(|header| (header.name.to_owned(), text(header.value)))
+            .collect();
         let connection = header(&headers, "connection").unwrap_or_default().to_ascii_lowercase();
         let says = |word: &str| connection.split(',').any(|token| token.trim() == word);
         let modern = request.version == Some(1);
@@ -226,7 +233,11 @@ impl Reader {
         })
     }
 
-    fn take(&mut self, stream: &mut impl Read, length: usize) -> Result<Zeroizing<Vec<u8>>, ReadError> {
+    fn take(
+        &mut self,
+        stream: &mut impl Read,
+        length: usize,
+    ) -> Result<Zeroizing<Vec<u8>>, ReadError> {
         while self.buffer.len() < length {
             self.fill(stream)?;
         }
@@ -266,7 +277,8 @@ impl Reader {
     fn take_line(&mut self, stream: &mut impl Read) -> Result<Zeroizing<Vec<u8>>, ReadError> {
         loop {
             if let Some(newline) = self.buffer.iter().position(|&byte| byte == b'\n') {
-                let line = self.buffer[..newline].strip_suffix(b"\r").unwrap_or(&self.buffer[..newline]);
+                let line =
+                    self.buffer[..newline].strip_suffix(b"\r").unwrap_or(&self.buffer[..newline]);
                 let line = Zeroizing::new(line.to_vec());
                 self.consume(newline + 1);
                 return Ok(line);
@@ -333,7 +345,9 @@ fn body_length(headers: &[(String, String)]) -> Result<Length, ReadError> {
     let mut lengths = all("content-length");
     match (encodings.next(), lengths.next()) {
         (None, None) => Ok(Length::Known(0)),
-        (Some(encoding), None) if encoding.eq_ignore_ascii_case("chunked") && encodings.next().is_none() => {
+        (Some(encoding), None)
+            if encoding.eq_ignore_ascii_case("chunked") && encodings.next().is_none() =>
+        {
             Ok(Length::Chunked)
         }
         (None, Some(length)) if lengths.all(|other| other == length) => {
@@ -369,12 +383,15 @@ pub(crate) fn write(
          content-length: {length}\r\n{connection}\r\nx-acs-request-id: {request_id}\r\n",
         status = response.status,
         reason = reason(response.status),
-        date = header(&response.headers, "date").map_or_else(|| httpdate::fmt_http_date(now), str::to_owned),
+        date = header(&response.headers, "date")
+            .map_or_else(|| httpdate::fmt_http_date(now), str::to_owned),
         content_type = response.content_type,
         length = response.body.len(),
         request_id = response.request_id,
     )?;
-    for (name, value) in response.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("date")) {
+    for (name, value) in
+        response.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("date"))
+    {
         write!(message, "{name}: {value}\r\n")?;
     }
     message.extend_from_slice(b"\r\n");

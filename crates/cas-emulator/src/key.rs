@@ -1,7 +1,9 @@
 //! Whether a private key belongs to a certificate.
 
 use p256::elliptic_curve::sec1::{FromSec1Point, ToSec1Point};
-use p256::elliptic_curve::{AffinePoint, CurveArithmetic, FieldBytesSize, PublicKey as Point, SecretKey};
+use p256::elliptic_curve::{
+    AffinePoint, CurveArithmetic, FieldBytesSize, PublicKey as Point, SecretKey,
+};
 use pkcs1::{RsaPrivateKeyRef, RsaPublicKeyRef};
 use pkcs8::PrivateKeyInfoRef;
 use pkcs8::der::{Decode, asn1::OctetStringRef};
@@ -55,7 +57,11 @@ fn from_pkcs8(der: &[u8]) -> Result<Public, KeyError> {
     }
 }
 
-fn from_sec1(der: &[u8], stated: Option<Algorithm>, fallback: Algorithm) -> Result<Public, KeyError> {
+fn from_sec1(
+    der: &[u8],
+    stated: Option<Algorithm>,
+    fallback: Algorithm,
+) -> Result<Public, KeyError> {
     let key = EcPrivateKey::from_der(der).map_err(|_| KeyError::Unreadable)?;
     let named = match key.parameters.and_then(EcParameters::named_curve) {
         Some(oid) => Some(Algorithm::from_curve(&oid.to_string()).ok_or(KeyError::Unreadable)?),
@@ -162,7 +168,8 @@ mod tests {
                 }
                 assert_eq!(check(&file(&name), &own), Ok(()), "{name}");
                 for other in KINDS.into_iter().filter(|other| *other != kind) {
-                    let other = certificate::read(&file(&format!("{other}.crt"))).unwrap().public_key;
+                    let other =
+                        certificate::read(&file(&format!("{other}.crt"))).unwrap().public_key;
                     assert_eq!(check(&file(&name), &other), Err(KeyError::Mismatch), "{name}");
                 }
                 checked += 1;
@@ -179,7 +186,9 @@ mod tests {
         }
         let two = file("rsa.pkcs1.key") + &file("rsa.pkcs1.key");
         let cut = file("p256.sec1.key").replace("MHc", "MHd");
-        for text in ["", &two, &cut, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
+        for text in
+            ["", &two, &cut, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]
+        {
             assert_eq!(check(text, &own), Err(KeyError::Unreadable));
         }
     }

@@ -346,8 +346,9 @@ impl Builder {
         let answering = Arc::clone(&service);
         let handler = Box::new(move |request: &_, peer| answering.answer(request, peer));
         let server = Server::start(self.listen, tls, clock, Arc::clone(&service.pause), handler);
-        let server = server
-            .map_err(|error| StartError::Listen(format!("cannot listen on {}: {error}", self.listen)))?;
+        let server = server.map_err(|error| {
+            StartError::Listen(format!("cannot listen on {}: {error}", self.listen))
+        })?;
         Ok(Emulator { server, service, scheme })
     }
 }
@@ -368,7 +369,9 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Option(sentence) | Self::Data(sentence) | Self::Listen(sentence) => f.write_str(sentence),
+            Self::Option(sentence) | Self::Data(sentence) | Self::Listen(sentence) => {
+                f.write_str(sentence)
+            }
         }
     }
 }

@@ -128,7 +128,8 @@ fn builder(options: &Options) -> Result<Builder, Failure> {
     }
     for triple in &options.sts {
         let mut parts = triple.splitn(3, ':');
-        let (Some(id), Some(secret), Some(token)) = (parts.next(), parts.next(), parts.next()) else {
+        let (Some(id), Some(secret), Some(token)) = (parts.next(), parts.next(), parts.next())
+        else {
             return Err((2, "--sts takes ID:SECRET:TOKEN".to_owned()));
         };
         builder = builder.sts(id, secret, token);
@@ -136,7 +137,8 @@ fn builder(options: &Options) -> Result<Builder, Failure> {
     if let (Some(cert), Some(key)) = (&options.tls_cert, &options.tls_key) {
         // The name is left out: a key that was pasted in its place would be shown.
         let read = |option: &str, file: &PathBuf| {
-            std::fs::read(file).map_err(|error| (2, format!("the file of {option} cannot be read: {error}")))
+            std::fs::read(file)
+                .map_err(|error| (2, format!("the file of {option} cannot be read: {error}")))
         };
         builder = builder.tls(read("--tls-cert", cert)?, read("--tls-key", key)?);
     }

@@ -36,7 +36,8 @@ impl Nonces {
             used.by_age.pop_front();
             used.marks.remove(&mark);
         }
-        let digest = Sha256::new().chain_update(access_key).chain_update([0]).chain_update(nonce).finalize();
+        let digest =
+            Sha256::new().chain_update(access_key).chain_update([0]).chain_update(nonce).finalize();
         let mark: Mark = std::array::from_fn(|index| digest[index]);
         let first = used.marks.insert(mark);
         if first {

@@ -66,11 +66,14 @@ pub(crate) static OPERATIONS: [Operation; 8] = [
 
 /// The operation called `action` in `version`.
 pub(crate) fn find(version: &str, action: &str) -> Result<&'static Operation, ApiError> {
-    let mut of_version = OPERATIONS.iter().filter(|operation| operation.version == version).peekable();
+    let mut of_version =
+        OPERATIONS.iter().filter(|operation| operation.version == version).peekable();
     if of_version.peek().is_none() {
         return Err((&errors::INVALID_VERSION).into());
     }
-    of_version.find(|operation| operation.action == action).ok_or((&errors::ACTION_NOT_FOUND).into())
+    of_version
+        .find(|operation| operation.action == action)
+        .ok_or((&errors::ACTION_NOT_FOUND).into())
 }
 
 impl Call<'_> {
@@ -92,7 +95,12 @@ impl Call<'_> {
     }
 
     /// A parameter that is one of `known`.
-    pub(crate) fn one_of<T: Copy>(&self, name: &str, default: T, known: &[(&str, T)]) -> Result<T, ApiError> {
+    pub(crate) fn one_of<T: Copy>(
+        &self,
+        name: &str,
+        default: T,
+        known: &[(&str, T)],
+    ) -> Result<T, ApiError> {
         let Some(text) = self.parameters.non_empty(name) else { return Ok(default) };
         let found = known.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         found.ok_or_else(|| ApiError::about(&errors::INVALID, name))

@@ -68,7 +68,8 @@ impl Parameters {
         if let Some((_, query)) = request.target.split_once('?') {
             parameters.query = pairs(query.as_bytes());
         }
-        let content_type = request.header("content-type").unwrap_or("application/x-www-form-urlencoded");
+        let content_type =
+            request.header("content-type").unwrap_or("application/x-www-form-urlencoded");
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         if media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             parameters.form = pairs(&request.body);
@@ -76,9 +77,13 @@ impl Parameters {
             parameters.json = members(&request.body);
         }
         if let Some(authorization) = Authorization::of(request) {
-            let sent = HEADERS.into_iter().filter_map(|(header, name)| Some((name, request.header(header)?)));
-            let signed = [("AccessKeyId", authorization.credential), ("Signature", authorization.signature)];
-            let owned = |(name, value): (&str, &str)| (name.to_owned(), Zeroizing::new(value.to_owned()));
+            let sent = HEADERS
+                .into_iter()
+                .filter_map(|(header, name)| Some((name, request.header(header)?)));
+            let signed =
+                [("AccessKeyId", authorization.credential), ("Signature", authorization.signature)];
+            let owned =
+                |(name, value): (&str, &str)| (name.to_owned(), Zeroizing::new(value.to_owned()));
             parameters.header = sent.chain(signed).map(owned).collect();
         }
         parameters
@@ -197,7 +202,8 @@ fn decode(encoded: &[u8]) -> String {
             _ => byte,
         });
     }
-    String::from_utf8(decoded).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    String::from_utf8(decoded)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -206,7 +212,9 @@ fn hex(digit: u8) -> Option<u8> {
 
 /// The members of a JSON object; null is no value, anything that is not text is taken as it is written.
 fn members(body: &[u8]) -> Pairs {
-    let Ok(serde_json::Value::Object(object)) = serde_json::from_slice(body) else { return Pairs::new() };
+    let Ok(serde_json::Value::Object(object)) = serde_json::from_slice(body) else {
+        return Pairs::new();
+    };
     let member = |(name, value)| match value {
         serde_json::Value::Null => None,
         serde_json::Value::String(text) => Some((name, Zeroizing::new(text))),
@@ -222,15 +230,18 @@ mod tests {
     #[test]
     fn names_and_values_are_decoded() {
         let read = pairs(b"a=b+c%2B%e5%90%8d&&empty=&bare&odd=%4&x=%zz=1");
-        let read: Vec<_> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let expected = [("a", "b c+名"), ("empty", ""), ("bare", ""), ("odd", "%4"), ("x", "%zz=1")];
+        let read: Vec<_> =
+            read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let expected =
+            [("a", "b c+名"), ("empty", ""), ("bare", ""), ("odd", "%4"), ("x", "%zz=1")];
         assert_eq!(read, expected);
     }
 
     #[test]
     fn members_are_text() {
         let read = members(br#"{"a":"b","n":1,"t":true,"nothing":null,"list":[1,2]}"#);
-        let read: Vec<_> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let read: Vec<_> =
+            read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(read, [("a", "b"), ("list", "[1,2]"), ("n", "1"), ("t", "true")]);
         assert!(members(b"[]").is_empty() && members(b"{").is_empty());
     }
@@ -238,7 +249,8 @@ mod tests {
     #[test]
     fn tags_come_in_the_order_of_their_numbers() {
         let tags = |text: &[u8]| Parameters { query: pairs(text), ..Parameters::default() }.tags();
-        let read = tags(b"Tags.10.Key=j&Tags.2.Value=2&Tags.2.Key=b&Tags.x.Key=x&Tags.3.Other=o&Tags=t");
+        let read =
+            tags(b"Tags.10.Key=j&Tags.2.Value=2&Tags.2.Key=b&Tags.x.Key=x&Tags.3.Other=o&Tags=t");
         let expected = [("b".to_owned(), "2".to_owned()), ("j".to_owned(), String::new())];
         assert_eq!(read.unwrap(), expected);
         assert_eq!(tags(b"Tags.1.Value=v"), Err("Tags.1.Key".to_owned()));
@@ -269,6 +281,10 @@ mod tests {
         let parameters = Parameters { query: pairs(query.as_bytes()), ..Parameters::default() };
         let string = crate::signature::string_to_sign("GET", &parameters.signed());
         assert_eq!(*string, vector["string_to_sign"].as_str().unwrap());
-        assert!(crate::signature::matches("testsecret", &string, parameters.get("Signature").unwrap()));
+        assert!(crate::signature::matches(
+            "testsecret",
+            &string,
+            parameters.get("Signature").unwrap()
+        ));
     }
 }

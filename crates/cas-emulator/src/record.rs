@@ -191,7 +191,9 @@ mod tests {
     #[test]
     fn secrets_are_hashed_whatever_they_are_called() {
         let hashed = |name, value| matches!(recorded_value(name, value), RecordedValue::Sha256(_));
-        for name in ["Key", "key", "Signature", "SecurityToken", "AccessKeySecret", "SignPrivateKey"] {
+        for name in
+            ["Key", "key", "Signature", "SecurityToken", "AccessKeySecret", "SignPrivateKey"]
+        {
             assert!(hashed(name, "v"), "{name}");
         }
         for name in ["Cert", "Name", "AccessKeyId", "Tags.1.Key", "SignatureNonce"] {

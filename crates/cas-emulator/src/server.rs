@@ -125,8 +125,12 @@ impl Drop for Server {
 /// An unspecified address listens everywhere, but one cannot connect to it everywhere.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address {
-        SocketAddr::V4(v4) if v4.ip().is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => {
+            address.set_ip(Ipv4Addr::LOCALHOST.into())
+        }
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => {
+            address.set_ip(Ipv6Addr::LOCALHOST.into())
+        }
         _ => {}
     }
     address
@@ -158,7 +162,8 @@ fn accept(listener: TcpListener, shared: &Shared) {
             };
             number += 1;
             let peer = Peer { address, connection: number };
-            let open = Arc::new(Open { socket: Socket(Arc::new(tcp)), busy: AtomicBool::new(false) });
+            let open =
+                Arc::new(Open { socket: Socket(Arc::new(tcp)), busy: AtomicBool::new(false) });
             shared.open().insert(number, Arc::clone(&open));
             let serve = move || {
                 let served = catch_unwind(AssertUnwindSafe(|| serve(&open, peer, shared)));
@@ -194,7 +199,9 @@ fn serve(open: &Open, peer: Peer, shared: &Shared) -> Ending {
     if set.and_then(|()| tcp.set_write_timeout(Some(idle))).is_err() {
         return Ending::Shut;
     }
-    let Ok(mut stream) = Stream::new(open.socket.clone(), shared.tls.as_ref()) else { return Ending::Shut };
+    let Ok(mut stream) = Stream::new(open.socket.clone(), shared.tls.as_ref()) else {
+        return Ending::Shut;
+    };
     let mut reader = Reader::default();
     loop {
         open.busy.store(false, Ordering::SeqCst);
@@ -259,7 +266,8 @@ mod tests {
             _ => Response::plain_error(404, "nothing here"),
         };
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = Server::start(any, None, Clock::default(), Arc::default(), Box::new(handler)).unwrap();
+        let server =
+            Server::start(any, None, Clock::default(), Arc::default(), Box::new(handler)).unwrap();
         let ask = |path: &str| {
             let mut tcp = TcpStream::connect(server.address()).unwrap();
             write!(tcp, "GET {path} HTTP/1.0\r\n\r\n").unwrap();

@@ -164,14 +164,18 @@ impl Service {
     }
 
     fn refuse(&self, asked: &Asked<'_>, error: &ApiError) -> Answer {
-        let lang = if asked.parameters.get("Lang") == Some("en") { Lang::English } else { Lang::Chinese };
+        let lang =
+            if asked.parameters.get("Lang") == Some("en") { Lang::English } else { Lang::Chinese };
         let code = error.code();
         let body = self.error_body(asked, &code, &error.message(lang));
         let mut answer = asked.answer(error.status(), Some(code), body);
         if let Some(time) = error.retry_after {
             // Rounded up: a client that comes as soon as it may must be let in.
             let milliseconds = time.as_nanos().div_ceil(1_000_000);
-            answer.response.headers.push(("x-acs-retry-after".to_owned(), milliseconds.to_string()));
+            answer
+                .response
+                .headers
+                .push(("x-acs-retry-after".to_owned(), milliseconds.to_string()));
         }
         answer
     }

@@ -47,7 +47,11 @@ mod tests {
             }
             let string = string_to_sign(text("http_method"), &params);
             assert_eq!(*string, text("string_to_sign"), "{}", text("id"));
-            assert!(matches(text("access_key_secret"), &string, text("signature")), "{}", text("id"));
+            assert!(
+                matches(text("access_key_secret"), &string, text("signature")),
+                "{}",
+                text("id")
+            );
             assert!(!matches("other", &string, text("signature")));
             seen += 1;
         }

@@ -89,7 +89,8 @@ impl Store {
             None => Connection::open_in_memory().map_err(|error| error.to_string())?,
             Some(file) => {
                 let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-                let open = Connection::open_with_flags(file, flags).map_err(|error| error.to_string());
+                let open =
+                    Connection::open_with_flags(file, flags).map_err(|error| error.to_string());
                 open.map_err(|error| format!("{} cannot be opened: {error}", file.display()))?
             }
         };
@@ -116,7 +117,8 @@ impl Store {
     pub(crate) fn insert(&self, upload: &Upload<'_>) -> Result<Insert, StoreError> {
         let sealed_key = self.vault.seal(upload.name, upload.key_pem)?;
         let mut kept = self.lock();
-        let transaction = kept.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction =
+            kept.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if let Some(token) = upload.client_token
             && let Some(inserted) = self.repeated(&transaction, token, upload)?
         {
@@ -159,7 +161,8 @@ impl Store {
             }
             Err(error) => return Err(error.into()),
         };
-        let count: i64 = transaction.query_row("SELECT count(*) FROM certificate", [], |row| row.get(0))?;
+        let count: i64 =
+            transaction.query_row("SELECT count(*) FROM certificate", [], |row| row.get(0))?;
         if self.quota.is_some_and(|quota| count.unsigned_abs() > quota) {
             return Ok(Insert::QuotaPassed); // what was inserted goes with the transaction
         }
@@ -181,7 +184,9 @@ impl Store {
             .prepare_cached("SELECT * FROM certificate WHERE client_token = ?1")?
             .query_row([token], |row| Ok((row::certificate(row)?, row.get("sealed_key")?)))
             .optional()?;
-        let Some((first, sealed_key)): Option<(StoredCertificate, Vec<u8>)> = first else { return Ok(None) };
+        let Some((first, sealed_key)): Option<(StoredCertificate, Vec<u8>)> = first else {
+            return Ok(None);
+        };
         let same = first.name == upload.name
             && first.cert_pem == upload.cert_pem
             && first.resource_group_id == upload.resource_group_id
@@ -191,9 +196,14 @@ impl Store {
     }
 
     /// Removes a certificate; its name is free then, its id is not. When this returns, that is on disk.
-    pub(crate) fn delete(&self, cert_id: i64, client_token: Option<&str>) -> Result<Delete, StoreError> {
+    pub(crate) fn delete(
+        &self,
+        cert_id: i64,
+        client_token: Option<&str>,
+    ) -> Result<Delete, StoreError> {
         let mut kept = self.lock();
-        let transaction = kept.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction =
+            kept.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if let Some(token) = client_token {
             let first: Option<i64> = transaction
                 .prepare_cached("SELECT cert_id FROM deletion WHERE client_token = ?1")?
@@ -221,17 +231,20 @@ impl Store {
             .prepare_cached("SELECT * FROM certificate WHERE cert_id = ?1")?
             .query_row([cert_id], |row| Ok((row::certificate(row)?, row.get("sealed_key")?)))
             .optional()?;
-        let Some((certificate, sealed_key)): Option<(StoredCertificate, Option<Vec<u8>>)> = found else {
+        let Some((certificate, sealed_key)): Option<(StoredCertificate, Option<Vec<u8>>)> = found
+        else {
             return Ok(None);
         };
-        let key = sealed_key.map(|sealed| self.vault.open(&certificate.name, &sealed)).transpose()?;
+        let key =
+            sealed_key.map(|sealed| self.vault.open(&certificate.name, &sealed)).transpose()?;
         Ok(Some(Found { certificate, key }))
     }
 
     /// Everything stored, oldest first.
     pub(crate) fn all(&self) -> Result<Vec<StoredCertificate>, StoreError> {
         let kept = self.lock();
-        let mut select = kept.connection.prepare_cached("SELECT * FROM certificate ORDER BY cert_id")?;
+        let mut select =
+            kept.connection.prepare_cached("SELECT * FROM certificate ORDER BY cert_id")?;
         let all = select.query_map([], row::certificate)?.collect::<Result<_, _>>()?;
         Ok(all)
     }
@@ -324,7 +337,8 @@ mod tests {
     fn files_of_others_and_of_the_future_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let text = folder.path().join("text");
-        std::fs::write(&text, "not a database, but long enough to be looked at as if it were one").unwrap();
+        std::fs::write(&text, "not a database, but long enough to be looked at as if it were one")
+            .unwrap();
         assert!(refusal(&text).ends_with("was not made by cas-emulator; it is left as it is"));
 
         let other = folder.path().join("other");
@@ -338,7 +352,9 @@ mod tests {
         let future = folder.path().join("future");
         drop(Store::open(Some(&future), None).unwrap());
         Connection::open(&future).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
-        assert!(refusal(&future).ends_with("a newer cas-emulator (schema 3, this one reads up to 2)"));
+        assert!(
+            refusal(&future).ends_with("a newer cas-emulator (schema 3, this one reads up to 2)")
+        );
 
         assert!(refusal(&folder.path().join("no/such/folder")).contains("cannot be opened"));
     }

@@ -36,7 +36,10 @@ pub(crate) enum Stream {
 
 impl Stream {
     /// `socket`, encrypted if there is a configuration for it. The handshake happens at the first read.
-    pub(crate) fn new(socket: Socket, tls: Option<&Arc<ServerConfig>>) -> Result<Self, rustls::Error> {
+    pub(crate) fn new(
+        socket: Socket,
+        tls: Option<&Arc<ServerConfig>>,
+    ) -> Result<Self, rustls::Error> {
         Ok(match tls {
             None => Self::Plain(socket),
             Some(config) => {
@@ -85,8 +88,8 @@ pub(crate) fn config(cert_pem: &[u8], key_pem: &[u8]) -> Result<Arc<ServerConfig
     let chain = CertificateDer::pem_slice_iter(cert_pem).collect::<Result<Vec<_>, _>>();
     let chain = chain.map_err(|error| format!("the TLS certificate is not PEM: {error}"))?;
     // The error is left out: it may quote the key.
-    let key =
-        PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| "the TLS key is not a private key in PEM")?;
+    let key = PrivateKeyDer::from_pem_slice(key_pem)
+        .map_err(|_| "the TLS key is not a private key in PEM")?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

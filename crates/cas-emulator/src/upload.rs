@@ -32,7 +32,10 @@ pub(crate) fn create_user_certificate(call: &Call<'_>) -> Result<Fields, ApiErro
 pub(crate) fn upload_user_certificate(call: &Call<'_>) -> Result<Fields, ApiError> {
     let extras = Extras {
         resource_group_id: call.parameters.non_empty("ResourceGroupId").unwrap_or_default(),
-        tags: call.parameters.tags().map_err(|missing| ApiError::about(&errors::MISSING, missing))?,
+        tags: call
+            .parameters
+            .tags()
+            .map_err(|missing| ApiError::about(&errors::MISSING, missing))?,
         client_token: call.parameters.non_empty("ClientToken"),
     };
     let cert_id = store(call, extras)?;
@@ -58,7 +61,8 @@ fn store(call: &Call<'_>, extras: Extras<'_>) -> Result<i64, ApiError> {
     })?;
     let Extras { resource_group_id, tags, client_token } = extras;
     let (facts, lag) = (&facts, call.lag);
-    let upload = Upload { name, cert_pem, key_pem, facts, resource_group_id, tags, client_token, lag };
+    let upload =
+        Upload { name, cert_pem, key_pem, facts, resource_group_id, tags, client_token, lag };
     match call.store.insert(&upload)? {
         Insert::Stored(cert_id) => Ok(cert_id),
         Insert::NameTaken => Err((&errors::NAME_REPEAT).into()),

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use cas_core::ApiVersion;
 use cas_core::Config;
-use cas_core::{Level, Logger};
-use cas_core::Signature;
 use cas_core::Secret;
+use cas_core::Signature;
+use cas_core::{Level, Logger};
 
 use crate::boundary;
 use crate::ffi::{self, c_text, free, invalid, required_mut, text};

@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cas_core::{Error, ErrorKind};
 use cas_core::Secrets;
+use cas_core::{Error, ErrorKind};
 
 thread_local! {
     /// The nesting depth of calls into libcas on this thread. It needs no destructor.

@@ -5,8 +5,8 @@
 use std::ffi::c_char;
 use std::path::Path;
 
-use cas_core::Upload;
 use cas_core::OnConflict;
+use cas_core::Upload;
 
 use crate::boundary;
 use crate::error::cas_error;

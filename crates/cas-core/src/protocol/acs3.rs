@@ -6,7 +6,8 @@ use zeroize::Zeroizing;
 
 use crate::base::hex;
 use crate::protocol::access_key::AccessKey;
-use crate::protocol::params::{Encoded, Params};
+use crate::protocol::params::Params;
+use crate::protocol::percent::Encoded;
 use crate::protocol::signed_form::SignedForm;
 
 const ALGORITHM: &str = "ACS3-HMAC-SHA256";

@@ -9,7 +9,8 @@ use sha1::Sha1;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::protocol::access_key::AccessKey;
-use crate::protocol::params::{CHUNK, Chunk, Encoded, ONCE, Params, SPARE, Sink, TWICE};
+use crate::protocol::params::Params;
+use crate::protocol::percent::{CHUNK, Chunk, Encoded, ONCE, SPARE, Sink, TWICE};
 use crate::protocol::signed_form::SignedForm;
 
 /// Length of a signature: base64 of the 20 bytes of SHA-1.
@@ -151,7 +152,7 @@ impl<F: FnMut(&[u8])> Sink for BodyAndHash<'_, F> {
 mod tests {
     use super::*;
     use crate::base::secret::Secret;
-    use crate::protocol::params::percent_encode;
+    use crate::protocol::percent::{percent_decode, percent_encode};
     use proptest::prelude::*;
     use serde_json::Value;
 
@@ -213,21 +214,11 @@ mod tests {
     fn the_full_url_of_the_legacy_sdk_comes_out_again() {
         let vector = &vectors("rpc-v1-full-url")[0];
         let url = vector["url_path_and_query"].as_str().unwrap();
-        let decode = |text: &str| {
-            let mut bytes = text.bytes();
-            let mut decoded = Vec::new();
-            while let Some(byte) = bytes.next() {
-                let hex = (byte == b'%')
-                    .then(|| String::from_utf8(bytes.by_ref().take(2).collect()).unwrap());
-                decoded.push(hex.map_or(byte, |hex| u8::from_str_radix(&hex, 16).unwrap()));
-            }
-            String::from_utf8(decoded).unwrap()
-        };
         let mut params = Params::new();
         for pair in url.trim_start_matches("/?").split('&') {
             let (name, value) = pair.split_once('=').unwrap();
             if name != "Signature" {
-                params.set(name, decode(value));
+                params.set(name, percent_decode(value).unwrap_or_else(|| value.to_owned()));
             }
         }
         let string_to_sign = string_to_sign("GET", &params);

@@ -6,6 +6,7 @@ pub(crate) mod error_codes;
 pub(crate) mod failure_class;
 pub(crate) mod hmac_sha1;
 pub(crate) mod params;
+pub(crate) mod percent;
 pub(crate) mod reading;
 pub(crate) mod redact;
 pub(crate) mod signed_form;

@@ -5,7 +5,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::protocol::params::percent_encode;
+use crate::protocol::percent::{percent_decode, percent_encode};
 
 /// What stands where something was taken out.
 pub(crate) const REMOVED: &str = "[removed]";
@@ -100,24 +100,6 @@ impl Secrets<'_> {
         shown.push_str(rest);
         shown
     }
-}
-
-/// `text` with each `%XX` decoded; `None` where there is none.
-fn percent_decode(text: &str) -> Option<String> {
-    let mut decoded = Zeroizing::new(Vec::with_capacity(text.len()));
-    let mut rest = text.as_bytes();
-    while let [byte, tail @ ..] = rest {
-        let escaped =
-            tail.get(..2).filter(|_| *byte == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        if let Some(value) = escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            decoded.push(value);
-            rest = &tail[2..];
-        } else {
-            decoded.push(*byte);
-            rest = tail;
-        }
-    }
-    (decoded.len() < text.len()).then(|| String::from_utf8_lossy(&decoded).into_owned())
 }
 
 /// The gateway's message is a sentence, a colon and its string-to-sign.

@@ -4,7 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::protocol::params::{Encoded, Params};
+use crate::protocol::params::Params;
+use crate::protocol::percent::Encoded;
 
 /// A signed request body. A signer makes it, so nothing unsigned can be sent; but for `AssumeRoleWithOIDC`.
 pub struct SignedForm {

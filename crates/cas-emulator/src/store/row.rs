@@ -106,7 +106,9 @@ pub(super) fn tags_text(tags: &[(String, String)]) -> String {
 
 fn tags(text: &str) -> Vec<(String, String)> {
     let pairs: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-    let part = |pair: &serde_json::Value, index: usize| pair[index].as_str().unwrap_or_default().to_owned();
+    let part = |pair: &serde_json::Value, index: usize| {
+        pair[index].as_str().unwrap_or_default().to_owned()
+    };
     pairs.as_array().into_iter().flatten().map(|pair| (part(pair, 0), part(pair, 1))).collect()
 }
 

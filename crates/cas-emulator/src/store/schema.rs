@@ -73,7 +73,10 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Problem> {
     }
     let steps = usize::try_from(version).ok().and_then(|version| STEPS.get(version..));
     let Some(steps) = steps else {
-        return Err(Problem::Newer { version, known: i64::try_from(STEPS.len()).unwrap_or(i64::MAX) });
+        return Err(Problem::Newer {
+            version,
+            known: i64::try_from(STEPS.len()).unwrap_or(i64::MAX),
+        });
     };
     // In memory SQLite answers "memory" here and never syncs.
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;

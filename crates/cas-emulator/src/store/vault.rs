@@ -77,7 +77,8 @@ impl Vault {
         let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN).ok_or(Unsealable)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Unsealable)?;
         let mut buffer = Zeroizing::new(sealed.to_vec());
-        let key = self.key.open_in_place(nonce, Aad::from(name), &mut buffer).map_err(|_| Unsealable)?;
+        let key =
+            self.key.open_in_place(nonce, Aad::from(name), &mut buffer).map_err(|_| Unsealable)?;
         std::str::from_utf8(key).map(|key| Zeroizing::new(key.to_owned())).map_err(|_| Unsealable)
     }
 }
@@ -93,7 +94,9 @@ type Key = Zeroizing<Vec<u8>>;
 
 fn random_key() -> Result<Key, String> {
     let mut key = Zeroizing::new(vec![0; KEY_LENGTH]);
-    SystemRandom::new().fill(&mut key).map_err(|_| "the system has no random numbers".to_owned())?;
+    SystemRandom::new()
+        .fill(&mut key)
+        .map_err(|_| "the system has no random numbers".to_owned())?;
     Ok(key)
 }
 
@@ -118,7 +121,8 @@ fn make(file: &Path) -> io::Result<Key> {
     name.push(format!(".{}", std::process::id()));
     let unfinished = PathBuf::from(name);
     let made = (|| {
-        let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+        let mut new =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
         new.write_all(&key)?;
         new.sync_all()?;
         // Not renamed, which would replace the key that another emulator may just have made.

@@ -61,21 +61,31 @@ impl Call {
         headers.insert("x-acs-content-sha256".to_owned(), hash.clone());
         let signed: Vec<_> =
             headers.iter().filter(|(name, _)| !self.unsigned.contains(&name.as_str())).collect();
-        let lines =
-            signed.iter().map(|(name, value)| format!("{name}:{value}\n")).collect::<Vec<_>>().concat();
+        let lines = signed
+            .iter()
+            .map(|(name, value)| format!("{name}:{value}\n"))
+            .collect::<Vec<_>>()
+            .concat();
         let names = signed.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(";");
         let canonical = format!("POST\n/\n{}\n{lines}\n{names}\n{hash}", self.query);
         let digest = hex(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref());
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.as_bytes());
-        let signature = hex(hmac::sign(&key, format!("ACS3-HMAC-SHA256\n{digest}").as_bytes()).as_ref());
-        let authorization =
-            format!("ACS3-HMAC-SHA256 Credential=testid,SignedHeaders={names},Signature={signature}");
+        let signature =
+            hex(hmac::sign(&key, format!("ACS3-HMAC-SHA256\n{digest}").as_bytes()).as_ref());
+        let authorization = format!(
+            "ACS3-HMAC-SHA256 Credential=testid,SignedHeaders={names},Signature={signature}"
+        );
         headers.insert("authorization".to_owned(), authorization);
         let body = format!("{}{}", self.body, self.spoilt);
-        let head =
-            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>().concat();
-        let target = if self.query.is_empty() { "/".to_owned() } else { format!("/?{}", self.query) };
-        let request = format!("POST {target} HTTP/1.1\r\n{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        let head = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect::<Vec<_>>()
+            .concat();
+        let target =
+            if self.query.is_empty() { "/".to_owned() } else { format!("/?{}", self.query) };
+        let request =
+            format!("POST {target} HTTP/1.1\r\n{head}Content-Length: {}\r\n\r\n{body}", body.len());
         Connection::open(emulator.port()).exchange(request.as_bytes())
     }
 }
@@ -129,7 +139,10 @@ fn what_is_not_signed_or_was_changed_is_refused() {
         upload("n").with("x-acs-date", "2020-01-01T00:00:00Z").send(&emulator).code(),
         "InvalidTimeStamp.Expired"
     );
-    assert_eq!(upload("n").with("x-acs-action", "Nothing").send(&emulator).code(), "InvalidAction.NotFound");
+    assert_eq!(
+        upload("n").with("x-acs-action", "Nothing").send(&emulator).code(),
+        "InvalidAction.NotFound"
+    );
     let token = upload("n").with("x-acs-security-token", "token").send(&emulator);
     assert_eq!(token.code(), "InvalidSecurityToken.MismatchWithAccessKey");
     assert!(emulator.certificates().unwrap().is_empty());
@@ -142,7 +155,8 @@ fn what_is_not_signed_or_was_changed_is_refused() {
 fn a_temporary_key_brings_its_token() {
     let emulator = Emulator::builder().sts("testid", "testsecret", "to+ken/==").start().unwrap();
     assert_eq!(upload("1").send(&emulator).code(), "MissingSecurityToken");
-    let call = upload("2").with("x-acs-security-token", "to+ken/==").with("x-acs-accesskey-id", "testid");
+    let call =
+        upload("2").with("x-acs-security-token", "to+ken/==").with("x-acs-accesskey-id", "testid");
     assert_eq!(call.send(&emulator).cert_id(), 1);
 }
 

@@ -139,7 +139,9 @@ impl Call {
             Shape::PostQueryAndForm => {
                 (format!("/?{}", pairs(&protocol, "%20")), form, pairs(&operation, "+"))
             }
-            Shape::PostTwice => (format!("/?{}", pairs(&params, "+")), form, pairs(&operation, "+")),
+            Shape::PostTwice => {
+                (format!("/?{}", pairs(&params, "+")), form, pairs(&operation, "+"))
+            }
             Shape::PostQueryAndJson => (format!("/?{}", pairs(&params, "+")), json, members()),
             Shape::PostJsonSigned => (format!("/?{}", pairs(&protocol, "%20")), json, members()),
         }
@@ -155,8 +157,9 @@ pub(crate) fn timestamp(time: SystemTime) -> String {
 }
 
 fn pairs(params: &BTreeMap<String, String>, space: &str) -> String {
-    let pair =
-        |(name, value): (&String, &String)| format!("{}={}", encode(name, space), encode(value, space));
+    let pair = |(name, value): (&String, &String)| {
+        format!("{}={}", encode(name, space), encode(value, space))
+    };
     params.iter().map(pair).collect::<Vec<_>>().join("&")
 }
 
@@ -173,7 +176,8 @@ pub(crate) fn encode(text: &str, space: &str) -> String {
 fn sign(secret: &str, string_to_sign: &str) -> String {
     let key = format!("{secret}&");
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key.as_bytes());
-    base64::engine::general_purpose::STANDARD.encode(ring::hmac::sign(&key, string_to_sign.as_bytes()))
+    base64::engine::general_purpose::STANDARD
+        .encode(ring::hmac::sign(&key, string_to_sign.as_bytes()))
 }
 
 /// An answer, read by its Content-Length.
@@ -187,7 +191,10 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        lines
+            .into_iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -287,7 +294,8 @@ pub(crate) fn control(port: u16, method: &str, path: &str) -> Answer {
 /// Asks the control interface with a body.
 pub(crate) fn control_with(port: u16, method: &str, path: &str, body: &str) -> Answer {
     let length = body.len();
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n{body}");
+    let request =
+        format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n{body}");
     Connection::open(port).exchange(request.as_bytes())
 }
 

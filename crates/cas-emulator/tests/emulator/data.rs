@@ -46,10 +46,13 @@ fn keys_tags_and_client_tokens_outlive_the_process() {
     let file = folder.path().join("cas.db");
     let (cert, key) = certificate();
     let upload = || {
-        let call = Call::upload_second("a", &cert, &key).set("ClientToken", "t").set("ResourceGroupId", "rg");
+        let call = Call::upload_second("a", &cert, &key)
+            .set("ClientToken", "t")
+            .set("ResourceGroupId", "rg");
         call.set("Tags.1.Key", "k").set("Tags.1.Value", "v")
     };
-    let delete = || Call::second("DeleteUserCertificate").set("CertId", "2").set("ClientToken", "d");
+    let delete =
+        || Call::second("DeleteUserCertificate").set("CertId", "2").set("ClientToken", "d");
     let emulator = start(&file).unwrap();
     assert_eq!(upload().send(emulator.port()).cert_id(), 1);
     assert_eq!(Call::upload("b", &cert, &key).send(emulator.port()).cert_id(), 2);
@@ -65,7 +68,10 @@ fn keys_tags_and_client_tokens_outlive_the_process() {
     );
     assert_eq!(after["Tags"], serde_json::json!([{"TagKey": "k", "TagValue": "v"}]));
     assert_eq!(upload().send(emulator.port()).cert_id(), 1);
-    assert_eq!(upload().set("Name", "c").send(emulator.port()).code(), "IdempotentParameterMismatch");
+    assert_eq!(
+        upload().set("Name", "c").send(emulator.port()).code(),
+        "IdempotentParameterMismatch"
+    );
     assert_eq!(delete().send(emulator.port()).status, 200);
     assert_eq!(Call::upload("b", &cert, &key).send(emulator.port()).cert_id(), 3);
     assert_eq!(emulator.certificates().unwrap().len(), 2);
@@ -118,7 +124,10 @@ fn the_key_file_is_the_owners_and_has_to_stay() {
     let refused = start(&file).unwrap_err();
     assert!(matches!(refused, StartError::Data(_)), "{refused:?}");
     assert!(refused.to_string().contains("cas.db.key is missing"), "{refused}");
-    assert!(refused.to_string().contains("Put it back, or delete both files to begin anew"), "{refused}");
+    assert!(
+        refused.to_string().contains("Put it back, or delete both files to begin anew"),
+        "{refused}"
+    );
     assert!(!key_file.exists(), "a key was made that opens nothing");
 }
 
@@ -143,7 +152,10 @@ fn a_file_of_the_first_version_is_brought_up_to_date() {
         (&shown["Tags"], &shown["CertChain"][0]["CommonName"]),
         (&serde_json::json!([]), &"rcgen self signed cert".into())
     );
-    let first = Call::first("DescribeUserCertificateDetail").set("CertId", "7").send(emulator.port()).json();
+    let first = Call::first("DescribeUserCertificateDetail")
+        .set("CertId", "7")
+        .send(emulator.port())
+        .json();
     assert_eq!((&first["Sans"], first.get("Key")), (&"a,b".into(), None));
     assert_eq!(Call::upload("old", &cert, &key).send(emulator.port()).code(), "NameRepeat");
     let call = Call::upload_second("new", &cert, &key).set("ClientToken", "t");
@@ -151,5 +163,8 @@ fn a_file_of_the_first_version_is_brought_up_to_date() {
     emulator.stop();
 
     let emulator = start(&file).unwrap();
-    assert_eq!((detail(&emulator, "7").get("Key"), &detail(&emulator, "8")["Key"]), (None, &key.into()));
+    assert_eq!(
+        (detail(&emulator, "7").get("Key"), &detail(&emulator, "8")["Key"]),
+        (None, &key.into())
+    );
 }

@@ -44,11 +44,19 @@ fn each_refusal_has_its_code_and_status() {
         (sts().set("SecurityToken", "tok+en/="), 200, "200"),
         (upload(), 400, "NameRepeat"),
     ];
-    let bad_times = ["now", "2026-11-24T02:52:10.000Z", "2026-11-24 02:52:10", "2026-13-24T02:52:10Z"];
-    cases.extend(bad_times.map(|time| (call().set("Timestamp", time), 400, "InvalidTimeStamp.Format")));
+    let bad_times =
+        ["now", "2026-11-24T02:52:10.000Z", "2026-11-24 02:52:10", "2026-13-24T02:52:10Z"];
+    cases.extend(
+        bad_times.map(|time| (call().set("Timestamp", time), 400, "InvalidTimeStamp.Format")),
+    );
     for (case, (call, status, code)) in cases.into_iter().enumerate() {
         let answer = call.send(emulator.port());
-        assert_eq!((answer.status, answer.code().as_str()), (status, code), "case {case}: {}", answer.body);
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (status, code),
+            "case {case}: {}",
+            answer.body
+        );
     }
 }
 
@@ -87,7 +95,10 @@ fn methods_and_paths_other_than_the_apis_are_refused() {
     let elsewhere = text.replacen(" / ", " /api ", 1);
     let answer = Connection::open(emulator.port()).exchange(elsewhere.as_bytes());
     assert_eq!((answer.status, answer.code().as_str()), (404, "InvalidAction.NotFound"));
-    assert_eq!(answer.json()["Message"], "Specified api is not found, please check your url and method.");
+    assert_eq!(
+        answer.json()["Message"],
+        "Specified api is not found, please check your url and method."
+    );
 }
 
 #[test]
@@ -120,7 +131,8 @@ fn errors_have_their_shape_in_both_formats() {
 #[test]
 fn business_errors_are_chinese_unless_english_is_asked_for() {
     let emulator = Emulator::start().unwrap();
-    let message = |call: Call| call.send(emulator.port()).json()["Message"].as_str().unwrap().to_owned();
+    let message =
+        |call: Call| call.send(emulator.port()).json()["Message"].as_str().unwrap().to_owned();
     assert_eq!(message(call()), "证书格式异常，请检查输入内容。");
     assert_eq!(message(call().set("Lang", "zh")), "证书格式异常，请检查输入内容。");
     let english = "The format of the certificate is invalid. Check the input.";
@@ -149,8 +161,11 @@ fn a_wrong_signature_is_answered_with_the_servers_string_to_sign() {
 
 #[test]
 fn a_nonce_is_good_once_and_only_if_it_was_signed() {
-    let emulator =
-        Emulator::builder().access_key("testid", "testsecret").access_key("b", "s").start().unwrap();
+    let emulator = Emulator::builder()
+        .access_key("testid", "testsecret")
+        .access_key("b", "s")
+        .start()
+        .unwrap();
     let port = emulator.port();
     let once = call().set("SignatureNonce", "one");
     assert_eq!(once.clone().secret("wrong").send(port).code(), "SignatureDoesNotMatch");
@@ -189,16 +204,19 @@ fn the_servers_clock_can_be_wrong() {
 /// The vectors whose operation exists, sent as they were signed to a server whose clock stands at their time.
 #[test]
 fn requests_of_the_official_sdks_are_admitted() {
-    let vectors: Value = serde_json::from_str(include_str!("../../../../vectors/vectors.json")).unwrap();
+    let vectors: Value =
+        serde_json::from_str(include_str!("../../../../vectors/vectors.json")).unwrap();
     let mut admitted = 0;
     for vector in vectors["vectors"].as_array().unwrap() {
         let text = |name: &str| vector[name].as_str().unwrap_or_default();
         let (time, request, expected) = if text("kind").starts_with("acs3") {
             let headers = vector["headers"].as_object().unwrap();
-            let header =
-                |(name, value): (&String, &Value)| format!("{name}: {}\r\n", value.as_str().unwrap());
+            let header = |(name, value): (&String, &Value)| {
+                format!("{name}: {}\r\n", value.as_str().unwrap())
+            };
             let headers = headers.iter().map(header).collect::<Vec<_>>().concat();
-            let (query, body, length) = (text("canonical_query_string"), text("body"), text("body").len());
+            let (query, body, length) =
+                (text("canonical_query_string"), text("body"), text("body").len());
             let authorization = text("authorization");
             let request = format!(
                 "POST /?{query} HTTP/1.1\r\n{headers}Authorization: {authorization}\r\nContent-Length: {length}\r\n\r\n{body}"
@@ -214,10 +232,12 @@ fn requests_of_the_official_sdks_are_admitted() {
         } else {
             let params = vector["params"].as_object().unwrap();
             let form = vector["form_body_params"].as_array().unwrap();
-            let pair = |name: &str, value: &str| format!("&{}={}", encode(name, "+"), encode(value, "+"));
+            let pair =
+                |name: &str, value: &str| format!("&{}={}", encode(name, "+"), encode(value, "+"));
             let (mut query, mut body) = (pair("Signature", text("signature")), String::new());
             for (name, value) in params {
-                let place = if form.contains(&name.as_str().into()) { &mut body } else { &mut query };
+                let place =
+                    if form.contains(&name.as_str().into()) { &mut body } else { &mut query };
                 *place += &pair(name, value.as_str().unwrap());
             }
             let request = format!(
@@ -235,7 +255,8 @@ fn requests_of_the_official_sdks_are_admitted() {
         };
         let time = humantime::parse_rfc3339(time).unwrap();
         let ago = SystemTime::now().duration_since(time).unwrap().as_secs();
-        let emulator = Emulator::builder().clock_offset(-i64::try_from(ago).unwrap()).start().unwrap();
+        let emulator =
+            Emulator::builder().clock_offset(-i64::try_from(ago).unwrap()).start().unwrap();
         let answer = Connection::open(emulator.port()).exchange(request.as_bytes());
         assert_eq!(answer.code(), expected, "{}", text("id"));
         admitted += 1;

@@ -75,7 +75,10 @@ fn truncate_sends_the_whole_head_and_half_the_body() {
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
     assert_eq!(body.len(), length.parse::<usize>().unwrap() / 2);
-    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && body.starts_with("{\"RequestId\":\""), "{text}");
+    assert!(
+        head.starts_with("HTTP/1.1 200 OK\r\n") && body.starts_with("{\"RequestId\":\""),
+        "{text}"
+    );
     assert_eq!((stored(&emulator), recorded(&emulator)), (1, json!([200, null, "truncate"])));
 }
 
@@ -87,7 +90,10 @@ fn garbage_and_nothing_are_answered_with_200_on_a_connection_that_stays() {
     let garbage = connection.exchange(&Call::upload("a", &cert, &key).bytes());
     assert_eq!((garbage.status, garbage.body.as_str()), (200, "this is no answer"));
     let empty = connection.exchange(&Call::upload("b", &cert, &key).bytes());
-    assert_eq!((empty.status, empty.header("content-length"), empty.body.as_str()), (200, Some("0"), ""));
+    assert_eq!(
+        (empty.status, empty.header("content-length"), empty.body.as_str()),
+        (200, Some("0"), "")
+    );
     assert_eq!(stored(&emulator), 2);
     // Whatever the call came to.
     let refused = connection.exchange(&Call::upload("b", &cert, &key).bytes());
@@ -147,7 +153,9 @@ fn a_retired_version_stays_away_and_the_other_is_there() {
         (r#"{"kind":"retired","code":"InvalidVersion"}"#, 400, "InvalidVersion"),
     ] {
         let emulator = with(fault);
-        for call in [Call::upload("a", &cert, &key), list(), Call::first("DeleteUserCertificate"), list()] {
+        for call in
+            [Call::upload("a", &cert, &key), list(), Call::first("DeleteUserCertificate"), list()]
+        {
             let answer = call.send(emulator.port());
             assert_eq!((answer.status, answer.code().as_str()), (status, code));
         }
@@ -168,7 +176,8 @@ fn what_lags_is_in_no_list_but_everywhere_else() {
 
     let first = list().send(port).json();
     assert_eq!((&first["TotalCount"], &first["CertificateList"][0]["id"]), (&1.into(), &2.into()));
-    let second = Call::second("ListUserCertificateOrder").set("OrderType", "UPLOAD").send(port).json();
+    let second =
+        Call::second("ListUserCertificateOrder").set("OrderType", "UPLOAD").send(port).json();
     assert_eq!(
         (&second["TotalCount"], &second["CertificateOrderList"][0]["CertificateId"]),
         (&1.into(), &2.into())
@@ -252,7 +261,8 @@ fn faults_take_calls_by_action_skip_and_times_good_signature_or_not() {
 
 #[test]
 fn a_call_without_an_action_is_anybodys() {
-    let emulator = with(r#"[{"action":"CreateUserCertificate","kind":"empty"},{"kind":"garbage"}]"#);
+    let emulator =
+        with(r#"[{"action":"CreateUserCertificate","kind":"empty"},{"kind":"garbage"}]"#);
     let answer = Connection::open(emulator.port()).exchange(b"GET /elsewhere HTTP/1.1\r\n\r\n");
     assert_eq!(answer.body, "this is no answer");
     assert_eq!(emulator.faults()[0].left(), Some(1));
@@ -304,7 +314,9 @@ fn the_control_interface_adds_lists_and_forgets_faults() {
 #[test]
 fn a_fault_that_is_none_is_refused_by_the_library() {
     let refused = Emulator::builder().fault("{}").start();
-    assert!(matches!(&refused, Err(StartError::Option(said)) if said.starts_with("a fault needs a kind")));
+    assert!(
+        matches!(&refused, Err(StartError::Option(said)) if said.starts_with("a fault needs a kind"))
+    );
     let emulator = Emulator::start().unwrap();
     let refused: FaultError =
         emulator.add_faults(r#"[{"kind":"empty"},{"kind":"empty","times":0}]"#).unwrap_err();

@@ -19,7 +19,10 @@ fn a_target_of_256_kib_is_read_and_a_longer_one_refused() {
     // Empty pairs mean nothing, so they can fill it up without touching the signature.
     target += &"&".repeat(256 * 1024 - target.len());
     let request = |target: &str| format!("GET {target} HTTP/1.1\r\n\r\n");
-    assert_eq!(Connection::open(emulator.port()).exchange(request(&target).as_bytes()).cert_id(), 1);
+    assert_eq!(
+        Connection::open(emulator.port()).exchange(request(&target).as_bytes()).cert_id(),
+        1
+    );
     assert_eq!(emulator.requests()[0].target_length, 256 * 1024);
 
     target.push('&');
@@ -53,7 +56,8 @@ fn chunked_bodies_are_put_together() {
         "POST {target} HTTP/1.1\r\nContent-Type: {content_type}\r\nTransfer-Encoding: chunked\r\n\r\n"
     );
     for chunk in body.as_bytes().chunks(100) {
-        request += &format!("{:x};ext=1\r\n{}\r\n", chunk.len(), std::str::from_utf8(chunk).unwrap());
+        request +=
+            &format!("{:x};ext=1\r\n{}\r\n", chunk.len(), std::str::from_utf8(chunk).unwrap());
     }
     request += "0\r\nTrailer: ignored\r\n\r\n";
     let mut connection = Connection::open(emulator.port());
@@ -138,7 +142,11 @@ fn what_is_no_request_is_refused_and_the_connection_closed() {
         let mut connection = Connection::open(emulator.port());
         let answer = connection.exchange(request.as_bytes());
         let start: String = request.chars().take(60).collect();
-        assert_eq!((answer.status, answer.header("connection")), (status, Some("close")), "{start:?}");
+        assert_eq!(
+            (answer.status, answer.header("connection")),
+            (status, Some("close")),
+            "{start:?}"
+        );
         assert!(answer.json()["error"].is_string() && answer.header("x-acs-request-id").is_some());
         assert!(connection.is_closed(), "{start:?}");
     }
@@ -150,8 +158,10 @@ fn a_body_of_4_mib_is_read() {
     let emulator = Emulator::start().unwrap();
     let (_, content_type, body) = Call::upload("big", "c", "k").parts();
     let body = format!("{body}&Padding={}", "x".repeat(4 * 1024 * 1024 - body.len() - 9));
-    let head =
-        format!("POST / HTTP/1.1\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST / HTTP/1.1\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     let answer = Connection::open(emulator.port()).exchange((head + &body).as_bytes());
     assert_eq!(answer.code(), "SignatureDoesNotMatch");
 }
@@ -168,7 +178,8 @@ fn two_hundred_connections_are_open_at_once() {
             scope.spawn(|| connection.exchange(&Call::upload("n", "c", "k").bytes()).code());
         }
     });
-    let mut numbers: Vec<_> = emulator.requests().iter().map(|request| request.connection).collect();
+    let mut numbers: Vec<_> =
+        emulator.requests().iter().map(|request| request.connection).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=200).collect::<Vec<_>>());
 }
@@ -185,7 +196,9 @@ fn a_stop_ends_idle_connections() {
 }
 
 /// A client of an emulator that serves TLS.
-pub(crate) fn over_tls(builder: Builder) -> (Emulator, Connection<StreamOwned<ClientConnection, TcpStream>>) {
+pub(crate) fn over_tls(
+    builder: Builder,
+) -> (Emulator, Connection<StreamOwned<ClientConnection, TcpStream>>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (server_cert, server_key) = (made.cert.pem(), made.signing_key.serialize_pem());
     let emulator = builder.tls(server_cert.clone(), server_key).start().unwrap();
@@ -193,11 +206,12 @@ pub(crate) fn over_tls(builder: Builder) -> (Emulator, Connection<StreamOwned<Cl
 
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(server_cert.as_bytes()).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config =
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
     let name = ServerName::try_from("localhost").unwrap();
     let tls = ClientConnection::new(Arc::new(config), name).unwrap();
     let tcp = TcpStream::connect(("127.0.0.1", emulator.port())).unwrap();

@@ -76,7 +76,10 @@ fn details_of_the_second_version_have_the_documented_fields() {
     let call = call.set("Tags.2.Key", "b").set("Tags.1.Key", "a").set("Tags.1.Value", "名");
     let uploaded = call.send(emulator.port()).json();
     assert_eq!(names(&uploaded), ["CertId", "RequestId", "ResourceId"]);
-    assert_eq!((&uploaded["CertId"], &uploaded["ResourceId"]), (&json!(1), &json!("cas-upload-000001")));
+    assert_eq!(
+        (&uploaded["CertId"], &uploaded["ResourceId"]),
+        (&json!(1), &json!("cas-upload-000001"))
+    );
 
     let detail = detail_second(emulator.port(), 1).json();
     let stored = &emulator.certificates().unwrap()[0];
@@ -112,7 +115,8 @@ fn details_of_the_second_version_have_the_documented_fields() {
         call.send(emulator.port())
     };
     let kept = filtered("true").json();
-    let left_out: Vec<_> = names(&detail).into_iter().filter(|name| kept.get(name).is_none()).collect();
+    let left_out: Vec<_> =
+        names(&detail).into_iter().filter(|name| kept.get(name).is_none()).collect();
     let secrets = ["Cert", "EncryptCert", "EncryptPrivateKey", "Key", "SignCert", "SignPrivateKey"];
     assert_eq!(left_out, secrets);
     assert_eq!(names(&filtered("false").json()), names(&detail));
@@ -185,13 +189,17 @@ fn lists_of_the_first_version_show_everything_newest_first() {
         assert_eq!(Call::upload(name, &cert, &key).send(port).status, 200);
     }
     let list = Call::first("DescribeUserCertificateList").send(port).json();
-    assert_eq!(names(&list), ["CertificateList", "CurrentPage", "RequestId", "ShowSize", "TotalCount"]);
+    assert_eq!(
+        names(&list),
+        ["CertificateList", "CurrentPage", "RequestId", "ShowSize", "TotalCount"]
+    );
     assert_eq!(
         (&list["TotalCount"], &list["CurrentPage"], &list["ShowSize"]),
         (&3.into(), &1.into(), &50.into())
     );
     let items = list["CertificateList"].as_array().unwrap();
-    let shown: Vec<_> = items.iter().map(|item| (item["name"].as_str().unwrap(), &item["expired"])).collect();
+    let shown: Vec<_> =
+        items.iter().map(|item| (item["name"].as_str().unwrap(), &item["expired"])).collect();
     assert_eq!(shown, [("c", &json!(false)), ("b", &json!(true)), ("a", &json!(false))]);
     let fields = [
         "buyInAliyun",
@@ -213,8 +221,9 @@ fn lists_of_the_first_version_show_everything_newest_first() {
     assert_eq!((&items[0]["id"], &items[0]["common"]), (&3.into(), &"x.example.com".into()));
 
     let page = |number: &str, size: &str| {
-        let call =
-            Call::first("DescribeUserCertificateList").set("CurrentPage", number).set("ShowSize", size);
+        let call = Call::first("DescribeUserCertificateList")
+            .set("CurrentPage", number)
+            .set("ShowSize", size);
         call.send(port)
     };
     let ids = |answer: Answer| {
@@ -242,7 +251,8 @@ fn lists_of_the_second_version_show_what_is_asked_for() {
         [("a", "one.example.com", 100), ("b", "two.example.com", -1), ("c", "three.test", 29)]
     {
         let (cert, key) = certificate_for(domain, days);
-        let call = Call::upload_second(name, &cert, &key).set("ResourceGroupId", &format!("rg-{name}"));
+        let call =
+            Call::upload_second(name, &cert, &key).set("ResourceGroupId", &format!("rg-{name}"));
         assert_eq!(call.send(port).status, 200);
     }
     let with = |name: &str, value: &str| order_ids(&orders().set(name, value), port);
@@ -310,12 +320,16 @@ fn lists_are_repeated_elements_in_xml() {
     assert!(first.contains("<DescribeUserCertificateList><TotalCount>2</TotalCount>"), "{first}");
     assert_eq!(first.matches("<CertificateList><id>").count(), 2, "{first}");
     assert!(
-        first.contains("<expired>false</expired><buyInAliyun>false</buyInAliyun></CertificateList>"),
+        first
+            .contains("<expired>false</expired><buyInAliyun>false</buyInAliyun></CertificateList>"),
         "{first}"
     );
     assert!(first.ends_with("</CertificateList></DescribeUserCertificateList>"), "{first}");
     let second = orders().set("Format", "XML").send(port).body;
-    assert!(second.contains("<ListUserCertificateOrderResponse><TotalCount>2</TotalCount>"), "{second}");
+    assert!(
+        second.contains("<ListUserCertificateOrderResponse><TotalCount>2</TotalCount>"),
+        "{second}"
+    );
     assert_eq!(second.matches("<CertificateOrderList><CertificateId>").count(), 2, "{second}");
 }
 
@@ -325,8 +339,9 @@ fn an_upload_is_repeated_under_its_client_token() {
     let port = emulator.port();
     let (cert, key) = certificate();
     let (other_cert, other_key) = certificate();
-    let upload =
-        |name: &str| Call::upload_second(name, &cert, &key).set("ClientToken", "t").set("Tags.1.Key", "k");
+    let upload = |name: &str| {
+        Call::upload_second(name, &cert, &key).set("ClientToken", "t").set("Tags.1.Key", "k")
+    };
     assert_eq!(upload("a").send(port).cert_id(), 1);
     let again = upload("a").send(port);
     assert_eq!((again.cert_id(), &again.json()["ResourceId"]), (1, &"cas-upload-000001".into()));
@@ -340,13 +355,20 @@ fn an_upload_is_repeated_under_its_client_token() {
     ];
     for (case, other) in others.into_iter().enumerate() {
         let refused = other.send(port);
-        assert_eq!((refused.status, refused.code().as_str()), (400, "IdempotentParameterMismatch"), "{case}");
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (400, "IdempotentParameterMismatch"),
+            "{case}"
+        );
     }
     assert_eq!(emulator.certificates().unwrap().len(), 1);
     // Without the token, or with another, it is an upload of its own; the first version knows no tokens.
     assert_eq!(upload("a").without("ClientToken").send(port).code(), "NameRepeat");
     assert_eq!(upload("a").set("ClientToken", "u").send(port).code(), "NameRepeat");
-    assert_eq!(Call::upload("a", &cert, &key).set("ClientToken", "t").send(port).code(), "NameRepeat");
+    assert_eq!(
+        Call::upload("a", &cert, &key).set("ClientToken", "t").send(port).code(),
+        "NameRepeat"
+    );
     // The token goes with its certificate.
     assert_eq!(delete_second(1).send(port).status, 200);
     assert_eq!(upload("b").send(port).cert_id(), 2);
@@ -365,7 +387,10 @@ fn a_deletion_is_repeated_under_its_client_token() {
     for _ in 0..2 {
         assert_eq!(delete_second(1).set("ClientToken", "t").send(port).status, 200);
     }
-    assert_eq!(delete_second(2).set("ClientToken", "t").send(port).code(), "IdempotentParameterMismatch");
+    assert_eq!(
+        delete_second(2).set("ClientToken", "t").send(port).code(),
+        "IdempotentParameterMismatch"
+    );
     assert_eq!(delete_second(1).send(port).code(), "NotFound");
     assert_eq!(emulator.certificates().unwrap().len(), 1);
 }

@@ -58,7 +58,8 @@ impl Drop for Process {
 }
 
 fn refused(options: &[&str]) -> (Option<i32>, String) {
-    let Output { status, stderr, .. } = command().args(options).stdin(Stdio::null()).output().unwrap();
+    let Output { status, stderr, .. } =
+        command().args(options).stdin(Stdio::null()).output().unwrap();
     (status.code(), String::from_utf8(stderr).unwrap())
 }
 
@@ -161,7 +162,10 @@ fn wrong_options_end_it_with_status_2_and_a_sentence() {
     let text = file("text", "somebody's notes, which must not be written over by an emulator");
     let (status, stderr) = refused(&["--listen", "127.0.0.1:0", "--data", &text]);
     assert_eq!(status, Some(1));
-    assert_eq!(stderr, format!("cas-emulator: {text} was not made by cas-emulator; it is left as it is\n"));
+    assert_eq!(
+        stderr,
+        format!("cas-emulator: {text} was not made by cas-emulator; it is left as it is\n")
+    );
     assert!(std::fs::read_to_string(text).unwrap().starts_with("somebody's notes"));
 
     let taken = Process::start(&[]);
@@ -210,7 +214,9 @@ fn remote_addresses_can_be_allowed() {
 }
 
 fn contents(folder: &Path) -> Vec<u8> {
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
     files.flatten().collect()
 }
 
@@ -229,7 +235,8 @@ fn keys_secrets_and_tokens_appear_nowhere() {
     let port = process.port;
     let (cert, key) = certificate();
     let other = certificate().1;
-    for shape in [Shape::GetQuery, Shape::PostForm, Shape::PostQueryAndForm, Shape::PostJsonSigned] {
+    for shape in [Shape::GetQuery, Shape::PostForm, Shape::PostQueryAndForm, Shape::PostJsonSigned]
+    {
         let upload = |key: &str| Call::upload(&format!("{shape:?}"), &cert, key).shape(shape);
         let sts = upload(&key).set("AccessKeyId", "STS.id").set("SecurityToken", "canarytoken");
         assert_eq!(sts.secret("canarysecret2").send(port).status, 200);
@@ -253,7 +260,9 @@ fn keys_secrets_and_tokens_appear_nowhere() {
     for key in [&key, &other] {
         // A piece of the key without characters that an encoding would change.
         let line = key.lines().nth(1).unwrap();
-        canaries.extend(line.split(['+', '/', '=']).filter(|piece| piece.len() >= 12).map(str::to_owned));
+        canaries.extend(
+            line.split(['+', '/', '=']).filter(|piece| piece.len() >= 12).map(str::to_owned),
+        );
     }
     assert!(canaries.len() >= 4, "too few pieces of the keys to look for");
     let stopped = contents(folder.path());

@@ -17,7 +17,10 @@ fn calls_beyond_the_limit_are_told_when_to_come_again() {
         if let Some(refused) = answers.find(|answer| answer.code() != "-1008") {
             break refused;
         }
-        assert!(begun.elapsed() > Duration::from_secs(1), "three calls were let in within a second");
+        assert!(
+            begun.elapsed() > Duration::from_secs(1),
+            "three calls were let in within a second"
+        );
     };
     assert_eq!((refused.status, refused.code().as_str()), (400, "Throttling.User"));
     assert_eq!(refused.json()["Message"], "Request was denied due to user flow control.");
@@ -25,7 +28,10 @@ fn calls_beyond_the_limit_are_told_when_to_come_again() {
     assert!((1..=1000).contains(&wait), "{wait}");
     // Other operations have a limit of their own, and calls that are not signed do not count.
     assert_eq!(Call::first("DescribeUserCertificateList").send(port).status, 200);
-    assert_eq!(Call::upload("n", "c", "k").secret("wrong").send(port).code(), "SignatureDoesNotMatch");
+    assert_eq!(
+        Call::upload("n", "c", "k").secret("wrong").send(port).code(),
+        "SignatureDoesNotMatch"
+    );
     std::thread::sleep(Duration::from_millis(wait));
     assert_eq!(Call::upload("n", "c", "k").send(port).code(), "-1008");
 }
@@ -45,7 +51,10 @@ fn certificates_beyond_the_quota_are_refused() {
     assert_eq!(upload("a").set("ClientToken", "t").send(port).cert_id(), 1);
     let refused = upload("b").send(port);
     assert_eq!((refused.status, refused.code().as_str()), (400, "InsufficientQuota"));
-    assert_eq!(Call::upload("b", &cert, &key).set("Lang", "en").send(port).code(), "InsufficientQuota");
+    assert_eq!(
+        Call::upload("b", &cert, &key).set("Lang", "en").send(port).code(),
+        "InsufficientQuota"
+    );
     assert_eq!(upload("a").send(port).code(), "NameRepeat");
     assert_eq!(upload("a").set("ClientToken", "t").send(port).cert_id(), 1);
     assert_eq!(emulator.certificates().unwrap().len(), 1);

@@ -18,8 +18,11 @@ fn every_shape_that_sdks_send_is_understood() {
         assert_eq!(answer.cert_id(), i64::try_from(index).unwrap() + 1, "{shape:?}");
         assert_eq!(emulator.certificates().unwrap()[index].name, name, "{shape:?}");
     }
-    let places: Vec<_> =
-        emulator.requests().iter().map(|request| request.parameters["Key"].places.clone()).collect();
+    let places: Vec<_> = emulator
+        .requests()
+        .iter()
+        .map(|request| request.parameters["Key"].places.clone())
+        .collect();
     let expected: [&[Place]; 6] = [
         &[Place::Query],
         &[Place::Form],
@@ -99,7 +102,10 @@ fn names_of_128_characters_fit() {
     let emulator = Emulator::start().unwrap();
     let (cert, key) = certificate();
     assert_eq!(Call::upload(&"名".repeat(128), &cert, &key).send(emulator.port()).cert_id(), 1);
-    assert_eq!(Call::upload(&"n".repeat(129), &cert, &key).send(emulator.port()).code(), "InvalidName");
+    assert_eq!(
+        Call::upload(&"n".repeat(129), &cert, &key).send(emulator.port()).code(),
+        "InvalidName"
+    );
 }
 
 #[test]
@@ -117,7 +123,10 @@ fn rsa_and_sm2_chains_are_taken() {
     let stored = emulator.certificates().unwrap();
     // What `openssl x509 -fingerprint -serial` prints for rsa.crt.
     assert_eq!(stored[0].sha1, "E038A39329863F417BD0DA080B5817DDC35E50E8");
-    assert_eq!(stored[0].sha256, "27AD098942365B023B85E0FBF78260A343277BAFC5A768BB24283B46557C3723");
+    assert_eq!(
+        stored[0].sha256,
+        "27AD098942365B023B85E0FBF78260A343277BAFC5A768BB24283B46557C3723"
+    );
     assert_eq!(stored[0].serial, "2bca7ff68503936cffc320cdf4424e26d8f04bef");
     assert_eq!((stored[0].algorithm.as_str(), stored[1].algorithm.as_str()), ("RSA", "SM2"));
     assert_eq!(stored[0].issuer, "leaf.example.com");
@@ -135,18 +144,34 @@ fn the_control_interface_shows_requests_without_their_secrets() {
     let requests = control(port, "GET", "/_emulator/requests").json();
     let first = &requests[0];
     assert_eq!(requests.as_array().unwrap().len(), 2);
-    assert_eq!((&first["method"], &first["action"]), (&"POST".into(), &"CreateUserCertificate".into()));
-    assert_eq!((&first["version"], &first["signature"]), (&"2018-07-13".into(), &"hmac-sha1".into()));
+    assert_eq!(
+        (&first["method"], &first["action"]),
+        (&"POST".into(), &"CreateUserCertificate".into())
+    );
+    assert_eq!(
+        (&first["version"], &first["signature"]),
+        (&"2018-07-13".into(), &"hmac-sha1".into())
+    );
     assert_eq!((&first["status"], &first["code"]), (&200.into(), &serde_json::Value::Null));
     assert_eq!((&first["request_id"], &first["connection"]), (&request_id.into(), &1.into()));
-    assert_eq!((&requests[1]["connection"], &requests[1]["code"]), (&2.into(), &"SignatureNonceUsed".into()));
+    assert_eq!(
+        (&requests[1]["connection"], &requests[1]["code"]),
+        (&2.into(), &"SignatureNonceUsed".into())
+    );
     let (target, _, body) = call.parts();
-    assert_eq!((&first["target_length"], &first["body_length"]), (&target.len().into(), &body.len().into()));
+    assert_eq!(
+        (&first["target_length"], &first["body_length"]),
+        (&target.len().into(), &body.len().into())
+    );
     assert_eq!(first["parameters"]["Name"], serde_json::json!({"in": ["form"], "value": "shown"}));
-    assert_eq!(first["parameters"]["AccessKeyId"], serde_json::json!({"in": ["query"], "value": "testid"}));
+    assert_eq!(
+        first["parameters"]["AccessKeyId"],
+        serde_json::json!({"in": ["query"], "value": "testid"})
+    );
     assert_eq!(first["parameters"]["Cert"]["value"], cert);
     let sha256 = ring::digest::digest(&ring::digest::SHA256, key.as_bytes());
-    let sha256 = sha256.as_ref().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let sha256 =
+        sha256.as_ref().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let hashed = serde_json::json!({"in": ["form"], "value": {"sha256": sha256}});
     assert_eq!(first["parameters"]["Key"], hashed);
     assert_eq!(first["parameters"]["Signature"]["value"]["sha256"].as_str().unwrap().len(), 64);
@@ -186,7 +211,10 @@ fn the_control_interface_says_what_there_is() {
     let emulator = Emulator::start().unwrap();
     let port = emulator.port();
     let health = control(port, "GET", "/_emulator/health");
-    assert_eq!(health.json(), serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}));
+    assert_eq!(
+        health.json(),
+        serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})
+    );
     let unknown = control(port, "GET", "/_emulator/faultless");
     assert_eq!(unknown.status, 404);
     assert!(unknown.json()["error"].as_str().unwrap().contains("POST /_emulator/reset"));
