@@ -8,7 +8,8 @@ use std::time::Duration;
 /// What a failed attempt means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureClass {
-    /// Not sent, and another attempt does not help: no access key, or a permanent connection failure.
+    /// Not sent, and another attempt does not help: no access key, or a permanent connection
+    /// failure.
     Permanent,
     /// Not sent; another attempt may help.
     NotSent,
@@ -22,7 +23,8 @@ pub(crate) enum FailureClass {
     VersionGone,
     /// Refused: another certificate, or this one, has the name.
     NameTaken,
-    /// Refused, perhaps because the certificate is stored already: the list of certificates decides.
+    /// Refused, perhaps because the certificate is stored already: the list of certificates
+    /// decides.
     Ambiguous,
     /// Refused for a reason that has nothing to do with what is stored.
     Refused,

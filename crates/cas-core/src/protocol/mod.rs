@@ -1,4 +1,5 @@
-//! Alibaba Cloud's RPC protocol: signs parameters into a form, reads a response, classifies failures.
+//! Alibaba Cloud's RPC protocol: signs parameters into a form, reads a response, classifies
+//! failures.
 //!
 //! No I/O. Uses `base`, and the response as it arrived from `http`.
 
@@ -21,7 +22,7 @@ pub enum Signature {
     /// Version 1: HMAC-SHA1 over all parameters, which are in the form.
     #[default]
     HmacSha1,
-    /// Version 3: HMAC-SHA256 over the headers, which hold the common parameters, and the hash of the
-    /// form.
+    /// Version 3: HMAC-SHA256 over the headers, which hold the common parameters, and the hash of
+    /// the form.
     Acs3,
 }

@@ -1,8 +1,8 @@
 //! Percent-encoding of names and values, with the rules of signature version 1.
 //!
-//! `A-Z a-z 0-9 - _ . ~` stand for themselves; every other byte of the UTF-8 text becomes `%XX` with
-//! upper-case digits. Signing encodes a value once for the form body and twice for the string to
-//! sign, and reads it a single time for both:
+//! `A-Z a-z 0-9 - _ . ~` stand for themselves; every other byte of the UTF-8 text becomes `%XX`
+//! with upper-case digits. Signing encodes a value once for the form body and twice for the string
+//! to sign, and reads it a single time for both:
 //!
 //! ```text
 //!   "a b…"            a value of any length: up to 64 bytes of it at a time
@@ -75,8 +75,8 @@ impl Chunk {
         }
     }
 
-    /// Writes the chunk to the front of each output, encoded by the table beside it, and returns how
-    /// many bytes count in each. An output needs [`SPARE`] bytes more than that.
+    /// Writes the chunk to the front of each output, encoded by the table beside it, and returns
+    /// how many bytes count in each. An output needs [`SPARE`] bytes more than that.
     pub(crate) fn write<const N: usize>(
         &self,
         mut outputs: [(&Escapes, &mut [u8]); N],

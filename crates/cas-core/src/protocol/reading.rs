@@ -274,7 +274,11 @@ mod tests {
             response.scrub_private_keys();
             (String::from_utf8(response.body.to_vec()).unwrap(), response.read())
         };
-        let json = r#"{"Key":"-----BEGIN RSA PRIVATE KEY-----\nhidden\n-----END RSA PRIVATE KEY-----\n","Cert":"-----BEGIN CERTIFICATE-----\nshown\n-----END CERTIFICATE-----","EncryptPrivateKey":"-----BEGIN PRIVATE KEY-----\nhidden","Id":7}"#;
+        let json = concat!(
+            r#"{"Key":"-----BEGIN RSA PRIVATE KEY-----\nhidden\n-----END RSA PRIVATE KEY-----\n","#,
+            r#""Cert":"-----BEGIN CERTIFICATE-----\nshown\n-----END CERTIFICATE-----","#,
+            r#""EncryptPrivateKey":"-----BEGIN PRIVATE KEY-----\nhidden","Id":7}"#,
+        );
         // Truncated inside the second key: nothing of it is left, and the JSON is invalid.
         let (left, read) = scrub(json);
         assert!(
@@ -290,7 +294,8 @@ mod tests {
             (fields["Id"].as_i64(), fields["Cert"].as_str().unwrap().contains("shown")),
             (Some(7), true)
         );
-        let xml = "<A><Key>-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----</Key><Id>7</Id></A>";
+        let xml = "<A><Key>-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----</Key>\
+                   <Id>7</Id></A>";
         let (left, read) = scrub(xml);
         assert!(!left.contains("hidden") && matches!(read, ApiResponse::Success(_)), "{left}");
         for odd in [
@@ -330,13 +335,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_without_panic(status in 100u16..600, body in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = HttpResponse { status, body: Zeroizing::new(body), ..HttpResponse::default() }.read();
-        }
-
-        #[test]
-        fn any_markup_is_read_without_panic(body in "[<>/&;#a-cA-C!\\[\\]\" -]{0,120}") {
-            let _ = read(200, &body);
+        fn any_bytes_are_read_without_panic(
+            status in 100u16..600,
+            body in proptest::collection::vec(any::<u8>(), 0..300),
+        ) {
+            let body = Zeroizing::new(body);
+            let _ = HttpResponse { status, body, ..HttpResponse::default() }.read();
         }
     }
 }

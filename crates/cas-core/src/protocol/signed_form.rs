@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 use crate::protocol::params::Params;
 use crate::protocol::percent::Encoded;
 
-/// A signed form. Only the signers create one, so that nothing is sent unsigned, with one exception:
-/// [`Self::unsigned`].
+/// A signed form. Only the signers create one, so that nothing is sent unsigned, with one
+/// exception: [`Self::unsigned`].
 pub struct SignedForm {
     pub(super) body: Encoded,
     pub(super) signature: String,
@@ -45,8 +45,8 @@ impl SignedForm {
         &self.signature
     }
 
-    /// Returns the string to sign, if it contains hashes only. `None` for signature version 1, whose
-    /// string to sign is the form itself, encoded once more.
+    /// Returns the string to sign, if it contains hashes only. `None` for signature version 1,
+    /// whose string to sign is the form itself, encoded once more.
     #[must_use]
     pub fn string_to_sign(&self) -> Option<&str> {
         self.string_to_sign.as_deref()

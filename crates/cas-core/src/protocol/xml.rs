@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 /// Deepest XML that is read; real responses nest three deep.
 const MAX_DEPTH: usize = 16;
 
-/// Returns the children of the root element: text for an element without children, a list for a name
-/// that is repeated. `None` for anything but a well-formed response, such as an HTML page.
+/// Returns the children of the root element: text for an element without children, a list for a
+/// name that is repeated. `None` for anything but a well-formed response, such as an HTML page.
 pub(crate) fn read(body: &[u8]) -> Option<Map<String, Value>> {
     let body = std::str::from_utf8(body).ok()?;
     let mut reader = Reader::from_str(body);
@@ -57,7 +57,8 @@ pub(crate) fn read(body: &[u8]) -> Option<Map<String, Value>> {
             }
             Event::Decl(_) | Event::Comment(_) => {}
             Event::Eof if open.is_empty() => return root,
-            // A document type, an instruction, an empty, too deep or truncated document: not a response.
+            // A document type, an instruction, an empty, too deep or truncated document: not a
+            // response.
             _ => return None,
         }
     }

@@ -107,7 +107,8 @@ impl Account {
         }
     }
 
-    /// Runs `call` in the current version, and once more in the next if the service no longer has it.
+    /// Runs `call` in the current version, and once more in the next if the service no longer has
+    /// it.
     pub(crate) fn in_current_version<T>(
         &self,
         mut call: impl FnMut(ApiVersion) -> Result<T, CallError>,

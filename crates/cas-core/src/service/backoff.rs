@@ -8,8 +8,8 @@ const FIRST: Duration = Duration::from_millis(200);
 /// Longest delay of all.
 const MAX: Duration = Duration::from_secs(10);
 
-/// Returns the delay after attempt number `attempt`, from 1: between zero and a bound that doubles, so
-/// that clients that fail together do not retry together. `random` is uniform.
+/// Returns the delay after attempt number `attempt`, from 1: between zero and a bound that doubles,
+/// so that clients that fail together do not retry together. `random` is uniform.
 #[must_use]
 pub(crate) fn delay(attempt: u32, random: u64) -> Duration {
     let bound = FIRST.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(MAX);

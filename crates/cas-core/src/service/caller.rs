@@ -1,8 +1,8 @@
 //! Makes calls: one attempt (access key, signature, sending, classification), or attempts until one
 //! succeeds, for operations that may be repeated.
 //!
-//! The caller says, once, what a failed attempt means for what is stored: a [`FailureClass`]. Whether
-//! an upload is sent again is decided by the state machine in `upload`.
+//! The caller says, once, what a failed attempt means for what is stored: a [`FailureClass`].
+//! Whether an upload is sent again is decided by the state machine in `upload`.
 
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -13,7 +13,7 @@ use crate::base::error::Error;
 use crate::base::logger::{Level, Logger};
 use crate::base::random::{nonce, random};
 use crate::base::time;
-use crate::protocol::access_key::AccessKey;
+use crate::protocol::access_key::{AccessKey, display_id};
 use crate::protocol::failure_class::{Correction, FailureClass};
 use crate::protocol::fields::parse;
 use crate::protocol::signed_form::SignedForm;
@@ -22,7 +22,7 @@ use crate::service::backoff;
 use crate::service::clock_skew::ClockSkew;
 use crate::service::failure::CallError;
 use crate::service::messages::{CallContext, incomplete, no_access_key, secret_in_name};
-use crate::service::provider::Provider;
+use crate::service::provider::{CredentialsError, Provider};
 use crate::service::transport::Transport;
 use crate::service::types::{Operation, Response};
 
@@ -39,9 +39,18 @@ pub(crate) struct Caller {
     pub(crate) logger: Logger,
 }
 
+/// Whose credentials a client uses. Holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialsInfo {
+    /// The access key ID, quoted. Only its beginning is given if it does not look like an ID.
+    pub access_key_id: String,
+    /// The credential source of the key, such as `the environment`.
+    pub origin: String,
+}
+
 impl Caller {
-    /// Calls an operation that may be repeated, until an attempt succeeds, the attempts are used up or
-    /// the deadline is too near. `subject` says in messages what the call is about.
+    /// Calls an operation that may be repeated, until an attempt succeeds, the attempts are used up
+    /// or the deadline is too near. `subject` says in messages what the call is about.
     pub(crate) fn call<T: DeserializeOwned>(
         &self,
         operation: &Operation<'_>,
@@ -123,8 +132,17 @@ impl Caller {
         }
     }
 
-    /// Sleeps for `delay` and logs the error it follows. Returns false at once if that would outlast
-    /// the deadline.
+    /// Returns whose access key signs the next request.
+    pub(crate) fn credentials(&self, deadline: Instant) -> Result<CredentialsInfo, CallError> {
+        let unsigned = || CredentialsError::not_configured("requests are not signed");
+        let provider = self.credentials.as_ref().ok_or_else(unsigned).map_err(no_access_key)?;
+        let now = self.skew.current().apply(SystemTime::now());
+        let key = provider.access_key(now, deadline).map_err(no_access_key)?;
+        Ok(CredentialsInfo { access_key_id: display_id(key.id()), origin: provider.origin() })
+    }
+
+    /// Sleeps for `delay` and logs the error it follows. Returns false at once if that would
+    /// outlast the deadline.
     pub(crate) fn wait(&self, delay: Duration, deadline: Instant, after: Option<&Error>) -> bool {
         if Instant::now() + delay >= deadline {
             return false;
@@ -218,15 +236,15 @@ impl Caller {
     }
 }
 
-/// Half of the time that is left: after a response that does not come, there must be time to find out
-/// what happened.
+/// Half of the time that is left: after a response that does not come, there must be time to find
+/// out what happened.
 pub(crate) fn halfway_to(deadline: Instant) -> Instant {
     let now = Instant::now();
     now + deadline.saturating_duration_since(now) / 2
 }
 
-/// Whether a name reveals the access key secret. Real secrets have 30 characters; what is much shorter
-/// may be a word.
+/// Whether a name reveals the access key secret. Real secrets have 30 characters; what is much
+/// shorter may be a word.
 fn contains_secret(name: &str, secret: &str) -> bool {
     name == secret || (secret.len() >= 16 && name.contains(secret))
 }

@@ -1,5 +1,5 @@
-//! Clock skew: the difference between the service's clock and this machine's (docs/service.md, Clocks
-//! and nonces). Uses `base` only.
+//! Clock skew: the difference between the service's clock and this machine's (docs/service.md,
+//! Clocks and nonces). Uses `base` only.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -22,8 +22,8 @@ impl ClockSkew {
     }
 
     /// Updates the skew after a request, sent with `used`, was refused for its time. `now` is this
-    /// machine's time, `theirs` the `Date` of the response. Returns whether the current skew differs
-    /// from `used`, so that another attempt may succeed.
+    /// machine's time, `theirs` the `Date` of the response. Returns whether the current skew
+    /// differs from `used`, so that another attempt may succeed.
     pub(crate) fn update(
         &self,
         used: Seconds,

@@ -1,5 +1,5 @@
-//! Calls of the service: the operations of both API versions, single attempts, repeatable calls, and
-//! what a failed attempt means.
+//! Calls of the service: the operations of both API versions, single attempts, repeatable calls,
+//! and what a failed attempt means.
 //!
 //! Uses `http`, `protocol`, `inspect` for fingerprints, and `base`.
 

@@ -1,6 +1,7 @@
 //! Operations of the service: typed input becomes parameters.
 //!
-//! Both versions of the API offer the same operations; each version's names are in a file of its own.
+//! Both versions of the API offer the same operations; each version's names are in a file of its
+//! own.
 
 use crate::service::types::{CertId, List, NewCertificate, Operation};
 use crate::service::version::ApiVersion;
@@ -34,8 +35,8 @@ impl ApiVersion {
         }
     }
 
-    /// Everything about one certificate. `with_pem` requests the PEM chain as well; the response then
-    /// includes the private key, as it always does in the older version.
+    /// Everything about one certificate. `with_pem` requests the PEM chain as well; the response
+    /// then includes the private key, as it always does in the older version.
     #[must_use]
     pub fn detail(self, id: CertId, with_pem: bool) -> Operation<'static> {
         match self {
@@ -92,7 +93,8 @@ mod tests {
         let old = ApiVersion::V2018_07_13;
         assert_eq!(
             query(&old.upload(&NEW)),
-            "Action=CreateUserCertificate&Cert=c&Format=JSON&Key=k&Lang=en&Name=n&SourceIp=192.0.2.1&Version=2018-07-13"
+            "Action=CreateUserCertificate&Cert=c&Format=JSON&Key=k&Lang=en&Name=n\
+             &SourceIp=192.0.2.1&Version=2018-07-13"
         );
         let bare = NewCertificate { lang: None, source_ip: None, ..NEW };
         assert_eq!(
@@ -101,7 +103,8 @@ mod tests {
         );
         assert_eq!(
             query(&ApiVersion::V2020_04_07.upload(&NEW)),
-            "Action=UploadUserCertificate&Cert=c&ClientToken=t&Format=JSON&Key=k&Name=n&Version=2020-04-07"
+            "Action=UploadUserCertificate&Cert=c&ClientToken=t&Format=JSON&Key=k&Name=n\
+             &Version=2020-04-07"
         );
     }
 
@@ -112,16 +115,16 @@ mod tests {
         };
         assert_eq!(
             pages(ApiVersion::V2018_07_13),
-            [
-                "Action=DescribeUserCertificateList&CurrentPage=2&Format=JSON&ShowSize=50&Version=2018-07-13"
-            ]
+            ["Action=DescribeUserCertificateList&CurrentPage=2&Format=JSON&ShowSize=50\
+                 &Version=2018-07-13"]
         );
         assert_eq!(
             pages(ApiVersion::V2020_04_07),
             [
-                "Action=ListUserCertificateOrder&CurrentPage=2&Format=JSON&OrderType=CERT&ShowSize=50&Version=2020-04-07",
-                "Action=ListUserCertificateOrder&CurrentPage=2&Format=JSON&OrderType=CERT&ShowSize=50&Status=EXPIRED\
-                 &Version=2020-04-07",
+                "Action=ListUserCertificateOrder&CurrentPage=2&Format=JSON&OrderType=CERT\
+                 &ShowSize=50&Version=2020-04-07",
+                "Action=ListUserCertificateOrder&CurrentPage=2&Format=JSON&OrderType=CERT&ShowSize=50\
+                 &Status=EXPIRED&Version=2020-04-07",
             ]
         );
     }
@@ -137,8 +140,10 @@ mod tests {
             ),
             (
                 ApiVersion::V2020_04_07,
-                "Action=GetUserCertificateDetail&CertFilter=true&CertId=7&Format=JSON&Version=2020-04-07",
-                "Action=DeleteUserCertificate&CertId=7&ClientToken=t&Format=JSON&Version=2020-04-07",
+                "Action=GetUserCertificateDetail&CertFilter=true&CertId=7&Format=JSON\
+                 &Version=2020-04-07",
+                "Action=DeleteUserCertificate&CertId=7&ClientToken=t&Format=JSON\
+                 &Version=2020-04-07",
             ),
         ] {
             assert_eq!(query(&version.detail(id, false)), detail);

@@ -8,7 +8,8 @@ use crate::service::version::ApiVersion;
 /// How long the documented rate applies after the service throttled a call.
 const SLOW_FOR: Duration = Duration::from_secs(60);
 
-/// Gives each upload its turn. Two atomics instead of a lock: `fork` may interrupt a thread anywhere.
+/// Gives each upload its turn. Two atomics instead of a lock: `fork` may interrupt a thread
+/// anywhere.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     start: Instant,

@@ -58,8 +58,8 @@ impl Versions {
         }
     }
 
-    /// Records that the service no longer has `version`. Returns whether another one is used from now
-    /// on. There is no way back: with a service that has neither, calls would never end.
+    /// Records that the service no longer has `version`. Returns whether another one is used from
+    /// now on. There is no way back: with a service that has neither, calls would never end.
     pub(crate) fn mark_gone(&self, version: ApiVersion) -> bool {
         let changes = self.requested.is_none() && version == ApiVersion::V2018_07_13;
         if changes {

@@ -1,5 +1,5 @@
-//! The vocabulary of an upload's state machine: rules, events and steps. Uses `service` and `protocol`
-//! for data types only.
+//! The vocabulary of an upload's state machine: rules, events and steps. Uses `service` and
+//! `protocol` for data types only.
 
 use std::time::Duration;
 

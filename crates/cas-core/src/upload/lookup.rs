@@ -103,8 +103,8 @@ impl Account {
         })
     }
 
-    /// Whether a certificate under a third name is the one to look up. Only a matching fingerprint is
-    /// worth a request for the certificate itself.
+    /// Whether a certificate under a third name is the one to look up. Only a matching fingerprint
+    /// is worth a request for the certificate itself.
     fn is_same(
         &self,
         version: ApiVersion,

@@ -32,8 +32,8 @@ enum State {
     Ended,
 }
 
-/// How often a look-up is repeated for a certificate that must be listed: new ones may be listed late.
-/// The delays between are those of a backoff, 16 seconds in all on average.
+/// How often a look-up is repeated for a certificate that must be listed: new ones may be listed
+/// late. The delays between are those of a backoff, 16 seconds in all on average.
 const LOOKUPS_IF_TAKEN: u32 = 8;
 
 /// The same for a certificate that may be listed, after the last attempt: 1.5 seconds on average.
@@ -60,8 +60,8 @@ pub(crate) struct Machine {
 impl Machine {
     /// Starts an upload and returns the first step.
     ///
-    /// A plain upload is a single request, so it starts with sending. If the rules depend on who has
-    /// the name, the look-up comes first, before the private key is sent.
+    /// A plain upload is a single request, so it starts with sending. If the rules depend on who
+    /// has the name, the look-up comes first, before the private key is sent.
     #[must_use]
     pub(crate) fn begin(rules: Rules) -> (Self, Step) {
         let mut machine = Self {
@@ -232,8 +232,8 @@ impl Machine {
         self.rules.on_conflict == OnConflict::Fail && !self.in_doubt
     }
 
-    /// The certificate is stored. If an attempt of this upload may have stored it, it counts as created:
-    /// a program that acts on new certificates would otherwise miss one.
+    /// The certificate is stored. If an attempt of this upload may have stored it, it counts as
+    /// created: a program that acts on new certificates would otherwise miss one.
     fn already_stored(&mut self, id: CertId) -> Step {
         let outcome = if self.in_doubt { Outcome::Created } else { Outcome::Reused };
         self.stored(id, outcome)
@@ -260,8 +260,8 @@ impl Machine {
         Step::Send(self.name, wait)
     }
 
-    /// Stops sending. If an earlier attempt is in doubt, looks the certificate up, as it may be listed
-    /// late.
+    /// Stops sending. If an earlier attempt is in doubt, looks the certificate up, as it may be
+    /// listed late.
     fn give_up(&mut self, reason: FailReason) -> Step {
         if self.in_doubt {
             self.empty_lookups = 0;

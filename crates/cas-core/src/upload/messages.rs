@@ -64,8 +64,8 @@ impl FailedUpload<'_> {
             format!("{endpoint} already has another certificate named {name} (CertId {owner}).")
         };
         Error::new(ErrorKind::NameTaken, sentence).with_hint(
-            "Choose another name, delete the other certificate, or let the upload rename or replace \
-             (on_conflict).",
+            "Choose another name, delete the other certificate, or let the upload rename or \
+             replace (on_conflict).",
         )
     }
 

@@ -26,8 +26,8 @@ use crate::upload::messages::{
 use crate::upload::names::Names;
 use crate::upload::request::{Receipt, Upload};
 
-/// Stores a certificate, once. `certificate` and `key` are sent as they are, PEM, under the name and
-/// the rules of `upload`.
+/// Stores a certificate, once. `certificate` and `key` are sent as they are, PEM, under the name
+/// and the rules of `upload`.
 pub(crate) fn upload(
     account: &Account,
     upload: &Upload,

@@ -326,8 +326,8 @@ fn a_success_without_its_fields_leaves_the_outcome_unknown() {
         assert_eq!(
             error.message(),
             format!(
-                "Incomplete response from cas.example to DescribeUserCertificateDetail for CertId 7: \
-                 {cause}."
+                "Incomplete response from cas.example to DescribeUserCertificateDetail for \
+                 CertId 7: {cause}."
             )
         );
         assert_eq!((error.kind(), error.http_status()), (ErrorKind::Protocol, Some(200)));

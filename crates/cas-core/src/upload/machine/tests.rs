@@ -287,7 +287,10 @@ proptest! {
 
     /// For any sequence of possible events.
     #[test]
-    fn an_upload_ends_and_keeps_its_promises(rules in any_rules(), events in proptest::collection::vec(any_event(), 200..400)) {
+    fn an_upload_ends_and_keeps_its_promises(
+        rules in any_rules(),
+        events in proptest::collection::vec(any_event(), 200..400),
+    ) {
         let (mut machine, mut step) = Machine::begin(rules);
         let mut sent = 0;
         // Whether an attempt is in doubt and not looked up since; every ID that an event named.
@@ -330,7 +333,7 @@ proptest! {
             }
             Step::Fail(reason) => {
                 prop_assert!(reason != FailReason::Bug);
-                prop_assert!(deleted.is_empty(), "the old certificate was deleted, but the new one is not stored");
+                prop_assert!(deleted.is_empty(), "deleted without storing the new certificate");
             }
             _ => prop_assert!(false, "it does not end: {step:?}"),
         }
@@ -338,7 +341,10 @@ proptest! {
 
     /// For any sequence of events, possible or not.
     #[test]
-    fn an_upload_ends_even_after_impossible_events(rules in any_rules(), events in proptest::collection::vec(any_event(), 400)) {
+    fn an_upload_ends_even_after_impossible_events(
+        rules in any_rules(),
+        events in proptest::collection::vec(any_event(), 400),
+    ) {
         let (mut machine, mut step) = Machine::begin(rules);
         for event in events {
             if matches!(step, Step::Done(..) | Step::Fail(_)) { break }
