@@ -307,7 +307,11 @@ fn a_key_passed_in_the_wrong_place_is_not_quoted() {
         .arg(&chain().key)
         .arg("http://127.0.0.1:1")
         .run();
-    assert!(named.stderr.contains("The name holds the access key secret"), "{}", named.stderr);
+    assert!(
+        named.stderr.contains("The certificate name contains the access key secret"),
+        "{}",
+        named.stderr
+    );
     assert_clean("upload.c with the secret as its name", &named.stderr);
 }
 

@@ -251,7 +251,11 @@ fn replacing_stores_before_it_deletes_and_loses_no_success() {
         emulator.fault(r#"{"action":"DeleteUserCertificate","kind":"error","status":400,"code":"InvalidStatus.DeleteProtection"}"#);
         let kept = upload(emulator.url(), "web", chain(), &[api, REPLACE, ("CAS_LOG", "2")]);
         kept.assert_fields(&[("cert_id", "2"), ("outcome", "0")]);
-        assert!(kept.stdout.contains("CertId 1, is still there"), "{}", kept.stdout);
+        assert!(
+            kept.stdout.contains("Failed to delete the replaced certificate, CertId 1: "),
+            "{}",
+            kept.stdout
+        );
         assert_eq!(emulator.certificates().len(), 2);
 
         // The next call finds the work half done. A lost answer to the deletion is no failure.

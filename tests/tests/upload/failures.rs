@@ -123,7 +123,8 @@ fn a_wrong_secret() {
             ("retryable", "0"),
             (
                 "hint",
-                "The access key secret is wrong: the request arrived as it was sent. The access key comes from the environment.",
+                "The access key secret is wrong: the request arrived unchanged. The access key comes \
+                 from the environment.",
             ),
             (
                 "service_message",
@@ -149,7 +150,7 @@ fn an_unknown_access_key() {
             ("attempts", "1"),
         ],
     );
-    assert_says(&outcome, "hint", &["access key id"]);
+    assert_says(&outcome, "hint", &["access key ID"]);
     assert!(is_request_id(outcome.field("request_id")));
 }
 
@@ -313,7 +314,7 @@ fn an_answer_that_is_cut_short() {
             "CAS_ERR_PROTOCOL",
             "does not show it",
         ),
-        (vec![cut], "CAS_ERR_OUTCOME_UNKNOWN", "could not be found out"),
+        (vec![cut], "CAS_ERR_OUTCOME_UNKNOWN", "Failed to find out whether"),
     ] {
         let stub = Stub::start(replies);
         let outcome = report(&stub.url(), &[("CAS_MAX_ATTEMPTS", "1")]);
@@ -335,12 +336,12 @@ fn an_answer_that_is_cut_short() {
 #[test]
 fn an_answer_that_is_none() {
     for (reply, what, http_status) in [
-        (Reply::http("200 OK", "", ""), "nothing (HTTP 200, no body)", "200"),
-        (Reply::http("200 OK", "", r#"{"CertId":1"#), "JSON that is cut or broken", "200"),
-        (Reply::http("200 OK", "", "{}"), "with a success without a CertId", "200"),
+        (Reply::http("200 OK", "", ""), "empty body (HTTP 200)", "200"),
+        (Reply::http("200 OK", "", r#"{"CertId":1"#), "truncated or invalid JSON", "200"),
+        (Reply::http("200 OK", "", "{}"), "missing field `CertId`", "200"),
         (
             Reply::http("200 OK", "", r#"{"CertId":9223372036854775808}"#),
-            "a success without a CertId",
+            "missing field `CertId`",
             "200",
         ),
         (
@@ -349,7 +350,7 @@ fn an_answer_that_is_none() {
                 "Content-Type: text/html\r\n",
                 "<html><title>Squid: error</title></html>",
             ),
-            "an HTML page titled \"Squid: error\"",
+            "HTML page titled \"Squid: error\"",
             "502",
         ),
         (Reply::http("200 OK", "", &"x".repeat((1 << 20) + 1)), "more than 1048576 bytes", "200"),
@@ -376,12 +377,12 @@ fn whoever_turns_the_request_away_did_not_store_it() {
     for (reply, what, http_status) in [
         (
             Reply::http("302 Found", "Location: https://login.example/?next=x\r\n", ""),
-            "a redirect to login.example,",
+            "redirect to login.example,",
             "302",
         ),
         (
             Reply::http("403 Forbidden", "", "<html><title>Blocked by policy</title></html>"),
-            "an HTML page titled \"Blocked by policy\"",
+            "HTML page titled \"Blocked by policy\"",
             "403",
         ),
     ] {
@@ -523,7 +524,7 @@ fn no_answer_before_the_deadline_leaves_the_outcome_open() {
     assert_says(
         &outcome,
         "message",
-        &["was sent", "before the deadline", "could not be found out"],
+        &["was sent", "before the deadline", "Failed to find out whether"],
     );
     assert_says(&outcome, "hint", &["SHA-1", "same call again"]);
 }
@@ -547,7 +548,7 @@ fn an_answer_that_is_not_whole_before_the_deadline_leaves_the_outcome_open() {
     assert_says(
         &outcome,
         "message",
-        &["no whole answer", "before the deadline", "could not be found out"],
+        &["no whole answer", "before the deadline", "Failed to find out whether"],
     );
 }
 
@@ -646,7 +647,7 @@ fn messages_reach_the_programs_log_by_level() {
         |outcome: &Outcome| outcome.stdout.lines().filter(|line| line.starts_with("log=")).count();
     let outcome = report(emulator.url(), &[("CAS_LOG", "4")]);
     assert!(
-        outcome.stdout.contains("log=4 CreateUserCertificate of \"web\""),
+        outcome.stdout.contains("log=4 Sending CreateUserCertificate for \"web\" to "),
         "{}",
         outcome.stdout
     );
