@@ -153,3 +153,6 @@ impl Account {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

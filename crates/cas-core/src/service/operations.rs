@@ -123,8 +123,8 @@ mod tests {
             [
                 "Action=ListUserCertificateOrder&CurrentPage=2&Format=JSON&OrderType=CERT\
                  &ShowSize=50&Version=2020-04-07",
-                "Action=ListUserCertificateOrder&CurrentPage=2&Format=JSON&OrderType=CERT&ShowSize=50\
-                 &Status=EXPIRED&Version=2020-04-07",
+                "Action=ListUserCertificateOrder&CurrentPage=2&Format=JSON&OrderType=CERT\
+                 &ShowSize=50&Status=EXPIRED&Version=2020-04-07",
             ]
         );
     }

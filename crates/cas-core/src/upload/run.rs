@@ -234,3 +234,6 @@ fn duration(wait: Wait) -> Result<Duration, Error> {
         Wait::Requested(delay) => delay,
     })
 }
+
+#[cfg(test)]
+mod tests;
