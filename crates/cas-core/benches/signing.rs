@@ -1,7 +1,7 @@
 //! Times the signature of a 6 KB upload against one bare SHA-1 over its string-to-sign.
 //!
-//! The two take turns, so that whatever else the machine does falls on both; each number is the median of
-//! many rounds. `benches/run.py` reads the line that is printed.
+//! The two alternate, so that other load on the machine affects both; each number is the
+//! median of many rounds. `benches/run.py` reads the line that is printed.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
 use std::hint::black_box;
@@ -32,7 +32,8 @@ fn main() {
     };
     let params = ApiVersion::V2018_07_13.upload(&new).params;
 
-    // What every attempt of a call does: copy the operation's parameters, add the common ones, sign.
+    // What every attempt of a call does: copy the operation's parameters, add the common ones,
+    // sign.
     let nonce = "0123456789abcdef0123456789abcdef";
     let timestamp = "2026-01-02T03:04:05Z";
     let sign = || {
@@ -53,7 +54,8 @@ fn main() {
     }
     let (signing, hashing) = (median(signing), median(hashing));
     println!(
-        "signing: {} bytes of PEM, string-to-sign of {} bytes: sign {:.2} us, SHA-1 {:.2} us, ratio {:.2}",
+        "signing: {} bytes of PEM, string-to-sign of {} bytes: \
+         sign {:.2} us, SHA-1 {:.2} us, ratio {:.2}",
         certificate.len() + key.len(),
         string_to_sign.len(),
         signing * 1e6,
@@ -62,7 +64,7 @@ fn main() {
     );
 }
 
-/// Seconds that one call of `work` takes.
+/// Returns the seconds that one call of `work` takes.
 fn time<T>(work: impl Fn() -> T) -> f64 {
     let start = Instant::now();
     for _ in 0..CALLS {
@@ -77,8 +79,8 @@ fn median(mut times: Vec<f64>) -> f64 {
     times[times.len() / 2]
 }
 
-/// Stands for DER, whose bytes are as good as random where they are keys and signatures: base64 then has
-/// its usual share of `+` and `/`, which is what percent-encoding costs time for. The same in every run.
+/// Stands in for DER, whose keys and signatures look random: base64 of it has the usual share of `+`
+/// and `/`, which percent-encoding has to escape. The same in every run.
 struct Noise(u32);
 
 impl Noise {

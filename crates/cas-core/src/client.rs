@@ -1,4 +1,6 @@
-//! The one public door.
+//! The client: the public entry point. Checks the input, sets the deadline, logs the result.
+//!
+//! Uses everything below it; see lib.rs for the order.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -17,7 +19,7 @@ use crate::http::roots::RootStore;
 use crate::inspect;
 use crate::inspect::{Inspection, Severity};
 use crate::service::account::Account;
-use crate::service::caller::Caller;
+use crate::service::caller::{Caller, CredentialsInfo};
 use crate::service::certificate::Certificate;
 use crate::service::clock_skew::ClockSkew;
 use crate::service::failure::CallError;
@@ -30,36 +32,41 @@ use crate::upload::events::Outcome;
 use crate::upload::request::{Receipt, Upload};
 use crate::upload::run;
 
-/// A client of one endpoint. Any number of threads may use it at once, and it survives `fork`.
+/// A client of one endpoint. Any number of threads may use it at once, also after `fork`.
+///
+/// Every method blocks, for at most the timeout of the [`Config`].
 pub struct Client {
     account: Account,
+    http: Arc<HttpClient>,
     timeout: Duration,
 }
 
 impl Client {
-    /// Reads the environment and the CA file; sends nothing.
+    /// Creates a client. Reads the environment and the CA file; sends nothing.
+    ///
+    /// Fails if an option is invalid or was refused by its setter and not set again.
     pub fn new(config: &Config) -> Result<Self, Error> {
         config.check()?;
         let endpoint = config.resolved_endpoint()?;
         let variables = Arc::new(EnvSnapshot::of_process());
         let proxy_policy = config.proxy_policy(&endpoint, &variables)?;
-        let trust = match &config.ca_file {
+        let root_store = match &config.ca_file {
             Some(path) => RootStore::of_file(path)?,
             None => RootStore::of_system(),
         };
-        let connections = Arc::new(HttpClient::new(
+        let http = Arc::new(HttpClient::new(
             config.connect_timeout,
-            trust,
+            root_store,
             proxy_policy,
             config.user_agent.clone(),
         ));
-        let transport = HttpTransport::new(Arc::clone(&connections), &endpoint)?;
+        let transport = HttpTransport::new(Arc::clone(&http), &endpoint)?;
         let profile = config.named_profile()?;
-        let credentials: Box<dyn Provider> = if let Some(key) = config.given_key()? {
+        let credentials: Box<dyn Provider> = if let Some(key) = config.static_key()? {
             Box::new(StaticProvider::new(key))
         } else {
             let (signature, logger) = (config.signature, config.logger.clone());
-            let context = ProviderContext::new(variables, connections, signature, logger);
+            let context = ProviderContext::new(variables, Arc::clone(&http), signature, logger);
             default_provider(context, profile)
         };
         let caller = Caller {
@@ -77,19 +84,23 @@ impl Client {
             rate_limiter: RateLimiter::new(config.rate_limit, Instant::now()),
             region: config.region.clone(),
         };
-        Ok(Self { account, timeout: config.timeout })
+        Ok(Self { account, http, timeout: config.timeout })
     }
 
-    /// Stores a certificate and its key at the service, once.
+    /// Stores a certificate and its private key at the service, exactly once.
+    ///
+    /// Checks both before anything is sent, unless [`Upload::set_skip_checks`] says otherwise. If
+    /// the outcome is unknown ([`ErrorKind::OutcomeUnknown`]), make the same call again.
     pub fn upload(&self, upload: &Upload) -> Result<Receipt, Error> {
         let started = Instant::now();
         let deadline = started + self.timeout;
         let result = self.checked(upload).and_then(|(key, inspection)| {
             let (certificate, key) = match &inspection {
                 Some(inspection) => (inspection.certificate_pem.as_str(), inspection.key_pem()),
-                None => {
-                    (as_given("certificate text", &upload.certificate)?, as_given("key text", key)?)
-                }
+                None => (
+                    unchecked_text("certificate", &upload.certificate)?,
+                    unchecked_text("key", key)?,
+                ),
             };
             run::upload(&self.account, upload, certificate, key, deadline)
         });
@@ -100,12 +111,12 @@ impl Client {
                     let name = quoted(name);
                     let request_id = request_id.as_deref().unwrap_or("unknown");
                     let ms = started.elapsed().as_millis();
-                    let what = match outcome {
+                    let verb = match outcome {
                         Outcome::Created => "is stored",
-                        Outcome::Reused => "was stored already",
-                        Outcome::Replaced => "is stored in place of another one",
+                        Outcome::Reused => "was already stored",
+                        Outcome::Replaced => "replaced another certificate and is stored",
                     };
-                    format!("{name} {what} as CertId {cert_id} (RequestId {request_id}, {ms} ms).")
+                    format!("{name} {verb} as CertId {cert_id} (RequestId {request_id}, {ms} ms).")
                 });
             }
             Err(error) => self.account.caller.logger.log(Level::Error, || error.to_string()),
@@ -113,12 +124,12 @@ impl Client {
         result
     }
 
-    /// What the service says about one certificate, but for its key.
+    /// Returns what the service says about one certificate, without its private key.
     pub fn get(&self, id: CertId) -> Result<Certificate, Error> {
         self.logged(self.account.get(id, Instant::now() + self.timeout))
     }
 
-    /// Every certificate of the account, expired ones included.
+    /// Returns every certificate of the account, including expired ones.
     pub fn list(&self) -> Result<Vec<Certificate>, Error> {
         self.logged(self.account.list(Instant::now() + self.timeout))
     }
@@ -128,22 +139,44 @@ impl Client {
         self.logged(self.account.delete(id, Instant::now() + self.timeout))
     }
 
-    fn logged<T>(&self, result: Result<T, CallError>) -> Result<T, Error> {
-        result.map_err(|failed| {
-            self.account.caller.logger.log(Level::Error, || failed.error.to_string());
-            failed.error
+    /// Returns whose credentials the client uses: the ID of the access key that signs the next
+    /// request, and its source. Fetches the key if its source is remote; sends nothing to the
+    /// service.
+    pub fn credentials(&self) -> Result<CredentialsInfo, Error> {
+        self.logged(self.account.caller.credentials(Instant::now() + self.timeout))
+    }
+
+    /// Describes the root store that the client trusts: its file, its directory or the built-in
+    /// roots, and the number of roots. Reads the store, as the next connection would.
+    pub fn root_store(&self) -> Result<String, Error> {
+        self.http.roots().map(|roots| roots.shown).map_err(|failure| {
+            let error = Error::new(
+                ErrorKind::Network,
+                format!("Failed to read the root store: {failure}."),
+            );
+            match failure.hint {
+                Some(hint) => error.with_hint(hint),
+                None => error,
+            }
         })
     }
 
-    /// The key of an upload that may be sent, and what was read; `None` where it is to be sent unread.
+    fn logged<T>(&self, result: Result<T, CallError>) -> Result<T, Error> {
+        result.map_err(|failure| {
+            self.account.caller.logger.log(Level::Error, || failure.error.to_string());
+            failure.error
+        })
+    }
+
+    /// Checks an upload. Returns its key, and the inspection unless the checks are skipped.
     fn checked<'a>(&self, upload: &'a Upload) -> Result<(&'a [u8], Option<Inspection>), Error> {
         let name = &upload.name;
         let missing = |what| {
             Error::new(
                 ErrorKind::InvalidArgument,
-                format!("The upload of {} has no {what}.", quoted(name)),
+                format!("Upload of {} has no {what}.", quoted(name)),
             )
-            .with_hint("Set name, certificate and key before the upload.")
+            .with_hint("Set the name, the certificate and the private key before the upload.")
         };
         let warning = inspect::check_name(name, upload.skip_checks)?;
         let key = upload.key.as_ref().ok_or_else(|| missing("private key"))?;
@@ -153,7 +186,7 @@ impl Client {
         if upload.skip_checks {
             return Ok((key, None));
         }
-        // The service's time, where it is known to differ: it is the service that judges.
+        // By the service's clock, if its skew is known: the service decides what has expired.
         let now = UnixTime::of(self.account.caller.skew.current().apply(SystemTime::now()));
         let random = SystemRandom::new();
         let inspection = inspect(&upload.certificate, Some(key), now, &random);
@@ -164,19 +197,82 @@ impl Client {
             let level =
                 if finding.kind.severity() == Severity::Note { Level::Info } else { Level::Warn };
             self.account.caller.logger.log(level, || {
-                format!("{} before its upload: {finding}. {}", quoted(name), finding.kind.advice())
+                format!("Checking {}: {finding}. {}", quoted(name), finding.kind.advice())
             });
         }
         Ok((key, Some(inspection)))
     }
 }
 
-/// What is sent unread. Parameters are UTF-8.
-fn as_given<'a>(what: &str, bytes: &'a [u8]) -> Result<&'a str, Error> {
+/// Returns the text to send without checks. Parameters are UTF-8.
+fn unchecked_text<'a>(what: &str, bytes: &'a [u8]) -> Result<&'a str, Error> {
     std::str::from_utf8(bytes).map_err(|_| {
-        let message =
-            format!("Nothing was sent: the {what} is not UTF-8, and cannot be sent as it is.");
-        Error::new(ErrorKind::Certificate, message)
-            .with_hint("Save it as UTF-8, or let the checks tidy it (no skip_checks).")
+        let message = format!("Nothing was sent: the {what} is not UTF-8.");
+        Error::new(ErrorKind::Certificate, message).with_hint(
+            "Save it as UTF-8, or do not skip the checks (skip_checks): they convert it.",
+        )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::secret::Secret;
+
+    fn config(id: &str) -> Config {
+        let mut config = Config::default();
+        config.set_endpoint("http://127.0.0.1:1").unwrap();
+        config.set_access_key(id, Secret::new("hidden-secret".to_owned())).unwrap();
+        config
+    }
+
+    #[test]
+    fn the_credentials_are_named_without_their_secret() {
+        let credentials = Client::new(&config("testid")).unwrap().credentials().unwrap();
+        assert_eq!(credentials.access_key_id, "\"testid\"");
+        assert_eq!(credentials.origin, "the program");
+        let swapped = Client::new(&config("0123456789abcdefghijklmnopqrst")).unwrap();
+        let shown = format!("{:?}", swapped.credentials().unwrap());
+        assert!(!shown.contains("456") && !shown.contains("hidden"), "{shown}");
+    }
+
+    #[test]
+    fn the_root_store_is_described() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let root = rcgen::CertificateParams::default().self_signed(&key).unwrap();
+        let path = std::env::temp_dir().join(format!("libcas-{}-roots.pem", std::process::id()));
+        std::fs::write(&path, root.pem()).unwrap();
+        let mut config = config("testid");
+        config.set_ca_file(path.to_str().unwrap()).unwrap();
+        let client = Client::new(&config);
+        std::fs::remove_file(&path).unwrap();
+        let shown = client.unwrap().root_store().unwrap();
+        assert!(shown.contains("-roots.pem") && shown.ends_with("1 root"), "{shown}");
+    }
+
+    #[test]
+    fn a_refused_option_prevents_a_client() {
+        let mut config = config("testid");
+        config.set_region("Not a region").unwrap_err();
+        let error = Client::new(&config).map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert_eq!(error.hint(), Some("Set a valid region."));
+    }
+
+    #[test]
+    fn an_incomplete_upload_is_refused() {
+        let client = Client::new(&config("testid")).unwrap();
+        let mut upload = Upload::new();
+        upload.set_name("web");
+        let error = client.upload(&upload).unwrap_err();
+        assert_eq!(error.message(), "Upload of \"web\" has no private key.");
+        upload.set_key(b"made for this test");
+        let error = client.upload(&upload).unwrap_err();
+        assert_eq!(error.message(), "Upload of \"web\" has no certificate.");
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidArgument, 0));
+        upload.set_skip_checks(true);
+        upload.set_certificate(b"\xff");
+        let error = client.upload(&upload).unwrap_err();
+        assert_eq!(error.message(), "Nothing was sent: the certificate is not UTF-8.");
+    }
 }

@@ -1,4 +1,7 @@
-//! How a client is set up. Setters refuse at once what can be refused at once.
+//! The options of a client. Setters refuse an invalid value at once; every message about an option
+//! is made here.
+//!
+//! Uses `http`, `protocol` and `service` for the types of the options, and `base`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,20 +20,22 @@ use crate::service::regions;
 use crate::service::regions::DEFAULT_REGION;
 use crate::service::version::ApiVersion;
 
-/// Everything a client can be told; `default()` is every default.
+/// The options of a client; `default()` has every default.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What was refused stays refused: going on without it would call another host, or as somebody else.
+    /// A refused value stays refused until another one is set: without it, a client would use
+    /// another access key.
     pub(crate) access_key: Option<Result<(String, Secret), String>>,
     pub(crate) security_token: Option<Secret>,
-    /// As with `access_key`.
+    /// Like `access_key`.
     pub(crate) profile: Option<Result<String, String>>,
     pub(crate) region: String,
     pub(crate) vpc: bool,
-    /// As with `access_key`.
+    /// Like `access_key`: without it, a client would call another host.
     pub(crate) endpoint: Option<Result<Endpoint, String>>,
     pub(crate) allow_plaintext: bool,
-    /// `None`: the environment's. As with `access_key`: without the refused one, requests would take another way.
+    /// `None` for the proxy of the environment. Like `access_key`: without it, requests would take
+    /// another route.
     pub(crate) proxy: Option<Result<Option<Proxy>, String>>,
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) connect_timeout: Duration,
@@ -41,7 +46,7 @@ pub struct Config {
     pub(crate) signature: Signature,
     pub(crate) user_agent: String,
     pub(crate) logger: Logger,
-    /// What else was refused and not set anew since: a client without it would be another one than was asked for.
+    /// Other options that were refused and not set again, each with its sentence.
     refused: Vec<(&'static str, String)>,
 }
 
@@ -63,74 +68,74 @@ impl Default for Config {
             rate_limit: 0,
             api: None,
             signature: Signature::default(),
-            user_agent: own_user_agent(),
+            user_agent: default_user_agent(),
             logger: Logger::default(),
             refused: Vec::new(),
         }
     }
 }
 
-fn own_user_agent() -> String {
+fn default_user_agent() -> String {
     format!("libcas/{}", env!("CARGO_PKG_VERSION"))
 }
 
-fn refuse(what: &str) -> Error {
-    Error::new(ErrorKind::InvalidArgument, what)
+fn invalid(sentence: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument, sentence)
 }
 
 impl Config {
-    /// The access key to sign with, in place of what the environment holds. After a refusal no client can
-    /// be made until another key is set.
+    /// Sets the access key to sign with, instead of the credential provider chain. After an error,
+    /// no client can be created until a valid key is set.
     pub fn set_access_key(&mut self, id: &str, secret: Secret) -> Result<(), Error> {
         match check_access_key(id, secret.expose()) {
             Ok(()) => {
                 self.access_key = Some(Ok((id.to_owned(), secret)));
                 Ok(())
             }
-            Err(why) => {
-                self.access_key = Some(Err(why.clone()));
-                Err(refuse(&why))
+            Err(sentence) => {
+                self.access_key = Some(Err(sentence.clone()));
+                Err(invalid(&sentence))
             }
         }
     }
 
-    /// The security token that belongs to a temporary access key (STS).
+    /// Sets the security token of a temporary access key (STS).
     pub fn set_security_token(&mut self, token: Secret) -> Result<(), Error> {
         let checked = check_security_token(token.expose());
         self.security_token = Some(token);
         self.note("security token", checked)
     }
 
-    /// The profile of the credential files to take the access key from. No other source is asked then: a program that names a
-    /// profile does not want to be somebody else where that is missing.
-    /// After a refusal no client can be made until another one is set.
+    /// Sets the profile of the credential files that has the access key. libcas then uses no other
+    /// source, even if the profile does not exist. After an error, no client can be created until a
+    /// valid name is set.
     pub fn set_profile(&mut self, name: &str) -> Result<(), Error> {
         if name.trim().is_empty() || name.chars().any(char::is_control) {
-            let why = "The name of the profile is empty or holds control characters.";
-            self.profile = Some(Err(why.to_owned()));
-            return Err(refuse(why));
+            let sentence = "Invalid profile name: it is empty or contains control characters.";
+            self.profile = Some(Err(sentence.to_owned()));
+            return Err(invalid(sentence));
         }
         self.profile = Some(Ok(name.trim().to_owned()));
         Ok(())
     }
 
-    /// The region whose host is called; it is also the suffix of certificate identifiers.
+    /// Sets the region: it selects the endpoint, and is the suffix of certificate identifiers.
     pub fn set_region(&mut self, region: &str) -> Result<(), Error> {
         let plausible = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         let is_id = (1..=63).contains(&region.len()) && region.bytes().all(plausible);
         region.clone_into(&mut self.region);
-        let why = "The region is not a region id, such as cn-hangzhou.";
-        self.note("region", if is_id { Ok(()) } else { Err(why.to_owned()) })
+        let sentence = "Invalid region: expected a region ID such as cn-hangzhou.";
+        self.note("region", if is_id { Ok(()) } else { Err(sentence.to_owned()) })
     }
 
-    /// Whether to call the region's host inside Alibaba Cloud's private network (VPC), for machines that do not reach the
-    /// internet.
+    /// Sets whether to call the region's endpoint inside Alibaba Cloud's private network (VPC), for
+    /// machines without internet access.
     pub fn set_vpc(&mut self, vpc: bool) {
         self.vpc = vpc;
     }
 
-    /// The host to call, in place of the region's. After a refusal no client can be made until another one
-    /// is set.
+    /// Sets the endpoint, instead of the region's. After an error, no client can be created until a
+    /// valid one is set.
     pub fn set_endpoint(&mut self, endpoint: &str) -> Result<(), Error> {
         let parsed = Endpoint::parse(endpoint);
         self.endpoint =
@@ -138,24 +143,25 @@ impl Config {
         parsed.map(drop)
     }
 
-    /// Whether `http://` is allowed to a host other than this machine.
+    /// Sets whether `http://` is allowed to other hosts than this machine.
     pub fn set_allow_plaintext(&mut self, allow: bool) {
         self.allow_plaintext = allow;
     }
 
-    /// The proxy to go through, in place of the environment's; an empty text is none at all. After a refusal no client
-    /// can be made until another one is set.
+    /// Sets the proxy, instead of the environment's; an empty URL means no proxy. After an error,
+    /// no client can be created until a valid one is set.
     pub fn set_proxy(&mut self, url: &str) -> Result<(), Error> {
         let parsed = if url.trim().is_empty() { Ok(None) } else { Proxy::parse(url).map(Some) };
-        let result = parsed.as_ref().map(drop).map_err(|why| proxy::refused("The proxy", why));
+        let result = parsed.as_ref().map(drop).map_err(|cause| proxy::refused("The proxy", cause));
         self.proxy = Some(parsed.map_err(ToOwned::to_owned));
         result
     }
 
-    /// A PEM bundle that replaces the system's roots; read when the client is made.
+    /// Sets the CA file: a PEM bundle that replaces the system's root store. It is read when the
+    /// client is created.
     pub fn set_ca_file(&mut self, path: &str) -> Result<(), Error> {
         let checked = if path.is_empty() {
-            Err("The path of the CA file is empty.".to_owned())
+            Err("Invalid CA file: the path is empty.".to_owned())
         } else {
             Ok(())
         };
@@ -163,106 +169,110 @@ impl Config {
         self.note("CA file", checked)
     }
 
-    /// How long making one connection may take: name look-up, TCP and TLS together.
+    /// Sets the timeout of one connection: name resolution, TCP and TLS together.
     pub fn set_connect_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
         if timeout.is_zero() {
-            return Err(refuse("A connect timeout of 0 leaves no time to connect."));
+            return Err(invalid("Invalid connect timeout 0: must be positive."));
         }
         self.connect_timeout = timeout;
         Ok(())
     }
 
-    /// How long a whole call may take, all attempts and pauses included.
+    /// Sets the timeout of a whole call, including all attempts and delays.
     pub fn set_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
         if timeout.is_zero() {
-            return Err(refuse("A timeout of 0 leaves no time to call."));
+            return Err(invalid("Invalid timeout 0: must be positive."));
         }
         self.timeout = timeout;
         Ok(())
     }
 
-    /// Uploads a second, all threads of a client together. 0 for as many as the service takes; once it says that
-    /// they are too many, a minute of its documented rate.
+    /// Sets the rate limit: uploads per second, for all threads of a client together. 0 means no
+    /// limit, and after throttling the documented rate for a minute.
     pub fn set_rate_limit(&mut self, per_second: u32) {
         self.rate_limit = per_second;
     }
 
-    /// The version of the API to speak. `None` is 2018-07-13 for as long as the service has it, then 2020-04-07.
+    /// Sets the API version. `None` means 2018-07-13 for as long as the service has it, then
+    /// 2020-04-07.
     pub fn set_api(&mut self, version: Option<ApiVersion>) {
         self.api = version;
     }
 
-    /// How requests are signed.
+    /// Sets how requests are signed.
     pub fn set_signature(&mut self, signature: Signature) {
         self.signature = signature;
     }
 
-    /// How often sending is tried at most; 1 means never again.
+    /// Sets the most attempts to send a request; 1 means no retry.
     pub fn set_max_attempts(&mut self, attempts: u32) -> Result<(), Error> {
         if attempts == 0 {
-            return Err(refuse("0 attempts would never send anything."));
+            return Err(invalid("Invalid number of attempts 0: must be positive."));
         }
         self.max_attempts = attempts;
         Ok(())
     }
 
-    /// The program's name for the service's logs, such as `deployer/3.2`, put before the library's own.
+    /// Sets the program's product token for the service's logs, such as `deployer/3.2`. It precedes
+    /// that of libcas.
     pub fn set_user_agent(&mut self, product: &str) -> Result<(), Error> {
         let printable = |b: u8| b == b' ' || b.is_ascii_graphic();
         if product.trim().is_empty() || product.len() > 200 || !product.bytes().all(printable) {
-            return Err(refuse("The user agent must be printable ASCII of at most 200 bytes."));
+            return Err(invalid("Invalid user agent: must be printable ASCII of 1 to 200 bytes."));
         }
-        self.user_agent = format!("{} {}", product.trim(), own_user_agent());
+        self.user_agent = format!("{} {}", product.trim(), default_user_agent());
         Ok(())
     }
 
-    /// Where the client's messages go.
+    /// Sets where the log messages of the client go.
     pub fn set_logger(&mut self, logger: Logger) {
         self.logger = logger;
     }
 
-    /// Remembers what was refused of `what`, until it is set anew.
-    fn note(&mut self, what: &'static str, checked: Result<(), String>) -> Result<(), Error> {
-        self.refused.retain(|(known, _)| *known != what);
-        checked.map_err(|why| {
-            self.refused.push((what, why.clone()));
-            refuse(&why)
+    /// Records whether `option` was refused, until it is set again.
+    fn note(&mut self, option: &'static str, checked: Result<(), String>) -> Result<(), Error> {
+        self.refused.retain(|(known, _)| *known != option);
+        checked.map_err(|sentence| {
+            self.refused.push((option, sentence.clone()));
+            invalid(&sentence)
         })
     }
 
-    /// Fails with what was refused, if anything was.
+    /// Fails if an option was refused and not set again.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match self.refused.first() {
-            Some((what, why)) => Err(refuse(why).with_hint(format!("Set a {what} that is right."))),
+            Some((option, sentence)) => {
+                Err(invalid(sentence).with_hint(format!("Set a valid {option}.")))
+            }
             None => Ok(()),
         }
     }
 
-    /// The key given by the program, if there is one.
-    pub(crate) fn given_key(&self) -> Result<Option<AccessKey>, Error> {
+    /// Returns the access key that the program set, if any.
+    pub(crate) fn static_key(&self) -> Result<Option<AccessKey>, Error> {
         match (&self.access_key, &self.security_token) {
-            (Some(Err(why)), _) => Err(refuse(why).with_hint("Set an access key that is whole.")),
+            (Some(Err(sentence)), _) => Err(invalid(sentence).with_hint("Set a valid access key.")),
             (Some(Ok((id, secret))), token) => {
                 Ok(Some(AccessKey::new(id.clone(), secret.clone(), token.clone())))
             }
             (None, None) => Ok(None),
-            (None, Some(_)) => {
-                Err(refuse("A security token was set without the access key that it belongs to.")
-                    .with_hint("Set the temporary access key's id and secret as well."))
-            }
+            (None, Some(_)) => Err(invalid("The security token is set, but not its access key.")
+                .with_hint("Set the ID and the secret of the temporary access key as well.")),
         }
     }
 
-    /// The profile that the program named, if it did.
+    /// Returns the profile that the program set, if any.
     pub(crate) fn named_profile(&self) -> Result<Option<&str>, Error> {
         match &self.profile {
             None => Ok(None),
             Some(Ok(name)) => Ok(Some(name)),
-            Some(Err(why)) => Err(refuse(why).with_hint("Name a profile of the credential files.")),
+            Some(Err(sentence)) => {
+                Err(invalid(sentence).with_hint("Name a profile of the credential files."))
+            }
         }
     }
 
-    /// Which proxies lead to `endpoint` and the others.
+    /// Returns which requests use which proxy. Fails if the proxy of `endpoint` is invalid.
     pub(crate) fn proxy_policy(
         &self,
         endpoint: &Endpoint,
@@ -273,25 +283,25 @@ impl Config {
             Some(Ok(proxy)) => {
                 ProxyPolicy::StaticProvider { proxy: proxy.clone(), endpoint: endpoint.clone() }
             }
-            Some(Err(why)) => return Err(proxy::refused("The proxy", why)),
+            Some(Err(cause)) => return Err(proxy::refused("The proxy", cause)),
         };
-        // What is wrong is said now.
+        // A setting of the environment is parsed when it is used: report an invalid one now.
         proxy_policy.proxy_for(endpoint)?;
         Ok(proxy_policy)
     }
 
-    /// The host to call.
+    /// Returns the endpoint to call.
     pub(crate) fn resolved_endpoint(&self) -> Result<Endpoint, Error> {
         let endpoint = match &self.endpoint {
             None => self.endpoint_of_region(),
             Some(Ok(endpoint)) => endpoint.clone(),
-            Some(Err(why)) => return Err(refuse(why).with_hint(endpoint::FORMS)),
+            Some(Err(sentence)) => return Err(invalid(sentence).with_hint(endpoint::FORMS)),
         };
         if endpoint.is_plaintext() && !endpoint.is_loopback() && !self.allow_plaintext {
-            return Err(refuse(&format!(
-                "Plain http to {endpoint} would show the private key to the network."
+            return Err(invalid(&format!(
+                "Plain HTTP to {endpoint} would expose the private key to the network."
             ))
-            .with_hint("Use https, or allow plaintext explicitly if the network is trusted."));
+            .with_hint("Use https, or allow plaintext if the network is trusted."));
         }
         Ok(endpoint)
     }
@@ -299,14 +309,12 @@ impl Config {
 
 impl Config {
     fn endpoint_of_region(&self) -> Endpoint {
-        let (endpoint, known) = regions::endpoint_of(&self.region, self.vpc);
-        if !known {
+        let (endpoint, documented) = regions::endpoint_of(&self.region, self.vpc);
+        if !documented {
             self.logger.log(Level::Debug, || {
-                let what = if self.vpc { " inside the VPC" } else { "" };
-                format!(
-                    "No host{what} is documented for the region {}: {endpoint} is called.",
-                    self.region
-                )
+                let kind = if self.vpc { "VPC endpoint" } else { "endpoint" };
+                let region = &self.region;
+                format!("No {kind} is documented for the region {region}: using {endpoint}.")
             });
         }
         endpoint
@@ -318,7 +326,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_work_is_refused_at_once() {
+    fn invalid_options_are_refused_by_their_setters() {
         let mut config = Config::default();
         let secret = |text: &str| Secret::new(text.to_owned());
         assert!(config.set_access_key("", secret("s")).is_err());
@@ -339,9 +347,9 @@ mod tests {
         assert!(config.set_user_agent("a\r\nX-Evil: 1").is_err());
         assert!(config.set_user_agent(" ").is_err());
         assert!(config.check().is_err());
-        // Nobody is called in place of an endpoint that was refused, or with another key.
+        // libcas does not fall back to another endpoint, key or profile.
         assert!(config.resolved_endpoint().unwrap_err().message().contains("endpoint"));
-        assert!(config.given_key().unwrap_err().message().contains("access key"));
+        assert!(config.static_key().unwrap_err().message().contains("access key"));
         assert!(config.named_profile().unwrap_err().message().contains("profile"));
         config.set_endpoint("127.0.0.1").unwrap();
         config.set_access_key("i", secret("s")).unwrap();
@@ -354,12 +362,12 @@ mod tests {
         assert!(
             config.named_profile().is_ok()
                 && config.resolved_endpoint().is_ok()
-                && config.given_key().is_ok()
+                && config.static_key().is_ok()
         );
     }
 
     #[test]
-    fn debug_shows_no_secret() {
+    fn debug_prints_no_secret() {
         let mut config = Config::default();
         config.set_access_key("id", Secret::new("hidden".to_owned())).unwrap();
         config.set_security_token(Secret::new("hidden".to_owned())).unwrap();
@@ -367,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn plaintext_leaves_this_machine_only_when_allowed() {
+    fn plaintext_to_other_hosts_must_be_allowed() {
         let mut config = Config::default();
         config.set_endpoint("http://127.0.0.1:1").unwrap();
         assert!(config.resolved_endpoint().is_ok());
@@ -378,16 +386,16 @@ mod tests {
     }
 
     #[test]
-    fn a_token_needs_its_key() {
+    fn a_security_token_needs_its_access_key() {
         let mut config = Config::default();
         config.set_security_token(Secret::new("t".to_owned())).unwrap();
-        assert!(config.given_key().is_err());
+        assert!(config.static_key().is_err());
         config.set_access_key("id", Secret::new("s".to_owned())).unwrap();
-        assert_eq!(config.given_key().unwrap().unwrap().security_token(), Some("t"));
+        assert_eq!(config.static_key().unwrap().unwrap().security_token(), Some("t"));
     }
 
     #[test]
-    fn the_program_stands_before_the_library_in_the_user_agent() {
+    fn the_user_agent_of_the_program_precedes_that_of_libcas() {
         let mut config = Config::default();
         config.set_user_agent("deployer/3.2").unwrap();
         assert_eq!(config.user_agent, format!("deployer/3.2 libcas/{}", env!("CARGO_PKG_VERSION")));

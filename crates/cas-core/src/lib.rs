@@ -1,5 +1,5 @@
-//! The core of libcas: checks a certificate and its key, signs the request, sends it once, and
-//! reads the response.
+//! The core of libcas: checks a certificate and its private key, signs the request, sends it, and
+//! makes sure that it is stored exactly once.
 //!
 //! A [`Client`] uploads certificates to one endpoint of Alibaba Cloud's Certificate Management
 //! Service (CAS). It blocks, starts no thread but the one that resolves a host name, and any number
@@ -26,9 +26,14 @@
 //! }
 //! ```
 //!
+//! Beside uploads, a client can [`get`](Client::get), [`list`](Client::list) and
+//! [`delete`](Client::delete) certificates; a further operation goes into `service/account.rs`, and
+//! its public method into `client.rs`. [`Client::credentials`] returns whose access key is in use,
+//! [`Client::root_store`] which roots are trusted, and [`signature`] has the parts of a signature.
+//!
 //! Modules are private and depend downwards only: client, config, upload, credentials, service,
-//! protocol, http, inspect, base. ARCHITECTURE.md says what each is for; a test holds the order.
-//! Everything that programs may use is re-exported here.
+//! protocol, http, inspect, base. ARCHITECTURE.md says what each is for, and a test enforces the
+//! order. Everything that programs may use is re-exported here.
 #![forbid(unsafe_code)]
 
 mod base;
@@ -52,6 +57,7 @@ pub use inspect::{
 };
 pub use protocol::Signature;
 pub use protocol::redact::Secrets;
+pub use service::caller::CredentialsInfo;
 pub use service::certificate::Certificate;
 pub use service::types::CertId;
 pub use service::version::ApiVersion;

@@ -86,10 +86,10 @@ fn the_failure_of_each_credential_service_is_reported_with_a_hint() {
             "0",
         ),
         ("URI", "uri", &without_id, "without", "0"),
-        ("RamRoleArn", "sts", &unavailable, "sts.aliyuncs.com refused AssumeRole of", "1"),
-        ("RamRoleArn", "sts", &page, "sts.aliyuncs.com gave no API answer", "0"),
+        ("RamRoleArn", "sts", &unavailable, "sts.aliyuncs.com refused AssumeRole for", "1"),
+        ("RamRoleArn", "sts", &page, "Invalid response from sts.aliyuncs.com", "0"),
         ("RamRoleArn", "sts", &hang, "AssumeRole of", "1"),
-        ("OIDC", "oidc", &unavailable, "sts.aliyuncs.com refused AssumeRoleWithOIDC of", "1"),
+        ("OIDC", "oidc", &unavailable, "sts.aliyuncs.com refused AssumeRoleWithOIDC for", "1"),
         ("CloudSSO", "sso", &unavailable, "signin.example.alibabacloudsso.com refused", "1"),
         (
             "CloudSSO",
@@ -179,8 +179,7 @@ fn secrets_in_the_wrong_place_are_not_shown() {
     outcome.assert_fields(&[("service_code", "InvalidAccessKeyId.NotFound")]);
     let hint = outcome.field("hint");
     assert!(
-        hint.contains("are id and secret exchanged?")
-            && hint.contains("comes from the environment"),
+        hint.contains("are ID and secret swapped?") && hint.contains("comes from the environment"),
         "{hint}"
     );
     for (name, value) in [
@@ -205,10 +204,10 @@ fn errors_of_sts_are_reported_with_their_code() {
         ("acs:ram::1234567890123456:role/gone", "EntityNotExist.Role", "Check the role's ARN"),
         (
             "acs:ram::1234567890123456:role/forbidden",
-            "lacks the RAM action sts:AssumeRole",
+            "does not have the RAM permission sts:AssumeRole",
             "Grant sts:AssumeRole",
         ),
-        ("nonsense", "sts.aliyuncs.com refused AssumeRole of \"nonsense\"", ""),
+        ("nonsense", "sts.aliyuncs.com refused AssumeRole for \"nonsense\"", ""),
     ] {
         let cloud = with_cli(&static_profile(&json!({"mode": "RamRoleArn", "ram_role_arn": role})));
         let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA]);

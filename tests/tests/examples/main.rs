@@ -36,10 +36,10 @@ fn upload_c_prints_the_id_and_explains_its_failures() {
     assert!(bad.stderr.contains("What to do: Give it as"), "{}", bad.stderr);
     let key = fs::read_to_string(&chain().key).unwrap();
     let pasted = Program::new(&upload).arg("web").arg(&key).arg(&key).run();
-    assert!(pasted.stderr.contains("The file (a PEM text) could not be read"), "{}", pasted.stderr);
+    assert!(pasted.stderr.contains("Failed to read the file (a PEM text)"), "{}", pasted.stderr);
     let missing = Program::new(&upload).arg("web").arg("/nonexistent").arg(&chain().key).run();
     assert!(
-        missing.stderr.contains("CAS_ERR_IO: The file \"/nonexistent\" could not be read"),
+        missing.stderr.contains("CAS_ERR_IO: Failed to read the file \"/nonexistent\""),
         "{}",
         missing.stderr
     );

@@ -300,7 +300,11 @@ fn errors_do_not_quote_a_key_passed_in_the_wrong_place() {
         .with_chain()
         .arg("http://127.0.0.1:1")
         .run();
-    assert!(named.stderr.contains("The name holds the access key secret"), "{}", named.stderr);
+    assert!(
+        named.stderr.contains("The certificate name contains the access key secret"),
+        "{}",
+        named.stderr
+    );
     assert_clean("upload.c with the secret as its name", &named.stderr);
 }
 

@@ -112,7 +112,7 @@ fn a_truncated_response_is_reported_or_leaves_the_outcome_unknown() {
             "CAS_ERR_PROTOCOL",
             "does not show it",
         ),
-        (vec![cut], "CAS_ERR_OUTCOME_UNKNOWN", "could not be found out"),
+        (vec![cut], "CAS_ERR_OUTCOME_UNKNOWN", "Failed to find out whether"),
     ] {
         let stub = Stub::start(replies);
         let outcome = report(&stub.url(), &[("CAS_MAX_ATTEMPTS", "1")]);
@@ -134,12 +134,12 @@ fn a_truncated_response_is_reported_or_leaves_the_outcome_unknown() {
 #[test]
 fn a_response_that_is_not_from_the_api_is_reported_or_leaves_the_outcome_unknown() {
     for (reply, what, http_status) in [
-        (Reply::http("200 OK", "", ""), "nothing (HTTP 200, no body)", "200"),
-        (Reply::http("200 OK", "", r#"{"CertId":1"#), "JSON that is cut or broken", "200"),
-        (Reply::http("200 OK", "", "{}"), "with a success without a CertId", "200"),
+        (Reply::http("200 OK", "", ""), "empty body (HTTP 200)", "200"),
+        (Reply::http("200 OK", "", r#"{"CertId":1"#), "truncated or invalid JSON", "200"),
+        (Reply::http("200 OK", "", "{}"), "missing field `CertId`", "200"),
         (
             Reply::http("200 OK", "", r#"{"CertId":9223372036854775808}"#),
-            "a success without a CertId",
+            "missing field `CertId`",
             "200",
         ),
         (
@@ -148,7 +148,7 @@ fn a_response_that_is_not_from_the_api_is_reported_or_leaves_the_outcome_unknown
                 "Content-Type: text/html\r\n",
                 "<html><title>Squid: error</title></html>",
             ),
-            "an HTML page titled \"Squid: error\"",
+            "HTML page titled \"Squid: error\"",
             "502",
         ),
         (Reply::http("200 OK", "", &"x".repeat((1 << 20) + 1)), "more than 1048576 bytes", "200"),
@@ -175,12 +175,12 @@ fn a_redirect_or_a_blocking_page_means_that_nothing_was_stored() {
     for (reply, what, http_status) in [
         (
             Reply::http("302 Found", "Location: https://login.example/?next=x\r\n", ""),
-            "a redirect to login.example,",
+            "redirect to login.example,",
             "302",
         ),
         (
             Reply::http("403 Forbidden", "", "<html><title>Blocked by policy</title></html>"),
-            "an HTML page titled \"Blocked by policy\"",
+            "HTML page titled \"Blocked by policy\"",
             "403",
         ),
     ] {
@@ -241,7 +241,7 @@ fn no_response_before_the_deadline_leaves_the_outcome_unknown() {
             ("request_id", "(none)"),
         ],
     );
-    outcome.assert_says("message", &["was sent", "before the deadline", "could not be found out"]);
+    outcome.assert_says("message", &["was sent", "before the deadline", "Failed to find out whether"]);
     outcome.assert_says("hint", &["SHA-1", "same call again"]);
 }
 
@@ -263,7 +263,7 @@ fn an_incomplete_response_at_the_deadline_leaves_the_outcome_unknown() {
     );
     outcome.assert_says(
         "message",
-        &["no whole answer", "before the deadline", "could not be found out"],
+        &["no whole answer", "before the deadline", "Failed to find out whether"],
     );
 }
 
@@ -327,7 +327,7 @@ fn log_messages_are_filtered_by_level() {
         |outcome: &Outcome| outcome.stdout.lines().filter(|line| line.starts_with("log=")).count();
     let outcome = report(emulator.url(), &[("CAS_LOG", "4")]);
     assert!(
-        outcome.stdout.contains("log=4 CreateUserCertificate of \"web\""),
+        outcome.stdout.contains("log=4 Sending CreateUserCertificate for \"web\" to "),
         "{}",
         outcome.stdout
     );

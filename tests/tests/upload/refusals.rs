@@ -21,7 +21,7 @@ fn a_wrong_secret_is_reported_with_a_hint() {
             ("retryable", "0"),
             (
                 "hint",
-                "The access key secret is wrong: the request arrived as it was sent. \
+                "The access key secret is wrong: the request arrived unchanged. \
                  The access key comes from the environment.",
             ),
             (
@@ -49,7 +49,7 @@ fn an_unknown_access_key_is_reported_with_a_hint() {
             ("attempts", "1"),
         ],
     );
-    outcome.assert_says("hint", &["access key id"]);
+    outcome.assert_says("hint", &["access key ID"]);
     assert!(is_request_id(outcome.field("request_id")));
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use serde_json::Value;
+
 use crate::base::quote::quoted;
 use crate::base::time::unix_seconds;
 use crate::credentials::context::ProviderContext;
@@ -109,14 +111,15 @@ pub(crate) fn assume(
     let vpc = role.vpc.unwrap_or_else(|| variables.is_true(VPC));
     let caller = caller(context, &host(region, vpc), credentials)?;
     let operation = Operation { ram: "sts", action, params };
-    let answer = caller.call(&operation, &quoted(&role.arn), deadline).map_err(|failed| {
-        let error = failed.error;
-        CredentialsError {
-            hint: error.hint().map(ToOwned::to_owned),
-            ..CredentialsError::broken(error.message().trim_end_matches('.'))
-                .with_retryable(error.is_retryable())
-        }
-    })?;
+    let answer =
+        caller.call::<Value>(&operation, &quoted(&role.arn), deadline).map_err(|failed| {
+            let error = failed.error;
+            CredentialsError {
+                hint: error.hint().map(ToOwned::to_owned),
+                ..CredentialsError::broken(error.message().trim_end_matches('.'))
+                    .with_retryable(error.is_retryable())
+            }
+        })?;
     session_credentials::read(&answer.fields["Credentials"], &caller.endpoint)
 }
 

@@ -10,7 +10,7 @@ use crate::base::logger::{Level, Logger};
 use crate::base::time;
 use crate::credentials::context::log_refresh_failure;
 use crate::credentials::source::{KeyWithExpiry, NamedSource, REFRESH_MARGIN};
-use crate::protocol::access_key::{AccessKey, shown_id};
+use crate::protocol::access_key::{AccessKey, display_id};
 use crate::service::provider::{CredentialsError, Provider};
 
 /// While a key is still valid, fetching another one is tried no more often than this.
@@ -185,7 +185,7 @@ impl CachingProvider {
                 let until = held
                     .times
                     .map_or(String::new(), |(_, at)| format!(" until {}", time::timestamp(at)));
-                format!("Requests are signed with access key {}{until}.", shown_id(held.key.id()))
+                format!("Requests are signed with access key {}{until}.", display_id(held.key.id()))
             });
             held
         });

@@ -14,7 +14,7 @@ use crate::http::deadline::RequestDeadline;
 use crate::http::failure::{SendProgress, TransportError};
 use crate::http::proxy::ProxyPolicy;
 use crate::http::response::{HttpResponse, MAX_RESPONSE_BYTES};
-use crate::http::roots::RootStore;
+use crate::http::roots::{LoadedRoots, RootStore};
 use crate::http::settings::Settings;
 use crate::http::{resolver, tcp, tls};
 
@@ -64,6 +64,11 @@ impl HttpClient {
             }
             Err(_) => fresh,
         }
+    }
+
+    /// Reads the trusted roots.
+    pub(crate) fn roots(&self) -> Result<LoadedRoots, TransportError> {
+        self.settings.trust.roots()
     }
 
     /// Sends `request` and returns the whole answer, whatever its status, before `deadline`. `shown` is the host in

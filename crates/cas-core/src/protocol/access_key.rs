@@ -1,9 +1,11 @@
-//! Access keys: what a request is signed with.
+//! Access keys: what a request is signed with, and how an ID is checked and displayed.
+//!
+//! Uses `base` only.
 
 use crate::base::quote::quoted;
 use crate::base::secret::Secret;
 
-/// What a request is signed with.
+/// An access key, long-term or temporary. `Debug` prints no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessKey {
     id: String,
@@ -12,42 +14,44 @@ pub struct AccessKey {
 }
 
 impl AccessKey {
-    /// A long-term key, or a temporary one where there is a security token (STS).
+    /// Creates a long-term key, or a temporary one (STS) if there is a security token.
     #[must_use]
     pub fn new(id: String, secret: Secret, security_token: Option<Secret>) -> Self {
         Self { id, secret, security_token }
     }
 
-    /// The id, which is no secret.
+    /// Returns the access key ID, which is not a secret.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The secret, for signing only.
+    /// Returns the access key secret, for signing only.
     #[must_use]
     pub fn secret(&self) -> &str {
         self.secret.expose()
     }
 
-    /// The token of a temporary key.
+    /// Returns the security token of a temporary key.
     #[must_use]
     pub fn security_token(&self) -> Option<&str> {
         self.security_token.as_ref().map(Secret::expose)
     }
 }
 
-/// Why `id` and `secret` cannot be an access key, as a sentence without them. A line break at the end, from
-/// a file that was read whole, would otherwise come back as a wrong signature.
+/// Checks that `id` and `secret` can be an access key. The error is a sentence that holds neither.
+///
+/// A line break at the end, from a file that was read whole, would otherwise surface as a wrong
+/// signature.
 pub(crate) fn check_access_key(id: &str, secret: &str) -> Result<(), String> {
     if id.is_empty() || secret.is_empty() {
-        return Err("The access key id or its secret is empty.".to_owned());
+        return Err("The access key ID or the access key secret is empty.".to_owned());
     }
-    check_text("access key id", id)?;
+    check_text("access key ID", id)?;
     check_text("access key secret", secret)
 }
 
-/// The same for a security token.
+/// Checks that `token` can be a security token. The error is a sentence that does not hold it.
 pub(crate) fn check_security_token(token: &str) -> Result<(), String> {
     if token.is_empty() {
         return Err("The security token is empty.".to_owned());
@@ -56,25 +60,57 @@ pub(crate) fn check_security_token(token: &str) -> Result<(), String> {
 }
 
 fn check_text(what: &str, text: &str) -> Result<(), String> {
-    if text
-        .contains(|c: char| c.is_whitespace() || c.is_control() || c == char::REPLACEMENT_CHARACTER)
-    {
+    let invalid = |c: char| c.is_whitespace() || c.is_control() || c == char::REPLACEMENT_CHARACTER;
+    if text.contains(invalid) {
         return Err(format!(
-            "The {what} holds white space, a line break or bytes that are no text."
+            "The {what} contains white space, a line break or bytes that are not UTF-8."
         ));
     }
     Ok(())
 }
 
-/// An id as it may be shown: whole where it looks like one, for it may be the secret, in the id's place by mistake.
-pub(crate) fn shown_id(id: &str) -> String {
+/// Quotes an access key ID for a message. Only the beginning is shown of what does not look like an
+/// ID: it may be the secret, set in the place of the ID by mistake.
+pub(crate) fn display_id(id: &str) -> String {
     let known = ["LTAI", "STS.", "TMP."].iter().any(|prefix| id.starts_with(prefix));
     if known || id.len() < 20 {
         return quoted(id);
     }
     let beginning: String = id.chars().take(4).collect();
     format!(
-        "{}, which begins like no access key id (are id and secret exchanged?)",
+        "{}, which does not look like an access key ID (are ID and secret swapped?)",
         quoted(&format!("{beginning}…"))
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invalid_keys_are_refused_without_quoting_them() {
+        for (id, secret, part) in [
+            ("", "s", "empty"),
+            ("i", "", "empty"),
+            ("hid den", "s", "access key ID contains"),
+            ("i", "hidden\n", "access key secret contains"),
+            ("i", "hidden\u{fffd}", "access key secret contains"),
+        ] {
+            let sentence = check_access_key(id, secret).unwrap_err();
+            assert!(sentence.contains(part) && !sentence.contains("hid"), "{sentence}");
+        }
+        assert_eq!(check_access_key("i", "s"), Ok(()));
+        assert!(check_security_token("").is_err() && check_security_token("t\t").is_err());
+        assert_eq!(check_security_token("t"), Ok(()));
+    }
+
+    #[test]
+    fn an_id_that_may_be_the_secret_is_not_shown() {
+        assert_eq!(display_id("testid"), "\"testid\"");
+        assert_eq!(display_id("LTAI0123456789abcdef"), "\"LTAI0123456789abcdef\"");
+        assert_eq!(display_id("STS.0123456789abcdef"), "\"STS.0123456789abcdef\"");
+        let shown = display_id("0123456789abcdefghijklmnopqrst");
+        assert!(shown.contains("\"0123…\"") && shown.contains("swapped"), "{shown}");
+        assert!(!shown.contains('4'), "{shown}");
+    }
 }

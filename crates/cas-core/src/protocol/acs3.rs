@@ -1,12 +1,15 @@
-//! Signature ACS3-HMAC-SHA256 (version 3): what is common to all calls stands in headers, the operation's parameters
-//! in the form, and the signature covers the headers and the form's hash.
+//! Signature ACS3-HMAC-SHA256, version 3 (docs/service.md, Signature ACS3).
+//!
+//! Common parameters are headers, the operation's parameters are the form, and the signature covers
+//! the headers and the hash of the form. Uses `base` and `ring`.
 
 use ring::{digest, hmac};
 use zeroize::Zeroizing;
 
 use crate::base::hex;
 use crate::protocol::access_key::AccessKey;
-use crate::protocol::params::{Encoded, Params};
+use crate::protocol::params::Params;
+use crate::protocol::percent::Encoded;
 use crate::protocol::signed_form::SignedForm;
 
 const ALGORITHM: &str = "ACS3-HMAC-SHA256";
@@ -14,8 +17,8 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// Parameters of version 1 that are headers here.
 const COMMON: [&str; 3] = ["Action", "Version", "Format"];
 
-/// Signs `params` for a POST to `host` (with its port, as it stands in the header `Host`). `nonce` must be new for each
-/// attempt; `timestamp` is UTC as [`crate::base::time::timestamp`] writes it.
+/// Signs `params` for a POST to `host`, the value of the header `Host`. `nonce` must be new for
+/// each attempt; `timestamp` is UTC, formatted by [`crate::base::time::timestamp`].
 #[must_use]
 pub(crate) fn sign(
     params: &Params<'_>,
@@ -24,16 +27,16 @@ pub(crate) fn sign(
     nonce: &str,
     timestamp: &str,
 ) -> SignedForm {
-    let mut own = Params::new();
+    let mut form = Params::new();
     for (name, value) in params.iter().filter(|(name, _)| !COMMON.contains(name)) {
-        own.set(name, value);
+        form.set(name, value);
     }
-    let mut body = Encoded::with_room_for(own.raw_len());
-    own.write_canonical(&mut body);
+    let mut body = Encoded::with_room_for(form.raw_len());
+    form.write_canonical(&mut body);
 
     let hash = hex::lower(digest::digest(&digest::SHA256, body.as_bytes()).as_ref());
     let text = |name| params.get(name).unwrap_or_default();
-    // In the order of their names.
+    // Sorted by name.
     let mut headers = vec![("content-type", FORM), ("host", host)];
     if access_key.security_token().is_some() {
         headers.push(("x-acs-accesskey-id", access_key.id()));
@@ -55,14 +58,14 @@ pub(crate) fn sign(
     );
     let accept = if text("Format") == "XML" { "application/xml" } else { "application/json" };
     headers.extend([("accept", accept), ("authorization", &authorization)]);
-    // Every form has a content type.
+    // The transport sets the content type of every form.
     let headers = headers.iter().filter(|(name, _)| *name != "content-type");
     let headers =
         headers.map(|(name, value)| (*name, Zeroizing::new((*value).to_owned()))).collect();
     SignedForm { body, signature, headers, string_to_sign: Some(string_to_sign) }
 }
 
-/// What a signature covers. `headers` are in the order of their names, `hash` is that of the body.
+/// Returns the string to sign. `headers` are sorted by name; `hash` is that of the body.
 fn string_to_sign(canonical_query: &str, headers: &[(&str, &str)], hash: &str) -> String {
     let canonical = canonical_request(canonical_query, headers, hash);
     format!(
@@ -71,14 +74,14 @@ fn string_to_sign(canonical_query: &str, headers: &[(&str, &str)], hash: &str) -
     )
 }
 
-/// Wiped: a security token is among the headers.
+/// Zeroized: the headers may include a security token.
 fn canonical_request(
     canonical_query: &str,
     headers: &[(&str, &str)],
     hash: &str,
 ) -> Zeroizing<String> {
     let lines: usize = headers.iter().map(|(name, value)| 2 * name.len() + value.len() + 3).sum();
-    // Room for all of it, so that no copy is left behind.
+    // Room for all of it, so that growing leaves no copy behind.
     let mut text =
         Zeroizing::new(String::with_capacity(canonical_query.len() + lines + hash.len() + 16));
     for part in ["POST\n/\n", canonical_query, "\n"] {
@@ -161,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_holds_the_operations_parameters_and_nothing_else() {
+    fn the_form_has_the_parameters_of_the_operation_only() {
         let token = Some(Secret::new("hidden-token".to_owned()));
         let key = AccessKey::new("id".to_owned(), Secret::new("hidden-secret".to_owned()), token);
         let mut params = Params::new();

@@ -1,13 +1,17 @@
-//! What a failed attempt means: for what is stored at the service, and for what helps.
+//! What a failed attempt means: for what is stored at the service, and for the next attempt.
+//!
+//! One type for all layers: [`crate::protocol::error_codes`] classifies codes, `service` classifies
+//! attempts, and `upload`'s state machine decides by it. Uses nothing of this crate.
 
 use std::time::Duration;
 
 /// What a failed attempt means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureClass {
-    /// Not sent, and sending again does not help: no access key, or a lasting connection failure.
+    /// Not sent, and another attempt does not help: no access key, or a permanent connection
+    /// failure.
     Permanent,
-    /// Not sent; sending again may help.
+    /// Not sent; another attempt may help.
     NotSent,
     /// The service may have applied it.
     OutcomeUnknown,
@@ -19,18 +23,19 @@ pub(crate) enum FailureClass {
     VersionGone,
     /// Refused: another certificate, or this one, has the name.
     NameTaken,
-    /// Refused, perhaps because the certificate is stored already: the list of certificates decides.
+    /// Refused, perhaps because the certificate is stored already: the list of certificates
+    /// decides.
     Ambiguous,
     /// Refused for a reason that has nothing to do with what is stored.
     Refused,
 }
 
-/// What can be corrected before the next attempt. Each correction helps once: what is wrong after it
-/// will be wrong again.
+/// What can be corrected before the next attempt. Each correction is made once: a second one of the
+/// same kind would not help either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Correction {
-    /// The time of the request was too far from the service's, which is known now.
+    /// The time of the request differed too much from the service's, which is known now.
     Clock,
-    /// The access key was not accepted, and there is another one now.
+    /// The access key was not accepted, and another one is available now.
     AccessKey,
 }

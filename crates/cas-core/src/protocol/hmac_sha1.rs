@@ -1,7 +1,9 @@
-//! RPC signature version 1: base64(HMAC-SHA1(secret + `&`, string-to-sign)).
+//! Signature version 1 (docs/service.md, Signature version 1): base64(HMAC-SHA1(secret + `&`,
+//! string to sign)).
 //!
-//! The string-to-sign is `POST&%2F&` and the canonical query, percent-encoded a second time. It is never
-//! held in memory here: form body and hash are fed in one pass over the values.
+//! The string to sign is `POST&%2F&` and the canonical query, percent-encoded a second time.
+//! Signing never holds it in memory: one pass over the values feeds the form body and the hash. The
+//! picture in [`crate::protocol::percent`] shows how.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hmac::{Hmac, KeyInit, Mac};
@@ -9,14 +11,15 @@ use sha1::Sha1;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::protocol::access_key::AccessKey;
-use crate::protocol::params::{CHUNK, Chunk, Encoded, ONCE, Params, SPARE, Sink, TWICE};
+use crate::protocol::params::Params;
+use crate::protocol::percent::{CHUNK, Chunk, Encoded, ONCE, SPARE, Sink, TWICE};
 use crate::protocol::signed_form::SignedForm;
 
 /// Length of a signature: base64 of the 20 bytes of SHA-1.
 const SIGNATURE_LEN: usize = 28;
 
-/// Adds the parameters that every signed request carries. `nonce` must be new for each attempt;
-/// `timestamp` is UTC as [`crate::base::time::timestamp`] writes it.
+/// Adds the common parameters of a signed request. `nonce` must be new for each attempt;
+/// `timestamp` is UTC, such as `2026-01-02T03:04:05Z`.
 pub fn add_common<'a>(
     params: &mut Params<'a>,
     access_key: &'a AccessKey,
@@ -33,7 +36,7 @@ pub fn add_common<'a>(
     }
 }
 
-/// Signs `params` for a POST and returns the form body to send.
+/// Signs `params` for a POST and returns the form to send.
 #[must_use]
 pub fn sign(params: &Params<'_>, secret: &str) -> SignedForm {
     let mut body = Encoded::with_room_for(params.raw_len() + "Signature=".len() + SIGNATURE_LEN);
@@ -47,10 +50,10 @@ pub fn sign(params: &Params<'_>, secret: &str) -> SignedForm {
     SignedForm { body, signature, headers: Vec::new(), string_to_sign: None }
 }
 
-/// The string that a signature of `params` covers: what the service echoes when it disagrees.
+/// Returns the string to sign of `params`, which the service echoes if the signatures differ.
 #[must_use]
 pub fn string_to_sign(method: &str, params: &Params<'_>) -> Zeroizing<String> {
-    // Room for the worst case: a text that had to grow would leave copies of the key behind.
+    // Room for the worst case: growing would leave copies of the key behind.
     let mut text = Zeroizing::new(String::with_capacity(method.len() + 5 * (params.raw_len() + 1)));
     text.push_str(method);
     text.push_str("&%2F&");
@@ -61,7 +64,7 @@ pub fn string_to_sign(method: &str, params: &Params<'_>) -> Zeroizing<String> {
     text
 }
 
-/// The signature of a string-to-sign, base64.
+/// Returns the signature of a string to sign, base64.
 #[must_use]
 pub fn signature(string_to_sign: &str, secret: &str) -> String {
     let mut mac = keyed(secret);
@@ -80,10 +83,10 @@ fn encoded(mac: Hmac<Sha1>) -> String {
     BASE64_STANDARD.encode(mac.finalize().into_bytes())
 }
 
-/// What a chunk needs at most when it is encoded twice.
+/// Most bytes of a chunk that is encoded twice.
 const CHUNK_TWICE: usize = 5 * CHUNK + SPARE;
 
-/// Receives a canonical query and passes on its percent-encoding, in blocks that suit a hash.
+/// Percent-encodes a canonical query and passes it on in blocks that suit a hash.
 struct TwiceEncoded<F: FnMut(&[u8])> {
     output: F,
     block: [u8; 1024],
@@ -95,7 +98,7 @@ impl<F: FnMut(&[u8])> TwiceEncoded<F> {
         Self { output, block: [0; 1024], used: 0 }
     }
 
-    /// Passes on what there is, unless `size` bytes more fit behind it.
+    /// Passes the block on, unless it has room for `size` more bytes.
     fn make_room(&mut self, size: usize) {
         if self.used + size > self.block.len() {
             (self.output)(&self.block[..self.used]);
@@ -126,7 +129,7 @@ impl<F: FnMut(&[u8])> Sink for TwiceEncoded<F> {
     }
 }
 
-/// The form body and the string-to-sign of one canonical query, each value read a single time.
+/// Feeds the form body and the hash, with a single pass over each value.
 struct BodyAndHash<'a, F: FnMut(&[u8])> {
     body: &'a mut Encoded,
     twice: &'a mut TwiceEncoded<F>,
@@ -151,11 +154,11 @@ impl<F: FnMut(&[u8])> Sink for BodyAndHash<'_, F> {
 mod tests {
     use super::*;
     use crate::base::secret::Secret;
-    use crate::protocol::params::percent_encode;
+    use crate::protocol::percent::{percent_decode, percent_encode};
     use proptest::prelude::*;
     use serde_json::Value;
 
-    /// Known answers of one kind, each at every stage; the file names its source.
+    /// The test vectors of one kind; the file names their sources.
     fn vectors(kind: &str) -> Vec<Value> {
         let file: Value =
             serde_json::from_str(include_str!("../../../../vectors/vectors.json")).unwrap();
@@ -177,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn every_vector_passes_at_every_stage() {
+    fn vectors_pass_at_every_stage() {
         let vectors = vectors("rpc-v1-hmac-sha1");
         assert_eq!(vectors.len(), 7);
         for vector in &vectors {
@@ -210,24 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn the_full_url_of_the_legacy_sdk_comes_out_again() {
+    fn the_url_of_the_legacy_sdk_is_reproduced() {
         let vector = &vectors("rpc-v1-full-url")[0];
         let url = vector["url_path_and_query"].as_str().unwrap();
-        let decode = |text: &str| {
-            let mut bytes = text.bytes();
-            let mut decoded = Vec::new();
-            while let Some(byte) = bytes.next() {
-                let hex = (byte == b'%')
-                    .then(|| String::from_utf8(bytes.by_ref().take(2).collect()).unwrap());
-                decoded.push(hex.map_or(byte, |hex| u8::from_str_radix(&hex, 16).unwrap()));
-            }
-            String::from_utf8(decoded).unwrap()
-        };
         let mut params = Params::new();
         for pair in url.trim_start_matches("/?").split('&') {
             let (name, value) = pair.split_once('=').unwrap();
             if name != "Signature" {
-                params.set(name, decode(value));
+                params.set(name, percent_decode(value).unwrap_or_else(|| value.to_owned()));
             }
         }
         let string_to_sign = string_to_sign("GET", &params);
@@ -237,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_byte_of_the_form() {
+    fn debug_prints_no_byte_of_the_form() {
         let mut params = Params::new();
         params.set("Key", "hidden");
         let shown = format!("{:?}", sign(&params, "secret"));
@@ -262,7 +255,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_pass_and_two_steps_agree(pairs in proptest::collection::vec((".{0,12}", ".{0,900}"), 0..6), secret in ".*") {
+        fn one_pass_and_two_steps_agree(
+            pairs in proptest::collection::vec((".{0,12}", ".{0,900}"), 0..6),
+            secret in ".*",
+        ) {
             let mut params = Params::new();
             for (name, value) in &pairs {
                 params.set(name.as_str(), value.as_str());
@@ -271,7 +267,8 @@ mod tests {
             let plain = format!("POST&%2F&{}", percent_encode(&canonical));
             prop_assert_eq!(&*string_to_sign("POST", &params), &plain);
             let form = sign(&params, &secret);
-            let expected = format!("{canonical}&Signature={}", percent_encode(&signature(&plain, &secret)));
+            let signature = percent_encode(&signature(&plain, &secret));
+            let expected = format!("{canonical}&Signature={signature}");
             prop_assert_eq!(std::str::from_utf8(form.as_bytes()).unwrap(), expected);
         }
     }

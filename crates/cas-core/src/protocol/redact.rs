@@ -1,40 +1,41 @@
-//! Takes out of the service's words what must never be shown.
+//! Redaction: removes from a server's text what must never be shown.
 //!
-//! `SignatureDoesNotMatch` echoes the whole string-to-sign, certificate and key included, encoded twice;
-//! a proxy's error page may echo the form. What comes out of here is safe to show and to log.
+//! `SignatureDoesNotMatch` echoes the whole string to sign, with certificate and key, encoded
+//! twice; the error page of a proxy may echo the form. The result is safe to show and to log.
 
 use zeroize::Zeroizing;
 
-use crate::protocol::params::percent_encode;
+use crate::protocol::percent::{percent_decode, percent_encode};
 
-/// What stands where something was taken out.
+/// The mark in place of what was removed.
 pub(crate) const REMOVED: &str = "[removed]";
 
-/// Longest text that is shown, in characters; a message is a sentence, not a dump.
+/// Longest text that is shown, in characters.
 const LONGEST: usize = 500;
 
-/// Longest run of letters and digits that may be a word, an id or a host name's label.
+/// Longest run of letters and digits that may be a word, an ID or a label of a host name.
 const LONGEST_WORD: usize = 36;
 
 /// Shortest piece of a private key that is recognised as one.
 const SHORTEST_KEY_PIECE: usize = 8;
 
-/// The secrets of one request. Its `Debug` is left out on purpose.
+/// The secrets of one request. It has no `Debug`, on purpose.
 #[derive(Default)]
 pub struct Secrets<'a> {
     /// The private key, PEM.
     pub private_key: Option<&'a str>,
-    /// Access key secret, security token, signature, and whatever else must not be shown.
+    /// The access key secret, the security token, the signature, and any other secret.
     pub others: Vec<&'a str>,
 }
 
 impl Secrets<'_> {
-    /// `text` without the secrets, without anything that looks like one, and not too long.
+    /// Returns `text` on one line, without the secrets and without what looks like one, cut to 500
+    /// characters.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         let text = Zeroizing::new(cut_string_to_sign(text));
         if text.contains("SignatureNonce") {
-            // An echo of the whole request: no part of it helps, and any may be secret.
+            // An echo of the whole request: any part of it may be secret.
             return REMOVED.to_owned();
         }
         let mut text = Zeroizing::new(cut_pem(&text));
@@ -49,7 +50,7 @@ impl Secrets<'_> {
         if self.is_revealed_by(&text) {
             return REMOVED.to_owned();
         }
-        // One line, which no server can pass off as several, or as a terminal's commands.
+        // One line, so that no server can forge log lines or terminal commands.
         text = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         if let Some((at, _)) = text.char_indices().nth(LONGEST) {
             text.truncate(at);
@@ -58,7 +59,7 @@ impl Secrets<'_> {
         text
     }
 
-    /// Whether a secret can still be read out of `text`, however often it was encoded.
+    /// Returns whether `text` still holds a secret, however often it was encoded.
     fn is_revealed_by(&self, text: &str) -> bool {
         let mut text = Zeroizing::new(text.to_owned());
         loop {
@@ -75,12 +76,12 @@ impl Secrets<'_> {
         }
     }
 
-    /// Takes out runs of base64 characters that are too long for a word, or stand in the private key.
+    /// Removes runs of base64 characters that are too long for a word, or occur in the private key.
     fn cut_long_runs(&self, text: &str) -> String {
         let key = self.private_key.unwrap_or_default();
         let mut unbroken = Zeroizing::new(String::with_capacity(key.len()));
         unbroken.extend(key.split_whitespace());
-        // A piece of the key counts wherever it stands in a run: other characters may be glued to it.
+        // A piece of the key counts anywhere in a run: other characters may adjoin it.
         let of_key = |run: &str| {
             run.as_bytes().windows(SHORTEST_KEY_PIECE).any(|piece| {
                 unbroken.as_bytes().windows(SHORTEST_KEY_PIECE).any(|of_key| of_key == piece)
@@ -102,25 +103,7 @@ impl Secrets<'_> {
     }
 }
 
-/// `text` with each `%XX` decoded; `None` where there is none.
-fn percent_decode(text: &str) -> Option<String> {
-    let mut decoded = Zeroizing::new(Vec::with_capacity(text.len()));
-    let mut rest = text.as_bytes();
-    while let [byte, tail @ ..] = rest {
-        let escaped =
-            tail.get(..2).filter(|_| *byte == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        if let Some(value) = escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            decoded.push(value);
-            rest = &tail[2..];
-        } else {
-            decoded.push(*byte);
-            rest = tail;
-        }
-    }
-    (decoded.len() < text.len()).then(|| String::from_utf8_lossy(&decoded).into_owned())
-}
-
-/// The gateway's message is a sentence, a colon and its string-to-sign.
+/// Cuts the gateway's message before its string to sign.
 fn cut_string_to_sign(text: &str) -> String {
     let lower = Zeroizing::new(text.to_ascii_lowercase());
     for marker in ["string to sign", "stringtosign", "string-to-sign"] {
@@ -131,7 +114,7 @@ fn cut_string_to_sign(text: &str) -> String {
     text.to_owned()
 }
 
-/// Dashes are never encoded, so a PEM is found in any encoding.
+/// Cuts PEM blocks. Dashes are never encoded, so a block is found in any encoding.
 fn cut_pem(text: &str) -> String {
     let Some(start) = text.find("-----BEGIN") else { return text.to_owned() };
     let end = text.rfind("-----END").map(|at| {
@@ -147,26 +130,29 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\nshortEnd+/==\n-----END PRIVATE KEY-----\n";
+    const KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
+                       MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n\
+                       shortEnd+/==\n\
+                       -----END PRIVATE KEY-----\n";
 
     fn secrets() -> Secrets<'static> {
         Secrets { private_key: Some(KEY), others: vec!["s3cr+t/", "token=="] }
     }
 
     #[test]
-    fn the_echoed_string_to_sign_goes() {
+    fn an_echoed_string_to_sign_is_removed() {
         let echo = format!(
-            "Specified signature is not matched with our calculation. server string to sign is:POST&%2F&{}",
+            "Specified signature is not matched. server string to sign is:POST&%2F&{}",
             percent_encode(&percent_encode(KEY))
         );
         assert_eq!(
             secrets().redact(&echo),
-            "Specified signature is not matched with our calculation. server string to sign: [removed]"
+            "Specified signature is not matched. server string to sign: [removed]"
         );
     }
 
     #[test]
-    fn secrets_go_in_every_encoding() {
+    fn secrets_are_removed_in_every_encoding() {
         let mut form = "s3cr+t/".to_owned();
         for times in 0..6 {
             let shown = secrets().redact(&format!("secret {form} here"));
@@ -184,11 +170,12 @@ mod tests {
     }
 
     #[test]
-    fn what_helps_stays() {
+    fn useful_messages_stay() {
         for message in [
             "名称重复，请重新输入。",
             "Specified access key is not found.",
-            "User not authorized (RequestId 473469C7-AA6F-4DC5-B3DB-A3DC0DE3C83E, acs:ram::1234567890123456:user/deployer).",
+            "Not authorized (473469C7-AA6F-4DC5-B3DB-A3DC0DE3C83E, \
+             acs:ram::1234567890123456:user/deployer).",
         ] {
             assert_eq!(secrets().redact(message), message);
         }
@@ -198,8 +185,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_piece_of_the_key_survives(before in ".{0,40}", after in ".{0,40}", start in 28usize..80, length in 8usize..60, times in 0..3) {
-            let mut piece: String = KEY.chars().skip(start).take(length).filter(|c| !c.is_whitespace()).collect();
+        fn no_piece_of_the_key_survives(
+            before in ".{0,40}",
+            after in ".{0,40}",
+            start in 28usize..80,
+            length in 8usize..60,
+            times in 0..3,
+        ) {
+            let piece = KEY.chars().skip(start).take(length);
+            let mut piece: String = piece.filter(|c| !c.is_whitespace()).collect();
             prop_assume!(piece.len() >= SHORTEST_KEY_PIECE && !piece.contains('-'));
             let plain = piece.clone();
             for _ in 0..times {
@@ -208,7 +202,8 @@ mod tests {
             let shown = secrets().redact(&format!("{before} {piece} {after}"));
             for window in plain.as_bytes().windows(SHORTEST_KEY_PIECE) {
                 let window = std::str::from_utf8(window).unwrap();
-                prop_assert!(!shown.contains(window) || before.contains(window) || after.contains(window), "{shown}");
+                let foreign = before.contains(window) || after.contains(window);
+                prop_assert!(!shown.contains(window) || foreign, "{shown}");
             }
         }
     }

@@ -1,48 +1,52 @@
-//! What a signer makes of parameters: a form body, and the headers that belong to it.
+//! The result of signing: a form body, and the headers that belong to it.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::protocol::params::{Encoded, Params};
+use crate::protocol::params::Params;
+use crate::protocol::percent::Encoded;
 
-/// A signed request body. A signer makes it, so nothing unsigned can be sent; but for `AssumeRoleWithOIDC`.
+/// A signed form. Only the signers create one, so that nothing is sent unsigned, with one
+/// exception: [`Self::unsigned`].
 pub struct SignedForm {
     pub(super) body: Encoded,
     pub(super) signature: String,
-    /// Headers that the signature needs or covers; one may be a security token.
+    /// Headers that carry the signature or that it covers; one may be a security token.
     pub(super) headers: Vec<(&'static str, Zeroizing<String>)>,
-    /// What the signature covers, where that is but a hash.
+    /// The string to sign, if it contains hashes only.
     pub(super) string_to_sign: Option<String>,
 }
 
 impl SignedForm {
-    /// A form without a signature, for `AssumeRoleWithOIDC` alone: the token among its parameters is its proof.
+    /// A form without a signature, for `AssumeRoleWithOIDC` only: the token among its parameters
+    /// authenticates it.
     #[must_use]
-    pub(crate) fn with_own_proof(params: &Params<'_>) -> Self {
+    pub(crate) fn unsigned(params: &Params<'_>) -> Self {
         let mut body = Encoded::with_room_for(params.raw_len());
         params.write_canonical(&mut body);
         Self { body, signature: String::new(), headers: Vec::new(), string_to_sign: None }
     }
 
-    /// The bytes of the form.
+    /// Returns the bytes of the form.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.body.as_bytes()
     }
 
-    /// The headers to send beside those that every form has.
+    /// Iterates over the headers to send in addition to those of every form.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.headers.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
-    /// The signature: something to keep out of messages.
+    /// Returns the signature. Never show it in a message.
     #[must_use]
     pub fn signature(&self) -> &str {
         &self.signature
     }
 
-    /// What the signature covers, where that is but a hash; `None` where it is the form itself, encoded once more.
+    /// Returns the string to sign, if it contains hashes only. `None` for signature version 1,
+    /// whose string to sign is the form itself, encoded once more.
     #[must_use]
     pub fn string_to_sign(&self) -> Option<&str> {
         self.string_to_sign.as_deref()

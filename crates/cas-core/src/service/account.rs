@@ -1,7 +1,12 @@
-//! One account at one endpoint: its certificates, in the version of the API that is spoken now.
+//! One account at one endpoint: operations on its certificates, in the API version in use.
+//!
+//! A further operation goes here: its parameters into `v2018_07_13` and `v2020_04_07`, its dispatch
+//! into `operations`, its response as a type with `Deserialize`.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
+
+use serde::de::IgnoredAny;
 
 use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::Level;
@@ -11,12 +16,12 @@ use crate::protocol::failure_class::FailureClass;
 use crate::service::caller::Caller;
 use crate::service::certificate::{Certificate, Page};
 use crate::service::failure::CallError;
-use crate::service::messages::incomplete;
+use crate::service::messages::version_changed;
 use crate::service::rate_limit::RateLimiter;
 use crate::service::types::{CertId, PAGE_SIZE};
 use crate::service::version::{ApiVersion, Versions};
 
-/// More pages than any account has: an end for a server that has none.
+/// More pages than any account has: a limit for a server that never ends its list.
 const MAX_PAGES: usize = 10_000;
 
 /// What all calls of one client share.
@@ -28,62 +33,57 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// What the service says about one certificate, but for its key.
+    /// Returns what the service says about one certificate, without its private key.
     pub(crate) fn get(&self, id: CertId, deadline: Instant) -> Result<Certificate, CallError> {
         let subject = format!("CertId {id}");
         self.in_current_version(|version| {
             let operation = version.detail(id, false);
-            let answer = self.caller.call(&operation, &subject, deadline)?;
-            Certificate::read(&answer.fields).ok_or_else(|| {
-                incomplete(&self.caller.endpoint, operation.action, &subject, "an id", &answer)
-            })
+            Ok(self.caller.call(&operation, &subject, deadline)?.fields)
         })
     }
 
-    /// Every certificate of the account, each once.
+    /// Returns every certificate of the account, each once.
     pub(crate) fn list(&self, deadline: Instant) -> Result<Vec<Certificate>, CallError> {
         self.in_current_version(|version| {
             let mut all = Vec::new();
-            self.each_certificate(version, deadline, |listed| {
-                all.push(listed);
+            self.each_certificate(version, deadline, |certificate| {
+                all.push(certificate);
                 false
             })?;
             Ok(all)
         })
     }
 
-    /// Hands each certificate of each list to `take`, each once, until it returns true. Returns the id of the
-    /// last request.
+    /// Passes each certificate of each list to `take`, once, until it returns true. Returns the
+    /// RequestId of the last request.
     pub(crate) fn each_certificate(
         &self,
         version: ApiVersion,
         deadline: Instant,
         mut take: impl FnMut(Certificate) -> bool,
     ) -> Result<Option<String>, CallError> {
-        const SUBJECT: &str = "all certificates";
         let mut ids = BTreeSet::new();
         let mut request_id = None;
         for list in version.lists() {
             let mut entries = 0;
             for number in 1..=MAX_PAGES {
                 let operation = version.list_page(*list, number);
-                let answer = self.caller.call(&operation, SUBJECT, deadline)?;
-                let page = Page::read(&answer.fields).ok_or_else(|| {
-                    incomplete(&self.caller.endpoint, operation.action, SUBJECT, "a list", &answer)
-                })?;
-                request_id = answer.request_id;
+                let response =
+                    self.caller.call::<Page>(&operation, "all certificates", deadline)?;
+                let page = response.fields;
+                request_id = response.request_id;
                 entries += page.entries;
-                // A server that gives the same page again and again has no other.
-                let again = !page.certificates.is_empty()
+                // A server that repeats a page has no more of them.
+                let repeated = !page.certificates.is_empty()
                     && page.certificates.iter().all(|certificate| ids.contains(&certificate.id));
                 for certificate in page.certificates {
                     if ids.insert(certificate.id) && take(certificate) {
                         return Ok(request_id);
                     }
                 }
-                // Without a total count, the first page that is not full is the last.
+                // Without a total, the first page that is not full is the last.
                 let last = page.total.map_or(page.entries < PAGE_SIZE, |total| entries >= total);
-                if last || again || page.entries == 0 {
+                if last || repeated || page.entries == 0 {
                     break;
                 }
             }
@@ -96,16 +96,19 @@ impl Account {
         let token = nonce()?;
         let subject = format!("CertId {id}");
         let deleted = self.in_current_version(|version| {
-            self.caller.call(&version.delete(id, &token), &subject, deadline)
+            self.caller.call::<IgnoredAny>(&version.delete(id, &token), &subject, deadline)
         });
         match deleted {
-            // An earlier attempt, whose answer was lost, did it.
-            Err(failed) if failed.in_doubt && failed.error.kind() == ErrorKind::NotFound => Ok(()),
+            // An earlier attempt, whose response was lost, deleted it.
+            Err(failure) if failure.in_doubt && failure.error.kind() == ErrorKind::NotFound => {
+                Ok(())
+            }
             other => other.map(drop),
         }
     }
 
-    /// Runs `call` in the version that is spoken now, and once more where that turns out to be gone.
+    /// Runs `call` in the current version, and once more in the next if the service no longer has
+    /// it.
     pub(crate) fn in_current_version<T>(
         &self,
         mut call: impl FnMut(ApiVersion) -> Result<T, CallError>,
@@ -113,41 +116,43 @@ impl Account {
         loop {
             let version = self.versions.current();
             match call(version) {
-                Err(failed)
-                    if failed.class == FailureClass::VersionGone
-                        && self.is_gone(version, &failed.error) => {}
+                Err(failure)
+                    if failure.class == FailureClass::VersionGone
+                        && self.version_gone(version, &failure.error) => {}
                 other => return other,
             }
         }
     }
 
-    /// Notes that the service no longer has `version`; returns whether there is another one to speak.
-    pub(crate) fn is_gone(&self, version: ApiVersion, error: &Error) -> bool {
-        let changes = self.versions.is_gone(version);
+    /// Records that the service no longer has `version`. Returns whether another one is used now.
+    pub(crate) fn version_gone(&self, version: ApiVersion, error: &Error) -> bool {
+        let changes = self.versions.mark_gone(version);
         if changes {
-            self.caller.logger.log(Level::Warn, || {
-                format!("{error} From now on version {} is spoken.", self.versions.current())
-            });
+            let message = || version_changed(error, &self.versions.current());
+            self.caller.logger.log(Level::Warn, message);
         }
         changes
     }
 
-    /// The stored certificate, where the service shows it.
-    pub(crate) fn stored(
+    /// Fetches the stored certificate and returns its fingerprint, if the service gives it.
+    pub(crate) fn stored_fingerprint(
         &self,
         version: ApiVersion,
         id: CertId,
         deadline: Instant,
     ) -> Option<Fingerprint> {
         let operation = version.detail(id, true);
-        match self.caller.call(&operation, &format!("CertId {id}"), deadline) {
-            Ok(answer) => Fingerprint::of_pem(&Certificate::read(&answer.fields)?.pem),
-            Err(failed) => {
-                self.caller.logger.log(Level::Debug, || {
-                    format!("{} What the list says of it decides.", failed.error)
-                });
+        let subject = format!("CertId {id}");
+        match self.caller.call::<Certificate>(&operation, &subject, deadline) {
+            Ok(response) => Fingerprint::of_pem(&response.fields.pem),
+            Err(failure) => {
+                let message = || format!("{} libcas relies on the list alone.", failure.error);
+                self.caller.logger.log(Level::Debug, message);
                 None
             }
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

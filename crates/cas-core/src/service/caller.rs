@@ -1,33 +1,37 @@
-//! One call: credentials, signature, sending, judging; and for calls that may be repeated, again until done.
+//! Makes calls: one attempt (access key, signature, sending, classification), or attempts until one
+//! succeeds, for operations that may be repeated.
 //!
-//! What a failed attempt means for what is stored is judged here, once, as a [`FailureClass`]. Whether an upload is sent
-//! again is decided in [`crate::upload::machine`].
+//! The caller says, once, what a failed attempt means for what is stored: a [`FailureClass`].
+//! Whether an upload is sent again is decided by the state machine in `upload`.
 
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::base::error::{Error, ErrorKind};
+use serde::de::DeserializeOwned;
+
+use crate::base::error::Error;
 use crate::base::logger::{Level, Logger};
 use crate::base::random::{nonce, random};
 use crate::base::time;
-use crate::protocol::access_key::AccessKey;
+use crate::protocol::access_key::{AccessKey, display_id};
 use crate::protocol::failure_class::{Correction, FailureClass};
+use crate::protocol::fields::parse;
 use crate::protocol::signed_form::SignedForm;
 use crate::protocol::{Signature, acs3, hmac_sha1};
 use crate::service::backoff;
 use crate::service::clock_skew::ClockSkew;
 use crate::service::failure::CallError;
-use crate::service::messages::{CallContext, no_access_key};
-use crate::service::provider::Provider;
+use crate::service::messages::{CallContext, incomplete, no_access_key, secret_in_name};
+use crate::service::provider::{CredentialsError, Provider};
 use crate::service::transport::Transport;
-use crate::service::types::{Answer, Operation};
+use crate::service::types::{Operation, Response};
 
-/// Makes calls for one client, from any thread.
+/// Makes calls to one endpoint, from any thread.
 pub(crate) struct Caller {
     pub(crate) transport: Box<dyn Transport>,
-    /// `None` for the one operation that is not signed: its proof is a token among its parameters.
+    /// `None` for the one operation without a signature, `AssumeRoleWithOIDC`.
     pub(crate) credentials: Option<Box<dyn Provider>>,
-    /// For messages, and as it stands in the header `Host`.
+    /// The value of the header `Host`; also for messages.
     pub(crate) endpoint: String,
     pub(crate) signature: Signature,
     pub(crate) max_attempts: u32,
@@ -35,15 +39,64 @@ pub(crate) struct Caller {
     pub(crate) logger: Logger,
 }
 
+/// Whose credentials a client uses. Holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialsInfo {
+    /// The access key ID, quoted. Only its beginning is given if it does not look like an ID.
+    pub access_key_id: String,
+    /// The credential source of the key, such as `the environment`.
+    pub origin: String,
+}
+
 impl Caller {
-    /// Calls an operation that does no harm when it is repeated, until it succeeds, its attempts are used up or
-    /// the deadline is too near. `subject` says in messages what the call is about.
-    pub(crate) fn call(
+    /// Calls an operation that may be repeated, until an attempt succeeds, the attempts are used up
+    /// or the deadline is too near. `subject` says in messages what the call is about.
+    pub(crate) fn call<T: DeserializeOwned>(
         &self,
         operation: &Operation<'_>,
         subject: &str,
         deadline: Instant,
-    ) -> Result<Answer, CallError> {
+    ) -> Result<Response<T>, CallError> {
+        let response = self.repeat(operation, subject, deadline)?;
+        self.typed(operation, subject, response)
+    }
+
+    /// Makes one attempt, which waits for its response until `limit`.
+    pub(crate) fn attempt<T: DeserializeOwned>(
+        &self,
+        operation: &Operation<'_>,
+        subject: &str,
+        limit: Instant,
+    ) -> Result<Response<T>, CallError> {
+        let response = self.attempt_once(operation, subject, limit)?;
+        self.typed(operation, subject, response)
+    }
+
+    /// A success without the fields of a `T` may come from something else than the service, so the
+    /// outcome is unknown.
+    fn typed<T: DeserializeOwned>(
+        &self,
+        operation: &Operation<'_>,
+        subject: &str,
+        response: Response,
+    ) -> Result<Response<T>, CallError> {
+        let Response { fields, request_id, http_status } = response;
+        match parse(fields) {
+            Ok(fields) => Ok(Response { fields, request_id, http_status }),
+            Err(cause) => {
+                let error = incomplete(&self.endpoint, operation.action, subject, &cause);
+                let error = error.with_answer(http_status, request_id);
+                Err(CallError::new(FailureClass::OutcomeUnknown, error))
+            }
+        }
+    }
+
+    fn repeat(
+        &self,
+        operation: &Operation<'_>,
+        subject: &str,
+        deadline: Instant,
+    ) -> Result<Response, CallError> {
         let mut attempt = 1;
         let mut in_doubt = false;
         let mut corrected = Vec::new();
@@ -51,15 +104,15 @@ impl Caller {
         loop {
             let last = attempt >= self.max_attempts;
             let limit = if last { deadline } else { halfway_to(deadline) };
-            let mut failed = match self.attempt(operation, subject, limit) {
-                Ok(answer) => return Ok(answer),
-                Err(failed) => failed,
+            let mut failure = match self.attempt_once(operation, subject, limit) {
+                Ok(response) => return Ok(response),
+                Err(failure) => failure,
             };
-            in_doubt |= failed.in_doubt;
-            failed.in_doubt = in_doubt;
-            tried += u32::from(failed.tried);
-            failed.error = failed.error.with_attempts(tried);
-            let wait = match failed.class {
+            in_doubt |= failure.in_doubt;
+            failure.in_doubt = in_doubt;
+            tried += u32::from(failure.tried);
+            failure.error = failure.error.with_attempts(tried);
+            let delay = match failure.class {
                 FailureClass::Correctable(correction) if !corrected.contains(&correction) => {
                     corrected.push(correction);
                     Some(Duration::ZERO)
@@ -67,46 +120,54 @@ impl Caller {
                 FailureClass::NotSent
                 | FailureClass::OutcomeUnknown
                 | FailureClass::Throttled(None) => Some(backoff::delay(attempt, random()?)),
-                FailureClass::Throttled(Some(asked)) => Some(asked),
+                FailureClass::Throttled(Some(requested)) => Some(requested),
                 _ => None,
             };
-            match wait {
-                Some(wait) if !last && self.wait(wait, deadline, Some(&failed.error)) => {
+            match delay {
+                Some(delay) if !last && self.wait(delay, deadline, Some(&failure.error)) => {
                     attempt += 1;
                 }
-                _ => return Err(failed),
+                _ => return Err(failure),
             }
         }
     }
 
-    /// Sleeps, and says why; or returns false at once where that would outlast the deadline.
-    pub(crate) fn wait(&self, wait: Duration, deadline: Instant, after: Option<&Error>) -> bool {
-        if Instant::now() + wait >= deadline {
+    /// Returns whose access key signs the next request.
+    pub(crate) fn credentials(&self, deadline: Instant) -> Result<CredentialsInfo, CallError> {
+        let unsigned = || CredentialsError::not_configured("requests are not signed");
+        let provider = self.credentials.as_ref().ok_or_else(unsigned).map_err(no_access_key)?;
+        let now = self.skew.current().apply(SystemTime::now());
+        let key = provider.access_key(now, deadline).map_err(no_access_key)?;
+        Ok(CredentialsInfo { access_key_id: display_id(key.id()), origin: provider.origin() })
+    }
+
+    /// Sleeps for `delay` and logs the error it follows. Returns false at once if that would
+    /// outlast the deadline.
+    pub(crate) fn wait(&self, delay: Duration, deadline: Instant, after: Option<&Error>) -> bool {
+        if Instant::now() + delay >= deadline {
             return false;
         }
         if let Some(error) = after {
-            self.logger
-                .log(Level::Warn, || format!("{error} Going on in {} ms.", wait.as_millis()));
+            self.logger.log(Level::Warn, || format!("{error} Retry in {} ms.", delay.as_millis()));
         }
-        thread::sleep(wait);
+        thread::sleep(delay);
         true
     }
 
     /// Whether another access key replaces `refused`, which the service did not accept.
-    fn renews(&self, refused: Option<&AccessKey>, now: SystemTime, limit: Instant) -> bool {
+    fn renew(&self, refused: Option<&AccessKey>, now: SystemTime, limit: Instant) -> bool {
         match (&self.credentials, refused) {
             (Some(provider), Some(refused)) => provider.renew(refused, now, limit),
             _ => false,
         }
     }
 
-    /// One attempt, whose answer is waited for until `limit`.
-    pub(crate) fn attempt(
+    fn attempt_once(
         &self,
         operation: &Operation<'_>,
         subject: &str,
         limit: Instant,
-    ) -> Result<Answer, CallError> {
+    ) -> Result<Response, CallError> {
         let action = operation.action;
         let skew = self.skew.current();
         let now = skew.apply(SystemTime::now());
@@ -114,20 +175,9 @@ impl Caller {
             Some(provider) => Some(provider.access_key(now, limit).map_err(no_access_key)?),
             None => None,
         };
-        let secret = access_key.as_ref().map(|key| key.secret());
-        if operation
-            .params
-            .get("Name")
-            .is_some_and(|name| secret.is_some_and(|it| holds_secret(name, it)))
-        {
-            return Err(Error::new(
-                ErrorKind::InvalidArgument,
-                "The name holds the access key secret.",
-            )
-            .with_hint(
-                "A name is public: choose another one, and a new access key if it was ever used.",
-            )
-            .into());
+        let name = operation.params.get("Name").unwrap_or_default();
+        if access_key.as_ref().is_some_and(|key| contains_secret(name, key.secret())) {
+            return Err(secret_in_name().into());
         }
         let nonce = nonce()?;
         let timestamp = time::timestamp(now);
@@ -135,7 +185,7 @@ impl Caller {
         let form = match (&access_key, self.signature) {
             (None, _) => {
                 params.set("Timestamp", timestamp.as_str());
-                SignedForm::with_own_proof(&params)
+                SignedForm::unsigned(&params)
             }
             (Some(access_key), Signature::HmacSha1) => {
                 hmac_sha1::add_common(&mut params, access_key, &nonce, &timestamp);
@@ -147,9 +197,10 @@ impl Caller {
         };
         let started = Instant::now();
         self.logger.log(Level::Debug, || {
-            format!("{action} of {subject} to {}: {} bytes.", self.endpoint, form.as_bytes().len())
+            let size = form.as_bytes().len();
+            format!("Sending {action} for {subject} to {}: {size} bytes.", self.endpoint)
         });
-        let exchange = CallContext {
+        let context = CallContext {
             operation,
             subject,
             endpoint: &self.endpoint,
@@ -158,21 +209,23 @@ impl Caller {
             credentials: self.credentials.as_deref(),
             form: &form,
         };
-        let mut answer =
-            self.transport.post(&form, limit).map_err(|failure| exchange.no_answer(failure))?;
-        answer.scrub_private_keys();
+        let mut response =
+            self.transport.post(&form, limit).map_err(|failure| context.no_response(failure))?;
+        response.scrub_private_keys();
         self.logger.log(Level::Debug, || {
-            let (status, size, ms) =
-                (answer.status, answer.body.len(), started.elapsed().as_millis());
-            format!("{action} of {subject}: HTTP {status}, {size} bytes, {ms} ms.")
+            let (status, size) = (response.status, response.body.len());
+            let ms = started.elapsed().as_millis();
+            format!("Received HTTP {status} to {action} for {subject}: {size} bytes, {ms} ms.")
         });
-        exchange.judge(&answer).map_err(|(class, error)| {
+        context.read(&response).map_err(|(class, error)| {
             let class = match class {
-                FailureClass::Throttled(_) => FailureClass::Throttled(answer.retry_after),
+                FailureClass::Throttled(_) => FailureClass::Throttled(response.retry_after),
                 FailureClass::Correctable(correction) => {
                     let corrected = match correction {
-                        Correction::Clock => self.skew.update(skew, SystemTime::now(), answer.date),
-                        Correction::AccessKey => self.renews(access_key.as_deref(), now, limit),
+                        Correction::Clock => {
+                            self.skew.update(skew, SystemTime::now(), response.date)
+                        }
+                        Correction::AccessKey => self.renew(access_key.as_deref(), now, limit),
                     };
                     if corrected { class } else { FailureClass::Refused }
                 }
@@ -183,16 +236,18 @@ impl Caller {
     }
 }
 
-/// Half of the time that is left: an answer that does not come must leave time to find out what happened.
+/// Half of the time that is left: after a response that does not come, there must be time to find
+/// out what happened.
 pub(crate) fn halfway_to(deadline: Instant) -> Instant {
     let now = Instant::now();
     now + deadline.saturating_duration_since(now) / 2
 }
 
-/// Whether a name gives the secret away. Real ones have 30 characters; what is much shorter may be a word.
-fn holds_secret(name: &str, secret: &str) -> bool {
+/// Whether a name reveals the access key secret. Real secrets have 30 characters; what is much
+/// shorter may be a word.
+fn contains_secret(name: &str, secret: &str) -> bool {
     name == secret || (secret.len() >= 16 && name.contains(secret))
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,36 +1,40 @@
-//! A certificate as the service describes it, in lists and in details of both versions.
+//! A certificate as the service describes it, in the lists and details of both versions.
+//!
+//! The operations name the same fields differently: see docs/service.md, Operations.
 
 use std::fmt;
 
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::protocol::reading::{integer, text};
+use crate::protocol::fields::{Text, parse};
 use crate::service::types::CertId;
 
-/// What the service says about a certificate. Texts are empty where it says nothing.
-#[derive(Clone, PartialEq, Eq)]
+/// What the service says about a certificate. A text is empty if the service does not give it.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "CertificateFields")]
 pub struct Certificate {
-    /// Its id.
+    /// The certificate's ID.
     pub id: CertId,
     /// Its name in the account.
     pub name: String,
     /// Common name of the subject.
     pub common_name: String,
-    /// Subject alternative names, comma-separated.
+    /// Subject alternative names, separated by commas.
     pub sans: String,
-    /// Its issuer.
+    /// The issuer.
     pub issuer: String,
-    /// SHA-1 of the leaf, 40 upper-case hexadecimal digits.
+    /// SHA-1 fingerprint of the leaf, 40 upper-case hexadecimal digits.
     pub sha1: String,
-    /// SHA-256 of the leaf, 64 upper-case hexadecimal digits.
+    /// SHA-256 fingerprint of the leaf, 64 upper-case hexadecimal digits.
     pub sha256: String,
     /// First day of its validity, `YYYY-MM-DD`.
     pub not_before: String,
     /// Last day of its validity, `YYYY-MM-DD`.
     pub not_after: String,
-    /// Whether that has passed.
+    /// Whether it has expired, as the service sees it.
     pub expired: bool,
-    /// The chain, PEM.
+    /// The certificate chain, PEM; empty in lists.
     pub pem: String,
 }
 
@@ -40,63 +44,92 @@ impl fmt::Debug for Certificate {
     }
 }
 
-impl Certificate {
-    /// Reads one. Names begin with a small letter in the lists of 2018-07-13 and with a capital everywhere
-    /// else, and the id has a name of its own in each operation. `None` for what has no id: an order whose
-    /// certificate is not issued yet.
-    #[must_use]
-    pub fn read(fields: &Value) -> Option<Self> {
-        let id = integer(fields, &["CertificateId", "CertId", "Id", "id"]).and_then(CertId::new)?;
-        let get = |names: &[&str]| text(fields, names).unwrap_or_default();
-        let hex = |names: &[&str]| {
-            let digits: String = get(names).chars().filter(char::is_ascii_hexdigit).collect();
-            digits.to_ascii_uppercase()
+/// A certificate in the names of every operation; the ID has a name of its own in each.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct CertificateFields {
+    certificate_id: Option<Text>,
+    cert_id: Option<Text>,
+    id: Option<Text>,
+    name: Text,
+    common: Option<Text>,
+    common_name: Option<Text>,
+    sans: Text,
+    issuer: Text,
+    fingerprint: Text,
+    sha2: Text,
+    start_date: Text,
+    end_date: Text,
+    expired: Text,
+    cert: Text,
+}
+
+impl TryFrom<CertificateFields> for Certificate {
+    type Error = &'static str;
+
+    /// Fails without an ID: an order whose certificate is not issued yet.
+    fn try_from(fields: CertificateFields) -> Result<Self, Self::Error> {
+        let id = fields.certificate_id.or(fields.cert_id).or(fields.id);
+        let id = id.and_then(|id| id.integer()).and_then(CertId::new);
+        let hex = |digits: &Text| -> String {
+            let digits = digits.as_str().chars().filter(char::is_ascii_hexdigit);
+            digits.map(|digit| digit.to_ascii_uppercase()).collect()
         };
-        Some(Self {
-            id,
-            name: get(&["Name", "name"]),
-            common_name: get(&["Common", "CommonName", "common"]),
-            sans: get(&["Sans", "sans"]),
-            issuer: get(&["Issuer", "issuer"]),
-            sha1: hex(&["Fingerprint", "fingerprint"]),
-            sha256: hex(&["Sha2"]),
-            not_before: get(&["StartDate", "startDate"]),
-            not_after: get(&["EndDate", "endDate"]),
-            expired: get(&["Expired", "expired"]) == "true",
-            pem: get(&["Cert"]),
+        Ok(Self {
+            id: id.ok_or("missing certificate ID")?,
+            name: fields.name.into_string(),
+            common_name: fields.common.or(fields.common_name).unwrap_or_default().into_string(),
+            sans: fields.sans.into_string(),
+            issuer: fields.issuer.into_string(),
+            sha1: hex(&fields.fingerprint),
+            sha256: hex(&fields.sha2),
+            not_before: fields.start_date.into_string(),
+            not_after: fields.end_date.into_string(),
+            expired: fields.expired.as_str() == "true",
+            pem: fields.cert.into_string(),
         })
     }
 }
 
 /// One page of a list.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "PageFields")]
 pub(crate) struct Page {
-    /// How many entries all pages have, where the answer says so.
+    /// How many entries all pages have, if the response says so.
     pub total: Option<usize>,
-    /// How many entries this page has, those without a certificate included.
+    /// How many entries this page has, including those without a certificate.
     pub entries: usize,
-    /// Its certificates.
+    /// The certificates of this page.
     pub certificates: Vec<Certificate>,
 }
 
-impl Page {
-    /// Reads one; `None` for an answer that is no list.
-    #[must_use]
-    pub(crate) fn read(answer: &Value) -> Option<Self> {
-        let total =
-            integer(answer, &["TotalCount", "totalCount"]).and_then(|total| total.try_into().ok());
-        let list =
-            ["CertificateOrderList", "CertificateList"].iter().find_map(|name| answer.get(name));
-        // In XML a list of one is an element, and an empty one is none.
-        let entries = match list {
-            Some(Value::Array(entries)) => entries.as_slice(),
-            Some(entry @ Value::Object(_)) => std::slice::from_ref(entry),
-            Some(Value::Null) | None if total.is_some() => &[],
-            Some(Value::String(empty)) if empty.is_empty() => &[],
-            _ => return None,
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct PageFields {
+    total_count: Text,
+    certificate_order_list: Value,
+    certificate_list: Value,
+}
+
+impl TryFrom<PageFields> for Page {
+    type Error = &'static str;
+
+    fn try_from(fields: PageFields) -> Result<Self, Self::Error> {
+        let total = fields.total_count.integer().and_then(|total| total.try_into().ok());
+        let list = match (fields.certificate_order_list, fields.certificate_list) {
+            (Value::Null, list) | (list, _) => list,
         };
-        let certificates = entries.iter().filter_map(Certificate::read).collect();
-        Some(Self { total, entries: entries.len(), certificates })
+        // In XML, a list of one is an element, and an empty list is empty text.
+        let entries = match list {
+            Value::Array(entries) => entries,
+            entry @ Value::Object(_) => vec![entry],
+            Value::Null if total.is_some() => Vec::new(),
+            Value::String(empty) if empty.is_empty() => Vec::new(),
+            _ => return Err("missing certificate list"),
+        };
+        let count = entries.len();
+        let certificates = entries.into_iter().filter_map(|entry| parse(entry).ok()).collect();
+        Ok(Self { total, entries: count, certificates })
     }
 }
 
@@ -105,40 +138,80 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    #[test]
-    fn both_spellings_and_every_name_of_the_id_are_read() {
-        let old = json!({"id": 7, "name": "n", "common": "c", "sans": "a,b", "fingerprint": "aa:bb", "issuer": "i",
-                         "startDate": "2026-01-02", "endDate": "2027-01-02", "expired": true});
-        let new = json!({"CertificateId": "7", "Name": "n", "CommonName": "c", "Sans": "a,b", "Fingerprint": "AABB",
-                         "Issuer": "i", "StartDate": "2026-01-02", "EndDate": "2027-01-02", "Expired": "true"});
-        let detail = json!({"Id": 7, "Name": "n", "Common": "c", "Sans": "a,b", "Fingerprint": "AABB", "Issuer": "i",
-                            "StartDate": "2026-01-02", "EndDate": "2027-01-02", "Expired": true});
-        let one = Certificate::read(&old).unwrap();
-        assert_eq!((one.id.get(), one.sha1.as_str(), one.expired), (7, "AABB", true));
-        assert!(
-            one == Certificate::read(&new).unwrap() && one == Certificate::read(&detail).unwrap()
-        );
-        assert_eq!(Certificate::read(&json!({"Name": "an order"})), None);
+    fn certificate(fields: Value) -> Certificate {
+        parse(fields).unwrap()
     }
 
     #[test]
-    fn pages_are_told_from_other_answers() {
-        let page =
-            |answer: Value| Page::read(&answer).map(|page| (page.total, page.certificates.len()));
+    fn a_certificate_is_read_in_the_names_of_every_operation() {
+        let list_2018 = json!({
+            "id": 7, "name": "n", "common": "c", "sans": "a,b", "fingerprint": "aa:bb",
+            "issuer": "i", "startDate": "2026-01-02", "endDate": "2027-01-02", "expired": true,
+        });
+        let list_2020 = json!({
+            "CertificateId": "7", "Name": "n", "CommonName": "c", "Sans": "a,b",
+            "Fingerprint": "AABB", "Issuer": "i", "StartDate": "2026-01-02",
+            "EndDate": "2027-01-02", "Expired": "true", "OrderId": 5,
+        });
+        let detail = json!({
+            "Id": 7, "Name": "n", "Common": "c", "Sans": "a,b", "Fingerprint": "AABB",
+            "Issuer": "i", "StartDate": "2026-01-02", "EndDate": "2027-01-02", "Expired": true,
+        });
+        let one = certificate(list_2018);
+        let texts = [&one.name, &one.common_name, &one.sans, &one.issuer, &one.sha1];
+        assert_eq!(texts, ["n", "c", "a,b", "i", "AABB"]);
+        let dates = [&one.not_before, &one.not_after];
         assert_eq!(
-            page(json!({"TotalCount": 2, "CertificateList": [{"id": 1}, {"id": 2}]})),
-            Some((Some(2), 2))
+            (one.id.get(), one.expired, dates),
+            (7, true, ["2026-01-02", "2027-01-02"].map(str::to_owned).each_ref())
         );
-        assert_eq!(
-            page(json!({"TotalCount": "1", "CertificateOrderList": {"CertificateId": 1}})),
-            Some((Some(1), 1))
-        );
-        assert_eq!(page(json!({"TotalCount": 0})), Some((Some(0), 0)));
-        assert_eq!(page(json!({"CertificateList": []})), Some((None, 0)));
-        assert_eq!(page(json!({"CertificateList": ""})), Some((None, 0)));
-        assert_eq!(page(json!({"RequestId": "R"})), None);
-        assert_eq!(page(json!({"CertificateList": "x"})), None);
-        let orders = Page::read(&json!({"CertificateOrderList": [{"OrderId": 5}]})).unwrap();
-        assert_eq!((orders.entries, orders.certificates.len()), (1, 0));
+        assert!(one == certificate(list_2020) && one == certificate(detail));
+        let one = certificate(json!({"Id": 7, "Sha2": "cc dd", "Cert": "PEM", "Expired": false}));
+        assert_eq!((one.sha256.as_str(), one.pem.as_str(), one.expired), ("CCDD", "PEM", false));
+    }
+
+    #[test]
+    fn a_certificate_needs_a_positive_id() {
+        for fields in [
+            json!({"Name": "an order"}),
+            json!({"Id": 0}),
+            json!({"Id": -5}),
+            json!({"Id": ""}),
+            json!({"CertificateId": 0, "Id": 5}),
+            json!("text"),
+        ] {
+            assert!(parse::<Certificate>(fields.clone()).is_err(), "{fields}");
+        }
+        let error = parse::<Certificate>(json!({"Name": "an order"})).unwrap_err();
+        assert_eq!(error.to_string(), "missing certificate ID");
+        // Orders have an ID of their own beside that of the certificate.
+        assert_eq!(certificate(json!({"CertificateId": 7, "Id": 5})).id.get(), 7);
+    }
+
+    #[test]
+    fn a_page_is_recognised() {
+        let page = |response: Value| {
+            let page = parse::<Page>(response).ok()?;
+            Some((page.total, page.entries, page.certificates.len()))
+        };
+        for (response, expected) in [
+            (
+                json!({"TotalCount": 2, "CertificateList": [{"id": 1}, {"id": 2}]}),
+                Some((Some(2), 2, 2)),
+            ),
+            (
+                json!({"TotalCount": "1", "CertificateOrderList": {"CertificateId": 1}}),
+                Some((Some(1), 1, 1)),
+            ),
+            (json!({"totalCount": 0}), Some((Some(0), 0, 0))),
+            (json!({"CertificateList": []}), Some((None, 0, 0))),
+            (json!({"CertificateList": ""}), Some((None, 0, 0))),
+            (json!({"CertificateOrderList": [{"OrderId": 5}, "odd"]}), Some((None, 2, 0))),
+            (json!({"RequestId": "R"}), None),
+            (json!({"CertificateList": "x"}), None),
+            (json!({"TotalCount": 1, "CertificateList": 7}), None),
+        ] {
+            assert_eq!(page(response.clone()), expected, "{response}");
+        }
     }
 }

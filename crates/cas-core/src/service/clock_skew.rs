@@ -1,27 +1,29 @@
-//! The difference between the service's clock and this machine's.
+//! Clock skew: the difference between the service's clock and this machine's (docs/service.md,
+//! Clocks and nonces). Uses `base` only.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::base::time::YEAR_9999;
 
-/// How far the service's clock is from this machine's, as far as is known; shared by a client's threads.
+/// The clock skew as far as it is known; shared by the threads of a client.
 #[derive(Debug, Default)]
 pub(crate) struct ClockSkew(AtomicI64);
 
-/// The skew that one request was sent with, in seconds; positive where the service is ahead.
+/// A clock skew in seconds; positive if the service is ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seconds(i64);
 
 impl ClockSkew {
-    /// What is known now.
+    /// Returns the skew to send a request with.
     #[must_use]
     pub(crate) fn current(&self) -> Seconds {
         Seconds(self.0.load(Ordering::Relaxed))
     }
 
-    /// A request sent with `used` at `now` was refused for its time, by somebody whose clock says `theirs`.
-    /// Returns whether another skew is known now, so that it makes sense to ask again.
+    /// Updates the skew after a request, sent with `used`, was refused for its time. `now` is this
+    /// machine's time, `theirs` the `Date` of the response. Returns whether the current skew
+    /// differs from `used`, so that another attempt may succeed.
     pub(crate) fn update(
         &self,
         used: Seconds,
@@ -34,7 +36,7 @@ impl ClockSkew {
             Ok(ahead) => seconds(ahead),
             Err(behind) => -seconds(behind.duration()),
         };
-        // Dates have whole seconds. A difference of one is none.
+        // `Date` has whole seconds, so a difference of one second means nothing.
         if new.abs_diff(used.0) <= 1 {
             return self.current() != used;
         }
@@ -46,12 +48,12 @@ impl ClockSkew {
 }
 
 impl Seconds {
-    /// The service's time when this machine's clock says `now`.
+    /// Returns the service's time when this machine's clock says `now`.
     #[must_use]
     pub(crate) fn apply(self, now: SystemTime) -> SystemTime {
         let distance = Duration::from_secs(self.0.unsigned_abs());
         let moved = if self.0 < 0 { now.checked_sub(distance) } else { now.checked_add(distance) };
-        // A time that can be written in four digits, whatever a server said.
+        // The year has four digits in a timestamp, whatever `Date` a server sent.
         moved
             .filter(|moved| {
                 moved.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|d| d < YEAR_9999)
@@ -70,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_skew_is_learned_either_way_and_corrected_again() {
+    fn the_skew_is_updated_in_either_direction() {
         let skew = ClockSkew::default();
         let now = at(1_000_000);
         assert_eq!(skew.current().apply(now), now);
@@ -78,14 +80,14 @@ mod tests {
             let used = skew.current();
             assert!(skew.update(used, now, Some(theirs)));
             assert_eq!(skew.current().apply(now), theirs);
-            // What was just learned is no news.
+            // The same date again changes nothing.
             assert!(!skew.update(skew.current(), now, Some(theirs)));
         }
         assert!(!skew.update(skew.current(), now, None));
     }
 
     #[test]
-    fn a_thread_that_comes_late_uses_what_another_one_learned() {
+    fn a_thread_uses_the_skew_that_another_one_found() {
         let skew = ClockSkew::default();
         let (now, used) = (at(1_000_000), skew.current());
         assert!(skew.update(used, now, Some(at(1_003_600))));
@@ -95,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_out_of_this_world_does_no_harm() {
+    fn an_absurd_date_is_ignored() {
         let skew = ClockSkew::default();
         for theirs in [at(0), at(253_402_300_799), at(u64::from(u32::MAX) * 1_000)] {
             skew.update(skew.current(), at(1_800_000_000), Some(theirs));

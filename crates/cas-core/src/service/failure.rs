@@ -1,4 +1,4 @@
-//! What a failed attempt means.
+//! A failed attempt: the error for the caller, and what it means for what is stored.
 
 use crate::base::error::Error;
 use crate::protocol::failure_class::FailureClass;
@@ -6,13 +6,13 @@ use crate::protocol::failure_class::FailureClass;
 /// An attempt that failed.
 #[derive(Debug)]
 pub(crate) struct CallError {
-    /// What to tell the caller.
+    /// The error for the caller.
     pub error: Error,
     /// What it means.
     pub class: FailureClass,
-    /// Whether it, or an attempt before it, may have been applied.
+    /// Whether this attempt, or one before it, may have been applied.
     pub in_doubt: bool,
-    /// Whether sending was tried at all.
+    /// Whether libcas tried to send it.
     pub tried: bool,
 }
 
@@ -22,7 +22,7 @@ impl CallError {
     }
 }
 
-/// What fails before sending is tried.
+/// A failure before libcas tried to send.
 impl From<Error> for CallError {
     fn from(error: Error) -> Self {
         Self { tried: false, ..Self::new(FailureClass::Permanent, error) }

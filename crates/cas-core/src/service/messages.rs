@@ -1,9 +1,14 @@
-//! Failed calls in sentences: what happened, and what to do.
+//! Sentences about failed calls: what happened, for which operation and endpoint, and what to do.
+//!
+//! Every message of this folder for people is made here. Nothing that a server sent is shown before
+//! it is redacted.
+
+use std::fmt::Display;
 
 use crate::base::error::{Error, ErrorKind};
 use crate::http::failure::{SendProgress, TransportError};
 use crate::http::response::HttpResponse;
-use crate::protocol::access_key::{AccessKey, shown_id};
+use crate::protocol::access_key::{AccessKey, display_id};
 use crate::protocol::failure_class::{Correction, FailureClass};
 use crate::protocol::params::Params;
 use crate::protocol::reading::ApiResponse;
@@ -12,13 +17,17 @@ use crate::protocol::signed_form::SignedForm;
 use crate::protocol::{error_codes, hmac_sha1, reading};
 use crate::service::failure::CallError;
 use crate::service::provider::{CredentialsError, Provider};
-use crate::service::types::{Answer, Operation};
+use crate::service::types::{Operation, Response};
 
-/// One request and all that is needed to speak about its answer.
+const CHECK_ENDPOINT: &str = "Check that the endpoint belongs to Alibaba Cloud and that no proxy \
+                              responds in its place.";
+
+/// One request, and what messages about its response need.
 pub(crate) struct CallContext<'a> {
     pub(crate) operation: &'a Operation<'a>,
     pub(crate) subject: &'a str,
     pub(crate) endpoint: &'a str,
+    /// Everything that was signed.
     pub(crate) params: &'a Params<'a>,
     pub(crate) access_key: Option<&'a AccessKey>,
     /// Where the access key comes from.
@@ -27,25 +36,26 @@ pub(crate) struct CallContext<'a> {
 }
 
 impl CallContext<'_> {
-    pub(crate) fn judge(&self, answer: &HttpResponse) -> Result<Answer, (FailureClass, Error)> {
-        match answer.read() {
-            ApiResponse::Success(fields) => Ok(Answer {
-                request_id: self.shown_id(reading::request_id(answer, Some(&fields))),
+    /// Reads a response; a failure has its class and the error for the caller.
+    pub(crate) fn read(&self, response: &HttpResponse) -> Result<Response, (FailureClass, Error)> {
+        match response.read() {
+            ApiResponse::Success(fields) => Ok(Response {
+                request_id: self.safe_id(reading::request_id(response, &fields)),
                 fields,
-                http_status: answer.status,
+                http_status: response.status,
             }),
             ApiResponse::Refusal { code, message, request_id } => {
-                let request_id = self.shown_id(request_id);
-                let (class, refusal) = self.refused(&code, &message, answer.status);
-                Err((class, refusal.with_answer(answer.status, request_id)))
+                let request_id = self.safe_id(request_id);
+                let (class, error) = self.refused(&code, &message, response.status);
+                Err((class, error.with_answer(response.status, request_id)))
             }
-            ApiResponse::Unrecognized { instead, rejected_on_the_way } => {
-                let class = match (rejected_on_the_way, answer.status) {
+            ApiResponse::Unrecognized { content, rejected_in_transit } => {
+                let class = match (rejected_in_transit, response.status) {
                     (true, 429) => FailureClass::Throttled(None),
                     (true, _) => FailureClass::Refused,
                     (false, _) => FailureClass::OutcomeUnknown,
                 };
-                Err((class, self.not_understood(&instead, answer)))
+                Err((class, self.unrecognized(&content, response)))
             }
         }
     }
@@ -53,39 +63,35 @@ impl CallContext<'_> {
     fn refused(&self, code: &str, message: &str, http_status: u16) -> (FailureClass, Error) {
         let Self { operation: Operation { action, ram, .. }, endpoint, subject, .. } = self;
         let meaning = error_codes::classify(code, message, http_status);
-        let shown_code = self.secrets().redact(code);
+        let shown = self.secrets().redact(code);
         let sentence = match meaning.kind {
             ErrorKind::NameTaken => {
-                format!("{endpoint} already has a certificate named {subject} ({shown_code}).")
+                format!("{endpoint} already has a certificate named {subject} ({shown}).")
             }
             ErrorKind::NotFound => {
-                format!("{endpoint} has no certificate with {subject} ({shown_code}).")
+                format!("{endpoint} has no certificate with {subject} ({shown}).")
             }
-            ErrorKind::Permission => {
-                format!(
-                    "{endpoint} refused {action} of {subject}: the access key lacks the RAM action {ram}:{action} ({shown_code})."
-                )
-            }
+            ErrorKind::Permission => format!(
+                "{endpoint} refused {action} for {subject}: the access key does not have the RAM \
+                 permission {ram}:{action} ({shown})."
+            ),
             ErrorKind::Throttled => {
-                format!(
-                    "{endpoint} refuses {action} of {subject} because of too many calls ({shown_code})."
-                )
+                format!("{endpoint} throttled {action} for {subject} ({shown}).")
             }
-            _ => format!("{endpoint} refused {action} of {subject}: {shown_code}."),
+            _ => format!("{endpoint} refused {action} for {subject}: {shown}."),
         };
-        let mut error =
-            Error::new(meaning.kind, sentence).with_retryable(meaning.retryable()).with_service(
-                shown_code,
-                (!message.is_empty()).then(|| self.secrets().redact(message)),
-            );
+        let message_shown = (!message.is_empty()).then(|| self.secrets().redact(message));
+        let error = Error::new(meaning.kind, sentence)
+            .with_retryable(meaning.retryable())
+            .with_service(shown, message_shown);
         let hint = match (meaning.kind, code) {
             (ErrorKind::Permission, _) => {
                 format!("Grant {ram}:{action} to the RAM user or role of this access key.")
             }
-            (_, "SignatureDoesNotMatch") => self.why_signatures_differ(message).to_owned(),
+            (_, "SignatureDoesNotMatch") => self.explain_mismatch(message).to_owned(),
             (_, code) if code.starts_with("InvalidAccessKeyId") => {
                 let id = self.access_key.map_or("", AccessKey::id);
-                format!("{} The id was {}.", meaning.hint, shown_id(id))
+                format!("{} The access key ID is {}.", meaning.hint, display_id(id))
             }
             _ => meaning.hint.to_owned(),
         };
@@ -97,71 +103,70 @@ impl CallContext<'_> {
             }
             _ => hint,
         };
-        if !hint.is_empty() {
-            error = error.with_hint(hint);
-        }
-        (meaning.class, error)
+        (meaning.class, if hint.is_empty() { error } else { error.with_hint(hint) })
     }
 
-    /// The gateway echoes its string-to-sign. Where it is ours, only the secret can be wrong.
-    fn why_signatures_differ(&self, message: &str) -> &'static str {
+    /// The gateway echoes its string to sign. If it equals ours, only the secret can be wrong.
+    fn explain_mismatch(&self, message: &str) -> &'static str {
         let is_ours = |theirs: &str| match self.form.string_to_sign() {
             Some(ours) => theirs == ours,
             None => theirs == hmac_sha1::string_to_sign("POST", self.params).as_str(),
         };
         match message.split_once("string to sign is:") {
             Some((_, theirs)) if is_ours(theirs.trim()) => {
-                "The access key secret is wrong: the request arrived as it was sent."
+                "The access key secret is wrong: the request arrived unchanged."
             }
             Some(_) => {
-                "The request was changed on its way: look for a proxy or gateway that rewrites requests."
+                "The request was changed in transit. Check for a proxy or gateway that rewrites \
+                 requests."
             }
             None => "Check the access key secret.",
         }
     }
 
-    fn not_understood(&self, instead: &str, answer: &HttpResponse) -> Error {
+    fn unrecognized(&self, content: &str, response: &HttpResponse) -> Error {
         let Self { operation: Operation { action, .. }, endpoint, subject, .. } = self;
-        let instead = self.secrets().redact(instead);
-        Error::new(
-            ErrorKind::Protocol,
-            format!("{endpoint} gave no API answer to {action} of {subject}, but {instead}."),
-        )
-        .with_hint("Check that the endpoint is Alibaba Cloud's and no proxy answers in its place.")
-        .with_answer(answer.status, self.shown_id(answer.request_id()))
-        .with_retryable(answer.status >= 500 || matches!(answer.status, 408 | 429))
+        let content = self.secrets().redact(content);
+        let sentence =
+            format!("Invalid response from {endpoint} to {action} for {subject}: {content}.");
+        Error::new(ErrorKind::Protocol, sentence)
+            .with_hint(CHECK_ENDPOINT)
+            .with_answer(response.status, self.safe_id(response.request_id()))
+            .with_retryable(response.status >= 500 || matches!(response.status, 408 | 429))
     }
 
-    pub(crate) fn no_answer(&self, failure: TransportError) -> CallError {
+    /// Describes an attempt that got no whole response.
+    pub(crate) fn no_response(&self, failure: TransportError) -> CallError {
         let Self { operation: Operation { action, .. }, subject, .. } = self;
-        let what = failure.what;
-        let sent = format!("{action} of {subject} was sent, but {what}.");
+        let cause = failure.what;
+        let sent = format!("{action} for {subject} was sent, but {cause}.");
         let (kind, sentence, hint) = match failure.progress {
             SendProgress::NotSent if failure.deadline_passed => (
                 ErrorKind::Timeout,
-                format!("{action} of {subject} ran out of time: {what}."),
-                "Nothing was sent. Check the network, or allow more time.".to_owned(),
+                format!("{action} for {subject} timed out before it was sent: {cause}."),
+                "Nothing was sent. Check the network, or set a longer timeout.".to_owned(),
             ),
             SendProgress::NotSent => (
                 ErrorKind::Network,
-                format!("{action} of {subject} was not sent: {what}."),
+                format!("{action} for {subject} was not sent: {cause}."),
                 failure.hint.unwrap_or_else(|| "Check the network.".to_owned()),
             ),
-            // Whatever is slow may still be at work.
+            // The service may still be working on it.
             SendProgress::Sent if failure.deadline_passed => (
                 ErrorKind::OutcomeUnknown,
                 sent,
-                "Allow more time, or call again: what is stored is found then.".to_owned(),
+                "Set a longer timeout, or call again: libcas then finds what is stored.".to_owned(),
             ),
             SendProgress::Sent => (
                 ErrorKind::Network,
                 sent,
-                "Check the network and proxies, and call again.".to_owned(),
+                "Check the network and the proxy, and call again.".to_owned(),
             ),
             SendProgress::ResponseStarted => (
                 ErrorKind::Protocol,
                 sent,
-                "Check that the endpoint is Alibaba Cloud's and no proxy cuts its answers."
+                "Check that the endpoint belongs to Alibaba Cloud and that no proxy truncates its \
+                 responses."
                     .to_owned(),
             ),
         };
@@ -173,19 +178,19 @@ impl CallContext<'_> {
         let mut error =
             Error::new(kind, sentence).with_hint(hint).with_retryable(!failure.permanent);
         if let Some(status) = failure.http_status {
-            let request_id = self.shown_id(failure.request_id);
+            let request_id = self.safe_id(failure.request_id);
             error = error.with_answer(status, request_id);
         }
         CallError::new(class, error)
     }
 
-    /// A request id, unless a server put something there that must not be shown.
-    fn shown_id(&self, id: Option<String>) -> Option<String> {
-        // The service's own are UUIDs; anything else is looked at.
-        let uuid = |id: &str| {
+    /// A RequestId, unless the server put something there that must not be shown.
+    fn safe_id(&self, id: Option<String>) -> Option<String> {
+        // The service sends upper-case UUIDs; anything else is checked.
+        let is_uuid = |id: &str| {
             id.len() == 36 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F' | b'-'))
         };
-        id.filter(|id| uuid(id) || self.secrets().redact(id) == *id)
+        id.filter(|id| is_uuid(id) || self.secrets().redact(id) == *id)
     }
 
     fn secrets(&self) -> Secrets<'_> {
@@ -197,33 +202,42 @@ impl CallContext<'_> {
     }
 }
 
-pub(crate) fn no_access_key(reason: CredentialsError) -> CallError {
-    let hint = reason.hint.unwrap_or_else(|| {
-        "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or set up another of the sources in \
-         docs/credentials.md, or give the client a key."
+/// No credential source has an access key.
+pub(crate) fn no_access_key(cause: CredentialsError) -> CallError {
+    let hint = cause.hint.unwrap_or_else(|| {
+        "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, configure another \
+         credential source of docs/credentials.md, or set the client's access key."
             .to_owned()
     });
-    let sentence = format!("No usable access key was found: {}.", reason.why);
+    let sentence = format!("Failed to obtain an access key: {}.", cause.why);
     let error = Error::new(ErrorKind::Credentials, sentence)
         .with_hint(hint)
-        .with_retryable(reason.retryable);
-    let failed = CallError::from(error);
-    if reason.retryable { CallError { class: FailureClass::NotSent, ..failed } } else { failed }
+        .with_retryable(cause.retryable);
+    let failure = CallError::from(error);
+    if cause.retryable { CallError { class: FailureClass::NotSent, ..failure } } else { failure }
 }
 
-/// An answer that is one, and does not hold what it must.
+/// The name of an upload, which everybody may read, would reveal the access key secret.
+pub(crate) fn secret_in_name() -> Error {
+    let sentence = "The certificate name contains the access key secret.";
+    Error::new(ErrorKind::InvalidArgument, sentence).with_hint(
+        "Choose another name: names are public. If the name was ever used, replace the access key.",
+    )
+}
+
+/// A success without the fields that the operation returns.
 pub(crate) fn incomplete(
     endpoint: &str,
     action: &str,
     subject: &str,
-    lacks: &str,
-    answer: &Answer,
-) -> CallError {
-    let error = Error::new(
-        ErrorKind::Protocol,
-        format!("{endpoint} answered {action} of {subject} with a success without {lacks}."),
-    )
-    .with_hint("Check that the endpoint is Alibaba Cloud's and no proxy answers in its place.")
-    .with_answer(answer.http_status, answer.request_id.clone());
-    CallError::new(FailureClass::OutcomeUnknown, error)
+    cause: &dyn Display,
+) -> Error {
+    let sentence =
+        format!("Incomplete response from {endpoint} to {action} for {subject}: {cause}.");
+    Error::new(ErrorKind::Protocol, sentence).with_hint(CHECK_ENDPOINT)
+}
+
+/// The service no longer has the version of the API, so another one is used from now on.
+pub(crate) fn version_changed(error: &Error, version: &dyn Display) -> String {
+    format!("{error} libcas uses API version {version} from now on.")
 }

@@ -1,6 +1,7 @@
-//! Calls of the service: the operations of both API versions, one attempt, and calls that are repeated.
+//! Calls of the service: the operations of both API versions, single attempts, repeatable calls,
+//! and what a failed attempt means.
 //!
-//! Uses `http` and `protocol`.
+//! Uses `http`, `protocol`, `inspect` for fingerprints, and `base`.
 
 pub(crate) mod account;
 pub(crate) mod backoff;

@@ -1,10 +1,8 @@
-//! Operations of the service: typed input becomes parameters, an answer becomes typed output.
+//! Operations of the service: typed input becomes parameters.
 //!
-//! Both versions of the API can do the same; what is named differently stands in one file for each.
+//! Both versions of the API offer the same operations; each version's names are in a file of its
+//! own.
 
-use serde_json::Value;
-
-use crate::protocol::reading::integer;
 use crate::service::types::{CertId, List, NewCertificate, Operation};
 use crate::service::version::ApiVersion;
 use crate::service::{v2018_07_13, v2020_04_07};
@@ -37,8 +35,8 @@ impl ApiVersion {
         }
     }
 
-    /// Everything about one certificate. `with_pem` asks for the certificate itself; its key then comes with
-    /// it, as it always does in the older version.
+    /// Everything about one certificate. `with_pem` requests the PEM chain as well; the response
+    /// then includes the private key, as it always does in the older version.
     #[must_use]
     pub fn detail(self, id: CertId, with_pem: bool) -> Operation<'static> {
         match self {
@@ -47,7 +45,7 @@ impl ApiVersion {
         }
     }
 
-    /// Deletes one certificate. `client_token` is the same for each try of one deletion.
+    /// Deletes one certificate. `client_token` is the same for each attempt of one deletion.
     #[must_use]
     pub fn delete(self, id: CertId, client_token: &str) -> Operation<'_> {
         match self {
@@ -57,17 +55,10 @@ impl ApiVersion {
     }
 }
 
-/// The id in the answer to an upload.
-#[must_use]
-pub(crate) fn new_id(answer: &Value) -> Option<CertId> {
-    integer(answer, &["CertId"]).and_then(CertId::new)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::service::types::Lang;
-    use serde_json::json;
 
     const NEW: NewCertificate<'_> = NewCertificate {
         name: "n",
@@ -83,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rights_that_are_needed_are_documented() {
+    fn the_required_ram_actions_are_documented() {
         let document = include_str!("../../../../docs/security.md");
         let id = CertId::new(7).unwrap();
         for version in [ApiVersion::V2018_07_13, ApiVersion::V2020_04_07] {
@@ -98,11 +89,12 @@ mod tests {
     }
 
     #[test]
-    fn every_field_is_a_parameter() {
+    fn every_field_becomes_a_parameter() {
         let old = ApiVersion::V2018_07_13;
         assert_eq!(
             query(&old.upload(&NEW)),
-            "Action=CreateUserCertificate&Cert=c&Format=JSON&Key=k&Lang=en&Name=n&SourceIp=192.0.2.1&Version=2018-07-13"
+            "Action=CreateUserCertificate&Cert=c&Format=JSON&Key=k&Lang=en&Name=n\
+             &SourceIp=192.0.2.1&Version=2018-07-13"
         );
         let bare = NewCertificate { lang: None, source_ip: None, ..NEW };
         assert_eq!(
@@ -111,33 +103,34 @@ mod tests {
         );
         assert_eq!(
             query(&ApiVersion::V2020_04_07.upload(&NEW)),
-            "Action=UploadUserCertificate&Cert=c&ClientToken=t&Format=JSON&Key=k&Name=n&Version=2020-04-07"
+            "Action=UploadUserCertificate&Cert=c&ClientToken=t&Format=JSON&Key=k&Name=n\
+             &Version=2020-04-07"
         );
     }
 
     #[test]
-    fn the_lists_hold_expired_certificates_and_uploaded_ones() {
+    fn the_lists_include_expired_and_uploaded_certificates() {
         let pages = |version: ApiVersion| -> Vec<String> {
             version.lists().iter().map(|list| query(&version.list_page(*list, 2))).collect()
         };
         assert_eq!(
             pages(ApiVersion::V2018_07_13),
-            [
-                "Action=DescribeUserCertificateList&CurrentPage=2&Format=JSON&ShowSize=50&Version=2018-07-13"
-            ]
+            ["Action=DescribeUserCertificateList&CurrentPage=2&Format=JSON&ShowSize=50\
+                 &Version=2018-07-13"]
         );
         assert_eq!(
             pages(ApiVersion::V2020_04_07),
             [
-                "Action=ListUserCertificateOrder&CurrentPage=2&Format=JSON&OrderType=CERT&ShowSize=50&Version=2020-04-07",
-                "Action=ListUserCertificateOrder&CurrentPage=2&Format=JSON&OrderType=CERT&ShowSize=50&Status=EXPIRED\
-                 &Version=2020-04-07",
+                "Action=ListUserCertificateOrder&CurrentPage=2&Format=JSON&OrderType=CERT\
+                 &ShowSize=50&Version=2020-04-07",
+                "Action=ListUserCertificateOrder&CurrentPage=2&Format=JSON&OrderType=CERT\
+                 &ShowSize=50&Status=EXPIRED&Version=2020-04-07",
             ]
         );
     }
 
     #[test]
-    fn detail_and_deletion_name_the_certificate() {
+    fn detail_and_deletion_send_the_id() {
         let id = CertId::new(7).unwrap();
         for (version, detail, delete) in [
             (
@@ -147,22 +140,14 @@ mod tests {
             ),
             (
                 ApiVersion::V2020_04_07,
-                "Action=GetUserCertificateDetail&CertFilter=true&CertId=7&Format=JSON&Version=2020-04-07",
-                "Action=DeleteUserCertificate&CertId=7&ClientToken=t&Format=JSON&Version=2020-04-07",
+                "Action=GetUserCertificateDetail&CertFilter=true&CertId=7&Format=JSON\
+                 &Version=2020-04-07",
+                "Action=DeleteUserCertificate&CertId=7&ClientToken=t&Format=JSON\
+                 &Version=2020-04-07",
             ),
         ] {
             assert_eq!(query(&version.detail(id, false)), detail);
             assert_eq!(query(&version.delete(id, "t")), delete);
         }
-    }
-
-    #[test]
-    fn only_a_positive_number_is_an_id() {
-        let id = |answer: Value| new_id(&answer).map(CertId::get);
-        assert_eq!(id(json!({"CertId": 5})), Some(5));
-        assert_eq!(id(json!({"CertId": "5"})), Some(5));
-        assert_eq!(id(json!({"CertId": 0})), None);
-        assert_eq!(id(json!({"CertId": -5})), None);
-        assert_eq!(id(json!({})), None);
     }
 }

@@ -1,34 +1,35 @@
-//! How fast a client's threads may upload together. Pure, but for the numbers that the threads share.
+//! The rate limiter: how fast the threads of a client upload together. Lock-free, no I/O.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::service::version::ApiVersion;
 
-/// How long the documented rate is kept to after the service complained.
-const CAREFUL_FOR: Duration = Duration::from_secs(60);
+/// How long the documented rate applies after the service throttled a call.
+const SLOW_FOR: Duration = Duration::from_secs(60);
 
-/// Gives each upload its turn. Two words without a lock: a thread may be interrupted anywhere, by `fork` too.
+/// Gives each upload its turn. Two atomics instead of a lock: `fork` may interrupt a thread
+/// anywhere.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     start: Instant,
-    /// Uploads a second that the program allows; 0 for no limit of its own.
+    /// Uploads per second that the program allows; 0 for no limit.
     limit: u32,
     /// The next free turn, in microseconds after `start`.
     next: AtomicU64,
-    /// Until when the documented rate holds, in microseconds after `start`; 0 for never.
-    careful_until: AtomicU64,
+    /// Until when the documented rate applies, in microseconds after `start`; 0 for never.
+    slow_until: AtomicU64,
 }
 
 impl RateLimiter {
-    /// At most `limit` uploads a second; 0 for as many as the service takes.
+    /// At most `limit` uploads per second; 0 for as many as the service accepts.
     #[must_use]
     pub(crate) fn new(limit: u32, start: Instant) -> Self {
-        Self { start, limit, next: AtomicU64::new(0), careful_until: AtomicU64::new(0) }
+        Self { start, limit, next: AtomicU64::new(0), slow_until: AtomicU64::new(0) }
     }
 
-    /// How long to wait before the next upload, which then has its turn; `None` where its turn would come
-    /// after `deadline`, and is left to others.
+    /// Takes the next turn and returns how long to wait for it. Returns `None` if it comes after
+    /// `deadline`; the turn is then left to other threads.
     pub(crate) fn acquire(
         &self,
         version: ApiVersion,
@@ -37,7 +38,7 @@ impl RateLimiter {
     ) -> Option<Duration> {
         let now = self.micros(now);
         let limit = match self.limit {
-            0 if now < self.careful_until.load(Ordering::Relaxed) => documented(version),
+            0 if now < self.slow_until.load(Ordering::Relaxed) => documented(version),
             0 => return Some(Duration::ZERO),
             limit => limit,
         };
@@ -51,9 +52,9 @@ impl RateLimiter {
         Some(Duration::from_micros(turn - now))
     }
 
-    /// The service said that the calls are too many.
+    /// Records that the service throttled a call: the documented rate applies for a minute.
     pub(crate) fn slow_down(&self, now: Instant) {
-        self.careful_until.store(self.micros(now + CAREFUL_FOR), Ordering::Relaxed);
+        self.slow_until.store(self.micros(now + SLOW_FOR), Ordering::Relaxed);
     }
 
     fn micros(&self, at: Instant) -> u64 {
@@ -61,7 +62,7 @@ impl RateLimiter {
     }
 }
 
-/// Calls a second and account, from the operations' documentation.
+/// Calls per second and account (docs/service.md, Throttling and rates).
 fn documented(version: ApiVersion) -> u32 {
     match version {
         ApiVersion::V2018_07_13 => 10,
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_rate_holds_for_a_minute_after_a_complaint() {
+    fn the_documented_rate_applies_for_a_minute_after_throttling() {
         let start = Instant::now();
         let rate_limiter = RateLimiter::new(0, start);
         assert_eq!([0, 0].map(|_| millis(&rate_limiter, V2018_07_13, start)), [0, 0]);
@@ -98,7 +99,7 @@ mod tests {
         assert_eq!([0, 0, 0].map(|_| millis(&rate_limiter, V2020_04_07, later)), [0, 10, 20]);
         let over = start + Duration::from_secs(60);
         assert_eq!([0, 0].map(|_| millis(&rate_limiter, V2018_07_13, over)), [0, 0]);
-        // What the program set stays, complaint or not.
+        // The limit that the program set applies in any case.
         let rate_limiter = RateLimiter::new(2, start);
         rate_limiter.slow_down(start);
         assert_eq!([0, 0].map(|_| millis(&rate_limiter, V2018_07_13, start)), [0, 500]);

@@ -1,12 +1,13 @@
-//! Region to host: the one table.
+//! The endpoint of each region: one table.
 //!
-//! Sources: S the official SDKs for versions 2018-07-13 and 2020-04-07 (Python, Node.js, Go), which agree on what is shared;
-//! G the newest official Go SDK; M `products.json` of the official command line tool; D the endpoint page of the CAS
-//! documentation. The rule for other regions, `cas[-vpc].<region>.aliyuncs.com`, is that of the official SDKs' core.
+//! The sources behind the rows, by their names in docs/service.md: S cas18, cas20, js20 and go-sdk,
+//! which agree on the shared host; G the newest Go client; M meta; D doc-endpoints. Other regions
+//! follow the rule of the official clients, `cas[-vpc].<region>.aliyuncs.com` (docs/service.md,
+//! Endpoints and regions). Uses `http` for the type of an endpoint.
 
 use crate::http::endpoint::Endpoint;
 
-/// The host that a region has to itself, or the one of cn-hangzhou, which many share.
+/// A host of the region's own, or the one of cn-hangzhou, which most regions share.
 #[derive(Clone, Copy)]
 enum Host {
     Shared,
@@ -14,20 +15,20 @@ enum Host {
 }
 use Host::{Own, Shared};
 
-/// A region, its host on the internet, and whether a host inside the VPC is documented.
+/// A region, its public host, and whether a host inside the VPC is documented. The sources follow.
 #[rustfmt::skip] // a table
 const REGIONS: &[(&str, Host, bool)] = &[
     ("cn-hangzhou", Shared, true),              // S G M D; VPC: M D
     ("ap-northeast-1", Own, false),             // G M
     ("ap-south-1", Own, false),                 // G M
-    ("ap-southeast-1", Own, true),              // G M D, the first Python SDK has it shared; VPC: M D
+    ("ap-southeast-1", Own, true),              // G M D, S has it shared; VPC: M D
     ("ap-southeast-2", Own, false),             // G M
     ("eu-central-1", Own, false),               // G M D
     ("me-east-1", Own, false),                  // G M
     ("ap-northeast-2-pop", Shared, false),      // S
     ("ap-southeast-3", Shared, true),           // S, M has its own; VPC: M
     ("ap-southeast-5", Shared, false),          // S, M has its own
-    ("cn-beijing", Shared, false),              // S, as all that follow
+    ("cn-beijing", Shared, false),              // S, like all that follow
     ("cn-beijing-finance-1", Shared, false),
     ("cn-beijing-finance-pop", Shared, false),
     ("cn-beijing-gov-1", Shared, false),
@@ -76,16 +77,16 @@ const REGIONS: &[(&str, Host, bool)] = &[
     ("us-west-1", Shared, false),
 ];
 
-/// The region whose host is used when none is named.
+/// The region of a client that sets none.
 pub(crate) const DEFAULT_REGION: &str = "cn-hangzhou";
 
-/// The endpoint of `region`, on the internet or inside the VPC, and whether the table has it.
+/// Returns the endpoint of `region`, public or inside the VPC, and whether it is documented.
 pub(crate) fn endpoint_of(region: &str, vpc: bool) -> (Endpoint, bool) {
     let (host, known) = host(region, vpc);
     (Endpoint::https(host), known)
 }
 
-/// The host of `region`, on the internet or inside the VPC, and whether the table has it; where not, it is as the rule goes.
+/// Returns the host of `region`, and whether it is documented or made by the rule.
 fn host(region: &str, vpc: bool) -> (String, bool) {
     let known = REGIONS.iter().find(|(id, ..)| *id == region);
     match (known, vpc) {
@@ -101,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn regions_have_the_hosts_of_the_official_sdks() {
+    fn hosts_are_those_of_the_official_clients() {
         for (region, vpc, expected, known) in [
             ("cn-hangzhou", false, "cas.aliyuncs.com", true),
             ("cn-hangzhou", true, "cas-vpc.cn-hangzhou.aliyuncs.com", true),
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn no_region_stands_twice() {
+    fn no_region_is_listed_twice() {
         let mut ids: Vec<_> = REGIONS.iter().map(|(id, ..)| id).collect();
         ids.sort_unstable();
         ids.dedup();

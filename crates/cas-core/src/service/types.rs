@@ -1,27 +1,39 @@
-//! What calls of the service are made of: ids, operations, lists.
+//! What calls of the service consist of: IDs, operations, responses.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use serde::Deserialize;
 use serde_json::Value;
 
+use crate::protocol::fields::Text;
 use crate::protocol::params::Params;
 use crate::service::version::ApiVersion;
 
-/// The id that the service gives a certificate. Always positive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// The ID that the service gives a certificate. Always positive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "Text")]
 pub struct CertId(i64);
 
 impl CertId {
-    /// `None` for what cannot be an id.
+    /// Returns `None` if `id` is not positive.
     #[must_use]
     pub fn new(id: i64) -> Option<Self> {
         (id > 0).then_some(Self(id))
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub fn get(self) -> i64 {
         self.0
+    }
+}
+
+impl TryFrom<Text> for CertId {
+    type Error = &'static str;
+
+    fn try_from(text: Text) -> Result<Self, Self::Error> {
+        text.integer().and_then(Self::new).ok_or("invalid CertId")
     }
 }
 
@@ -41,7 +53,7 @@ pub enum Lang {
 }
 
 impl Lang {
-    /// Reads `zh` or `en`.
+    /// Parses `zh` or `en`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text {
@@ -59,14 +71,14 @@ impl Lang {
     }
 }
 
-/// One call to make: the operation's name and all parameters but those of the signature.
+/// One call to make: the operation's name, and all parameters except those of the signature.
 #[derive(Clone, Debug)]
 pub struct Operation<'a> {
     /// The product's name in RAM policies.
     pub ram: &'static str,
-    /// The name, as it stands in `Action` and in RAM policies.
+    /// The operation's name, in `Action` and in RAM policies.
     pub action: &'static str,
-    /// Everything to send.
+    /// The parameters to send.
     pub params: Params<'a>,
 }
 
@@ -79,53 +91,81 @@ impl<'a> Operation<'a> {
         Self { ram: "yundun-cert", action, params }
     }
 
-    pub(crate) fn with(
-        mut self,
-        name: &'static str,
-        value: impl Into<std::borrow::Cow<'a, str>>,
-    ) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<Cow<'a, str>>) -> Self {
         self.params.set(name, value);
         self
     }
 }
 
-/// What an upload sends.
+/// The input of an upload.
 #[derive(Clone, Copy)]
 pub struct NewCertificate<'a> {
-    /// Unique in the account.
+    /// The name, unique in the account.
     pub name: &'a str,
-    /// PEM, leaf first.
+    /// The certificate chain, PEM, leaf first.
     pub certificate: &'a str,
-    /// PEM, unencrypted.
+    /// The private key, PEM, unencrypted.
     pub key: &'a str,
-    /// The language of error messages, where the version has one.
+    /// The language of error messages; only 2018-07-13 has it.
     pub lang: Option<Lang>,
-    /// The address of the person on whose behalf the call is made, where the version takes one.
+    /// The IP address of the person on whose behalf the call is made; only 2018-07-13 has it.
     pub source_ip: Option<&'a str>,
-    /// The same for each try of one upload, where the version knows it.
+    /// The idempotency token, the same for each attempt of one upload; only 2020-04-07 has it.
     pub client_token: &'a str,
 }
 
-/// A list of certificates by the status that it asks for; empty for the version's default.
+/// A list of certificates, by the status that it asks for; empty for the version's default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct List(pub(crate) &'static str);
 
-/// Certificates on a page: the documented default of both versions. No larger one is documented.
+/// Entries of a page: the documented default of both versions (docs/service.md, Lists and paging).
 pub(crate) const PAGE_SIZE: usize = 50;
 
-/// What a successful call brought.
-pub(crate) struct Answer {
-    /// The operation's fields, still untyped.
-    pub fields: Value,
-    /// The id under which support finds the request.
+/// A successful response.
+pub(crate) struct Response<T = Value> {
+    /// The operation's fields.
+    pub fields: T,
+    /// The RequestId, by which Alibaba Cloud's support finds the request.
     pub request_id: Option<String>,
     /// HTTP status.
     pub http_status: u16,
 }
 
-/// Without the fields: what a server says is shown only after it is redacted.
-impl fmt::Debug for Answer {
+/// Without the fields: what a server sends is shown only after it is redacted.
+impl<T> fmt::Debug for Response<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("http_status", &self.http_status).finish_non_exhaustive()
+        f.debug_struct("Response").field("http_status", &self.http_status).finish_non_exhaustive()
+    }
+}
+
+/// The response to an upload.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct NewId {
+    pub cert_id: CertId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::fields::parse;
+    use serde_json::json;
+
+    #[test]
+    fn only_a_positive_number_is_an_id() {
+        let id = |fields: Value| parse::<NewId>(fields).map(|new| new.cert_id.get());
+        assert_eq!(id(json!({"CertId": 5, "RequestId": "R"})).unwrap(), 5);
+        assert_eq!(id(json!({"CertId": "9223372036854775807"})).unwrap(), i64::MAX);
+        for invalid in [json!(0), json!(-5), json!(""), json!(null), json!([5]), json!(1.5)] {
+            let error = id(json!({"CertId": invalid})).unwrap_err();
+            assert_eq!(error.to_string(), "invalid CertId");
+        }
+        assert_eq!(id(json!({})).unwrap_err().to_string(), "missing field `CertId`");
+    }
+
+    #[test]
+    fn debug_prints_no_field() {
+        let response = Response { fields: json!("hidden"), request_id: None, http_status: 200 };
+        assert!(!format!("{response:?}").contains("hidden"));
     }
 }

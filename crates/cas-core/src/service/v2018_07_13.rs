@@ -1,11 +1,11 @@
-//! API version 2018-07-13.
+//! Operations of API version 2018-07-13 (docs/service.md, Version 2018-07-13).
 
 use crate::service::types::{CertId, List, NewCertificate, Operation, PAGE_SIZE};
 use crate::service::version::ApiVersion;
 
 const VERSION: ApiVersion = ApiVersion::V2018_07_13;
 
-/// One list without a status; nothing says that it hides any.
+/// One list without a status; nothing says that it hides any certificate.
 pub(super) const LISTS: &[List] = &[List("")];
 
 pub(super) fn create_user_certificate<'a>(new: &NewCertificate<'a>) -> Operation<'a> {
@@ -28,7 +28,7 @@ pub(super) fn describe_user_certificate_list(page: usize) -> Operation<'static> 
         .with("CurrentPage", page.to_string())
 }
 
-/// Its answer holds the key, whether it is wanted or not.
+/// The response always includes the private key.
 pub(super) fn describe_user_certificate_detail(id: CertId) -> Operation<'static> {
     Operation::new("DescribeUserCertificateDetail", VERSION).with("CertId", id.to_string())
 }

@@ -1,12 +1,13 @@
-//! API version 2020-04-07. It knows no language and no source address.
+//! Operations of API version 2020-04-07 (docs/service.md, Version 2020-04-07). It has no parameters
+//! for language and source address.
 
 use crate::service::types::{CertId, List, NewCertificate, Operation, PAGE_SIZE};
 use crate::service::version::ApiVersion;
 
 const VERSION: ApiVersion = ApiVersion::V2020_04_07;
 
-/// Without a status the list holds what is valid; expired ones have to be asked for (the operation's
-/// documentation).
+/// Without a status, the list has valid certificates only; expired ones are a list of their own
+/// (docs/service.md, Lists and paging).
 pub(super) const LISTS: &[List] = &[List(""), List("EXPIRED")];
 
 pub(super) fn upload_user_certificate<'a>(new: &NewCertificate<'a>) -> Operation<'a> {
@@ -17,7 +18,7 @@ pub(super) fn upload_user_certificate<'a>(new: &NewCertificate<'a>) -> Operation
         .with("ClientToken", new.client_token)
 }
 
-/// The default order type, CPACK, lists orders and no certificate; CERT lists uploaded and issued ones.
+/// The default order type, CPACK, lists orders; CERT lists uploaded and issued certificates.
 pub(super) fn list_user_certificate_order(list: List, page: usize) -> Operation<'static> {
     let operation = Operation::new("ListUserCertificateOrder", VERSION)
         .with("OrderType", "CERT")
@@ -26,7 +27,7 @@ pub(super) fn list_user_certificate_order(list: List, page: usize) -> Operation<
     if list.0.is_empty() { operation } else { operation.with("Status", list.0) }
 }
 
-/// `CertFilter` leaves the key out of the answer, and with it the certificate.
+/// `CertFilter` omits the private key from the response, and the certificate with it.
 pub(super) fn get_user_certificate_detail(id: CertId, with_pem: bool) -> Operation<'static> {
     Operation::new("GetUserCertificateDetail", VERSION)
         .with("CertId", id.to_string())

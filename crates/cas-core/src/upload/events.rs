@@ -1,87 +1,87 @@
-//! What goes into the state machine of an upload and what comes out of it.
+//! The vocabulary of an upload's state machine: rules, events and steps. Uses `service` and
+//! `protocol` for data types only.
 
 use std::time::Duration;
 
 use crate::protocol::failure_class::FailureClass;
 use crate::service::types::CertId;
 
-/// What to do when another certificate has the name; the numbers are those of the C interface
-/// (`cas_on_conflict`).
+/// What to do if the name is taken; the numbers are those of the C API (`cas_on_conflict`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(i32)]
 pub enum OnConflict {
-    /// The same certificate under this name is a success, another one an error.
+    /// The same certificate under this name is a success, a different one an error.
     #[default]
     Reuse = 0,
-    /// Any certificate under this name is an error, unless this very upload put it there.
+    /// Any certificate under this name is an error, unless this upload stored it.
     Fail = 1,
-    /// Another certificate keeps the name; this one is stored under a name made from it.
+    /// A different certificate keeps the name; this one is stored under an alternate name.
     Rename = 2,
-    /// As `Rename`, and the other certificate is deleted once this one is stored.
+    /// Like `Rename`, but the other certificate is deleted once this one is stored.
     Replace = 3,
 }
 
-/// What an upload did; the numbers are those of the C interface (`cas_outcome`).
+/// What an upload did; the numbers are those of the C API (`cas_outcome`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Outcome {
     /// The certificate was stored.
     Created = 0,
-    /// The same certificate was there already.
+    /// The same certificate was stored already.
     Reused = 1,
-    /// The certificate is stored, and the one that had its name is deleted.
+    /// The certificate is stored, and the one that had its name has been deleted.
     Replaced = 2,
 }
 
-/// What the caller asked for.
+/// What the program requested.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
-    /// What to do when another certificate has the name.
+    /// What to do if the name is taken.
     pub on_conflict: OnConflict,
-    /// Whether the same certificate under any other name will do.
+    /// Whether the same certificate under any other name counts.
     pub any_name: bool,
-    /// How often the certificate is sent at most; at least 1.
+    /// Most attempts to send the certificate; at least 1.
     pub max_attempts: u32,
 }
 
 /// The names an upload may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
-    /// The one that was asked for.
+    /// The one that the program requested.
     Requested,
-    /// The one made from it, where another certificate has the wanted one.
+    /// The one made from it, for use if a different certificate has the requested one.
     Alternate,
 }
 
-/// Who has a name at the service.
+/// Which certificate has a name at the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NameOwner {
-    /// No certificate in the list.
+    /// None in the list.
     Free,
     /// The certificate that is being uploaded.
     Same(CertId),
-    /// Another certificate.
+    /// A different certificate.
     Different(CertId),
-    /// A certificate that could not be compared.
+    /// A certificate that libcas could not compare.
     Unclear(CertId),
 }
 
-/// What a look-up saw.
+/// The result of a look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NameStatus {
-    /// Who has the wanted name.
-    pub wanted: NameOwner,
-    /// Who has the other name.
-    pub other: NameOwner,
+    /// The owner of the requested name.
+    pub requested: NameOwner,
+    /// The owner of the alternate name.
+    pub alternate: NameOwner,
     /// The same certificate under any third name.
-    pub elsewhere: Option<CertId>,
+    pub third_name: Option<CertId>,
 }
 
 impl NameStatus {
     pub(crate) fn owner(self, name: Name) -> NameOwner {
         match name {
-            Name::Requested => self.wanted,
-            Name::Alternate => self.other,
+            Name::Requested => self.requested,
+            Name::Alternate => self.alternate,
         }
     }
 }
@@ -89,59 +89,59 @@ impl NameStatus {
 /// How long to wait before a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
-    /// Not at all.
+    /// No wait.
     None,
-    /// As [`crate::service::backoff::delay`] says for this number of failures, from 1.
+    /// The delay of [`crate::service::backoff::delay`] for this number of failures, from 1.
     Backoff(u32),
-    /// As long as the service asked.
-    Asked(Duration),
+    /// As long as the service requested.
+    Requested(Duration),
 }
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Look at the list of certificates; answer with [`Event::Listed`] or [`Event::LookupFailed`].
+    /// Look up the list of certificates; the event is [`Event::Listed`] or [`Event::LookupFailed`].
     Lookup(Wait),
     /// Send the certificate under this name.
     Send(Name, Wait),
-    /// Delete the certificate that was replaced; answer with [`Event::Deleted`] or [`Event::NotDeleted`].
+    /// Delete the replaced certificate; the event is [`Event::Deleted`] or [`Event::NotDeleted`].
     Delete(CertId),
-    /// The certificate is stored, once, under this id.
+    /// The certificate is stored, once, under this ID.
     Done(CertId, Outcome),
-    /// The end without success.
+    /// The upload failed.
     Fail(FailReason),
 }
 
-/// Why an upload ended without success.
+/// Why an upload failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailReason {
-    /// What the last attempt, or the look-up before the first, failed with.
+    /// The error of the last attempt, or of the look-up before the first.
     Last,
-    /// This certificate has the name, and it may not be used.
+    /// This certificate has the name, and the rules do not allow to use it.
     NameTaken(CertId),
-    /// The service says that the name is taken, and lists nobody under it.
+    /// The service says that the name is taken, but lists no certificate with it.
     TakenButNotListed,
-    /// The certificate may be stored; it could not be found out.
+    /// The certificate may be stored; libcas failed to find out.
     Unknown,
-    /// Something happened that cannot follow what was asked for: a defect in this library.
+    /// An event that cannot follow the last step: a bug in libcas.
     Bug,
 }
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// The look-up saw this.
+    /// The look-up succeeded.
     Listed(NameStatus),
-    /// The look-up itself failed for good.
+    /// The look-up failed after all of its attempts.
     LookupFailed,
     /// The service stored the certificate.
     Stored(CertId),
-    /// The attempt failed. `VersionGone`: another version is spoken from now on.
+    /// The attempt failed. After `VersionGone`, another version is used.
     Failed(FailureClass),
-    /// The replaced certificate is gone.
+    /// The replaced certificate no longer exists.
     Deleted,
-    /// The replaced certificate is still there.
+    /// The replaced certificate still exists.
     NotDeleted,
-    /// The step would not have fitted before the deadline, so it was not taken.
+    /// The step was not executed: the deadline is too near.
     DeadlineTooNear,
 }

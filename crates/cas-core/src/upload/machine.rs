@@ -1,7 +1,7 @@
-//! The exactly-once upload as a state machine: what happened goes in, what to do next comes out.
+//! The exactly-once upload as a state machine: an event goes in, the next step comes out.
 //!
-//! No socket, clock or randomness in here; [`crate::upload::run`] carries the steps out. The rules, and the table of
-//! what every failure ends in, stand in `docs/exactly-once.md`.
+//! No sockets, clock or randomness: [`crate::upload::run`] executes the steps. The rules, and the
+//! outcome of every failure, are in docs/exactly-once.md.
 
 use crate::protocol::failure_class::FailureClass;
 use crate::service::types::CertId;
@@ -9,18 +9,18 @@ use crate::upload::events::{
     Event, FailReason, Name, NameOwner, NameStatus, OnConflict, Outcome, Rules, Step, Wait,
 };
 
-/// Why the list is being looked at.
+/// Why the list is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LookupReason {
     /// Nothing was sent yet.
-    Nothing,
+    BeforeSending,
     /// What was sent may have been stored.
-    Loss,
+    OutcomeUnknown,
     /// The name is taken.
-    Taken,
-    /// It was refused with a code that may mean that the name is taken.
-    Refusal,
-    /// Nothing will be sent any more, and an earlier attempt is in doubt.
+    NameTaken,
+    /// The upload was refused with a code that may mean that the name is taken.
+    Ambiguous,
+    /// Nothing more is sent, and an earlier attempt is in doubt.
     LastAttempt,
 }
 
@@ -32,14 +32,14 @@ enum State {
     Ended,
 }
 
-/// How often the list is looked at again for a certificate that must be there: new ones may appear late. The
-/// pauses between are those of a backoff, 16 seconds in all on average.
-const LOOKS_FOR_TAKEN: u32 = 8;
+/// How often a look-up is repeated for a certificate that must be listed: new ones may be listed
+/// late. The delays between are those of a backoff, 16 seconds in all on average.
+const LOOKUPS_IF_TAKEN: u32 = 8;
 
-/// The same for a certificate that may be there, after the last attempt: 1.5 seconds on average.
-const LOOKS_FOR_LOST: u32 = 4;
+/// The same for a certificate that may be listed, after the last attempt: 1.5 seconds on average.
+const LOOKUPS_IF_IN_DOUBT: u32 = 4;
 
-/// One upload on its way.
+/// One upload in progress.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     rules: Rules,
@@ -47,21 +47,21 @@ pub(crate) struct Machine {
     name: Name,
     /// How often the certificate was sent.
     sent: u32,
-    /// Whether what was sent under `name` may have been stored.
+    /// Whether an attempt under `name` may have stored the certificate.
     in_doubt: bool,
-    /// Look-ups in a row that did not show what they should.
+    /// Consecutive look-ups that did not list the certificate.
     empty_lookups: u32,
-    /// By the number of the correction.
+    /// Which corrections were made, by the number of the correction.
     corrected: [bool; 2],
-    /// Whom the upload replaces.
+    /// The certificate that the upload replaces.
     replaced: Option<CertId>,
 }
 
 impl Machine {
-    /// Begins an upload and says what to do first.
+    /// Starts an upload and returns the first step.
     ///
-    /// Who asks for nothing but an upload pays for nothing else: it starts with the upload. Where the answer
-    /// depends on who has the name, that is looked at before the key travels.
+    /// A plain upload is a single request, so it starts with sending. If the rules depend on who
+    /// has the name, the look-up comes first, before the private key is sent.
     #[must_use]
     pub(crate) fn begin(rules: Rules) -> (Self, Step) {
         let mut machine = Self {
@@ -77,39 +77,39 @@ impl Machine {
         let step = if rules.on_conflict == OnConflict::Reuse && !rules.any_name {
             machine.send(Wait::None, FailReason::Last)
         } else {
-            machine.lookup(LookupReason::Nothing, Wait::None)
+            machine.lookup(LookupReason::BeforeSending, Wait::None)
         };
         (machine, step)
     }
 
-    /// How often the certificate was sent so far.
+    /// Returns how often the certificate was sent so far.
     #[must_use]
     pub(crate) fn sent(&self) -> u32 {
         self.sent
     }
 
-    /// Whether an attempt may have stored the certificate without an answer.
+    /// Returns whether an attempt may have stored the certificate without a response.
     #[must_use]
     pub(crate) fn in_doubt(&self) -> bool {
         self.in_doubt
     }
 
-    /// The name under which it is, or was last, sent.
+    /// Returns the name under which the certificate is, or was last, sent.
     #[must_use]
     pub(crate) fn name(&self) -> Name {
         self.name
     }
 
-    /// What to do next, now that this has happened.
+    /// Returns the step that follows `event`.
     pub(crate) fn next(&mut self, event: Event) -> Step {
         match (self.state, event) {
-            (State::LookingUp(after), Event::Listed(names)) => self.seen(after, names),
+            (State::LookingUp(reason), Event::Listed(names)) => self.listed(reason, names),
             (
-                State::LookingUp(LookupReason::Nothing | LookupReason::Refusal),
+                State::LookingUp(LookupReason::BeforeSending | LookupReason::Ambiguous),
                 Event::LookupFailed,
             ) => self.fail(FailReason::Last),
             (State::LookingUp(_), Event::LookupFailed) => self.fail(FailReason::Unknown),
-            (State::LookingUp(after), Event::DeadlineTooNear) => self.no_time_to_look_up(after),
+            (State::LookingUp(reason), Event::DeadlineTooNear) => self.no_time_to_look_up(reason),
             (State::Sending, event) => self.sending(event),
             (State::Deleting(id), Event::Deleted) => self.done(id, Outcome::Replaced),
             (State::Deleting(id), Event::NotDeleted | Event::DeadlineTooNear) => {
@@ -137,71 +137,77 @@ impl Machine {
         match class {
             FailureClass::OutcomeUnknown => {
                 self.in_doubt = true;
-                self.lookup(LookupReason::Loss, Wait::None)
+                self.lookup(LookupReason::OutcomeUnknown, Wait::None)
             }
             FailureClass::NotSent | FailureClass::Throttled(None) => {
                 self.send(Wait::Backoff(self.sent), FailReason::Last)
             }
-            FailureClass::Throttled(Some(asked)) => self.send(Wait::Asked(asked), FailReason::Last),
-            // Once: what is wrong after a correction will be wrong again.
+            FailureClass::Throttled(Some(delay)) => {
+                self.send(Wait::Requested(delay), FailReason::Last)
+            }
+            // Once: a second correction of the same kind would not help either.
             FailureClass::Correctable(correction) if !self.corrected[correction as usize] => {
                 self.corrected[correction as usize] = true;
                 self.send(Wait::None, FailReason::Last)
             }
             FailureClass::VersionGone => self.send(Wait::None, FailReason::Last),
             FailureClass::NameTaken if self.may_not_reuse() => self.fail(FailReason::Last),
-            FailureClass::NameTaken => self.lookup(LookupReason::Taken, Wait::None),
-            FailureClass::Ambiguous => self.lookup(LookupReason::Refusal, Wait::None),
+            FailureClass::NameTaken => self.lookup(LookupReason::NameTaken, Wait::None),
+            FailureClass::Ambiguous => self.lookup(LookupReason::Ambiguous, Wait::None),
             FailureClass::Correctable(_) | FailureClass::Refused | FailureClass::Permanent => {
                 self.give_up(FailReason::Last)
             }
         }
     }
 
-    fn seen(&mut self, after: LookupReason, names: NameStatus) -> Step {
-        match (names.owner(self.name), after) {
+    fn listed(&mut self, reason: LookupReason, names: NameStatus) -> Step {
+        match (names.owner(self.name), reason) {
             (NameOwner::Same(id), _) if self.may_not_reuse() => {
                 self.fail(FailReason::NameTaken(id))
             }
-            (NameOwner::Same(id), _) => self.found(id),
+            (NameOwner::Same(id), _) => self.already_stored(id),
             (NameOwner::Different(id), _) => self.conflict(id, names),
             (NameOwner::Unclear(_), _) if self.in_doubt => self.fail(FailReason::Unknown),
             (NameOwner::Unclear(id), _) => self.fail(FailReason::NameTaken(id)),
-            (NameOwner::Free, LookupReason::Nothing) => match self.usable_elsewhere(names) {
-                Some(id) => self.found(id),
-                None => self.send(Wait::None, FailReason::Last),
-            },
-            (NameOwner::Free, LookupReason::Loss) => {
+            (NameOwner::Free, LookupReason::BeforeSending) => {
+                match self.usable_under_other_name(names) {
+                    Some(id) => self.already_stored(id),
+                    None => self.send(Wait::None, FailReason::Last),
+                }
+            }
+            (NameOwner::Free, LookupReason::OutcomeUnknown) => {
                 self.send(Wait::Backoff(self.sent), FailReason::Last)
             }
-            (NameOwner::Free, LookupReason::Taken) => {
-                self.lookup_again(LookupReason::Taken, LOOKS_FOR_TAKEN, self.taken_but_not_listed())
-            }
-            (NameOwner::Free, LookupReason::Refusal) => self.give_up(FailReason::Last),
+            (NameOwner::Free, LookupReason::NameTaken) => self.lookup_again(
+                LookupReason::NameTaken,
+                LOOKUPS_IF_TAKEN,
+                self.taken_but_not_listed(),
+            ),
+            (NameOwner::Free, LookupReason::Ambiguous) => self.give_up(FailReason::Last),
             (NameOwner::Free, LookupReason::LastAttempt) => {
-                self.lookup_again(LookupReason::LastAttempt, LOOKS_FOR_LOST, FailReason::Last)
+                self.lookup_again(LookupReason::LastAttempt, LOOKUPS_IF_IN_DOUBT, FailReason::Last)
             }
         }
     }
 
-    /// Another certificate, `holder`, has the name.
-    fn conflict(&mut self, holder: CertId, names: NameStatus) -> Step {
-        let taken = FailReason::NameTaken(holder);
-        // What was sent under a name that another certificate has was not stored.
+    /// A different certificate, `owner`, has the name.
+    fn conflict(&mut self, owner: CertId, names: NameStatus) -> Step {
+        let taken = FailReason::NameTaken(owner);
+        // A different certificate has the name, so no attempt stored this one.
         self.in_doubt = false;
         if self.rules.on_conflict == OnConflict::Fail {
             return self.fail(taken);
         }
         if self.name == Name::Requested && self.rules.on_conflict == OnConflict::Replace {
-            self.replaced = Some(holder);
+            self.replaced = Some(owner);
         }
-        if let Some(id) = self.usable_elsewhere(names) {
-            return self.found(id);
+        if let Some(id) = self.usable_under_other_name(names) {
+            return self.already_stored(id);
         }
         if self.name == Name::Alternate || self.rules.on_conflict == OnConflict::Reuse {
             return self.fail(taken);
         }
-        match names.other {
+        match names.alternate {
             NameOwner::Different(id) | NameOwner::Unclear(id) => {
                 self.fail(FailReason::NameTaken(id))
             }
@@ -212,23 +218,23 @@ impl Machine {
         }
     }
 
-    /// The same certificate under a name that is not the wanted one, where that will do.
-    fn usable_elsewhere(&self, names: NameStatus) -> Option<CertId> {
+    /// The same certificate under another name than the requested one, if the rules allow it.
+    fn usable_under_other_name(&self, names: NameStatus) -> Option<CertId> {
         let renames = matches!(self.rules.on_conflict, OnConflict::Rename | OnConflict::Replace);
-        match names.other {
+        match names.alternate {
             NameOwner::Same(id) if renames || self.rules.any_name => Some(id),
-            _ => names.elsewhere.filter(|_| self.rules.any_name),
+            _ => names.third_name.filter(|_| self.rules.any_name),
         }
     }
 
-    /// Only what this upload put there counts, and it put nothing there.
+    /// Under `Fail`, only what this upload stored counts, and no attempt may have stored anything.
     fn may_not_reuse(&self) -> bool {
         self.rules.on_conflict == OnConflict::Fail && !self.in_doubt
     }
 
-    /// The certificate is there. Where this upload may have put it there, it counts as new: whoever acts on
-    /// new certificates would otherwise miss one.
-    fn found(&mut self, id: CertId) -> Step {
+    /// The certificate is stored. If an attempt of this upload may have stored it, it counts as
+    /// created: a program that acts on new certificates would otherwise miss one.
+    fn already_stored(&mut self, id: CertId) -> Step {
         let outcome = if self.in_doubt { Outcome::Created } else { Outcome::Reused };
         self.stored(id, outcome)
     }
@@ -243,48 +249,49 @@ impl Machine {
         }
     }
 
-    /// Sends once more, or gives up where it was the last time.
-    fn send(&mut self, pause: Wait, otherwise: FailReason) -> Step {
+    /// Sends the certificate, or gives up after the last attempt.
+    fn send(&mut self, wait: Wait, otherwise: FailReason) -> Step {
         if self.sent >= self.rules.max_attempts {
             return self.give_up(otherwise);
         }
         self.sent += 1;
         self.empty_lookups = 0;
         self.state = State::Sending;
-        Step::Send(self.name, pause)
+        Step::Send(self.name, wait)
     }
 
-    /// Sends no more. What an earlier attempt may have stored is waited for, as it may be listed late.
-    fn give_up(&mut self, why: FailReason) -> Step {
+    /// Stops sending. If an earlier attempt is in doubt, looks the certificate up, as it may be
+    /// listed late.
+    fn give_up(&mut self, reason: FailReason) -> Step {
         if self.in_doubt {
             self.empty_lookups = 0;
-            return self.lookup_again(LookupReason::LastAttempt, LOOKS_FOR_LOST, why);
+            return self.lookup_again(LookupReason::LastAttempt, LOOKUPS_IF_IN_DOUBT, reason);
         }
-        self.fail(why)
+        self.fail(reason)
     }
 
-    fn lookup(&mut self, after: LookupReason, pause: Wait) -> Step {
-        self.state = State::LookingUp(after);
-        Step::Lookup(pause)
+    fn lookup(&mut self, reason: LookupReason, wait: Wait) -> Step {
+        self.state = State::LookingUp(reason);
+        Step::Lookup(wait)
     }
 
-    fn lookup_again(&mut self, after: LookupReason, at_most: u32, otherwise: FailReason) -> Step {
+    fn lookup_again(&mut self, reason: LookupReason, at_most: u32, otherwise: FailReason) -> Step {
         if self.empty_lookups >= at_most {
             return self.fail(otherwise);
         }
         self.empty_lookups += 1;
-        self.lookup(after, Wait::Backoff(self.empty_lookups))
+        self.lookup(reason, Wait::Backoff(self.empty_lookups))
     }
 
-    fn no_time_to_look_up(&mut self, after: LookupReason) -> Step {
-        let why = match after {
-            LookupReason::Nothing | LookupReason::Refusal | LookupReason::LastAttempt => {
+    fn no_time_to_look_up(&mut self, reason: LookupReason) -> Step {
+        let reason = match reason {
+            LookupReason::BeforeSending | LookupReason::Ambiguous | LookupReason::LastAttempt => {
                 FailReason::Last
             }
-            LookupReason::Taken if self.empty_lookups > 0 => self.taken_but_not_listed(),
-            LookupReason::Loss | LookupReason::Taken => FailReason::Unknown,
+            LookupReason::NameTaken if self.empty_lookups > 0 => self.taken_but_not_listed(),
+            LookupReason::OutcomeUnknown | LookupReason::NameTaken => FailReason::Unknown,
         };
-        self.fail(why)
+        self.fail(reason)
     }
 
     fn taken_but_not_listed(&self) -> FailReason {
@@ -296,9 +303,9 @@ impl Machine {
         Step::Done(id, outcome)
     }
 
-    fn fail(&mut self, why: FailReason) -> Step {
+    fn fail(&mut self, reason: FailReason) -> Step {
         self.state = State::Ended;
-        Step::Fail(why)
+        Step::Fail(reason)
     }
 }
 

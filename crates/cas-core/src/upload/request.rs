@@ -1,4 +1,4 @@
-//! What an upload is given and what it gives back.
+//! The input of an upload and its receipt. Uses `inspect` to check that a file is text.
 
 use std::fmt;
 use std::fs::File;
@@ -19,7 +19,7 @@ use crate::upload::events::{OnConflict, Outcome};
 #[derive(Clone, Default)]
 pub struct Upload {
     pub(crate) name: String,
-    /// Wiped as well: a file may hold certificate and key.
+    /// Zeroized as well: a file may hold both certificate and key.
     pub(crate) certificate: Zeroizing<Vec<u8>>,
     pub(crate) key: Option<Zeroizing<Vec<u8>>>,
     pub(crate) lang: Option<Lang>,
@@ -29,7 +29,7 @@ pub struct Upload {
     pub(crate) skip_checks: bool,
 }
 
-/// Shows no PEM text.
+/// Prints no PEM text.
 impl fmt::Debug for Upload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upload").field("name", &quoted(&self.name)).finish_non_exhaustive()
@@ -37,77 +37,79 @@ impl fmt::Debug for Upload {
 }
 
 impl Upload {
-    /// Nothing set yet.
+    /// Creates an upload with nothing set.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The name that is set; empty at first.
+    /// Returns the name; empty if none is set.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The name under which the service keeps it; unique in the account.
+    /// Sets the name of the certificate at the service, unique in the account.
     pub fn set_name(&mut self, name: &str) {
         name.clone_into(&mut self.name);
     }
 
-    /// The certificate and its chain, PEM.
+    /// Sets the certificate chain, PEM. The bytes are copied.
     pub fn set_certificate(&mut self, pem: &[u8]) {
         self.certificate = Zeroizing::new(pem.to_owned());
     }
 
-    /// The private key, PEM. The copy is wiped; the caller's is the caller's to wipe.
+    /// Sets the private key, PEM. The bytes are copied; the copy is zeroized on drop, the caller's
+    /// bytes are not.
     pub fn set_key(&mut self, pem: &[u8]) {
         self.key = Some(Zeroizing::new(pem.to_owned()));
     }
 
-    /// Reads the certificate and its chain from a PEM file, now.
+    /// Reads the certificate chain from a PEM file of at most 1 MiB, now.
     pub fn load_certificate(&mut self, path: &Path) -> Result<(), Error> {
         self.certificate = read_pem(path)?;
         Ok(())
     }
 
-    /// Reads the private key from a PEM file, now.
+    /// Reads the private key from a PEM file of at most 1 MiB, now.
     pub fn load_key(&mut self, path: &Path) -> Result<(), Error> {
         self.key = Some(read_pem(path)?);
         Ok(())
     }
 
-    /// The language of the service's messages: `zh` or `en`.
+    /// Sets the language of the service's messages: `zh` or `en`.
     pub fn set_lang(&mut self, lang: &str) -> Result<(), Error> {
         let lang = Lang::parse(lang).ok_or_else(|| {
-            Error::new(ErrorKind::InvalidArgument, "The language is neither zh nor en.")
+            Error::new(ErrorKind::InvalidArgument, "Invalid language: must be zh or en.")
         })?;
         self.lang = Some(lang);
         Ok(())
     }
 
-    /// The address of the person on whose behalf the call is made, for the service's audit trail.
+    /// Sets the IP address of the person on whose behalf the call is made, for the service's audit
+    /// trail.
     pub fn set_source_ip(&mut self, ip: &str) -> Result<(), Error> {
         if ip.parse::<IpAddr>().is_err() {
             return Err(Error::new(
                 ErrorKind::InvalidArgument,
-                "The source address is not an IP address.",
+                "Invalid source address: must be an IP address.",
             ));
         }
         self.source_ip = Some(ip.to_owned());
         Ok(())
     }
 
-    /// What to do when another certificate has the name.
+    /// Sets what to do if the name is taken.
     pub fn set_on_conflict(&mut self, on_conflict: OnConflict) {
         self.on_conflict = on_conflict;
     }
 
-    /// Whether the same certificate under any other name will do.
+    /// Sets whether the same certificate under any other name counts as stored.
     pub fn set_reuse_any_name(&mut self, reuse: bool) {
         self.reuse_any_name = reuse;
     }
 
-    /// Whether to send what the local checks would refuse.
+    /// Sets whether to skip the local checks and send the input as it is.
     pub fn set_skip_checks(&mut self, skip: bool) {
         self.skip_checks = skip;
     }
@@ -116,13 +118,13 @@ impl Upload {
 /// Largest PEM file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// What a PEM file holds. It is read into a buffer that never grows, so that no copy of a key is left
-/// behind; where the size is not known before, as with a pipe, the buffer is as large as a file may be.
+/// Reads a PEM file, into a buffer that never grows, so that no copy of a key is left behind. If
+/// the size is unknown, as for a pipe, the buffer has the largest size of a file.
 fn read_pem(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let shown = quoted_path(path);
     let unreadable = |error| {
-        Error::new(ErrorKind::Io, format!("The file {shown} could not be read: {error}.")).with_hint(
-            "Give the path of a PEM file that this program's user may read, not the PEM text itself.",
+        Error::new(ErrorKind::Io, format!("Failed to read the file {shown}: {error}.")).with_hint(
+            "Give the path of a PEM file that this program may read, not the PEM text itself.",
         )
     };
     let mut file = File::open(path).map_err(unreadable)?;
@@ -144,16 +146,16 @@ fn read_pem(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
         Err(Error::new(ErrorKind::Certificate, format!("The file {shown} {what}.")).with_hint(hint))
     };
     if length == bytes.len() && expected < MAX_FILE_BYTES {
-        return refuse("grew while it was read", "Read it again once it is written.");
+        return refuse("grew while libcas read it", "Read it again once it is written.");
     }
     if length == bytes.len() {
         return refuse(
             "is larger than 1 MiB",
-            "A certificate chain or key has a few kilobytes: check the path.",
+            "Check the path: a certificate chain or private key has a few kilobytes.",
         );
     }
     if length == 0 {
-        return refuse("is empty", "Check the path, and whether the file was written.");
+        return refuse("is empty", "Check the path, and that the file was written.");
     }
     bytes.truncate(length);
     let Some(finding) = inspect::not_text(&bytes, &format!("file {shown}")) else {
@@ -163,22 +165,22 @@ fn read_pem(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     Err(Error::new(ErrorKind::Certificate, message).with_hint(finding.kind.advice()))
 }
 
-/// What is known about a certificate after its upload.
+/// The result of a successful upload.
 #[derive(Clone, Debug)]
 pub struct Receipt {
-    /// Its id.
+    /// The certificate's ID.
     pub cert_id: CertId,
-    /// The name it has at the service.
+    /// Its name at the service.
     pub name: String,
-    /// `<CertId>-<region>`, as OSS, CDN and SLB take it.
+    /// `<CertId>-<region>`, as OSS, CDN and SLB expect it.
     pub cert_identifier: String,
-    /// The id under which support finds the request.
+    /// The RequestId, by which Alibaba Cloud's support finds the request.
     pub request_id: Option<String>,
     /// What the upload did.
     pub outcome: Outcome,
-    /// The API version that answered.
+    /// The API version of the response.
     pub api: ApiVersion,
-    /// How often the certificate was sent, or sending it was tried; 0 where it was there already.
+    /// Attempts to send the certificate; 0 if it was stored already.
     pub attempts: u32,
 }
 
@@ -187,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_that_are_no_pem_are_refused_by_name() {
+    fn files_that_are_not_pem_are_refused_by_name() {
         let file = |name: &str, content: &[u8]| {
             let path = std::env::temp_dir().join(format!("libcas-{}-{name}", std::process::id()));
             std::fs::write(&path, content).unwrap();
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_key() {
+    fn debug_prints_no_key() {
         let mut upload = Upload::new();
         upload.set_key(b"hidden");
         upload.set_certificate(b"hidden");

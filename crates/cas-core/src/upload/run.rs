@@ -1,4 +1,4 @@
-//! Carries an upload out: does what the state machine says, and puts what happened into words.
+//! Runs an upload: executes the steps of the state machine, and builds the receipt or the error.
 
 use std::time::{Duration, Instant};
 
@@ -8,23 +8,26 @@ use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::Level;
 use crate::base::quote::quoted;
 use crate::base::random::{nonce, random};
-use crate::inspect::Fingerprint;
 use crate::protocol::failure_class::FailureClass;
 use crate::service::account::Account;
 use crate::service::backoff;
 use crate::service::caller::halfway_to;
-use crate::service::messages::incomplete;
-use crate::service::operations::new_id;
-use crate::service::types::{CertId, NewCertificate};
+use crate::service::types::{CertId, NewCertificate, NewId};
 use crate::service::version::ApiVersion;
 use crate::upload::events::{
     Event, FailReason, Name, NameOwner, OnConflict, Outcome, Rules, Step, Wait,
 };
-use crate::upload::lookup::{Listing, Query};
+use crate::upload::history::History;
+use crate::upload::lookup::Query;
 use crate::upload::machine::Machine;
+use crate::upload::messages::{
+    FailedUpload, looking_up, not_deleted, timed_out, with_next_version,
+};
+use crate::upload::names::Names;
 use crate::upload::request::{Receipt, Upload};
 
-/// Stores a certificate, once: `certificate` and `key` as they are, PEM, under the name and rules of `upload`.
+/// Stores a certificate, once. `certificate` and `key` are sent as they are, PEM, under the name
+/// and the rules of `upload`.
 pub(crate) fn upload(
     account: &Account,
     upload: &Upload,
@@ -43,72 +46,38 @@ pub(crate) fn upload(
         certificate,
         key,
         deadline,
+        names: Names::new(&upload.name, certificate),
         token: OnceCell::new(),
-        leaf: OnceCell::new(),
-        last: None,
-        lookup_failure: None,
-        found: None,
-        answered: None,
-        attempts_not_sent: 0,
+        history: History::default(),
     };
     let (mut machine, mut step) = Machine::begin(rules);
     loop {
         let event = match step {
-            Step::Lookup(pause) => run.lookup(pause)?,
-            Step::Send(name, pause) => run.send(name, pause)?,
+            Step::Lookup(wait) => run.lookup(wait)?,
+            Step::Send(name, wait) => run.send(name, wait)?,
             Step::Delete(id) => run.delete(id),
             Step::Done(id, outcome) => return Ok(run.receipt(&machine, id, outcome)),
-            Step::Fail(why) => return Err(run.failure(&machine, why)),
+            Step::Fail(reason) => return Err(run.error(&machine, reason)),
         };
         step = machine.next(event);
     }
 }
 
+/// The input of an upload, and what happened so far.
 struct UploadRun<'a> {
     account: &'a Account,
     upload: &'a Upload,
     certificate: &'a str,
     key: &'a str,
     deadline: Instant,
-    /// The same for each try of this upload; only one version knows it.
+    names: Names<'a>,
+    /// The idempotency token, the same for each attempt; only 2020-04-07 has it.
     token: OnceCell<String>,
-    leaf: OnceCell<Option<AlternateName>>,
-    /// What the last attempt failed with.
-    last: Option<Error>,
-    /// What the look-up after it failed with.
-    lookup_failure: Option<Error>,
-    found: Option<Listing>,
-    /// Version and request id of the answer that brought the certificate's id.
-    answered: Option<(ApiVersion, Option<String>)>,
-    /// Attempts that ended before sending was tried.
-    attempts_not_sent: u32,
-}
-
-/// The certificate, and the other name that it makes of the wanted one.
-struct AlternateName {
-    leaf: Fingerprint,
-    other: String,
+    history: History,
 }
 
 impl UploadRun<'_> {
-    fn named(&self) -> Option<&AlternateName> {
-        let read = || {
-            let leaf = Fingerprint::of_pem(self.certificate)?;
-            let other = format!("{}-{}", self.upload.name, leaf.short());
-            Some(AlternateName { leaf, other })
-        };
-        self.leaf.get_or_init(read).as_ref()
-    }
-
-    fn name(&self, name: Name) -> &str {
-        // The certificate is read only where something depends on it: a plain upload does not.
-        match name {
-            Name::Requested => &self.upload.name,
-            Name::Alternate => self.named().map_or(&self.upload.name, |named| &named.other),
-        }
-    }
-
-    /// Another name is another upload to the service.
+    /// Returns the idempotency token: an upload under another name is another one to the service.
     fn token(&self, name: Name) -> Result<String, Error> {
         let token = self.token.get_or_try_init(nonce)?;
         Ok(match name {
@@ -117,64 +86,57 @@ impl UploadRun<'_> {
         })
     }
 
-    fn lookup(&mut self, pause: Wait) -> Result<Event, Error> {
-        // A look costs nothing: rather an early one than none.
+    fn lookup(&mut self, wait: Wait) -> Result<Event, Error> {
+        // A look-up changes nothing: better an early one than none.
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let pause = length(pause)?.min(left / 2);
-        if !self.account.caller.wait(pause, self.deadline, None) {
-            self.last.get_or_insert_with(|| too_late(&self.upload.name));
-            return Ok(Event::DeadlineTooNear);
+        let delay = duration(wait)?.min(left / 2);
+        if !self.account.caller.wait(delay, self.deadline, None) {
+            return Ok(self.deadline_too_near());
         }
-        if let Some(last) = &self.last {
-            // That a name is taken is nothing unusual: the same certificate is uploaded again every night.
-            let level = if last.kind() == ErrorKind::NameTaken { Level::Info } else { Level::Warn };
-            self.account.caller.logger.log(level, || {
-                format!("{last} Looking whether {} is stored.", quoted(&self.upload.name))
-            });
+        if let Some(error) = &self.history.error {
+            // A taken name is not unusual: a program may upload the same certificate every night.
+            let level =
+                if error.kind() == ErrorKind::NameTaken { Level::Info } else { Level::Warn };
+            let message = || looking_up(error, &self.upload.name);
+            self.account.caller.logger.log(level, message);
         }
         let renames = matches!(self.upload.on_conflict, OnConflict::Rename | OnConflict::Replace);
         let query = Query {
-            wanted: &self.upload.name,
-            other: self.named().filter(|_| renames).map(|named| named.other.as_str()),
+            requested: &self.upload.name,
+            alternate: if renames { self.names.alternate() } else { None },
             any_name: self.upload.reuse_any_name,
-            leaf: self.named().map(|named| &named.leaf),
+            leaf: self.names.leaf(),
         };
         match self.account.lookup(&query, self.deadline) {
-            Ok(found) => {
-                let names = found.names;
-                self.answered = Some((found.version, found.request_id.clone()));
-                self.found = Some(found);
+            Ok(listing) => {
+                let names = listing.names;
+                self.history.add_listing(listing);
                 Ok(Event::Listed(names))
             }
-            Err(failed) => {
-                if self.last.is_none() {
-                    self.last = Some(failed.error);
-                } else {
-                    self.lookup_failure = Some(failed.error);
-                }
+            Err(failure) => {
+                self.history.add_lookup_error(failure.error);
                 Ok(Event::LookupFailed)
             }
         }
     }
 
-    fn send(&mut self, name: Name, pause: Wait) -> Result<Event, Error> {
+    fn send(&mut self, name: Name, wait: Wait) -> Result<Event, Error> {
         let Account { caller, versions, rate_limiter, .. } = self.account;
         let version = versions.current();
-        let turn = if caller.wait(length(pause)?, self.deadline, self.last.as_ref()) {
+        let turn = if caller.wait(duration(wait)?, self.deadline, self.history.error.as_ref()) {
             rate_limiter.acquire(version, Instant::now(), self.deadline)
         } else {
             None
         };
         if !turn.is_some_and(|turn| caller.wait(turn, self.deadline, None)) {
-            self.last.get_or_insert_with(|| too_late(&self.upload.name));
-            return Ok(Event::DeadlineTooNear);
+            return Ok(self.deadline_too_near());
         }
         let token = match version {
             ApiVersion::V2018_07_13 => String::new(),
             ApiVersion::V2020_04_07 => self.token(name)?,
         };
         let new = NewCertificate {
-            name: self.name(name),
+            name: self.names.get(name),
             certificate: self.certificate,
             key: self.key,
             lang: self.upload.lang,
@@ -182,83 +144,65 @@ impl UploadRun<'_> {
             client_token: &token,
         };
         let operation = version.upload(&new);
-        let subject = quoted(self.name(name));
-        let attempt =
-            caller.attempt(&operation, &subject, halfway_to(self.deadline)).and_then(|answer| {
-                match new_id(&answer.fields) {
-                    Some(id) => Ok((id, answer.request_id)),
-                    None => Err(incomplete(
-                        &caller.endpoint,
-                        operation.action,
-                        &subject,
-                        "a CertId",
-                        &answer,
-                    )),
-                }
-            });
-        let mut failed = match attempt {
-            Ok((id, request_id)) => {
-                self.answered = Some((version, request_id));
-                return Ok(Event::Stored(id));
+        let limit = halfway_to(self.deadline);
+        let mut failure = match caller.attempt::<NewId>(&operation, &quoted(new.name), limit) {
+            Ok(response) => {
+                self.history.response = Some((version, response.request_id));
+                return Ok(Event::Stored(response.fields.cert_id));
             }
-            Err(failed) => failed,
+            Err(failure) => failure,
         };
-        let class = match failed.class {
+        let class = match failure.class {
             FailureClass::Throttled(_) => {
                 rate_limiter.slow_down(Instant::now());
-                failed.class
+                failure.class
             }
-            FailureClass::VersionGone if self.account.is_gone(version, &failed.error) => {
-                failed.error = failed
-                    .error
-                    .with_retryable(true)
-                    .with_hint("Call again: the next version is spoken now.");
+            FailureClass::VersionGone if self.account.version_gone(version, &failure.error) => {
+                failure.error = with_next_version(failure.error);
                 FailureClass::VersionGone
             }
             FailureClass::VersionGone => FailureClass::Refused,
             class => class,
         };
-        self.attempts_not_sent += u32::from(!failed.tried);
-        self.found = None;
-        self.lookup_failure = None;
-        // That time ran out before one more try could be made says less than why it was tried again.
-        let throttled = self.last.take().filter(|last| last.kind() == ErrorKind::Throttled);
-        let too_late =
-            failed.class == FailureClass::NotSent && failed.error.kind() == ErrorKind::Timeout;
-        self.last = throttled.filter(|_| too_late).or(Some(failed.error));
+        self.history.add_attempt(failure);
         Ok(Event::Failed(class))
     }
 
     fn delete(&self, id: CertId) -> Event {
         match self.account.delete(id, self.deadline) {
             Ok(()) => Event::Deleted,
-            // Somebody else replaced it with the same certificate at the same time.
-            Err(failed) if failed.error.kind() == ErrorKind::NotFound => Event::Deleted,
-            Err(failed) => {
-                self.account.caller.logger.log(Level::Warn, || {
-                    format!(
-                        "The replaced certificate, CertId {id}, is still there: {}",
-                        failed.error
-                    )
-                });
+            // Another program replaced it at the same time.
+            Err(failure) if failure.error.kind() == ErrorKind::NotFound => Event::Deleted,
+            Err(failure) => {
+                let message = || not_deleted(id, &failure.error);
+                self.account.caller.logger.log(Level::Warn, message);
                 Event::NotDeleted
             }
         }
     }
 
+    fn deadline_too_near(&mut self) -> Event {
+        self.history.error.get_or_insert_with(|| timed_out(&self.upload.name));
+        Event::DeadlineTooNear
+    }
+
+    fn attempts(&self, machine: &Machine) -> u32 {
+        machine.sent().saturating_sub(self.history.attempts_not_sent)
+    }
+
     fn receipt(self, machine: &Machine, id: CertId, outcome: Outcome) -> Receipt {
-        let elsewhere = self.found.as_ref().and_then(|found| found.elsewhere.as_ref());
-        let names = self.found.as_ref().map(|found| found.names);
-        let name = match elsewhere.filter(|certificate| certificate.id == id) {
-            Some(certificate) => certificate.name.clone(),
-            None if names.is_some_and(|names| names.other == NameOwner::Same(id)) => {
-                self.name(Name::Alternate).to_owned()
-            }
-            None => self.name(machine.name()).to_owned(),
-        };
         let attempts = self.attempts(machine);
-        let (api, request_id) =
-            self.answered.unwrap_or_else(|| (self.account.versions.current(), None));
+        let History { listing, response, .. } = self.history;
+        let third = listing.as_ref().and_then(|listing| listing.third_name.as_ref());
+        let names = listing.as_ref().map(|listing| listing.names);
+        let name = match third.filter(|certificate| certificate.id == id) {
+            Some(certificate) => certificate.name.clone(),
+            None if names.is_some_and(|names| names.alternate == NameOwner::Same(id)) => {
+                self.names.get(Name::Alternate).to_owned()
+            }
+            None => self.names.get(machine.name()).to_owned(),
+        };
+        let (api, request_id) = response.unwrap_or_else(|| (self.account.versions.current(), None));
         Receipt {
             cert_id: id,
             name,
@@ -270,125 +214,26 @@ impl UploadRun<'_> {
         }
     }
 
-    fn attempts(&self, machine: &Machine) -> u32 {
-        machine.sent().saturating_sub(self.attempts_not_sent)
-    }
-
-    fn failure(mut self, machine: &Machine, why: FailReason) -> Error {
-        let last = self.last.take();
-        let error = match why {
-            FailReason::Last => self.as_last_seen(machine, last),
-            FailReason::NameTaken(id) => self.name_taken(machine.name(), id, last.as_ref()),
-            FailReason::TakenButNotListed => self.taken_by_nobody(machine.name(), last.as_ref()),
-            FailReason::Unknown => self.unknown(machine.name(), last.as_ref()),
-            FailReason::Bug => defect(),
+    fn error(mut self, machine: &Machine, reason: FailReason) -> Error {
+        let last = self.history.error.take();
+        let failed = FailedUpload {
+            endpoint: &self.account.caller.endpoint,
+            name: self.names.get(machine.name()),
+            names: &self.names,
+            in_doubt: machine.in_doubt(),
+            history: &self.history,
         };
-        error.with_attempts(self.attempts(machine))
-    }
-
-    /// The last failure. Where an attempt was in doubt, the list was looked at in vain.
-    fn as_last_seen(&self, machine: &Machine, last: Option<Error>) -> Error {
-        match last {
-            Some(last) if last.kind() == ErrorKind::OutcomeUnknown => {
-                self.unknown(machine.name(), Some(&last))
-            }
-            Some(last) if machine.in_doubt() => {
-                last.adding("The list of certificates does not show it.")
-            }
-            Some(last) => last,
-            None => defect(),
-        }
-    }
-
-    fn name_taken(&self, name: Name, holder: CertId, last: Option<&Error>) -> Error {
-        let endpoint = &self.account.caller.endpoint;
-        let shown = quoted(self.name(name));
-        let names = self.found.as_ref().map(|found| found.names);
-        let holders = names.map_or([NameOwner::Free; 2], |names| [names.wanted, names.other]);
-        let sentence = if holders.contains(&NameOwner::Same(holder)) {
-            format!("{endpoint} already has this very certificate, as {shown} (CertId {holder}).")
-        } else if holders.contains(&NameOwner::Unclear(holder)) {
-            format!(
-                "{endpoint} already has a certificate named {shown} (CertId {holder}), which could not be compared with this one."
-            )
-        } else {
-            format!("{endpoint} already has another certificate named {shown} (CertId {holder}).")
-        };
-        let error = Error::new(ErrorKind::NameTaken, sentence).with_hint(
-            "Choose another name, delete the other certificate, or let the upload rename or replace (on_conflict).",
-        );
-        with_words_of(error, last)
-    }
-
-    fn taken_by_nobody(&self, name: Name, last: Option<&Error>) -> Error {
-        let endpoint = &self.account.caller.endpoint;
-        let shown = quoted(self.name(name));
-        let error = Error::new(
-            ErrorKind::NameTaken,
-            format!("{endpoint} says that the name {shown} is taken, but lists no certificate with it."),
-        )
-        .with_hint(
-            "Call again in some minutes, as new certificates may be listed late; or choose another name.",
-        )
-        .with_retryable(true);
-        with_words_of(error, last)
-    }
-
-    /// Everything by which a person can find out.
-    fn unknown(&self, name: Name, last: Option<&Error>) -> Error {
-        let shown = quoted(self.name(name));
-        let happened = last.map_or("", Error::message);
-        let looked = match &self.lookup_failure {
-            Some(failure) => failure.message(),
-            None if self.found.is_some() => "The list of certificates does not show it yet.",
-            None => "No time was left to look for it.",
-        };
-        let fingerprint = match self.named() {
-            Some(AlternateName { leaf, .. }) => {
-                format!(" and the fingerprint (SHA-1) {}", leaf.sha1)
-            }
-            None => String::new(),
-        };
-        let permission =
-            self.lookup_failure.as_ref().filter(|failure| failure.kind() == ErrorKind::Permission);
-        let permission =
-            permission.and_then(Error::hint).map_or(String::new(), |hint| format!(" {hint}"));
-        let error = Error::new(
-            ErrorKind::OutcomeUnknown,
-            format!("It could not be found out whether {shown} is stored. {happened} {looked}"),
-        )
-        .with_hint(format!(
-            "Make the same call again: it finds what is stored, and stores nothing twice. Or look in the list of \
-             certificates for the name {shown}{fingerprint}.{permission}"
-        ));
-        with_words_of(error, last)
+        failed.error(reason, last).with_attempts(self.attempts(machine))
     }
 }
 
-fn with_words_of(error: Error, last: Option<&Error>) -> Error {
-    match last {
-        Some(last) => error.with_words_of(last),
-        None => error,
-    }
-}
-
-fn too_late(name: &str) -> Error {
-    Error::new(
-        ErrorKind::Timeout,
-        format!("The upload of {} ran out of time before it was sent.", quoted(name)),
-    )
-    .with_hint("Nothing was sent. Allow more time, or more uploads a second.")
-}
-
-fn defect() -> Error {
-    Error::new(ErrorKind::Internal, "An upload ended without a reason.")
-        .with_hint("This is a defect in libcas: please report it.")
-}
-
-fn length(pause: Wait) -> Result<Duration, Error> {
-    Ok(match pause {
+fn duration(wait: Wait) -> Result<Duration, Error> {
+    Ok(match wait {
         Wait::None => Duration::ZERO,
         Wait::Backoff(failures) => backoff::delay(failures, random()?),
-        Wait::Asked(asked) => asked,
+        Wait::Requested(delay) => delay,
     })
 }
+
+#[cfg(test)]
+mod tests;

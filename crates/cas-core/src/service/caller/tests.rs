@@ -1,20 +1,23 @@
-//! What each kind of answer, and of none, means for a call.
+//! What each kind of response, and of failure to get one, means for a call.
 
 use super::*;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use crate::base::error::ErrorKind;
 use crate::base::secret::Secret;
 use crate::http::failure::{SendProgress, TransportError};
 use crate::http::response::HttpResponse;
-use crate::service::provider::StaticProvider;
-use crate::service::types::{CertId, NewCertificate};
+use crate::service::certificate::Certificate;
+use crate::service::provider::{CredentialsError, StaticProvider};
+use crate::service::types::{CertId, NewCertificate, NewId};
 use crate::service::version::ApiVersion;
+use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
-type Outcome = Result<HttpResponse, TransportError>;
+pub(crate) type Outcome = Result<HttpResponse, TransportError>;
 
-/// Answers as told and keeps what was sent.
+/// Plays outcomes in order and records the forms.
 struct Scripted {
     outcomes: Mutex<VecDeque<Outcome>>,
     sent: Arc<Mutex<Vec<String>>>,
@@ -28,11 +31,11 @@ impl Transport for Scripted {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "an outcome, like those of `failure`")]
-fn answer(status: u16, body: &str) -> Outcome {
+pub(crate) fn response(status: u16, body: &str) -> Outcome {
     Ok(HttpResponse { status, body: Zeroizing::new(body.into()), ..HttpResponse::default() })
 }
 
-fn failure(progress: SendProgress, permanent: bool) -> Outcome {
+pub(crate) fn failure(progress: SendProgress, permanent: bool) -> Outcome {
     let what = "it broke".to_owned();
     Err(TransportError {
         progress,
@@ -49,7 +52,7 @@ fn late(progress: SendProgress) -> Outcome {
     failure(progress, false).map_err(|failure| TransportError { deadline_passed: true, ..failure })
 }
 
-fn caller(outcomes: Vec<Outcome>) -> (Caller, Arc<Mutex<Vec<String>>>) {
+pub(crate) fn caller(outcomes: Vec<Outcome>) -> (Caller, Arc<Mutex<Vec<String>>>) {
     let sent = Arc::new(Mutex::new(Vec::new()));
     let key = AccessKey::new("id".to_owned(), Secret::new("hidden-secret".to_owned()), None);
     let caller = Caller {
@@ -67,10 +70,10 @@ fn caller(outcomes: Vec<Outcome>) -> (Caller, Arc<Mutex<Vec<String>>>) {
     (caller, sent)
 }
 
-const AN_HOUR: Duration = Duration::from_secs(3600);
+pub(crate) const AN_HOUR: Duration = Duration::from_secs(3600);
 
 /// One attempt of an upload.
-fn attempt(outcome: Outcome) -> Result<Answer, CallError> {
+fn attempt(outcome: Outcome) -> Result<Response, CallError> {
     let new = NewCertificate {
         name: "web",
         certificate: "c",
@@ -83,8 +86,8 @@ fn attempt(outcome: Outcome) -> Result<Answer, CallError> {
     caller(vec![outcome]).0.attempt(&operation, "\"web\"", Instant::now() + AN_HOUR)
 }
 
-/// A call of something harmless; gives the result and how many requests were sent.
-fn call(outcomes: Vec<Outcome>) -> (Result<Answer, CallError>, usize) {
+/// Calls an operation that may be repeated; returns the result and the number of requests.
+fn call(outcomes: Vec<Outcome>) -> (Result<Response, CallError>, usize) {
     let (caller, sent) = caller(outcomes);
     let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
     let result = caller.call(&operation, "CertId 7", Instant::now() + AN_HOUR);
@@ -93,7 +96,7 @@ fn call(outcomes: Vec<Outcome>) -> (Result<Answer, CallError>, usize) {
 }
 
 #[test]
-fn every_failure_has_its_fate() {
+fn every_failure_has_its_class() {
     for (outcome, class) in [
         (failure(SendProgress::NotSent, false), FailureClass::NotSent),
         (late(SendProgress::NotSent), FailureClass::NotSent),
@@ -101,29 +104,29 @@ fn every_failure_has_its_fate() {
         (failure(SendProgress::Sent, false), FailureClass::OutcomeUnknown),
         (failure(SendProgress::ResponseStarted, true), FailureClass::OutcomeUnknown),
         (late(SendProgress::Sent), FailureClass::OutcomeUnknown),
-        (answer(400, r#"{"Code":"Throttling.User"}"#), FailureClass::Throttled(None)),
-        (answer(400, r#"{"Code":"FlowControlError"}"#), FailureClass::Throttled(None)),
-        (answer(429, r#"{"Code":"Any"}"#), FailureClass::Throttled(None)),
-        (answer(400, r#"{"Code":"NameRepeat"}"#), FailureClass::NameTaken),
-        (answer(400, r#"{"Code":"Never.Heard"}"#), FailureClass::Ambiguous),
-        (answer(400, r#"{"Code":"InvalidTimeStamp.Expired"}"#), FailureClass::Refused),
-        (answer(404, r#"{"Code":"InvalidAction.NotFound"}"#), FailureClass::VersionGone),
-        (answer(403, r#"{"Code":"Forbidden.RAM"}"#), FailureClass::Refused),
-        (answer(500, r#"{"Code":"InternalError"}"#), FailureClass::OutcomeUnknown),
+        (response(400, r#"{"Code":"Throttling.User"}"#), FailureClass::Throttled(None)),
+        (response(400, r#"{"Code":"FlowControlError"}"#), FailureClass::Throttled(None)),
+        (response(429, r#"{"Code":"Any"}"#), FailureClass::Throttled(None)),
+        (response(400, r#"{"Code":"NameRepeat"}"#), FailureClass::NameTaken),
+        (response(400, r#"{"Code":"Never.Heard"}"#), FailureClass::Ambiguous),
+        (response(400, r#"{"Code":"InvalidTimeStamp.Expired"}"#), FailureClass::Refused),
+        (response(404, r#"{"Code":"InvalidAction.NotFound"}"#), FailureClass::VersionGone),
+        (response(403, r#"{"Code":"Forbidden.RAM"}"#), FailureClass::Refused),
+        (response(500, r#"{"Code":"InternalError"}"#), FailureClass::OutcomeUnknown),
         (
-            answer(503, r#"{"Code":"OperationDenied.SystemUpgrading"}"#),
+            response(503, r#"{"Code":"OperationDenied.SystemUpgrading"}"#),
             FailureClass::OutcomeUnknown,
         ),
-        (answer(400, r#"{"Code":"SignatureNonceUsed"}"#), FailureClass::OutcomeUnknown),
-        (answer(200, "<html></html>"), FailureClass::OutcomeUnknown),
-        (answer(502, "<html></html>"), FailureClass::OutcomeUnknown),
-        (answer(200, ""), FailureClass::OutcomeUnknown),
-        (answer(400, "{\"Code\":\"Na"), FailureClass::OutcomeUnknown),
-        // Whoever sends these did not pass the request on.
-        (answer(403, "<html></html>"), FailureClass::Refused),
-        (answer(429, "<html></html>"), FailureClass::Throttled(None)),
-        (answer(408, "<html></html>"), FailureClass::OutcomeUnknown),
-        (answer(302, ""), FailureClass::Refused),
+        (response(400, r#"{"Code":"SignatureNonceUsed"}"#), FailureClass::OutcomeUnknown),
+        (response(200, "<html></html>"), FailureClass::OutcomeUnknown),
+        (response(502, "<html></html>"), FailureClass::OutcomeUnknown),
+        (response(200, ""), FailureClass::OutcomeUnknown),
+        (response(400, "{\"Code\":\"Na"), FailureClass::OutcomeUnknown),
+        // What sends these did not pass the request on.
+        (response(403, "<html></html>"), FailureClass::Refused),
+        (response(429, "<html></html>"), FailureClass::Throttled(None)),
+        (response(408, "<html></html>"), FailureClass::OutcomeUnknown),
+        (response(302, ""), FailureClass::Refused),
     ] {
         let shown = format!("{outcome:?}");
         let failed = attempt(outcome).unwrap_err();
@@ -137,57 +140,60 @@ fn every_failure_has_its_fate() {
 }
 
 #[test]
-fn what_does_no_harm_is_called_again_until_the_last_attempt() {
+fn a_repeatable_call_is_retried_until_the_last_attempt() {
     let throttled = Ok(HttpResponse {
         retry_after: Some(Duration::from_millis(1)),
-        ..answer(429, r#"{"Code":"T"}"#).unwrap()
+        ..response(429, r#"{"Code":"T"}"#).unwrap()
     });
     let (result, sent) = call(vec![
         failure(SendProgress::NotSent, false),
-        answer(503, r#"{"Code":"ServiceUnavailable"}"#),
+        response(503, r#"{"Code":"ServiceUnavailable"}"#),
         throttled,
-        answer(200, r#"{"Id":7}"#),
+        response(200, r#"{"Id":7}"#),
     ]);
     assert_eq!((result.unwrap().http_status, sent), (200, 4));
     let broken = || failure(SendProgress::Sent, false);
     let (result, sent) = call(vec![broken(), broken(), broken(), broken()]);
     assert_eq!((result.unwrap_err().error.attempts(), sent), (4, 4));
-    let (result, sent) = call(vec![broken(), answer(400, r#"{"Code":"NotFound"}"#)]);
+    let (result, sent) = call(vec![broken(), response(400, r#"{"Code":"NotFound"}"#)]);
     let failed = result.unwrap_err();
     assert_eq!((failed.error.kind(), failed.error.attempts(), sent), (ErrorKind::NotFound, 2, 2));
     assert!(failed.in_doubt);
 }
 
 #[test]
-fn a_clock_is_corrected_once() {
+fn the_clock_is_corrected_once() {
     let refused = |date: Option<SystemTime>| {
-        Ok(HttpResponse { date, ..answer(400, r#"{"Code":"InvalidTimeStamp.Expired"}"#).unwrap() })
+        Ok(HttpResponse {
+            date,
+            ..response(400, r#"{"Code":"InvalidTimeStamp.Expired"}"#).unwrap()
+        })
     };
     let ahead = Some(SystemTime::now() + AN_HOUR);
-    let (result, sent) = call(vec![refused(ahead), answer(200, "{}")]);
+    let (result, sent) = call(vec![refused(ahead), response(200, "{}")]);
     assert_eq!((result.is_ok(), sent), (true, 2));
-    // A wrong date cannot make it loop.
+    // A wrong `Date` does not make it loop.
     let (result, sent) = call(vec![refused(ahead), refused(ahead.map(|at| at + AN_HOUR))]);
     assert_eq!(
         (result.unwrap_err().error.service_code(), sent),
         (Some("InvalidTimeStamp.Expired"), 2)
     );
-    for no_news in [None, Some(SystemTime::now())] {
-        let (result, sent) = call(vec![refused(no_news)]);
+    for date in [None, Some(SystemTime::now())] {
+        let (result, sent) = call(vec![refused(date)]);
         assert_eq!((result.is_err(), sent), (true, 1));
     }
 }
 
 #[test]
-fn the_corrected_time_is_sent_and_kept() {
+fn a_corrected_clock_stays_corrected() {
     let refused = HttpResponse {
         date: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000)),
-        ..answer(400, r#"{"Code":"IllegalTimestamp"}"#).unwrap()
+        ..response(400, r#"{"Code":"IllegalTimestamp"}"#).unwrap()
     };
-    let (caller, sent) = caller(vec![Ok(refused), answer(200, "{}"), answer(200, "{}")]);
+    let (caller, sent) = caller(vec![Ok(refused), response(200, "{}"), response(200, "{}")]);
     let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
     for _ in 0..2 {
-        caller.call(&operation, "CertId 7", Instant::now() + AN_HOUR).unwrap();
+        caller.call::<IgnoredAny>(&operation, "CertId 7", Instant::now() + AN_HOUR).unwrap();
     }
     let sent = sent.lock().unwrap();
     let in_2096: Vec<_> = sent.iter().map(|form| form.contains("&Timestamp=2096-")).collect();
@@ -195,63 +201,156 @@ fn the_corrected_time_is_sent_and_kept() {
 }
 
 #[test]
-fn a_pause_that_would_outlast_the_deadline_is_not_begun() {
+fn a_delay_beyond_the_deadline_ends_the_call() {
     let (caller, _) = caller(vec![Ok(HttpResponse {
         retry_after: Some(AN_HOUR),
-        ..answer(400, r#"{"Code":"Throttling"}"#).unwrap()
+        ..response(400, r#"{"Code":"Throttling"}"#).unwrap()
     })]);
     let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
-    let failed = caller.call(&operation, "CertId 7", Instant::now() + AN_HOUR / 2).unwrap_err();
+    let deadline = Instant::now() + AN_HOUR / 2;
+    let failed = caller.call::<IgnoredAny>(&operation, "CertId 7", deadline).unwrap_err();
     assert_eq!((failed.error.kind(), failed.error.attempts()), (ErrorKind::Throttled, 1));
 }
 
 #[test]
-fn what_was_sent_is_told_from_what_was_not() {
-    for (outcome, kind, words) in [
+fn messages_say_whether_the_request_was_sent() {
+    for (outcome, kind, part) in [
         (failure(SendProgress::NotSent, false), ErrorKind::Network, "was not sent"),
-        (late(SendProgress::NotSent), ErrorKind::Timeout, "ran out of time"),
+        (late(SendProgress::NotSent), ErrorKind::Timeout, "timed out before it was sent"),
         (failure(SendProgress::Sent, false), ErrorKind::Network, "was sent, but"),
         (late(SendProgress::Sent), ErrorKind::OutcomeUnknown, "was sent, but"),
         (failure(SendProgress::ResponseStarted, false), ErrorKind::Protocol, "was sent, but"),
     ] {
         let error = attempt(outcome).unwrap_err().error;
         assert_eq!((error.kind(), error.is_retryable()), (kind, true));
-        assert!(error.message().contains(words) && error.hint().is_some(), "{error}");
+        assert!(error.message().contains(part) && error.hint().is_some(), "{error}");
     }
 }
 
 #[test]
-fn a_changed_request_is_told_from_a_wrong_secret() {
+fn a_signature_mismatch_is_explained() {
     let hint = |echo: &str| {
         let message = format!("no match. server string to sign is:{echo}");
         let body =
             serde_json::json!({"Code": "SignatureDoesNotMatch", "Message": message}).to_string();
-        let error = attempt(answer(400, &body)).unwrap_err().error;
+        let error = attempt(response(400, &body)).unwrap_err().error;
         assert!(!error.service_message().unwrap().contains("POST"));
         error.hint().unwrap().to_owned()
     };
-    assert!(hint("POST&%2F&Action%3DSomethingElse").contains("changed on its way"));
+    assert!(hint("POST&%2F&Action%3DSomethingElse").contains("changed in transit"));
     let body = r#"{"Code":"SignatureDoesNotMatch","Message":"no"}"#;
-    assert!(attempt(answer(400, body)).unwrap_err().error.hint().unwrap().contains("secret"));
+    assert!(attempt(response(400, body)).unwrap_err().error.hint().unwrap().contains("secret"));
 }
 
 #[test]
-fn permission_names_the_action_to_grant() {
-    let error = attempt(answer(403, r#"{"Code":"Forbidden.RAM"}"#)).unwrap_err().error;
+fn a_permission_error_names_the_ram_action() {
+    let error = attempt(response(403, r#"{"Code":"Forbidden.RAM"}"#)).unwrap_err().error;
     assert_eq!(error.kind(), ErrorKind::Permission);
     assert!(error.hint().unwrap().contains("yundun-cert:CreateUserCertificate"));
 }
 
 #[test]
-fn a_name_that_gives_the_secret_away_is_told_from_one_that_shares_a_word() {
-    assert!(holds_secret("x-0123456789abcdef-y", "0123456789abcdef"));
-    assert!(holds_secret("testsecret", "testsecret"));
-    assert!(!holds_secret("my testsecret", "test"));
+fn a_name_that_contains_the_secret_is_recognised() {
+    assert!(contains_secret("x-0123456789abcdef-y", "0123456789abcdef"));
+    assert!(contains_secret("testsecret", "testsecret"));
+    assert!(!contains_secret("my testsecret", "test"));
 }
 
 #[test]
-fn nonces_differ_and_are_as_long_as_the_official_ones() {
+fn nonces_differ_and_have_32_digits() {
     let (one, two) = (nonce().unwrap(), nonce().unwrap());
     assert_ne!(one, two);
     assert!(one.len() == 32 && one.bytes().all(|b| b.is_ascii_hexdigit()));
+}
+
+/// A credential source that fails `failures` times and then has a key.
+pub(crate) struct Unsteady {
+    pub(crate) failures: Mutex<u32>,
+    pub(crate) retryable: bool,
+}
+
+impl Provider for Unsteady {
+    fn access_key(&self, _: SystemTime, _: Instant) -> Result<Arc<AccessKey>, CredentialsError> {
+        let mut failures = self.failures.lock().unwrap();
+        if *failures > 0 {
+            *failures -= 1;
+            let error = CredentialsError::broken("100.100.100.200 refused: HTTP 503");
+            return Err(error.with_retryable(self.retryable));
+        }
+        Ok(Arc::new(AccessKey::new("id".to_owned(), Secret::new("s".to_owned()), None)))
+    }
+
+    fn origin(&self) -> String {
+        "the test".to_owned()
+    }
+
+    fn renew(&self, _: &AccessKey, _: SystemTime, _: Instant) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_credential_source_is_asked_again_only_if_that_may_help() {
+    let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
+    let deadline = Instant::now() + AN_HOUR;
+    let (mut caller, sent) = caller(vec![response(200, r#"{"Id":7}"#)]);
+    caller.credentials = Some(Box::new(Unsteady { failures: Mutex::new(1), retryable: false }));
+    let failure = caller.call::<IgnoredAny>(&operation, "CertId 7", deadline).unwrap_err();
+    assert_eq!((failure.class, failure.tried), (FailureClass::Permanent, false));
+    assert_eq!((failure.error.kind(), failure.error.attempts()), (ErrorKind::Credentials, 0));
+    let message = "Failed to obtain an access key: 100.100.100.200 refused: HTTP 503.";
+    assert_eq!(failure.error.message(), message);
+    caller.credentials = Some(Box::new(Unsteady { failures: Mutex::new(1), retryable: true }));
+    let result = caller.call::<Certificate>(&operation, "CertId 7", deadline);
+    assert_eq!((result.unwrap().fields.id.get(), sent.lock().unwrap().len()), (7, 1));
+    caller.credentials = Some(Box::new(Unsteady { failures: Mutex::new(9), retryable: true }));
+    let failure = caller.call::<IgnoredAny>(&operation, "CertId 7", deadline).unwrap_err();
+    assert_eq!((failure.class, failure.error.attempts()), (FailureClass::NotSent, 0));
+    assert!(failure.error.is_retryable() && !failure.in_doubt);
+}
+
+#[test]
+fn a_success_without_its_fields_leaves_the_outcome_unknown() {
+    let failure = |body: &str| {
+        let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
+        let (caller, _) = caller(vec![response(200, body)]);
+        caller.attempt::<NewId>(&operation, "CertId 7", Instant::now() + AN_HOUR).unwrap_err()
+    };
+    for (body, cause) in [
+        (r#"{"RequestId":"R-1"}"#, "missing field `CertId`"),
+        (r#"{"RequestId":"R-1","CertId":"hidden"}"#, "invalid CertId"),
+    ] {
+        let failure = failure(body);
+        assert_eq!((failure.class, failure.in_doubt), (FailureClass::OutcomeUnknown, true));
+        let error = failure.error;
+        assert_eq!(
+            error.message(),
+            format!(
+                "Incomplete response from cas.example to DescribeUserCertificateDetail for \
+                 CertId 7: {cause}."
+            )
+        );
+        assert_eq!((error.kind(), error.http_status()), (ErrorKind::Protocol, Some(200)));
+        assert_eq!((error.request_id(), error.is_retryable()), (Some("R-1"), false));
+    }
+}
+
+#[test]
+fn an_access_key_error_names_the_key_and_its_source() {
+    let body = r#"{"Code":"InvalidAccessKeyId.NotFound"}"#;
+    let failure = attempt(response(404, body)).unwrap_err();
+    let hint = failure.error.hint().unwrap();
+    assert!(hint.contains("The access key ID is \"id\"."), "{hint}");
+    assert!(hint.ends_with("The access key comes from the program."), "{hint}");
+    // There is no other key.
+    assert_eq!(failure.class, FailureClass::Refused);
+}
+
+#[test]
+fn half_of_the_time_is_left_after_the_limit() {
+    let deadline = Instant::now() + AN_HOUR;
+    let left = deadline.saturating_duration_since(halfway_to(deadline));
+    assert!(left <= AN_HOUR / 2 && left > AN_HOUR / 3, "{left:?}");
+    let past = Instant::now();
+    assert!(halfway_to(past) >= past);
 }

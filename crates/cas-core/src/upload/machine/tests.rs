@@ -1,4 +1,4 @@
-//! The rules one by one, and what holds for any sequence of events.
+//! Each rule, and what holds for any sequence of events.
 
 use super::*;
 use crate::protocol::failure_class::Correction;
@@ -10,15 +10,15 @@ fn id(number: i64) -> CertId {
     CertId::new(number).unwrap()
 }
 
-const NOBODY: NameStatus =
-    NameStatus { wanted: NameOwner::Free, other: NameOwner::Free, elsewhere: None };
+const UNUSED: NameStatus =
+    NameStatus { requested: NameOwner::Free, alternate: NameOwner::Free, third_name: None };
 
 fn same(number: i64) -> Event {
-    Event::Listed(NameStatus { wanted: NameOwner::Same(id(number)), ..NOBODY })
+    Event::Listed(NameStatus { requested: NameOwner::Same(id(number)), ..UNUSED })
 }
 
 fn different(number: i64) -> Event {
-    Event::Listed(NameStatus { wanted: NameOwner::Different(id(number)), ..NOBODY })
+    Event::Listed(NameStatus { requested: NameOwner::Different(id(number)), ..UNUSED })
 }
 
 const LOST: Event = Event::Failed(OutcomeUnknown);
@@ -32,11 +32,11 @@ fn corrected(correction: Correction) -> Event {
     Event::Failed(Correctable(correction))
 }
 
-fn throttled(asked: Option<Duration>) -> Event {
-    Event::Failed(Throttled(asked))
+fn throttled(delay: Option<Duration>) -> Event {
+    Event::Failed(Throttled(delay))
 }
 
-const FREE: Event = Event::Listed(NOBODY);
+const FREE: Event = Event::Listed(UNUSED);
 
 /// Plays `events` and returns the step after the last one.
 fn play(on_conflict: OnConflict, max_attempts: u32, events: &[Event]) -> Step {
@@ -63,25 +63,25 @@ fn a_plain_upload_is_one_request() {
 }
 
 #[test]
-fn a_lost_answer_is_looked_for_before_anything_is_sent_again() {
+fn a_lost_response_is_looked_up_before_another_attempt() {
     assert_eq!(play(Reuse, 4, &[LOST]), Step::Lookup(Wait::None));
     assert_eq!(play(Reuse, 4, &[LOST, same(7)]), Step::Done(id(7), Outcome::Created));
     assert_eq!(play(Reuse, 4, &[LOST, FREE]), Step::Send(Name::Requested, Wait::Backoff(1)));
     assert_eq!(play(Reuse, 4, &[LOST, LookupFailed]), Step::Fail(FailReason::Unknown));
     assert_eq!(play(Reuse, 4, &[LOST, DeadlineTooNear]), Step::Fail(FailReason::Unknown));
     assert_eq!(play(Reuse, 4, &[LOST, different(7)]), Step::Fail(FailReason::NameTaken(id(7))));
-    // Listed late: the second try finds the name taken, by the first.
+    // Listed late: the second attempt finds the name taken by the first.
     let late = [LOST, FREE, NAME_TAKEN, FREE, FREE, same(7)];
     assert_eq!(play(Reuse, 4, &late), Step::Done(id(7), Outcome::Created));
     assert_eq!(play(Fail, 4, &[&[FREE][..], &late].concat()), Step::Done(id(7), Outcome::Created));
 }
 
 #[test]
-fn after_the_last_attempt_what_may_come_late_is_waited_for() {
+fn after_the_last_attempt_the_look_up_is_repeated() {
     assert_eq!(play(Reuse, 1, &[LOST, FREE]), Step::Lookup(Wait::Backoff(1)));
     assert_eq!(play(Reuse, 1, &[LOST, FREE, FREE, same(7)]), Step::Done(id(7), Outcome::Created));
     assert_eq!(play(Reuse, 1, &[LOST, FREE, FREE, FREE, FREE, FREE]), Step::Fail(FailReason::Last));
-    // Also where the end is a refusal.
+    // Also if the last attempt is refused.
     assert_eq!(play(Reuse, 4, &[LOST, FREE, REFUSED]), Step::Lookup(Wait::Backoff(1)));
     assert_eq!(
         play(Reuse, 4, &[LOST, FREE, REFUSED, DeadlineTooNear]),
@@ -90,7 +90,7 @@ fn after_the_last_attempt_what_may_come_late_is_waited_for() {
 }
 
 #[test]
-fn a_taken_name_is_judged_by_the_certificate() {
+fn a_taken_name_is_decided_by_the_certificate() {
     assert_eq!(play(Reuse, 4, &[NAME_TAKEN, same(7)]), Step::Done(id(7), Outcome::Reused));
     assert_eq!(
         play(Reuse, 4, &[NAME_TAKEN, different(7)]),
@@ -101,14 +101,14 @@ fn a_taken_name_is_judged_by_the_certificate() {
     assert_eq!(play(Reuse, 4, &in_vain), Step::Fail(FailReason::TakenButNotListed));
     let doubtful = [&[LOST, FREE, NAME_TAKEN][..], &[FREE; 9]].concat();
     assert_eq!(play(Reuse, 4, &doubtful), Step::Fail(FailReason::Unknown));
-    // A code that nobody knows may mean the same.
+    // An unknown code may mean the same.
     assert_eq!(play(Reuse, 4, &[AMBIGUOUS, same(7)]), Step::Done(id(7), Outcome::Reused));
     assert_eq!(play(Reuse, 4, &[AMBIGUOUS, FREE]), Step::Fail(FailReason::Last));
     assert_eq!(play(Reuse, 4, &[AMBIGUOUS, LookupFailed]), Step::Fail(FailReason::Last));
 }
 
 #[test]
-fn fail_takes_nothing_that_was_there() {
+fn fail_does_not_reuse_a_stored_certificate() {
     assert_eq!(play(Fail, 4, &[]), Step::Lookup(Wait::None));
     assert_eq!(play(Fail, 4, &[same(7)]), Step::Fail(FailReason::NameTaken(id(7))));
     assert_eq!(play(Fail, 4, &[FREE, NAME_TAKEN]), Step::Fail(FailReason::Last));
@@ -117,23 +117,26 @@ fn fail_takes_nothing_that_was_there() {
 }
 
 #[test]
-fn rename_and_replace_leave_the_old_one_until_the_new_one_is_there() {
-    let to_other = Step::Send(Name::Alternate, Wait::None);
+fn rename_and_replace_keep_the_old_certificate_until_the_new_one_is_stored() {
+    let to_alternate = Step::Send(Name::Alternate, Wait::None);
     for rule in [Rename, Replace] {
-        assert_eq!(play(rule, 1, &[different(5)]), to_other);
-        assert_eq!(play(rule, 4, &[FREE, NAME_TAKEN, different(5)]), to_other);
+        assert_eq!(play(rule, 1, &[different(5)]), to_alternate);
+        assert_eq!(play(rule, 4, &[FREE, NAME_TAKEN, different(5)]), to_alternate);
         let taken_too = NameStatus {
-            wanted: NameOwner::Different(id(5)),
-            other: NameOwner::Different(id(6)),
-            elsewhere: None,
+            requested: NameOwner::Different(id(5)),
+            alternate: NameOwner::Different(id(6)),
+            third_name: None,
         };
         assert_eq!(
             play(rule, 4, &[Event::Listed(taken_too)]),
             Step::Fail(FailReason::NameTaken(id(6)))
         );
-        // The same certificate is never stored beside itself.
-        let renamed =
-            NameStatus { wanted: NameOwner::Free, other: NameOwner::Same(id(6)), elsewhere: None };
+        // The same certificate is never stored twice.
+        let renamed = NameStatus {
+            requested: NameOwner::Free,
+            alternate: NameOwner::Same(id(6)),
+            third_name: None,
+        };
         assert_eq!(play(rule, 4, &[Event::Listed(renamed)]), Step::Done(id(6), Outcome::Reused));
     }
     assert_eq!(
@@ -149,11 +152,11 @@ fn rename_and_replace_leave_the_old_one_until_the_new_one_is_there() {
         let step = play(Replace, 4, &[different(5), Stored(id(8)), failed]);
         assert_eq!(step, Step::Done(id(8), Outcome::Created));
     }
-    // The second of two calls finds the first one's work half done.
+    // An earlier call stored the certificate but did not delete the replaced one.
     let half = NameStatus {
-        wanted: NameOwner::Different(id(5)),
-        other: NameOwner::Same(id(8)),
-        elsewhere: None,
+        requested: NameOwner::Different(id(5)),
+        alternate: NameOwner::Same(id(8)),
+        third_name: None,
     };
     assert_eq!(play(Replace, 4, &[Event::Listed(half)]), Step::Delete(id(5)));
     assert_eq!(play(Rename, 4, &[Event::Listed(half)]), Step::Done(id(8), Outcome::Reused));
@@ -161,19 +164,35 @@ fn rename_and_replace_leave_the_old_one_until_the_new_one_is_there() {
 }
 
 #[test]
-fn any_name_will_do_where_that_was_said() {
-    let elsewhere = Event::Listed(NameStatus { elsewhere: Some(id(9)), ..NOBODY });
+fn any_name_counts_if_the_rules_say_so() {
+    let third_name = Event::Listed(NameStatus { third_name: Some(id(9)), ..UNUSED });
     let begin =
         |on_conflict, any_name| Machine::begin(Rules { on_conflict, any_name, max_attempts: 4 });
     let (mut machine, step) = begin(Reuse, true);
     assert_eq!(step, Step::Lookup(Wait::None));
-    assert_eq!(machine.next(elsewhere), Step::Done(id(9), Outcome::Reused));
+    assert_eq!(machine.next(third_name), Step::Done(id(9), Outcome::Reused));
     let (mut machine, _) = begin(Fail, false);
-    assert_eq!(machine.next(elsewhere), Step::Send(Name::Requested, Wait::None));
+    assert_eq!(machine.next(third_name), Step::Send(Name::Requested, Wait::None));
 }
 
 #[test]
-fn what_is_mended_is_sent_again_once_and_a_pause_is_obeyed() {
+fn a_different_certificate_under_the_name_settles_a_doubt() {
+    // The first attempt is in doubt until the look-up shows that another certificate has the name:
+    // the same certificate under the alternate name was not stored by this upload.
+    let renamed_before = NameStatus {
+        requested: NameOwner::Different(id(7)),
+        alternate: NameOwner::Same(id(9)),
+        third_name: None,
+    };
+    let events = [FREE, LOST, Event::Listed(renamed_before)];
+    assert_eq!(play(Rename, 4, &events), Step::Done(id(9), Outcome::Reused));
+    // Nor is a refusal under the alternate name followed by a look-up.
+    let events = [FREE, LOST, different(7), REFUSED];
+    assert_eq!(play(Rename, 4, &events), Step::Fail(FailReason::Last));
+}
+
+#[test]
+fn each_correction_is_retried_once_and_a_requested_delay_is_kept() {
     for (events, step) in [
         (&[corrected(Clock)][..], Step::Send(Name::Requested, Wait::None)),
         (&[corrected(Clock), corrected(AccessKey)], Step::Send(Name::Requested, Wait::None)),
@@ -188,14 +207,14 @@ fn what_is_mended_is_sent_again_once_and_a_pause_is_obeyed() {
     let wait = Duration::from_millis(200);
     assert_eq!(
         play(Reuse, 4, &[throttled(Some(wait))]),
-        Step::Send(Name::Requested, Wait::Asked(wait))
+        Step::Send(Name::Requested, Wait::Requested(wait))
     );
     assert_eq!(play(Reuse, 2, &[UNSENT, UNSENT]), Step::Fail(FailReason::Last));
     assert_eq!(play(Reuse, 4, &[UNSENT, DeadlineTooNear]), Step::Fail(FailReason::Last));
 }
 
 #[test]
-fn what_cannot_happen_is_a_defect() {
+fn an_impossible_event_is_a_bug() {
     assert_eq!(play(Reuse, 4, &[Deleted]), Step::Fail(FailReason::Bug));
     assert_eq!(play(Fail, 4, &[Stored(id(1))]), Step::Fail(FailReason::Bug));
     let (mut machine, _) =
@@ -208,7 +227,7 @@ fn any_id() -> impl Strategy<Value = CertId> {
     (1i64..4).prop_map(id)
 }
 
-fn any_holder() -> impl Strategy<Value = NameOwner> {
+fn any_owner() -> impl Strategy<Value = NameOwner> {
     prop_oneof![
         3 => Just(NameOwner::Free),
         1 => any_id().prop_map(NameOwner::Same),
@@ -217,14 +236,15 @@ fn any_holder() -> impl Strategy<Value = NameOwner> {
     ]
 }
 
-fn any_sight() -> impl Strategy<Value = NameStatus> {
-    (any_holder(), any_holder(), proptest::option::of(any_id()))
-        .prop_map(|(wanted, other, elsewhere)| NameStatus { wanted, other, elsewhere })
+fn any_status() -> impl Strategy<Value = NameStatus> {
+    (any_owner(), any_owner(), proptest::option::of(any_id())).prop_map(
+        |(requested, alternate, third_name)| NameStatus { requested, alternate, third_name },
+    )
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        4 => any_sight().prop_map(Event::Listed),
+        4 => any_status().prop_map(Event::Listed),
         1 => any_id().prop_map(Stored),
         3 => Just(LOST),
         2 => Just(NAME_TAKEN),
@@ -252,7 +272,7 @@ fn any_rules() -> impl Strategy<Value = Rules> {
     })
 }
 
-/// Whether `event` can follow `step`; the rest is a defect of whoever carries steps out.
+/// Whether `event` can follow `step`; anything else is a bug in the run.
 fn follows(step: Step, event: Event) -> bool {
     match step {
         Step::Lookup(_) => matches!(event, Event::Listed(_) | LookupFailed | DeadlineTooNear),
@@ -265,19 +285,22 @@ fn follows(step: Step, event: Event) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
-    /// For any sequence of events, those among them that can happen.
+    /// For any sequence of possible events.
     #[test]
-    fn an_upload_ends_and_keeps_its_promises(rules in any_rules(), events in proptest::collection::vec(any_event(), 200..400)) {
+    fn an_upload_ends_and_keeps_its_promises(
+        rules in any_rules(),
+        events in proptest::collection::vec(any_event(), 200..400),
+    ) {
         let (mut machine, mut step) = Machine::begin(rules);
         let mut sent = 0;
-        // What was lost and not looked for since; who said which id.
-        let mut unseen = false;
+        // Whether an attempt is in doubt and not looked up since; every ID that an event named.
+        let mut unconfirmed = false;
         let mut ids = Vec::new();
         let mut deleted = Vec::new();
         for event in events {
             match step {
                 Step::Send(..) => {
-                    prop_assert!(!unseen, "sent again without a look");
+                    prop_assert!(!unconfirmed, "sent again without a look-up");
                     sent += u32::from(event != DeadlineTooNear && follows(step, event));
                 }
                 Step::Delete(id) => deleted.push(id),
@@ -288,14 +311,14 @@ proptest! {
                 continue;
             }
             match event {
-                LOST => unseen = true,
+                LOST => unconfirmed = true,
                 Stored(id) => ids.push(id),
                 Event::Listed(names) => {
-                    unseen = false;
-                    for holder in [names.wanted, names.other] {
-                        if let NameOwner::Same(id) = holder { ids.push(id) }
+                    unconfirmed = false;
+                    for owner in [names.requested, names.alternate] {
+                        if let NameOwner::Same(id) = owner { ids.push(id) }
                     }
-                    ids.extend(names.elsewhere);
+                    ids.extend(names.third_name);
                 }
                 _ => {}
             }
@@ -304,21 +327,24 @@ proptest! {
         prop_assert!(sent <= rules.max_attempts && machine.sent() == sent);
         match step {
             Step::Done(id, outcome) => {
-                prop_assert!(ids.contains(&id), "a CertId that nobody said");
+                prop_assert!(ids.contains(&id), "a CertId of no event");
                 prop_assert!(!deleted.contains(&id), "the certificate itself was deleted");
                 prop_assert!(outcome != Outcome::Replaced || rules.on_conflict == Replace);
             }
-            Step::Fail(why) => {
-                prop_assert!(why != FailReason::Bug);
-                prop_assert!(deleted.is_empty(), "the old one was deleted and the new one is not there");
+            Step::Fail(reason) => {
+                prop_assert!(reason != FailReason::Bug);
+                prop_assert!(deleted.is_empty(), "deleted without storing the new certificate");
             }
             _ => prop_assert!(false, "it does not end: {step:?}"),
         }
     }
 
-    /// Whatever happens, whether it can or not.
+    /// For any sequence of events, possible or not.
     #[test]
-    fn an_upload_ends_even_if_the_impossible_happens(rules in any_rules(), events in proptest::collection::vec(any_event(), 400)) {
+    fn an_upload_ends_even_after_impossible_events(
+        rules in any_rules(),
+        events in proptest::collection::vec(any_event(), 400),
+    ) {
         let (mut machine, mut step) = Machine::begin(rules);
         for event in events {
             if matches!(step, Step::Done(..) | Step::Fail(_)) { break }

@@ -1,0 +1,136 @@
+//! Typed fields of a response: lenient values, and names in either spelling.
+//!
+//! The service writes an ID as a number or as a string, and the lists of 2018-07-13 begin names
+//! with a small letter (docs/service.md, Answers). Types derive `Deserialize`, take their values as
+//! [`Text`] and ignore unknown fields. Uses nothing of this crate.
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer};
+use serde_json::{Map, Value};
+
+/// Reads the fields of a response, or of an entry of a list, as a `T`.
+///
+/// Errors reach messages and logs, so `T` must not quote a value in them. [`Text`] never fails.
+pub(crate) fn parse<T: DeserializeOwned>(fields: Value) -> Result<T, serde_json::Error> {
+    T::deserialize(match fields {
+        Value::Object(fields) => Value::Object(capitalized(fields)),
+        other => other,
+    })
+}
+
+/// Names with a capital first letter. Where both spellings occur, the capital one counts, unless it
+/// is null.
+fn capitalized(fields: Map<String, Value>) -> Map<String, Value> {
+    let mut all = Map::new();
+    // In the order of the names: capital letters come first.
+    for (mut name, value) in fields {
+        if let Some(first) = name.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        let known = all.entry(name).or_insert(Value::Null);
+        if known.is_null() {
+            *known = value;
+        }
+    }
+    all
+}
+
+/// A string, a number or a Boolean, as text. Empty for anything else, or if the field is missing.
+#[derive(Debug, Default)]
+pub(crate) struct Text(String);
+
+impl Text {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn into_string(self) -> String {
+        self.0
+    }
+
+    /// The value as a whole number: decimal digits, with a minus sign if it is negative.
+    pub(crate) fn integer(&self) -> Option<i64> {
+        let digits = self.0.strip_prefix('-').unwrap_or(&self.0);
+        let is_decimal = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        is_decimal.then(|| self.0.parse().ok())?
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(match Value::deserialize(deserializer)? {
+            Value::String(text) => text,
+            Value::Number(number) => number.to_string(),
+            Value::Bool(flag) => flag.to_string(),
+            Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
+        }))
+    }
+}
+
+/// The first of `names` that `fields` has, as text; numbers and Booleans as they are written.
+#[must_use]
+pub(crate) fn text(fields: &Value, names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| match fields.get(name)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    })
+}
+
+/// The first of `names` that `fields` has, as a whole number, written as a number or as text.
+#[must_use]
+pub(crate) fn integer(fields: &Value, names: &[&str]) -> Option<i64> {
+    Text(text(fields, names)?).integer()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[derive(Deserialize)]
+    #[serde(default, rename_all = "PascalCase")]
+    #[derive(Default)]
+    struct Sample {
+        cert_id: Text,
+        expired: Text,
+    }
+
+    #[test]
+    fn whole_numbers_are_read_from_numbers_and_strings() {
+        for (value, number) in [
+            (json!(18_382_705), Some(18_382_705)),
+            (json!("18382705"), Some(18_382_705)),
+            (json!(i64::MAX), Some(i64::MAX)),
+            (json!("9223372036854775807"), Some(i64::MAX)),
+            (json!("9223372036854775808"), None),
+            (json!(9_223_372_036_854_775_808_u64), None),
+            (json!("-1008"), Some(-1008)),
+            (json!(1.0), None),
+            (json!("+1"), None),
+            (json!("-"), None),
+            (json!(""), None),
+            (json!(null), None),
+            (json!([1]), None),
+        ] {
+            let sample: Sample = parse(json!({"CertId": value, "New": {"a": [1]}})).unwrap();
+            assert_eq!(sample.cert_id.integer(), number, "{value}");
+        }
+        assert_eq!(parse::<Sample>(json!({})).unwrap().cert_id.integer(), None);
+    }
+
+    #[test]
+    fn names_are_read_in_both_spellings() {
+        for fields in [
+            json!({"Expired": true, "CertId": 7}),
+            json!({"expired": "true", "certId": "7"}),
+            json!({"Expired": true, "expired": false, "CertId": null, "certId": 7}),
+        ] {
+            let sample: Sample = parse(fields).unwrap();
+            assert_eq!((sample.expired.as_str(), sample.cert_id.integer()), ("true", Some(7)));
+        }
+        assert!(parse::<Sample>(json!("text")).is_err());
+        parse::<Sample>(json!({"": 1, "名": 2})).unwrap();
+    }
+}

@@ -1,0 +1,109 @@
+//! Lists by page, deletions in doubt, and the change of the API version.
+
+use super::*;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::http::failure::SendProgress;
+use crate::service::caller::tests::{AN_HOUR, Outcome, caller, failure, response};
+
+/// An account whose requests have these outcomes, and the forms that it sends.
+pub(crate) fn account(outcomes: Vec<Outcome>) -> (Account, Arc<Mutex<Vec<String>>>) {
+    let (caller, sent) = caller(outcomes);
+    let account = Account {
+        caller,
+        versions: Versions::new(None),
+        rate_limiter: RateLimiter::new(0, Instant::now()),
+        region: "cn-hangzhou".to_owned(),
+    };
+    (account, sent)
+}
+
+fn deadline() -> Instant {
+    Instant::now() + AN_HOUR
+}
+
+/// A page with the certificates of these IDs.
+fn page(total: Option<usize>, ids: std::ops::Range<i64>) -> Outcome {
+    let list: Vec<_> = ids.map(|id| json!({"id": id})).collect();
+    response(200, &json!({"TotalCount": total, "CertificateList": list}).to_string())
+}
+
+fn gone() -> Outcome {
+    response(404, r#"{"Code":"InvalidAction.NotFound"}"#)
+}
+
+fn listed(outcomes: Vec<Outcome>) -> (Vec<i64>, usize) {
+    let (account, sent) = account(outcomes);
+    let list = account.list(deadline()).unwrap();
+    let requests = sent.lock().unwrap().len();
+    (list.iter().map(|certificate| certificate.id.get()).collect(), requests)
+}
+
+#[test]
+fn pages_are_read_until_the_last() {
+    assert_eq!(listed(vec![page(Some(0), 0..0)]), (vec![], 1));
+    let all: Vec<i64> = (1..61).collect();
+    assert_eq!(listed(vec![page(Some(60), 1..51), page(Some(60), 51..61)]), (all.clone(), 2));
+    // Without a total, a page that is not full is the last.
+    assert_eq!(listed(vec![page(None, 1..51), page(None, 51..61)]), (all, 2));
+    let fifty: Vec<i64> = (1..51).collect();
+    assert_eq!(listed(vec![page(None, 1..51), page(None, 0..0)]), (fifty.clone(), 2));
+    // A server that ignores the page number, or promises more than it has.
+    assert_eq!(listed(vec![page(Some(99), 1..51), page(Some(99), 1..51)]), (fifty.clone(), 2));
+    assert_eq!(listed(vec![page(Some(99), 1..51), page(Some(99), 0..0)]), (fifty, 2));
+}
+
+#[test]
+fn a_certificate_in_both_lists_counts_once() {
+    let page = |body: &str| response(200, body);
+    let issued = r#"{"TotalCount":1,"CertificateOrderList":[{"CertificateId":1}]}"#;
+    let expired = r#"{"TotalCount":2,"CertificateOrderList":[{"CertificateId":1},
+                      {"CertificateId":2}]}"#;
+    assert_eq!(listed(vec![gone(), page(issued), page(expired)]), (vec![1, 2], 3));
+}
+
+#[test]
+fn a_call_changes_the_version_once() {
+    let (account, sent) = account(vec![gone(), response(200, r#"{"Id":7,"Name":"web"}"#)]);
+    let id = CertId::new(7).unwrap();
+    assert_eq!(account.get(id, deadline()).unwrap().name, "web");
+    assert_eq!(account.versions.current(), ApiVersion::V2020_04_07);
+    assert!(sent.lock().unwrap()[1].contains("Action=GetUserCertificateDetail"));
+    let (account, sent) = self::account(vec![gone(), gone()]);
+    let failure = account.get(id, deadline()).unwrap_err();
+    assert_eq!(failure.error.service_code(), Some("InvalidAction.NotFound"));
+    assert_eq!(sent.lock().unwrap().len(), 2);
+}
+
+#[test]
+fn a_deletion_in_doubt_that_finds_nothing_succeeded() {
+    let id = CertId::new(7).unwrap();
+    let not_found = || response(404, r#"{"Code":"NotFound"}"#);
+    let (account, _) = account(vec![not_found()]);
+    assert_eq!(account.delete(id, deadline()).unwrap_err().error.kind(), ErrorKind::NotFound);
+    let (account, _) = self::account(vec![failure(SendProgress::Sent, false), not_found()]);
+    account.delete(id, deadline()).unwrap();
+    let (account, _) = self::account(vec![failure(SendProgress::NotSent, false), not_found()]);
+    assert_eq!(account.delete(id, deadline()).unwrap_err().error.kind(), ErrorKind::NotFound);
+    // Every attempt of one deletion has the same idempotency token.
+    let (account, sent) =
+        self::account(vec![gone(), failure(SendProgress::Sent, false), response(200, "{}")]);
+    account.delete(id, deadline()).unwrap();
+    let tokens: Vec<_> = sent.lock().unwrap()[1..]
+        .iter()
+        .map(|form| {
+            form.split('&').find(|pair| pair.starts_with("ClientToken=")).map(str::to_owned)
+        })
+        .collect();
+    assert!(tokens[0].is_some() && tokens[0] == tokens[1], "{tokens:?}");
+}
+
+#[test]
+fn a_deadline_ends_a_list() {
+    let (account, _) = account(vec![failure(SendProgress::NotSent, false)]);
+    let soon = Instant::now() + Duration::from_millis(1);
+    assert_eq!(account.list(soon).unwrap_err().error.kind(), ErrorKind::Network);
+}

@@ -1,0 +1,144 @@
+//! Sentences about failed uploads: what is stored, what is not, and what to do.
+//!
+//! Every message of this folder for people is made here, except those about files that cannot be
+//! read, which are in `request`.
+
+use crate::base::error::{Error, ErrorKind};
+use crate::base::quote::quoted;
+use crate::service::types::CertId;
+use crate::upload::events::{FailReason, NameOwner};
+use crate::upload::history::History;
+use crate::upload::names::Names;
+
+/// A failed upload, and what messages about it need.
+pub(super) struct FailedUpload<'a> {
+    pub(super) endpoint: &'a str,
+    /// The name that was last used.
+    pub(super) name: &'a str,
+    pub(super) names: &'a Names<'a>,
+    /// Whether an attempt may have stored the certificate without a response.
+    pub(super) in_doubt: bool,
+    pub(super) history: &'a History,
+}
+
+impl FailedUpload<'_> {
+    /// Returns the error for the caller. `last` is the error that the history has.
+    pub(super) fn error(&self, reason: FailReason, last: Option<Error>) -> Error {
+        let error = match reason {
+            FailReason::Last => return self.last(last),
+            FailReason::NameTaken(owner) => self.name_taken(owner),
+            FailReason::TakenButNotListed => self.taken_but_not_listed(),
+            FailReason::Unknown => self.unknown(last.as_ref()),
+            FailReason::Bug => return bug(),
+        };
+        with_response_of(error, last.as_ref())
+    }
+
+    /// The error of the last attempt. If an attempt is in doubt, a look-up did not list it.
+    fn last(&self, last: Option<Error>) -> Error {
+        match last {
+            Some(last) if last.kind() == ErrorKind::OutcomeUnknown => {
+                with_response_of(self.unknown(Some(&last)), Some(&last))
+            }
+            Some(last) if self.in_doubt => {
+                last.adding("The list of certificates does not show it.")
+            }
+            Some(last) => last,
+            None => bug(),
+        }
+    }
+
+    fn name_taken(&self, owner: CertId) -> Error {
+        let Self { endpoint, name, .. } = self;
+        let name = quoted(name);
+        let names = self.history.listing.as_ref().map(|listing| listing.names);
+        let owners = names.map_or([NameOwner::Free; 2], |names| [names.requested, names.alternate]);
+        let sentence = if owners.contains(&NameOwner::Same(owner)) {
+            format!("{endpoint} already has this certificate, as {name} (CertId {owner}).")
+        } else if owners.contains(&NameOwner::Unclear(owner)) {
+            format!(
+                "{endpoint} already has a certificate named {name} (CertId {owner}), which libcas \
+                 could not compare with this one."
+            )
+        } else {
+            format!("{endpoint} already has another certificate named {name} (CertId {owner}).")
+        };
+        Error::new(ErrorKind::NameTaken, sentence).with_hint(
+            "Choose another name, delete the other certificate, or let the upload rename or \
+             replace (on_conflict).",
+        )
+    }
+
+    fn taken_but_not_listed(&self) -> Error {
+        let sentence = format!(
+            "{} reports that the name {} is taken, but lists no certificate with it.",
+            self.endpoint,
+            quoted(self.name)
+        );
+        Error::new(ErrorKind::NameTaken, sentence)
+            .with_hint(
+                "Call again in a few minutes: a new certificate may be listed late. Or choose \
+                 another name.",
+            )
+            .with_retryable(true)
+    }
+
+    /// Everything that helps a person to find out whether the certificate is stored.
+    fn unknown(&self, last: Option<&Error>) -> Error {
+        let name = quoted(self.name);
+        let History { lookup_error, listing, .. } = self.history;
+        let happened = last.map_or("", Error::message);
+        let lookup = match lookup_error {
+            Some(error) => error.message(),
+            None if listing.is_some() => "The list of certificates does not show it yet.",
+            None => "No time was left to look it up.",
+        };
+        let fingerprint = match self.names.leaf() {
+            Some(leaf) => format!(" and the SHA-1 fingerprint {}", leaf.sha1),
+            None => String::new(),
+        };
+        let denied = lookup_error.as_ref().filter(|error| error.kind() == ErrorKind::Permission);
+        let permission =
+            denied.and_then(Error::hint).map_or(String::new(), |hint| format!(" {hint}"));
+        let sentence = format!("Failed to find out whether {name} is stored. {happened} {lookup}");
+        Error::new(ErrorKind::OutcomeUnknown, sentence).with_hint(format!(
+            "Make the same call again: it finds what is stored, and stores nothing twice. Or check \
+             the list of certificates for the name {name}{fingerprint}.{permission}"
+        ))
+    }
+}
+
+/// Adds the code, message and RequestId of the service, if `last` has them.
+fn with_response_of(error: Error, last: Option<&Error>) -> Error {
+    match last {
+        Some(last) => error.with_words_of(last),
+        None => error,
+    }
+}
+
+/// The deadline is too near to send the certificate.
+pub(super) fn timed_out(name: &str) -> Error {
+    let sentence = format!("Upload of {} timed out before it was sent.", quoted(name));
+    Error::new(ErrorKind::Timeout, sentence)
+        .with_hint("Nothing was sent. Set a longer timeout or a higher rate limit.")
+}
+
+/// Adds how to go on after the service no longer has the version that was used.
+pub(super) fn with_next_version(error: Error) -> Error {
+    error.with_retryable(true).with_hint("Call again: libcas then uses the next API version.")
+}
+
+fn bug() -> Error {
+    Error::new(ErrorKind::Internal, "The upload ended in an invalid state.")
+        .with_hint("This is a bug in libcas. Please report it.")
+}
+
+/// Log line before a look-up.
+pub(super) fn looking_up(after: &Error, name: &str) -> String {
+    format!("{after} Looking up whether {} is stored.", quoted(name))
+}
+
+/// Log line about a replaced certificate that could not be deleted.
+pub(super) fn not_deleted(id: CertId, error: &Error) -> String {
+    format!("Failed to delete the replaced certificate, CertId {id}: {error}")
+}
