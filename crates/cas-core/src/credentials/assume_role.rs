@@ -113,7 +113,7 @@ pub(crate) fn assume(
         let error = failed.error;
         CredentialsError {
             hint: error.hint().map(ToOwned::to_owned),
-            ..CredentialsError::broken(error.message().trim_end_matches('.'))
+            ..CredentialsError::failed(error.message().trim_end_matches('.'))
                 .with_retryable(error.is_retryable())
         }
     })?;
@@ -127,7 +127,7 @@ fn caller(
 ) -> Result<Caller, CredentialsError> {
     // The rest of the host is constant.
     let broken =
-        |_| CredentialsError::broken(format!("the region of STS cannot be one: {}", quoted(host)));
+        |_| CredentialsError::failed(format!("the region of STS cannot be one: {}", quoted(host)));
     let endpoint = Endpoint::parse(host).map_err(broken)?;
     let transport =
         HttpTransport::new(Arc::clone(&context.connections), &endpoint).map_err(broken)?;
@@ -155,7 +155,7 @@ fn duration(written: Option<&str>) -> Result<u32, CredentialsError> {
     match written.trim().parse() {
         Ok(0) => Ok(DURATION),
         Ok(seconds) if seconds >= SHORTEST => Ok(seconds),
-        _ => Err(CredentialsError::broken(format!(
+        _ => Err(CredentialsError::failed(format!(
             "a role lasts at least {SHORTEST} seconds, not {}",
             quoted(written)
         ))),
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(duration(Some("0")).unwrap(), 3600);
         assert_eq!(duration(Some("900")).unwrap(), 900);
         for wrong in ["899", "-1", "an hour"] {
-            assert!(duration(Some(wrong)).unwrap_err().why.contains(wrong), "{wrong}");
+            assert!(duration(Some(wrong)).unwrap_err().reason.contains(wrong), "{wrong}");
         }
     }
 }

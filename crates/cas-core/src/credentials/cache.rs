@@ -139,7 +139,7 @@ impl CachingProvider {
                 .unwrap_or_else(PoisonError::into_inner);
             if timeout.timed_out() {
                 let why = format!("{} did not give one before the deadline", self.source.name());
-                return Err(CredentialsError::broken(why).with_retryable(true));
+                return Err(CredentialsError::failed(why).with_retryable(true));
             }
             state = after;
             match &state.failure {
@@ -227,7 +227,7 @@ impl Drop for EndOfFetch<'_> {
                 state.next_try = now.checked_add(BETWEEN_TRIES);
             }
             // A defect; whoever waits tries it without.
-            None => state.failure = Some((CredentialsError::broken("it panicked"), true)),
+            None => state.failure = Some((CredentialsError::failed("it panicked"), true)),
         }
         drop(state);
         self.process.changed.notify_all();
@@ -251,8 +251,9 @@ impl Provider for CachingProvider {
         match self.key(now, deadline, |held| *held.key != *refused) {
             Ok(key) => *key != *refused,
             Err(failure) => {
-                self.logger
-                    .log(Level::Warn, || format!("There is no new access key: {}.", failure.why));
+                self.logger.log(Level::Warn, || {
+                    format!("There is no new access key: {}.", failure.reason)
+                });
                 false
             }
         }

@@ -139,13 +139,10 @@ impl NamedSource for Chain {
 impl Source for Chain {
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
         let said = |source: &dyn NamedSource, failure: &CredentialsError| {
-            format!("{}: {}", source.name(), failure.why)
+            format!("{}: {}", source.name(), failure.reason)
         };
         if let Some(source) = self.sources.get(self.used.load(Ordering::Relaxed)) {
-            return source.fetch(now, deadline).map_err(|failure| CredentialsError {
-                why: said(source.as_ref(), &failure),
-                ..failure
-            });
+            return source.fetch(now, deadline).map_err(|failure| failure.at(&source.name()));
         }
         let mut failures = Vec::new();
         for (index, source) in self.sources.iter().enumerate() {
@@ -158,7 +155,7 @@ impl Source for Chain {
                     return Ok(fetched);
                 }
                 Err(failure) => {
-                    if !failure.not_configured {
+                    if !failure.is_not_configured() {
                         self.logger.log(Level::Warn, || {
                             format!(
                                 "No access key was found here: {}.",
@@ -166,7 +163,7 @@ impl Source for Chain {
                             )
                         });
                     }
-                    let fatal = failure.fatal;
+                    let fatal = failure.is_fatal();
                     failures.push((said(source.as_ref(), &failure), failure));
                     if fatal {
                         break;
@@ -175,7 +172,7 @@ impl Source for Chain {
             }
         }
         let why = failures.iter().map(|(said, _)| said.as_str()).collect::<Vec<_>>().join("; ");
-        let mut broken = failures.into_iter().filter(|(_, failure)| !failure.not_configured);
+        let mut broken = failures.into_iter().filter(|(_, failure)| !failure.is_not_configured());
         // Where several went wrong, what helps with one may be beside the point.
         let (first, second) = (broken.next(), broken.next());
         let retryable = first.iter().chain(&second).any(|(_, failure)| failure.retryable);
@@ -185,7 +182,7 @@ impl Source for Chain {
             (None, _) => None,
             (Some(_), Some(_)) => Some(CORRECT.to_owned()),
         };
-        Err(CredentialsError { hint, ..CredentialsError::broken(why).with_retryable(retryable) })
+        Err(CredentialsError { hint, ..CredentialsError::failed(why).with_retryable(retryable) })
     }
 }
 
@@ -236,7 +233,7 @@ mod tests {
 
     #[test]
     fn the_first_that_serves_is_used_from_then_on() {
-        let broken = || Err(CredentialsError::broken("it broke").with_retryable(true));
+        let broken = || Err(CredentialsError::failed("it broke").with_retryable(true));
         let chain = chain(vec![
             ("one", vec![Err(CredentialsError::not_configured("nothing"))]),
             ("two", vec![Ok("a"), broken(), Ok("b")]),
@@ -244,26 +241,26 @@ mod tests {
         ]);
         assert_eq!(fetch(&chain).unwrap(), "a");
         let failure = fetch(&chain).unwrap_err();
-        assert_eq!((failure.why.as_str(), failure.retryable), ("two: it broke", true));
+        assert_eq!((failure.reason.as_str(), failure.retryable), ("two: it broke", true));
         assert_eq!(fetch(&chain).unwrap(), "b");
     }
 
     #[test]
     fn a_key_that_cannot_be_one_is_not_replaced_by_another_identity() {
-        let broken = Err(CredentialsError::broken("it holds a line break").fatal());
+        let broken = Err(CredentialsError::fatal("it holds a line break"));
         let failure =
             fetch(&chain(vec![("one", vec![broken]), ("two", vec![Ok("a")])])).unwrap_err();
-        assert_eq!(failure.why, "one: it holds a line break");
+        assert_eq!(failure.reason, "one: it holds a line break");
     }
 
     #[test]
     fn when_nothing_works_each_source_says_why_in_order() {
         let not_configured = || Err(CredentialsError::not_configured("nothing"));
-        let broken = || Err(CredentialsError::broken("it broke").with_hint("mend it"));
+        let broken = || Err(CredentialsError::failed("it broke").with_hint("mend it"));
         let one = fetch(&chain(vec![("one", vec![not_configured()]), ("two", vec![broken()])]))
             .unwrap_err();
         assert_eq!(
-            (one.why.as_str(), one.hint.as_deref()),
+            (one.reason.as_str(), one.hint.as_deref()),
             ("one: nothing; two: it broke", Some("mend it"))
         );
         let two =

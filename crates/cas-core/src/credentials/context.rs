@@ -62,7 +62,7 @@ impl ProviderContext {
         variable: Option<&str>,
     ) -> Result<Zeroizing<String>, CredentialsError> {
         let text = read_text(path)?.ok_or_else(|| match variable {
-            Some(variable) => CredentialsError::broken(format!(
+            Some(variable) => CredentialsError::failed(format!(
                 "there is no such file, though {variable} names it (~ means nothing there)"
             )),
             None => CredentialsError::not_configured("there is no such file"),
@@ -99,7 +99,7 @@ impl ProviderContext {
         let deadline = deadline.min(Instant::now() + LONGEST_WAIT);
         self.connections.send(request, who, deadline).map_err(|failure| CredentialsError {
             hint: failure.hint,
-            ..CredentialsError::broken(failure.what).with_retryable(!failure.permanent)
+            ..CredentialsError::failed(failure.what).with_retryable(!failure.permanent)
         })
     }
 }
@@ -107,7 +107,7 @@ impl ProviderContext {
 /// Says why there is no new access key, while there is an old one that will do.
 pub(crate) fn log_refresh_failure(logger: &Logger, failure: &CredentialsError) {
     logger.log(Level::Warn, || {
-        format!("The access key in use is valid for now, but: {}.", failure.why)
+        format!("The access key in use is valid for now, but: {}.", failure.reason)
     });
 }
 
@@ -126,7 +126,7 @@ pub(crate) fn fields_of(
         } else {
             format!("HTTP {status}")
         };
-        CredentialsError::broken(format!("{who} refused: {shown}")).with_retryable(retryable)
+        CredentialsError::failed(format!("{who} refused: {shown}")).with_retryable(retryable)
     };
     match answer.read() {
         ApiResponse::Success(fields) => Ok(fields),
@@ -140,7 +140,7 @@ pub(crate) fn fields_of(
             let why = format!(
                 "{who} sent nothing that could be understood (HTTP {status}, {size} bytes)"
             );
-            Err(CredentialsError::broken(why).with_retryable(retryable))
+            Err(CredentialsError::failed(why).with_retryable(retryable))
         }
     }
 }
@@ -159,7 +159,7 @@ fn is_code(text: &str, secrets: &[&str]) -> bool {
 /// A text file, whole; `None` where there is no such file.
 pub(crate) fn read_text(path: &Path) -> Result<Option<Zeroizing<String>>, CredentialsError> {
     let broken = |why: &str| {
-        CredentialsError::broken(format!("{} cannot be read: {why}", quoted_path(path)))
+        CredentialsError::failed(format!("{} cannot be read: {why}", quoted_path(path)))
     };
     let file = match fs::File::open(path) {
         Ok(file) => file,
@@ -219,7 +219,7 @@ mod tests {
                 body: Zeroizing::new(body.into()),
                 ..HttpResponse::default()
             };
-            fields_of(&answer, "them", Some(&["token-1"])).unwrap_err().why
+            fields_of(&answer, "them", Some(&["token-1"])).unwrap_err().reason
         };
         for (body, why) in [
             (

@@ -66,7 +66,7 @@ impl EcsRamRole {
         let printable = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
         match answer.status {
             200 if printable => Ok(Some(token.to_owned())),
-            _ if !may_do_without => Err(CredentialsError::broken(format!(
+            _ if !may_do_without => Err(CredentialsError::failed(format!(
                 "{METADATA} gave no token (HTTP {}), and {V1_DISABLED} is set",
                 answer.status
             ))
@@ -91,7 +91,7 @@ impl EcsRamRole {
         let answer = answer.map_err(|(_, failure)| failure)?;
         if token.is_empty() && matches!(answer.status, 401 | 403) {
             let why = format!("{METADATA} wants a token, and gave none");
-            return Err(CredentialsError::broken(why).with_retryable(true));
+            return Err(CredentialsError::failed(why).with_retryable(true));
         }
         Ok((answer, token))
     }
@@ -103,19 +103,18 @@ impl EcsRamRole {
         deadline: Instant,
     ) -> Result<HttpResponse, (SendProgress, CredentialsError)> {
         let request = request.body(body).map_err(|_| {
-            (SendProgress::NotSent, CredentialsError::broken("the request cannot be made"))
+            (SendProgress::NotSent, CredentialsError::failed("the request cannot be made"))
         })?;
         self.context.connections.send(request, METADATA, deadline).map_err(|failure| {
             // Nobody there, and nobody said that there is: this is no instance.
             let not_configured = failure.progress == SendProgress::NotSent && self.role.is_none();
             let retryable = !failure.permanent;
-            (
-                failure.progress,
-                CredentialsError {
-                    not_configured,
-                    ..CredentialsError::broken(failure.what).with_retryable(retryable)
-                },
-            )
+            let error = if not_configured {
+                CredentialsError::not_configured(failure.what)
+            } else {
+                CredentialsError::failed(failure.what)
+            };
+            (failure.progress, error.with_retryable(retryable))
         })
     }
 
@@ -134,7 +133,7 @@ impl EcsRamRole {
             200 if is_role_name(name) => Ok(name.to_owned()),
             404 => Err(CredentialsError::not_configured("this instance has no RAM role")),
             status => {
-                Err(CredentialsError::broken(format!("{METADATA} named no role (HTTP {status})"))
+                Err(CredentialsError::failed(format!("{METADATA} named no role (HTTP {status})"))
                     .with_retryable(status >= 500))
             }
         }
@@ -158,11 +157,11 @@ impl NamedSource for EcsRamRole {
 impl Source for EcsRamRole {
     fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
         if self.context.variables.is_true(DISABLED) {
-            return Err(CredentialsError::broken(format!("{DISABLED} is set")));
+            return Err(CredentialsError::failed(format!("{DISABLED} is set")));
         }
         let role = self.role(deadline)?;
         if !is_role_name(&role) {
-            return Err(CredentialsError::broken(format!(
+            return Err(CredentialsError::failed(format!(
                 "{} is no name of a role",
                 quoted(&role)
             )));
@@ -170,7 +169,7 @@ impl Source for EcsRamRole {
         let (answer, token) = self.get(&format!("{ROLE_PATH}{role}"), deadline)?;
         if answer.status == 404 {
             let why = format!("this instance does not have the RAM role {}", quoted(&role));
-            return Err(CredentialsError::broken(why));
+            return Err(CredentialsError::failed(why));
         }
         session_credentials::read(
             &context::fields_of(&answer, METADATA, Some(&[&token]))?,

@@ -29,14 +29,13 @@ impl Source for Environment {
             (Some(id), Some(secret)) => {
                 check_access_key(id, secret).map_err(|why| {
                     let why = why.trim_end_matches('.');
-                    CredentialsError::broken(format!("{ID} and {SECRET} are set, but: {why}"))
-                        .fatal()
+                    CredentialsError::fatal(format!("{ID} and {SECRET} are set, but: {why}"))
                 })?;
                 let secret = Secret::new(secret.to_owned());
                 if let Some(token) = get(TOKEN) {
                     check_security_token(token).map_err(|why| {
                         let why = why.trim_end_matches('.');
-                        CredentialsError::broken(format!("{TOKEN} is set, but: {why}")).fatal()
+                        CredentialsError::fatal(format!("{TOKEN} is set, but: {why}"))
                     })?;
                 }
                 let token = get(TOKEN).map(|token| Secret::new(token.to_owned()));
@@ -46,10 +45,10 @@ impl Source for Environment {
                 Err(CredentialsError::not_configured(format!("{ID} and {SECRET} are not set")))
             }
             (None, Some(_)) => {
-                Err(CredentialsError::broken(format!("{ID} is not set, although {SECRET} is")))
+                Err(CredentialsError::failed(format!("{ID} is not set, although {SECRET} is")))
             }
             (Some(_), None) => {
-                Err(CredentialsError::broken(format!("{SECRET} is not set, although {ID} is")))
+                Err(CredentialsError::failed(format!("{SECRET} is not set, although {ID} is")))
             }
         }
     }
@@ -75,13 +74,21 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_and_no_secret_quoted() {
         let nothing = read(&[]).unwrap_err();
-        assert!(nothing.why.contains("are not set") && nothing.not_configured);
+        assert!(nothing.reason.contains("are not set") && nothing.is_not_configured());
         let broken = read(&[(ID, "id"), (SECRET, "s"), (TOKEN, "hidden\n")]).unwrap_err();
-        assert!(broken.why.starts_with(TOKEN) && broken.fatal && !broken.why.contains("hidden"));
+        assert!(
+            broken.reason.starts_with(TOKEN)
+                && broken.is_fatal()
+                && !broken.reason.contains("hidden")
+        );
         let broken = read(&[(ID, "id"), (SECRET, "hidden\n")]).unwrap_err();
-        assert!(broken.why.contains("line break") && broken.fatal);
-        assert!(read(&[(ID, "id"), (SECRET, "")]).unwrap_err().why.starts_with(SECRET));
+        assert!(broken.reason.contains("line break") && broken.is_fatal());
+        assert!(read(&[(ID, "id"), (SECRET, "")]).unwrap_err().reason.starts_with(SECRET));
         let half = read(&[(SECRET, "hidden")]).unwrap_err();
-        assert!(half.why.starts_with(ID) && !half.why.contains("hidden") && !half.not_configured);
+        assert!(
+            half.reason.starts_with(ID)
+                && !half.reason.contains("hidden")
+                && !half.is_not_configured()
+        );
     }
 }

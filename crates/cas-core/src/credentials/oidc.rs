@@ -37,7 +37,7 @@ impl Source for Oidc {
                     "{ROLE_ARN}, {PROVIDER_ARN} and {TOKEN_FILE} are not all set"
                 ))
             } else {
-                CredentialsError::broken(format!(
+                CredentialsError::failed(format!(
                     "{} is set, but not {}",
                     set.join(" and "),
                     missing.join(" and ")
@@ -63,12 +63,12 @@ impl Source for OidcRole {
         let path = Path::new(&self.token_file);
         let shown = quoted_path(path);
         let token = read_text(path)?.ok_or_else(|| {
-            CredentialsError::broken(format!("the file of the OIDC token is missing: {shown}"))
+            CredentialsError::failed(format!("the file of the OIDC token is missing: {shown}"))
         })?;
         // What ends a file is no part of a token.
         let token = token.trim();
         if token.is_empty() {
-            return Err(CredentialsError::broken(format!(
+            return Err(CredentialsError::failed(format!(
                 "the file of the OIDC token is empty: {shown}"
             )));
         }

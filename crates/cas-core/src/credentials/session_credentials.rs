@@ -13,17 +13,16 @@ use crate::service::provider::CredentialsError;
 pub(crate) fn read(fields: &Value, who: &str) -> Result<KeyWithExpiry, CredentialsError> {
     let part = |name| {
         text(fields, &[name]).filter(|value| !value.is_empty()).ok_or_else(|| {
-            CredentialsError::broken(format!("{who} sent an access key without {name}"))
+            CredentialsError::failed(format!("{who} sent an access key without {name}"))
         })
     };
     let expires = part("Expiration")?;
     let expires = time::parse(&expires).ok_or_else(|| {
-        CredentialsError::broken(format!("{who} sent an access key whose Expiration is no time"))
+        CredentialsError::failed(format!("{who} sent an access key whose Expiration is no time"))
     })?;
     let token = Secret::new(part("SecurityToken")?);
     let key = key(part("AccessKeyId")?, part("AccessKeySecret")?, Some(token)).map_err(|why| {
-        CredentialsError::broken(format!("{who} sent an access key that cannot be one: {why}"))
-            .fatal()
+        CredentialsError::fatal(format!("{who} sent an access key that cannot be one: {why}"))
     })?;
     Ok(KeyWithExpiry { key, expires: Some(expires) })
 }
@@ -60,12 +59,12 @@ mod tests {
             for nothing in [Value::Null, json!("")] {
                 let mut fields = whole.clone();
                 fields[name] = nothing;
-                let why = read(&fields, "STS").map(drop).unwrap_err().why;
+                let why = read(&fields, "STS").map(drop).unwrap_err().reason;
                 assert!(why.contains(name) && !why.contains("hidden"), "{why}");
             }
         }
         let broken = json!({"AccessKeySecret": "hidden hidden", "AccessKeyId": "id", "SecurityToken": "t",
                             "Expiration": "2026-11-24T08:00:00Z"});
-        assert!(!read(&broken, "STS").map(drop).unwrap_err().why.contains("hidden"));
+        assert!(!read(&broken, "STS").map(drop).unwrap_err().reason.contains("hidden"));
     }
 }

@@ -43,11 +43,11 @@ impl Source for CredentialsUri {
         };
         // Path and query may be the proof: they are not shown.
         let (uri, host) = parse(text).ok_or_else(|| {
-            CredentialsError::broken("the address is no URL such as http://127.0.0.1:8080/path")
+            CredentialsError::failed("the address is no URL such as http://127.0.0.1:8080/path")
         })?;
         let request = Request::get(uri)
             .body(())
-            .map_err(|_| CredentialsError::broken("the address is no URL"))?;
+            .map_err(|_| CredentialsError::failed("the address is no URL"))?;
         let answer = self.context.exchange(request, &host, deadline)?;
         let fields = context::fields_of(&answer, &host, None)?;
         session_credentials::read(&fields, &host)

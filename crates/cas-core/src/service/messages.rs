@@ -203,7 +203,7 @@ pub(crate) fn no_access_key(reason: CredentialsError) -> CallError {
          docs/credentials.md, or give the client a key."
             .to_owned()
     });
-    let sentence = format!("No usable access key was found: {}.", reason.why);
+    let sentence = format!("No usable access key was found: {}.", reason.reason);
     let error = Error::new(ErrorKind::Credentials, sentence)
         .with_hint(hint)
         .with_retryable(reason.retryable);

@@ -48,7 +48,7 @@ fn id(refreshing: &CachingProvider, seconds: u64) -> Result<String, String> {
     refreshing
         .access_key(at(seconds), soon())
         .map(|key| key.id().to_owned())
-        .map_err(|none| none.why)
+        .map_err(|none| none.reason)
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_short_life_is_not_all_margin() {
 fn a_valid_key_is_kept_while_there_is_no_other_and_asking_is_not_repeated_at_once() {
     let (keys, fetches) = refreshing(|number| match number {
         1 => Ok(Some(3600)),
-        2..=4 => Err(CredentialsError::broken("it broke")),
+        2..=4 => Err(CredentialsError::failed("it broke")),
         _ => Ok(Some(7200)),
     });
     for (now, expected, count) in [
@@ -122,7 +122,7 @@ fn what_does_not_expire_is_fetched_once_unless_it_is_refused() {
     // A thread that was refused with the old one finds the new one.
     assert!(keys.renew(&refused, at(5), soon()));
     assert_eq!((id(&keys, 5).as_deref(), fetches.load(Ordering::SeqCst)), (Ok("key-2"), 2));
-    let (same, _) = refreshing(|_| Err(CredentialsError::broken("none")));
+    let (same, _) = refreshing(|_| Err(CredentialsError::failed("none")));
     assert!(!same.renew(&refused, at(5), soon()));
 }
 
@@ -155,7 +155,7 @@ fn wait_for_a_failure(late: bool) -> (Vec<Result<String, String>>, u32) {
         while process.lock().waiting < 8 {
             thread::yield_now();
         }
-        let result = Some((Err(CredentialsError::broken("it broke")), at(0)));
+        let result = Some((Err(CredentialsError::failed("it broke")), at(0)));
         drop(EndOfFetch { process, result, late });
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
@@ -184,7 +184,7 @@ fn waiting_for_another_thread_ends_at_the_deadline() {
     let (keys, _) = refreshing(|_| Ok(None));
     keys.process().lock().fetching = true;
     let late = keys.access_key(at(0), Instant::now()).unwrap_err();
-    assert!(late.why.contains("the script") && late.retryable, "{}", late.why);
+    assert!(late.reason.contains("the script") && late.retryable, "{}", late.reason);
 }
 
 #[test]

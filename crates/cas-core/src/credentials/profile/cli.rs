@@ -64,7 +64,7 @@ impl CliProfile {
                     "it has no profile {}, which another one has as its source",
                     quoted(name)
                 );
-                return Err(CredentialsError::broken(why));
+                return Err(CredentialsError::failed(why));
             }
         };
         let context = || Arc::clone(&self.context);
@@ -136,26 +136,21 @@ impl Source for CliProfile {
         let file = File::read(&text)?;
         let named = self.served.get().or(self.profile.as_ref());
         let name = named.or(file.current.as_ref());
-        let name = name.ok_or_else(|| CredentialsError::broken("it names no current profile"))?;
+        let name = name.ok_or_else(|| CredentialsError::failed("it names no current profile"))?;
         let source = self.source(&file, name, &mut Vec::new()).map_err(|failure| {
             // Absent is what the program or the environment asks for in vain; the file itself has to be sound.
-            if failure.not_configured && named.is_none() {
+            if failure.is_not_configured() && named.is_none() {
                 let line = file.current_line;
-                return CredentialsError::broken(format!(
+                return CredentialsError::failed(format!(
                     "{}, its current one (line {line})",
-                    failure.why
+                    failure.reason
                 ));
             }
             failure
         });
         let fetched = source?.fetch(now, deadline).map_err(|failure| {
-            let named = failure.why.contains("the profile \"");
-            let why = if named {
-                failure.why
-            } else {
-                format!("the profile {}: {}", quoted(name), failure.why)
-            };
-            CredentialsError { why, ..failure }
+            let named = failure.reason.contains("the profile \"");
+            if named { failure } else { failure.at(&format!("the profile {}", quoted(name))) }
         })?;
         // Never waits for a thread that `fork` left behind. It is the same as before, if there was one.
         let _ = self.served.set(Box::new(name.clone()));
@@ -216,7 +211,7 @@ mod tests {
         ] {
             let failure = source(json, name).unwrap_err();
             assert_eq!(
-                (failure.why.as_str(), failure.not_configured),
+                (failure.reason.as_str(), failure.is_not_configured()),
                 (why, not_configured),
                 "{name:?}"
             );
@@ -230,12 +225,12 @@ mod tests {
         {
             let failure = source(json, Some("a")).unwrap_err();
             assert!(
-                failure.why.contains(line) && !failure.why.contains("hidden"),
+                failure.reason.contains(line) && !failure.reason.contains("hidden"),
                 "{}",
-                failure.why
+                failure.reason
             );
         }
         let failure = source("{\"current\": \"a\",\n \"profiles\": {}}", None).unwrap_err();
-        assert!(failure.why.contains("its profiles (line 2)"), "{}", failure.why);
+        assert!(failure.reason.contains("its profiles (line 2)"), "{}", failure.reason);
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct File<'a> {
 impl<'a> File<'a> {
     pub(crate) fn read(text: &'a str) -> Result<Self, CredentialsError> {
         let broken = |error: &serde_json::Error| {
-            CredentialsError::broken(format!(
+            CredentialsError::failed(format!(
                 "it is no JSON as the command line tool writes it: line {}, column {}",
                 error.line(),
                 error.column()
@@ -33,7 +33,7 @@ impl<'a> File<'a> {
             fields.get("current").and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
         let profiles = match fields.get("profiles") {
             Some(raw) => serde_json::from_str(raw.get()).map_err(|_| {
-                CredentialsError::broken(format!(
+                CredentialsError::failed(format!(
                     "its profiles (line {}) are no list",
                     line_of(text, raw.get())
                 ))
@@ -57,7 +57,7 @@ impl<'a> File<'a> {
         let Some(raw) = self.raw_profile(name) else { return Ok(None) };
         let place = format!("the profile {} (line {})", quoted(name), line_of(self.text, raw));
         let fields: BTreeMap<String, Value> = serde_json::from_str(raw)
-            .map_err(|_| CredentialsError::broken(format!("{place} is no object")))?;
+            .map_err(|_| CredentialsError::failed(format!("{place} is no object")))?;
         let text = |value: Value| match value {
             Value::String(text) => Some(Secret::new(text)),
             Value::Number(_) | Value::Bool(_) => Some(Secret::new(value.to_string())),

@@ -65,7 +65,7 @@ impl Source for CloudSso {
         if now >= self.expires {
             let expired = time::timestamp(self.expires);
             let why = format!("the sign-in of {} expired at {expired}", self.place);
-            return Err(CredentialsError::broken(why).with_hint(SIGN_IN));
+            return Err(CredentialsError::failed(why).with_hint(SIGN_IN));
         }
         let body =
             json!({"AccountId": self.account, "AccessConfigurationId": self.access_configuration})
@@ -77,7 +77,7 @@ impl Source for CloudSso {
             .header("Authorization", bearer.as_str())
             .body(body.as_bytes())
             .map_err(|_| {
-                CredentialsError::broken(format!(
+                CredentialsError::failed(format!(
                     "the token of {} is no text for a header",
                     self.place
                 ))
@@ -88,7 +88,7 @@ impl Source for CloudSso {
                 "{} no longer takes the sign-in of {} (HTTP {})",
                 self.host, self.place, answer.status
             );
-            return Err(CredentialsError::broken(why).with_hint(SIGN_IN));
+            return Err(CredentialsError::failed(why).with_hint(SIGN_IN));
         }
         let fields = context::fields_of(&answer, &self.host, Some(&[self.access_token.expose()]))?;
         session_credentials::read(&fields["CloudCredential"], &self.host)

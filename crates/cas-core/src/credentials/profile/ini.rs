@@ -121,7 +121,7 @@ fn read(text: &str, wanted: &str) -> Result<Option<Profile>, CredentialsError> {
         }
         if let Some(rest) = line.strip_prefix('[') {
             let name = rest.strip_suffix(']').ok_or_else(|| {
-                CredentialsError::broken(format!(
+                CredentialsError::failed(format!(
                     "line {number} begins like a [profile] and does not end so"
                 ))
             })?;
@@ -129,7 +129,7 @@ fn read(text: &str, wanted: &str) -> Result<Option<Profile>, CredentialsError> {
             if is_wanted && found.is_some() {
                 let why =
                     format!("the profile {} begins a second time in line {number}", quoted(wanted));
-                return Err(CredentialsError::broken(why));
+                return Err(CredentialsError::failed(why));
             }
             if is_wanted {
                 let place = format!("the profile {} (line {number})", quoted(wanted));
@@ -138,7 +138,7 @@ fn read(text: &str, wanted: &str) -> Result<Option<Profile>, CredentialsError> {
             continue;
         }
         if !any {
-            return Err(CredentialsError::broken(format!(
+            return Err(CredentialsError::failed(format!(
                 "line {number} stands before any [profile]"
             )));
         }
@@ -148,7 +148,7 @@ fn read(text: &str, wanted: &str) -> Result<Option<Profile>, CredentialsError> {
         };
         // The line itself may hold a secret.
         let (name, value) = line.split_once(['=', ':']).ok_or_else(|| {
-            CredentialsError::broken(format!(
+            CredentialsError::failed(format!(
                 "line {number} is neither [a profile] nor a name with a value"
             ))
         })?;
@@ -197,14 +197,14 @@ what is this?
         let web = read(FILE, "web").unwrap().unwrap();
         assert_eq!(web.get("type"), Some("sts"));
         assert_eq!(
-            web.required("access_key_id").unwrap_err().why,
+            web.required("access_key_id").unwrap_err().reason,
             "the profile \"web\" (line 8) has no access_key_id"
         );
         assert_eq!(web.get("policy"), Some("{\n\"Version\": \"1\"\n}"));
         assert!(read(FILE, "gone").unwrap().is_none());
         let indented = format!("  {}", FILE.replace('\n', "\n  "));
         assert_eq!(read(&indented, "web").unwrap().unwrap().get("policy"), web.get("policy"));
-        assert!(read(FILE, "other").map(drop).unwrap_err().why.contains("line 15"));
+        assert!(read(FILE, "other").map(drop).unwrap_err().reason.contains("line 15"));
     }
 
     #[test]
@@ -217,11 +217,11 @@ what is this?
         ] {
             let failure = read(text, "default").map(drop).unwrap_err();
             assert!(
-                failure.why.contains(why) && !failure.why.contains("hidden"),
+                failure.reason.contains(why) && !failure.reason.contains("hidden"),
                 "{}",
-                failure.why
+                failure.reason
             );
-            assert!(!failure.not_configured);
+            assert!(!failure.is_not_configured());
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::base::secret::Secret;
 use crate::credentials::session_credentials;
 use crate::credentials::source::{KeyWithExpiry, Source};
 use crate::protocol::access_key::AccessKey;
-use crate::service::provider::CredentialsError;
+use crate::service::provider::{CredentialsError, CredentialsErrorKind};
 
 /// Names and values, none of them empty.
 pub(crate) struct Profile {
@@ -46,7 +46,8 @@ impl Profile {
         let (id, secret) = (self.required("access_key_id")?, self.required("access_key_secret")?);
         let key = session_credentials::key(id.to_owned(), secret.to_owned(), self.secret(token))
             .map_err(|why| {
-                self.broken(&format!("has an access key that cannot be one: {why}")).fatal()
+                self.broken(&format!("has an access key that cannot be one: {why}"))
+                    .with_kind(CredentialsErrorKind::Fatal)
             })?;
         Ok(AccessKeySource(key))
     }
@@ -62,7 +63,7 @@ impl Profile {
     }
 
     pub(crate) fn broken(&self, why: &str) -> CredentialsError {
-        CredentialsError::broken(format!("{} {why}", self.place))
+        CredentialsError::failed(format!("{} {why}", self.place))
     }
 }
 

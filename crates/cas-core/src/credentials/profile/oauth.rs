@@ -98,7 +98,7 @@ impl OAuth {
         let text = self.context.secret_file(&self.path, None)?;
         let profile = cli_file::File::read(&text)?.profile(&self.name)?;
         let profile =
-            profile.ok_or_else(|| CredentialsError::broken(format!("{} is gone", self.place)))?;
+            profile.ok_or_else(|| CredentialsError::failed(format!("{} is gone", self.place)))?;
         Ok(Tokens::of(&profile))
     }
 
@@ -133,13 +133,13 @@ impl OAuth {
         let request = Request::post(format!("https://{}/v1/token", self.host))
             .header("Content-Type", "application/x-www-form-urlencoded")
             .body(form.as_bytes())
-            .map_err(|_| CredentialsError::broken("the request cannot be made"))?;
+            .map_err(|_| CredentialsError::failed("the request cannot be made"))?;
         let answer = self.context.exchange(request, self.host, Instant::now() + LONGEST_WAIT)?;
         let fields = context::fields_of(&answer, self.host, Some(&[refresh.expose()]))
             .map_err(|failure| signed_out(answer.status, failure))?;
         let part = |name| text(&fields, &[name]).filter(|value| !value.is_empty()).map(Secret::new);
         let (Some(access), Some(refresh)) = (part("access_token"), part("refresh_token")) else {
-            return Err(CredentialsError::broken(format!("{} sent no new tokens", self.host)));
+            return Err(CredentialsError::failed(format!("{} sent no new tokens", self.host)));
         };
         let life =
             u64::try_from(integer(&fields, &["expires_in"]).unwrap_or(TOKEN_LIFE)).unwrap_or(0);
@@ -158,7 +158,7 @@ impl OAuth {
             .header("Authorization", bearer.as_str())
             .body(&[][..])
             .map_err(|_| {
-                CredentialsError::broken(format!(
+                CredentialsError::failed(format!(
                     "the token of {} is no text for a header",
                     self.place
                 ))
@@ -181,7 +181,7 @@ impl OAuth {
         {
             // A token that is spent, and its successor lost, ends the sign-in: first of all comes what could go wrong.
             let file = self.replacement(&tokens).map_err(|error| {
-                CredentialsError::broken(self.not_written(&error)).with_hint(
+                CredentialsError::failed(self.not_written(&error)).with_hint(
                     "Make the file and its directory writable for this program, and see that there is room.",
                 )
             })?;
@@ -191,7 +191,7 @@ impl OAuth {
                     "less than {seconds} s are left, too little to renew the sign-in of {}",
                     self.place
                 );
-                return Err(CredentialsError::broken(why)
+                return Err(CredentialsError::failed(why)
                     .with_hint("Allow more time for a call.")
                     .with_retryable(true));
             }
@@ -199,7 +199,7 @@ impl OAuth {
             self.keep(file, &tokens);
         }
         let Some(access) = &tokens.access else {
-            return Err(CredentialsError::broken(format!("{} is not signed in", self.place))
+            return Err(CredentialsError::failed(format!("{} is not signed in", self.place))
                 .with_hint(SIGN_IN));
         };
         let fetched = self.exchange(access, deadline)?;
@@ -328,7 +328,7 @@ impl Source for OAuth {
             Ok(lock) => lock,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 let why = "another program did not finish renewing the sign-in before the deadline";
-                let failure = CredentialsError::broken(why).with_retryable(true);
+                let failure = CredentialsError::failed(why).with_retryable(true);
                 return self.or_kept(Err(failure), kept);
             }
             Err(_) => None,

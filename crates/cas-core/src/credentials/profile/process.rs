@@ -17,7 +17,7 @@ use crate::credentials::profile::Profile;
 use crate::credentials::session_credentials;
 use crate::credentials::source::{KeyWithExpiry, Source};
 use crate::protocol::reading::text;
-use crate::service::provider::CredentialsError;
+use crate::service::provider::{CredentialsError, CredentialsErrorKind};
 
 /// As long as the official packages wait.
 const LONGEST_RUN: Duration = Duration::from_secs(60);
@@ -45,7 +45,7 @@ impl CredentialProcess {
 
     fn broken(&self, why: &str) -> CredentialsError {
         // What it printed, or was called with, may be secret.
-        CredentialsError::broken(format!("the process_command of {} {why}", self.place)).with_hint(
+        CredentialsError::failed(format!("the process_command of {} {why}", self.place)).with_hint(
             "Run the command by hand: it must print one JSON object with mode, access_key_id, access_key_secret and, for \
              mode StsToken, sts_token. No shell reads it, so ~, $ and | mean nothing.",
         )
@@ -150,7 +150,8 @@ impl Source for CredentialProcess {
         };
         let (id, secret) = (required("access_key_id")?, required("access_key_secret")?);
         let key = session_credentials::key(id, secret, token.map(Secret::new)).map_err(|why| {
-            self.broken(&format!("printed an access key that cannot be one: {why}")).fatal()
+            self.broken(&format!("printed an access key that cannot be one: {why}"))
+                .with_kind(CredentialsErrorKind::Fatal)
         })?;
         Ok(KeyWithExpiry { key, expires })
     }
