@@ -1,85 +1,106 @@
-//! Keeps an access key for all threads, and fetches the next one before it expires: once, whoever needs it.
+//! Caches one access key for all threads and refreshes it before it expires. Only one thread
+//! fetches at a time.
 
-use std::process;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use cas_sys::fork_generation;
 use once_cell::race::OnceBox;
 
 use crate::base::logger::{Level, Logger};
 use crate::base::time;
-use crate::credentials::context::log_refresh_failure;
-use crate::credentials::source::{KeyWithExpiry, NamedSource, REFRESH_MARGIN};
+use crate::credentials::source::{KeyWithExpiry, NamedSource, REFRESH_MARGIN, log_refresh_failure};
 use crate::protocol::access_key::{AccessKey, shown_id};
 use crate::service::provider::{CredentialsError, Provider};
 
-/// While a key is still valid, fetching another one is tried no more often than this.
-const BETWEEN_TRIES: Duration = Duration::from_secs(60);
+/// Shortest time between two fetches while the cached key is valid.
+const RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Longest wait for the next key while there is a valid one; and no more than a quarter of the time that a call has left.
-const LONGEST_WAIT_AHEAD: Duration = Duration::from_secs(10);
+/// Longest time for a refresh while the cached key is valid. It is also limited to a quarter of
+/// the time that the call has left.
+const MAX_REFRESH_TIME: Duration = Duration::from_secs(10);
 
-/// With less time left than this, a failure may be for want of time, and says nothing to those who have more.
-const LITTLE: Duration = Duration::from_secs(2);
+/// A fetch that ends this close to its deadline may have failed for lack of time. Threads with a
+/// later deadline then try again.
+const DEADLINE_MARGIN: Duration = Duration::from_secs(2);
 
-/// A source and the key that it gave last.
+/// A source and the last key that it returned.
 pub(super) struct CachingProvider {
     source: Box<dyn NamedSource>,
     logger: Logger,
-    first: Process,
+    first: ProcessState,
 }
 
-/// What one process knows. A child of `fork` gets its own: in its copy of the parent's, a lock may be held for ever.
-struct Process {
-    id: u32,
+/// The state of one process. A child of fork starts with a new one: its copy of the parent's lock
+/// may be locked for ever.
+struct ProcessState {
+    /// See [`fork_generation`].
+    generation: u64,
     state: Mutex<State>,
-    changed: Condvar,
-    /// The process that was forked from this one, or from one that it was forked from.
-    next: OnceBox<Process>,
+    fetch_ended: Condvar,
+    /// The state of a process forked from this one, directly or not.
+    next: OnceBox<ProcessState>,
 }
 
 #[derive(Default)]
 struct State {
-    held: Option<CachedKey>,
+    cached: Option<CachedKey>,
     fetching: bool,
     /// Threads that wait for the one that fetches.
     #[cfg(test)]
     waiting: u32,
-    /// Counts the fetches that ended.
-    round: u64,
-    /// How the last one failed, if it did, and whether that was for want of time.
-    failure: Option<(CredentialsError, bool)>,
-    /// While a key is valid, no fetch before this.
-    next_try: Option<SystemTime>,
+    /// Number of fetches that have ended.
+    fetches: u64,
+    /// How the last fetch failed, if it did.
+    failure: Option<FetchFailure>,
+    /// No fetch before this time while the cached key is valid.
+    next_fetch: Option<SystemTime>,
+}
+
+#[derive(Clone)]
+struct FetchFailure {
+    error: CredentialsError,
+    /// Whether a thread with more time may succeed.
+    near_deadline: bool,
 }
 
 struct CachedKey {
     key: Arc<AccessKey>,
-    /// When to fetch the next one, and when this one is of no use any more.
-    times: Option<(SystemTime, SystemTime)>,
+    lifetime: Option<Lifetime>,
+}
+
+struct Lifetime {
+    refresh_at: SystemTime,
+    expires: SystemTime,
 }
 
 impl CachedKey {
     fn new(fetched: KeyWithExpiry, now: SystemTime) -> Self {
-        let times = fetched.expires.map(|expires| {
-            let life = expires.duration_since(now).unwrap_or_default();
-            (expires.checked_sub(REFRESH_MARGIN.min(life / 2)).unwrap_or(expires), expires)
+        let lifetime = fetched.expires.map(|expires| {
+            let left = expires.duration_since(now).unwrap_or_default();
+            let refresh_at = expires.checked_sub(REFRESH_MARGIN.min(left / 2)).unwrap_or(expires);
+            Lifetime { refresh_at, expires }
         });
-        Self { key: Arc::new(fetched.key), times }
+        Self { key: Arc::new(fetched.key), lifetime }
     }
 
     fn is_fresh(&self, now: SystemTime) -> bool {
-        self.times.is_none_or(|(refresh, _)| now < refresh)
+        self.lifetime.as_ref().is_none_or(|lifetime| now < lifetime.refresh_at)
     }
 
     fn is_valid(&self, now: SystemTime) -> bool {
-        self.times.is_none_or(|(_, expiry)| now < expiry)
+        self.lifetime.as_ref().is_none_or(|lifetime| now < lifetime.expires)
     }
 }
 
-impl Process {
-    fn new(id: u32) -> Self {
-        Self { id, state: Mutex::default(), changed: Condvar::new(), next: OnceBox::new() }
+impl ProcessState {
+    fn new(generation: u64) -> Self {
+        Self {
+            generation,
+            state: Mutex::default(),
+            fetch_ended: Condvar::new(),
+            next: OnceBox::new(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -88,149 +109,165 @@ impl Process {
 }
 
 impl CachingProvider {
-    /// Keeps what `source` gives.
     pub(crate) fn new(source: Box<dyn NamedSource>, logger: Logger) -> Self {
-        Self { source, logger, first: Process::new(process::id()) }
+        Self { source, logger, first: ProcessState::new(fork_generation()) }
     }
 
-    fn process(&self) -> &Process {
-        let own = process::id();
-        let mut known = &self.first;
-        while known.id != own {
-            // Never waits for another thread, which `fork` may have left behind in the middle of it.
-            known = known.next.get_or_init(|| Box::new(Process::new(own)));
+    /// The state of this process. Takes no lock: after a fork, the thread that held it may not
+    /// exist.
+    fn process(&self) -> &ProcessState {
+        let generation = fork_generation();
+        let mut process = &self.first;
+        while process.generation != generation {
+            process = process.next.get_or_init(|| Box::new(ProcessState::new(generation)));
         }
-        known
+        process
     }
 
-    /// The key to use: the one that is held while `will_do` says so, else one that is fetched, by this thread or by another
-    /// one that is at it already.
+    /// The cached key if it is `acceptable` and valid, otherwise a key fetched by this thread or
+    /// by the one that is fetching already.
     fn key(
         &self,
         now: SystemTime,
         deadline: Instant,
-        will_do: impl Fn(&CachedKey) -> bool,
+        acceptable: impl Fn(&AccessKey) -> bool,
     ) -> Result<Arc<AccessKey>, CredentialsError> {
         let process = self.process();
         let mut state = process.lock();
         loop {
-            let usable = state.held.as_ref().filter(|held| will_do(held) && held.is_valid(now));
-            if let Some(held) = usable {
-                let may_wait = state.fetching || state.next_try.is_some_and(|next| now < next);
-                if held.is_fresh(now) || may_wait {
-                    return Ok(Arc::clone(&held.key));
+            let cached = state.cached.as_ref();
+            let usable = cached.filter(|cached| acceptable(&cached.key) && cached.is_valid(now));
+            if let Some(cached) = usable {
+                let may_wait = state.fetching || state.next_fetch.is_some_and(|next| now < next);
+                if cached.is_fresh(now) || may_wait {
+                    return Ok(Arc::clone(&cached.key));
                 }
             }
             if !state.fetching {
-                let ahead = usable.map(|held| Arc::clone(&held.key));
+                let still_valid = usable.map(|cached| Arc::clone(&cached.key));
                 state.fetching = true;
                 drop(state);
-                return self.fetch(process, now, deadline, ahead);
+                return self.fetch(process, now, deadline, still_valid);
             }
-            let round = state.round;
+            let fetches = state.fetches;
             #[cfg(test)]
             {
                 state.waiting += 1;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            let (after, timeout) = process
-                .changed
-                .wait_timeout_while(state, left, |state| state.round == round)
+            let (guard, timeout) = process
+                .fetch_ended
+                .wait_timeout_while(state, left, |state| state.fetches == fetches)
                 .unwrap_or_else(PoisonError::into_inner);
             if timeout.timed_out() {
-                let why = format!("{} did not give one before the deadline", self.source.name());
-                return Err(CredentialsError::failed(why).with_retryable(true));
+                let source = self.source.name();
+                let reason = format!("{source} returned no access key before the deadline");
+                return Err(CredentialsError::failed(reason).with_retryable(true));
             }
-            state = after;
+            state = guard;
             match &state.failure {
-                // Whoever fetched had less time than there is here.
-                Some((_, true)) => {}
-                Some((failure, false)) => return Err(failure.clone()),
-                // New, and so good enough, even where it seems to have expired.
+                Some(FetchFailure { near_deadline: true, .. }) => {}
+                Some(FetchFailure { error, .. }) => return Err(error.clone()),
+                // A key that was just fetched is used even if it seems to have expired: the local
+                // clock may be wrong.
                 None => {
-                    if let Some(held) = state.held.as_ref().filter(|held| will_do(held)) {
-                        return Ok(Arc::clone(&held.key));
+                    if let Some(cached) = &state.cached
+                        && acceptable(&cached.key)
+                    {
+                        return Ok(Arc::clone(&cached.key));
                     }
                 }
             }
         }
     }
 
-    /// Fetches a key for everybody. `ahead`: the one that is still valid.
+    /// Fetches a key for all threads. `still_valid` is the cached key if it may be used for now.
     fn fetch(
         &self,
-        process: &Process,
+        process: &ProcessState,
         now: SystemTime,
         deadline: Instant,
-        ahead: Option<Arc<AccessKey>>,
+        still_valid: Option<Arc<AccessKey>>,
     ) -> Result<Arc<AccessKey>, CredentialsError> {
-        let mut end = EndOfFetch { process, result: None, late: false };
-        let left = deadline.saturating_duration_since(Instant::now());
-        let deadline = match ahead {
-            Some(_) => Instant::now() + LONGEST_WAIT_AHEAD.min(left / 4),
+        let mut end = EndOfFetch { process, result: None, near_deadline: false };
+        let deadline = match still_valid {
+            Some(_) => refresh_deadline(Instant::now(), deadline),
             None => deadline,
         };
-        let result = self.source.fetch(now, deadline).map(|fetched| {
-            if let Some(at) = fetched.expires.filter(|at| *at <= now) {
-                self.logger.log(Level::Warn, || {
-                    let source = self.source.name();
-                    format!(
-                        "The access key from {source} expired at {}; it is tried anyway.",
-                        time::timestamp(at)
-                    )
-                });
-            }
-            let held = CachedKey::new(fetched, now);
-            self.logger.log(Level::Debug, || {
-                let until = held
-                    .times
-                    .map_or(String::new(), |(_, at)| format!(" until {}", time::timestamp(at)));
-                format!("Requests are signed with access key {}{until}.", shown_id(held.key.id()))
-            });
-            held
-        });
-        let key = result.as_ref().map(|held| Arc::clone(&held.key)).map_err(Clone::clone);
+        let result = self.source.fetch(now, deadline).map(|fetched| self.cache(fetched, now));
+        let key = result.as_ref().map(|cached| Arc::clone(&cached.key)).map_err(Clone::clone);
         end.result = Some((result, now));
-        end.late = Instant::now() + LITTLE >= deadline;
+        end.near_deadline = Instant::now() + DEADLINE_MARGIN >= deadline;
         drop(end);
-        match (key, ahead) {
-            (Err(failure), Some(valid)) => {
-                log_refresh_failure(&self.logger, &failure);
-                Ok(valid)
+        match (key, still_valid) {
+            (Err(error), Some(still_valid)) => {
+                log_refresh_failure(&self.logger, &error);
+                Ok(still_valid)
             }
             (key, _) => key,
         }
     }
+
+    fn cache(&self, fetched: KeyWithExpiry, now: SystemTime) -> CachedKey {
+        if let Some(expired) = fetched.expires.filter(|expires| *expires <= now) {
+            self.logger.log(Level::Warn, || {
+                format!(
+                    "The access key from {} expired at {}. libcas uses it anyway, because the \
+                     local clock may be wrong.",
+                    self.source.name(),
+                    time::timestamp(expired)
+                )
+            });
+        }
+        let cached = CachedKey::new(fetched, now);
+        self.logger.log(Level::Debug, || {
+            let until = cached.lifetime.as_ref().map_or(String::new(), |lifetime| {
+                format!(", valid until {}", time::timestamp(lifetime.expires))
+            });
+            format!("Signing with access key ID {}{until}.", shown_id(cached.key.id()))
+        });
+        cached
+    }
 }
 
-/// Tells those who wait; a panic in a source as well.
+/// The deadline of a refresh while the cached key is valid: most of the time is left to the call.
+fn refresh_deadline(now: Instant, deadline: Instant) -> Instant {
+    now + MAX_REFRESH_TIME.min(deadline.saturating_duration_since(now) / 4)
+}
+
+/// Publishes the result of a fetch and wakes the waiting threads, also if the source panics.
 struct EndOfFetch<'a> {
-    process: &'a Process,
+    process: &'a ProcessState,
+    /// The result and the time at which the fetch began. `None` after a panic.
     result: Option<(Result<CachedKey, CredentialsError>, SystemTime)>,
-    /// Whether the deadline passed.
-    late: bool,
+    near_deadline: bool,
 }
 
 impl Drop for EndOfFetch<'_> {
     fn drop(&mut self) {
         let mut state = self.process.lock();
         state.fetching = false;
-        state.round += 1;
+        state.fetches += 1;
         state.failure = None;
         match self.result.take() {
-            Some((Ok(held), now)) => {
-                state.held = Some(held);
-                state.next_try = now.checked_add(BETWEEN_TRIES);
+            Some((result, now)) => {
+                state.next_fetch = now.checked_add(RETRY_INTERVAL);
+                match result {
+                    Ok(cached) => state.cached = Some(cached),
+                    Err(error) => {
+                        let near_deadline = self.near_deadline;
+                        state.failure = Some(FetchFailure { error, near_deadline });
+                    }
+                }
             }
-            Some((Err(failure), now)) => {
-                state.failure = Some((failure, self.late));
-                state.next_try = now.checked_add(BETWEEN_TRIES);
+            // A bug in a source. The waiting threads try for themselves.
+            None => {
+                let error = CredentialsError::failed("the credential source panicked");
+                state.failure = Some(FetchFailure { error, near_deadline: true });
             }
-            // A defect; whoever waits tries it without.
-            None => state.failure = Some((CredentialsError::failed("it panicked"), true)),
         }
         drop(state);
-        self.process.changed.notify_all();
+        self.process.fetch_ended.notify_all();
     }
 }
 
@@ -248,11 +285,11 @@ impl Provider for CachingProvider {
     }
 
     fn renew(&self, refused: &AccessKey, now: SystemTime, deadline: Instant) -> bool {
-        match self.key(now, deadline, |held| *held.key != *refused) {
+        match self.key(now, deadline, |key| key != refused) {
             Ok(key) => *key != *refused,
-            Err(failure) => {
+            Err(error) => {
                 self.logger.log(Level::Warn, || {
-                    format!("There is no new access key: {}.", failure.reason)
+                    format!("Failed to replace the refused access key: {}.", error.reason)
                 });
                 false
             }

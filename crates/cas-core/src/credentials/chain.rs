@@ -207,7 +207,7 @@ mod tests {
     impl Source for Scripted {
         fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
             let id = self.1.lock().unwrap().remove(0)?;
-            Ok(KeyWithExpiry::lasting(AccessKey::new(
+            Ok(KeyWithExpiry::without_expiry(AccessKey::new(
                 id.to_owned(),
                 Secret::new("s".to_owned()),
                 None,

@@ -104,13 +104,6 @@ impl ProviderContext {
     }
 }
 
-/// Says why there is no new access key, while there is an old one that will do.
-pub(crate) fn log_refresh_failure(logger: &Logger, failure: &CredentialsError) {
-    logger.log(Level::Warn, || {
-        format!("The access key in use is valid for now, but: {}.", failure.reason)
-    });
-}
-
 /// The fields of an answer in JSON, or why there are none. Of `who`'s words only a code is shown, and only one that cannot be
 /// a secret of the request: anything else could be quoted from it. `None`: any part of the request may be secret.
 pub(crate) fn fields_of(

@@ -39,7 +39,7 @@ impl Source for Environment {
                     })?;
                 }
                 let token = get(TOKEN).map(|token| Secret::new(token.to_owned()));
-                Ok(KeyWithExpiry::lasting(AccessKey::new(id.to_owned(), secret, token)))
+                Ok(KeyWithExpiry::without_expiry(AccessKey::new(id.to_owned(), secret, token)))
             }
             (None, None) => {
                 Err(CredentialsError::not_configured(format!("{ID} and {SECRET} are not set")))

@@ -1,27 +1,28 @@
-//! What a source of access keys is.
+//! The trait of credential sources, and the keys that they return.
 
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::base::logger::{Level, Logger};
 use crate::protocol::access_key::AccessKey;
 use crate::service::provider::CredentialsError;
 
-/// How long before its expiry a key is replaced, if another one can be had: as the official Python and Node.js packages
-/// do. A key that lives shorter is replaced after half of its time.
+/// How long before its expiry a key is refreshed, as in the official Python and Node.js packages.
+/// A key that lives less than twice this long is refreshed after half of its life.
 pub(crate) const REFRESH_MARGIN: Duration = Duration::from_secs(15 * 60);
 
-/// A place where access keys come from. It keeps nothing: the cache does.
+/// A place where access keys come from. It caches nothing; `cache.rs` does.
 pub(crate) trait Source: Send + Sync {
-    /// Looks the key up, or fetches it before `deadline`.
+    /// Reads or requests a key before `deadline`. `now` is the time for expiry and signatures.
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError>;
 }
 
-/// A source that is asked by itself, and has a name in messages.
+/// A source in the credential provider chain, with a name for messages.
 pub(crate) trait NamedSource: Source {
-    /// What it is.
+    /// The name as it stands in "The access key comes from {name}."
     fn name(&self) -> String;
 }
 
-/// A key as a source gave it.
+/// An access key as a source returned it.
 #[derive(Clone)]
 pub(crate) struct KeyWithExpiry {
     pub(crate) key: AccessKey,
@@ -30,7 +31,17 @@ pub(crate) struct KeyWithExpiry {
 }
 
 impl KeyWithExpiry {
-    pub(crate) fn lasting(key: AccessKey) -> Self {
+    pub(crate) fn without_expiry(key: AccessKey) -> Self {
         Self { key, expires: None }
     }
+}
+
+/// Logs a refresh that failed while the current key is still valid.
+pub(crate) fn log_refresh_failure(logger: &Logger, error: &CredentialsError) {
+    logger.log(Level::Warn, || {
+        format!(
+            "Failed to refresh the access key; the current one is still valid: {}.",
+            error.reason
+        )
+    });
 }

@@ -72,6 +72,6 @@ pub(crate) struct AccessKeySource(AccessKey);
 
 impl Source for AccessKeySource {
     fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
-        Ok(KeyWithExpiry::lasting(self.0.clone()))
+        Ok(KeyWithExpiry::without_expiry(self.0.clone()))
     }
 }

@@ -22,7 +22,7 @@ use crate::credentials::context::{LONGEST_WAIT, ProviderContext};
 use crate::credentials::profile::cli_file::offset_of;
 use crate::credentials::profile::replace_file::{Lock, Replacement};
 use crate::credentials::profile::{Profile, cli_file};
-use crate::credentials::source::{KeyWithExpiry, REFRESH_MARGIN, Source};
+use crate::credentials::source::{KeyWithExpiry, REFRESH_MARGIN, Source, log_refresh_failure};
 use crate::credentials::{context, session_credentials};
 use crate::protocol::params::Params;
 use crate::protocol::reading::{integer, text};
@@ -110,7 +110,7 @@ impl OAuth {
     ) -> Result<KeyWithExpiry, CredentialsError> {
         match (renewed, kept) {
             (Err(failure), Some(kept)) => {
-                context::log_refresh_failure(&self.context.logger, &failure);
+                log_refresh_failure(&self.context.logger, &failure);
                 Ok(kept)
             }
             (renewed, _) => renewed,
