@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::base::quote::quoted;
 use crate::base::secret::Secret;
-use crate::credentials::profile::Profile;
+use crate::credentials::profile::fields::Profile;
 use crate::service::provider::CredentialsError;
 
 /// The whole file, whose profiles are read when they are needed.

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::base::secret::Secret;
 use crate::base::time;
 use crate::credentials::context::ProviderContext;
-use crate::credentials::profile::Profile;
+use crate::credentials::profile::fields::Profile;
 use crate::credentials::source::{KeyWithExpiry, Source};
 use crate::credentials::{context, session_credentials};
 use crate::service::provider::CredentialsError;

@@ -11,7 +11,7 @@ use crate::credentials::assume_role::{AssumedRole, Role};
 use crate::credentials::context::ProviderContext;
 use crate::credentials::ecs_ram_role::EcsRamRole;
 use crate::credentials::oidc::OidcRole;
-use crate::credentials::profile::Profile;
+use crate::credentials::profile::fields::Profile;
 use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
 use crate::service::provider::CredentialsError;
 

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::base::secret::Secret;
 use crate::base::time;
-use crate::credentials::profile::Profile;
+use crate::credentials::profile::fields::Profile;
 use crate::credentials::session_credentials;
 use crate::credentials::source::{KeyWithExpiry, Source};
 use crate::protocol::reading::text;
