@@ -249,22 +249,19 @@ impl Drop for EndOfFetch<'_> {
         state.fetching = false;
         state.fetches += 1;
         state.failure = None;
-        match self.result.take() {
-            Some((result, now)) => {
-                state.next_fetch = now.checked_add(RETRY_INTERVAL);
-                match result {
-                    Ok(cached) => state.cached = Some(cached),
-                    Err(error) => {
-                        let near_deadline = self.near_deadline;
-                        state.failure = Some(FetchFailure { error, near_deadline });
-                    }
+        if let Some((result, now)) = self.result.take() {
+            state.next_fetch = now.checked_add(RETRY_INTERVAL);
+            match result {
+                Ok(cached) => state.cached = Some(cached),
+                Err(error) => {
+                    let near_deadline = self.near_deadline;
+                    state.failure = Some(FetchFailure { error, near_deadline });
                 }
             }
+        } else {
             // A bug in a source. The waiting threads try for themselves.
-            None => {
-                let error = CredentialsError::failed("the credential source panicked");
-                state.failure = Some(FetchFailure { error, near_deadline: true });
-            }
+            let error = CredentialsError::failed("the credential source panicked");
+            state.failure = Some(FetchFailure { error, near_deadline: true });
         }
         drop(state);
         self.process.fetch_ended.notify_all();

@@ -1,10 +1,13 @@
-//! Profiles in the files of the official tools.
+//! Profiles in the files of the official tools: the file formats, and the sources that only a
+//! profile can describe. Uses the other sources in `credentials`.
 
 pub(crate) mod cli;
 mod cli_file;
 mod cloud_sso;
 mod fields;
+pub(crate) mod file;
 pub(crate) mod ini;
 mod oauth;
+mod oauth_tokens;
 mod process;
 mod replace_file;
