@@ -52,24 +52,30 @@ fn the_failure_of_each_part_says_what_happened_and_what_to_do() {
             "instance role by name",
             "ecs-token",
             &hang,
-            "100.100.100.200 wants a token, and gave none",
+            "100.100.100.200 requires a token but returned none",
             "1",
         ),
         (
             "instance role by name",
             "ecs",
             &unavailable,
-            "100.100.100.200 refused: ServiceUnavailable (HTTP 503)",
+            "100.100.100.200 refused the request: ServiceUnavailable (HTTP 503)",
             "1",
         ),
         (
             "instance role by name",
             "ecs",
             &garbage,
-            "100.100.100.200 sent nothing that could be understood",
+            "unrecognized response from 100.100.100.200",
             "0",
         ),
-        ("instance role by name", "ecs", &without_id, "without", "0"),
+        (
+            "instance role by name",
+            "ecs",
+            &without_id,
+            "Expiration is missing in the response of",
+            "0",
+        ),
         (
             "instance role",
             "ecs-role",
@@ -79,48 +85,60 @@ fn the_failure_of_each_part_says_what_happened_and_what_to_do() {
         ),
         ("URI", "uri", &unavailable, "127.0.0.1:", "1"),
         ("URI", "uri", &close, "broke", "1"),
-        ("URI", "uri", &garbage, "sent nothing that could be understood", "0"),
-        ("CloudSSO", "sso", &echo("Code", "canary-sso-access"), "refused: HTTP 400", "0"),
+        ("URI", "uri", &garbage, "unrecognized response from 127.0.0.1:", "0"),
+        (
+            "CloudSSO",
+            "sso",
+            &echo("Code", "canary-sso-access"),
+            "refused the request: (HTTP 400)",
+            "0",
+        ),
         (
             "OAuth",
             "oauth-exchange",
             &echo("error", "canary-oauth-access-0"),
-            "refused: HTTP 400",
+            "refused the request: (HTTP 400)",
             "0",
         ),
         (
             "OAuth, tokens to be refreshed",
             "oauth-token",
             &echo("error", "canary-oauth-refresh-0 is unknown"),
-            "refused: HTTP 400",
+            "refused the request: (HTTP 400)",
             "0",
         ),
-        ("URI", "uri", &without_id, "without", "0"),
+        ("URI", "uri", &without_id, "Expiration is missing in the response of", "0"),
         ("RamRoleArn", "sts", &unavailable, "sts.aliyuncs.com refused AssumeRole of", "1"),
         ("RamRoleArn", "sts", &page, "sts.aliyuncs.com gave no API answer", "0"),
         ("RamRoleArn", "sts", &hang, "AssumeRole of", "1"),
         ("OIDC", "oidc", &unavailable, "sts.aliyuncs.com refused AssumeRoleWithOIDC of", "1"),
-        ("CloudSSO", "sso", &unavailable, "signin.example.alibabacloudsso.com refused", "1"),
+        (
+            "CloudSSO",
+            "sso",
+            &unavailable,
+            "signin.example.alibabacloudsso.com refused the request",
+            "1",
+        ),
         (
             "CloudSSO",
             "sso",
             &json!({"status": 401, "body": "{}"}),
-            "no longer takes the sign-in",
+            "no longer accepts the CloudSSO sign-in (HTTP 401)",
             "0",
         ),
-        ("OAuth", "oauth-exchange", &unavailable, "oauth.aliyun.com refused", "1"),
+        ("OAuth", "oauth-exchange", &unavailable, "oauth.aliyun.com refused the request", "1"),
         (
             "OAuth, tokens to be refreshed",
             "oauth-token",
             &json!({"status": 400, "body": "{\"error\":\"invalid_grant\"}"}),
-            "oauth.aliyun.com refused: invalid_grant (HTTP 400)",
+            "oauth.aliyun.com refused the request: invalid_grant (HTTP 400)",
             "0",
         ),
         (
             "OAuth, tokens to be refreshed",
             "oauth-token",
             &garbage,
-            "oauth.aliyun.com sent nothing that could be understood",
+            "unrecognized response from oauth.aliyun.com",
             "0",
         ),
     ] {
@@ -163,27 +181,27 @@ fn what_is_turned_off_or_half_set_up_is_said() {
     let (message, hint) = fails(&outcome);
     for part in [
         ".aliyun/config.json: ALIBABA_CLOUD_CLI_PROFILE_DISABLED is set",
-        "the instance role: ALIBABA_CLOUD_ECS_METADATA_DISABLED is set",
-        "ALIBABA_CLOUD_OIDC_TOKEN_FILE is set, but not ALIBABA_CLOUD_ROLE_ARN and ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
+        "the instance RAM role: ALIBABA_CLOUD_ECS_METADATA_DISABLED is set",
+        "OIDC: ALIBABA_CLOUD_OIDC_TOKEN_FILE requires ALIBABA_CLOUD_ROLE_ARN and ALIBABA_CLOUD_OIDC_PROVIDER_ARN, which must be set too",
     ] {
         assert!(message.contains(part), "{part}: {message}");
     }
-    assert!(hint.contains("Correct what is set up"), "{hint}");
+    assert!(hint.contains("Correct the configuration of the source that failed"), "{hint}");
     let elsewhere = ("ALIBABA_CLOUD_CONFIG_FILE", "~/config.json");
     let outcome = upload(&cloud, &emulator, &[NO_METADATA, elsewhere]);
     let (message, _) = fails(&outcome);
     assert!(
-        message.contains("no such file, though ALIBABA_CLOUD_CONFIG_FILE names it"),
+        message.contains("file not found, although ALIBABA_CLOUD_CONFIG_FILE names it"),
         "{message}"
     );
     let outcome =
         upload(&cloud, &emulator, &[("HOME", ""), NO_METADATA, ("CAS_PROFILE", "nobody")]);
-    assert!(fails(&outcome).1.contains("Name a profile"), "{}", outcome.stdout);
+    assert!(fails(&outcome).1.contains("Set a profile that exists"), "{}", outcome.stdout);
     let mode = with_cli(&json!({"mode": "ak"}));
     let outcome = upload(&mode, &emulator, &[NO_METADATA]);
     let (message, hint) = fails(&outcome);
     assert!(
-        message.contains("a mode that libcas does not know: \"ak\"")
+        message.contains("libcas does not support the mode \"ak\"")
             && hint.contains("AK, StsToken"),
         "{hint}"
     );
@@ -214,7 +232,11 @@ fn what_stands_in_the_wrong_place_is_not_shown() {
     let print = "printf '{\"access_key_id\": \"a b\", \"access_key_secret\": \"canary\"}'";
     let external = with_cli(&json!({"mode": "External", "process_command": print}));
     let outcome = upload(&external, &emulator, &[]);
-    assert!(fails(&outcome).0.contains("an access key that cannot be one"), "{}", outcome.stdout);
+    assert!(
+        fails(&outcome).0.contains("process_command printed an invalid access key"),
+        "{}",
+        outcome.stdout
+    );
     assert!(external.requests().is_empty());
 }
 
@@ -259,10 +281,10 @@ fn when_nothing_is_set_up_every_source_is_named_in_order() {
         "the environment: ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET are not set; "
             .to_owned(),
         "OIDC: ".to_owned(),
-        format!("\"{home}/.aliyun/config.json\": there is no such file; "),
-        format!("\"{home}/.alibabacloud/credentials\": there is no such file; "),
-        format!("\"{home}/.alibabacloud/credentials.ini\": there is no such file; "),
-        "ALIBABA_CLOUD_CREDENTIALS_URI: it is not set.".to_owned(),
+        format!("\"{home}/.aliyun/config.json\": file not found; "),
+        format!("\"{home}/.alibabacloud/credentials\": file not found; "),
+        format!("\"{home}/.alibabacloud/credentials.ini\": file not found; "),
+        "the credentials URI: ALIBABA_CLOUD_CREDENTIALS_URI is not set.".to_owned(),
     ] {
         let at = rest.find(&part).unwrap_or_else(|| panic!("{part} is missing in {message}"));
         rest = &rest[at..];
@@ -279,28 +301,28 @@ fn a_broken_file_is_said_by_name_and_line() {
         (
             CLI,
             "{\"current\": \"work\",\n\"profiles\": [\n{\"name\": \"work\",\n\"mode\": \"AK\", \"access_key_id\": \"canary\"}]}",
-            "the profile \"work\" (line 3) has no access_key_secret",
+            "profile \"work\" (line 3): access_key_secret is missing",
         ),
         (
             CLI,
             "{\"profiles\": [],\n\"current\": \"gone\"}",
-            "it has no profile \"gone\", its current one (line 2)",
+            "current profile \"gone\" (line 2) not found",
         ),
-        (CLI, "{\"profiles\": []}", "it names no current profile"),
+        (CLI, "{\"profiles\": []}", "no current profile is set"),
         (
             ".alibabacloud/credentials",
             "[default]\ntype = access_key\ncanary-secret\n",
-            "line 3 is neither [a profile] nor a name with a value",
+            "line 3: expected a [profile] or NAME = VALUE",
         ),
         (
             ".alibabacloud/credentials",
             "\n[default]\ntype = access_key\naccess_key_id = canary\n",
-            "the profile \"default\" (line 2) has no access_key_secret",
+            "profile \"default\" (line 2): access_key_secret is missing",
         ),
         (
             ".alibabacloud/credentials.ini",
             "[default]\ntype = rsa_key_pair\n",
-            "a type that libcas does not know: \"rsa_key_pair\"",
+            "libcas does not support the type \"rsa_key_pair\"",
         ),
     ] {
         let cloud = Cloud::start();
@@ -332,7 +354,7 @@ fn a_file_that_others_can_read_is_warned_of() {
         let outcome = upload(&cloud, &cloud.emulator(), &[]);
         outcome.assert_fields(&[("status", "CAS_OK")]);
         let line = outcome.stdout.lines().find(|line| {
-            line.starts_with("log=2") && line.contains("others may read or change it")
+            line.starts_with("log=2") && line.contains("Other users may read or change")
         });
         assert_eq!(line.is_some(), warned, "{mode:o}: {}", outcome.stdout);
         if let Some(line) = line {
@@ -359,7 +381,7 @@ fn each_file_that_others_can_read_is_warned_of_once() {
         let warnings = outcome
             .stdout
             .lines()
-            .filter(|line| line.contains(path) && line.contains("make it 600"));
+            .filter(|line| line.contains(path) && line.contains("Run chmod 600"));
         assert_eq!(warnings.count(), 1, "{path}: {}", outcome.stdout);
     }
 }
@@ -388,7 +410,7 @@ fn a_profile_that_the_program_names_is_the_only_source() {
     let outcome = upload(&cloud, &emulator, &[&other[..], &[("CAS_PROFILE", "nobody")]].concat());
     let (message, _) = fails(&outcome);
     assert!(
-        message.contains("it has no profile \"nobody\"") && !message.contains("environment"),
+        message.contains("profile \"nobody\" not found") && !message.contains("environment"),
         "{message}"
     );
     assert!(cloud.requests().is_empty());
@@ -458,7 +480,7 @@ fn metadata_is_asked_with_a_token_and_without_only_where_that_may_be() {
     upload(&old, &old.emulator(), &[]).assert_fields(&[("status", "CAS_OK")]);
     let outcome = upload(&old, &old.emulator(), &[("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")]);
     let (message, _) = fails(&outcome);
-    assert!(message.contains("gave no token (HTTP 404)"), "{message}");
+    assert!(message.contains("returned no token (HTTP 404)"), "{message}");
 
     // In a container, the answer to the question for a token may not find its way through.
     old.set(&json!({"broken": {"ecs-token": {"hang": true}}}));
@@ -528,29 +550,32 @@ fn a_command_is_run_as_it_is_written_and_its_failures_are_told_apart() {
 
     let sleep = "sh -c 'sleep 60'";
     for (command, words) in [
-        ("/nonexistent/helper --canary", "cannot be run: No such file"),
+        ("/nonexistent/helper --canary", "process_command failed to start: No such file"),
         ("sh -c 'echo canary; exit 3'", "failed (exit status: 3)"),
         ("sh -c 'kill -9 $$'", "failed (signal: 9"),
-        ("printf canary", "printed no JSON"),
-        ("printf {}", "printed no access_key_id"),
-        ("printf '{\"access_key_id\":\"canary\"}'", "printed no access_key_secret"),
+        ("printf canary", "printed invalid JSON"),
+        ("printf {}", "access_key_id is missing in the output of process_command"),
+        (
+            "printf '{\"access_key_id\":\"canary\"}'",
+            "access_key_secret is missing in the output of process_command",
+        ),
         (
             "printf '{\"mode\":\"StsToken\",\"access_key_id\":\"a\",\"access_key_secret\":\"canary\"}'",
-            "printed no sts_token",
+            "sts_token is missing in the output of process_command",
         ),
         (
             "printf '{\"access_key_id\":\"a\",\"access_key_secret\":\"canary\",\"expiration\":\"soon\"}'",
-            "printed an expiration that is no time",
+            "invalid expiration (must be a time in UTC)",
         ),
-        ("printf '", "quotes do not match"),
-        ("head -c 1000000 /dev/zero", "printed more than"),
-        (sleep, "was not done in time"),
-        ("sh -c 'exec >&-; sleep 60'", "was not done in time"),
+        ("printf '", "unbalanced quotes"),
+        ("head -c 1000000 /dev/zero", "printed more than 64 KiB"),
+        (sleep, "did not finish in time"),
+        ("sh -c 'exec >&-; sleep 60'", "did not finish in time"),
     ] {
         let cloud = external(command);
         let outcome = upload(&cloud, &emulator, &[NO_METADATA, ("CAS_TIMEOUT_MS", "1500")]);
         let (message, hint) = fails(&outcome);
         assert!(message.contains(words), "{command}: {message}");
-        assert!(hint.contains("Run the command by hand") || words.contains("quotes"), "{hint}");
+        assert!(hint.contains("Run process_command by hand") || words.contains("quotes"), "{hint}");
     }
 }
