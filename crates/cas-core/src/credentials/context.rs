@@ -132,4 +132,17 @@ mod tests {
         let error = context.secret_file(path, Some("THE_FILE")).unwrap_err();
         assert!(!error.is_not_configured() && error.reason.contains("although THE_FILE names it"));
     }
+
+    #[test]
+    fn a_failed_connection_is_retryable() {
+        // A port on which no program listens.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        let request = Request::get(format!("http://{host}/")).body(()).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let error = ProviderContext::of_test(&[]).send(request, &host, deadline).unwrap_err();
+        assert!(error.reason.contains(&host) && error.retryable, "{}", error.reason);
+        assert!(!error.is_not_configured());
+    }
 }

@@ -154,6 +154,26 @@ fn keys_without_expiry_are_fetched_once_unless_refused() {
 }
 
 #[test]
+fn the_refused_key_again_is_no_replacement() {
+    struct Same;
+    impl NamedSource for Same {
+        fn name(&self) -> String {
+            "a file".to_owned()
+        }
+    }
+    impl Source for Same {
+        fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+            let key = AccessKey::new("same".to_owned(), Secret::new("s".to_owned()), None);
+            Ok(KeyWithExpiry::without_expiry(key))
+        }
+    }
+    let provider = CachingProvider::new(Box::new(Same), Logger::default());
+    let refused = provider.access_key(at(0), in_a_minute()).unwrap();
+    assert!(!provider.renew(&refused, at(0), in_a_minute()));
+    assert_eq!(provider.origin(), "a file");
+}
+
+#[test]
 fn a_refresh_ahead_of_expiry_leaves_most_of_the_time_to_the_call() {
     let (provider, _, deadlines) = scripted(|number| Ok(Some(u64::from(number) * 3600)));
     let deadline = in_a_minute();

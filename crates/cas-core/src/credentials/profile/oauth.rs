@@ -262,6 +262,58 @@ impl Source for OAuth {
 mod tests {
     use super::*;
 
+    use std::fs;
+    use std::sync::Mutex;
+
+    use crate::base::logger::Logger;
+
+    /// Fetches 1,000 s after 1970, while another program holds the lock, from a file whose key
+    /// expires after so many seconds: the ID of the key or the error, and the log.
+    fn fetch_while_locked(expiration: u64) -> (Result<String, String>, Vec<String>) {
+        let name = format!("libcas-{}-oauth-{expiration}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("config.json");
+        let config = format!(
+            r#"{{"profiles": [{{"name": "web", "oauth_refresh_token": "r", "access_key_id": "STS.x",
+                "access_key_secret": "s", "sts_token": "t", "sts_expiration": {expiration}}}]}}"#
+        );
+        fs::write(&path, &config).unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&log);
+        let mut context = Arc::into_inner(ProviderContext::of_test(&[])).unwrap();
+        context.logger = Logger::new(Level::Warn, move |_, message| {
+            // Not the warning about the mode of the file.
+            if message.starts_with("Failed") {
+                sink.lock().unwrap().push(message.to_owned());
+            }
+        });
+        let profile = ConfigFile::parse(&config).unwrap().profile("web").unwrap();
+        let source = OAuth::new(Arc::new(context), path.clone(), "web", &profile).unwrap();
+        let lock = Lock::beside(&path, Instant::now()).unwrap().unwrap();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        let fetched = source.fetch(now, Instant::now());
+        drop(lock);
+        fs::remove_dir_all(directory).unwrap();
+        let fetched = fetched.map(|fetched| fetched.key.id().to_owned());
+        let log = log.lock().unwrap().clone();
+        (fetched.map_err(|error| error.reason), log)
+    }
+
+    #[test]
+    fn the_key_in_the_file_is_used_until_the_refresh_margin_and_if_renewing_fails() {
+        let busy = "another program did not finish renewing the sign-in before the deadline";
+        let key = || Ok("STS.x".to_owned());
+        assert_eq!(fetch_while_locked(1901), (key(), vec![]));
+        let logged = format!(
+            "Failed to refresh the access key; the current one is still valid: profile \"web\" \
+             (line 1): {busy}."
+        );
+        assert_eq!(fetch_while_locked(1900), (key(), vec![logged.clone()]));
+        assert_eq!(fetch_while_locked(1001), (key(), vec![logged]));
+        assert_eq!(fetch_while_locked(1000), (Err(busy.to_owned()), vec![]));
+    }
+
     #[test]
     fn refused_tokens_ask_for_a_new_sign_in() {
         let hint = |status| with_sign_in_hint(status, CredentialsError::failed("x")).hint;
