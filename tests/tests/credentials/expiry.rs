@@ -59,7 +59,7 @@ fn keys_are_refreshed_before_expiry_and_kept_if_that_fails() {
         cloud.advance(3600 - 600);
         let log = stored(2, "valid, though there is no other");
         assert!(
-            log.iter().any(|line| line.contains("is valid for now, but")),
+            log.iter().any(|line| line.contains("the current one is still valid")),
             "{}: {log:?}",
             case.name
         );
@@ -210,7 +210,7 @@ fn refreshing_a_valid_key_leaves_time_for_the_upload() {
     cloud.set(&json!({"broken": {"sts": {"hang": true}}}));
     let (answer, log) = program.ask("8");
     assert_eq!((answer.as_str(), issued(cloud, "sts")), ("stored", 1));
-    assert!(log.iter().any(|line| line.contains("is valid for now, but")), "{log:?}");
+    assert!(log.iter().any(|line| line.contains("the current one is still valid")), "{log:?}");
 }
 
 #[test]
@@ -232,16 +232,23 @@ fn the_error_for_an_expired_sign_in_explains_how_to_sign_in_again() {
     let cloud = with_cli(&expired);
     let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA]);
     let (message, hint) = fails(&outcome);
-    assert!(message.contains("(line 1) expired at 2020-09-13T12:26:40Z"), "{message}");
+    assert!(
+        message.contains("(line 1): the CloudSSO sign-in expired at 2020-09-13T12:26:40Z"),
+        "{message}"
+    );
     assert!(hint.contains("aliyun configure --mode CloudSSO"), "{hint}");
     expired.as_object_mut().unwrap().remove("access_token");
     let cloud = with_cli(&expired);
     let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA]);
-    assert!(fails(&outcome).0.contains("is not signed in"), "{}", outcome.stdout);
+    assert!(fails(&outcome).0.contains("not signed in"), "{}", outcome.stdout);
     // With little time left, the refresh token is not used.
     let host = case("OAuth, tokens to be refreshed").host();
     let outcome = host.upload(&[NO_METADATA, ("CAS_TIMEOUT_MS", "1500")]);
-    assert!(fails(&outcome).0.contains("too little to renew the sign-in"), "{}", outcome.stdout);
+    assert!(
+        fails(&outcome).0.contains("not enough time to renew the sign-in"),
+        "{}",
+        outcome.stdout
+    );
     assert!(host.cloud.requests().is_empty());
     assert_eq!(outcome.field("retryable"), "1");
 }

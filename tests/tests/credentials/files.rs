@@ -15,28 +15,28 @@ fn the_error_for_a_broken_file_names_the_file_and_the_line() {
             CLI,
             "{\"current\": \"work\",\n\"profiles\": [\n{\"name\": \"work\",\n\
              \"mode\": \"AK\", \"access_key_id\": \"canary\"}]}",
-            "the profile \"work\" (line 3) has no access_key_secret",
+            "profile \"work\" (line 3): access_key_secret is missing",
         ),
         (
             CLI,
             "{\"profiles\": [],\n\"current\": \"gone\"}",
-            "it has no profile \"gone\", its current one (line 2)",
+            "current profile \"gone\" (line 2) not found",
         ),
-        (CLI, "{\"profiles\": []}", "it names no current profile"),
+        (CLI, "{\"profiles\": []}", "no current profile is set"),
         (
             ".alibabacloud/credentials",
             "[default]\ntype = access_key\ncanary-secret\n",
-            "line 3 is neither [a profile] nor a name with a value",
+            "line 3: expected a [profile] or NAME = VALUE",
         ),
         (
             ".alibabacloud/credentials",
             "\n[default]\ntype = access_key\naccess_key_id = canary\n",
-            "the profile \"default\" (line 2) has no access_key_secret",
+            "profile \"default\" (line 2): access_key_secret is missing",
         ),
         (
             ".alibabacloud/credentials.ini",
             "[default]\ntype = rsa_key_pair\n",
-            "a type that libcas does not know: \"rsa_key_pair\"",
+            "libcas does not support the type \"rsa_key_pair\"",
         ),
     ] {
         let cloud = FakeCloud::start();
@@ -66,7 +66,7 @@ fn libcas_warns_of_a_file_that_others_can_read() {
         let outcome = upload(&cloud, &cloud.emulator(), &[]);
         outcome.assert_fields(&[("status", "CAS_OK")]);
         let line = outcome.stdout.lines().find(|line| {
-            line.starts_with("log=2") && line.contains("others may read or change it")
+            line.starts_with("log=2") && line.contains("Other users may read or change")
         });
         assert_eq!(line.is_some(), warned, "{mode:o}: {}", outcome.stdout);
         if let Some(line) = line {
@@ -94,7 +94,7 @@ fn libcas_warns_of_each_file_that_others_can_read_once() {
         let warnings = outcome
             .stdout
             .lines()
-            .filter(|line| line.contains(path) && line.contains("make it 600"));
+            .filter(|line| line.contains(path) && line.contains("Run chmod 600"));
         assert_eq!(warnings.count(), 1, "{path}: {}", outcome.stdout);
     }
 }
@@ -130,32 +130,35 @@ fn a_credential_command_runs_as_written_and_its_failures_are_distinguished() {
 
     let sleep = "sh -c 'sleep 60'";
     for (command, words) in [
-        ("/nonexistent/helper --canary", "cannot be run: No such file"),
+        ("/nonexistent/helper --canary", "process_command failed to start: No such file"),
         ("sh -c 'echo canary; exit 3'", "failed (exit status: 3)"),
         ("sh -c 'kill -9 $$'", "failed (signal: 9"),
-        ("printf canary", "printed no JSON"),
-        ("printf {}", "printed no access_key_id"),
-        ("printf '{\"access_key_id\":\"canary\"}'", "printed no access_key_secret"),
+        ("printf canary", "printed invalid JSON"),
+        ("printf {}", "access_key_id is missing in the output of process_command"),
+        (
+            "printf '{\"access_key_id\":\"canary\"}'",
+            "access_key_secret is missing in the output of process_command",
+        ),
         (
             "printf '{\"mode\":\"StsToken\",\"access_key_id\":\"a\",\
              \"access_key_secret\":\"canary\"}'",
-            "printed no sts_token",
+            "sts_token is missing in the output of process_command",
         ),
         (
             "printf '{\"access_key_id\":\"a\",\"access_key_secret\":\"canary\",\
              \"expiration\":\"soon\"}'",
-            "printed an expiration that is no time",
+            "invalid expiration (must be a time in UTC)",
         ),
-        ("printf '", "quotes do not match"),
-        ("head -c 1000000 /dev/zero", "printed more than"),
-        (sleep, "was not done in time"),
-        ("sh -c 'exec >&-; sleep 60'", "was not done in time"),
+        ("printf '", "unbalanced quotes"),
+        ("head -c 1000000 /dev/zero", "printed more than 64 KiB"),
+        (sleep, "did not finish in time"),
+        ("sh -c 'exec >&-; sleep 60'", "did not finish in time"),
     ] {
-        let timeout = if words == "was not done in time" { "1500" } else { "60000" };
+        let timeout = if words == "did not finish in time" { "1500" } else { "60000" };
         let cloud = external(command);
         let outcome = upload(&cloud, &emulator, &[NO_METADATA, ("CAS_TIMEOUT_MS", timeout)]);
         let (message, hint) = fails(&outcome);
         assert!(message.contains(words), "{command}: {message}");
-        assert!(hint.contains("Run the command by hand") || words.contains("quotes"), "{hint}");
+        assert!(hint.contains("Run process_command by hand") || words.contains("quotes"), "{hint}");
     }
 }

@@ -42,24 +42,30 @@ fn the_failure_of_each_credential_service_is_reported_with_a_hint() {
             "instance role by name",
             "ecs-token",
             &hang,
-            "100.100.100.200 wants a token, and gave none",
+            "100.100.100.200 requires a token but returned none",
             "1",
         ),
         (
             "instance role by name",
             "ecs",
             &unavailable,
-            "100.100.100.200 refused: ServiceUnavailable (HTTP 503)",
+            "100.100.100.200 refused the request: ServiceUnavailable (HTTP 503)",
             "1",
         ),
         (
             "instance role by name",
             "ecs",
             &garbage,
-            "100.100.100.200 sent nothing that could be understood",
+            "unrecognized response from 100.100.100.200",
             "0",
         ),
-        ("instance role by name", "ecs", &without_id, "without", "0"),
+        (
+            "instance role by name",
+            "ecs",
+            &without_id,
+            "Expiration is missing in the response of",
+            "0",
+        ),
         (
             "instance role",
             "ecs-role",
@@ -69,48 +75,60 @@ fn the_failure_of_each_credential_service_is_reported_with_a_hint() {
         ),
         ("URI", "uri", &unavailable, "127.0.0.1:", "1"),
         ("URI", "uri", &close, "broke", "1"),
-        ("URI", "uri", &garbage, "sent nothing that could be understood", "0"),
-        ("CloudSSO", "sso", &echo("Code", "canary-sso-access"), "refused: HTTP 400", "0"),
+        ("URI", "uri", &garbage, "unrecognized response from 127.0.0.1:", "0"),
+        (
+            "CloudSSO",
+            "sso",
+            &echo("Code", "canary-sso-access"),
+            "refused the request (HTTP 400)",
+            "0",
+        ),
         (
             "OAuth",
             "oauth-exchange",
             &echo("error", "canary-oauth-access-0"),
-            "refused: HTTP 400",
+            "refused the request (HTTP 400)",
             "0",
         ),
         (
             "OAuth, tokens to be refreshed",
             "oauth-token",
             &echo("error", "canary-oauth-refresh-0 is unknown"),
-            "refused: HTTP 400",
+            "refused the request (HTTP 400)",
             "0",
         ),
-        ("URI", "uri", &without_id, "without", "0"),
+        ("URI", "uri", &without_id, "Expiration is missing in the response of", "0"),
         ("RamRoleArn", "sts", &unavailable, "sts.aliyuncs.com refused AssumeRole for", "1"),
         ("RamRoleArn", "sts", &page, "Invalid response from sts.aliyuncs.com", "0"),
         ("RamRoleArn", "sts", &hang, "AssumeRole of", "1"),
         ("OIDC", "oidc", &unavailable, "sts.aliyuncs.com refused AssumeRoleWithOIDC for", "1"),
-        ("CloudSSO", "sso", &unavailable, "signin.example.alibabacloudsso.com refused", "1"),
+        (
+            "CloudSSO",
+            "sso",
+            &unavailable,
+            "signin.example.alibabacloudsso.com refused the request",
+            "1",
+        ),
         (
             "CloudSSO",
             "sso",
             &json!({"status": 401, "body": "{}"}),
-            "no longer takes the sign-in",
+            "no longer accepts the CloudSSO sign-in (HTTP 401)",
             "0",
         ),
-        ("OAuth", "oauth-exchange", &unavailable, "oauth.aliyun.com refused", "1"),
+        ("OAuth", "oauth-exchange", &unavailable, "oauth.aliyun.com refused the request", "1"),
         (
             "OAuth, tokens to be refreshed",
             "oauth-token",
             &json!({"status": 400, "body": "{\"error\":\"invalid_grant\"}"}),
-            "oauth.aliyun.com refused: invalid_grant (HTTP 400)",
+            "oauth.aliyun.com refused the request: invalid_grant (HTTP 400)",
             "0",
         ),
         (
             "OAuth, tokens to be refreshed",
             "oauth-token",
             &garbage,
-            "oauth.aliyun.com sent nothing that could be understood",
+            "unrecognized response from oauth.aliyun.com",
             "0",
         ),
     ];
@@ -143,28 +161,28 @@ fn disabled_and_incomplete_sources_are_reported() {
     let (message, hint) = fails(&outcome);
     for part in [
         ".aliyun/config.json: ALIBABA_CLOUD_CLI_PROFILE_DISABLED is set",
-        "the instance role: ALIBABA_CLOUD_ECS_METADATA_DISABLED is set",
-        "ALIBABA_CLOUD_OIDC_TOKEN_FILE is set, but not ALIBABA_CLOUD_ROLE_ARN and \
-         ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
+        "the instance RAM role: ALIBABA_CLOUD_ECS_METADATA_DISABLED is set",
+        "OIDC: ALIBABA_CLOUD_OIDC_TOKEN_FILE requires ALIBABA_CLOUD_ROLE_ARN and \
+         ALIBABA_CLOUD_OIDC_PROVIDER_ARN, which must be set too",
     ] {
         assert!(message.contains(part), "{part}: {message}");
     }
-    assert!(hint.contains("Correct what is set up"), "{hint}");
+    assert!(hint.contains("Correct the configuration of the source that failed"), "{hint}");
     let elsewhere = ("ALIBABA_CLOUD_CONFIG_FILE", "~/config.json");
     let outcome = upload(&cloud, &emulator, &[NO_METADATA, elsewhere]);
     let (message, _) = fails(&outcome);
     assert!(
-        message.contains("no such file, though ALIBABA_CLOUD_CONFIG_FILE names it"),
+        message.contains("file not found, although ALIBABA_CLOUD_CONFIG_FILE names it"),
         "{message}"
     );
     let outcome =
         upload(&cloud, &emulator, &[("HOME", ""), NO_METADATA, ("CAS_PROFILE", "missing")]);
-    assert!(fails(&outcome).1.contains("Name a profile"), "{}", outcome.stdout);
+    assert!(fails(&outcome).1.contains("Set a profile that exists"), "{}", outcome.stdout);
     let mode = with_cli(&json!({"mode": "ak"}));
     let outcome = upload(&mode, &emulator, &[NO_METADATA]);
     let (message, hint) = fails(&outcome);
     assert!(
-        message.contains("a mode that libcas does not know: \"ak\"")
+        message.contains("libcas does not support the mode \"ak\"")
             && hint.contains("AK, StsToken"),
         "{hint}"
     );
@@ -194,7 +212,11 @@ fn secrets_in_the_wrong_place_are_not_shown() {
     let print = "printf '{\"access_key_id\": \"a b\", \"access_key_secret\": \"canary\"}'";
     let external = with_cli(&json!({"mode": "External", "process_command": print}));
     let outcome = upload(&external, &emulator, &[]);
-    assert!(fails(&outcome).0.contains("an access key that cannot be one"), "{}", outcome.stdout);
+    assert!(
+        fails(&outcome).0.contains("process_command printed an invalid access key"),
+        "{}",
+        outcome.stdout
+    );
     assert!(external.requests().is_empty());
 }
 
@@ -238,10 +260,10 @@ fn without_configuration_the_error_lists_every_source_in_order() {
          not set; "
             .to_owned(),
         "OIDC: ".to_owned(),
-        format!("\"{home}/.aliyun/config.json\": there is no such file; "),
-        format!("\"{home}/.alibabacloud/credentials\": there is no such file; "),
-        format!("\"{home}/.alibabacloud/credentials.ini\": there is no such file; "),
-        "ALIBABA_CLOUD_CREDENTIALS_URI: it is not set.".to_owned(),
+        format!("\"{home}/.aliyun/config.json\": file not found; "),
+        format!("\"{home}/.alibabacloud/credentials\": file not found; "),
+        format!("\"{home}/.alibabacloud/credentials.ini\": file not found; "),
+        "the credentials URI: ALIBABA_CLOUD_CREDENTIALS_URI is not set.".to_owned(),
     ] {
         let at = rest.find(&part).unwrap_or_else(|| panic!("{part} is missing in {message}"));
         rest = &rest[at..];
@@ -275,7 +297,7 @@ fn a_configured_profile_is_the_only_source() {
     let outcome = upload(&cloud, &emulator, &[&other[..], &[("CAS_PROFILE", "missing")]].concat());
     let (message, _) = fails(&outcome);
     assert!(
-        message.contains("it has no profile \"missing\"") && !message.contains("environment"),
+        message.contains("profile \"missing\" not found") && !message.contains("environment"),
         "{message}"
     );
     assert!(cloud.requests().is_empty());
@@ -342,7 +364,7 @@ fn metadata_requests_use_a_token_unless_the_service_has_none() {
     upload(&old, &old.emulator(), &[]).assert_fields(&[("status", "CAS_OK")]);
     let outcome = upload(&old, &old.emulator(), &[("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")]);
     let (message, _) = fails(&outcome);
-    assert!(message.contains("gave no token (HTTP 404)"), "{message}");
+    assert!(message.contains("returned no token (HTTP 404)"), "{message}");
 
     // In a container, the response to the token request may get lost.
     old.set(&json!({"broken": {"ecs-token": {"hang": true}}}));

@@ -241,7 +241,8 @@ fn no_response_before_the_deadline_leaves_the_outcome_unknown() {
             ("request_id", "(none)"),
         ],
     );
-    outcome.assert_says("message", &["was sent", "before the deadline", "Failed to find out whether"]);
+    outcome
+        .assert_says("message", &["was sent", "before the deadline", "Failed to find out whether"]);
     outcome.assert_says("hint", &["SHA-1", "same call again"]);
 }
 

@@ -1,15 +1,18 @@
-//! The Security Token Service: an access key, or a token, for the temporary access key of a role (FACTS.md 5).
+//! Temporary access keys of a RAM role from the Security Token Service (docs/service.md, Security
+//! Token Service).
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::base::quote::quoted;
 use crate::base::time::unix_seconds;
 use crate::credentials::context::ProviderContext;
-use crate::credentials::session_credentials;
-use crate::credentials::source::{KeyWithExpiry, Source};
+use crate::credentials::json;
+use crate::credentials::session_credentials::SessionCredentials;
+use crate::credentials::source::{KeyWithExpiry, Source, clause};
 use crate::http::endpoint::Endpoint;
 use crate::protocol::access_key::AccessKey;
 use crate::protocol::params::Params;
@@ -24,28 +27,28 @@ const REGION: &str = "ALIBABA_CLOUD_STS_REGION";
 const VPC: &str = "ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED";
 const SESSION_NAME: &str = "ALIBABA_CLOUD_ROLE_SESSION_NAME";
 
-/// How long a role is asked for, in seconds, where nothing else is said; and the shortest that STS allows.
-const DURATION: u32 = 3600;
-const SHORTEST: u32 = 900;
+/// Life of a session in seconds by default, and the shortest that STS allows.
+const DEFAULT_DURATION: u32 = 3600;
+const MIN_DURATION: u32 = 900;
 
-/// A call of STS that is lost, or refused for the clock, is made again.
-const ATTEMPTS: u32 = 2;
+/// A request to STS is repeated once if no response arrives or the clock was wrong.
+const MAX_ATTEMPTS: u32 = 2;
 
-/// What is asked of STS.
+/// The role that is requested, and the options of the session.
 #[derive(Default)]
 pub(crate) struct Role {
     pub(crate) arn: String,
     pub(crate) session_name: Option<String>,
-    /// Seconds, as they were written.
+    /// Seconds, as the profile has them.
     pub(crate) duration: Option<String>,
     pub(crate) policy: Option<String>,
     pub(crate) external_id: Option<String>,
     pub(crate) region: Option<String>,
-    /// Whether to call STS inside the VPC; `None`: as the environment says.
+    /// Whether STS is called inside the VPC. `None`: as the environment says.
     pub(crate) vpc: Option<bool>,
 }
 
-/// A role that another access key may assume.
+/// A role that the access key of `base` may assume.
 pub(crate) struct AssumedRole {
     pub(crate) context: Arc<ProviderContext>,
     pub(crate) base: Box<dyn Source>,
@@ -59,17 +62,24 @@ impl Source for AssumedRole {
     }
 }
 
-/// By what right a role is asked for.
+/// What entitles libcas to the role.
 pub(crate) enum RoleAssertion<'a> {
     AccessKey(AccessKey),
     Oidc { provider_arn: &'a str, token: &'a str },
 }
 
-/// `AssumeRole` or `AssumeRoleWithOIDC`.
+/// The response of `AssumeRole` and `AssumeRoleWithOIDC`.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct AssumeRoleResponse {
+    credentials: SessionCredentials,
+}
+
+/// Calls `AssumeRole`, or with an OIDC token `AssumeRoleWithOIDC`.
 pub(crate) fn assume(
     context: &ProviderContext,
     role: &Role,
-    proof: RoleAssertion<'_>,
+    assertion: RoleAssertion<'_>,
     now: SystemTime,
     deadline: Instant,
 ) -> Result<KeyWithExpiry, CredentialsError> {
@@ -78,7 +88,7 @@ pub(crate) fn assume(
     let session_name =
         session_name.map_or_else(|| format!("libcas-{}", unix_seconds(now)), ToOwned::to_owned);
     let duration = duration(role.duration.as_deref())?.to_string();
-    let action = if matches!(proof, RoleAssertion::Oidc { .. }) {
+    let action = if matches!(assertion, RoleAssertion::Oidc { .. }) {
         "AssumeRoleWithOIDC"
     } else {
         "AssumeRole"
@@ -99,7 +109,7 @@ pub(crate) fn assume(
             params.set(name, value.as_str());
         }
     }
-    let credentials: Option<Box<dyn Provider>> = match proof {
+    let credentials: Option<Box<dyn Provider>> = match assertion {
         RoleAssertion::AccessKey(key) => Some(Box::new(StaticProvider::new(key))),
         RoleAssertion::Oidc { provider_arn, token } => {
             params.set("OIDCProviderArn", provider_arn);
@@ -116,11 +126,12 @@ pub(crate) fn assume(
             let error = failed.error;
             CredentialsError {
                 hint: error.hint().map(ToOwned::to_owned),
-                ..CredentialsError::broken(error.message().trim_end_matches('.'))
+                ..CredentialsError::failed(clause(error.message()))
                     .with_retryable(error.is_retryable())
             }
         })?;
-    session_credentials::read(&answer.fields["Credentials"], &caller.endpoint)
+    let response: AssumeRoleResponse = json::fields(answer.fields);
+    response.credentials.into_key(&caller.endpoint)
 }
 
 fn caller(
@@ -128,24 +139,24 @@ fn caller(
     host: &str,
     credentials: Option<Box<dyn Provider>>,
 ) -> Result<Caller, CredentialsError> {
-    // The rest of the host is constant.
-    let broken =
-        |_| CredentialsError::broken(format!("the region of STS cannot be one: {}", quoted(host)));
-    let endpoint = Endpoint::parse(host).map_err(broken)?;
+    // Only the region can make the host invalid.
+    let invalid =
+        |_| CredentialsError::failed(format!("invalid STS region in the host {}", quoted(host)));
+    let endpoint = Endpoint::parse(host).map_err(invalid)?;
     let transport =
-        HttpTransport::new(Arc::clone(&context.connections), &endpoint).map_err(broken)?;
+        HttpTransport::new(Arc::clone(&context.connections), &endpoint).map_err(invalid)?;
     Ok(Caller {
         transport: Box::new(transport),
         credentials,
         endpoint: endpoint.to_string(),
         signature: context.signature,
-        max_attempts: ATTEMPTS,
+        max_attempts: MAX_ATTEMPTS,
         skew: ClockSkew::default(),
         logger: context.logger.clone(),
     })
 }
 
-/// The VPC has hosts for regions alone.
+/// The host of STS. Hosts inside the VPC exist only for regions.
 fn host(region: Option<&str>, vpc: bool) -> String {
     match region {
         Some(region) => format!("sts{}.{region}.aliyuncs.com", if vpc { "-vpc" } else { "" }),
@@ -153,14 +164,15 @@ fn host(region: Option<&str>, vpc: bool) -> String {
     }
 }
 
-fn duration(written: Option<&str>) -> Result<u32, CredentialsError> {
-    let Some(written) = written else { return Ok(DURATION) };
-    match written.trim().parse() {
-        Ok(0) => Ok(DURATION),
-        Ok(seconds) if seconds >= SHORTEST => Ok(seconds),
-        _ => Err(CredentialsError::broken(format!(
-            "a role lasts at least {SHORTEST} seconds, not {}",
-            quoted(written)
+/// Life of the session in seconds. The CLI writes 0 for the default.
+fn duration(configured: Option<&str>) -> Result<u32, CredentialsError> {
+    let Some(configured) = configured else { return Ok(DEFAULT_DURATION) };
+    match configured.trim().parse() {
+        Ok(0) => Ok(DEFAULT_DURATION),
+        Ok(seconds) if seconds >= MIN_DURATION => Ok(seconds),
+        _ => Err(CredentialsError::failed(format!(
+            "invalid session duration {}: must be at least {MIN_DURATION} seconds",
+            quoted(configured)
         ))),
     }
 }
@@ -168,6 +180,7 @@ fn duration(written: Option<&str>) -> Result<u32, CredentialsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn hosts_are_the_official_ones() {
@@ -178,13 +191,29 @@ mod tests {
     }
 
     #[test]
-    fn a_role_lasts_an_hour_or_what_is_said() {
+    fn an_invalid_region_is_an_error() {
+        let context = ProviderContext::of_test(&[]);
+        let error = caller(&context, &host(Some("a b"), false), None).map(drop).unwrap_err();
+        assert!(error.reason.starts_with("invalid STS region in the host \"sts.a b."));
+    }
+
+    #[test]
+    fn sessions_last_an_hour_or_as_configured() {
         assert_eq!(duration(None).unwrap(), 3600);
-        // As the command line tool writes it where nothing was said.
         assert_eq!(duration(Some("0")).unwrap(), 3600);
-        assert_eq!(duration(Some("900")).unwrap(), 900);
+        assert_eq!(duration(Some(" 900 ")).unwrap(), 900);
         for wrong in ["899", "-1", "an hour"] {
-            assert!(duration(Some(wrong)).unwrap_err().why.contains(wrong), "{wrong}");
+            let reason = duration(Some(wrong)).unwrap_err().reason;
+            assert!(reason.contains(wrong) && reason.contains("at least 900"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn responses_without_credentials_are_errors() {
+        for fields in [json!({}), json!({"Credentials": 7}), json!({"Credentials": {}})] {
+            let response: AssumeRoleResponse = json::fields(fields);
+            let error = response.credentials.into_key("STS").map(drop).unwrap_err();
+            assert_eq!(error.reason, "Expiration is missing in the response of STS");
         }
     }
 }

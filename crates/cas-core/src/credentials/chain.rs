@@ -1,5 +1,7 @@
-//! The order in which sources are asked: that of the official SDKs (FACTS.md 5).
+//! The credential provider chain: the sources in the order of the official SDKs (docs/service.md,
+//! Credential chain).
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime};
@@ -11,6 +13,7 @@ use crate::credentials::ecs_ram_role::EcsRamRole;
 use crate::credentials::environment::Environment;
 use crate::credentials::oidc::Oidc;
 use crate::credentials::profile::cli::CliProfile;
+use crate::credentials::profile::file::ProfileFile;
 use crate::credentials::profile::ini::IniProfile;
 use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
 use crate::credentials::uri::CredentialsUri;
@@ -18,136 +21,153 @@ use crate::service::provider::CredentialsError;
 
 const PROFILE: &str = "ALIBABA_CLOUD_PROFILE";
 const CLI_FILE: &str = "ALIBABA_CLOUD_CONFIG_FILE";
-const CLI_PLACE: &str = ".aliyun/config.json";
+const CLI_DEFAULT: &str = ".aliyun/config.json";
 const CLI_DISABLED: &str = "ALIBABA_CLOUD_CLI_PROFILE_DISABLED";
 const INI_FILE: &str = "ALIBABA_CLOUD_CREDENTIALS_FILE";
-/// Where the official Go and Node.js packages look, and where the Python one does.
-const INI_PLACES: [&str; 2] = [".alibabacloud/credentials", ".alibabacloud/credentials.ini"];
+/// The file of the official Go and Node.js packages, and that of the Python package.
+const INI_DEFAULTS: [&str; 2] = [".alibabacloud/credentials", ".alibabacloud/credentials.ini"];
 
-/// What helps with something that is set up and broken.
-const CORRECT: &str = "Correct what is set up there; docs/credentials.md says what belongs in it.";
-const NO_PROFILE: &str =
-    "Name a profile that one of these files has: no other source is asked for it.";
+const CORRECT_SOURCE: &str = "Correct the configuration of the source that failed. \
+                              docs/credentials.md lists what each source needs.";
+const SET_PROFILE: &str = "Set a profile that exists in one of these files. libcas asks no other \
+                           source if the program sets a profile.";
 
-/// No source has served yet.
+/// The value of [`Chain::used`] before a source has returned a key.
 const NONE: usize = usize::MAX;
 
-/// Sources, asked one after another until one serves. From then on that one alone is asked: a program does not change its
-/// identity while it runs.
+/// Asks its sources in order until one returns a key. From then on it asks only that source: a
+/// program must not change its identity while it runs.
 pub(crate) struct Chain {
     sources: Vec<Box<dyn NamedSource>>,
+    /// Index of the source that returned a key.
     used: AtomicUsize,
-    /// Whether the program named a profile.
-    files_alone: bool,
+    /// Whether the program set a profile, so that only the profile files are asked.
+    files_only: bool,
     logger: Logger,
 }
 
 impl Chain {
+    /// `profile` is the one that the program set, if it did.
     pub(crate) fn new(context: &Arc<ProviderContext>, profile: Option<&str>) -> Self {
-        let logger = context.logger.clone();
         let variables = &context.variables;
         let shared = || Arc::clone(context);
-        let files_alone = profile.is_some();
-        let profile = profile.or_else(|| variables.get(PROFILE)).map(ToOwned::to_owned);
-        let below_home = |name: &str| variables.home().map(|home| home.join(name));
+        let files_only = profile.is_some();
         let mut sources: Vec<Box<dyn NamedSource>> = Vec::new();
-        if !files_alone {
+        if !files_only {
             sources.push(Box::new(Environment(shared())));
             sources.push(Box::new(Oidc(shared())));
         }
-        let no_home = || {
-            DisabledSource::boxed(
-                "files of the user",
-                "there is no home directory (HOME is not set)",
-            )
-        };
-        if !files_alone && variables.is_true(CLI_DISABLED) {
-            sources.push(DisabledSource::boxed(CLI_PLACE, &format!("{CLI_DISABLED} is set")));
-        } else if let Some(path) = variables.get(CLI_FILE) {
-            sources.push(Box::new(CliProfile::new(
-                shared(),
-                path.into(),
-                profile.clone(),
-                Some(CLI_FILE),
-            )));
-        } else {
-            let path = below_home(CLI_PLACE);
-            sources.push(path.map_or_else(no_home, |path| {
-                Box::new(CliProfile::new(shared(), path, profile.clone(), None)) as _
-            }));
-        }
-        if let Some(path) = variables.get(INI_FILE) {
-            sources.push(Box::new(IniProfile::new(
-                shared(),
-                path.into(),
-                profile.clone(),
-                Some(INI_FILE),
-            )));
-        } else {
-            for path in INI_PLACES.into_iter().filter_map(below_home) {
-                sources.push(Box::new(IniProfile::new(shared(), path, profile.clone(), None)));
-            }
-        }
-        if !files_alone {
-            if variables.is_true(ecs_ram_role::DISABLED) {
-                sources.push(DisabledSource::boxed(
-                    "the instance role",
-                    &format!("{} is set", ecs_ram_role::DISABLED),
-                ));
+        sources.extend(profile_files(context, profile));
+        if !files_only {
+            sources.push(if variables.is_true(ecs_ram_role::DISABLED) {
+                DisabledSource::boxed("the instance RAM role", ecs_ram_role::DISABLED)
             } else {
-                sources.push(Box::new(EcsRamRole::of_environment(shared())));
-            }
+                Box::new(EcsRamRole::of_environment(shared()))
+            });
             sources.push(Box::new(CredentialsUri::of_environment(shared())));
         }
-        Self { sources, used: AtomicUsize::new(NONE), files_alone, logger }
+        let (used, logger) = (AtomicUsize::new(NONE), context.logger.clone());
+        Self { sources, used, files_only, logger }
+    }
+
+    fn used(&self) -> Option<&dyn NamedSource> {
+        self.sources.get(self.used.load(Ordering::Relaxed)).map(AsRef::as_ref)
+    }
+
+    /// The error if all sources failed, or one of them fatally.
+    fn error(&self, errors: Vec<CredentialsError>) -> CredentialsError {
+        let reasons: Vec<_> = errors.iter().map(|error| error.reason.as_str()).collect();
+        let reason = reasons.join("; ");
+        let failed: Vec<_> =
+            errors.into_iter().filter(|error| !error.is_not_configured()).collect();
+        let retryable = failed.iter().any(|error| error.retryable);
+        let hint = match failed.as_slice() {
+            [] => self.files_only.then_some(SET_PROFILE),
+            [error] => Some(error.hint.as_deref().unwrap_or(CORRECT_SOURCE)),
+            // The hint of one source may not apply to the others.
+            [_, _, ..] => Some(CORRECT_SOURCE),
+        };
+        let hint = hint.map(ToOwned::to_owned);
+        CredentialsError { hint, ..CredentialsError::failed(reason).with_retryable(retryable) }
     }
 }
 
-/// A source that is not asked.
+/// The sources that read profile files: config.json of the CLI, then the credentials files.
+fn profile_files(
+    context: &Arc<ProviderContext>,
+    profile: Option<&str>,
+) -> Vec<Box<dyn NamedSource>> {
+    let variables = &context.variables;
+    let chosen = profile.or_else(|| variables.get(PROFILE));
+    let file = |path: PathBuf, variable| ProfileFile {
+        context: Arc::clone(context),
+        path,
+        profile: chosen.map(ToOwned::to_owned),
+        variable,
+    };
+    let home = variables.home();
+    let mut sources: Vec<Box<dyn NamedSource>> = Vec::new();
+    // The switch turns the file off for the chain, not for a profile that the program sets.
+    sources.push(if profile.is_none() && variables.is_true(CLI_DISABLED) {
+        DisabledSource::boxed(CLI_DEFAULT, CLI_DISABLED)
+    } else if let Some(path) = variables.get(CLI_FILE) {
+        Box::new(CliProfile::new(file(path.into(), Some(CLI_FILE))))
+    } else if let Some(home) = &home {
+        Box::new(CliProfile::new(file(home.join(CLI_DEFAULT), None)))
+    } else {
+        Box::new(DisabledSource {
+            name: "profile files",
+            reason: "the home directory is unknown (HOME is not set)".to_owned(),
+        })
+    });
+    if let Some(path) = variables.get(INI_FILE) {
+        sources.push(Box::new(IniProfile(file(path.into(), Some(INI_FILE)))));
+    } else if let Some(home) = &home {
+        for name in INI_DEFAULTS {
+            sources.push(Box::new(IniProfile(file(home.join(name), None))));
+        }
+    }
+    sources
+}
+
+/// A source that is turned off, for the message that names all sources.
 struct DisabledSource {
-    name: String,
-    why: String,
+    name: &'static str,
+    reason: String,
 }
 
 impl DisabledSource {
-    fn boxed(name: &str, why: &str) -> Box<dyn NamedSource> {
-        Box::new(Self { name: name.to_owned(), why: why.to_owned() })
+    /// Turned off by this environment variable.
+    fn boxed(name: &'static str, variable: &str) -> Box<dyn NamedSource> {
+        Box::new(Self { name, reason: format!("{variable} is set") })
     }
 }
 
 impl NamedSource for DisabledSource {
     fn name(&self) -> String {
-        self.name.clone()
+        self.name.to_owned()
     }
 }
 
 impl Source for DisabledSource {
     fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
-        Err(CredentialsError::not_configured(self.why.as_str()))
+        Err(CredentialsError::not_configured(self.reason.as_str()))
     }
 }
 
 impl NamedSource for Chain {
     fn name(&self) -> String {
-        match self.sources.get(self.used.load(Ordering::Relaxed)) {
-            Some(source) => source.name(),
-            None => "the sources of access keys".to_owned(),
-        }
+        let used = self.used().map(NamedSource::name);
+        used.unwrap_or_else(|| "the credential provider chain".to_owned())
     }
 }
 
 impl Source for Chain {
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
-        let said = |source: &dyn NamedSource, failure: &CredentialsError| {
-            format!("{}: {}", source.name(), failure.why)
-        };
-        if let Some(source) = self.sources.get(self.used.load(Ordering::Relaxed)) {
-            return source.fetch(now, deadline).map_err(|failure| CredentialsError {
-                why: said(source.as_ref(), &failure),
-                ..failure
-            });
+        if let Some(source) = self.used() {
+            return source.fetch(now, deadline).map_err(|error| error.at(&source.name()));
         }
-        let mut failures = Vec::new();
+        let mut errors = Vec::new();
         for (index, source) in self.sources.iter().enumerate() {
             match source.fetch(now, deadline) {
                 Ok(fetched) => {
@@ -157,35 +177,21 @@ impl Source for Chain {
                     });
                     return Ok(fetched);
                 }
-                Err(failure) => {
-                    if !failure.not_configured {
+                Err(error) => {
+                    let (fatal, error) = (error.is_fatal(), error.at(&source.name()));
+                    if !error.is_not_configured() {
                         self.logger.log(Level::Warn, || {
-                            format!(
-                                "No access key was found here: {}.",
-                                said(source.as_ref(), &failure)
-                            )
+                            format!("A credential source failed: {}.", error.reason)
                         });
                     }
-                    let fatal = failure.fatal;
-                    failures.push((said(source.as_ref(), &failure), failure));
+                    errors.push(error);
                     if fatal {
                         break;
                     }
                 }
             }
         }
-        let why = failures.iter().map(|(said, _)| said.as_str()).collect::<Vec<_>>().join("; ");
-        let mut broken = failures.into_iter().filter(|(_, failure)| !failure.not_configured);
-        // Where several went wrong, what helps with one may be beside the point.
-        let (first, second) = (broken.next(), broken.next());
-        let retryable = first.iter().chain(&second).any(|(_, failure)| failure.retryable);
-        let hint = match (first, second) {
-            (Some((_, failure)), None) => Some(failure.hint.unwrap_or_else(|| CORRECT.to_owned())),
-            (None, _) if self.files_alone => Some(NO_PROFILE.to_owned()),
-            (None, _) => None,
-            (Some(_), Some(_)) => Some(CORRECT.to_owned()),
-        };
-        Err(CredentialsError { hint, ..CredentialsError::broken(why).with_retryable(retryable) })
+        Err(self.error(errors))
     }
 }
 
@@ -197,9 +203,9 @@ mod tests {
     use crate::base::secret::Secret;
     use crate::protocol::access_key::AccessKey;
 
-    type Answers = Mutex<Vec<Result<&'static str, CredentialsError>>>;
+    type Results = Mutex<Vec<Result<&'static str, CredentialsError>>>;
 
-    struct Scripted(&'static str, Answers);
+    struct Scripted(&'static str, Results);
 
     impl NamedSource for Scripted {
         fn name(&self) -> String {
@@ -210,7 +216,7 @@ mod tests {
     impl Source for Scripted {
         fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
             let id = self.1.lock().unwrap().remove(0)?;
-            Ok(KeyWithExpiry::lasting(AccessKey::new(
+            Ok(KeyWithExpiry::without_expiry(AccessKey::new(
                 id.to_owned(),
                 Secret::new("s".to_owned()),
                 None,
@@ -220,12 +226,12 @@ mod tests {
 
     fn chain(sources: Vec<(&'static str, Vec<Result<&'static str, CredentialsError>>)>) -> Chain {
         let boxed =
-            |(name, answers)| Box::new(Scripted(name, Mutex::new(answers))) as Box<dyn NamedSource>;
+            |(name, results)| Box::new(Scripted(name, Mutex::new(results))) as Box<dyn NamedSource>;
         let sources = sources.into_iter().map(boxed).collect();
         Chain {
             sources,
             used: AtomicUsize::new(NONE),
-            files_alone: false,
+            files_only: false,
             logger: Logger::default(),
         }
     }
@@ -235,40 +241,63 @@ mod tests {
     }
 
     #[test]
-    fn the_first_that_serves_is_used_from_then_on() {
-        let broken = || Err(CredentialsError::broken("it broke").with_retryable(true));
+    fn the_first_source_that_returns_a_key_stays_in_use() {
+        let failed = || Err(CredentialsError::failed("it broke").with_retryable(true));
         let chain = chain(vec![
             ("one", vec![Err(CredentialsError::not_configured("nothing"))]),
-            ("two", vec![Ok("a"), broken(), Ok("b")]),
+            ("two", vec![Ok("a"), failed(), Ok("b")]),
             ("three", vec![]),
         ]);
+        assert_eq!(chain.name(), "the credential provider chain");
         assert_eq!(fetch(&chain).unwrap(), "a");
-        let failure = fetch(&chain).unwrap_err();
-        assert_eq!((failure.why.as_str(), failure.retryable), ("two: it broke", true));
+        assert_eq!(chain.name(), "two");
+        let error = fetch(&chain).unwrap_err();
+        assert_eq!((error.reason.as_str(), error.retryable), ("two: it broke", true));
         assert_eq!(fetch(&chain).unwrap(), "b");
     }
 
     #[test]
-    fn a_key_that_cannot_be_one_is_not_replaced_by_another_identity() {
-        let broken = Err(CredentialsError::broken("it holds a line break").fatal());
-        let failure =
-            fetch(&chain(vec![("one", vec![broken]), ("two", vec![Ok("a")])])).unwrap_err();
-        assert_eq!(failure.why, "one: it holds a line break");
+    fn a_malformed_key_is_not_replaced_by_another_identity() {
+        let malformed = Err(CredentialsError::fatal("it contains a line break"));
+        let chain = chain(vec![("one", vec![malformed]), ("two", vec![Ok("a")])]);
+        assert_eq!(fetch(&chain).unwrap_err().reason, "one: it contains a line break");
     }
 
     #[test]
-    fn when_nothing_works_each_source_says_why_in_order() {
+    fn if_all_sources_fail_each_reason_is_given_in_order() {
         let not_configured = || Err(CredentialsError::not_configured("nothing"));
-        let broken = || Err(CredentialsError::broken("it broke").with_hint("mend it"));
-        let one = fetch(&chain(vec![("one", vec![not_configured()]), ("two", vec![broken()])]))
+        let failed = || Err(CredentialsError::failed("it broke").with_hint("Fix it."));
+        let one = fetch(&chain(vec![("one", vec![not_configured()]), ("two", vec![failed()])]))
             .unwrap_err();
-        assert_eq!(
-            (one.why.as_str(), one.hint.as_deref()),
-            ("one: nothing; two: it broke", Some("mend it"))
-        );
+        assert_eq!(one.reason, "one: nothing; two: it broke");
+        assert_eq!((one.hint.as_deref(), one.retryable), (Some("Fix it."), false));
         let two =
-            fetch(&chain(vec![("one", vec![broken()]), ("two", vec![broken()])])).unwrap_err();
-        assert_eq!((two.hint.as_deref(), two.retryable), (Some(CORRECT), false));
+            fetch(&chain(vec![("one", vec![failed()]), ("two", vec![failed()])])).unwrap_err();
+        assert_eq!((two.hint.as_deref(), two.retryable), (Some(CORRECT_SOURCE), false));
+        let none = fetch(&chain(vec![("one", vec![not_configured()])])).unwrap_err();
+        assert_eq!((none.is_not_configured(), none.hint), (false, None));
+    }
+
+    #[test]
+    fn the_error_is_retryable_if_a_configured_source_may_succeed_later() {
+        let failed = |retryable| Err(CredentialsError::failed("x").with_retryable(retryable));
+        for (first, second, expected) in
+            [(true, false, true), (false, true, true), (false, false, false)]
+        {
+            let sources = vec![("one", vec![failed(first)]), ("two", vec![failed(second)])];
+            let error = fetch(&chain(sources)).unwrap_err();
+            assert_eq!(error.retryable, expected, "{first} {second}");
+        }
+        let unreachable = CredentialsError::not_configured("x").with_retryable(true);
+        assert!(!fetch(&chain(vec![("one", vec![Err(unreachable)])])).unwrap_err().retryable);
+    }
+
+    #[test]
+    fn a_profile_that_is_not_found_has_a_hint() {
+        let chain = Chain::new(&ProviderContext::of_test(&[("HOME", "/nonexistent")]), Some("p"));
+        let error = fetch(&chain).unwrap_err();
+        assert_eq!(error.hint.as_deref(), Some(SET_PROFILE));
+        assert!(error.reason.starts_with("\"/nonexistent/.aliyun/config.json\": file not found; "));
     }
 
     fn names(variables: &[(&str, &str)], profile: Option<&str>) -> Vec<String> {
@@ -277,29 +306,39 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_the_official_one() {
+    fn the_order_is_that_of_the_official_sdks() {
         let home = ("HOME", "/h");
-        let (cli, go, python) = (
+        let [cli, go, python] = [
             "/h/.aliyun/config.json",
             "/h/.alibabacloud/credentials",
             "/h/.alibabacloud/credentials.ini",
+        ]
+        .map(|path| format!("\"{path}\""));
+        assert_eq!(
+            names(&[home], None),
+            [
+                "the environment",
+                "OIDC",
+                &cli,
+                &go,
+                &python,
+                "the instance RAM role",
+                "the credentials URI"
+            ]
         );
-        let quoted = |path: &str| format!("\"{path}\"");
-        let files = [cli, go, python].map(quoted);
-        let all = names(&[home], None);
-        assert_eq!(all[0], "the environment");
-        assert!(all[1].contains("OIDC"), "{all:?}");
-        assert_eq!(all[2..5], files);
-        assert!(
-            all[5].contains("instance role") && all[6].contains("ALIBABA_CLOUD_CREDENTIALS_URI"),
-            "{all:?}"
-        );
-        assert_eq!(all.len(), 7);
-        let fewer = names(
-            &[home, (CLI_DISABLED, "true"), (ecs_ram_role::DISABLED, "TRUE"), (INI_FILE, "/i")],
-            None,
-        );
-        assert_eq!((fewer.len(), fewer[3].as_str()), (6, "\"/i\""));
-        assert_eq!(names(&[home, (CLI_FILE, "/c")], Some("p")), ["/c", go, python].map(quoted));
+        let off = [(CLI_DISABLED, "true"), (ecs_ram_role::DISABLED, "TRUE")];
+        let variables = [&off[..], &[home, (INI_FILE, "/i")]].concat();
+        let some_off = [
+            "the environment",
+            "OIDC",
+            CLI_DEFAULT,
+            "\"/i\"",
+            "the instance RAM role",
+            "the credentials URI",
+        ];
+        assert_eq!(names(&variables, None), some_off);
+        assert_eq!(names(&[home, (CLI_FILE, "/c")], Some("p")), ["\"/c\"", &go, &python]);
+        // A switch does not hide the file from a profile that the program sets.
+        assert_eq!(names(&[home, off[0]], Some("p")), [cli, go, python]);
     }
 }

@@ -1,4 +1,5 @@
-//! The role of the ECS instance that this program runs on, from the instance's metadata service.
+//! The RAM role of the ECS instance that the program runs on, from the metadata service. See
+//! docs/service.md, Instance metadata.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -7,27 +8,28 @@ use ureq::http::Request;
 
 use crate::base::quote::quoted;
 use crate::credentials::context::ProviderContext;
+use crate::credentials::response;
+use crate::credentials::session_credentials::SessionCredentials;
 use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
-use crate::credentials::{context, session_credentials};
 use crate::http::failure::SendProgress;
 use crate::http::proxy::METADATA;
 use crate::http::response::HttpResponse;
 use crate::service::provider::CredentialsError;
 
 const ROLE: &str = "ALIBABA_CLOUD_ECS_METADATA";
-/// For the chain, and for profiles that lead here.
+/// Turns the source off, in the chain and in profiles.
 pub(crate) const DISABLED: &str = "ALIBABA_CLOUD_ECS_METADATA_DISABLED";
 const V1_DISABLED: &str = "ALIBABA_CLOUD_IMDSV1_DISABLED";
 
 const TOKEN_PATH: &str = "/latest/api/token";
 const ROLE_PATH: &str = "/latest/meta-data/ram/security-credentials/";
-/// How long the token is for, in seconds; it is used at once.
+/// Life of a token in seconds. Each token is used once, at once.
 const TOKEN_TTL: &str = "21600";
 
-/// The service is on this very host; where it is not, no instance is either. The official packages wait 1 s for the
-/// connection and 1 s for the answer.
-const PATIENCE: Duration = Duration::from_secs(2);
-const TOKEN_PATIENCE: Duration = Duration::from_secs(1);
+/// Longest time for a request. The service is on the same host: if it does not respond soon, this
+/// is not an instance. The official packages allow 1 s to connect and 1 s for the response.
+const MAX_REQUEST_TIME: Duration = Duration::from_secs(2);
+const MAX_TOKEN_REQUEST_TIME: Duration = Duration::from_secs(1);
 
 /// The role of this instance.
 pub(crate) struct EcsRamRole {
@@ -36,12 +38,13 @@ pub(crate) struct EcsRamRole {
 }
 
 impl EcsRamRole {
-    /// The role that the environment names, or else the one that the service does.
+    /// The role that the environment names, or else the one that the service names.
     pub(crate) fn of_environment(context: Arc<ProviderContext>) -> Self {
         let role = context.variables.get(ROLE).map(ToOwned::to_owned);
         Self { context, role }
     }
 
+    /// The named role, or else as [`Self::of_environment`].
     pub(crate) fn new(context: Arc<ProviderContext>, role: Option<String>) -> Self {
         match role {
             Some(role) => Self { context, role: Some(role) },
@@ -49,51 +52,51 @@ impl EcsRamRole {
         }
     }
 
-    /// A token for version 2 of the service; `None` where version 1 has to do, and may.
+    /// A token for version 2 of the service. `None`: use version 1, which is allowed.
     fn token(&self, deadline: Instant) -> Result<Option<String>, CredentialsError> {
         let request = Request::put(format!("http://{METADATA}{TOKEN_PATH}"))
             .header("X-aliyun-ecs-metadata-token-ttl-seconds", TOKEN_TTL);
-        let may_do_without = !self.context.variables.is_true(V1_DISABLED);
-        let answer = match self.send(request, &[], deadline.min(Instant::now() + TOKEN_PATIENCE)) {
-            Ok(answer) => answer,
-            // Somebody is there. In a container, the answer may not find its way through.
-            Err((SendProgress::Sent | SendProgress::ResponseStarted, _)) if may_do_without => {
+        let v1_allowed = !self.context.variables.is_true(V1_DISABLED);
+        let deadline = deadline.min(Instant::now() + MAX_TOKEN_REQUEST_TIME);
+        let response = match self.send(request, &[], deadline) {
+            Ok(response) => response,
+            // The service exists. In a container, the response may not get through.
+            Err((SendProgress::Sent | SendProgress::ResponseStarted, _)) if v1_allowed => {
                 return Ok(None);
             }
-            Err((_, failure)) => return Err(failure),
+            Err((_, error)) => return Err(error),
         };
-        let token = std::str::from_utf8(&answer.body).unwrap_or_default().trim();
+        let token = std::str::from_utf8(&response.body).unwrap_or_default().trim();
         let printable = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-        match answer.status {
+        match response.status {
             200 if printable => Ok(Some(token.to_owned())),
-            _ if !may_do_without => Err(CredentialsError::broken(format!(
-                "{METADATA} gave no token (HTTP {}), and {V1_DISABLED} is set",
-                answer.status
+            _ if v1_allowed => Ok(None),
+            status => Err(CredentialsError::failed(format!(
+                "{METADATA} returned no token (HTTP {status}), and {V1_DISABLED} is set"
             ))
-            .with_retryable(answer.status >= 500)),
-            _ => Ok(None),
+            .with_retryable(status >= 500)),
         }
     }
 
-    /// The answer, and the token that was sent.
+    /// The response, and the token that was sent.
     fn get(
         &self,
         path: &str,
         deadline: Instant,
     ) -> Result<(HttpResponse, String), CredentialsError> {
-        // Anew for each question, as the official packages do.
         let mut request = Request::get(format!("http://{METADATA}{path}"));
+        // A new token for each request, as in the official packages.
         let token = self.token(deadline)?.unwrap_or_default();
         if !token.is_empty() {
             request = request.header("X-aliyun-ecs-metadata-token", &token);
         }
-        let answer = self.send(request, (), deadline.min(Instant::now() + PATIENCE));
-        let answer = answer.map_err(|(_, failure)| failure)?;
-        if token.is_empty() && matches!(answer.status, 401 | 403) {
-            let why = format!("{METADATA} wants a token, and gave none");
-            return Err(CredentialsError::broken(why).with_retryable(true));
+        let deadline = deadline.min(Instant::now() + MAX_REQUEST_TIME);
+        let response = self.send(request, (), deadline).map_err(|(_, error)| error)?;
+        if token.is_empty() && matches!(response.status, 401 | 403) {
+            let reason = format!("{METADATA} requires a token but returned none");
+            return Err(CredentialsError::failed(reason).with_retryable(true));
         }
-        Ok((answer, token))
+        Ok((response, token))
     }
 
     fn send(
@@ -103,45 +106,42 @@ impl EcsRamRole {
         deadline: Instant,
     ) -> Result<HttpResponse, (SendProgress, CredentialsError)> {
         let request = request.body(body).map_err(|_| {
-            (SendProgress::NotSent, CredentialsError::broken("the request cannot be made"))
+            (SendProgress::NotSent, CredentialsError::failed("failed to build the request"))
         })?;
         self.context.connections.send(request, METADATA, deadline).map_err(|failure| {
-            // Nobody there, and nobody said that there is: this is no instance.
-            let not_configured = failure.progress == SendProgress::NotSent && self.role.is_none();
-            let retryable = !failure.permanent;
-            (
-                failure.progress,
-                CredentialsError {
-                    not_configured,
-                    ..CredentialsError::broken(failure.what).with_retryable(retryable)
-                },
-            )
+            // If no role is configured and the service cannot be reached, this is not an instance.
+            let error = if failure.progress == SendProgress::NotSent && self.role.is_none() {
+                CredentialsError::not_configured(failure.what)
+            } else {
+                CredentialsError::failed(failure.what)
+            };
+            (failure.progress, error.with_retryable(!failure.permanent))
         })
     }
 
     fn role(&self, deadline: Instant) -> Result<String, CredentialsError> {
         if let Some(role) = &self.role {
-            return Ok(role.clone());
+            return if is_role_name(role) {
+                Ok(role.clone())
+            } else {
+                Err(CredentialsError::failed(format!("invalid RAM role name {}", quoted(role))))
+            };
         }
-        let (answer, _) = self.get(ROLE_PATH, deadline)?;
-        let name = std::str::from_utf8(&answer.body)
-            .unwrap_or_default()
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim();
-        match answer.status {
+        let (response, _) = self.get(ROLE_PATH, deadline)?;
+        let body = std::str::from_utf8(&response.body).unwrap_or_default();
+        let name = body.lines().next().unwrap_or_default().trim();
+        match response.status {
             200 if is_role_name(name) => Ok(name.to_owned()),
             404 => Err(CredentialsError::not_configured("this instance has no RAM role")),
-            status => {
-                Err(CredentialsError::broken(format!("{METADATA} named no role (HTTP {status})"))
-                    .with_retryable(status >= 500))
-            }
+            status => Err(CredentialsError::failed(format!(
+                "{METADATA} returned no RAM role name (HTTP {status})"
+            ))
+            .with_retryable(status >= 500)),
         }
     }
 }
 
-/// What RAM allows a role to be called; anything else would be another path.
+/// Whether RAM allows the name. Anything else would change the path of the request.
 fn is_role_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name
@@ -151,31 +151,23 @@ fn is_role_name(name: &str) -> bool {
 
 impl NamedSource for EcsRamRole {
     fn name(&self) -> String {
-        "the instance role".to_owned()
+        "the instance RAM role".to_owned()
     }
 }
 
 impl Source for EcsRamRole {
     fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
         if self.context.variables.is_true(DISABLED) {
-            return Err(CredentialsError::broken(format!("{DISABLED} is set")));
+            return Err(CredentialsError::failed(format!("{DISABLED} is set")));
         }
         let role = self.role(deadline)?;
-        if !is_role_name(&role) {
-            return Err(CredentialsError::broken(format!(
-                "{} is no name of a role",
-                quoted(&role)
-            )));
+        let (response, token) = self.get(&format!("{ROLE_PATH}{role}"), deadline)?;
+        if response.status == 404 {
+            let reason = format!("this instance does not have the RAM role {}", quoted(&role));
+            return Err(CredentialsError::failed(reason));
         }
-        let (answer, token) = self.get(&format!("{ROLE_PATH}{role}"), deadline)?;
-        if answer.status == 404 {
-            let why = format!("this instance does not have the RAM role {}", quoted(&role));
-            return Err(CredentialsError::broken(why));
-        }
-        session_credentials::read(
-            &context::fields_of(&answer, METADATA, Some(&[&token]))?,
-            METADATA,
-        )
+        response::read::<SessionCredentials>(&response, METADATA, Some(&[&token]))?
+            .into_key(METADATA)
     }
 }
 
@@ -184,10 +176,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_role_is_a_name_and_no_path() {
-        assert!(is_role_name("web-role_1.2"));
+    fn role_names_cannot_change_the_path() {
+        assert!(is_role_name("web-role_1.2") && is_role_name(&"r".repeat(64)));
         for wrong in ["", "a/b", "../x", "a b", "<html>", &"r".repeat(65)] {
             assert!(!is_role_name(wrong), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_role_is_that_of_the_profile_or_of_the_environment() {
+        let context = ProviderContext::of_test(&[(ROLE, "of-environment")]);
+        let role = |role: Option<&str>| {
+            EcsRamRole::new(Arc::clone(&context), role.map(ToOwned::to_owned))
+                .role(Instant::now())
+                .map_err(|error| error.reason)
+        };
+        assert_eq!(role(None).as_deref(), Ok("of-environment"));
+        assert_eq!(role(Some("of-profile")).as_deref(), Ok("of-profile"));
+        assert_eq!(role(Some("a/b")), Err("invalid RAM role name \"a/b\"".to_owned()));
+    }
+
+    #[test]
+    fn the_switch_counts_for_profiles_too() {
+        let context = ProviderContext::of_test(&[(DISABLED, "true")]);
+        let source = EcsRamRole::new(context, Some("web-role".to_owned()));
+        let error = source.fetch(SystemTime::now(), Instant::now()).map(drop).unwrap_err();
+        assert_eq!(error.reason, format!("{DISABLED} is set"));
     }
 }

@@ -1,11 +1,11 @@
-//! Access keys from environment variables, under the names that every official SDK reads.
+//! The access key in environment variables, under the names that all official SDKs read.
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use crate::base::secret::Secret;
 use crate::credentials::context::ProviderContext;
-use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
+use crate::credentials::source::{KeyWithExpiry, NamedSource, Source, clause};
 use crate::protocol::access_key::{AccessKey, check_access_key, check_security_token};
 use crate::service::provider::CredentialsError;
 
@@ -13,7 +13,7 @@ const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
 const SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
 const TOKEN: &str = "ALIBABA_CLOUD_SECURITY_TOKEN";
 
-/// Id, secret and, for a temporary key, its token.
+/// Access key ID, access key secret and, for a temporary key, the security token.
 pub(crate) struct Environment(pub(super) Arc<ProviderContext>);
 
 impl NamedSource for Environment {
@@ -25,33 +25,32 @@ impl NamedSource for Environment {
 impl Source for Environment {
     fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
         let get = |name| self.0.variables.get(name);
-        match (get(ID), get(SECRET)) {
-            (Some(id), Some(secret)) => {
-                check_access_key(id, secret).map_err(|why| {
-                    let why = why.trim_end_matches('.');
-                    CredentialsError::broken(format!("{ID} and {SECRET} are set, but: {why}"))
-                        .fatal()
-                })?;
-                let secret = Secret::new(secret.to_owned());
-                if let Some(token) = get(TOKEN) {
-                    check_security_token(token).map_err(|why| {
-                        let why = why.trim_end_matches('.');
-                        CredentialsError::broken(format!("{TOKEN} is set, but: {why}")).fatal()
-                    })?;
-                }
-                let token = get(TOKEN).map(|token| Secret::new(token.to_owned()));
-                Ok(KeyWithExpiry::lasting(AccessKey::new(id.to_owned(), secret, token)))
-            }
+        let (id, secret) = match (get(ID), get(SECRET)) {
+            (Some(id), Some(secret)) => (id, secret),
             (None, None) => {
-                Err(CredentialsError::not_configured(format!("{ID} and {SECRET} are not set")))
+                let reason = format!("{ID} and {SECRET} are not set");
+                return Err(CredentialsError::not_configured(reason));
             }
             (None, Some(_)) => {
-                Err(CredentialsError::broken(format!("{ID} is not set, although {SECRET} is")))
+                let reason = format!("{ID} is not set, although {SECRET} is");
+                return Err(CredentialsError::failed(reason));
             }
             (Some(_), None) => {
-                Err(CredentialsError::broken(format!("{SECRET} is not set, although {ID} is")))
+                let reason = format!("{SECRET} is not set, although {ID} is");
+                return Err(CredentialsError::failed(reason));
             }
+        };
+        let invalid = |names: &str, sentence: &str| {
+            CredentialsError::fatal(format!("invalid {names}: {}", clause(sentence)))
+        };
+        check_access_key(id, secret).map_err(|why| invalid(&format!("{ID} or {SECRET}"), &why))?;
+        let token = get(TOKEN);
+        if let Some(token) = token {
+            check_security_token(token).map_err(|why| invalid(TOKEN, &why))?;
         }
+        let owned = |text: &str| Secret::new(text.to_owned());
+        let key = AccessKey::new(id.to_owned(), owned(secret), token.map(owned));
+        Ok(KeyWithExpiry::without_expiry(key))
     }
 }
 
@@ -73,15 +72,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_and_no_secret_quoted() {
-        let nothing = read(&[]).unwrap_err();
-        assert!(nothing.why.contains("are not set") && nothing.not_configured);
-        let broken = read(&[(ID, "id"), (SECRET, "s"), (TOKEN, "hidden\n")]).unwrap_err();
-        assert!(broken.why.starts_with(TOKEN) && broken.fatal && !broken.why.contains("hidden"));
-        let broken = read(&[(ID, "id"), (SECRET, "hidden\n")]).unwrap_err();
-        assert!(broken.why.contains("line break") && broken.fatal);
-        assert!(read(&[(ID, "id"), (SECRET, "")]).unwrap_err().why.starts_with(SECRET));
-        let half = read(&[(SECRET, "hidden")]).unwrap_err();
-        assert!(half.why.starts_with(ID) && !half.why.contains("hidden") && !half.not_configured);
+    fn missing_variables_are_named_and_no_secret_is_shown() {
+        let error = read(&[]).unwrap_err();
+        assert!(error.reason.contains("are not set") && error.is_not_configured());
+        for (set, missing) in [((ID, "hidden"), SECRET), ((SECRET, "hidden"), ID)] {
+            let error = read(&[set]).unwrap_err();
+            assert_eq!(error.reason, format!("{missing} is not set, although {} is", set.0));
+            assert!(!error.is_not_configured() && !error.is_fatal());
+        }
+        assert!(read(&[(ID, "id"), (SECRET, "")]).unwrap_err().reason.starts_with(SECRET));
+    }
+
+    #[test]
+    fn malformed_values_are_fatal_and_not_shown() {
+        for (secret, token, name) in [("hidden\n", "t", SECRET), ("s", "hidden\n", TOKEN)] {
+            let error = read(&[(ID, "id"), (SECRET, secret), (TOKEN, token)]).unwrap_err();
+            let (reason, hidden) = (&error.reason, error.reason.contains("hidden"));
+            assert!(reason.starts_with("invalid ") && reason.contains(name), "{reason}");
+            assert!(reason.contains("line break") && !hidden && error.is_fatal(), "{reason}");
+        }
     }
 }

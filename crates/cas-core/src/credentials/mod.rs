@@ -1,5 +1,6 @@
-//! Access keys and where they come from: one file for each source, and the order in which they are asked.
-//! docs/credentials.md says the same for users.
+//! Access keys: the credential sources, one file each, and the credential provider chain, which
+//! asks them in order. Stands above `service`, whose trait `Provider` it implements, and uses
+//! `http`, `protocol` and `base` below it. docs/credentials.md describes the sources for users.
 
 mod assume_role;
 mod cache;
@@ -7,8 +8,11 @@ mod chain;
 mod context;
 mod ecs_ram_role;
 mod environment;
+mod files;
+mod json;
 mod oidc;
 mod profile;
+mod response;
 mod session_credentials;
 mod source;
 mod uri;
@@ -20,8 +24,8 @@ use cache::CachingProvider;
 use chain::Chain;
 pub(crate) use context::ProviderContext;
 
-/// The default chain of sources, in the official order; with `profile`, that profile of the credential
-/// files alone.
+/// The credential provider chain with a cache. With `profile`, only the profile of that name in
+/// the profile files is used.
 #[must_use]
 pub(crate) fn default_provider(
     context: ProviderContext,

@@ -1,4 +1,5 @@
-//! A role by an OIDC token: RRSA, as pods of Container Service have it.
+//! A RAM role by an OIDC token (RRSA), as in pods of Container Service. See docs/service.md,
+//! Credential chain and Security Token Service.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,7 +7,8 @@ use std::time::{Instant, SystemTime};
 
 use crate::base::quote::quoted_path;
 use crate::credentials::assume_role::{Role, RoleAssertion, assume};
-use crate::credentials::context::{ProviderContext, read_text};
+use crate::credentials::context::ProviderContext;
+use crate::credentials::files::read_text;
 use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
 use crate::service::provider::CredentialsError;
 
@@ -14,7 +16,7 @@ const ROLE_ARN: &str = "ALIBABA_CLOUD_ROLE_ARN";
 const PROVIDER_ARN: &str = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN";
 const TOKEN_FILE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
 
-/// Role, provider and the token's file from the environment.
+/// Role, identity provider and token file from environment variables.
 pub(crate) struct Oidc(pub(super) Arc<ProviderContext>);
 
 impl NamedSource for Oidc {
@@ -23,34 +25,40 @@ impl NamedSource for Oidc {
     }
 }
 
-impl Source for Oidc {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+impl Oidc {
+    fn role(&self) -> Result<OidcRole, CredentialsError> {
         let names = [ROLE_ARN, PROVIDER_ARN, TOKEN_FILE];
-        let [Some(arn), Some(provider_arn), Some(token_file)] =
-            names.map(|name| self.0.variables.get(name).map(ToOwned::to_owned))
-        else {
-            let (set, missing): (Vec<_>, Vec<_>) =
-                names.into_iter().partition(|name| self.0.variables.get(name).is_some());
-            // As the official packages see it, all three make the source; the role's ARN has other uses.
-            return Err(if set.is_empty() || set == [ROLE_ARN] {
-                CredentialsError::not_configured(format!(
-                    "{ROLE_ARN}, {PROVIDER_ARN} and {TOKEN_FILE} are not all set"
-                ))
-            } else {
-                CredentialsError::broken(format!(
-                    "{} is set, but not {}",
-                    set.join(" and "),
-                    missing.join(" and ")
-                ))
+        let get = |name| self.0.variables.get(name);
+        if let [Some(arn), Some(provider_arn), Some(token_file)] = names.map(get) {
+            return Ok(OidcRole {
+                context: Arc::clone(&self.0),
+                provider_arn: provider_arn.to_owned(),
+                token_file: token_file.to_owned(),
+                role: Role { arn: arn.to_owned(), ..Role::default() },
             });
-        };
-        let role = Role { arn, ..Role::default() };
-        OidcRole { context: Arc::clone(&self.0), provider_arn, token_file, role }
-            .fetch(now, deadline)
+        }
+        let (set, missing): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|name| get(name).is_some());
+        // The ARN of the role alone is no mistake: other programs use that variable too.
+        Err(if set.is_empty() || set == [ROLE_ARN] {
+            CredentialsError::not_configured(format!(
+                "{ROLE_ARN}, {PROVIDER_ARN} and {TOKEN_FILE} are not all set"
+            ))
+        } else {
+            let verb = if set.len() == 1 { "requires" } else { "require" };
+            let (set, missing) = (set.join(" and "), missing.join(" and "));
+            CredentialsError::failed(format!("{set} {verb} {missing}, which must be set too"))
+        })
     }
 }
 
-/// A role that a token of an identity provider may have.
+impl Source for Oidc {
+    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+        self.role()?.fetch(now, deadline)
+    }
+}
+
+/// A role that STS grants for the token of an identity provider.
 pub(crate) struct OidcRole {
     pub(crate) context: Arc<ProviderContext>,
     pub(crate) provider_arn: String,
@@ -61,18 +69,64 @@ pub(crate) struct OidcRole {
 impl Source for OidcRole {
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
         let path = Path::new(&self.token_file);
-        let shown = quoted_path(path);
-        let token = read_text(path)?.ok_or_else(|| {
-            CredentialsError::broken(format!("the file of the OIDC token is missing: {shown}"))
-        })?;
-        // What ends a file is no part of a token.
+        let failed = |what| {
+            CredentialsError::failed(format!("OIDC token file {what}: {}", quoted_path(path)))
+        };
+        let token = read_text(path)?.ok_or_else(|| failed("not found"))?;
+        // A line end is not part of the token.
         let token = token.trim();
         if token.is_empty() {
-            return Err(CredentialsError::broken(format!(
-                "the file of the OIDC token is empty: {shown}"
-            )));
+            return Err(failed("is empty"));
         }
-        let proof = RoleAssertion::Oidc { provider_arn: &self.provider_arn, token };
-        assume(&self.context, &self.role, proof, now, deadline)
+        let assertion = RoleAssertion::Oidc { provider_arn: &self.provider_arn, token };
+        assume(&self.context, &self.role, assertion, now, deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(variables: &[(&str, &str)]) -> CredentialsError {
+        let context = ProviderContext::of_test(variables);
+        Oidc(context).fetch(SystemTime::now(), Instant::now()).map(drop).unwrap_err()
+    }
+
+    #[test]
+    fn the_source_is_configured_by_three_variables() {
+        for set in [&[][..], &[(ROLE_ARN, "r")]] {
+            let error = error(set);
+            assert!(error.is_not_configured(), "{set:?}");
+            assert!(error.reason.ends_with("are not all set"), "{}", error.reason);
+        }
+        for (set, reason) in [
+            (
+                &[(TOKEN_FILE, "/f"), (ROLE_ARN, "r")][..],
+                format!(
+                    "{ROLE_ARN} and {TOKEN_FILE} require {PROVIDER_ARN}, which must be set too"
+                ),
+            ),
+            (
+                &[(TOKEN_FILE, "/f")],
+                format!(
+                    "{TOKEN_FILE} requires {ROLE_ARN} and {PROVIDER_ARN}, which must be set too"
+                ),
+            ),
+        ] {
+            let error = error(set);
+            assert!(!error.is_not_configured());
+            assert_eq!(error.reason, reason);
+        }
+    }
+
+    #[test]
+    fn missing_and_empty_token_files_are_named() {
+        for (file, reason) in [
+            ("/nonexistent/token", "OIDC token file not found: \"/nonexistent/token\""),
+            ("/dev/null", "OIDC token file is empty: \"/dev/null\""),
+        ] {
+            let error = error(&[(ROLE_ARN, "r"), (PROVIDER_ARN, "p"), (TOKEN_FILE, file)]);
+            assert_eq!(error.reason, reason);
+        }
     }
 }

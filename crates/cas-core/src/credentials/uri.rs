@@ -1,4 +1,5 @@
-//! An address that hands out temporary access keys, such as a helper beside the program.
+//! A URL that returns temporary access keys, such as a helper process on the same machine. See
+//! docs/service.md, Credentials URI.
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -6,55 +7,56 @@ use std::time::{Instant, SystemTime};
 use ureq::http::{self, Request};
 
 use crate::credentials::context::ProviderContext;
+use crate::credentials::response;
+use crate::credentials::session_credentials::SessionCredentials;
 use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
-use crate::credentials::{context, session_credentials};
 use crate::http::endpoint::Endpoint;
 use crate::service::provider::CredentialsError;
 
 const URI: &str = "ALIBABA_CLOUD_CREDENTIALS_URI";
 
-/// Asked with GET and no proof: whoever may ask is the address's own concern.
+/// Sends GET without authentication.
 pub(crate) struct CredentialsUri {
     context: Arc<ProviderContext>,
-    address: Option<String>,
+    url: Option<String>,
 }
 
 impl CredentialsUri {
+    /// The URL in the environment.
     pub(crate) fn of_environment(context: Arc<ProviderContext>) -> Self {
-        let address = context.variables.get(URI).map(|uri| uri.trim().to_owned());
-        Self { context, address }
+        let url = context.variables.get(URI).map(|url| url.trim().to_owned());
+        Self { context, url }
     }
 
-    pub(crate) fn new(context: Arc<ProviderContext>, uri: &str) -> Self {
-        Self { context, address: Some(uri.trim().to_owned()) }
+    pub(crate) fn new(context: Arc<ProviderContext>, url: &str) -> Self {
+        Self { context, url: Some(url.trim().to_owned()) }
     }
 }
 
 impl NamedSource for CredentialsUri {
     fn name(&self) -> String {
-        URI.to_owned()
+        "the credentials URI".to_owned()
     }
 }
 
 impl Source for CredentialsUri {
     fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
-        let Some(text) = &self.address else {
-            return Err(CredentialsError::not_configured("it is not set"));
+        let Some(url) = &self.url else {
+            return Err(CredentialsError::not_configured(format!("{URI} is not set")));
         };
-        // Path and query may be the proof: they are not shown.
-        let (uri, host) = parse(text).ok_or_else(|| {
-            CredentialsError::broken("the address is no URL such as http://127.0.0.1:8080/path")
+        // Path and query may contain a secret: messages show only the host.
+        let request =
+            parse(url).and_then(|(url, host)| Some((Request::get(url).body(()).ok()?, host)));
+        let (request, host) = request.ok_or_else(|| {
+            CredentialsError::failed("invalid URL: must be like http://127.0.0.1:8080/path")
         })?;
-        let request = Request::get(uri)
-            .body(())
-            .map_err(|_| CredentialsError::broken("the address is no URL"))?;
-        let answer = self.context.exchange(request, &host, deadline)?;
-        let fields = context::fields_of(&answer, &host, None)?;
-        session_credentials::read(&fields, &host)
+        let response = self.context.send(request, &host, deadline)?;
+        response::read::<SessionCredentials>(&response, &host, None)?.into_key(&host)
     }
 }
 
-/// The URL, and its host and port for messages. Without a scheme it is http, as in the official Python package.
+/// The URL, and its host and port for messages. Without a scheme it is http, as in the official
+/// Python package.
 fn parse(text: &str) -> Option<(http::Uri, String)> {
     let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let uri: http::Uri = with_scheme.parse().ok()?;
@@ -68,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_of_a_helper() {
+    fn urls_are_read_with_and_without_a_scheme() {
         for (text, uri, host) in [
             ("http://127.0.0.1:80/a?b=c", "http://127.0.0.1:80/a?b=c", "127.0.0.1:80"),
             ("localhost:8080/x", "http://localhost:8080/x", "localhost:8080"),
@@ -80,5 +82,17 @@ mod tests {
         for wrong in ["", "ftp://host/", "http://user:hidden@host/", "http://ho st/", "/path"] {
             assert!(parse(wrong).is_none(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_source_without_a_url_is_not_configured_and_an_invalid_url_is_not_shown() {
+        let error = |variables: &[(&str, &str)]| {
+            let source = CredentialsUri::of_environment(ProviderContext::of_test(variables));
+            source.fetch(SystemTime::now(), Instant::now()).map(drop).unwrap_err()
+        };
+        assert!(error(&[]).is_not_configured());
+        let error = error(&[(URI, "ftp://hidden/")]);
+        assert!(!error.is_not_configured() && error.reason.starts_with("invalid URL"));
+        assert!(!error.reason.contains("hidden"));
     }
 }

@@ -67,23 +67,6 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// The first of `names` that `fields` has, as text; numbers and Booleans as they are written.
-#[must_use]
-pub(crate) fn text(fields: &Value, names: &[&str]) -> Option<String> {
-    names.iter().find_map(|name| match fields.get(name)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        _ => None,
-    })
-}
-
-/// The first of `names` that `fields` has, as a whole number, written as a number or as text.
-#[must_use]
-pub(crate) fn integer(fields: &Value, names: &[&str]) -> Option<i64> {
-    Text(text(fields, names)?).integer()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

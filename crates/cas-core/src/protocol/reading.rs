@@ -11,7 +11,6 @@ use zeroize::Zeroizing;
 
 use crate::http::response::{HttpResponse, is_request_id};
 use crate::protocol::fields::{Text, parse};
-pub(crate) use crate::protocol::fields::{integer, text};
 use crate::protocol::xml;
 
 /// What a response says. `Debug` prints the variant only, nothing that a server sent.

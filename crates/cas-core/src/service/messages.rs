@@ -209,7 +209,7 @@ pub(crate) fn no_access_key(cause: CredentialsError) -> CallError {
          credential source of docs/credentials.md, or set the client's access key."
             .to_owned()
     });
-    let sentence = format!("Failed to obtain an access key: {}.", cause.why);
+    let sentence = format!("Failed to obtain an access key: {}.", cause.reason);
     let error = Error::new(ErrorKind::Credentials, sentence)
         .with_hint(hint)
         .with_retryable(cause.retryable);

@@ -1,36 +1,63 @@
-//! Where the access key of a request comes from, as the caller sees it.
+//! The trait of credential providers, as the caller sees it, and the provider with a fixed access
+//! key. The other providers are in `credentials`, above this module.
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use crate::protocol::access_key::AccessKey;
 
-/// Why there is no access key. Holds no secret.
+/// Why a credential source or the provider returned no access key. Contains no secret.
 #[derive(Clone, Debug)]
 pub(crate) struct CredentialsError {
-    /// What is missing or went wrong, as a clause.
-    pub why: String,
-    /// What to do about it.
+    /// Whether the next source may be asked.
+    pub kind: CredentialsErrorKind,
+    /// What failed: a clause without a full stop, which messages embed after a colon.
+    pub reason: String,
+    /// What the user can do about it, in full sentences.
     pub hint: Option<String>,
-    /// Whether nobody set this source up, which is no mistake.
-    pub not_configured: bool,
-    /// Whether no other source is to be asked: here is an access key, which only libcas refuses.
-    pub fatal: bool,
-    /// Whether asking again later may help.
+    /// Whether the same request may succeed later.
     pub retryable: bool,
 }
 
+/// What a failure means for the sources that come later in the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CredentialsErrorKind {
+    /// The source is not configured, which is normal. The next source is asked.
+    NotConfigured,
+    /// The source is configured and failed. The next source is asked, and the failure is logged.
+    Failed,
+    /// The source holds a malformed access key. No other source is asked: the program must not
+    /// continue under another identity.
+    Fatal,
+}
+
 impl CredentialsError {
-    pub(crate) fn not_configured(why: impl Into<String>) -> Self {
-        Self { why: why.into(), hint: None, not_configured: true, fatal: false, retryable: false }
+    pub(crate) fn not_configured(reason: impl Into<String>) -> Self {
+        Self::new(CredentialsErrorKind::NotConfigured, reason.into())
     }
 
-    pub(crate) fn broken(why: impl Into<String>) -> Self {
-        Self { not_configured: false, ..Self::not_configured(why) }
+    pub(crate) fn failed(reason: impl Into<String>) -> Self {
+        Self::new(CredentialsErrorKind::Failed, reason.into())
     }
 
-    pub(crate) fn fatal(mut self) -> Self {
-        self.fatal = true;
+    pub(crate) fn fatal(reason: impl Into<String>) -> Self {
+        Self::new(CredentialsErrorKind::Fatal, reason.into())
+    }
+
+    fn new(kind: CredentialsErrorKind, reason: String) -> Self {
+        Self { kind, reason, hint: None, retryable: false }
+    }
+
+    pub(crate) fn is_not_configured(&self) -> bool {
+        self.kind == CredentialsErrorKind::NotConfigured
+    }
+
+    pub(crate) fn is_fatal(&self) -> bool {
+        self.kind == CredentialsErrorKind::Fatal
+    }
+
+    pub(crate) fn with_kind(mut self, kind: CredentialsErrorKind) -> Self {
+        self.kind = kind;
         self
     }
 
@@ -43,30 +70,35 @@ impl CredentialsError {
         self.retryable = retryable;
         self
     }
+
+    /// Puts `place` and a colon before the reason: the source or the profile that failed.
+    pub(crate) fn at(mut self, place: &str) -> Self {
+        self.reason = format!("{place}: {}", self.reason);
+        self
+    }
 }
 
-/// Gives the access keys to sign with.
+/// Returns the access keys that requests are signed with. All threads share one provider.
 pub(crate) trait Provider: Send + Sync {
-    /// The key to sign the next attempt with. `now` is the time by which expiry is judged; what must be fetched is fetched
-    /// before `deadline`.
+    /// The key for the next attempt. `now` is the time that expiry is compared with. A key that
+    /// has to be fetched is fetched before `deadline`.
     fn access_key(
         &self,
         now: SystemTime,
         deadline: Instant,
     ) -> Result<Arc<AccessKey>, CredentialsError>;
 
-    /// Where the key comes from, for messages.
+    /// The source of the key, for messages: "The access key comes from {origin}."
     fn origin(&self) -> String;
 
-    /// The service says that `refused` is not good, or no longer: whether there is another one now.
+    /// Replaces `refused`, which the service rejected. Returns whether there is another key now.
     fn renew(&self, refused: &AccessKey, now: SystemTime, deadline: Instant) -> bool;
 }
 
-/// The key that the program itself gave.
+/// Returns one fixed access key: that of the program, or the one that signs a request to STS.
 pub(crate) struct StaticProvider(Arc<AccessKey>);
 
 impl StaticProvider {
-    /// Always answers `access_key`.
     #[must_use]
     pub(crate) fn new(access_key: AccessKey) -> Self {
         Self(Arc::new(access_key))

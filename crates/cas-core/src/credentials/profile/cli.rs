@@ -1,6 +1,6 @@
-//! Profiles of `~/.aliyun/config.json`, the file of the official command line tool, with all its modes (FACTS.md 5).
+//! Profiles of `~/.aliyun/config.json`, the file of the official CLI, in all its modes. See
+//! docs/service.md, Profiles of config.json.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -8,157 +8,133 @@ use once_cell::race::OnceBox;
 
 use crate::base::quote::{quoted, quoted_path};
 use crate::credentials::assume_role::{AssumedRole, Role};
-use crate::credentials::context::ProviderContext;
 use crate::credentials::ecs_ram_role::EcsRamRole;
 use crate::credentials::oidc::OidcRole;
-use crate::credentials::profile::cli_file::File;
+use crate::credentials::profile::cli_file::ConfigFile;
 use crate::credentials::profile::cloud_sso::CloudSso;
+use crate::credentials::profile::fields::Profile;
+use crate::credentials::profile::file::ProfileFile;
 use crate::credentials::profile::oauth::OAuth;
 use crate::credentials::profile::process::CredentialProcess;
 use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
 use crate::credentials::uri::CredentialsUri;
 use crate::service::provider::CredentialsError;
 
-const MODES: &str = "AK, StsToken, RamRoleArn, ChainableRamRoleArn, EcsRamRole, OIDC, CloudSSO, OAuth, External, \
-                     CredentialsURI";
+const MODES: &str = "AK, StsToken, RamRoleArn, ChainableRamRoleArn, EcsRamRole, OIDC, CloudSSO, \
+                     OAuth, External and CredentialsURI";
 
-/// One profile of one file, read anew for each key.
+/// One profile of config.json.
 pub(crate) struct CliProfile {
-    context: Arc<ProviderContext>,
-    path: PathBuf,
-    profile: Option<String>,
-    /// The variable that names the file, if one does.
-    variable: Option<&'static str>,
-    /// The profile that served, whichever is the file's current one later.
-    served: OnceBox<String>,
+    file: ProfileFile,
+    /// The profile that returned a key first. It stays in use even if another one becomes the
+    /// current profile of the file.
+    used: OnceBox<String>,
 }
 
 impl CliProfile {
-    /// `profile`: `None` for the file's current one.
-    pub(crate) fn new(
-        context: Arc<ProviderContext>,
-        path: PathBuf,
-        profile: Option<String>,
-        variable: Option<&'static str>,
-    ) -> Self {
-        Self { context, path, profile, variable, served: OnceBox::new() }
+    pub(crate) fn new(file: ProfileFile) -> Self {
+        Self { file, used: OnceBox::new() }
     }
 
-    /// The source that a profile describes. `above` are the profiles that led to it.
+    /// The source that a profile describes. `above` are the profiles that name it, directly or not,
+    /// as their `source_profile`.
     fn source(
         &self,
-        file: &File<'_>,
+        config: &ConfigFile<'_>,
         name: &str,
         above: &mut Vec<String>,
     ) -> Result<Box<dyn Source>, CredentialsError> {
-        let profile = match file.profile(name)? {
-            Some(profile) => profile,
-            None if above.is_empty() => {
-                return Err(CredentialsError::not_configured(format!(
-                    "it has no profile {}",
-                    quoted(name)
-                )));
-            }
-            None => {
-                let why = format!(
-                    "it has no profile {}, which another one has as its source",
-                    quoted(name)
-                );
-                return Err(CredentialsError::broken(why));
-            }
+        let Some(profile) = config.profile(name) else {
+            return Err(if above.is_empty() {
+                CredentialsError::not_configured(format!("profile {} not found", quoted(name)))
+            } else {
+                CredentialsError::failed(format!("source_profile {} not found", quoted(name)))
+            });
         };
-        let context = || Arc::clone(&self.context);
+        let context = || Arc::clone(&self.file.context);
         let required = |field| profile.required(field).map(ToOwned::to_owned);
-        let role = || {
-            Ok(Role {
-                arn: required("ram_role_arn")?,
-                session_name: profile
-                    .text("ram_session_name")
-                    .or_else(|| profile.text("role_session_name")),
-                duration: profile.text("expired_seconds"),
-                policy: profile.text("policy"),
-                external_id: profile.text("external_id"),
-                region: profile.text("sts_region"),
-                vpc: profile.get("enable_vpc").map(|flag| flag == "true"),
-            })
+        let assumed = |base| -> Result<Box<dyn Source>, CredentialsError> {
+            Ok(Box::new(AssumedRole { context: context(), base, role: role(&profile)? }))
         };
-        let assumed = |base| Ok(AssumedRole { context: context(), base, role: role()? });
-        Ok(match profile.required("mode")? {
+        let source: Box<dyn Source> = match profile.required("mode")? {
             "AK" => Box::new(profile.access_key("")?),
             "StsToken" => {
                 profile.required("sts_token")?;
                 Box::new(profile.access_key("sts_token")?)
             }
-            "RamRoleArn" => {
-                Box::new(assumed(Box::new(profile.access_key("sts_token")?) as Box<dyn Source>)?)
+            "RamRoleArn" => assumed(Box::new(profile.access_key("sts_token")?))?,
+            "ChainableRamRoleArn" => {
+                let base = required("source_profile")?;
+                above.push(name.to_owned());
+                if above.contains(&base) {
+                    let base = quoted(&base);
+                    return Err(profile.error(&format!("source_profile leads back to {base}")));
+                }
+                let base = self.source(config, &base, above);
+                assumed(base.map_err(|error| error.at(&profile.place))?)?
             }
             "EcsRamRole" => Box::new(EcsRamRole::new(context(), profile.text("ram_role_name"))),
             "OIDC" => Box::new(OidcRole {
                 context: context(),
                 provider_arn: required("oidc_provider_arn")?,
                 token_file: required("oidc_token_file")?,
-                role: role()?,
+                role: role(&profile)?,
             }),
-            "ChainableRamRoleArn" => {
-                let source = required("source_profile")?;
-                above.push(name.to_owned());
-                if above.contains(&source) {
-                    return Err(profile.broken("is its own source, by way of source_profile"));
-                }
-                Box::new(assumed(self.source(file, &source, above)?)?)
-            }
             "CloudSSO" => Box::new(CloudSso::new(context(), &profile)?),
-            "OAuth" => Box::new(OAuth::new(context(), self.path.clone(), name, &profile)?),
+            "OAuth" => Box::new(OAuth::new(context(), self.file.path.clone(), name, &profile)?),
             "External" => Box::new(CredentialProcess::new(&profile)?),
             "CredentialsURI" => {
-                let uri = required("credentials_uri")?;
-                Box::new(CredentialsUri::new(context(), &uri))
+                Box::new(CredentialsUri::new(context(), profile.required("credentials_uri")?))
             }
-            other => {
-                return Err(profile.unknown("mode", other, MODES));
-            }
-        })
+            other => return Err(profile.unknown("mode", other, MODES)),
+        };
+        Ok(profile.source(source))
     }
+}
+
+/// The role to assume. Official packages differ in the name of the session's field.
+fn role(profile: &Profile) -> Result<Role, CredentialsError> {
+    Ok(Role {
+        duration: profile.text("expired_seconds"),
+        external_id: profile.text("external_id"),
+        region: profile.text("sts_region"),
+        vpc: profile.get("enable_vpc").map(|flag| flag == "true"),
+        ..profile.role("ram_role_arn", &["ram_session_name", "role_session_name"])?
+    })
 }
 
 impl NamedSource for CliProfile {
     fn name(&self) -> String {
-        let path = quoted_path(&self.path);
-        self.served
-            .get()
-            .map_or(path.clone(), |profile| format!("the profile {} of {path}", quoted(profile)))
+        let path = quoted_path(&self.file.path);
+        match self.used.get() {
+            Some(profile) => format!("profile {} in {path}", quoted(profile)),
+            None => path,
+        }
     }
 }
 
 impl Source for CliProfile {
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
-        let text = self.context.secret_file(&self.path, self.variable)?;
-        let file = File::read(&text)?;
-        let named = self.served.get().or(self.profile.as_ref());
-        let name = named.or(file.current.as_ref());
-        let name = name.ok_or_else(|| CredentialsError::broken("it names no current profile"))?;
-        let source = self.source(&file, name, &mut Vec::new()).map_err(|failure| {
-            // Absent is what the program or the environment asks for in vain; the file itself has to be sound.
-            if failure.not_configured && named.is_none() {
-                let line = file.current_line;
-                return CredentialsError::broken(format!(
-                    "{}, its current one (line {line})",
-                    failure.why
-                ));
-            }
-            failure
-        });
-        let fetched = source?.fetch(now, deadline).map_err(|failure| {
-            let named = failure.why.contains("the profile \"");
-            let why = if named {
-                failure.why
+        let text = self.file.read()?;
+        let config = ConfigFile::parse(&text)?;
+        let chosen = self.used.get().or(self.file.profile.as_ref());
+        let name = chosen
+            .or(config.current.as_ref())
+            .ok_or_else(|| CredentialsError::failed("no current profile is set"))?;
+        let source = self.source(&config, name, &mut Vec::new()).map_err(|error| {
+            // The profile that the program or the environment names may be in another file, but the
+            // current profile must exist.
+            if error.is_not_configured() && chosen.is_none() {
+                let (name, line) = (quoted(name), config.current_line);
+                CredentialsError::failed(format!("current profile {name} (line {line}) not found"))
             } else {
-                format!("the profile {}: {}", quoted(name), failure.why)
-            };
-            CredentialsError { why, ..failure }
+                error
+            }
         })?;
-        // Never waits for a thread that `fork` left behind. It is the same as before, if there was one.
-        let _ = self.served.set(Box::new(name.clone()));
+        let fetched = source.fetch(now, deadline)?;
+        // Takes no lock, which could be locked for ever after a fork. It is set only once: later
+        // names are the same.
+        let _ = self.used.set(Box::new(name.clone()));
         Ok(fetched)
     }
 }
@@ -166,19 +142,26 @@ impl Source for CliProfile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::PathBuf;
 
-    fn source(json: &str, name: Option<&str>) -> Result<(), CredentialsError> {
-        let context = ProviderContext::of_test(&[]);
-        let cli =
-            CliProfile::new(context, PathBuf::from("/gone"), name.map(ToOwned::to_owned), None);
-        let file = File::read(json)?;
-        let name = name.map(ToOwned::to_owned).or_else(|| file.current.clone()).unwrap();
-        cli.source(&file, &name, &mut Vec::new()).map(drop)
+    use crate::credentials::context::ProviderContext;
+
+    fn cli(profile: Option<&str>) -> CliProfile {
+        CliProfile::new(ProfileFile {
+            context: ProviderContext::of_test(&[]),
+            path: PathBuf::from("/nonexistent"),
+            profile: profile.map(ToOwned::to_owned),
+            variable: None,
+        })
     }
 
-    #[test]
-    fn what_a_profile_lacks_is_said_with_its_line() {
-        let json = r#"{
+    fn source(json: &str, name: Option<&str>) -> Result<(), CredentialsError> {
+        let config = ConfigFile::parse(json)?;
+        let name = name.map(ToOwned::to_owned).or_else(|| config.current.clone()).unwrap();
+        cli(None).source(&config, &name, &mut Vec::new()).map(drop)
+    }
+
+    const CONFIG: &str = r#"{
   "current": "a",
   "profiles": [
     {"name": "other", "mode": "AK"},
@@ -191,51 +174,74 @@ mod tests {
     {"name": "b", "mode": "StsToken", "access_key_id": "hidden", "access_key_secret": "hidden"},
     {"name": "c", "mode": "ChainableRamRoleArn", "source_profile": "d"},
     {"name": "d", "mode": "ChainableRamRoleArn", "source_profile": "c"},
-    {"name": "e", "mode": "ChainableRamRoleArn", "source_profile": "gone"},
+    {"name": "e", "mode": "ChainableRamRoleArn", "source_profile": "missing"},
     {"name": "f", "mode": "Bearer"},
     {"name": "g"},
+    {"name": "self", "mode": "ChainableRamRoleArn", "source_profile": "self"},
     7
   ]
 }"#;
-        for (name, why, not_configured) in [
-            (None, "the profile \"b\" (line 11) has no sts_token", false),
+
+    #[test]
+    fn errors_name_the_profile_its_line_and_the_field() {
+        for (name, reason, not_configured) in [
+            (None, "profile \"a\" (line 5): profile \"b\" (line 11): sts_token is missing", false),
             (
                 Some("c"),
-                "the profile \"d\" (line 13) is its own source, by way of source_profile",
+                "profile \"c\" (line 12): profile \"d\" (line 13): source_profile leads back to \
+                 \"c\"",
                 false,
             ),
-            (Some("e"), "it has no profile \"gone\", which another one has as its source", false),
+            (
+                Some("self"),
+                "profile \"self\" (line 17): source_profile leads back to \"self\"",
+                false,
+            ),
+            (Some("e"), "profile \"e\" (line 14): source_profile \"missing\" not found", false),
             (
                 Some("f"),
-                "the profile \"f\" (line 15) has a mode that libcas does not know: \"Bearer\"",
+                "profile \"f\" (line 15): libcas does not support the mode \"Bearer\"",
                 false,
             ),
-            (Some("g"), "the profile \"g\" (line 16) has no mode", false),
-            (Some("other"), "the profile \"other\" (line 4) has no access_key_id", false),
-            (Some("nobody"), "it has no profile \"nobody\"", true),
+            (Some("g"), "profile \"g\" (line 16): mode is missing", false),
+            (Some("other"), "profile \"other\" (line 4): access_key_id is missing", false),
+            (Some("none"), "profile \"none\" not found", true),
         ] {
-            let failure = source(json, name).unwrap_err();
-            assert_eq!(
-                (failure.why.as_str(), failure.not_configured),
-                (why, not_configured),
-                "{name:?}"
-            );
+            let error = source(CONFIG, name).unwrap_err();
+            assert_eq!(error.reason, reason);
+            assert_eq!(error.is_not_configured(), not_configured, "{name:?}");
         }
     }
 
     #[test]
-    fn broken_json_is_said_by_its_line_without_a_word_of_it() {
-        for (json, line) in
-            [("{\n\"hidden\": \"hidden\n}", "line 2"), ("", "line 1"), ("[]", "line 1")]
-        {
-            let failure = source(json, Some("a")).unwrap_err();
-            assert!(
-                failure.why.contains(line) && !failure.why.contains("hidden"),
-                "{}",
-                failure.why
-            );
+    fn errors_in_json_name_the_line_and_quote_nothing() {
+        for (json, reason) in [
+            ("{\n\"hidden\": \"hidden\n}", "invalid JSON at line 2, column 17"),
+            ("", "invalid JSON at line 1, column 0"),
+            ("[]", "not a JSON object: line 1, column 0"),
+            ("{\"current\": \"a\",\n \"profiles\": {}}", "\"profiles\" (line 2) is not a list"),
+        ] {
+            assert_eq!(source(json, Some("a")).unwrap_err().reason, reason);
         }
-        let failure = source("{\"current\": \"a\",\n \"profiles\": {}}", None).unwrap_err();
-        assert!(failure.why.contains("its profiles (line 2)"), "{}", failure.why);
+    }
+
+    #[test]
+    fn roles_have_all_options_of_config_json() {
+        let config = ConfigFile::parse(
+            r#"{"profiles": [{"name": "a", "ram_role_arn": "r", "role_session_name": "s",
+                "expired_seconds": 900, "external_id": "x", "sts_region": "cn-beijing",
+                "enable_vpc": true, "policy": "{}"},
+                {"name": "b", "ram_role_arn": "r", "ram_session_name": "t",
+                 "role_session_name": "s", "enable_vpc": false}]}"#,
+        );
+        let config = config.unwrap();
+        let of = |name| role(&config.profile(name).unwrap()).unwrap();
+        let (a, b) = (of("a"), of("b"));
+        assert_eq!((a.arn.as_str(), a.session_name.as_deref()), ("r", Some("s")));
+        assert_eq!((a.duration.as_deref(), a.external_id.as_deref()), (Some("900"), Some("x")));
+        assert_eq!((a.region.as_deref(), a.vpc), (Some("cn-beijing"), Some(true)));
+        assert_eq!(a.policy.as_deref(), Some("{}"));
+        assert_eq!((b.session_name.as_deref(), b.vpc), (Some("t"), Some(false)));
+        assert_eq!((b.duration, b.policy), (None, None));
     }
 }

@@ -1,83 +1,116 @@
-//! The file `~/.aliyun/config.json`: JSON whose profiles are read one by one, where they stand.
+//! The format of `~/.aliyun/config.json`: JSON whose profiles are located in the text, so that
+//! errors name a line and a profile can be changed in its place.
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::base::quote::quoted;
 use crate::base::secret::Secret;
-use crate::credentials::profile::Profile;
+use crate::credentials::json::SecretText;
+use crate::credentials::profile::fields::Profile;
 use crate::service::provider::CredentialsError;
 
-/// The whole file, whose profiles are read when they are needed.
-pub(crate) struct File<'a> {
+/// The parsed file. Its profiles are parsed on demand.
+pub(crate) struct ConfigFile<'a> {
     text: &'a str,
     pub(crate) current: Option<String>,
     pub(crate) current_line: usize,
     profiles: Vec<&'a RawValue>,
 }
 
-impl<'a> File<'a> {
-    pub(crate) fn read(text: &'a str) -> Result<Self, CredentialsError> {
-        let broken = |error: &serde_json::Error| {
-            CredentialsError::broken(format!(
-                "it is no JSON as the command line tool writes it: line {}, column {}",
-                error.line(),
-                error.column()
-            ))
-        };
-        let fields: BTreeMap<String, &RawValue> =
-            serde_json::from_str(text).map_err(|error| broken(&error))?;
-        let current =
-            fields.get("current").and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+impl<'a> ConfigFile<'a> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, CredentialsError> {
+        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text).map_err(|error| {
+            let what = if error.is_data() { "not a JSON object:" } else { "invalid JSON at" };
+            let (line, column) = (error.line(), error.column());
+            CredentialsError::failed(format!("{what} line {line}, column {column}"))
+        })?;
+        let current = fields.get("current").copied();
         let profiles = match fields.get("profiles") {
             Some(raw) => serde_json::from_str(raw.get()).map_err(|_| {
-                CredentialsError::broken(format!(
-                    "its profiles (line {}) are no list",
-                    line_of(text, raw.get())
-                ))
+                let line = line_of(text, raw.get());
+                CredentialsError::failed(format!("\"profiles\" (line {line}) is not a list"))
             })?,
             None => Vec::new(),
         };
-        let current_line = fields.get("current").map_or(1, |raw| line_of(text, raw.get()));
-        Ok(Self { text, current: current.filter(|name| !name.is_empty()), current_line, profiles })
+        Ok(Self {
+            text,
+            current: current
+                .and_then(|raw| serde_json::from_str::<String>(raw.get()).ok())
+                .filter(|name| !name.is_empty()),
+            current_line: current.map_or(1, |raw| line_of(text, raw.get())),
+            profiles,
+        })
     }
 
-    /// The JSON of a profile, where it stands in the file.
+    /// The JSON text of a profile, a part of the file's text.
     pub(crate) fn raw_profile(&self, name: &str) -> Option<&'a str> {
-        let is_it = |raw: &&&RawValue| {
-            serde_json::from_str::<Value>(raw.get()).is_ok_and(|profile| profile["name"] == name)
-        };
-        self.profiles.iter().find(is_it).map(|raw| raw.get())
+        self.find(name).map(|(raw, _)| raw)
     }
 
-    /// A profile; `None` where there is none of that name.
-    pub(crate) fn profile(&self, name: &str) -> Result<Option<Profile>, CredentialsError> {
-        let Some(raw) = self.raw_profile(name) else { return Ok(None) };
-        let place = format!("the profile {} (line {})", quoted(name), line_of(self.text, raw));
-        let fields: BTreeMap<String, Value> = serde_json::from_str(raw)
-            .map_err(|_| CredentialsError::broken(format!("{place} is no object")))?;
-        let text = |value: Value| match value {
-            Value::String(text) => Some(Secret::new(text)),
-            Value::Number(_) | Value::Bool(_) => Some(Secret::new(value.to_string())),
-            _ => None,
-        };
-        let fields = fields
-            .into_iter()
-            .filter_map(|(name, value)| text(value).map(|text| (name, text)))
-            .collect();
-        Ok(Some(Profile { place, fields }))
+    /// The first profile of that name.
+    pub(crate) fn profile(&self, name: &str) -> Option<Profile> {
+        let (raw, fields) = self.find(name)?;
+        Some(Profile::new(name, line_of(self.text, raw), fields))
+    }
+
+    fn find(&self, name: &str) -> Option<(&'a str, BTreeMap<String, Secret>)> {
+        self.profiles.iter().find_map(|raw| {
+            let fields: BTreeMap<String, SecretText> = serde_json::from_str(raw.get()).ok()?;
+            if fields.get("name")?.get()? != name {
+                return None;
+            }
+            let fields = fields.into_iter();
+            Some((
+                raw.get(),
+                fields.filter_map(|(name, value)| Some((name, value.into_secret()?))).collect(),
+            ))
+        })
     }
 }
 
-/// The line in which `part`, a piece of `text`, begins.
+/// The line of `text` in which `part`, a part of it, begins.
 fn line_of(text: &str, part: &str) -> usize {
-    let offset = offset_of(text, part);
-    1 + text[..offset].matches('\n').count()
+    1 + text[..offset_of(text, part)].matches('\n').count()
 }
 
-/// Where `part`, a piece of `text`, begins.
+/// The offset in `text` at which `part`, a part of it, begins.
 pub(crate) fn offset_of(text: &str, part: &str) -> usize {
     (part.as_ptr().addr().saturating_sub(text.as_ptr().addr())).min(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_strings_numbers_and_booleans() {
+        let text = r#"{"current": "", "profiles": [7, {}, {"name": ["a"]},
+            {"name": "a", "number": 900, "flag": true, "text": "x", "none": null, "list": [1],
+             "twice": "old", "twice": "new"},
+            {"name": "a", "text": "second"}], "other": {}}"#;
+        let config = ConfigFile::parse(text).unwrap();
+        assert_eq!((config.current.as_deref(), config.current_line), (None, 1));
+        let profile = config.profile("a").unwrap();
+        assert_eq!(profile.place, "profile \"a\" (line 2)");
+        for (name, value) in [
+            ("number", Some("900")),
+            ("flag", Some("true")),
+            ("text", Some("x")),
+            ("none", None),
+            ("list", None),
+            ("twice", Some("new")),
+        ] {
+            assert_eq!(profile.get(name), value, "{name}");
+        }
+        assert!(config.raw_profile("a").unwrap().starts_with("{\"name\": \"a\", \"number\""));
+        assert!(config.profile("b").is_none());
+    }
+
+    #[test]
+    fn a_file_without_profiles_is_valid() {
+        let config = ConfigFile::parse("{\n\n\"current\": 7}").unwrap();
+        assert_eq!((config.current.as_deref(), config.current_line), (None, 3));
+        assert!(config.profile("a").is_none());
+    }
 }

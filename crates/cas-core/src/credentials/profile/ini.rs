@@ -1,54 +1,32 @@
-//! Profiles of `~/.alibabacloud/credentials`: sections with a `type`, as the official packages read them (FACTS.md 5).
+//! Profiles of `~/.alibabacloud/credentials` and `credentials.ini`: sections with a `type`. See
+//! docs/service.md, Profiles of the credentials file.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use crate::base::quote::{quoted, quoted_path};
 use crate::base::secret::Secret;
-use crate::credentials::assume_role::{AssumedRole, Role};
-use crate::credentials::context::ProviderContext;
+use crate::credentials::assume_role::AssumedRole;
 use crate::credentials::ecs_ram_role::EcsRamRole;
 use crate::credentials::oidc::OidcRole;
-use crate::credentials::profile::Profile;
+use crate::credentials::profile::fields::Profile;
+use crate::credentials::profile::file::ProfileFile;
 use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
 use crate::service::provider::CredentialsError;
 
-const TYPES: &str = "access_key, sts, ram_role_arn, ecs_ram_role, oidc_role_arn";
+const TYPES: &str = "access_key, sts, ram_role_arn, ecs_ram_role and oidc_role_arn";
 
-/// The section that is used when none is named.
+/// The profile that is used if none is named.
 const DEFAULT: &str = "default";
 
-/// One section of one file, read anew for each key.
-pub(crate) struct IniProfile {
-    context: Arc<ProviderContext>,
-    path: PathBuf,
-    profile: Option<String>,
-    /// The variable that names the file, if one does.
-    variable: Option<&'static str>,
-}
+/// One profile of a credentials file.
+pub(crate) struct IniProfile(pub(crate) ProfileFile);
 
 impl IniProfile {
-    pub(crate) fn new(
-        context: Arc<ProviderContext>,
-        path: PathBuf,
-        profile: Option<String>,
-        variable: Option<&'static str>,
-    ) -> Self {
-        Self { context, path, profile, variable }
-    }
-
     fn source(&self, profile: &Profile) -> Result<Box<dyn Source>, CredentialsError> {
-        let context = || Arc::clone(&self.context);
-        let role = || {
-            Ok(Role {
-                arn: profile.required("role_arn")?.to_owned(),
-                session_name: profile.text("role_session_name"),
-                policy: profile.text("policy"),
-                ..Role::default()
-            })
-        };
+        let context = || Arc::clone(&self.0.context);
+        let role = || profile.role("role_arn", &["role_session_name"]);
         Ok(match profile.required("type")? {
             "access_key" => Box::new(profile.access_key("security_token")?),
             "sts" => {
@@ -67,37 +45,38 @@ impl IniProfile {
                 token_file: profile.required("oidc_token_file_path")?.to_owned(),
                 role: role()?,
             }),
-            other => {
-                return Err(profile.unknown("type", other, TYPES));
-            }
+            other => return Err(profile.unknown("type", other, TYPES)),
         })
     }
 }
 
 impl NamedSource for IniProfile {
     fn name(&self) -> String {
-        quoted_path(&self.path)
+        quoted_path(&self.0.path)
     }
 }
 
 impl Source for IniProfile {
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
-        let text = self.context.secret_file(&self.path, self.variable)?;
-        let wanted = self.profile.as_deref().unwrap_or(DEFAULT);
-        match read(&text, wanted)? {
-            Some(profile) => self.source(&profile)?.fetch(now, deadline),
-            None => Err(CredentialsError::not_configured(format!(
-                "it has no profile {}",
-                quoted(wanted)
-            ))),
-        }
+        let text = self.0.read()?;
+        let name = self.0.profile.as_deref().unwrap_or(DEFAULT);
+        let profile = parse(&text, name)?.ok_or_else(|| {
+            CredentialsError::not_configured(format!("profile {} not found", quoted(name)))
+        })?;
+        let source = self.source(&profile)?;
+        profile.source(source).fetch(now, deadline)
     }
 }
 
-/// The section called `wanted`. What other sections hold is nobody's concern.
-fn read(text: &str, wanted: &str) -> Result<Option<Profile>, CredentialsError> {
+/// The profile of that name. Errors in the fields of other profiles are ignored.
+fn parse(text: &str, name: &str) -> Result<Option<Profile>, CredentialsError> {
+    let error = |line: usize, reason: &str| {
+        // The line itself may contain a secret.
+        CredentialsError::failed(format!("line {line}: {reason}"))
+    };
     let mut found: Option<Profile> = None;
-    let (mut any, mut is_wanted) = (false, false);
+    let (mut in_section, mut in_profile) = (false, false);
+    // The name and the indentation of the last field.
     let mut last: Option<(String, usize)> = None;
     for (number, line) in (1..).zip(text.lines()) {
         let line = without_comment(line);
@@ -106,61 +85,52 @@ fn read(text: &str, wanted: &str) -> Result<Option<Profile>, CredentialsError> {
         if line.is_empty() {
             continue;
         }
-        // A line that stands further in goes on with the value before it, as in the official Python package.
-        if let Some((name, above)) = &last
+        // A line that is indented deeper continues a value, as in the official Python package.
+        if let Some((field, above)) = &last
             && indent > *above
         {
             let value = found
                 .as_mut()
-                .filter(|_| is_wanted)
-                .and_then(|profile| profile.fields.get_mut(name));
+                .filter(|_| in_profile)
+                .and_then(|profile| profile.fields.get_mut(field));
             if let Some(value) = value {
                 *value = Secret::new(format!("{}\n{line}", value.expose()));
             }
             continue;
         }
         if let Some(rest) = line.strip_prefix('[') {
-            let name = rest.strip_suffix(']').ok_or_else(|| {
-                CredentialsError::broken(format!(
-                    "line {number} begins like a [profile] and does not end so"
-                ))
-            })?;
-            (any, is_wanted, last) = (true, name.trim() == wanted, None);
-            if is_wanted && found.is_some() {
-                let why =
-                    format!("the profile {} begins a second time in line {number}", quoted(wanted));
-                return Err(CredentialsError::broken(why));
+            let section = rest
+                .strip_suffix(']')
+                .ok_or_else(|| error(number, "\"]\" is missing after the name of the profile"))?;
+            (in_section, in_profile, last) = (true, section.trim() == name, None);
+            if in_profile && found.is_some() {
+                return Err(error(number, &format!("duplicate profile {}", quoted(name))));
             }
-            if is_wanted {
-                let place = format!("the profile {} (line {number})", quoted(wanted));
-                found = Some(Profile { place, fields: BTreeMap::new() });
+            if in_profile {
+                found = Some(Profile::new(name, number, BTreeMap::new()));
             }
             continue;
         }
-        if !any {
-            return Err(CredentialsError::broken(format!(
-                "line {number} stands before any [profile]"
-            )));
+        if !in_section {
+            return Err(error(number, "expected a [profile] first"));
         }
-        let Some(profile) = found.as_mut().filter(|_| is_wanted) else {
+        let Some(profile) = found.as_mut().filter(|_| in_profile) else {
             last = Some((String::new(), indent));
             continue;
         };
-        // The line itself may hold a secret.
-        let (name, value) = line.split_once(['=', ':']).ok_or_else(|| {
-            CredentialsError::broken(format!(
-                "line {number} is neither [a profile] nor a name with a value"
-            ))
-        })?;
-        let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
+        let (field, value) = line
+            .split_once(['=', ':'])
+            .ok_or_else(|| error(number, "expected a [profile] or NAME = VALUE"))?;
+        let (field, value) = (field.trim().to_ascii_lowercase(), value.trim());
         let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
-        profile.fields.insert(name.clone(), Secret::new(bare.to_owned()));
-        last = Some((name, indent));
+        profile.fields.insert(field.clone(), Secret::new(bare.to_owned()));
+        last = Some((field, indent));
     }
     Ok(found)
 }
 
-/// `#` begins a comment anywhere, as the official Python package has it; `;` where nothing stands before it.
+/// A `#` begins a comment anywhere, as in the official Python package; a `;` only at the beginning
+/// of a line.
 fn without_comment(line: &str) -> &str {
     let line = line.split('#').next().unwrap_or_default();
     if line.trim_start().starts_with(';') { "" } else { line }
@@ -189,39 +159,42 @@ what is this?
 ";
 
     #[test]
-    fn sections_values_and_comments() {
-        let profile = read(FILE, "default").unwrap().unwrap();
+    fn sections_values_and_comments_are_read() {
+        let profile = parse(FILE, "default").unwrap().unwrap();
         assert_eq!(profile.required("type").unwrap(), "access_key");
         assert_eq!(profile.get("access_key_secret"), Some("s=e:c"));
-        assert_eq!(profile.place, "the profile \"default\" (line 2)");
-        let web = read(FILE, "web").unwrap().unwrap();
+        assert_eq!(profile.place, "profile \"default\" (line 2)");
+        let web = parse(FILE, "web").unwrap().unwrap();
         assert_eq!(web.get("type"), Some("sts"));
         assert_eq!(
-            web.required("access_key_id").unwrap_err().why,
-            "the profile \"web\" (line 8) has no access_key_id"
+            web.required("access_key_id").unwrap_err().reason,
+            "profile \"web\" (line 8): access_key_id is missing"
         );
         assert_eq!(web.get("policy"), Some("{\n\"Version\": \"1\"\n}"));
-        assert!(read(FILE, "gone").unwrap().is_none());
+        assert!(parse(FILE, "none").unwrap().is_none());
         let indented = format!("  {}", FILE.replace('\n', "\n  "));
-        assert_eq!(read(&indented, "web").unwrap().unwrap().get("policy"), web.get("policy"));
-        assert!(read(FILE, "other").map(drop).unwrap_err().why.contains("line 15"));
+        assert_eq!(parse(&indented, "web").unwrap().unwrap().get("policy"), web.get("policy"));
+        assert!(parse(FILE, "other").map(drop).unwrap_err().reason.starts_with("line 15: "));
     }
 
     #[test]
-    fn what_is_broken_is_said_with_its_line_and_never_quoted() {
-        for (text, why) in [
-            ("[default]\nhidden\n", "line 2 is neither"),
-            ("[default]\n[default\n", "line 2 begins like a [profile]"),
-            ("hidden = x\n[default]\n", "line 1 stands before any"),
-            ("[default]\na=b\n[other]\n[default]\n", "a second time in line 4"),
+    fn errors_name_the_line_and_quote_nothing() {
+        for (text, reason) in [
+            ("[default]\nhidden\n", "line 2: expected a [profile] or NAME = VALUE"),
+            ("[default]\n[default\n", "line 2: \"]\" is missing after the name of the profile"),
+            ("hidden = x\n[default]\n", "line 1: expected a [profile] first"),
+            ("[default]\na=b\n[other]\n[default]\n", "line 4: duplicate profile \"default\""),
         ] {
-            let failure = read(text, "default").map(drop).unwrap_err();
-            assert!(
-                failure.why.contains(why) && !failure.why.contains("hidden"),
-                "{}",
-                failure.why
-            );
-            assert!(!failure.not_configured);
+            let error = parse(text, "default").map(drop).unwrap_err();
+            assert_eq!(error.reason, reason);
+            assert!(!error.is_not_configured());
         }
+    }
+
+    #[test]
+    fn continuation_lines_of_other_profiles_are_ignored() {
+        let text = "[default]\na = b\n[other]\nc = d\n  a = hidden\n[third]\n";
+        let profile = parse(text, "default").unwrap().unwrap();
+        assert_eq!((profile.get("a"), profile.fields.len()), (Some("b"), 1));
     }
 }

@@ -1,15 +1,12 @@
-//! A person's sign-in by OAuth, which the official command line tool left in its file (FACTS.md 5). Tokens are good for one
-//! use, so what replaces them is written back to that file, as the official packages do.
+//! The access key of a user who signed in by OAuth with the official CLI. A refresh token is good
+//! for one use, so the new tokens are written back to the profile, as the official packages do. See
+//! docs/service.md, OAuth.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use ureq::http::Request;
 use zeroize::Zeroizing;
 
@@ -17,54 +14,38 @@ use crate::base::logger::Level;
 use crate::base::quote::quoted_path;
 use crate::base::secret::Secret;
 use crate::base::time;
-use crate::base::time::unix_seconds;
-use crate::credentials::context::{LONGEST_WAIT, ProviderContext};
-use crate::credentials::profile::cli_file::offset_of;
+use crate::credentials::context::{MAX_REQUEST_TIME, ProviderContext};
+use crate::credentials::profile::cli_file::ConfigFile;
+use crate::credentials::profile::fields::Profile;
+use crate::credentials::profile::oauth_tokens::{TokenResponse, Tokens, with_fields};
 use crate::credentials::profile::replace_file::{Lock, Replacement};
-use crate::credentials::profile::{Profile, cli_file};
-use crate::credentials::source::{KeyWithExpiry, REFRESH_MARGIN, Source};
-use crate::credentials::{context, session_credentials};
+use crate::credentials::session_credentials::SessionCredentials;
+use crate::credentials::source::{KeyWithExpiry, REFRESH_MARGIN, Source, log_refresh_failure};
+use crate::credentials::{files, response};
 use crate::protocol::params::Params;
-use crate::protocol::reading::{integer, text};
 use crate::service::provider::CredentialsError;
 
-/// Sites, where they are, and the command line tool's id there.
+/// The sites, their hosts, and the client ID of the official CLI there.
 const SITES: [(&str, &str, &str); 2] = [
     ("CN", "oauth.aliyun.com", "4038181954557748008"),
     ("INTL", "oauth.alibabacloud.com", "4103531455503354461"),
 ];
 
-/// An access token that lasts no longer than this is replaced first.
-const TOKEN_MARGIN: Duration = Duration::from_secs(1200);
-
-/// How long an access token lasts where the service does not say so, in seconds.
-const TOKEN_LIFE: i64 = 3600;
-
-/// A refresh token is good for one use. It is not spent with less time left than this, and once it is, the answer is waited
-/// for as long as for any, whatever the deadline: lost, it would end the sign-in.
-const ENOUGH: Duration = Duration::from_secs(2);
-
-const BYTE_ORDER_MARK: char = '\u{feff}';
+/// A refresh token is not used with less time left than this. Once it is used, libcas waits for the
+/// response beyond the deadline, because losing the new token ends the sign-in.
+const MIN_RENEWAL_TIME: Duration = Duration::from_secs(2);
 
 const SIGN_IN: &str = "Sign in again: aliyun configure --mode OAuth --profile NAME.";
 
-/// The sign-in of one profile.
+/// The sign-in in one profile of config.json.
 pub(crate) struct OAuth {
     context: Arc<ProviderContext>,
     path: PathBuf,
     name: String,
+    /// The profile, for the log.
     place: String,
     host: &'static str,
     client_id: &'static str,
-}
-
-/// What is kept in the file.
-struct Tokens {
-    access: Option<Secret>,
-    access_expires: Option<SystemTime>,
-    refresh: Option<Secret>,
-    /// The access key that the last exchange brought.
-    key: Option<KeyWithExpiry>,
 }
 
 impl OAuth {
@@ -78,10 +59,10 @@ impl OAuth {
         let (_, host, client_id) = SITES
             .into_iter()
             .find(|(known, ..)| *known == site)
-            .ok_or_else(|| profile.broken("has an oauth_site_type that is neither CN nor INTL"))?;
+            .ok_or_else(|| profile.error("invalid oauth_site_type: must be CN or INTL"))?;
         let tokens = Tokens::of(profile);
         if tokens.access.is_none() && tokens.refresh.is_none() {
-            return Err(profile.broken("is not signed in").with_hint(SIGN_IN));
+            return Err(profile.error("not signed in").with_hint(SIGN_IN));
         }
         Ok(Self {
             context,
@@ -93,31 +74,31 @@ impl OAuth {
         })
     }
 
-    /// What the file holds now.
-    fn tokens(&self) -> Result<Tokens, CredentialsError> {
+    /// The tokens in the file now. Another program may have renewed them.
+    fn read_tokens(&self) -> Result<Tokens, CredentialsError> {
         let text = self.context.secret_file(&self.path, None)?;
-        let profile = cli_file::File::read(&text)?.profile(&self.name)?;
-        let profile =
-            profile.ok_or_else(|| CredentialsError::broken(format!("{} is gone", self.place)))?;
-        Ok(Tokens::of(&profile))
+        let profile = ConfigFile::parse(&text)?.profile(&self.name);
+        profile
+            .map(|profile| Tokens::of(&profile))
+            .ok_or_else(|| CredentialsError::failed("the profile was removed from the file"))
     }
 
-    /// Where there is no new key, one that is good for some minutes is better than nothing.
-    fn or_kept(
+    /// The renewed key. If renewing failed, the current key if it is still valid.
+    fn or_current(
         &self,
         renewed: Result<KeyWithExpiry, CredentialsError>,
-        kept: Option<KeyWithExpiry>,
+        current: Option<KeyWithExpiry>,
     ) -> Result<KeyWithExpiry, CredentialsError> {
-        match (renewed, kept) {
-            (Err(failure), Some(kept)) => {
-                context::log_refresh_failure(&self.context.logger, &failure);
-                Ok(kept)
+        match (renewed, current) {
+            (Err(error), Some(current)) => {
+                log_refresh_failure(&self.context.logger, &error.at(&self.place));
+                Ok(current)
             }
             (renewed, _) => renewed,
         }
     }
 
-    /// New tokens for the refresh token, which is spent by this.
+    /// Exchanges the refresh token for new tokens. It cannot be used again.
     fn refresh(&self, refresh: &Secret, now: SystemTime) -> Result<Tokens, CredentialsError> {
         let timestamp = time::timestamp(now);
         let mut params = Params::new();
@@ -133,20 +114,15 @@ impl OAuth {
         let request = Request::post(format!("https://{}/v1/token", self.host))
             .header("Content-Type", "application/x-www-form-urlencoded")
             .body(form.as_bytes())
-            .map_err(|_| CredentialsError::broken("the request cannot be made"))?;
-        let answer = self.context.exchange(request, self.host, Instant::now() + LONGEST_WAIT)?;
-        let fields = context::fields_of(&answer, self.host, Some(&[refresh.expose()]))
-            .map_err(|failure| signed_out(answer.status, failure))?;
-        let part = |name| text(&fields, &[name]).filter(|value| !value.is_empty()).map(Secret::new);
-        let (Some(access), Some(refresh)) = (part("access_token"), part("refresh_token")) else {
-            return Err(CredentialsError::broken(format!("{} sent no new tokens", self.host)));
-        };
-        let life =
-            u64::try_from(integer(&fields, &["expires_in"]).unwrap_or(TOKEN_LIFE)).unwrap_or(0);
-        let access_expires = now.checked_add(Duration::from_secs(life));
-        Ok(Tokens { access: Some(access), access_expires, refresh: Some(refresh), key: None })
+            .map_err(|_| CredentialsError::failed("failed to build the request"))?;
+        let deadline = Instant::now() + MAX_REQUEST_TIME;
+        let response = self.context.send(request, self.host, deadline)?;
+        response::read::<TokenResponse>(&response, self.host, Some(&[refresh.expose()]))
+            .map_err(|error| with_sign_in_hint(response.status, error))?
+            .into_tokens(self.host, now)
     }
 
+    /// Exchanges the access token for an access key.
     fn exchange(
         &self,
         access: &Secret,
@@ -158,189 +134,127 @@ impl OAuth {
             .header("Authorization", bearer.as_str())
             .body(&[][..])
             .map_err(|_| {
-                CredentialsError::broken(format!(
-                    "the token of {} is no text for a header",
-                    self.place
-                ))
+                CredentialsError::failed("invalid oauth_access_token: not valid in an HTTP header")
             })?;
-        let answer = self.context.exchange(request, self.host, deadline)?;
-        let fields = context::fields_of(&answer, self.host, Some(&[access.expose()]))
-            .map_err(|failure| signed_out(answer.status, failure))?;
-        session_credentials::read(&fields, self.host)
+        let response = self.context.send(request, self.host, deadline)?;
+        response::read::<SessionCredentials>(&response, self.host, Some(&[access.expose()]))
+            .map_err(|error| with_sign_in_hint(response.status, error))?
+            .into_key(self.host)
     }
 
-    /// New tokens and a new access key, which are written to the file.
+    /// Gets new tokens if the access token expires soon, then a new access key, and writes both to
+    /// the file.
     fn renew(
         &self,
         mut tokens: Tokens,
         now: SystemTime,
         deadline: Instant,
     ) -> Result<KeyWithExpiry, CredentialsError> {
-        let lasts = tokens.access_expires.is_some_and(|expires| now + TOKEN_MARGIN < expires);
-        if let Some(refresh) = tokens.refresh.as_ref().filter(|_| !lasts || tokens.access.is_none())
-        {
-            // A token that is spent, and its successor lost, ends the sign-in: first of all comes what could go wrong.
-            let file = self.replacement(&tokens).map_err(|error| {
-                CredentialsError::broken(self.not_written(&error)).with_hint(
-                    "Make the file and its directory writable for this program, and see that there is room.",
+        if let Some(refresh) = tokens.refresh.as_ref().filter(|_| !tokens.is_access_fresh(now)) {
+            // If the new token cannot be written, the sign-in ends. So the file is prepared before
+            // the token is used.
+            let file = self.prepare(&tokens).map_err(|cause| {
+                CredentialsError::failed(self.write_failure(&cause)).with_hint(
+                    "Make the file and its directory writable for this program, and check that \
+                     the disk has room.",
                 )
             })?;
-            if Instant::now() + ENOUGH > deadline {
-                let seconds = ENOUGH.as_secs();
-                let why = format!(
-                    "less than {seconds} s are left, too little to renew the sign-in of {}",
-                    self.place
-                );
-                return Err(CredentialsError::broken(why)
-                    .with_hint("Allow more time for a call.")
-                    .with_retryable(true));
+            if Instant::now() + MIN_RENEWAL_TIME > deadline {
+                let seconds = MIN_RENEWAL_TIME.as_secs();
+                return Err(CredentialsError::failed(format!(
+                    "not enough time to renew the sign-in: less than {seconds} s are left"
+                ))
+                .with_hint("Set a longer timeout.")
+                .with_retryable(true));
             }
             tokens = self.refresh(refresh, now)?;
-            self.keep(file, &tokens);
+            self.write(file, &tokens);
         }
         let Some(access) = &tokens.access else {
-            return Err(CredentialsError::broken(format!("{} is not signed in", self.place))
-                .with_hint(SIGN_IN));
+            return Err(CredentialsError::failed("not signed in").with_hint(SIGN_IN));
         };
         let fetched = self.exchange(access, deadline)?;
         tokens.key = Some(fetched.clone());
-        match self.replacement(&tokens) {
-            Ok(file) => self.keep(file, &tokens),
-            Err(error) => {
-                self.context.logger.log(Level::Warn, || format!("{}.", self.not_written(&error)));
-            }
+        match self.prepare(&tokens) {
+            Ok(file) => self.write(file, &tokens),
+            Err(cause) => self.log_write_failure(&cause),
         }
         Ok(fetched)
     }
 
-    /// The file's content with these tokens in the profile, and nothing else changed.
+    /// The text of the file with these tokens in the profile, and nothing else changed.
     fn content(&self, tokens: &Tokens) -> io::Result<Zeroizing<String>> {
-        let whole = Zeroizing::new(fs::read_to_string(&self.path)?);
-        let text = whole.trim_start_matches(BYTE_ORDER_MARK);
-        let config = cli_file::File::read(text).ok();
+        let whole = files::read_with_mark(&self.path)?;
+        let (mark, text) = files::split_mark(&whole);
+        let config = ConfigFile::parse(text).ok();
         let object = config.as_ref().and_then(|config| config.raw_profile(&self.name));
-        let changed = object.and_then(|object| with_fields(text, object, &tokens.fields()));
-        let mark = &whole[..whole.len() - text.len()];
-        Ok(Zeroizing::new(
-            mark.to_owned() + &Zeroizing::new(changed.ok_or(io::ErrorKind::InvalidData)?),
-        ))
+        object
+            .and_then(|object| with_fields(mark, text, object, &tokens.fields()))
+            .ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
-    fn replacement(&self, tokens: &Tokens) -> io::Result<Replacement> {
-        Replacement::of(&self.path, &self.content(tokens)?)
+    fn prepare(&self, tokens: &Tokens) -> io::Result<Replacement> {
+        Replacement::prepare(&self.path, &self.content(tokens)?)
     }
 
-    fn keep(&self, file: Replacement, tokens: &Tokens) {
-        if let Err(error) = self.content(tokens).and_then(|content| file.write(&content)) {
-            self.context.logger.log(Level::Warn, || format!("{}.", self.not_written(&error)));
+    /// Writes the tokens. The file is read again: another program may have changed it.
+    fn write(&self, file: Replacement, tokens: &Tokens) {
+        if let Err(cause) = self.content(tokens).and_then(|content| file.commit(&content)) {
+            self.log_write_failure(&cause);
         }
     }
 
-    fn not_written(&self, error: &io::Error) -> String {
+    fn write_failure(&self, cause: &io::Error) -> String {
         let path = quoted_path(&self.path);
-        format!("the new sign-in of {} cannot be written to {path}: {error}", self.place)
+        format!("failed to write the renewed sign-in to {path}: {cause}")
+    }
+
+    fn log_write_failure(&self, cause: &io::Error) {
+        self.context
+            .logger
+            .log(Level::Warn, || format!("In {}: {}.", self.place, self.write_failure(cause)));
     }
 }
 
-/// The service did not take a token: a person has to sign in.
-fn signed_out(status: u16, failure: CredentialsError) -> CredentialsError {
-    if (400..500).contains(&status) { failure.with_hint(SIGN_IN) } else { failure }
-}
-
-impl Tokens {
-    fn of(profile: &Profile) -> Self {
-        let time = |name: &str| profile.get(name).and_then(time::from_unix_seconds);
-        let key =
-            profile.secret("sts_token").zip(time("sts_expiration")).and_then(|(token, expires)| {
-                let (id, secret) =
-                    (profile.text("access_key_id")?, profile.text("access_key_secret")?);
-                let key = session_credentials::key(id, secret, Some(token)).ok()?;
-                Some(KeyWithExpiry { key, expires: Some(expires) })
-            });
-        Self {
-            access: profile.secret("oauth_access_token"),
-            access_expires: time("oauth_access_token_expire"),
-            refresh: profile.secret("oauth_refresh_token"),
-            key,
-        }
-    }
-
-    fn fields(&self) -> Vec<(&'static str, Value)> {
-        let seconds = |time: Option<SystemTime>| json!(time.map_or(0, unix_seconds));
-        let secret = |secret: &Option<Secret>| json!(secret.as_ref().map_or("", Secret::expose));
-        let mut fields = vec![
-            ("oauth_access_token", secret(&self.access)),
-            ("oauth_access_token_expire", seconds(self.access_expires)),
-            ("oauth_refresh_token", secret(&self.refresh)),
-        ];
-        if let Some(KeyWithExpiry { key, expires }) = &self.key {
-            fields.extend([
-                ("access_key_id", json!(key.id())),
-                ("access_key_secret", json!(key.secret())),
-                ("sts_token", json!(key.security_token())),
-                ("sts_expiration", seconds(*expires)),
-            ]);
-        }
-        fields
-    }
-}
-
-/// `text` with other values for some fields of `object`, a piece of it; every other byte stays.
-fn with_fields(text: &str, object: &str, fields: &[(&str, Value)]) -> Option<String> {
-    let known: BTreeMap<String, &RawValue> = serde_json::from_str(object).ok()?;
-    let start = offset_of(text, object);
-    let mut changes: Vec<_> = fields
-        .iter()
-        .map(|(name, value)| match known.get(*name) {
-            Some(old) => (offset_of(text, old.get()), old.get().len(), value.to_string()),
-            None => (start + 1, 0, format!("{}:{value},", json!(name))),
-        })
-        .collect();
-    changes.sort_by_key(|(at, ..)| *at);
-    let mut result = String::with_capacity(text.len() + 8192);
-    let mut copied = 0;
-    for (at, length, value) in changes {
-        result.push_str(text.get(copied..at)?);
-        result.push_str(&value);
-        copied = at + length;
-    }
-    result.push_str(text.get(copied..)?);
-    Some(result)
+/// Adds a hint if the service refused a token: the user has to sign in again.
+fn with_sign_in_hint(status: u16, error: CredentialsError) -> CredentialsError {
+    if (400..500).contains(&status) { error.with_hint(SIGN_IN) } else { error }
 }
 
 impl Source for OAuth {
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
-        let lasts =
-            |key: &KeyWithExpiry, margin| key.expires.is_some_and(|expires| now + margin < expires);
-        let read = || {
-            let mut tokens = self.tokens()?;
-            let kept = tokens.key.take().filter(|key| lasts(key, Duration::ZERO));
-            Ok((tokens, kept))
+        let lives = |key: &KeyWithExpiry, longer_than| {
+            key.expires.is_some_and(|expires| now + longer_than < expires)
         };
-        let fresh =
-            |kept: &Option<KeyWithExpiry>| kept.clone().filter(|key| lasts(key, REFRESH_MARGIN));
-        let (_, kept) = read()?;
-        if let Some(fresh) = fresh(&kept) {
+        // The tokens, and the current key if it is valid.
+        let read = || {
+            let mut tokens = self.read_tokens()?;
+            let current = tokens.key.take().filter(|key| lives(key, Duration::ZERO));
+            Ok((tokens, current))
+        };
+        let (_, current) = read()?;
+        if let Some(fresh) = current.clone().filter(|key| lives(key, REFRESH_MARGIN)) {
             return Ok(fresh);
         }
-        // So that no two programs spend the same token.
+        // Two programs must not use the same refresh token.
         let lock = match Lock::beside(&self.path, deadline) {
             Ok(lock) => lock,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                let why = "another program did not finish renewing the sign-in before the deadline";
-                let failure = CredentialsError::broken(why).with_retryable(true);
-                return self.or_kept(Err(failure), kept);
+                let reason =
+                    "another program did not finish renewing the sign-in before the deadline";
+                let error = CredentialsError::failed(reason).with_retryable(true);
+                return self.or_current(Err(error), current);
             }
             Err(_) => None,
         };
-        // Perhaps that other program brought a new one while this one waited.
-        let (tokens, kept) = read()?;
-        if let Some(fresh) = fresh(&kept) {
+        // Another program may have renewed the key while this one waited for the lock.
+        let (tokens, current) = read()?;
+        if let Some(fresh) = current.clone().filter(|key| lives(key, REFRESH_MARGIN)) {
             return Ok(fresh);
         }
         let renewed = self.renew(tokens, now, deadline);
         drop(lock);
-        self.or_kept(renewed, kept)
+        self.or_current(renewed, current)
     }
 }
 
@@ -348,15 +262,63 @@ impl Source for OAuth {
 mod tests {
     use super::*;
 
+    use std::fs;
+    use std::sync::Mutex;
+
+    use crate::base::logger::Logger;
+
+    /// Fetches 1,000 s after 1970, while another program holds the lock, from a file whose key
+    /// expires after so many seconds: the ID of the key or the error, and the log.
+    fn fetch_while_locked(expiration: u64) -> (Result<String, String>, Vec<String>) {
+        let name = format!("libcas-{}-oauth-{expiration}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("config.json");
+        let config = format!(
+            r#"{{"profiles": [{{"name": "web", "oauth_refresh_token": "r", "access_key_id": "STS.x",
+                "access_key_secret": "s", "sts_token": "t", "sts_expiration": {expiration}}}]}}"#
+        );
+        fs::write(&path, &config).unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&log);
+        let mut context = Arc::into_inner(ProviderContext::of_test(&[])).unwrap();
+        context.logger = Logger::new(Level::Warn, move |_, message| {
+            // Not the warning about the mode of the file.
+            if message.starts_with("Failed") {
+                sink.lock().unwrap().push(message.to_owned());
+            }
+        });
+        let profile = ConfigFile::parse(&config).unwrap().profile("web").unwrap();
+        let source = OAuth::new(Arc::new(context), path.clone(), "web", &profile).unwrap();
+        let lock = Lock::beside(&path, Instant::now()).unwrap().unwrap();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        let fetched = source.fetch(now, Instant::now());
+        drop(lock);
+        fs::remove_dir_all(directory).unwrap();
+        let fetched = fetched.map(|fetched| fetched.key.id().to_owned());
+        let log = log.lock().unwrap().clone();
+        (fetched.map_err(|error| error.reason), log)
+    }
+
     #[test]
-    fn only_the_values_change() {
-        let text = "{\n\t\"current\": \"a\", \"profiles\": [\n  {\"name\":\"b\"},\n  { \"oauth_access_token\" : \"old\",\n \"name\": \"a\", \"x\": {\"y\": 1.50} }\n]}\n";
-        let file = cli_file::File::read(text).unwrap();
-        let fields = [("oauth_access_token", json!("ne\"w")), ("sts_expiration", json!(7))];
-        let changed = with_fields(text, file.raw_profile("a").unwrap(), &fields).unwrap();
-        let expected = text
-            .replace("\"old\"", "\"ne\\\"w\"")
-            .replace("{ \"oauth", "{\"sts_expiration\":7, \"oauth");
-        assert_eq!(changed, expected);
+    fn the_key_in_the_file_is_used_until_the_refresh_margin_and_if_renewing_fails() {
+        let busy = "another program did not finish renewing the sign-in before the deadline";
+        let key = || Ok("STS.x".to_owned());
+        assert_eq!(fetch_while_locked(1901), (key(), vec![]));
+        let logged = format!(
+            "Failed to refresh the access key; the current one is still valid: profile \"web\" \
+             (line 1): {busy}."
+        );
+        assert_eq!(fetch_while_locked(1900), (key(), vec![logged.clone()]));
+        assert_eq!(fetch_while_locked(1001), (key(), vec![logged]));
+        assert_eq!(fetch_while_locked(1000), (Err(busy.to_owned()), vec![]));
+    }
+
+    #[test]
+    fn refused_tokens_ask_for_a_new_sign_in() {
+        let hint = |status| with_sign_in_hint(status, CredentialsError::failed("x")).hint;
+        for (status, asks) in [(200, false), (400, true), (401, true), (499, true), (500, false)] {
+            assert_eq!(hint(status).is_some(), asks, "{status}");
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! A program that prints an access key, named by a profile of the official command line tool (FACTS.md 5).
+//! A program that prints an access key, as a profile of the official CLI names it. See
+//! docs/service.md, External processes.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,151 +8,224 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use serde_json::Value;
+use serde::Deserialize;
 use socket2::Socket;
 use zeroize::Zeroizing;
 
-use crate::base::secret::Secret;
 use crate::base::time;
-use crate::credentials::profile::Profile;
-use crate::credentials::session_credentials;
-use crate::credentials::source::{KeyWithExpiry, Source};
-use crate::protocol::reading::text;
-use crate::service::provider::CredentialsError;
+use crate::credentials::files::read_bounded;
+use crate::credentials::json::{self, SecretText};
+use crate::credentials::profile::fields::Profile;
+use crate::credentials::source::{KeyWithExpiry, Source, checked_access_key};
+use crate::service::provider::{CredentialsError, CredentialsErrorKind};
 
-/// As long as the official packages wait.
-const LONGEST_RUN: Duration = Duration::from_secs(60);
+/// Longest run of the program, as in the official packages.
+const MAX_RUN_TIME: Duration = Duration::from_secs(60);
 
-/// How often the program is looked at.
-const TICK: Duration = Duration::from_millis(5);
+/// Interval at which the program's output and exit status are polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Most that it may print, in bytes.
-const LARGEST_OUTPUT: usize = 64 * 1024;
+/// Largest output in bytes, and the expected one.
+const MAX_OUTPUT_BYTES: usize = 64 * 1024;
+const EXPECTED_OUTPUT_BYTES: usize = 4 * 1024;
 
-/// The program and its arguments; no shell reads them.
+const HINT: &str = "Run process_command by hand: it must print one JSON object with mode, \
+                    access_key_id, access_key_secret and, for mode StsToken, sts_token. libcas \
+                    runs it without a shell, so ~, $ and | have no effect.";
+
+/// The program and its arguments.
 pub(crate) struct CredentialProcess {
-    place: String,
-    words: Vec<String>,
+    arguments: Vec<String>,
+}
+
+/// What the program prints.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ProcessOutput {
+    mode: SecretText,
+    access_key_id: SecretText,
+    access_key_secret: SecretText,
+    sts_token: SecretText,
+    expiration: SecretText,
+}
+
+/// An error that shows neither the output nor the arguments: both may contain secrets.
+fn error(reason: &str) -> CredentialsError {
+    CredentialsError::failed(format!("process_command {reason}")).with_hint(HINT)
+}
+
+fn output_error(reason: &str) -> CredentialsError {
+    CredentialsError::failed(format!("{reason} in the output of process_command")).with_hint(HINT)
 }
 
 impl CredentialProcess {
     pub(crate) fn new(profile: &Profile) -> Result<Self, CredentialsError> {
         let command = profile.required("process_command")?;
-        let words = shlex::split(command).filter(|words| !words.is_empty());
-        let words = words
-            .ok_or_else(|| profile.broken("has a process_command whose quotes do not match"))?;
-        Ok(Self { place: profile.place.clone(), words })
+        let arguments = shlex::split(command).filter(|arguments| !arguments.is_empty());
+        let arguments =
+            arguments.ok_or_else(|| profile.error("invalid process_command: unbalanced quotes"))?;
+        Ok(Self { arguments })
     }
 
-    fn broken(&self, why: &str) -> CredentialsError {
-        // What it printed, or was called with, may be secret.
-        CredentialsError::broken(format!("the process_command of {} {why}", self.place)).with_hint(
-            "Run the command by hand: it must print one JSON object with mode, access_key_id, access_key_secret and, for \
-             mode StsToken, sts_token. No shell reads it, so ~, $ and | mean nothing.",
-        )
-    }
-
-    fn output(&self, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, CredentialsError> {
-        let child = Command::new(&self.words[0])
-            .args(&self.words[1..])
+    fn run(&self, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, CredentialsError> {
+        let child = Command::new(&self.arguments[0])
+            .args(&self.arguments[1..])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| self.broken(&format!("cannot be run: {error}")))?;
-        let mut running = Running(child);
-        let output = running
-            .0
-            .stdout
-            .take()
-            .map_or(Ok(Zeroizing::default()), |stdout| read(stdout.into(), deadline));
-        let output = output.map_err(|error| match error.kind() {
-            io::ErrorKind::TimedOut => self.broken("was not done in time"),
-            io::ErrorKind::InvalidData => {
-                self.broken("printed more than a JSON object with an access key")
-            }
-            _ => self.broken(&format!("could not be read from: {error}")),
+            .map_err(|cause| error(&format!("failed to start: {cause}")))?;
+        let mut child = KillOnDrop(child);
+        let output = match child.0.stdout.take() {
+            Some(stdout) => Pipe::new(stdout.into(), deadline)
+                .and_then(|pipe| read_bounded(pipe, EXPECTED_OUTPUT_BYTES, MAX_OUTPUT_BYTES)),
+            None => Ok(Zeroizing::default()),
+        };
+        let output = output.map_err(|cause| match cause.kind() {
+            io::ErrorKind::TimedOut => error("did not finish in time"),
+            io::ErrorKind::FileTooLarge => error("printed more than 64 KiB"),
+            _ => error(&format!("started, but reading its output failed: {cause}")),
         })?;
         loop {
-            match running.0.try_wait() {
+            match child.0.try_wait() {
                 Ok(Some(status)) if status.success() => return Ok(output),
-                Ok(Some(status)) => return Err(self.broken(&format!("failed ({status})"))),
+                Ok(Some(status)) => return Err(error(&format!("failed ({status})"))),
                 Ok(None) if Instant::now() >= deadline => {
-                    return Err(self.broken("was not done in time"));
+                    return Err(error("did not finish in time"));
                 }
-                Ok(None) => thread::sleep(TICK),
-                // The host reaps every child, or ignores SIGCHLD: what was printed has to do.
+                Ok(None) => thread::sleep(POLL_INTERVAL),
+                // The host program reaps all children or ignores SIGCHLD: the status is unknown.
                 Err(_) => return Ok(output),
             }
         }
     }
 }
 
-/// Ended, and nobody's zombie, however this goes on.
-struct Running(Child);
+/// Kills the program if it still runs, and reaps it.
+struct KillOnDrop(Child);
 
-impl Drop for Running {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         if !matches!(self.0.try_wait(), Ok(Some(_)) | Err(_)) {
-            let _ = self.0.kill(); // gone already
+            let _ = self.0.kill(); // may have exited meanwhile
             let _ = self.0.wait();
         }
     }
 }
 
-/// All of a pipe, before the deadline, without a thread.
-fn read(pipe: OwnedFd, deadline: Instant) -> io::Result<Zeroizing<Vec<u8>>> {
-    // The flag is the same for pipes and sockets.
-    let pipe = Socket::from(pipe);
-    pipe.set_nonblocking(true)?;
-    let mut pipe = File::from(OwnedFd::from(pipe));
-    // Room for all of it, so that no copy is left behind.
-    let mut output = Zeroizing::new(vec![0; LARGEST_OUTPUT]);
-    let mut filled = 0;
-    loop {
-        if filled == output.len() {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        match pipe.read(&mut output[filled..]) {
-            Ok(0) => break,
-            Ok(more) => filled += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if Instant::now() >= deadline {
-                    return Err(io::ErrorKind::TimedOut.into());
+/// A pipe that is read until a deadline, without a thread.
+struct Pipe {
+    file: File,
+    deadline: Instant,
+}
+
+impl Pipe {
+    fn new(pipe: OwnedFd, deadline: Instant) -> io::Result<Self> {
+        // Pipes and sockets share the flag.
+        let pipe = Socket::from(pipe);
+        pipe.set_nonblocking(true)?;
+        Ok(Self { file: File::from(OwnedFd::from(pipe)), deadline })
+    }
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.file.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if Instant::now() >= self.deadline {
+                        return Err(io::ErrorKind::TimedOut.into());
+                    }
+                    thread::sleep(POLL_INTERVAL);
                 }
-                thread::sleep(TICK);
+                result => return result,
             }
-            Err(error) => return Err(error),
         }
     }
-    output.truncate(filled);
-    Ok(output)
+}
+
+impl ProcessOutput {
+    fn into_key(self) -> Result<KeyWithExpiry, CredentialsError> {
+        let missing = |name: &str| output_error(&format!("{name} is missing"));
+        let token = self.sts_token.into_secret();
+        match self.mode.get() {
+            Some("StsToken") if token.is_none() => return Err(missing("sts_token")),
+            Some("StsToken" | "AK") | None => {}
+            Some(_) => return Err(output_error("invalid mode (must be AK or StsToken)")),
+        }
+        let expires = match self.expiration.get() {
+            Some(text) => Some(
+                time::parse(text)
+                    .ok_or_else(|| output_error("invalid expiration (must be a time in UTC)"))?,
+            ),
+            None => None,
+        };
+        let id = self.access_key_id.get().ok_or_else(|| missing("access_key_id"))?;
+        let secret =
+            self.access_key_secret.into_secret().ok_or_else(|| missing("access_key_secret"))?;
+        let key = checked_access_key(id, secret, token).map_err(|why| {
+            error(&format!("printed an invalid access key: {why}"))
+                .with_kind(CredentialsErrorKind::Fatal)
+        })?;
+        Ok(KeyWithExpiry { key, expires })
+    }
 }
 
 impl Source for CredentialProcess {
     fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
-        let output = self.output(deadline.min(Instant::now() + LONGEST_RUN))?;
-        let fields: Value =
-            serde_json::from_slice(&output).map_err(|_| self.broken("printed no JSON"))?;
-        let part = |name| text(&fields, &[name]).filter(|value| !value.is_empty());
-        let required = |name| part(name).ok_or_else(|| self.broken(&format!("printed no {name}")));
-        let token = match part("mode").as_deref() {
-            Some("StsToken") => Some(required("sts_token")?),
-            Some("AK") | None => part("sts_token"),
-            Some(_) => return Err(self.broken("printed a mode that is neither AK nor StsToken")),
-        };
-        let expires = match part("expiration") {
-            Some(text) => Some(
-                time::parse(&text)
-                    .ok_or_else(|| self.broken("printed an expiration that is no time in UTC"))?,
-            ),
-            None => None,
-        };
-        let (id, secret) = (required("access_key_id")?, required("access_key_secret")?);
-        let key = session_credentials::key(id, secret, token.map(Secret::new)).map_err(|why| {
-            self.broken(&format!("printed an access key that cannot be one: {why}")).fatal()
-        })?;
-        Ok(KeyWithExpiry { key, expires })
+        let output = self.run(deadline.min(Instant::now() + MAX_RUN_TIME))?;
+        let output = serde_json::from_slice(&output).map_err(|_| error("printed invalid JSON"))?;
+        json::fields::<ProcessOutput>(output).into_key()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn read(output: Value) -> Result<KeyWithExpiry, CredentialsError> {
+        json::fields::<ProcessOutput>(output).into_key()
+    }
+
+    fn complete() -> Value {
+        json!({"mode": "StsToken", "access_key_id": "id", "access_key_secret": "hidden",
+               "sts_token": "t", "expiration": "2026-11-24T08:00:00Z"})
+    }
+
+    #[test]
+    fn keys_are_read_with_and_without_optional_fields() {
+        let key = read(complete()).unwrap();
+        assert_eq!(key.key.security_token(), Some("t"));
+        assert_eq!(key.expires.map(time::unix_seconds), Some(1_795_507_200));
+        for mode in [json!("AK"), json!(null)] {
+            let output = json!({"mode": mode, "access_key_id": "id", "access_key_secret": "s"});
+            let key = read(output).unwrap();
+            assert_eq!((key.key.id(), key.key.security_token()), ("id", None));
+            assert_eq!(key.expires, None);
+        }
+        // A token counts in mode AK too.
+        let mut output = complete();
+        output["mode"] = json!("AK");
+        assert_eq!(read(output).unwrap().key.security_token(), Some("t"));
+    }
+
+    #[test]
+    fn missing_and_invalid_fields_are_named_and_not_shown() {
+        for (name, value, reason) in [
+            ("sts_token", json!(""), "sts_token is missing in the output of process_command"),
+            ("access_key_id", json!(null), "access_key_id is missing in"),
+            ("access_key_secret", json!([]), "access_key_secret is missing in"),
+            ("mode", json!("hidden"), "invalid mode (must be AK or StsToken) in the output"),
+            ("expiration", json!("hidden"), "invalid expiration (must be a time in UTC) in"),
+            ("access_key_id", json!("hidden x"), "process_command printed an invalid access key"),
+        ] {
+            let mut output = complete();
+            output[name] = value;
+            let error = read(output).map(drop).unwrap_err();
+            assert!(error.reason.starts_with(reason), "{}", error.reason);
+            assert!(!error.reason.contains("hidden") && error.hint.is_some());
+            assert_eq!(error.is_fatal(), error.reason.contains("invalid access key"));
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Replaces a file that belongs to another program: one writer at a time, in one step, and never without room for it.
+//! Replaces a file atomically. The room for the new content is reserved before it is needed, and
+//! programs that follow the same rule take turns.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Seek, Write};
@@ -7,17 +8,19 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often another program's lock is looked at.
-const TICK: Duration = Duration::from_millis(20);
+/// Interval at which a lock of another program is polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How much the new content may exceed the old one, in bytes.
-const ROOM: usize = 16 * 1024;
+/// How many bytes longer than the prepared content the final content may be.
+const SPARE_BYTES: usize = 16 * 1024;
 
-/// Held while a file is replaced: a lock on its directory, as the file itself is replaced.
+/// Held while a file is replaced. It locks the directory: a lock on the file itself would be lost
+/// with the old file.
 pub(crate) struct Lock(File);
 
 impl Lock {
-    /// `None` where the file system knows no locks; `TimedOut` where somebody holds it until the deadline.
+    /// Waits for the lock: [`io::ErrorKind::TimedOut`] at the deadline. `None` if the file system
+    /// does not support locks.
     pub(crate) fn beside(path: &Path, deadline: Instant) -> io::Result<Option<Self>> {
         let path = fs::canonicalize(path)?;
         let Some(directory) = path.parent().and_then(|directory| File::open(directory).ok()) else {
@@ -30,7 +33,7 @@ impl Lock {
                 Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
                     return Err(io::ErrorKind::TimedOut.into());
                 }
-                Err(TryLockError::WouldBlock) => thread::sleep(TICK),
+                Err(TryLockError::WouldBlock) => thread::sleep(POLL_INTERVAL),
             }
         }
     }
@@ -38,35 +41,35 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing does not do: a child that was forked meanwhile has the file open as well.
-        let _ = self.0.unlock(); // held by nobody then
+        // Closing is not enough: a child that was forked meanwhile has the directory open too.
+        let _ = self.0.unlock(); // fails only if it is not held
     }
 }
 
-/// A new content for a file. Whoever reads the file finds the old one or the new one.
+/// New content for a file. Readers find the old content or the new one.
 pub(crate) struct Replacement {
     path: PathBuf,
-    beside: PathBuf,
+    temporary: PathBuf,
     file: File,
 }
 
 impl Replacement {
-    /// Made before it is needed, of a content much like what will be written, as proof that it can be: that there is room, and
-    /// that owner and mode can be kept.
-    pub(crate) fn of(path: &Path, content: &str) -> io::Result<Self> {
-        // A link stays a link.
+    /// Writes a temporary file beside the file, with the same owner and mode. `content` is about as
+    /// long as the final one: if this succeeds, there is room for it.
+    pub(crate) fn prepare(path: &Path, content: &str) -> io::Result<Self> {
+        // A symbolic link stays one.
         let path = fs::canonicalize(path)?;
         let old = OpenOptions::new().write(true).open(&path)?.metadata()?;
-        let mut beside = path.clone().into_os_string();
-        beside.push(format!(".libcas-{}", std::process::id()));
-        let beside = PathBuf::from(beside);
-        // Of a program with this number that ended in the middle of it.
-        let _ = fs::remove_file(&beside);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-        let mut replacement = Self { path, beside, file };
+        let mut temporary = path.clone().into_os_string();
+        temporary.push(format!(".libcas-{}", std::process::id()));
+        let temporary = PathBuf::from(temporary);
+        // A program with the same process ID may have left one behind.
+        let _ = fs::remove_file(&temporary);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        let mut replacement = Self { path, temporary, file };
         let file = &mut replacement.file;
         file.write_all(content.as_bytes())?;
-        file.write_all(&[b' '; ROOM])?;
+        file.write_all(&[b' '; SPARE_BYTES])?;
         let new = file.metadata()?;
         if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
             fchown(&*file, Some(old.uid()), Some(old.gid()))?;
@@ -76,21 +79,21 @@ impl Replacement {
         Ok(replacement)
     }
 
-    /// Puts it in the file's place.
-    pub(crate) fn write(mut self, content: &str) -> io::Result<()> {
+    /// Writes the final content and renames the temporary file to the file.
+    pub(crate) fn commit(mut self, content: &str) -> io::Result<()> {
         self.file.rewind()?;
         self.file.write_all(content.as_bytes())?;
         self.file.set_len(content.len() as u64)?;
         self.file.sync_all()?;
-        fs::rename(&self.beside, &self.path)?;
-        // A loss of power must not bring the old one back.
+        fs::rename(&self.temporary, &self.path)?;
+        // The rename must survive a loss of power.
         self.path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
     }
 }
 
 impl Drop for Replacement {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.beside); // it has the other name by now, or is not wanted
+        let _ = fs::remove_file(&self.temporary); // renamed already if it was committed
     }
 }
 
@@ -105,14 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn two_programs_wait_for_each_other_and_a_forked_child_holds_nobody_up() {
+    fn the_lock_is_exclusive_and_released_even_if_a_child_inherited_it() {
         let directory = scratch("lock");
         let file = directory.join("file");
         fs::write(&file, "").unwrap();
         let lock = Lock::beside(&file, Instant::now()).unwrap().unwrap();
         let late = Lock::beside(&file, Instant::now()).map(drop).unwrap_err();
         assert_eq!(late.kind(), io::ErrorKind::TimedOut);
-        // As a child has it.
+        // A child of fork has the directory open.
         let inherited = lock.0.try_clone().unwrap();
         drop(lock);
         assert!(Lock::beside(&file, Instant::now()).unwrap().is_some());
@@ -121,12 +124,12 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_replaced_whole_and_keeps_its_mode_and_owner() {
+    fn links_mode_and_owner_are_kept() {
         let directory = scratch("replacement");
         let (file, link) = (directory.join("real"), directory.join("link"));
         fs::write(&file, "old").unwrap();
         fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
-        // Only root can give a file away; others see that their own stays theirs.
+        // Only root can change the owner.
         let owner = if std::os::unix::fs::chown(&file, Some(4242), Some(4343)).is_ok() {
             Some((4242, 4343))
         } else {
@@ -135,9 +138,9 @@ mod tests {
         std::os::unix::fs::symlink(&file, &link).unwrap();
         fs::write(directory.join(format!("real.libcas-{}", std::process::id())), "left behind")
             .unwrap();
-        drop(Replacement::of(&link, "old").unwrap());
+        drop(Replacement::prepare(&link, "old").unwrap());
         assert_eq!(fs::read_to_string(&link).unwrap(), "old");
-        Replacement::of(&link, "old").unwrap().write("something new").unwrap();
+        Replacement::prepare(&link, "old").unwrap().commit("something new").unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "something new");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         let metadata = fs::metadata(&file).unwrap();
@@ -150,8 +153,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_known_before() {
-        assert!(Replacement::of(Path::new("/proc/version"), "").is_err());
-        assert!(Replacement::of(Path::new("/nonexistent/config.json"), "").is_err());
+    fn files_that_cannot_be_written_are_found_before() {
+        assert!(Replacement::prepare(Path::new("/proc/version"), "").is_err());
+        assert!(Replacement::prepare(Path::new("/nonexistent/config.json"), "").is_err());
     }
 }

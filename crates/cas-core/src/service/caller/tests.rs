@@ -274,7 +274,7 @@ impl Provider for Unsteady {
         let mut failures = self.failures.lock().unwrap();
         if *failures > 0 {
             *failures -= 1;
-            let error = CredentialsError::broken("100.100.100.200 refused: HTTP 503");
+            let error = CredentialsError::failed("100.100.100.200 refused: HTTP 503");
             return Err(error.with_retryable(self.retryable));
         }
         Ok(Arc::new(AccessKey::new("id".to_owned(), Secret::new("s".to_owned()), None)))
