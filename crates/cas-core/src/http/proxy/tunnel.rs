@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::http::deadline::RequestDeadline;
 use crate::http::failure::TransportError;
-use crate::http::proxy::{Protocol, Proxy};
+use crate::http::proxy::url::{Protocol, Proxy};
 use crate::http::resolver;
 
 /// Longest head of an answer to CONNECT that is read, in bytes.
