@@ -1,0 +1,230 @@
+use std::io;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ServerConfig, ServerConnection};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime as PkiTime};
+use rustls::{
+    CertificateError, ClientConnection, DigitallySignedStruct, OtherError, SignatureScheme,
+};
+
+use super::connector::config;
+use super::messages::handshake_failure;
+use super::verifier::{DiagnosingVerifier, Untrusted, explained};
+use crate::http::roots::RootStore;
+
+fn key() -> KeyPair {
+    KeyPair::generate().unwrap()
+}
+
+/// Says always the same.
+#[derive(Debug)]
+struct Saying(Result<(), rustls::Error>);
+
+impl ServerCertVerifier for Saying {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: PkiTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.0.clone().map(|()| ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.clone().map(|()| HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ED25519]
+    }
+}
+
+fn params(name: &str, ca: IsCa) -> CertificateParams {
+    let mut params = CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params.is_ca = ca;
+    params
+}
+
+/// A leaf, a CA that has signed itself, a leaf that has, a CA under the first one, and what is no certificate.
+fn certificates() -> [CertificateDer<'static>; 5] {
+    let ca = || IsCa::Ca(BasicConstraints::Unconstrained);
+    let root = CertifiedIssuer::self_signed(params("root", ca()), key()).unwrap();
+    let key = key();
+    let leaf = params("leaf", IsCa::ExplicitNoCa);
+    [
+        leaf.signed_by(&key, &root).unwrap().der().clone(),
+        root.der().clone(),
+        leaf.self_signed(&key).unwrap().der().clone(),
+        params("lower", ca()).signed_by(&key, &root).unwrap().der().clone(),
+        CertificateDer::from(b"no certificate".to_vec()),
+    ]
+}
+
+fn ask(says: Result<(), rustls::Error>, leaf: &CertificateDer<'_>) -> Result<(), rustls::Error> {
+    let name = ServerName::try_from("a.example").unwrap();
+    let verifier = DiagnosingVerifier(Arc::new(Saying(says)));
+    verifier.verify_server_cert(leaf, &[], &name, &[], PkiTime::now()).map(|_| ())
+}
+
+fn other() -> CertificateError {
+    CertificateError::Other(OtherError(Arc::new(io::Error::other("CaUsedAsEndEntity"))))
+}
+
+#[test]
+fn what_rustls_refuses_is_refused_whatever_the_certificate_is() {
+    use CertificateError::{
+        ApplicationVerificationFailure, BadEncoding, BadSignature, Expired, InvalidPurpose,
+        NotValidForName, NotValidYet, Revoked, UnhandledCriticalExtension, UnknownIssuer,
+    };
+    let reasons = [
+        ApplicationVerificationFailure,
+        BadEncoding,
+        BadSignature,
+        Expired,
+        InvalidPurpose,
+        NotValidForName,
+        NotValidYet,
+        Revoked,
+        UnhandledCriticalExtension,
+        UnknownIssuer,
+        other(),
+    ];
+    let errors = reasons.map(rustls::Error::from);
+    let more = [rustls::Error::DecryptError, rustls::Error::General("?".to_owned())];
+    for leaf in certificates() {
+        for error in errors.iter().chain(&more) {
+            assert!(ask(Err(error.clone()), &leaf).is_err(), "{error}");
+        }
+        assert!(ask(Ok(()), &leaf).is_ok());
+    }
+}
+
+/// A server with a certificate and a key, whether they belong together or not.
+#[derive(Debug)]
+struct Shows(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Shows {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+#[test]
+fn whoever_shows_a_certificate_must_have_its_key_in_either_version() {
+    let root = CertifiedIssuer::self_signed(
+        params("root", IsCa::Ca(BasicConstraints::Unconstrained)),
+        key(),
+    )
+    .unwrap();
+    let (own, another) = (key(), key());
+    let leaf = params("leaf", IsCa::ExplicitNoCa).signed_by(&own, &root).unwrap();
+    let path = std::env::temp_dir().join(format!("libcas-{}-root.pem", std::process::id()));
+    std::fs::write(&path, root.pem()).unwrap();
+    let roots = RootStore::of_file(&path).unwrap().roots().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let client = Arc::new(config(&roots).unwrap());
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        for (key, belongs) in [(&own, true), (&another, false)] {
+            let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+            let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+            let shows = Shows(Arc::new(CertifiedKey::new(vec![leaf.der().clone()], key)));
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let server = ServerConfig::builder_with_provider(provider)
+                .with_protocol_versions(&[version])
+                .unwrap()
+                .with_no_client_auth()
+                .with_cert_resolver(Arc::new(shows));
+            let mut server = ServerConnection::new(Arc::new(server)).unwrap();
+            let name = ServerName::try_from("a.example").unwrap();
+            let mut client = ClientConnection::new(Arc::clone(&client), name).unwrap();
+            match shake_hands(&mut client, &mut server) {
+                Ok(()) => {
+                    assert!(belongs && client.protocol_version() == Some(version.version))
+                }
+                Err(error) => {
+                    assert!(!belongs, "{error}");
+                    let error = io::Error::new(io::ErrorKind::InvalidData, error);
+                    let failure = handshake_failure("a.example", "a.example", &error, &roots);
+                    assert!(
+                        failure.what.contains("did not prove that it has its key"),
+                        "{failure}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn shake_hands(
+    client: &mut ClientConnection,
+    server: &mut ServerConnection,
+) -> Result<(), rustls::Error> {
+    while client.is_handshaking() {
+        let mut bytes = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut bytes).unwrap();
+        }
+        server.read_tls(&mut &bytes[..]).unwrap();
+        server.process_new_packets().unwrap();
+        bytes.clear();
+        while server.wants_write() {
+            server.write_tls(&mut bytes).unwrap();
+        }
+        client.read_tls(&mut &bytes[..]).unwrap();
+        client.process_new_packets()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_rustls_does_not_say_is_added() {
+    let [leaf, root, own, lower, broken] = certificates();
+    let added = |reason: CertificateError, leaf: &_, others: &[_]| match explained(
+        reason.into(),
+        leaf,
+        others,
+    ) {
+        rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => {
+            inner.downcast_ref::<Untrusted>().cloned()
+        }
+        _ => None,
+    };
+    let unknown =
+        |issuer: &str, alone| Untrusted::UnknownIssuer { issuer: issuer.to_owned(), alone };
+    let issuer = CertificateError::UnknownIssuer;
+    assert_eq!(added(issuer.clone(), &leaf, &[]), Some(unknown("\"root\"", true)));
+    assert_eq!(
+        added(issuer.clone(), &leaf, std::slice::from_ref(&lower)),
+        Some(unknown("\"root\"", false))
+    );
+    assert_eq!(added(issuer.clone(), &broken, &[]), Some(unknown("(no name)", true)));
+    assert_eq!(added(issuer.clone(), &own, &[]), Some(Untrusted::SelfSigned { authority: false }));
+    assert_eq!(added(other(), &root, &[]), Some(Untrusted::SelfSigned { authority: true }));
+    assert_eq!(added(other(), &lower, &[]), Some(Untrusted::Authority));
+    assert_eq!(added(CertificateError::BadSignature, &leaf, &[]), Some(Untrusted::OtherKey));
+    assert_eq!(added(other(), &leaf, &[]), None);
+    assert_eq!(added(CertificateError::Expired, &own, &[]), None);
+}
