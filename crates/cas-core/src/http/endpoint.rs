@@ -1,7 +1,7 @@
 //! Where requests go: a region's host, or the address that the program names.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::base::error::{Error, ErrorKind};
 
@@ -49,9 +49,9 @@ impl Endpoint {
         if host.is_empty() {
             return Err(refuse("it has no host"));
         }
-        let valid = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            Some(literal) => literal.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => is_host_name(host),
+        let valid = match without_brackets(host) {
+            bare if bare.len() < host.len() => bare.parse::<Ipv6Addr>().is_ok(),
+            name => is_host_name(name),
         };
         if !valid {
             return Err(refuse(
@@ -70,8 +70,8 @@ impl Endpoint {
     /// Whether requests stay on this machine.
     #[must_use]
     pub(crate) fn is_loopback(&self) -> bool {
-        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
-        bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        let host = self.bare_host();
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
     /// The host, with IPv6 addresses in brackets.
@@ -79,9 +79,19 @@ impl Endpoint {
         &self.host
     }
 
-    /// The port, where one is named.
+    /// The host, with IPv6 addresses without their brackets.
+    pub(crate) fn bare_host(&self) -> &str {
+        without_brackets(&self.host)
+    }
+
+    /// The port, if one is given.
     pub(crate) fn port(&self) -> Option<u16> {
         self.port
+    }
+
+    /// The port, or the default of the scheme.
+    pub(crate) fn port_or_default(&self) -> u16 {
+        self.port.unwrap_or(if self.plaintext { 80 } else { 443 })
     }
 
     /// The URL of every request: scheme, host, port and `/`.
@@ -97,6 +107,11 @@ impl fmt::Display for Endpoint {
         f.write_str(&self.host)?;
         self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
+}
+
+/// The text between `[` and `]`, as in an IPv6 address of a URL; any other host as it is.
+pub(crate) fn without_brackets(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
 }
 
 fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
@@ -141,6 +156,24 @@ mod tests {
             assert_eq!(endpoint.url(), url, "{text}");
             assert_eq!(endpoint.is_loopback(), loopback, "{text}");
             assert_eq!(endpoint.is_plaintext(), text.starts_with("http:"), "{text}");
+        }
+    }
+
+    #[test]
+    fn host_and_port_for_a_connection() {
+        for (text, host, bare, port) in [
+            ("host", "host", "host", 443),
+            ("http://host", "host", "host", 80),
+            ("http://host:443", "host", "host", 443),
+            ("https://[2001:db8::1]", "[2001:db8::1]", "2001:db8::1", 443),
+            ("[::1]:8443", "[::1]", "::1", 8443),
+        ] {
+            let endpoint = Endpoint::parse(text).unwrap();
+            assert_eq!((endpoint.host(), endpoint.bare_host()), (host, bare), "{text}");
+            assert_eq!(endpoint.port_or_default(), port, "{text}");
+        }
+        for text in ["[::1", "::1]", "host"] {
+            assert_eq!(without_brackets(text), text);
         }
     }
 

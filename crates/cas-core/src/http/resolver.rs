@@ -12,6 +12,7 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
+use crate::http::endpoint::without_brackets;
 use crate::http::failure::TransportError;
 
 /// ureq resolves before it looks for an open connection; this leaves the look-up to [`addresses`].
@@ -36,7 +37,7 @@ pub(crate) fn addresses(
     port: u16,
     timeout: Duration,
 ) -> Result<Vec<SocketAddr>, TransportError> {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let bare = without_brackets(host);
     if let Ok(ip) = bare.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }

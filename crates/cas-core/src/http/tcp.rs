@@ -33,10 +33,9 @@ impl Connector<()> for TcpConnector {
         details: &ConnectionDetails<'_>,
         _: Option<()>,
     ) -> Result<Option<Tcp>, ureq::Error> {
-        let host = details.uri.host().unwrap_or_default();
-        let port = details.uri.port_u16().unwrap_or(if details.needs_tls() { 443 } else { 80 });
         RequestDeadline::connecting(self.0.connect_timeout);
-        let proxy = self.way(details)?;
+        let (target, proxy) = self.route(details)?;
+        let (host, port) = (target.host(), target.port_or_default());
         let proxy = proxy.as_ref();
         let (to_host, to_port) = proxy.map_or((host, port), |proxy| (&proxy.host, proxy.port));
         let refused = |error: io::Error| refused(to_host, to_port, proxy.is_some(), &error);
@@ -51,16 +50,23 @@ impl Connector<()> for TcpConnector {
 }
 
 impl TcpConnector {
-    fn way(&self, details: &ConnectionDetails<'_>) -> Result<Option<Proxy>, TransportError> {
+    /// The endpoint that a request is for, and the proxy that leads to it, if any.
+    fn route(
+        &self,
+        details: &ConnectionDetails<'_>,
+    ) -> Result<(Endpoint, Option<Proxy>), TransportError> {
         let scheme = details.uri.scheme_str().unwrap_or_default();
         let authority = details.uri.authority().map_or("", |authority| authority.as_str());
-        let way = Endpoint::parse(&format!("{scheme}://{authority}"))
-            .and_then(|to| self.0.proxy_policy.proxy_for(&to));
-        way.map_err(|error| {
-            TransportError::not_sent(error.message().trim_end_matches('.'))
-                .with_hint(error.hint().unwrap_or_default())
-                .permanent()
-        })
+        Endpoint::parse(&format!("{scheme}://{authority}"))
+            .and_then(|target| {
+                let proxy = self.0.proxy_policy.proxy_for(&target)?;
+                Ok((target, proxy))
+            })
+            .map_err(|error| {
+                TransportError::not_sent(error.message().trim_end_matches('.'))
+                    .with_hint(error.hint().unwrap_or_default())
+                    .permanent()
+            })
     }
 }
 

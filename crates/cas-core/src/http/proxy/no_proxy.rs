@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::http::endpoint::Endpoint;
+use crate::http::endpoint::{Endpoint, without_brackets};
 
 /// Whether a `NO_PROXY` list names the endpoint: host names, which stand for what is below them as well, IP addresses,
 /// networks (`10.0.0.0/8`), each with or without a port, or `*`.
 pub(super) fn is_exempt(list: &str, endpoint: &Endpoint) -> bool {
-    let host = endpoint.host().trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
-    let port = endpoint.port().unwrap_or(if endpoint.is_plaintext() { 80 } else { 443 });
+    let host = endpoint.bare_host().trim_end_matches('.').to_ascii_lowercase();
+    let port = endpoint.port_or_default();
     let entries =
         list.split([',', ' ', '\t', ';']).map(str::trim).filter(|entry| !entry.is_empty());
     entries.map(str::to_ascii_lowercase).any(|entry| entry == "*" || names(&entry, &host, port))
@@ -28,7 +28,7 @@ fn names(entry: &str, host: &str, port: u16) -> bool {
     if wanted_port.is_some_and(|wanted| wanted != port) {
         return false;
     }
-    let name = name.trim_matches(['[', ']']);
+    let name = without_brackets(name);
     if let Ok(ip) = host.parse::<IpAddr>() {
         return match name.split_once('/') {
             Some((network, bits)) => bits.parse().is_ok_and(|bits| is_within(ip, network, bits)),

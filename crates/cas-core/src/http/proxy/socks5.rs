@@ -5,6 +5,7 @@ use std::net::{IpAddr, TcpStream};
 
 use zeroize::Zeroizing;
 
+use crate::http::endpoint::without_brackets;
 use crate::http::failure::TransportError;
 use crate::http::proxy::messages::{broken, proxy_auth_failed, refused};
 use crate::http::proxy::stream::{DeadlineStream, left};
@@ -81,7 +82,7 @@ pub(super) fn socks(
 
 /// Kind and address, as SOCKS 5 has them.
 fn socks_address(proxy: &Proxy, host: &str, port: u16) -> Result<Vec<u8>, TransportError> {
-    let bare = host.trim_matches(['[', ']']);
+    let bare = without_brackets(host);
     let ip = match bare.parse() {
         Ok(ip) => Some(ip),
         Err(_) if proxy.protocol == Protocol::Socks5h => None,

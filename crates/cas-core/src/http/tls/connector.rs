@@ -16,6 +16,7 @@ use ureq::unversioned::transport::{
 
 use crate::http::buffers::WireBuffers;
 use crate::http::deadline::RequestDeadline;
+use crate::http::endpoint::without_brackets;
 use crate::http::failure::TransportError;
 use crate::http::roots::LoadedRoots;
 use crate::http::settings::Settings;
@@ -100,7 +101,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
             return Ok(Some(Either::A(transport)));
         }
         let host = details.uri.host().unwrap_or_default();
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let bare = without_brackets(host);
         let shown = details.uri.authority().map_or(host, |authority| authority.as_str());
         let (config, roots) = self.config()?;
         let name = ServerName::try_from(bare.to_owned()).map_err(|_| {
