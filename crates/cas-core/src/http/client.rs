@@ -1,8 +1,7 @@
 //! One request over ureq, for any number of threads.
 
 use std::io::{self, Read};
-use std::process;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::http::{Request, Response};
@@ -12,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::http::deadline::RequestDeadline;
 use crate::http::failure::{SendProgress, TransportError};
+use crate::http::per_process::PerProcess;
 use crate::http::proxy::ProxyPolicy;
 use crate::http::response::{HttpResponse, MAX_RESPONSE_BYTES};
 use crate::http::roots::RootStore;
@@ -28,8 +28,8 @@ const MAX_IDLE_CONNECTIONS: usize = 64;
 /// HTTP/1.1 with kept-alive connections to any hosts, for any number of threads: all that one client sends.
 pub(crate) struct HttpClient {
     settings: Arc<Settings>,
-    /// The process that opened the connections, and the connections: a child of `fork` must not use them.
-    agent: RwLock<(u32, Agent)>,
+    /// Holds the connections, which a child of fork must not use.
+    agent: PerProcess<Agent>,
 }
 
 impl HttpClient {
@@ -42,28 +42,8 @@ impl HttpClient {
         user_agent: String,
     ) -> Self {
         let settings = Arc::new(Settings { connect_timeout, trust, proxy_policy, user_agent });
-        let agent = RwLock::new((process::id(), new_agent(&settings)));
+        let agent = PerProcess::new(new_agent(&settings));
         Self { settings, agent }
-    }
-
-    /// This process's agent. Locks are held for the length of a copy; where one was held by another thread
-    /// at the moment of `fork`, the child goes without pooled connections rather than wait for ever.
-    fn agent(&self) -> Agent {
-        let own = process::id();
-        if let Ok(agent) = self.agent.try_read()
-            && agent.0 == own
-        {
-            return agent.1.clone();
-        }
-        let fresh = new_agent(&self.settings);
-        match self.agent.try_write() {
-            Ok(agent) if agent.0 == own => agent.1.clone(),
-            Ok(mut agent) => {
-                *agent = (own, fresh.clone());
-                fresh
-            }
-            Err(_) => fresh,
-        }
     }
 
     /// Sends `request` and returns the whole answer, whatever its status, before `deadline`. `shown` is the host in
@@ -75,7 +55,8 @@ impl HttpClient {
         deadline: Instant,
     ) -> Result<HttpResponse, TransportError> {
         RequestDeadline::begin(deadline);
-        let response = self.agent().run(request).map_err(|error| failure(error, shown))?;
+        let agent = self.agent.get(|| new_agent(&self.settings));
+        let response = agent.run(request).map_err(|error| failure(error, shown))?;
         whole_answer(response, shown)
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod client;
 mod deadline;
 pub(crate) mod endpoint;
 pub(crate) mod failure;
+mod per_process;
 pub(crate) mod proxy;
 mod resolver;
 pub(crate) mod response;

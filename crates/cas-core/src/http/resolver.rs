@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use cas_sys::BlockedSignals;
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
@@ -67,10 +68,13 @@ fn look_up(
     resolve: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
 ) -> io::Result<Vec<SocketAddr>> {
     let (sender, receiver) = mpsc::sync_channel(1);
+    // The thread inherits the mask: signal handlers of the host program must not run on it.
+    let blocked = BlockedSignals::new();
     thread::Builder::new().name("cas-resolve".to_owned()).spawn(move || {
-        // Nobody listens any more when the timeout came first.
+        // The receiver is gone if the timeout came first.
         let _ = sender.send(resolve());
     })?;
+    drop(blocked);
     match receiver.recv_timeout(timeout) {
         Ok(Ok(addresses)) if addresses.is_empty() => Err(io::Error::other("it has no address")),
         Ok(result) => result,
@@ -101,6 +105,30 @@ mod tests {
         .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(release);
+    }
+
+    /// The signals that the calling thread blocks: bit 0 is signal 1.
+    fn blocked_signals() -> u64 {
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
+        u64::from_str_radix(mask.trim(), 16).unwrap()
+    }
+
+    #[test]
+    fn lookup_thread_blocks_the_signals_of_the_host_program() {
+        let (sender, receiver) = mpsc::channel();
+        let before = blocked_signals();
+        let found = look_up(Duration::from_secs(60), move || {
+            sender.send(blocked_signals()).unwrap();
+            Ok(vec![SocketAddr::from(([127, 0, 0, 1], 1))])
+        });
+        assert!(found.is_ok());
+        let blocked = receiver.recv().unwrap();
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGUSR1, libc::SIGTERM, libc::SIGCHLD] {
+            assert_ne!(blocked & 1 << (signal - 1), 0, "signal {signal}");
+        }
+        assert_eq!(blocked & 1 << (libc::SIGSEGV - 1), 0);
+        assert_eq!(blocked_signals(), before);
     }
 
     #[test]
