@@ -44,8 +44,8 @@ impl Client {
         let variables = Arc::new(EnvSnapshot::of_process());
         let proxy_policy = config.proxy_policy(&endpoint, &variables)?;
         let trust = match &config.ca_file {
-            Some(path) => RootStore::of_file(path)?,
-            None => RootStore::of_system(),
+            Some(path) => RootStore::from_file(path)?,
+            None => RootStore::from_env(),
         };
         let connections = Arc::new(HttpClient::new(
             config.connect_timeout,

@@ -147,7 +147,8 @@ impl Config {
     /// can be made until another one is set.
     pub fn set_proxy(&mut self, url: &str) -> Result<(), Error> {
         let parsed = if url.trim().is_empty() { Ok(None) } else { Proxy::parse(url).map(Some) };
-        let result = parsed.as_ref().map(drop).map_err(|why| proxy::refused("The proxy", why));
+        let result =
+            parsed.as_ref().map(drop).map_err(|why| proxy::invalid_proxy("The proxy", why));
         self.proxy = Some(parsed.map_err(ToOwned::to_owned));
         result
     }
@@ -271,9 +272,9 @@ impl Config {
         let proxy_policy = match &self.proxy {
             None => ProxyPolicy::Environment(Arc::clone(variables)),
             Some(Ok(proxy)) => {
-                ProxyPolicy::StaticProvider { proxy: proxy.clone(), endpoint: endpoint.clone() }
+                ProxyPolicy::Configured { proxy: proxy.clone(), endpoint: endpoint.clone() }
             }
-            Some(Err(why)) => return Err(proxy::refused("The proxy", why)),
+            Some(Err(why)) => return Err(proxy::invalid_proxy("The proxy", why)),
         };
         // What is wrong is said now.
         proxy_policy.proxy_for(endpoint)?;

@@ -99,7 +99,7 @@ impl ProviderContext {
         let deadline = deadline.min(Instant::now() + LONGEST_WAIT);
         self.connections.send(request, who, deadline).map_err(|failure| CredentialsError {
             hint: failure.hint,
-            ..CredentialsError::broken(failure.what).with_retryable(!failure.permanent)
+            ..CredentialsError::broken(failure.message).with_retryable(!failure.permanent)
         })
     }
 }
@@ -197,7 +197,7 @@ impl ProviderContext {
         let variables: Arc<EnvSnapshot> = Arc::new(variables.iter().copied().collect());
         let proxy_policy = ProxyPolicy::Environment(Arc::clone(&variables));
         let connections =
-            HttpClient::new(LONGEST_WAIT, RootStore::of_system(), proxy_policy, "test".to_owned());
+            HttpClient::new(LONGEST_WAIT, RootStore::from_env(), proxy_policy, "test".to_owned());
         Arc::new(Self::new(
             variables,
             Arc::new(connections),

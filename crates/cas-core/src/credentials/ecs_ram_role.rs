@@ -113,7 +113,7 @@ impl EcsRamRole {
                 failure.progress,
                 CredentialsError {
                     not_configured,
-                    ..CredentialsError::broken(failure.what).with_retryable(retryable)
+                    ..CredentialsError::broken(failure.message).with_retryable(retryable)
                 },
             )
         })

@@ -120,7 +120,7 @@ fn whole_answer(response: Response<Body>, shown: &str) -> Result<HttpResponse, T
             cut(format!("the answer of {shown} broke off after {} bytes", body.len()));
         if error.kind() == io::ErrorKind::TimedOut {
             failure.progress = SendProgress::Sent;
-            failure.what = format!("no whole answer came from {shown} before the deadline");
+            failure.message = format!("no whole answer came from {shown} before the deadline");
         }
         return Err(failure);
     }

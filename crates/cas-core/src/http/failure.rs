@@ -23,7 +23,7 @@ pub struct TransportError {
     /// Whether the call's deadline passed.
     pub deadline_passed: bool,
     /// What happened, as a clause: "no connection to 10.0.0.1:443: Connection refused".
-    pub what: String,
+    pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
     /// Whether trying again in a moment cannot help.
@@ -39,7 +39,7 @@ impl TransportError {
         Self {
             progress,
             deadline_passed: RequestDeadline::deadline_passed(),
-            what: what.into(),
+            message: what.into(),
             hint: None,
             permanent: false,
             http_status: None,
@@ -64,7 +64,7 @@ impl TransportError {
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
+        f.write_str(&self.message)
     }
 }
 

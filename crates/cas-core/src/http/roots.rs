@@ -55,7 +55,7 @@ const DIRECTORIES: [&str; 8] = [
 /// The certificate authorities that are trusted.
 pub(crate) enum RootStore {
     /// Those of a file that the program named, read already.
-    StaticProvider {
+    File {
         /// At least one.
         roots: RootCertStore,
         /// For messages.
@@ -69,7 +69,7 @@ pub(crate) enum RootStore {
         directories: Vec<PathBuf>,
     },
     /// Those of the machine, read when they are needed; where it has none, those that are built in.
-    Machine,
+    System,
 }
 
 /// Roots that were read, at least one.
@@ -100,14 +100,14 @@ impl RootStore {
     /// `SSL_CERT_FILE` and `SSL_CERT_DIR` where they are set, else the machine's own store. The environment
     /// is read now and not again: other threads of a C program may be changing it later.
     #[must_use]
-    pub(crate) fn of_system() -> Self {
-        Self::of_variables(|name| std::env::var_os(name))
+    pub(crate) fn from_env() -> Self {
+        Self::from_variables(|name| std::env::var_os(name))
     }
 
-    fn of_variables(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+    fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let set = |name| variable(name).filter(|value| !value.is_empty());
         match (set("SSL_CERT_FILE"), set("SSL_CERT_DIR")) {
-            (None, None) => Self::Machine,
+            (None, None) => Self::System,
             (file, directories) => Self::Environment {
                 file: file.map(PathBuf::from),
                 directories: directories.iter().flat_map(std::env::split_paths).collect(),
@@ -116,7 +116,7 @@ impl RootStore {
     }
 
     /// The certificates of a PEM file, and no others. Read now, so that a wrong path is found early.
-    pub(crate) fn of_file(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn from_file(path: &Path) -> Result<Self, Error> {
         let shown = quoted_path(path);
         let roots = read_file(path).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => {
@@ -132,26 +132,28 @@ impl RootStore {
                 "Give the path of a PEM file that this program may read, not the PEM text itself.",
             ),
         })?;
-        Ok(Self::StaticProvider { roots, source: format!("the CA file {shown}") })
+        Ok(Self::File { roots, source: format!("the CA file {shown}") })
     }
 
     /// The roots, read if they were not yet.
     pub(crate) fn roots(&self) -> Result<LoadedRoots, TransportError> {
         match self {
-            Self::StaticProvider { roots, source } => Ok(LoadedRoots::new(
+            Self::File { roots, source } => Ok(LoadedRoots::new(
                 roots.clone(),
                 source,
                 "add its certificate to the CA file, without which no other root counts",
             )),
-            Self::Environment { file, directories } => of_environment(file.as_deref(), directories),
-            Self::Machine => of_machine(&BUNDLES, &DIRECTORIES),
+            Self::Environment { file, directories } => {
+                read_environment(file.as_deref(), directories)
+            }
+            Self::System => read_system(&BUNDLES, &DIRECTORIES),
         }
     }
 }
 
 /// What the environment names and nothing else. A file must be of use; of the directories, one must be where no file
 /// is named: `SSL_CERT_DIR` is a list, and whoever wants the file alone points it at nothing.
-fn of_environment(
+fn read_environment(
     file: Option<&Path>,
     directories: &[PathBuf],
 ) -> Result<LoadedRoots, TransportError> {
@@ -189,7 +191,7 @@ fn of_environment(
 }
 
 /// The first of these places that is of use; what is built in where none of them is there.
-fn of_machine(bundles: &[&str], directories: &[&str]) -> Result<LoadedRoots, TransportError> {
+fn read_system(bundles: &[&str], directories: &[&str]) -> Result<LoadedRoots, TransportError> {
     let remedy = "name its PEM bundle with SSL_CERT_FILE or cas_config_set_ca_file";
     let bundles = bundles.iter().map(|path| (path, read_file as Reader));
     let directories = directories.iter().map(|path| (path, read_directory as Reader));
@@ -278,9 +280,9 @@ fn read_directory(path: &Path) -> io::Result<RootCertStore> {
 impl fmt::Debug for RootStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::StaticProvider { source, .. } => f.debug_tuple("Given").field(source).finish(),
+            Self::File { source, .. } => f.debug_tuple("File").field(source).finish(),
             Self::Environment { .. } => f.write_str("Environment"),
-            Self::Machine => f.write_str("Machine"),
+            Self::System => f.write_str("System"),
         }
     }
 }

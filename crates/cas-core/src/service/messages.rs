@@ -134,7 +134,7 @@ impl CallContext<'_> {
 
     pub(crate) fn no_answer(&self, failure: TransportError) -> CallError {
         let Self { operation: Operation { action, .. }, subject, .. } = self;
-        let what = failure.what;
+        let what = failure.message;
         let sent = format!("{action} of {subject} was sent, but {what}.");
         let (kind, sentence, hint) = match failure.progress {
             SendProgress::NotSent if failure.deadline_passed => (

@@ -9,5 +9,5 @@ mod stream;
 pub(crate) mod tunnel;
 mod url;
 
-pub(crate) use policy::{METADATA, ProxyPolicy, refused};
+pub(crate) use policy::{METADATA, ProxyPolicy, invalid_proxy};
 pub(crate) use url::Proxy;

@@ -34,7 +34,9 @@ impl Proxy {
         if both("NO_PROXY").is_some_and(|(_, list)| is_exempt(list, endpoint)) {
             return Ok(None);
         }
-        Self::parse(text).map(Some).map_err(|why| refused(&format!("The proxy in {name}"), why))
+        Self::parse(text)
+            .map(Some)
+            .map_err(|why| invalid_proxy(&format!("The proxy in {name}"), why))
     }
 }
 
@@ -42,7 +44,7 @@ impl Proxy {
 #[derive(Debug)]
 pub(crate) enum ProxyPolicy {
     /// The program's own choice.
-    StaticProvider {
+    Configured {
         /// `None`: no proxy.
         proxy: Option<Proxy>,
         /// What it was chosen for, wherever that is.
@@ -58,7 +60,7 @@ impl ProxyPolicy {
     pub(crate) fn proxy_for(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, Error> {
         let is_here = endpoint.is_loopback() || endpoint.host() == METADATA;
         match self {
-            Self::StaticProvider { proxy, endpoint: own } if !is_here || endpoint == own => {
+            Self::Configured { proxy, endpoint: own } if !is_here || endpoint == own => {
                 Ok(proxy.clone())
             }
             Self::Environment(variables) if !is_here => Proxy::of_environment(endpoint, variables),
@@ -68,7 +70,7 @@ impl ProxyPolicy {
 }
 
 /// A proxy that cannot be used.
-pub(crate) fn refused(which: &str, why: &str) -> Error {
+pub(crate) fn invalid_proxy(which: &str, why: &str) -> Error {
     Error::new(ErrorKind::InvalidArgument, format!("{which} is not usable: {why}."))
         .with_hint(FORMS)
 }
@@ -112,7 +114,7 @@ mod tests {
         let endpoint = |text: &str| Endpoint::parse(text).unwrap();
         let proxy = Some(Proxy::parse("p:1").unwrap());
         let proxy_policy =
-            ProxyPolicy::StaticProvider { proxy, endpoint: endpoint("http://127.0.0.1:8480") };
+            ProxyPolicy::Configured { proxy, endpoint: endpoint("http://127.0.0.1:8480") };
         for (to, through) in [
             ("http://127.0.0.1:8480", true),
             ("sts.aliyuncs.com", true),

@@ -38,9 +38,12 @@ fn certificate() -> String {
     params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
 }
 
-fn of_environment(file: Option<&str>, directories: &[&str]) -> Result<LoadedRoots, TransportError> {
+fn read_environment(
+    file: Option<&str>,
+    directories: &[&str],
+) -> Result<LoadedRoots, TransportError> {
     let directories: Vec<_> = directories.iter().map(PathBuf::from).collect();
-    super::of_environment(file.map(Path::new), &directories)
+    super::read_environment(file.map(Path::new), &directories)
 }
 
 #[track_caller]
@@ -48,7 +51,7 @@ fn refused(roots: Result<LoadedRoots, TransportError>, parts: &[&str]) {
     let failure = roots.err().unwrap();
     assert!(failure.permanent && failure.hint.is_some());
     for part in parts {
-        assert!(failure.what.contains(part), "{failure}");
+        assert!(failure.message.contains(part), "{failure}");
     }
 }
 
@@ -62,7 +65,7 @@ fn what_is_built_in_serves_where_there_is_no_store() {
         (vec![absent.as_str()], vec![absent.as_str()]),
         (vec![], vec![empty.0.to_str().unwrap()]),
     ] {
-        let roots = of_machine(&bundles, &directories).unwrap();
+        let roots = read_system(&bundles, &directories).unwrap();
         assert!(roots.store.len() > 100);
         let count = format!("no store; {} roots", roots.store.len());
         assert!(
@@ -79,16 +82,16 @@ fn a_store_that_is_there_but_of_no_use_is_no_reason_for_a_wider_one() {
     let directory = scratch.directory("directory");
     let unreadable = directory.0.to_str().unwrap();
     refused(
-        of_machine(&[&empty], &[]),
+        read_system(&[&empty], &[]),
         &["no trusted certificate authority", &empty, "no certificate"],
     );
-    refused(of_machine(&[unreadable], &[]), &[unreadable, "directory"]);
-    refused(of_machine(&[&empty, unreadable], &[]), &[&empty, unreadable]);
+    refused(read_system(&[unreadable], &[]), &[unreadable, "directory"]);
+    refused(read_system(&[&empty, unreadable], &[]), &[&empty, unreadable]);
     let damaged = scratch.write("damaged.pem", &certificate().replace("MII", "MI"));
-    refused(of_machine(&[&damaged], &[]), &["none of its certificates can be read"]);
+    refused(read_system(&[&damaged], &[]), &["none of its certificates can be read"]);
     let good = scratch.write("good.pem", &certificate());
     assert_eq!(
-        of_machine(&[&empty, &good], &[]).unwrap().shown,
+        read_system(&[&empty, &good], &[]).unwrap().shown,
         format!("the system's {good}; 1 root")
     );
 }
@@ -99,7 +102,7 @@ fn the_first_place_that_is_of_use_counts_alone() {
     let one = scratch.write("one.pem", &certificate());
     let two = scratch.write("two.pem", &[certificate(), certificate()].concat());
     let shown =
-        |bundles: &[&str], directories: &[&str]| of_machine(bundles, directories).unwrap().shown;
+        |bundles: &[&str], directories: &[&str]| read_system(bundles, directories).unwrap().shown;
     assert_eq!(shown(&[&one, &two], &[]), format!("the system's {one}; 1 root"));
     assert_eq!(shown(&["/nonexistent", &two], &[]), format!("the system's {two}; 2 roots"));
     let all = scratch.0.to_str().unwrap();
@@ -123,30 +126,33 @@ fn what_the_environment_names_counts_alone() {
     let directory = directory.0.to_str().unwrap();
     let empty = scratch.write("empty.pem", "");
 
-    let by_file = of_environment(Some(&file), &[]).unwrap();
+    let by_file = read_environment(Some(&file), &[]).unwrap();
     assert_eq!(by_file.shown, format!("\"{file}\" (SSL_CERT_FILE); 1 root"));
-    let both = of_environment(Some(&file), &[directory]).unwrap();
+    let both = read_environment(Some(&file), &[directory]).unwrap();
     let sources = format!("\"{file}\" (SSL_CERT_FILE) and \"{directory}\" (SSL_CERT_DIR)");
     assert_eq!(both.shown, format!("{sources}; 2 roots"));
-    let partly = of_environment(None, &[directory, "/nonexistent"]).unwrap();
+    let partly = read_environment(None, &[directory, "/nonexistent"]).unwrap();
     for part in [", without \"/nonexistent\" (SSL_CERT_DIR): No such file", "; 2 roots"] {
         assert!(partly.shown.contains(part), "{}", partly.shown);
     }
-    assert!(of_environment(Some(&file), &["/dev/null"]).is_ok());
+    assert!(read_environment(Some(&file), &["/dev/null"]).is_ok());
 
     refused(
-        of_environment(Some("/nonexistent"), &[]),
+        read_environment(Some("/nonexistent"), &[]),
         &["\"/nonexistent\" (SSL_CERT_FILE): No such"],
     );
     refused(
-        of_environment(Some(&empty), &[directory]),
+        read_environment(Some(&empty), &[directory]),
         &["(SSL_CERT_FILE): it holds no certificate"],
     );
-    refused(of_environment(None, &[&empty, "/nonexistent"]), &["Not a directory", "No such file"]);
+    refused(
+        read_environment(None, &[&empty, "/nonexistent"]),
+        &["Not a directory", "No such file"],
+    );
     let nothing = scratch.directory("nothing");
     let nothing = nothing.0.to_str().unwrap();
     refused(
-        of_environment(None, &[nothing]),
+        read_environment(None, &[nothing]),
         &[nothing, "(SSL_CERT_DIR): it holds no certificate"],
     );
 }
@@ -154,26 +160,26 @@ fn what_the_environment_names_counts_alone() {
 #[test]
 fn variables_are_read_once_and_empty_ones_are_none() {
     let of = |file: &str, directories: &str| {
-        RootStore::of_variables(|name| {
+        RootStore::from_variables(|name| {
             Some(OsString::from(if name == "SSL_CERT_FILE" { file } else { directories }))
         })
     };
-    assert!(matches!(of("", ""), RootStore::Machine));
-    assert!(matches!(RootStore::of_variables(|_| None), RootStore::Machine));
+    assert!(matches!(of("", ""), RootStore::System));
+    assert!(matches!(RootStore::from_variables(|_| None), RootStore::System));
     let RootStore::Environment { file, directories } = of("", "/a:/b") else { panic!() };
     assert_eq!((file, directories), (None, vec!["/a".into(), "/b".into()]));
     let RootStore::Environment { file, directories } = of("/f", "") else { panic!() };
     assert_eq!((file, directories), (Some("/f".into()), vec![]));
     // A list of nothing is no list of everything.
     let RootStore::Environment { file, directories } = of("", ":") else { panic!() };
-    refused(super::of_environment(file.as_deref(), &directories), &["SSL_CERT_DIR"]);
+    refused(super::read_environment(file.as_deref(), &directories), &["SSL_CERT_DIR"]);
 }
 
 #[test]
 fn a_key_in_place_of_a_path_is_not_shown() {
     let key = format!("-----BEGIN PRIVATE KEY-----\n{}", "MC4CAQAwBQYDK2VwBCIEIA".repeat(4));
-    for roots in [of_environment(Some(&key), &[]), of_environment(None, &[&key])] {
+    for roots in [read_environment(Some(&key), &[]), read_environment(None, &[&key])] {
         let failure = roots.err().unwrap();
-        assert!(!failure.what.contains("MC4C"), "{failure}");
+        assert!(!failure.message.contains("MC4C"), "{failure}");
     }
 }

@@ -143,7 +143,7 @@ fn whoever_shows_a_certificate_must_have_its_key_in_either_version() {
     let leaf = params("leaf", IsCa::ExplicitNoCa).signed_by(&own, &root).unwrap();
     let path = std::env::temp_dir().join(format!("libcas-{}-root.pem", std::process::id()));
     std::fs::write(&path, root.pem()).unwrap();
-    let roots = RootStore::of_file(&path).unwrap().roots().unwrap();
+    let roots = RootStore::from_file(&path).unwrap().roots().unwrap();
     std::fs::remove_file(&path).unwrap();
     let client = Arc::new(config(&roots).unwrap());
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
@@ -169,7 +169,7 @@ fn whoever_shows_a_certificate_must_have_its_key_in_either_version() {
                     let error = io::Error::new(io::ErrorKind::InvalidData, error);
                     let failure = handshake_failure("a.example", "a.example", &error, &roots);
                     assert!(
-                        failure.what.contains("did not prove that it has its key"),
+                        failure.message.contains("did not prove that it has its key"),
                         "{failure}"
                     );
                 }

@@ -26,8 +26,7 @@ fn server(serve: Vec<fn(TcpStream)>) -> (HttpTransport, thread::JoinHandle<()>) 
 
 fn http_to(url: &str) -> HttpTransport {
     let proxy_policy = ProxyPolicy::Environment(Arc::default());
-    let connections =
-        HttpClient::new(LONG, RootStore::of_system(), proxy_policy, "test".to_owned());
+    let connections = HttpClient::new(LONG, RootStore::from_env(), proxy_policy, "test".to_owned());
     HttpTransport::new(Arc::new(connections), &Endpoint::parse(url).unwrap()).unwrap()
 }
 
@@ -78,7 +77,7 @@ fn an_answer_that_breaks_off_is_no_answer() {
     let failure = post(&http, &form(0), LONG).unwrap_err();
     assert_eq!((failure.progress, failure.http_status), (SendProgress::ResponseStarted, Some(200)));
     assert_eq!(failure.request_id.as_deref(), Some("R"));
-    assert!(failure.what.contains("after 4 bytes"), "{failure}");
+    assert!(failure.message.contains("after 4 bytes"), "{failure}");
     thread.join().unwrap();
 }
 
