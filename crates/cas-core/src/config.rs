@@ -147,8 +147,7 @@ impl Config {
     /// can be made until another one is set.
     pub fn set_proxy(&mut self, url: &str) -> Result<(), Error> {
         let parsed = if url.trim().is_empty() { Ok(None) } else { Proxy::parse(url).map(Some) };
-        let result =
-            parsed.as_ref().map(drop).map_err(|why| proxy::invalid_proxy("The proxy", why));
+        let result = parsed.as_ref().map(drop).map_err(|why| proxy::invalid_proxy(None, why));
         self.proxy = Some(parsed.map_err(ToOwned::to_owned));
         result
     }
@@ -274,7 +273,7 @@ impl Config {
             Some(Ok(proxy)) => {
                 ProxyPolicy::Configured { proxy: proxy.clone(), endpoint: endpoint.clone() }
             }
-            Some(Err(why)) => return Err(proxy::invalid_proxy("The proxy", why)),
+            Some(Err(why)) => return Err(proxy::invalid_proxy(None, why)),
         };
         // What is wrong is said now.
         proxy_policy.proxy_for(endpoint)?;

@@ -1,4 +1,4 @@
-//! Host names to addresses, only when a connection is really opened.
+//! Looks up host names, only when a new connection is opened.
 
 use std::fmt::Debug;
 use std::io;
@@ -16,7 +16,8 @@ use ureq::unversioned::transport::NextTimeout;
 use crate::http::endpoint::without_brackets;
 use crate::http::failure::TransportError;
 
-/// ureq resolves before it looks for an open connection; this leaves the look-up to [`addresses`].
+/// Returns no address: ureq looks a name up before it looks for an open connection, and
+/// [`addresses`] does so only if there is none.
 #[derive(Debug)]
 pub(crate) struct LazyResolver;
 
@@ -31,8 +32,10 @@ impl Resolver for LazyResolver {
     }
 }
 
-/// The addresses of `host` (IPv6 in brackets or bare), found within `timeout`. A thread is used only for a
-/// name, because the system's look-up cannot be interrupted; on a timeout it is left to end by itself.
+/// Looks up the addresses of `host` (IPv6 with or without brackets) within `timeout`.
+///
+/// Only a name needs a thread: the system's look-up cannot be interrupted. After a timeout the
+/// thread ends by itself.
 pub(crate) fn addresses(
     host: &str,
     port: u16,
@@ -43,7 +46,7 @@ pub(crate) fn addresses(
         return Ok(vec![SocketAddr::new(ip, port)]);
     }
     if bare == "localhost" {
-        // By RFC 6761 never a question for a name server.
+        // RFC 6761: never sent to a name server.
         return Ok([IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]
             .map(|ip| SocketAddr::new(ip, port))
             .to_vec());
@@ -51,14 +54,14 @@ pub(crate) fn addresses(
     let name = bare.to_owned();
     look_up(timeout, move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect))
         .map_err(|error| {
-            let why = if error.kind() == io::ErrorKind::TimedOut {
-                format!("no answer from the name server within {} ms", timeout.as_millis())
+            let cause = if error.kind() == io::ErrorKind::TimedOut {
+                format!("no response from the name server within {} ms", timeout.as_millis())
             } else {
                 error.to_string()
             };
-            TransportError::not_sent(format!("the host name {bare} could not be resolved: {why}"))
+            TransportError::not_sent(format!("failed to resolve the host name {bare}: {cause}"))
                 .with_hint(
-                    "Check the name's spelling, and this machine's DNS settings and network.",
+                    "Check the spelling of the name, and the DNS and network of this machine.",
                 )
         })
 }
@@ -76,7 +79,9 @@ fn look_up(
     })?;
     drop(blocked);
     match receiver.recv_timeout(timeout) {
-        Ok(Ok(addresses)) if addresses.is_empty() => Err(io::Error::other("it has no address")),
+        Ok(Ok(addresses)) if addresses.is_empty() => {
+            Err(io::Error::other("the name has no address"))
+        }
         Ok(result) => result,
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
@@ -87,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_and_localhost_need_no_name_server() {
+    fn ip_addresses_and_localhost_need_no_name_server() {
         for (host, first) in
             [("127.0.0.1", "127.0.0.1:1"), ("[::1]", "[::1]:1"), ("localhost", "127.0.0.1:1")]
         {
@@ -96,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_look_up_ends_with_the_timeout() {
+    fn slow_lookup_ends_with_the_timeout() {
         let (release, wait) = mpsc::channel::<()>();
         let error = look_up(Duration::from_millis(1), move || {
             let _ = wait.recv();
@@ -132,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_address_is_an_error() {
+    fn name_without_address_is_an_error() {
         assert!(look_up(Duration::from_secs(60), || Ok(Vec::new())).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! TCP connections: made within the connect timeout, written to once per request, wiped after it.
+//! TCP connections, direct or through a proxy. A request is collected and leaves in one write.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -18,10 +18,11 @@ use crate::http::proxy::{Proxy, tunnel};
 use crate::http::resolver;
 use crate::http::settings::Settings;
 
-/// Sockets wake up at least this often to look at the deadline, so that it needs no system call to set it
-/// anew for every request.
+/// Longest timeout of a socket. A socket that wakes up checks the deadline of the request, so that
+/// the timeout need not be set anew for every request.
 const TICK: Duration = Duration::from_secs(1);
 
+/// Opens connections within the connect timeout.
 #[derive(Debug)]
 pub(crate) struct TcpConnector(pub(super) Arc<Settings>);
 
@@ -38,14 +39,14 @@ impl Connector<()> for TcpConnector {
         let (host, port) = (target.host(), target.port_or_default());
         let proxy = proxy.as_ref();
         let (to_host, to_port) = proxy.map_or((host, port), |proxy| (&proxy.host, proxy.port));
-        let refused = |error: io::Error| refused(to_host, to_port, proxy.is_some(), &error);
-        let left = RequestDeadline::time_left().map_err(refused)?;
+        let failed = |error: io::Error| connect_failed(to_host, to_port, proxy.is_some(), &error);
+        let left = RequestDeadline::time_left().map_err(failed)?;
         let addresses = resolver::addresses(to_host, to_port, left)?;
-        let mut stream = connect_any(&addresses).map_err(refused)?;
+        let mut stream = connect_any(&addresses).map_err(failed)?;
         if let Some(proxy) = proxy {
             tunnel::open(&mut stream, proxy, host, port)?;
         }
-        Ok(Some(Tcp::new(stream).map_err(refused)?))
+        Ok(Some(Tcp::new(stream).map_err(failed)?))
     }
 }
 
@@ -63,32 +64,38 @@ impl TcpConnector {
                 Ok((target, proxy))
             })
             .map_err(|error| {
-                TransportError::not_sent(error.message().trim_end_matches('.'))
+                let mut clause = error.message().trim_end_matches('.').to_owned();
+                if let Some(first) = clause.get_mut(..1) {
+                    first.make_ascii_lowercase();
+                }
+                TransportError::not_sent(clause)
                     .with_hint(error.hint().unwrap_or_default())
                     .permanent()
             })
     }
 }
 
-fn refused(host: &str, port: u16, is_proxy: bool, error: &io::Error) -> TransportError {
-    let who = if is_proxy { "the proxy " } else { "" };
-    if error.kind() == io::ErrorKind::TimedOut {
-        TransportError::not_sent(format!(
-            "no connection to {who}{host}:{port} within the time allowed"
-        ))
-        .with_hint("Check the network and any firewall between, or allow more time to connect.")
+fn connect_failed(host: &str, port: u16, is_proxy: bool, error: &io::Error) -> TransportError {
+    let server = if is_proxy { "the proxy " } else { "" };
+    let setting = if is_proxy { "the proxy address" } else { "the endpoint" };
+    let (cause, hint) = if error.kind() == io::ErrorKind::TimedOut {
+        let hint = "Check the network and any firewall, or increase the connect timeout.";
+        ("timed out".to_owned(), hint.to_owned())
     } else {
-        let what = if is_proxy { "the proxy's address" } else { "the endpoint" };
-        TransportError::not_sent(format!("no connection to {who}{host}:{port}: {error}"))
-            .with_hint(format!("Check {what}, and whether a firewall or proxy stands between."))
-    }
+        (
+            error.to_string(),
+            format!("Check {setting}, and look for a firewall or proxy in between."),
+        )
+    };
+    TransportError::not_sent(format!("failed to connect to {server}{host}:{port}: {cause}"))
+        .with_hint(hint)
 }
 
-/// The first address that answers; each gets an equal share of the time that is left.
+/// Connects to the first address that accepts. Each gets an equal share of the time that is left.
 fn connect_any(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for (tried, address) in addresses.iter().enumerate() {
-        let share = u32::try_from(addresses.len() - tried).unwrap_or(1);
+    for (index, address) in addresses.iter().enumerate() {
+        let share = u32::try_from(addresses.len() - index).unwrap_or(1);
         match TcpStream::connect_timeout(address, RequestDeadline::time_left()? / share) {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
@@ -97,11 +104,12 @@ fn connect_any(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     Err(last)
 }
 
+/// A TCP connection.
 pub(crate) struct Tcp {
     stream: TcpStream,
     buffers: WireBuffers,
-    /// Whether the last thing that happened was a read that got something.
-    fresh: bool,
+    /// Whether the last operation was a read that returned bytes.
+    just_read: bool,
     read_timeout: Duration,
     write_timeout: Duration,
 }
@@ -114,7 +122,7 @@ impl Tcp {
         Ok(Self {
             stream,
             buffers: WireBuffers::new(),
-            fresh: false,
+            just_read: false,
             read_timeout: TICK,
             write_timeout: TICK,
         })
@@ -124,14 +132,14 @@ impl Tcp {
         let Self { stream, buffers, write_timeout, .. } = self;
         buffers.send_pending(|mut bytes| {
             while !bytes.is_empty() {
-                arm(write_timeout, |timeout| stream.set_write_timeout(Some(timeout)))?;
+                limit_timeout(write_timeout, |timeout| stream.set_write_timeout(Some(timeout)))?;
                 match stream.write(bytes) {
                     Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                    Ok(taken) => {
-                        RequestDeadline::accepted(taken);
-                        bytes = &bytes[taken..];
+                    Ok(sent) => {
+                        RequestDeadline::sent(sent);
+                        bytes = &bytes[sent..];
                     }
-                    Err(error) if is_pause(&error) => {}
+                    Err(error) if is_interruption(&error) => {}
                     Err(error) => return Err(error),
                 }
             }
@@ -140,17 +148,21 @@ impl Tcp {
     }
 }
 
-/// Sets a socket timeout no longer than the time that is left, if it is not set already.
-fn arm(current: &mut Duration, set: impl FnOnce(Duration) -> io::Result<()>) -> io::Result<()> {
-    let wanted = RequestDeadline::time_left()?.min(TICK).max(Duration::from_millis(1));
-    if wanted != *current {
-        set(wanted)?;
-        *current = wanted;
+/// Sets the timeout of a socket to the time that is left, at most [`TICK`].
+fn limit_timeout(
+    current: &mut Duration,
+    set: impl FnOnce(Duration) -> io::Result<()>,
+) -> io::Result<()> {
+    let timeout = RequestDeadline::time_left()?.min(TICK).max(Duration::from_millis(1));
+    if timeout != *current {
+        set(timeout)?;
+        *current = timeout;
     }
     Ok(())
 }
 
-fn is_pause(error: &io::Error) -> bool {
+/// Whether to check the deadline and try again.
+fn is_interruption(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
@@ -162,9 +174,9 @@ impl Transport for Tcp {
         &mut self.buffers
     }
 
-    /// Only collects: what is written goes out together when an answer is awaited.
+    /// Only collects output. It is sent in one write when a response is awaited.
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
-        self.fresh = false;
+        self.just_read = false;
         if self.buffers.collect(amount) {
             self.flush()?;
         }
@@ -175,23 +187,23 @@ impl Transport for Tcp {
         self.flush()?;
         let Self { stream, buffers, read_timeout, .. } = self;
         let received = loop {
-            arm(read_timeout, |timeout| stream.set_read_timeout(Some(timeout)))?;
+            limit_timeout(read_timeout, |timeout| stream.set_read_timeout(Some(timeout)))?;
             match stream.read(buffers.input_append_buf()) {
                 Ok(received) => break received,
-                Err(error) if is_pause(&error) => {}
+                Err(error) if is_interruption(&error) => {}
                 Err(error) => return Err(error.into()),
             }
         };
         self.buffers.input_appended(received);
-        self.fresh = received > 0;
+        self.just_read = received > 0;
         Ok(received > 0)
     }
 
-    /// Whether the connection can carry another request: nothing has been received, not even its end.
-    /// ureq asks twice, after an answer and before the next request; only the second time is worth asking
-    /// the kernel.
+    /// Whether the connection can carry another request: the server has sent nothing and has not
+    /// closed it. ureq asks after a response and again before the next request. Only the second
+    /// time needs a system call.
     fn is_open(&mut self) -> bool {
-        if std::mem::take(&mut self.fresh) {
+        if std::mem::take(&mut self.just_read) {
             return true;
         }
         let mut byte = [MaybeUninit::uninit()];

@@ -1,4 +1,7 @@
-//! Which proxy requests go through, if any: the program's, or the environment's as curl and the official SDKs read it.
+//! Proxies: which one a request goes through, and how it is asked for a connection.
+//!
+//! The program chooses one, or the environment does, which libcas reads as curl and the official
+//! SDKs do. Uses `endpoint`, `resolver`, `deadline` and `failure` of `http`, and `base`.
 
 mod connect;
 mod messages;

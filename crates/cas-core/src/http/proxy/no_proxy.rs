@@ -1,31 +1,31 @@
-//! The list of exceptions in `NO_PROXY`.
+//! The list of hosts in `NO_PROXY`, which are not reached through a proxy.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::http::endpoint::{Endpoint, without_brackets};
 
-/// Whether a `NO_PROXY` list names the endpoint: host names, which stand for what is below them as well, IP addresses,
-/// networks (`10.0.0.0/8`), each with or without a port, or `*`.
+/// Whether `list` exempts `endpoint`. Its entries are domains, which include their subdomains, IP
+/// addresses and networks (`10.0.0.0/8`), each with or without a port, or `*` for all hosts.
 pub(super) fn is_exempt(list: &str, endpoint: &Endpoint) -> bool {
     let host = endpoint.bare_host().trim_end_matches('.').to_ascii_lowercase();
     let port = endpoint.port_or_default();
     let entries =
         list.split([',', ' ', '\t', ';']).map(str::trim).filter(|entry| !entry.is_empty());
-    entries.map(str::to_ascii_lowercase).any(|entry| entry == "*" || names(&entry, &host, port))
+    entries.map(str::to_ascii_lowercase).any(|entry| entry == "*" || matches(&entry, &host, port))
 }
 
-fn names(entry: &str, host: &str, port: u16) -> bool {
-    let (name, wanted_port) = match entry.rsplit_once(':') {
-        // More than one colon, and no bracket: an IPv6 address without a port.
+fn matches(entry: &str, host: &str, port: u16) -> bool {
+    let (name, entry_port) = match entry.rsplit_once(':') {
+        // Several colons without brackets are an IPv6 address without a port.
         Some((name, digits)) if !name.contains(':') || name.ends_with(']') => {
             match digits.parse::<u16>() {
-                Ok(wanted) => (name, Some(wanted)),
+                Ok(port) => (name, Some(port)),
                 Err(_) => (entry, None),
             }
         }
         _ => (entry, None),
     };
-    if wanted_port.is_some_and(|wanted| wanted != port) {
+    if entry_port.is_some_and(|entry_port| entry_port != port) {
         return false;
     }
     let name = without_brackets(name);
@@ -36,12 +36,12 @@ fn names(entry: &str, host: &str, port: u16) -> bool {
         };
     }
     let name = name.trim_start_matches('*').trim_start_matches('.').trim_end_matches('.');
-    let above = host.strip_suffix(name).filter(|_| !name.is_empty());
-    above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+    let subdomain = host.strip_suffix(name).filter(|_| !name.is_empty());
+    subdomain.is_some_and(|subdomain| subdomain.is_empty() || subdomain.ends_with('.'))
 }
 
 fn is_within(ip: IpAddr, network: &str, bits: u32) -> bool {
-    // IPv4 as the last 32 bits of 128, so that one comparison does for both.
+    // IPv4 as the lowest 32 of 128 bits, so that one comparison covers both versions.
     let number = |ip: IpAddr| match ip {
         IpAddr::V4(v4) => (u128::from(v4.to_bits()), 32),
         IpAddr::V6(v6) => (Ipv6Addr::to_bits(v6), 128),
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_proxy_names_hosts_networks_and_ports() {
+    fn entries_are_domains_addresses_networks_and_ports() {
         for (list, endpoint, exempt) in [
             ("*", "cas.aliyuncs.com", true),
             ("aliyuncs.com", "cas.aliyuncs.com", true),

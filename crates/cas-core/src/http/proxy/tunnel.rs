@@ -1,14 +1,14 @@
-//! Asks a proxy for a connection to somebody else: CONNECT (RFC 9110, 9.3.6) or SOCKS 5 (RFC 1928, 1929). What goes
-//! through it then is TLS with that somebody, or plain HTTP where that is allowed.
+//! Asks a proxy to connect to a server. The connection then carries TLS with that server, or plain
+//! HTTP if that is allowed.
 
 use std::net::TcpStream;
 
 use crate::http::failure::TransportError;
-use crate::http::proxy::connect::connect;
-use crate::http::proxy::socks5::socks;
 use crate::http::proxy::url::{Protocol, Proxy};
+use crate::http::proxy::{connect, socks5};
 
-/// Opens a tunnel to `host` (IPv6 in brackets) and `port` through a connection to `proxy`.
+/// Opens a tunnel to `host` (IPv6 in brackets) and `port` through `stream`, which is connected to
+/// `proxy`. It must be open before the deadline of the request.
 pub(crate) fn open(
     stream: &mut TcpStream,
     proxy: &Proxy,
@@ -16,7 +16,10 @@ pub(crate) fn open(
     port: u16,
 ) -> Result<(), TransportError> {
     match proxy.protocol {
-        Protocol::Http => connect(stream, proxy, host, port),
-        Protocol::Socks5 | Protocol::Socks5h => socks(stream, proxy, host, port),
+        Protocol::Http => connect::open(stream, proxy, host, port),
+        Protocol::Socks5 | Protocol::Socks5h => socks5::open(stream, proxy, host, port),
     }
 }
+
+#[cfg(test)]
+mod tests;

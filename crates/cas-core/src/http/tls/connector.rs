@@ -1,4 +1,4 @@
-//! The TLS layer of a connection.
+//! TLS connections.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -20,11 +20,11 @@ use crate::http::endpoint::without_brackets;
 use crate::http::failure::TransportError;
 use crate::http::roots::LoadedRoots;
 use crate::http::settings::Settings;
-use crate::http::tls::messages::handshake_failure;
+use crate::http::tls::messages::handshake_error;
 use crate::http::tls::verifier::DiagnosingVerifier;
 
-/// libcas signs in with an access key, never with a TLS client certificate; without this, all of ring's
-/// signing would be part of the library.
+/// Loads no key: libcas never uses a TLS client certificate. With rustls's own provider, all of
+/// ring's signing would be part of the library.
 #[derive(Debug)]
 struct NoClientKeys;
 
@@ -37,12 +37,12 @@ impl KeyProvider for NoClientKeys {
     }
 }
 
-/// Wraps connections in TLS. It belongs to one agent and so to one process: what a thread of the parent was
-/// in the middle of at `fork` is not waited for in the child.
+/// Wraps connections in TLS. It belongs to one agent and so to one process: a child of fork does
+/// not wait for a thread of its parent that is loading the roots.
 pub(crate) struct TlsConnector {
     settings: Arc<Settings>,
-    /// Made when the first TLS connection is: reading a system's store takes longer than anything else.
-    /// With the trusted roots, for error messages.
+    /// Made for the first TLS connection, because loading the system's store takes long. The roots
+    /// are kept for error messages.
     config: OnceCell<(Arc<ClientConfig>, LoadedRoots)>,
 }
 
@@ -53,13 +53,15 @@ impl TlsConnector {
 
     fn config(&self) -> Result<&(Arc<ClientConfig>, LoadedRoots), TransportError> {
         self.config.get_or_try_init(|| {
-            let roots = self.settings.trust.roots()?;
-            let config = config(&roots).map_err(|error| {
-                TransportError::not_sent(format!("TLS could not be set up: {error}"))
-            })?;
+            let roots = self.settings.root_store.load()?;
+            let config = config(&roots).map_err(|error| setup_failed(&error))?;
             Ok((Arc::new(config), roots))
         })
     }
+}
+
+fn setup_failed(error: &rustls::Error) -> TransportError {
+    TransportError::not_sent(format!("failed to set up TLS: {error}"))
 }
 
 /// TLS 1.2 and 1.3 with ring's algorithms.
@@ -75,7 +77,8 @@ pub(super) fn config(roots: &LoadedRoots) -> Result<ClientConfig, rustls::Error>
     .map_err(|error| rustls::Error::General(error.to_string()))?;
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        // Called so as other verifiers could accept anything; this one adds words to a refusal of rustls's own.
+        // "Dangerous" because a verifier could accept anything. This one only adds a diagnosis to
+        // the errors of rustls's own.
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(DiagnosingVerifier(verifier)))
         .with_no_client_auth())
@@ -83,7 +86,7 @@ pub(super) fn config(roots: &LoadedRoots) -> Result<ClientConfig, rustls::Error>
 
 impl fmt::Debug for TlsConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TlsConnector").field(&self.settings.trust).finish()
+        f.debug_tuple("TlsConnector").field(&self.settings.root_store).finish()
     }
 }
 
@@ -102,24 +105,23 @@ impl<In: Transport> Connector<In> for TlsConnector {
         }
         let host = details.uri.host().unwrap_or_default();
         let bare = without_brackets(host);
-        let shown = details.uri.authority().map_or(host, |authority| authority.as_str());
+        let server = details.uri.authority().map_or(host, |authority| authority.as_str());
         let (config, roots) = self.config()?;
-        let name = ServerName::try_from(bare.to_owned()).map_err(|_| {
-            TransportError::not_sent(format!("{host} is not a name that TLS can verify"))
-        })?;
-        let mut session = ClientConnection::new(Arc::clone(config), name).map_err(|error| {
-            TransportError::not_sent(format!("TLS could not be set up: {error}"))
-        })?;
+        let name = ServerName::try_from(bare.to_owned())
+            .map_err(|_| TransportError::not_sent(format!("invalid TLS server name {host}")))?;
+        let mut session = ClientConnection::new(Arc::clone(config), name)
+            .map_err(|error| setup_failed(&error))?;
         let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
         session
             .complete_io(&mut socket)
-            .map_err(|error| handshake_failure(shown, bare, &error, roots))?;
+            .map_err(|error| handshake_error(server, bare, &error, roots))?;
         RequestDeadline::connected();
         let stream = StreamOwned::new(session, socket);
         Ok(Some(Either::B(Tls { stream, buffers: WireBuffers::new() })))
     }
 }
 
+/// A TLS connection.
 pub(crate) struct Tls {
     stream: StreamOwned<ClientConnection, TransportAdapter>,
     buffers: WireBuffers,

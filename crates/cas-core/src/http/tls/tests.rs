@@ -1,3 +1,5 @@
+//! The verifier, its diagnoses and the handshake, with certificates made for the purpose.
+
 use std::io;
 use std::sync::Arc;
 
@@ -13,19 +15,19 @@ use rustls::{
 };
 
 use super::connector::config;
-use super::messages::handshake_failure;
-use super::verifier::{DiagnosingVerifier, Untrusted, explained};
+use super::messages::handshake_error;
+use super::verifier::{DiagnosingVerifier, Untrusted, diagnose};
 use crate::http::roots::RootStore;
 
 fn key() -> KeyPair {
     KeyPair::generate().unwrap()
 }
 
-/// Says always the same.
+/// A verifier with a fixed result.
 #[derive(Debug)]
-struct Saying(Result<(), rustls::Error>);
+struct FixedVerifier(Result<(), rustls::Error>);
 
-impl ServerCertVerifier for Saying {
+impl ServerCertVerifier for FixedVerifier {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
@@ -68,7 +70,8 @@ fn params(name: &str, ca: IsCa) -> CertificateParams {
     params
 }
 
-/// A leaf, a CA that has signed itself, a leaf that has, a CA under the first one, and what is no certificate.
+/// A leaf, a self-signed CA, a self-signed leaf, an intermediate, and bytes that are no
+/// certificate.
 fn certificates() -> [CertificateDer<'static>; 5] {
     let ca = || IsCa::Ca(BasicConstraints::Unconstrained);
     let root = CertifiedIssuer::self_signed(params("root", ca()), key()).unwrap();
@@ -78,14 +81,17 @@ fn certificates() -> [CertificateDer<'static>; 5] {
         leaf.signed_by(&key, &root).unwrap().der().clone(),
         root.der().clone(),
         leaf.self_signed(&key).unwrap().der().clone(),
-        params("lower", ca()).signed_by(&key, &root).unwrap().der().clone(),
+        params("intermediate", ca()).signed_by(&key, &root).unwrap().der().clone(),
         CertificateDer::from(b"no certificate".to_vec()),
     ]
 }
 
-fn ask(says: Result<(), rustls::Error>, leaf: &CertificateDer<'_>) -> Result<(), rustls::Error> {
+fn verify(
+    result: Result<(), rustls::Error>,
+    leaf: &CertificateDer<'_>,
+) -> Result<(), rustls::Error> {
     let name = ServerName::try_from("a.example").unwrap();
-    let verifier = DiagnosingVerifier(Arc::new(Saying(says)));
+    let verifier = DiagnosingVerifier(Arc::new(FixedVerifier(result)));
     verifier.verify_server_cert(leaf, &[], &name, &[], PkiTime::now()).map(|_| ())
 }
 
@@ -94,7 +100,7 @@ fn other() -> CertificateError {
 }
 
 #[test]
-fn what_rustls_refuses_is_refused_whatever_the_certificate_is() {
+fn certificate_that_rustls_rejects_is_never_accepted() {
     use CertificateError::{
         ApplicationVerificationFailure, BadEncoding, BadSignature, Expired, InvalidPurpose,
         NotValidForName, NotValidYet, Revoked, UnhandledCriticalExtension, UnknownIssuer,
@@ -116,24 +122,24 @@ fn what_rustls_refuses_is_refused_whatever_the_certificate_is() {
     let more = [rustls::Error::DecryptError, rustls::Error::General("?".to_owned())];
     for leaf in certificates() {
         for error in errors.iter().chain(&more) {
-            assert!(ask(Err(error.clone()), &leaf).is_err(), "{error}");
+            assert!(verify(Err(error.clone()), &leaf).is_err(), "{error}");
         }
-        assert!(ask(Ok(()), &leaf).is_ok());
+        assert!(verify(Ok(()), &leaf).is_ok());
     }
 }
 
-/// A server with a certificate and a key, whether they belong together or not.
+/// A server with a certificate and a private key that need not belong together.
 #[derive(Debug)]
-struct Shows(Arc<CertifiedKey>);
+struct Presents(Arc<CertifiedKey>);
 
-impl ResolvesServerCert for Shows {
+impl ResolvesServerCert for Presents {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.0))
     }
 }
 
 #[test]
-fn whoever_shows_a_certificate_must_have_its_key_in_either_version() {
+fn server_must_hold_the_private_key_of_its_certificate() {
     let root = CertifiedIssuer::self_signed(
         params("root", IsCa::Ca(BasicConstraints::Unconstrained)),
         key(),
@@ -143,33 +149,33 @@ fn whoever_shows_a_certificate_must_have_its_key_in_either_version() {
     let leaf = params("leaf", IsCa::ExplicitNoCa).signed_by(&own, &root).unwrap();
     let path = std::env::temp_dir().join(format!("libcas-{}-root.pem", std::process::id()));
     std::fs::write(&path, root.pem()).unwrap();
-    let roots = RootStore::from_file(&path).unwrap().roots().unwrap();
+    let roots = RootStore::from_file(&path).unwrap().load().unwrap();
     std::fs::remove_file(&path).unwrap();
     let client = Arc::new(config(&roots).unwrap());
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         for (key, belongs) in [(&own, true), (&another, false)] {
             let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
             let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
-            let shows = Shows(Arc::new(CertifiedKey::new(vec![leaf.der().clone()], key)));
+            let resolver = Presents(Arc::new(CertifiedKey::new(vec![leaf.der().clone()], key)));
             let provider = Arc::new(rustls::crypto::ring::default_provider());
             let server = ServerConfig::builder_with_provider(provider)
                 .with_protocol_versions(&[version])
                 .unwrap()
                 .with_no_client_auth()
-                .with_cert_resolver(Arc::new(shows));
+                .with_cert_resolver(Arc::new(resolver));
             let mut server = ServerConnection::new(Arc::new(server)).unwrap();
             let name = ServerName::try_from("a.example").unwrap();
             let mut client = ClientConnection::new(Arc::clone(&client), name).unwrap();
-            match shake_hands(&mut client, &mut server) {
+            match handshake(&mut client, &mut server) {
                 Ok(()) => {
-                    assert!(belongs && client.protocol_version() == Some(version.version))
+                    assert!(belongs && client.protocol_version() == Some(version.version));
                 }
                 Err(error) => {
                     assert!(!belongs, "{error}");
                     let error = io::Error::new(io::ErrorKind::InvalidData, error);
-                    let failure = handshake_failure("a.example", "a.example", &error, &roots);
+                    let failure = handshake_error("a.example", "a.example", &error, &roots);
                     assert!(
-                        failure.message.contains("did not prove that it has its key"),
+                        failure.message.contains("did not prove that it holds the private key"),
                         "{failure}"
                     );
                 }
@@ -178,7 +184,7 @@ fn whoever_shows_a_certificate_must_have_its_key_in_either_version() {
     }
 }
 
-fn shake_hands(
+fn handshake(
     client: &mut ClientConnection,
     server: &mut ServerConnection,
 ) -> Result<(), rustls::Error> {
@@ -200,12 +206,12 @@ fn shake_hands(
 }
 
 #[test]
-fn what_rustls_does_not_say_is_added() {
-    let [leaf, root, own, lower, broken] = certificates();
-    let added = |reason: CertificateError, leaf: &_, others: &[_]| match explained(
+fn rejection_is_diagnosed() {
+    let [leaf, root, self_signed, intermediate, invalid] = certificates();
+    let diagnosis = |reason: CertificateError, leaf: &_, intermediates: &[_]| match diagnose(
         reason.into(),
         leaf,
-        others,
+        intermediates,
     ) {
         rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => {
             inner.downcast_ref::<Untrusted>().cloned()
@@ -213,18 +219,21 @@ fn what_rustls_does_not_say_is_added() {
         _ => None,
     };
     let unknown =
-        |issuer: &str, alone| Untrusted::UnknownIssuer { issuer: issuer.to_owned(), alone };
+        |issuer: &str, no_chain| Untrusted::UnknownIssuer { issuer: issuer.to_owned(), no_chain };
     let issuer = CertificateError::UnknownIssuer;
-    assert_eq!(added(issuer.clone(), &leaf, &[]), Some(unknown("\"root\"", true)));
+    assert_eq!(diagnosis(issuer.clone(), &leaf, &[]), Some(unknown("\"root\"", true)));
     assert_eq!(
-        added(issuer.clone(), &leaf, std::slice::from_ref(&lower)),
+        diagnosis(issuer.clone(), &leaf, std::slice::from_ref(&intermediate)),
         Some(unknown("\"root\"", false))
     );
-    assert_eq!(added(issuer.clone(), &broken, &[]), Some(unknown("(no name)", true)));
-    assert_eq!(added(issuer.clone(), &own, &[]), Some(Untrusted::SelfSigned { authority: false }));
-    assert_eq!(added(other(), &root, &[]), Some(Untrusted::SelfSigned { authority: true }));
-    assert_eq!(added(other(), &lower, &[]), Some(Untrusted::Authority));
-    assert_eq!(added(CertificateError::BadSignature, &leaf, &[]), Some(Untrusted::OtherKey));
-    assert_eq!(added(other(), &leaf, &[]), None);
-    assert_eq!(added(CertificateError::Expired, &own, &[]), None);
+    assert_eq!(diagnosis(issuer.clone(), &invalid, &[]), Some(unknown("(no name)", true)));
+    assert_eq!(
+        diagnosis(issuer.clone(), &self_signed, &[]),
+        Some(Untrusted::SelfSigned { is_ca: false })
+    );
+    assert_eq!(diagnosis(other(), &root, &[]), Some(Untrusted::SelfSigned { is_ca: true }));
+    assert_eq!(diagnosis(other(), &intermediate, &[]), Some(Untrusted::Ca));
+    assert_eq!(diagnosis(CertificateError::BadSignature, &leaf, &[]), Some(Untrusted::OtherKey));
+    assert_eq!(diagnosis(other(), &leaf, &[]), None);
+    assert_eq!(diagnosis(CertificateError::Expired, &self_signed, &[]), None);
 }

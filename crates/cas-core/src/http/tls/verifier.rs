@@ -1,4 +1,4 @@
-//! The verifier of servers' certificates.
+//! Verifies the certificates of servers, and diagnoses those that are rejected.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureSchem
 
 use crate::inspect::inspect_now;
 
-/// rustls's own verifier, which alone decides. Where it refuses, its error is given what it does not say; what it
-/// refused is never accepted, as nothing here makes an `Ok`.
+/// Wraps rustls's own verifier, which alone decides. This one adds a diagnosis to its errors. It
+/// cannot accept a certificate that rustls rejects: nothing here makes an `Ok`.
 #[derive(Debug)]
 pub(super) struct DiagnosingVerifier(pub(super) Arc<dyn ServerCertVerifier>);
 
@@ -27,7 +27,7 @@ impl ServerCertVerifier for DiagnosingVerifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         self.0
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-            .map_err(|error| explained(error, end_entity, intermediates))
+            .map_err(|error| diagnose(error, end_entity, intermediates))
     }
 
     fn verify_tls12_signature(
@@ -53,16 +53,16 @@ impl ServerCertVerifier for DiagnosingVerifier {
     }
 }
 
-/// What rustls does not say of a certificate that it refuses.
+/// What rustls does not report about a certificate that it rejects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Untrusted {
-    /// It signed itself; `authority`: as a CA's does.
-    SelfSigned { authority: bool },
-    /// It is a CA's.
-    Authority,
-    /// The chain ends at `issuer`; `alone`: it has one certificate.
-    UnknownIssuer { issuer: String, alone: bool },
-    /// An issuer has the right name and another key.
+    /// It is self-signed; `is_ca`: it is a CA certificate.
+    SelfSigned { is_ca: bool },
+    /// It is a CA certificate that another CA signed.
+    Ca,
+    /// The chain ends with a certificate that `issuer` signed; `no_chain`: it is the only one.
+    UnknownIssuer { issuer: String, no_chain: bool },
+    /// The issuer in the root store or the chain has the right name and another key.
     OtherKey,
 }
 
@@ -74,33 +74,31 @@ impl fmt::Display for Untrusted {
 
 impl std::error::Error for Untrusted {}
 
-/// The refusal of a chain, with what rustls does not say of it. Other errors stay as they are.
-pub(super) fn explained(
+/// Adds a diagnosis to the rejection of a chain. Other errors stay as they are.
+pub(super) fn diagnose(
     error: rustls::Error,
     leaf: &CertificateDer<'_>,
-    others: &[CertificateDer<'_>],
+    intermediates: &[CertificateDer<'_>],
 ) -> rustls::Error {
     let rustls::Error::InvalidCertificate(reason) = &error else { return error };
-    let read = |certificate: &CertificateDer<'_>| {
+    let inspect = |certificate: &CertificateDer<'_>| {
         let body = BASE64_STANDARD.encode(certificate);
         let pem = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
         inspect_now(pem.as_bytes(), None)
     };
-    let itself = read(leaf);
-    let authority = itself.facts.as_ref().is_some_and(|facts| facts.is_ca);
-    let is_self_signed = itself.chain.first().is_some_and(|link| link.bond.is_some());
+    let inspection = inspect(leaf);
+    let is_ca = inspection.facts.as_ref().is_some_and(|facts| facts.is_ca);
+    let is_self_signed = inspection.chain.first().is_some_and(|link| link.bond.is_some());
     let untrusted = match reason {
         CertificateError::BadSignature => Untrusted::OtherKey,
-        // rustls has no public name for a CA's certificate that a server uses.
-        CertificateError::Other(_) if authority && is_self_signed => {
-            Untrusted::SelfSigned { authority }
-        }
-        CertificateError::Other(_) if authority => Untrusted::Authority,
-        CertificateError::UnknownIssuer if is_self_signed => Untrusted::SelfSigned { authority },
+        // rustls has no public name for a CA certificate that a server uses.
+        CertificateError::Other(_) if is_ca && is_self_signed => Untrusted::SelfSigned { is_ca },
+        CertificateError::Other(_) if is_ca => Untrusted::Ca,
+        CertificateError::UnknownIssuer if is_self_signed => Untrusted::SelfSigned { is_ca },
         CertificateError::UnknownIssuer => {
-            let last = others.last().map_or(itself, read);
+            let last = intermediates.last().map_or(inspection, inspect);
             let issuer = last.chain.first().map_or("(no name)", |link| &link.issuer).to_owned();
-            Untrusted::UnknownIssuer { issuer, alone: others.is_empty() }
+            Untrusted::UnknownIssuer { issuer, no_chain: intermediates.is_empty() }
         }
         _ => return error,
     };
