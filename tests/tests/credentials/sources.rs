@@ -78,7 +78,7 @@ fn the_failure_of_each_part_says_what_happened_and_what_to_do() {
             "0",
         ),
         ("URI", "uri", &unavailable, "127.0.0.1:", "1"),
-        ("URI", "uri", &close, "broke", "1"),
+        ("URI", "uri", &close, "the connection to 127.0.0.1:", "1"),
         ("URI", "uri", &garbage, "sent nothing that could be understood", "0"),
         ("CloudSSO", "sso", &echo("Code", "canary-sso-access"), "refused: HTTP 400", "0"),
         (
@@ -490,7 +490,7 @@ fn other_services_are_asked_through_the_proxy() {
     ]);
     let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA, ("HTTPS_PROXY", &stub.url())]);
     let (message, _) = fails(&outcome);
-    assert!(message.contains("made no connection to sts.aliyuncs.com:443"), "{message}");
+    assert!(message.contains("failed to connect to sts.aliyuncs.com:443"), "{message}");
     assert!(
         stub.requests()[0].head.starts_with("CONNECT sts.aliyuncs.com:443 "),
         "{}",
