@@ -138,6 +138,17 @@ mod tests {
     }
 
     #[test]
+    fn input_is_wiped_when_it_is_consumed() {
+        let mut buffers = WireBuffers::new();
+        buffers.input_append_buf()[..6].copy_from_slice(b"secret");
+        buffers.input_appended(6);
+        buffers.input_consume(4);
+        assert_eq!(buffers.input(), b"et");
+        assert_eq!(&buffers.input[..6], b"\0\0\0\0et");
+        assert!(buffers.can_use_input());
+    }
+
+    #[test]
     fn input_grows_until_it_is_consumed() {
         let mut buffers = WireBuffers::new();
         for _ in 0..3 {

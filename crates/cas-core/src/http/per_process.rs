@@ -63,6 +63,17 @@ mod tests {
     }
 
     #[test]
+    fn threads_that_make_a_value_at_once_agree_on_the_first() {
+        let value = value();
+        let second = value.get_in(HERE + 1, || {
+            // Another thread, while this one makes its own.
+            assert_eq!(value.get_in(HERE + 1, || "first"), "first");
+            "second"
+        });
+        assert_eq!(second, "first");
+    }
+
+    #[test]
     fn lock_that_another_thread_holds_is_not_waited_for() {
         let value = value();
         let held = value.0.write().unwrap();

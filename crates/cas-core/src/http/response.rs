@@ -60,3 +60,58 @@ impl HttpResponse {
 pub(crate) fn is_request_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scrubbed(body: &str) -> String {
+        let body = Zeroizing::new(body.as_bytes().to_vec());
+        let mut response = HttpResponse { body, ..HttpResponse::default() };
+        response.scrub_private_keys();
+        String::from_utf8(response.body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn private_keys_are_overwritten_and_nothing_else() {
+        let cert = "-----BEGIN CERTIFICATE-----\\nMIIB\\n-----END CERTIFICATE-----\\n";
+        for label in ["PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY"] {
+            let pem = |key: &str| format!("-----BEGIN {label}-----{key}-----END {label}-----");
+            let body = |key: &str| format!("{{\"Cert\":\"{cert}\",\"Key\":\"{}\"}}", pem(key));
+            assert_eq!(scrubbed(&body("\\nMIIC\\n")), body("        "));
+            let two = |key: &str| format!("{}{}", pem(key), pem(key));
+            assert_eq!(scrubbed(&two("AAAA")), two("    "));
+        }
+        assert_eq!(scrubbed(cert), cert);
+    }
+
+    #[test]
+    fn private_key_without_an_end_is_overwritten_to_the_end_of_the_body() {
+        let begin = "-----BEGIN PRIVATE KEY-----";
+        assert_eq!(scrubbed(&format!("{begin}MIIC\"}}")), format!("{begin}      "));
+        for body in [begin, "-----BEGIN PRIVATE KEY", "-----BEGIN ", ""] {
+            assert_eq!(scrubbed(body), body);
+        }
+    }
+
+    #[test]
+    fn request_id_has_the_form_of_one() {
+        let longest = "A".repeat(64);
+        for id in ["7B0F6A3E-0000-4E6B-8E0C-CB55C4F5F60D", "a", &longest] {
+            assert!(is_request_id(id), "{id}");
+        }
+        let too_long = "A".repeat(65);
+        for id in ["", &too_long, "a b", "a_b", "a\r\nb", "<id>"] {
+            let request_id = Some(id.to_owned());
+            let response = HttpResponse { request_id, ..HttpResponse::default() };
+            assert_eq!(response.request_id(), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn debug_output_shows_no_body() {
+        let body = Zeroizing::new(b"hidden".to_vec());
+        let response = HttpResponse { status: 400, body, ..HttpResponse::default() };
+        assert_eq!(format!("{response:?}"), "HttpResponse(HTTP 400, 6 bytes)");
+    }
+}

@@ -119,6 +119,7 @@ mod tests {
                 "proxy:80",
                 Some(("us@er", "p:a:s%s")),
             ),
+            ("http://us:p@ss:@proxy", Protocol::Http, "proxy:80", Some(("us", "p@ss:"))),
             ("http://user@proxy", Protocol::Http, "proxy:80", Some(("user", ""))),
         ] {
             let proxy = Proxy::parse(text).unwrap();

@@ -128,6 +128,15 @@ fn first_usable_location_of_the_system_is_the_only_one() {
 }
 
 #[test]
+fn subdirectories_are_not_read() {
+    let scratch = Scratch::new("below");
+    let below = scratch.directory("below");
+    below.write("a.pem", &certificate());
+    let all = scratch.0.to_str().unwrap();
+    assert_fails(load_environment(None, &[all]), &["(SSL_CERT_DIR): contains no certificate"]);
+}
+
+#[test]
 fn environment_replaces_the_system_store() {
     let scratch = Scratch::new("environment");
     let file = scratch.write("file.pem", &certificate());

@@ -4,14 +4,13 @@ use std::io;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
-use rustls::{ServerConfig, ServerConnection};
-
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime as PkiTime};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use rustls::{
-    CertificateError, ClientConnection, DigitallySignedStruct, OtherError, SignatureScheme,
+    CertificateError, ClientConnection, DigitallySignedStruct, OtherError, ServerConfig,
+    ServerConnection, SignatureScheme,
 };
 
 use super::connector::config;
@@ -225,6 +224,12 @@ fn rejection_is_diagnosed() {
     assert_eq!(
         diagnosis(issuer.clone(), &leaf, std::slice::from_ref(&intermediate)),
         Some(unknown("\"root\"", false))
+    );
+    let ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let other_ca = CertifiedIssuer::self_signed(params("other", ca), key()).unwrap();
+    assert_eq!(
+        diagnosis(issuer.clone(), &leaf, &[intermediate.clone(), other_ca.der().clone()]),
+        Some(unknown("\"other\"", false))
     );
     assert_eq!(diagnosis(issuer.clone(), &invalid, &[]), Some(unknown("(no name)", true)));
     assert_eq!(
