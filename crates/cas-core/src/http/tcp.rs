@@ -42,7 +42,7 @@ impl Connector<()> for TcpConnector {
         let failed = |error: io::Error| connect_failed(to_host, to_port, proxy.is_some(), &error);
         let left = RequestDeadline::time_left().map_err(failed)?;
         let addresses = resolver::addresses(to_host, to_port, left)?;
-        let mut stream = connect_any(&addresses).map_err(failed)?;
+        let mut stream = connect_any(&addresses, TcpStream::connect_timeout).map_err(failed)?;
         if let Some(proxy) = proxy {
             tunnel::open(&mut stream, proxy, host, port)?;
         }
@@ -92,11 +92,14 @@ fn connect_failed(host: &str, port: u16, is_proxy: bool, error: &io::Error) -> T
 }
 
 /// Connects to the first address that accepts. Each gets an equal share of the time that is left.
-fn connect_any(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+fn connect_any<T>(
+    addresses: &[SocketAddr],
+    connect: impl Fn(&SocketAddr, Duration) -> io::Result<T>,
+) -> io::Result<T> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for (index, address) in addresses.iter().enumerate() {
-        let share = u32::try_from(addresses.len() - index).unwrap_or(1);
-        match TcpStream::connect_timeout(address, RequestDeadline::time_left()? / share) {
+    for (address, remaining) in addresses.iter().zip((1..=addresses.len()).rev()) {
+        let share = u32::try_from(remaining).unwrap_or(u32::MAX);
+        match connect(address, RequestDeadline::time_left()? / share) {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }
@@ -216,5 +219,40 @@ impl Transport for Tcp {
 impl fmt::Debug for Tcp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Tcp").field(&self.stream).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn each_address_gets_an_equal_share_of_the_time() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        RequestDeadline::begin(Instant::now() + HOUR);
+        let addresses = [1, 2, 3, 4].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let shares = RefCell::new(Vec::new());
+        // Addresses that fail at once leave their share to the others.
+        let port = connect_any(&addresses, |address, timeout| {
+            shares.borrow_mut().push(timeout);
+            if address.port() < 3 { Err(io::Error::other("refused")) } else { Ok(address.port()) }
+        });
+        assert_eq!(port.unwrap(), 3);
+        let expected = [HOUR / 4, HOUR / 3, HOUR / 2];
+        assert_eq!(shares.borrow().len(), expected.len());
+        for (share, expected) in shares.borrow().iter().zip(expected) {
+            assert!(*share <= expected && *share > expected * 9 / 10, "{share:?} of {expected:?}");
+        }
+        let error = connect_any(&addresses, |address, _| {
+            Err::<(), _>(io::Error::other(address.port().to_string()))
+        });
+        assert_eq!(error.unwrap_err().to_string(), "4");
+        assert!(connect_any(&[], |_, _| Ok(())).is_err());
+        RequestDeadline::begin(Instant::now());
+        let error = connect_any(&addresses, |_, _| Ok(())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
+use crate::base::env::EnvSnapshot;
 use crate::http::failure::SendProgress;
 use crate::http::proxy::ProxyPolicy;
 use crate::http::response::MAX_RESPONSE_BYTES;
@@ -26,7 +27,11 @@ fn server(serve: Vec<fn(TcpStream)>) -> (HttpTransport, thread::JoinHandle<()>) 
 }
 
 fn http_to(url: &str) -> HttpTransport {
-    let proxy_policy = ProxyPolicy::Environment(Arc::default());
+    http_by_env(url, EnvSnapshot::default())
+}
+
+fn http_by_env(url: &str, variables: EnvSnapshot) -> HttpTransport {
+    let proxy_policy = ProxyPolicy::Environment(Arc::new(variables));
     let client = HttpClient::new(LONG, RootStore::from_env(), proxy_policy, "test".to_owned());
     HttpTransport::new(Arc::new(client), &Endpoint::parse(url).unwrap()).unwrap()
 }
@@ -131,6 +136,28 @@ fn request_was_not_sent_without_a_connection_or_time() {
     let error = post(&http, &form(10), Duration::ZERO).unwrap_err();
     assert_eq!((error.progress, error.deadline_passed), (SendProgress::NotSent, true));
     assert!(error.message.ends_with(": timed out"), "{error}");
+}
+
+#[test]
+fn invalid_proxy_of_the_environment_is_a_permanent_error() {
+    let variables = EnvSnapshot::from_iter([("HTTP_PROXY", "ftp://user:hidden@proxy")]);
+    let error = post(&http_by_env("http://192.0.2.1", variables), &form(0), LONG).unwrap_err();
+    assert_eq!((error.progress, error.permanent), (SendProgress::NotSent, true));
+    let cause = "the scheme must be http, socks5 or socks5h";
+    assert_eq!(error.message, format!("invalid proxy in HTTP_PROXY: {cause}"));
+    assert!(error.hint.unwrap().starts_with("Set it to "));
+}
+
+#[test]
+fn connection_through_a_proxy_is_reported_as_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let variables = EnvSnapshot::from_iter([("HTTP_PROXY", address.as_str())]);
+    let error = post(&http_by_env("http://192.0.2.1", variables), &form(0), LONG).unwrap_err();
+    let expected = format!("failed to connect to the proxy {address}: ");
+    assert!(error.message.starts_with(&expected) && !error.permanent, "{error}");
+    assert!(error.hint.unwrap().contains("the proxy address"));
 }
 
 #[test]
