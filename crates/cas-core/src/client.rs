@@ -51,8 +51,8 @@ impl Client {
         let variables = Arc::new(EnvSnapshot::of_process());
         let proxy_policy = config.proxy_policy(&endpoint, &variables)?;
         let root_store = match &config.ca_file {
-            Some(path) => RootStore::of_file(path)?,
-            None => RootStore::of_system(),
+            Some(path) => RootStore::from_file(path)?,
+            None => RootStore::from_env(),
         };
         let http = Arc::new(HttpClient::new(
             config.connect_timeout,
@@ -149,7 +149,7 @@ impl Client {
     /// Describes the root store that the client trusts: its file, its directory or the built-in
     /// roots, and the number of roots. Reads the store, as the next connection would.
     pub fn root_store(&self) -> Result<String, Error> {
-        self.http.roots().map(|roots| roots.shown).map_err(|failure| {
+        self.http.roots().map(|roots| roots.description).map_err(|failure| {
             let error = Error::new(
                 ErrorKind::Network,
                 format!("Failed to read the root store: {failure}."),

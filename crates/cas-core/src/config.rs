@@ -152,7 +152,7 @@ impl Config {
     /// no client can be created until a valid one is set.
     pub fn set_proxy(&mut self, url: &str) -> Result<(), Error> {
         let parsed = if url.trim().is_empty() { Ok(None) } else { Proxy::parse(url).map(Some) };
-        let result = parsed.as_ref().map(drop).map_err(|cause| proxy::refused("The proxy", cause));
+        let result = parsed.as_ref().map(drop).map_err(|cause| proxy::invalid_proxy(None, cause));
         self.proxy = Some(parsed.map_err(ToOwned::to_owned));
         result
     }
@@ -281,9 +281,9 @@ impl Config {
         let proxy_policy = match &self.proxy {
             None => ProxyPolicy::Environment(Arc::clone(variables)),
             Some(Ok(proxy)) => {
-                ProxyPolicy::StaticProvider { proxy: proxy.clone(), endpoint: endpoint.clone() }
+                ProxyPolicy::Configured { proxy: proxy.clone(), endpoint: endpoint.clone() }
             }
-            Some(Err(cause)) => return Err(proxy::refused("The proxy", cause)),
+            Some(Err(cause)) => return Err(proxy::invalid_proxy(None, cause)),
         };
         // A setting of the environment is parsed when it is used: report an invalid one now.
         proxy_policy.proxy_for(endpoint)?;

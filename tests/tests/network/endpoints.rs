@@ -20,7 +20,7 @@ fn attempt(cloud: &FakeCloud, settings: &[(&str, &str)]) -> Outcome {
 }
 
 fn host(outcome: &Outcome) -> &str {
-    let (_, rest) = outcome.field("message").split_once("no connection to ").unwrap();
+    let (_, rest) = outcome.field("message").split_once("failed to connect to ").unwrap();
     rest.split_once(':').unwrap().0
 }
 

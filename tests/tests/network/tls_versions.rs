@@ -28,8 +28,8 @@ fn tls_1_2_and_1_3_are_supported_and_older_versions_are_not() {
         let mut server = start(name);
         assert_refused(
             &upload(&server.url(), &trusted),
-            &["the TLS handshake with 127.0.0.1", "it does not speak TLS 1.2 or newer"],
-            &["older versions are not safe"],
+            &["the TLS handshake with 127.0.0.1", "does not support TLS 1.2 or newer"],
+            &["older TLS versions are insecure"],
         );
         let arrived = server.arrived();
         assert!(
@@ -69,16 +69,16 @@ fn old_tls_servers_are_distinguished_from_ports_without_tls() {
     let takes_up = [&[22, 3, 2, 0, 42][..], &hello].concat();
     let alert = |description: u8| vec![21, 3, 2, 0, 2, 2, description];
     for (answer, message, hint) in [
-        (takes_up, "it does not speak TLS 1.2 or newer", "older versions are not safe"),
-        (alert(70), "it does not speak TLS 1.2 or newer", "older versions are not safe"),
-        (alert(40), "TLS 1.2 or newer, or no cipher suite", "TLS 1.3"),
+        (takes_up, "does not support TLS 1.2 or newer", "older TLS versions are insecure"),
+        (alert(70), "does not support TLS 1.2 or newer", "older TLS versions are insecure"),
+        (alert(40), "TLS 1.2 or newer, or no secure cipher suite", "TLS 1.3"),
         (alert(80), "InternalError", "speaks TLS 1.2"),
         (
             b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
-            "something that is not TLS",
-            "without TLS wants http://",
+            "the response of the server is not TLS",
+            "without TLS, use http://",
         ),
-        (b"220 mail.example ESMTP\r\n".to_vec(), "something that is not TLS", "port"),
+        (b"220 mail.example ESMTP\r\n".to_vec(), "the response of the server is not TLS", "port"),
     ] {
         let (url, came) = answers(answer);
         let outcome = upload(&url, &[("CAS_CA_FILE", &file("root.pem"))]);

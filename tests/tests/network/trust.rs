@@ -230,10 +230,7 @@ fn the_error_for_an_unknown_issuer_names_the_source_and_number_of_roots() {
     ] {
         assert_refused(
             &served.upload(&[settings]),
-            &[
-                "its issuer is not trusted: the chain that the server sent ends at \"root\"",
-                &source,
-            ],
+            &["its issuer is not trusted: the server's chain ends at \"root\"", &source],
             &["private CA", "inspecting proxy", hint],
         );
     }
@@ -263,29 +260,29 @@ fn an_unusable_store_in_the_environment_fails_without_a_fallback() {
             vec![("SSL_CERT_FILE", "/nonexistent/roots.pem")],
             ["/nonexistent/roots.pem", "No such file"],
         ),
-        (vec![("SSL_CERT_FILE", empty)], [empty, "holds no certificate"]),
-        (vec![("SSL_CERT_FILE", garbage)], [garbage, "holds no certificate"]),
-        (vec![("SSL_CERT_FILE", damaged)], [damaged, "none of its certificates can be read"]),
-        (vec![("SSL_CERT_FILE", cut)], [cut, "none of its certificates can be read"]),
+        (vec![("SSL_CERT_FILE", empty)], [empty, "contains no certificate"]),
+        (vec![("SSL_CERT_FILE", garbage)], [garbage, "contains no certificate"]),
+        (vec![("SSL_CERT_FILE", damaged)], [damaged, "contains no valid certificate"]),
+        (vec![("SSL_CERT_FILE", cut)], [cut, "contains no valid certificate"]),
         (vec![("SSL_CERT_FILE", &nothing)], [&nothing, "Is a directory"]),
         (
             vec![("SSL_CERT_FILE", empty), ("SSL_CERT_DIR", &hashed)],
-            [empty, "holds no certificate"],
+            [empty, "contains no certificate"],
         ),
         (vec![("SSL_CERT_DIR", "/nonexistent")], ["/nonexistent", "No such file"]),
-        (vec![("SSL_CERT_DIR", &nothing)], [&nothing, "holds no certificate"]),
-        (vec![("SSL_CERT_DIR", &words)], [&words, "holds no certificate"]),
-        (vec![("SSL_CERT_DIR", &two)], ["holds no certificate; ", "No such file"]),
+        (vec![("SSL_CERT_DIR", &nothing)], [&nothing, "contains no certificate"]),
+        (vec![("SSL_CERT_DIR", &words)], [&words, "contains no certificate"]),
+        (vec![("SSL_CERT_DIR", &two)], ["contains no certificate; ", "No such file"]),
         (vec![("SSL_CERT_DIR", ":")], ["(SSL_CERT_DIR)", "No such file"]),
     ] {
         let outcome = served.upload(&settings);
         let variable = settings[0].0;
         assert_refused(
             &outcome,
-            &["no trusted certificate authority", &format!("({variable})")],
+            &["failed to load root certificates", &format!("({variable})")],
             &[variable],
         );
-        assert_says(&outcome, &parts, &["no other root counts"]);
+        assert_says(&outcome, &parts, &["libcas uses no other roots"]);
     }
     assert_eq!(served.stored(), 0);
 }
@@ -295,10 +292,10 @@ fn an_unusable_ca_file_fails_the_creation_of_the_client() {
     let root = ca().read("root.pem");
     let key = fs::read_to_string(key("server")).unwrap();
     for (content, says) in [
-        (String::new(), "holds no certificate"),
-        ("-----BEGIN CERTIFICATE-----\n".to_owned(), "none of its certificates can be read"),
-        (root.replacen("MII", "M*I", 1), "none of its certificates can be read"),
-        (key, "holds no certificate"),
+        (String::new(), "contains no certificate"),
+        ("-----BEGIN CERTIFICATE-----\n".to_owned(), "contains no valid certificate"),
+        (root.replacen("MII", "M*I", 1), "contains no valid certificate"),
+        (key, "contains no certificate"),
     ] {
         let path = ca().write("no-ca.pem", content);
         let path = path.to_str().unwrap();
@@ -317,7 +314,7 @@ fn an_unusable_ca_file_fails_the_creation_of_the_client() {
     for path in ["/nonexistent/ca.pem", ca().0.to_str().unwrap()] {
         let outcome = upload("https://127.0.0.1:1", &[("CAS_CA_FILE", path)]);
         outcome.assert_fields(&[("status", "CAS_ERR_IO"), ("attempts", "0"), ("retryable", "0")]);
-        assert_says(&outcome, &["The CA file", path, "could not be read"], &["path of a PEM file"]);
+        assert_says(&outcome, &["Failed to read the CA file", path], &["path of a PEM file"]);
     }
 }
 
@@ -326,11 +323,11 @@ fn each_reason_to_reject_a_certificate_has_its_own_message() {
     let (root, stranger) = (file("root.pem"), file("stranger.pem"));
     let (again, ec) = (file("root-again.pem"), file("root-ec.pem"));
     let (itself, itself_ca) = (file("itself.pem"), file("itself-ca.pem"));
-    let several = "it has \"a.example\", \"b.example\", \"*.c.example\", \"192.0.2.1\", \
-                   \"e.example\" and 2 more";
-    let another = "it was made for another name than \"127.0.0.1\"";
-    let itself_says = "it signed itself, and is not trusted";
-    let authority_says = "it signed itself, and says that it is a certificate authority's";
+    let several = "its subjectAltNames are \"a.example\", \"b.example\", \"*.c.example\", \
+                   \"192.0.2.1\", \"e.example\" and 2 more";
+    let another = "it is not valid for \"127.0.0.1\"";
+    let itself_says = "it is self-signed and not trusted";
+    let authority_says = "it is a self-signed CA certificate, not a server certificate";
     for (served, trusted, message, hint) in [
         (
             &["many", "intermediate"][..],
@@ -348,21 +345,21 @@ fn each_reason_to_reject_a_certificate_has_its_own_message() {
             &["expired", "intermediate"],
             Some(&root),
             &[
-                "it, or one of its chain, has expired",
-                "valid until 2021-01-01T00:00:00Z and it is 20",
+                "it or a certificate in its chain expired at 2021-01-01T00:00:00Z",
+                "(the time is 20",
             ],
-            &["clock", "renewed"],
+            &["clock", "renew"],
         ),
         (
             &["good", "old"],
             Some(&root),
-            &["one of its chain, has expired", "2021-01-01T00:00:00Z"],
+            &["a certificate in its chain expired at 2021-01-01T00:00:00Z"],
             &["clock"],
         ),
         (
             &["future", "intermediate"],
             Some(&root),
-            &["is not valid yet", "from 2045-01-01T00:00:00Z on"],
+            &["is not valid before 2045-01-01T00:00:00Z (the time is 20"],
             &["clock"],
         ),
         (&["itself"], None, &[itself_says, "the system's"], &["SSL_CERT_FILE", "inspecting proxy"]),
@@ -372,8 +369,8 @@ fn each_reason_to_reject_a_certificate_has_its_own_message() {
         (
             &["ca", "intermediate"],
             Some(&root),
-            &["it is a certificate authority's own"],
-            &["a certificate of its own", "signed by that authority"],
+            &["it is a CA certificate, not a server certificate"],
+            &["CA:FALSE", "this CA signed"],
         ),
         (
             &["good", "intermediate"],
@@ -390,26 +387,29 @@ fn each_reason_to_reject_a_certificate_has_its_own_message() {
         (
             &["good", "intermediate"],
             Some(&again),
-            &["was not signed by the key of the issuer that it names", "1 root"],
-            &["Another CA has that issuer's name"],
+            &["does not match the key of the issuer that it names", "1 root"],
+            &["Another CA may have the same name"],
         ),
         (
             &["good", "intermediate"],
             Some(&ec),
-            &["is signed in a way that is not taken, or that does not fit its issuer's key"],
+            &[
+                "signature algorithm that libcas does not support or that does not match the issuer's key",
+            ],
             &["RSA", "SHA-256"],
         ),
         (
             &["good"],
             Some(&root),
-            &["its issuer is not trusted: \"intermediate\", of which the server sent no \
-                 certificate"],
-            &["If \"intermediate\" is an intermediate, the server must send its certificate too"],
+            &["its issuer is not trusted: \"intermediate\", whose \
+                 certificate the server did not send"],
+            &["If \"intermediate\" is an intermediate, configure the server to \
+                 send its certificate"],
         ),
         (
             &["for-clients", "intermediate"],
             Some(&root),
-            &["it is not made for servers"],
+            &["its extended key usage does not allow server authentication"],
             &["serverAuth"],
         ),
     ] {
@@ -417,7 +417,7 @@ fn each_reason_to_reject_a_certificate_has_its_own_message() {
         let trusted = trusted.map(|path| ("CAS_CA_FILE", path.as_str()));
         let outcome = server.upload(trusted.as_slice());
         let address = server.emulator.url().strip_prefix("https://").unwrap().to_owned();
-        let sentence = format!("the TLS certificate of the server {address} was refused: ");
+        let sentence = format!("the TLS certificate of the server {address} was rejected: ");
         assert_refused(&outcome, &["\"web\"", &sentence], &[]);
         assert_refused(&outcome, message, hint);
         assert_eq!(server.stored(), 0, "{served:?}");
@@ -433,7 +433,7 @@ fn each_reason_to_reject_a_certificate_has_its_own_message() {
     let outcome = upload(&by_name, &[("CAS_CA_FILE", &root)]);
     assert_refused(
         &outcome,
-        &["made for another name than \"localhost\": it has \"127.0.0.1\""],
+        &["it is not valid for \"localhost\": its subjectAltNames are \"127.0.0.1\""],
         &["endpoint"],
     );
     assert_eq!(server.stored(), 0);
@@ -455,7 +455,7 @@ fn without_a_system_store_the_built_in_roots_are_trusted() {
         &outcome,
         &[
             "its issuer is not trusted",
-            "the Mozilla roots built into libcas, as this machine has no store",
+            "the Mozilla roots built into libcas, because the system has no root store",
         ],
         &["private CA", "SSL_CERT_FILE or cas_config_set_ca_file"],
     );

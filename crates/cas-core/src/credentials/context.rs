@@ -92,7 +92,7 @@ impl ProviderContext {
         let deadline = deadline.min(Instant::now() + MAX_REQUEST_TIME);
         self.connections.send(request, host, deadline).map_err(|failure| CredentialsError {
             hint: failure.hint,
-            ..CredentialsError::failed(failure.what).with_retryable(!failure.permanent)
+            ..CredentialsError::failed(failure.message).with_retryable(!failure.permanent)
         })
     }
 }
@@ -107,7 +107,7 @@ impl ProviderContext {
         let proxy_policy = ProxyPolicy::Environment(Arc::clone(&variables));
         let connections = HttpClient::new(
             MAX_REQUEST_TIME,
-            RootStore::of_system(),
+            RootStore::from_env(),
             proxy_policy,
             "test".to_owned(),
         );

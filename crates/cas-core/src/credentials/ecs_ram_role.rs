@@ -111,9 +111,9 @@ impl EcsRamRole {
         self.context.connections.send(request, METADATA, deadline).map_err(|failure| {
             // If no role is configured and the service cannot be reached, this is not an instance.
             let error = if failure.progress == SendProgress::NotSent && self.role.is_none() {
-                CredentialsError::not_configured(failure.what)
+                CredentialsError::not_configured(failure.message)
             } else {
-                CredentialsError::failed(failure.what)
+                CredentialsError::failed(failure.message)
             };
             (failure.progress, error.with_retryable(!failure.permanent))
         })

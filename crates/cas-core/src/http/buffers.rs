@@ -1,25 +1,27 @@
-//! The buffers of a connection: output is collected until it is sent, and wiped when it is; input, which may
-//! echo a request, is wiped when it is consumed.
+//! The buffers of a connection. Output is collected until it is sent and is then wiped. Input,
+//! which may echo a request, is wiped when it is consumed.
 
 use ureq::unversioned::transport::Buffers;
 use zeroize::Zeroize;
 
-/// Room for a request: name, a long chain and a large key, encoded, fit with ease. Pages are touched only
-/// as far as they are used.
+/// Size of the output buffer, in bytes. A request with a long chain and a large key fits. The
+/// kernel provides only the pages that are used.
 const OUTPUT: usize = 64 * 1024;
 
-/// Output is sent early when less than this is left: enough for any header line.
+/// Output is sent early if less space than this is left. Any header line fits into it.
 const MIN_OUTPUT: usize = 8 * 1024;
 
-/// Input is read in steps of this.
+/// The input buffer grows in steps of this size.
 const INPUT: usize = 16 * 1024;
 
+/// ureq writes a request here and reads a response from here.
 pub(crate) struct WireBuffers {
     input: Vec<u8>,
-    /// What of `input` was received and not yet consumed.
+    /// The part of `input` that was received and is not consumed yet.
     unread: std::ops::Range<usize>,
     consumed_last: bool,
     output: Vec<u8>,
+    /// Bytes at the start of `output` that wait to be sent.
     pending: usize,
 }
 
@@ -34,14 +36,15 @@ impl WireBuffers {
         }
     }
 
-    /// Counts `amount` bytes that were written into `output()` as waiting to be sent; `true` when there
-    /// is so little room left that they have to go now.
+    /// Adds `amount` bytes, written into `output()`, to those that wait to be sent. Returns `true`
+    /// if so little space is left that they must be sent now.
     pub(crate) fn collect(&mut self, amount: usize) -> bool {
         self.pending += amount;
         self.output.len() - self.pending < MIN_OUTPUT
     }
 
-    /// Passes what waits to `send`, and wipes it whatever becomes of it: it may hold a private key.
+    /// Passes the waiting bytes to `send` and wipes them, even if `send` fails: they may hold a
+    /// private key.
     pub(crate) fn send_pending<E>(
         &mut self,
         send: impl FnOnce(&[u8]) -> Result<(), E>,
@@ -113,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_sent_is_wiped() {
+    fn output_is_wiped_after_sending() {
         let mut buffers = WireBuffers::new();
         for part in [b"secret ".as_slice(), b"key"] {
             buffers.output()[..part.len()].copy_from_slice(part);
@@ -128,19 +131,30 @@ mod tests {
     }
 
     #[test]
-    fn output_is_sent_before_its_room_ends() {
+    fn output_is_sent_before_the_buffer_is_full() {
         let mut buffers = WireBuffers::new();
         assert!(!buffers.collect(OUTPUT - MIN_OUTPUT));
         assert!(buffers.collect(1));
     }
 
     #[test]
+    fn input_is_wiped_when_it_is_consumed() {
+        let mut buffers = WireBuffers::new();
+        buffers.input_append_buf()[..6].copy_from_slice(b"secret");
+        buffers.input_appended(6);
+        buffers.input_consume(4);
+        assert_eq!(buffers.input(), b"et");
+        assert_eq!(&buffers.input[..6], b"\0\0\0\0et");
+        assert!(buffers.can_use_input());
+    }
+
+    #[test]
     fn input_grows_until_it_is_consumed() {
         let mut buffers = WireBuffers::new();
         for _ in 0..3 {
-            let room = buffers.input_append_buf().len();
-            assert!(room > 0);
-            buffers.input_appended(room);
+            let space = buffers.input_append_buf().len();
+            assert!(space > 0);
+            buffers.input_appended(space);
         }
         assert_eq!(buffers.input().len(), 3 * INPUT);
         assert!(!buffers.can_use_input());

@@ -1,10 +1,10 @@
-//! One request over ureq, for any number of threads.
+//! The HTTP client: one request at a time over ureq, from any number of threads.
 
 use std::io::{self, Read};
-use std::process;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ureq::config::AutoHeaderValue;
 use ureq::http::{Request, Response};
 use ureq::unversioned::transport::Connector as _;
 use ureq::{Agent, AsSendBody, Body};
@@ -12,148 +12,132 @@ use zeroize::Zeroizing;
 
 use crate::http::deadline::RequestDeadline;
 use crate::http::failure::{SendProgress, TransportError};
+use crate::http::per_process::PerProcess;
 use crate::http::proxy::ProxyPolicy;
 use crate::http::response::{HttpResponse, MAX_RESPONSE_BYTES};
 use crate::http::roots::{LoadedRoots, RootStore};
 use crate::http::settings::Settings;
 use crate::http::{resolver, tcp, tls};
 
-/// A pooled connection is not reused after this: the service closes idle ones after 25 seconds (its
-/// answers say `keep-alive: timeout=25`).
-pub(crate) const MAX_IDLE: Duration = Duration::from_secs(20);
+/// A connection that was idle for longer is not reused: the service closes it after 25 seconds (its
+/// responses say `keep-alive: timeout=25`).
+const MAX_IDLE: Duration = Duration::from_secs(20);
 
-/// Connections kept open while idle. More threads than this may call at once; theirs are closed after use.
+/// Idle connections that are kept open. More threads than this may send requests at the same time;
+/// their connections are closed after use.
 const MAX_IDLE_CONNECTIONS: usize = 64;
 
-/// HTTP/1.1 with kept-alive connections to any hosts, for any number of threads: all that one client sends.
+/// An HTTP/1.1 client with a pool of connections. Any number of threads may share it.
 pub(crate) struct HttpClient {
     settings: Arc<Settings>,
-    /// The process that opened the connections, and the connections: a child of `fork` must not use them.
-    agent: RwLock<(u32, Agent)>,
+    /// Holds the connections, which a child of fork must not use.
+    agent: PerProcess<Agent>,
 }
 
 impl HttpClient {
-    /// Makes none yet. `user_agent` must be a valid header value.
+    /// Opens no connection yet. `user_agent` must be a valid header value.
     #[must_use]
     pub(crate) fn new(
         connect_timeout: Duration,
-        trust: RootStore,
+        root_store: RootStore,
         proxy_policy: ProxyPolicy,
         user_agent: String,
     ) -> Self {
-        let settings = Arc::new(Settings { connect_timeout, trust, proxy_policy, user_agent });
-        let agent = RwLock::new((process::id(), new_agent(&settings)));
+        let settings = Arc::new(Settings { connect_timeout, root_store, proxy_policy, user_agent });
+        let agent = PerProcess::new(new_agent(&settings));
         Self { settings, agent }
-    }
-
-    /// This process's agent. Locks are held for the length of a copy; where one was held by another thread
-    /// at the moment of `fork`, the child goes without pooled connections rather than wait for ever.
-    fn agent(&self) -> Agent {
-        let own = process::id();
-        if let Ok(agent) = self.agent.try_read()
-            && agent.0 == own
-        {
-            return agent.1.clone();
-        }
-        let fresh = new_agent(&self.settings);
-        match self.agent.try_write() {
-            Ok(agent) if agent.0 == own => agent.1.clone(),
-            Ok(mut agent) => {
-                *agent = (own, fresh.clone());
-                fresh
-            }
-            Err(_) => fresh,
-        }
     }
 
     /// Reads the trusted roots.
     pub(crate) fn roots(&self) -> Result<LoadedRoots, TransportError> {
-        self.settings.trust.roots()
+        self.settings.root_store.load()
     }
 
-    /// Sends `request` and returns the whole answer, whatever its status, before `deadline`. `shown` is the host in
-    /// messages.
+    /// Sends `request` and reads the whole response before `deadline`. A response with any status
+    /// is a success. `server` is the name of the server in messages.
     pub(crate) fn send(
         &self,
         request: Request<impl AsSendBody>,
-        shown: &str,
+        server: &str,
         deadline: Instant,
     ) -> Result<HttpResponse, TransportError> {
         RequestDeadline::begin(deadline);
-        let response = self.agent().run(request).map_err(|error| failure(error, shown))?;
-        whole_answer(response, shown)
+        let agent = self.agent.get(|| new_agent(&self.settings));
+        let response = agent.run(request).map_err(|error| transport_error(error, server))?;
+        read_response(response, server)
     }
 }
 
-fn failure(error: ureq::Error, shown: &str) -> TransportError {
+fn transport_error(error: ureq::Error, server: &str) -> TransportError {
     let error = match error {
         ureq::Error::Other(other) => match other.downcast::<TransportError>() {
-            Ok(failure) => return *failure,
+            Ok(error) => return *error,
             Err(other) => ureq::Error::Other(other),
         },
         other => other,
     };
-    let sent = RequestDeadline::any_accepted();
-    let (progress, what) = match &error {
+    let (progress, message) = match &error {
         ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
-            (SendProgress::Sent, format!("no answer from {shown} before the deadline"))
+            (SendProgress::Sent, format!("{server} did not respond before the deadline"))
         }
         ureq::Error::Io(error) => {
-            (SendProgress::Sent, format!("the connection to {shown} broke: {error}"))
+            (SendProgress::Sent, format!("the connection to {server} failed: {error}"))
         }
-        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => (
-            SendProgress::ResponseStarted,
-            format!("{shown} answered with something that is not HTTP"),
-        ),
-        _ => (SendProgress::Sent, format!("the request to {shown} failed")),
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
+            (SendProgress::ResponseStarted, format!("the response from {server} is not valid HTTP"))
+        }
+        _ => (SendProgress::Sent, format!("the request to {server} failed")),
     };
-    let failure = TransportError::new(if sent { progress } else { SendProgress::NotSent }, what);
-    if failure.progress == SendProgress::ResponseStarted { failure.permanent() } else { failure }
+    let any_sent = RequestDeadline::any_sent();
+    let error =
+        TransportError::new(if any_sent { progress } else { SendProgress::NotSent }, message);
+    if error.progress == SendProgress::ResponseStarted { error.permanent() } else { error }
 }
 
-fn whole_answer(response: Response<Body>, shown: &str) -> Result<HttpResponse, TransportError> {
+fn read_response(response: Response<Body>, server: &str) -> Result<HttpResponse, TransportError> {
     let header = |name: &str| {
         response.headers().get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned)
     };
-    let mut answer = HttpResponse {
+    let mut result = HttpResponse {
         status: response.status().as_u16(),
         request_id: header("x-acs-request-id"),
-        // The official SDK takes 0 for no advice.
+        // The official SDK ignores 0.
         retry_after: header("x-acs-retry-after")
             .and_then(|ms| ms.parse().ok())
             .filter(|&ms| ms > 0)
             .map(Duration::from_millis),
-        // Asked for where a request is refused for its time.
+        // Needed when the service rejects the time of a request.
         date: header("date")
             .filter(|_| !response.status().is_success())
             .and_then(|date| httpdate::parse_http_date(&date).ok()),
         location: response.status().is_redirection().then(|| header("location")).flatten(),
         body: Zeroizing::default(),
     };
-    let cut = |what: String| TransportError {
-        http_status: Some(answer.status),
-        request_id: answer.request_id(),
-        ..TransportError::new(SendProgress::ResponseStarted, what)
+    let unusable = |message: String| TransportError {
+        http_status: Some(result.status),
+        request_id: result.request_id(),
+        ..TransportError::new(SendProgress::ResponseStarted, message)
     };
     let limit = MAX_RESPONSE_BYTES as u64 + 1;
-    // Usually all that is needed, so that nothing is copied on the way.
+    // Usually the final size, so that the buffer is not copied while it grows.
     let expected = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = Zeroizing::new(Vec::with_capacity(expected.min(MAX_RESPONSE_BYTES) + 1));
     if let Err(error) = response.into_body().into_reader().take(limit).read_to_end(&mut body) {
-        let mut failure =
-            cut(format!("the answer of {shown} broke off after {} bytes", body.len()));
+        let read = body.len();
         if error.kind() == io::ErrorKind::TimedOut {
-            failure.progress = SendProgress::Sent;
-            failure.what = format!("no whole answer came from {shown} before the deadline");
+            let message = format!("the response from {server} was incomplete at the deadline");
+            return Err(TransportError { progress: SendProgress::Sent, ..unusable(message) });
         }
-        return Err(failure);
+        return Err(unusable(format!(
+            "the response from {server} ended early, after {read} bytes"
+        )));
     }
     if body.len() > MAX_RESPONSE_BYTES {
-        return Err(cut(format!("{shown} sent an answer of more than {MAX_RESPONSE_BYTES} bytes"))
-            .permanent());
+        let message = format!("the response from {server} exceeds {MAX_RESPONSE_BYTES} bytes");
+        return Err(unusable(message).permanent());
     }
-    answer.body = body;
-    Ok(answer)
+    result.body = body;
+    Ok(result)
 }
 
 fn new_agent(settings: &Arc<Settings>) -> Agent {
@@ -162,8 +146,8 @@ fn new_agent(settings: &Arc<Settings>) -> Agent {
         .max_redirects(0)
         .max_redirects_will_error(false)
         .user_agent(&settings.user_agent)
-        .accept(ureq::config::AutoHeaderValue::None)
-        .accept_encoding(ureq::config::AutoHeaderValue::None)
+        .accept(AutoHeaderValue::None)
+        .accept_encoding(AutoHeaderValue::None)
         .max_idle_age(MAX_IDLE)
         .max_idle_connections(MAX_IDLE_CONNECTIONS)
         .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)

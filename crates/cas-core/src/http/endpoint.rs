@@ -1,77 +1,75 @@
-//! Where requests go: a region's host, or the address that the program names.
+//! The endpoint that requests are sent to.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::base::error::{Error, ErrorKind};
 
-/// How an endpoint is given.
+/// Hint for an invalid endpoint.
 pub(crate) const FORMS: &str =
-    "Give it as \"host\", \"host:port\", \"https://host[:port]\" or \"http://127.0.0.1:port\".";
+    "Set it to \"host\", \"host:port\", \"https://host[:port]\" or \"http://127.0.0.1:port\".";
 
-/// A host to which requests are sent, always by name or address alone: no path, no user, no query.
+/// Scheme, host and port. It never holds a user name, path or query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     plaintext: bool,
-    /// As it stands in a URL: IPv6 addresses in brackets.
+    /// As in a URL: an IPv6 address is in brackets.
     host: String,
     port: Option<u16>,
 }
 
 impl Endpoint {
-    /// `host` over TLS, on the usual port. It must be a valid host name.
+    /// `host` over TLS, at the default port. It must be a valid host name.
     pub(crate) fn https(host: String) -> Self {
         Self { plaintext: false, host, port: None }
     }
 
-    /// Reads `host`, `host:port`, `https://host[:port]` or `http://host[:port]`; a trailing `/` is
-    /// allowed. The error never quotes the text: it may hold a password.
+    /// Parses `host`, `host:port`, `https://host[:port]` or `http://host[:port]`, each with or
+    /// without a trailing `/`. The error never quotes the text, which may hold a password.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
-        let refuse = |why: &str| {
-            Error::new(ErrorKind::InvalidArgument, format!("The endpoint is not usable: {why}."))
+        let invalid = |why: &str| {
+            Error::new(ErrorKind::InvalidArgument, format!("Invalid endpoint: {why}."))
                 .with_hint(FORMS)
         };
         let (plaintext, rest) = match text.split_once("://") {
             None => (false, text),
             Some(("https", rest)) => (false, rest),
             Some(("http", rest)) => (true, rest),
-            Some(_) => return Err(refuse("its scheme is neither https nor http")),
+            Some(_) => return Err(invalid("the scheme must be https or http")),
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if authority.contains('@') {
-            return Err(refuse("it names a user"));
+            return Err(invalid("a user name is not allowed"));
         }
         if authority.contains(['/', '?', '#', '\\']) {
-            return Err(refuse("it has a path or a query"));
+            return Err(invalid("a path or query is not allowed"));
         }
         let (host, port) = split_port(authority)
-            .ok_or_else(|| refuse("its port is not a number from 1 to 65535"))?;
+            .ok_or_else(|| invalid("the port must be a number from 1 to 65535"))?;
         if host.is_empty() {
-            return Err(refuse("it has no host"));
+            return Err(invalid("missing host"));
         }
-        let valid = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            Some(literal) => literal.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => is_host_name(host),
+        let valid = match without_brackets(host) {
+            bare if bare.len() < host.len() => bare.parse::<Ipv6Addr>().is_ok(),
+            name => is_host_name(name),
         };
         if !valid {
-            return Err(refuse(
-                "its host is neither a name nor an IP address (IPv6 goes in brackets)",
-            ));
+            return Err(invalid("the host must be a name or an IP address (IPv6 in brackets)"));
         }
         Ok(Self { plaintext, host: host.to_ascii_lowercase(), port })
     }
 
-    /// Whether requests would travel unencrypted.
+    /// Whether requests are sent without TLS.
     #[must_use]
     pub(crate) fn is_plaintext(&self) -> bool {
         self.plaintext
     }
 
-    /// Whether requests stay on this machine.
+    /// Whether requests stay on this machine: `localhost` or a loopback address.
     #[must_use]
     pub(crate) fn is_loopback(&self) -> bool {
-        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
-        bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        let host = self.bare_host();
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
     /// The host, with IPv6 addresses in brackets.
@@ -79,24 +77,39 @@ impl Endpoint {
         &self.host
     }
 
-    /// The port, where one is named.
+    /// The host, with IPv6 addresses without their brackets.
+    pub(crate) fn bare_host(&self) -> &str {
+        without_brackets(&self.host)
+    }
+
+    /// The port, if one is given.
     pub(crate) fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// The URL of every request: scheme, host, port and `/`.
+    /// The port, or the default of the scheme.
+    pub(crate) fn port_or_default(&self) -> u16 {
+        self.port.unwrap_or(if self.plaintext { 80 } else { 443 })
+    }
+
+    /// The URL of every request: scheme, host, port if given, and `/`.
     #[must_use]
     pub(crate) fn url(&self) -> String {
         format!("{}://{self}/", if self.plaintext { "http" } else { "https" })
     }
 }
 
-/// Host and port, as people write them.
+/// `host` or `host:port`.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.host)?;
         self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
+}
+
+/// The text between `[` and `]`, as in an IPv6 address of a URL; any other host as it is.
+pub(crate) fn without_brackets(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
 }
 
 fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
@@ -110,7 +123,7 @@ fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
-/// Letters, digits, `-`, `_` and dots: what a host name may hold (RFC 1123, and `_` as seen in the wild).
+/// Letters, digits, `-` and dots (RFC 1123), and `_`, which is in use as well.
 fn is_host_name(host: &str) -> bool {
     host.len() <= 253
         && host.trim_end_matches('.').split('.').all(|label| {
@@ -124,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endpoints_as_people_write_them() {
+    fn valid_endpoints_are_parsed() {
         for (text, url, loopback) in [
             ("cas.aliyuncs.com", "https://cas.aliyuncs.com/", false),
             ("CAS.aliyuncs.com:8443", "https://cas.aliyuncs.com:8443/", false),
@@ -145,7 +158,25 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_without_being_quoted() {
+    fn brackets_and_default_port() {
+        for (text, host, bare, port) in [
+            ("host", "host", "host", 443),
+            ("http://host", "host", "host", 80),
+            ("http://host:443", "host", "host", 443),
+            ("https://[2001:db8::1]", "[2001:db8::1]", "2001:db8::1", 443),
+            ("[::1]:8443", "[::1]", "::1", 8443),
+        ] {
+            let endpoint = Endpoint::parse(text).unwrap();
+            assert_eq!((endpoint.host(), endpoint.bare_host()), (host, bare), "{text}");
+            assert_eq!(endpoint.port_or_default(), port, "{text}");
+        }
+        for text in ["[::1", "::1]", "host"] {
+            assert_eq!(without_brackets(text), text);
+        }
+    }
+
+    #[test]
+    fn invalid_endpoints_are_rejected_without_being_quoted() {
         for text in [
             "",
             "https://",

@@ -1,4 +1,4 @@
-//! Why a request got no answer, and how far it got.
+//! Why a request got no response, and how far it got.
 
 use std::fmt;
 
@@ -7,39 +7,39 @@ use crate::http::deadline::RequestDeadline;
 /// How far a request got before it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendProgress {
-    /// No byte of it left: it was certainly not applied.
+    /// No byte of it was sent: the service did not apply it.
     NotSent,
-    /// It was sent, at least in part, and no answer came: it may have been applied.
+    /// At least a part was sent and no response arrived: the service may have applied it.
     Sent,
-    /// An answer began that is not whole or not HTTP: it may have been applied.
+    /// A response started that is incomplete or not HTTP: the service may have applied it.
     ResponseStarted,
 }
 
-/// Why there is no answer. Holds no secret.
+/// Why there is no response. Holds no secret.
 #[derive(Debug)]
 pub struct TransportError {
     /// How far the request got.
     pub progress: SendProgress,
-    /// Whether the call's deadline passed.
+    /// Whether the deadline of the request has passed.
     pub deadline_passed: bool,
-    /// What happened, as a clause: "no connection to 10.0.0.1:443: Connection refused".
-    pub what: String,
-    /// What to do about it.
+    /// What failed, as a clause: "failed to connect to 10.0.0.1:443: Connection refused".
+    pub message: String,
+    /// How to fix it, in sentences.
     pub hint: Option<String>,
-    /// Whether trying again in a moment cannot help.
+    /// Whether a retry is certain to fail too.
     pub permanent: bool,
-    /// HTTP status of an answer that began.
+    /// HTTP status of a response that started.
     pub http_status: Option<u16>,
-    /// Request id of an answer that began.
+    /// Request ID of a response that started.
     pub request_id: Option<String>,
 }
 
 impl TransportError {
-    pub(crate) fn new(progress: SendProgress, what: impl Into<String>) -> Self {
+    pub(crate) fn new(progress: SendProgress, message: impl Into<String>) -> Self {
         Self {
             progress,
-            deadline_passed: RequestDeadline::deadline_passed(),
-            what: what.into(),
+            deadline_passed: RequestDeadline::passed(),
+            message: message.into(),
             hint: None,
             permanent: false,
             http_status: None,
@@ -47,8 +47,8 @@ impl TransportError {
         }
     }
 
-    pub(crate) fn not_sent(what: impl Into<String>) -> Self {
-        Self::new(SendProgress::NotSent, what)
+    pub(crate) fn not_sent(message: impl Into<String>) -> Self {
+        Self::new(SendProgress::NotSent, message)
     }
 
     pub(crate) fn permanent(mut self) -> Self {
@@ -64,14 +64,14 @@ impl TransportError {
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
+        f.write_str(&self.message)
     }
 }
 
 impl std::error::Error for TransportError {}
 
 impl From<TransportError> for ureq::Error {
-    fn from(failure: TransportError) -> Self {
-        Self::Other(Box::new(failure))
+    fn from(error: TransportError) -> Self {
+        Self::Other(Box::new(error))
     }
 }

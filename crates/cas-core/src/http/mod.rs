@@ -1,16 +1,17 @@
-//! One request over HTTP or HTTPS, and an exact account of how far it got when it fails.
+//! Sends one HTTP or HTTPS request and reports exactly how far it got if it fails.
 //!
-//! HTTP is ureq's; sockets, TLS and name look-up are plugged into it from here, for four reasons: a request
-//! leaves in one write; buffers that held a key are wiped; no thread is started for an IP address or an
-//! open connection; and whether any byte left is known for certain.
+//! ureq speaks HTTP. Sockets, TLS and name look-ups are plugged into it from here: a request leaves
+//! in one write, buffers that held a key are wiped, an IP address or an open connection needs no
+//! thread, and it is known for certain whether any byte was sent.
 //!
-//! Uses `inspect`, to say what is wrong with a server's certificate, and `base`.
+//! Uses `inspect`, to explain why a server's certificate is rejected, and `base`.
 
 mod buffers;
 pub(crate) mod client;
 mod deadline;
 pub(crate) mod endpoint;
 pub(crate) mod failure;
+mod per_process;
 pub(crate) mod proxy;
 mod resolver;
 pub(crate) mod response;

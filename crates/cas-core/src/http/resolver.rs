@@ -1,4 +1,4 @@
-//! Host names to addresses, only when a connection is really opened.
+//! Looks up host names, only when a new connection is opened.
 
 use std::fmt::Debug;
 use std::io;
@@ -7,14 +7,17 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use cas_sys::BlockedSignals;
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
+use crate::http::endpoint::without_brackets;
 use crate::http::failure::TransportError;
 
-/// ureq resolves before it looks for an open connection; this leaves the look-up to [`addresses`].
+/// Returns no address: ureq looks a name up before it looks for an open connection, and
+/// [`addresses`] does so only if there is none.
 #[derive(Debug)]
 pub(crate) struct LazyResolver;
 
@@ -29,19 +32,21 @@ impl Resolver for LazyResolver {
     }
 }
 
-/// The addresses of `host` (IPv6 in brackets or bare), found within `timeout`. A thread is used only for a
-/// name, because the system's look-up cannot be interrupted; on a timeout it is left to end by itself.
+/// Looks up the addresses of `host` (IPv6 with or without brackets) within `timeout`.
+///
+/// Only a name needs a thread: the system's look-up cannot be interrupted. After a timeout the
+/// thread ends by itself.
 pub(crate) fn addresses(
     host: &str,
     port: u16,
     timeout: Duration,
 ) -> Result<Vec<SocketAddr>, TransportError> {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let bare = without_brackets(host);
     if let Ok(ip) = bare.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }
     if bare == "localhost" {
-        // By RFC 6761 never a question for a name server.
+        // RFC 6761: never sent to a name server.
         return Ok([IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]
             .map(|ip| SocketAddr::new(ip, port))
             .to_vec());
@@ -49,14 +54,14 @@ pub(crate) fn addresses(
     let name = bare.to_owned();
     look_up(timeout, move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect))
         .map_err(|error| {
-            let why = if error.kind() == io::ErrorKind::TimedOut {
-                format!("no answer from the name server within {} ms", timeout.as_millis())
+            let cause = if error.kind() == io::ErrorKind::TimedOut {
+                format!("no response from the name server within {} ms", timeout.as_millis())
             } else {
                 error.to_string()
             };
-            TransportError::not_sent(format!("the host name {bare} could not be resolved: {why}"))
+            TransportError::not_sent(format!("failed to resolve the host name {bare}: {cause}"))
                 .with_hint(
-                    "Check the name's spelling, and this machine's DNS settings and network.",
+                    "Check the spelling of the name, and the DNS and network of this machine.",
                 )
         })
 }
@@ -66,12 +71,17 @@ fn look_up(
     resolve: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
 ) -> io::Result<Vec<SocketAddr>> {
     let (sender, receiver) = mpsc::sync_channel(1);
+    // The thread inherits the mask: signal handlers of the host program must not run on it.
+    let blocked = BlockedSignals::new();
     thread::Builder::new().name("cas-resolve".to_owned()).spawn(move || {
-        // Nobody listens any more when the timeout came first.
+        // The receiver is gone if the timeout came first.
         let _ = sender.send(resolve());
     })?;
+    drop(blocked);
     match receiver.recv_timeout(timeout) {
-        Ok(Ok(addresses)) if addresses.is_empty() => Err(io::Error::other("it has no address")),
+        Ok(Ok(addresses)) if addresses.is_empty() => {
+            Err(io::Error::other("the name has no address"))
+        }
         Ok(result) => result,
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
@@ -82,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_and_localhost_need_no_name_server() {
+    fn ip_addresses_and_localhost_need_no_name_server() {
         for (host, first) in
             [("127.0.0.1", "127.0.0.1:1"), ("[::1]", "[::1]:1"), ("localhost", "127.0.0.1:1")]
         {
@@ -91,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_look_up_ends_with_the_timeout() {
+    fn slow_lookup_ends_with_the_timeout() {
         let (release, wait) = mpsc::channel::<()>();
         let error = look_up(Duration::from_millis(1), move || {
             let _ = wait.recv();
@@ -102,8 +112,32 @@ mod tests {
         drop(release);
     }
 
+    /// The signals that the calling thread blocks: bit 0 is signal 1.
+    fn blocked_signals() -> u64 {
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
+        u64::from_str_radix(mask.trim(), 16).unwrap()
+    }
+
     #[test]
-    fn a_name_without_address_is_an_error() {
+    fn lookup_thread_blocks_the_signals_of_the_host_program() {
+        let (sender, receiver) = mpsc::channel();
+        let before = blocked_signals();
+        let found = look_up(Duration::from_secs(60), move || {
+            sender.send(blocked_signals()).unwrap();
+            Ok(vec![SocketAddr::from(([127, 0, 0, 1], 1))])
+        });
+        assert!(found.is_ok());
+        let blocked = receiver.recv().unwrap();
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGUSR1, libc::SIGTERM, libc::SIGCHLD] {
+            assert_ne!(blocked & 1 << (signal - 1), 0, "signal {signal}");
+        }
+        assert_eq!(blocked & 1 << (libc::SIGSEGV - 1), 0);
+        assert_eq!(blocked_signals(), before);
+    }
+
+    #[test]
+    fn name_without_address_is_an_error() {
         assert!(look_up(Duration::from_secs(60), || Ok(Vec::new())).is_err());
     }
 }

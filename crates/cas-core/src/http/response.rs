@@ -1,61 +1,117 @@
-//! An HTTP response as it arrived.
+//! An HTTP response.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
-/// Largest answer that is read, in bytes. A list page is a hundred times smaller.
+/// Largest body that is read, in bytes. A page of a list is a hundred times smaller.
 pub(crate) const MAX_RESPONSE_BYTES: usize = 1 << 20;
 
-/// An HTTP answer as it arrived. `Debug` shows its status and size: the rest may echo the request.
+/// An HTTP response. `Debug` shows only status and size: the rest may echo the request.
 #[derive(Default)]
 pub(crate) struct HttpResponse {
     /// HTTP status.
     pub status: u16,
     /// Header `x-acs-request-id`.
     pub request_id: Option<String>,
-    /// Header `x-acs-retry-after`, milliseconds.
+    /// Header `x-acs-retry-after`, in milliseconds.
     pub retry_after: Option<Duration>,
-    /// Header `Date`: the time of whoever answered.
+    /// Header `Date` of an error: the server's time.
     pub date: Option<SystemTime>,
     /// Header `Location` of a redirect.
     pub location: Option<String>,
-    /// At most [`MAX_RESPONSE_BYTES`] bytes. Wiped when it goes: it may echo the request.
+    /// At most [`MAX_RESPONSE_BYTES`] bytes. Wiped on drop: it may echo the request.
     pub body: Zeroizing<Vec<u8>>,
 }
 
 impl fmt::Debug for HttpResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HttpAnswer(HTTP {}, {} bytes)", self.status, self.body.len())
+        write!(f, "HttpResponse(HTTP {}, {} bytes)", self.status, self.body.len())
     }
 }
 
 impl HttpResponse {
-    /// Overwrites private keys in the body: the service hands them out with a certificate's details, and
-    /// nobody here wants them.
+    /// Overwrites the private keys in the body. The service returns them with the details of a
+    /// certificate, and libcas never needs them.
     pub(crate) fn scrub_private_keys(&mut self) {
         const BEGIN: &[u8] = b"-----BEGIN ";
-        let ends: Vec<usize> =
+        const DASHES: &[u8] = b"-----";
+        let labels: Vec<usize> =
             memchr::memmem::find_iter(&self.body, BEGIN).map(|at| at + BEGIN.len()).collect();
-        for start in ends {
+        for start in labels {
             let block = &mut self.body[start..];
-            let Some(label) = memchr::memmem::find(block, b"-----") else { continue };
+            let Some(label) = memchr::memmem::find(block, DASHES) else { continue };
             if block[..label].ends_with(b"PRIVATE KEY") {
                 let end = memchr::memmem::find(block, b"-----END ").unwrap_or(block.len());
-                block[(label + 5).min(end)..end].fill(b' ');
+                block[(label + DASHES.len()).min(end)..end].fill(b' ');
             }
         }
     }
 
-    /// Header `x-acs-request-id`, where it can be an id.
+    /// Header `x-acs-request-id`, if it looks like a request ID.
     #[must_use]
     pub(crate) fn request_id(&self) -> Option<String> {
         self.request_id.clone().filter(|id| is_request_id(id))
     }
 }
 
-/// Whether a server may have meant this as the id of a request.
+/// Whether a text has the form of a request ID.
 pub(crate) fn is_request_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scrubbed(body: &str) -> String {
+        let body = Zeroizing::new(body.as_bytes().to_vec());
+        let mut response = HttpResponse { body, ..HttpResponse::default() };
+        response.scrub_private_keys();
+        String::from_utf8(response.body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn private_keys_are_overwritten_and_nothing_else() {
+        let cert = "-----BEGIN CERTIFICATE-----\\nMIIB\\n-----END CERTIFICATE-----\\n";
+        for label in ["PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY"] {
+            let pem = |key: &str| format!("-----BEGIN {label}-----{key}-----END {label}-----");
+            let body = |key: &str| format!("{{\"Cert\":\"{cert}\",\"Key\":\"{}\"}}", pem(key));
+            assert_eq!(scrubbed(&body("\\nMIIC\\n")), body("        "));
+            let two = |key: &str| format!("{}{}", pem(key), pem(key));
+            assert_eq!(scrubbed(&two("AAAA")), two("    "));
+        }
+        assert_eq!(scrubbed(cert), cert);
+    }
+
+    #[test]
+    fn private_key_without_an_end_is_overwritten_to_the_end_of_the_body() {
+        let begin = "-----BEGIN PRIVATE KEY-----";
+        assert_eq!(scrubbed(&format!("{begin}MIIC\"}}")), format!("{begin}      "));
+        for body in [begin, "-----BEGIN PRIVATE KEY", "-----BEGIN ", ""] {
+            assert_eq!(scrubbed(body), body);
+        }
+    }
+
+    #[test]
+    fn request_id_has_the_form_of_one() {
+        let longest = "A".repeat(64);
+        for id in ["7B0F6A3E-0000-4E6B-8E0C-CB55C4F5F60D", "a", &longest] {
+            assert!(is_request_id(id), "{id}");
+        }
+        let too_long = "A".repeat(65);
+        for id in ["", &too_long, "a b", "a_b", "a\r\nb", "<id>"] {
+            let request_id = Some(id.to_owned());
+            let response = HttpResponse { request_id, ..HttpResponse::default() };
+            assert_eq!(response.request_id(), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn debug_output_shows_no_body() {
+        let body = Zeroizing::new(b"hidden".to_vec());
+        let response = HttpResponse { status: 400, body, ..HttpResponse::default() };
+        assert_eq!(format!("{response:?}"), "HttpResponse(HTTP 400, 6 bytes)");
+    }
 }

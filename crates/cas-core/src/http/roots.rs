@@ -1,8 +1,10 @@
-//! The certificate authorities that are trusted, and where they come from.
+//! The root store: the certificate authorities that libcas trusts, and where they come from.
 //!
-//! The first of these that is there: a file that the program named; what the environment names; the machine's own
-//! store; the Mozilla roots that are built in. Whoever named a store meant it: nothing wider stands in for one of no use.
-//! Of the machine's own places, the first of use counts; the built-in roots only where none of them is there.
+//! The first of these that is set or exists: the CA file of the configuration; `SSL_CERT_FILE` and
+//! `SSL_CERT_DIR`; the system's store; the Mozilla roots built into libcas. libcas never falls back
+//! from a store that was configured to a broader one: if it is unusable, the call fails. The first
+//! usable location of the system's store counts, and the built-in roots are used only if none of
+//! these locations exists.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -19,11 +21,11 @@ use crate::base::error::{Error, ErrorKind};
 use crate::base::quote::quoted_path;
 use crate::http::failure::TransportError;
 
-/// Where systems have all their roots in one file.
+/// Where systems keep all their roots in one file.
 const BUNDLES: [&str; 17] = [
     "/etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Gentoo, Arch, Alpine, NixOS, OpenWrt
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // Fedora, RHEL
-    "/etc/pki/tls/certs/ca-bundle.crt",   // older ones of these
+    "/etc/pki/tls/certs/ca-bundle.crt",   // their older releases
     "/var/lib/ca-certificates/ca-bundle.pem", // SUSE
     "/etc/ssl/ca-bundle.pem",             // older SUSE
     "/etc/ssl/certs/ca-bundle.crt",       // NixOS
@@ -33,81 +35,81 @@ const BUNDLES: [&str; 17] = [
     "/opt/etc/ssl/certs/ca-certificates.crt", // Entware
     "/usr/local/etc/ssl/cert.pem",        // FreeBSD
     "/usr/local/share/certs/ca-root-nss.crt", // FreeBSD, DragonFly BSD
-    "/usr/local/ssl/cert.pem",            // OpenSSL as it installs itself
+    "/usr/local/ssl/cert.pem",            // OpenSSL from source
     "/etc/openssl/certs/ca-certificates.crt", // NetBSD
     "/etc/certs/ca-certificates.crt",     // Solaris, illumos
     "/etc/ssl/cacert.pem",                // OmniOS
     "/etc/ssl/certs/cacert.pem",          // OpenHarmony
 ];
 
-/// Where systems have a file for each root. Read where there is no bundle, which would hold the same.
+/// Where systems keep a file for each root. Used if there is no bundle, which holds the same roots.
 const DIRECTORIES: [&str; 8] = [
     "/etc/ssl/certs",               // most
     "/etc/pki/tls/certs",           // Fedora, RHEL
     "/var/lib/ca-certificates/pem", // SUSE
     "/usr/local/share/certs",       // FreeBSD
-    "/usr/local/ssl/certs",         // OpenSSL as it installs itself
+    "/usr/local/ssl/certs",         // OpenSSL from source
     "/etc/openssl/certs",           // NetBSD
     "/etc/certs/CA",                // Solaris, illumos
     "/etc/security/certificates",   // OpenHarmony
 ];
 
-/// The certificate authorities that are trusted.
+/// Where the trusted root certificates come from.
 pub(crate) enum RootStore {
-    /// Those of a file that the program named, read already.
-    StaticProvider {
+    /// The CA file of the configuration, already read.
+    File {
         /// At least one.
         roots: RootCertStore,
         /// For messages.
         source: String,
     },
-    /// Those that the environment names, read when they are needed.
+    /// The locations that the environment names, read when the first TLS connection is opened.
     Environment {
-        /// `SSL_CERT_FILE`, as it was when the client was made.
+        /// `SSL_CERT_FILE`, at the time when the client was made.
         file: Option<PathBuf>,
-        /// `SSL_CERT_DIR`, likewise; directories separated by colons.
+        /// `SSL_CERT_DIR`, likewise, split at its colons.
         directories: Vec<PathBuf>,
     },
-    /// Those of the machine, read when they are needed; where it has none, those that are built in.
-    Machine,
+    /// The system's store, read when the first TLS connection is opened, or the built-in roots.
+    System,
 }
 
-/// Roots that were read, at least one.
+/// Root certificates that were read: at least one.
 pub(crate) struct LoadedRoots {
     pub(crate) store: Arc<RootCertStore>,
-    /// Where they come from and how many they are.
-    pub(crate) shown: String,
-    /// How another one is added.
-    pub(crate) remedy: &'static str,
+    /// Their source and number, for messages.
+    pub(crate) description: String,
+    /// How to add a root, as an imperative clause about "it": the CA that is missing.
+    pub(crate) how_to_add: &'static str,
 }
 
 impl LoadedRoots {
-    fn new(mut store: RootCertStore, source: &str, remedy: &'static str) -> Self {
-        let mut each = Vec::with_capacity(store.len());
+    fn new(mut store: RootCertStore, source: &str, how_to_add: &'static str) -> Self {
+        let mut unique = Vec::with_capacity(store.len());
         for root in store.roots {
-            if !each.contains(&root) {
-                each.push(root);
+            if !unique.contains(&root) {
+                unique.push(root);
             }
         }
-        store.roots = each;
+        store.roots = unique;
         let plural = if store.len() == 1 { "" } else { "s" };
-        let shown = format!("{source}; {} root{plural}", store.len());
-        Self { store: Arc::new(store), shown, remedy }
+        let description = format!("{source}; {} root{plural}", store.len());
+        Self { store: Arc::new(store), description, how_to_add }
     }
 }
 
 impl RootStore {
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` where they are set, else the machine's own store. The environment
-    /// is read now and not again: other threads of a C program may be changing it later.
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else the system's store. The environment
+    /// is read now and never again: other threads of a C program may change it later.
     #[must_use]
-    pub(crate) fn of_system() -> Self {
-        Self::of_variables(|name| std::env::var_os(name))
+    pub(crate) fn from_env() -> Self {
+        Self::from_variables(|name| std::env::var_os(name))
     }
 
-    fn of_variables(variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        let set = |name| variable(name).filter(|value| !value.is_empty());
-        match (set("SSL_CERT_FILE"), set("SSL_CERT_DIR")) {
-            (None, None) => Self::Machine,
+    fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let non_empty = |name| variable(name).filter(|value| !value.is_empty());
+        match (non_empty("SSL_CERT_FILE"), non_empty("SSL_CERT_DIR")) {
+            (None, None) => Self::System,
             (file, directories) => Self::Environment {
                 file: file.map(PathBuf::from),
                 directories: directories.iter().flat_map(std::env::split_paths).collect(),
@@ -115,43 +117,46 @@ impl RootStore {
         }
     }
 
-    /// The certificates of a PEM file, and no others. Read now, so that a wrong path is found early.
-    pub(crate) fn of_file(path: &Path) -> Result<Self, Error> {
-        let shown = quoted_path(path);
+    /// Only the certificates of a PEM file. It is read now, so that a wrong path is reported early.
+    pub(crate) fn from_file(path: &Path) -> Result<Self, Error> {
+        let quoted = quoted_path(path);
         let roots = read_file(path).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => {
-                let sentence = format!("The CA file {shown} is of no use: {error}.");
-                Error::new(ErrorKind::InvalidArgument, sentence)
-                    .with_hint("Give a PEM file with at least one -----BEGIN CERTIFICATE-----.")
+                let message = format!("The CA file {quoted} {error}.");
+                Error::new(ErrorKind::InvalidArgument, message).with_hint(
+                    "Use a PEM file with at least one -----BEGIN CERTIFICATE----- block.",
+                )
             }
-            _ => Error::new(
-                ErrorKind::Io,
-                format!("The CA file {shown} could not be read: {error}."),
-            )
-            .with_hint(
-                "Give the path of a PEM file that this program may read, not the PEM text itself.",
-            ),
+            _ => {
+                Error::new(ErrorKind::Io, format!("Failed to read the CA file {quoted}: {error}."))
+                    .with_hint(
+                        "Set the path of a PEM file that this program can read, not the PEM text \
+                     itself.",
+                    )
+            }
         })?;
-        Ok(Self::StaticProvider { roots, source: format!("the CA file {shown}") })
+        Ok(Self::File { roots, source: format!("the CA file {quoted}") })
     }
 
-    /// The roots, read if they were not yet.
-    pub(crate) fn roots(&self) -> Result<LoadedRoots, TransportError> {
+    /// Returns the roots; reads them if they are not read yet.
+    pub(crate) fn load(&self) -> Result<LoadedRoots, TransportError> {
         match self {
-            Self::StaticProvider { roots, source } => Ok(LoadedRoots::new(
+            Self::File { roots, source } => Ok(LoadedRoots::new(
                 roots.clone(),
                 source,
-                "add its certificate to the CA file, without which no other root counts",
+                "add its certificate to the CA file, because libcas uses no other roots",
             )),
-            Self::Environment { file, directories } => of_environment(file.as_deref(), directories),
-            Self::Machine => of_machine(&BUNDLES, &DIRECTORIES),
+            Self::Environment { file, directories } => {
+                load_environment(file.as_deref(), directories)
+            }
+            Self::System => load_system(&BUNDLES, &DIRECTORIES),
         }
     }
 }
 
-/// What the environment names and nothing else. A file must be of use; of the directories, one must be where no file
-/// is named: `SSL_CERT_DIR` is a list, and whoever wants the file alone points it at nothing.
-fn of_environment(
+/// Loads only what the environment names. `SSL_CERT_FILE` must be usable. `SSL_CERT_DIR` is a list:
+/// without a file, one of its directories must be usable, and next to a file none need be.
+fn load_environment(
     file: Option<&Path>,
     directories: &[PathBuf],
 ) -> Result<LoadedRoots, TransportError> {
@@ -159,99 +164,98 @@ fn of_environment(
     let file = file.map(|path| (path, "SSL_CERT_FILE", read_file as Reader));
     let directories =
         directories.iter().map(|path| (path.as_path(), "SSL_CERT_DIR", read_directory as Reader));
-    let mut of_use = true;
+    let mut file_is_usable = true;
     for (path, variable, read) in file.into_iter().chain(directories) {
-        let place = format!("{} ({variable})", quoted_path(path));
+        let location = format!("{} ({variable})", quoted_path(path));
         match read(path) {
             Ok(more) => {
                 store.extend(more.roots);
-                sources.push(place);
+                sources.push(location);
             }
             Err(error) => {
-                of_use &= variable == "SSL_CERT_DIR";
-                problems.push(format!("{place}: {error}"));
+                file_is_usable &= variable == "SSL_CERT_DIR";
+                problems.push(format!("{location}: {error}"));
             }
         }
     }
-    if !of_use || store.is_empty() {
-        return Err(no_roots(
+    if !file_is_usable || store.is_empty() {
+        return Err(not_loaded(
             &problems,
-            "Correct SSL_CERT_FILE or SSL_CERT_DIR: while one of them is set, no other root counts.",
+            "Correct SSL_CERT_FILE or SSL_CERT_DIR: while one of them is set, libcas uses no other \
+             roots.",
         ));
     }
     let mut source = sources.join(" and ");
     if !problems.is_empty() {
         source = format!("{source}, without {}", problems.join("; "));
     }
-    let remedy = "add its certificate to what SSL_CERT_FILE or SSL_CERT_DIR names, or name its PEM bundle with \
-                  cas_config_set_ca_file";
-    Ok(LoadedRoots::new(store, &source, remedy))
+    let how_to_add = "add its certificate to SSL_CERT_FILE or SSL_CERT_DIR, or set \
+                      cas_config_set_ca_file to its PEM bundle";
+    Ok(LoadedRoots::new(store, &source, how_to_add))
 }
 
-/// The first of these places that is of use; what is built in where none of them is there.
-fn of_machine(bundles: &[&str], directories: &[&str]) -> Result<LoadedRoots, TransportError> {
-    let remedy = "name its PEM bundle with SSL_CERT_FILE or cas_config_set_ca_file";
+/// Loads the first usable location, or the built-in roots if no location exists.
+fn load_system(bundles: &[&str], directories: &[&str]) -> Result<LoadedRoots, TransportError> {
+    let how_to_add = "set SSL_CERT_FILE or cas_config_set_ca_file to its PEM bundle";
     let bundles = bundles.iter().map(|path| (path, read_file as Reader));
     let directories = directories.iter().map(|path| (path, read_directory as Reader));
     let mut problems = Vec::new();
     for (path, read) in bundles.chain(directories) {
+        let location = format!("the system's {path}");
         match read(Path::new(path)) {
-            Ok(roots) => {
-                return Ok(LoadedRoots::new(roots, &format!("the system's {path}"), remedy));
-            }
+            Ok(roots) => return Ok(LoadedRoots::new(roots, &location, how_to_add)),
             Err(error)
                 if matches!(
                     error.kind(),
                     io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
                 ) => {}
-            Err(error) => problems.push(format!("the system's {path}: {error}")),
+            Err(error) => problems.push(format!("{location}: {error}")),
         }
     }
     if !problems.is_empty() {
-        return Err(no_roots(
+        return Err(not_loaded(
             &problems,
-            "Repair the system's CA certificates, or name a PEM bundle with SSL_CERT_FILE or cas_config_set_ca_file.",
+            "Repair the CA certificates of the system, or set SSL_CERT_FILE or \
+             cas_config_set_ca_file to a PEM bundle.",
         ));
     }
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let source = "the Mozilla roots built into libcas, as this machine has no store";
-    Ok(LoadedRoots::new(roots, source, remedy))
+    let source = "the Mozilla roots built into libcas, because the system has no root store";
+    Ok(LoadedRoots::new(roots, source, how_to_add))
 }
 
-fn no_roots(problems: &[String], hint: &str) -> TransportError {
-    let what = format!("no trusted certificate authority was found in {}", problems.join("; "));
-    TransportError::not_sent(what).with_hint(hint).permanent()
+fn not_loaded(problems: &[String], hint: &str) -> TransportError {
+    let message = format!("failed to load root certificates: {}", problems.join("; "));
+    TransportError::not_sent(message).with_hint(hint).permanent()
 }
 
-/// Reads a place; `Ok` holds at least one root.
+/// Reads the roots at a path. `Ok` holds at least one.
 type Reader = fn(&Path) -> io::Result<RootCertStore>;
 
-/// The certificates of a PEM file; `InvalidData` where it has none. What is damaged beside others is passed over, as
-/// everywhere.
+/// Reads the certificates of a PEM file; `InvalidData` if it has none. Invalid certificates next to
+/// valid ones are ignored, as is usual.
 fn read_file(path: &Path) -> io::Result<RootCertStore> {
     let text = fs::read(path)?;
-    let (mut roots, mut damaged) = (RootCertStore::empty(), false);
+    let (mut roots, mut any_invalid) = (RootCertStore::empty(), false);
     for certificate in CertificateDer::pem_slice_iter(&text) {
-        damaged |= !certificate.is_ok_and(|certificate| roots.add(certificate).is_ok());
+        any_invalid |= !certificate.is_ok_and(|certificate| roots.add(certificate).is_ok());
     }
     if roots.is_empty() {
-        let why = if damaged {
-            "none of its certificates can be read"
-        } else {
-            "it holds no certificate"
-        };
-        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        let problem =
+            if any_invalid { "contains no valid certificate" } else { "contains no certificate" };
+        return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
     }
     Ok(roots)
 }
 
-/// The certificates of a directory's files, each once under however many names; `NotFound` where it has none.
+/// Reads the certificates in the files of a directory; `NotFound` if there are none. A file that
+/// has several names is read once, and subdirectories are not read.
 fn read_directory(path: &Path) -> io::Result<RootCertStore> {
     let (mut roots, mut problem) = (RootCertStore::empty(), None);
     let mut seen = BTreeSet::new();
     for entry in fs::read_dir(path)? {
         let file = entry?.path();
-        // A link may lead nowhere, and a directory is not gone into.
+        // This follows links, which may be broken.
         let is_new = fs::metadata(&file).is_ok_and(|metadata| {
             metadata.is_file() && seen.insert((metadata.dev(), metadata.ino()))
         });
@@ -260,17 +264,17 @@ fn read_directory(path: &Path) -> io::Result<RootCertStore> {
         }
         match read_file(&file) {
             Ok(more) => roots.extend(more.roots),
-            // Anything may stand in a directory.
+            // Other files are allowed next to certificates.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
             Err(error) => {
-                problem =
-                    Some(io::Error::new(error.kind(), format!("{}: {error}", quoted_path(&file))));
+                let message = format!("{}: {error}", quoted_path(&file));
+                problem = Some(io::Error::new(error.kind(), message));
             }
         }
     }
     if roots.is_empty() {
-        let nothing = || io::Error::new(io::ErrorKind::NotFound, "it holds no certificate");
-        return Err(problem.unwrap_or_else(nothing));
+        let none = || io::Error::new(io::ErrorKind::NotFound, "contains no certificate");
+        return Err(problem.unwrap_or_else(none));
     }
     Ok(roots)
 }
@@ -278,201 +282,12 @@ fn read_directory(path: &Path) -> io::Result<RootCertStore> {
 impl fmt::Debug for RootStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::StaticProvider { source, .. } => f.debug_tuple("Given").field(source).finish(),
+            Self::File { source, .. } => f.debug_tuple("File").field(source).finish(),
             Self::Environment { .. } => f.write_str("Environment"),
-            Self::Machine => f.write_str("Machine"),
+            Self::System => f.write_str("System"),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use rcgen::{CertificateParams, KeyPair};
-
-    use super::*;
-
-    /// A directory of the tests' own; it goes with them.
-    struct Scratch(PathBuf);
-
-    impl Scratch {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("libcas-{}-{name}", std::process::id()));
-            fs::create_dir_all(&path).unwrap();
-            Self(path)
-        }
-
-        fn path(&self, name: &str) -> String {
-            self.0.join(name).to_str().unwrap().to_owned()
-        }
-
-        fn write(&self, name: &str, content: &str) -> String {
-            fs::write(self.0.join(name), content).unwrap();
-            self.path(name)
-        }
-
-        fn directory(&self, name: &str) -> Self {
-            fs::create_dir_all(self.0.join(name)).unwrap();
-            Self(self.0.join(name))
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    fn certificate() -> String {
-        let params = CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
-        params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
-    }
-
-    fn of_environment(
-        file: Option<&str>,
-        directories: &[&str],
-    ) -> Result<LoadedRoots, TransportError> {
-        let directories: Vec<_> = directories.iter().map(PathBuf::from).collect();
-        super::of_environment(file.map(Path::new), &directories)
-    }
-
-    #[track_caller]
-    fn refused(roots: Result<LoadedRoots, TransportError>, parts: &[&str]) {
-        let failure = roots.err().unwrap();
-        assert!(failure.permanent && failure.hint.is_some());
-        for part in parts {
-            assert!(failure.what.contains(part), "{failure}");
-        }
-    }
-
-    #[test]
-    fn what_is_built_in_serves_where_there_is_no_store() {
-        let scratch = Scratch::new("no-store");
-        let empty = scratch.directory("empty");
-        let absent = scratch.path("absent");
-        for (bundles, directories) in [
-            (vec![], vec![]),
-            (vec![absent.as_str()], vec![absent.as_str()]),
-            (vec![], vec![empty.0.to_str().unwrap()]),
-        ] {
-            let roots = of_machine(&bundles, &directories).unwrap();
-            assert!(roots.store.len() > 100);
-            let count = format!("no store; {} roots", roots.store.len());
-            assert!(
-                roots
-                    .shown
-                    .starts_with("the Mozilla roots built into libcas, as this machine has ")
-            );
-            assert!(roots.shown.ends_with(&count), "{}", roots.shown);
-        }
-    }
-
-    #[test]
-    fn a_store_that_is_there_but_of_no_use_is_no_reason_for_a_wider_one() {
-        let scratch = Scratch::new("no-use");
-        let empty = scratch.write("empty.pem", "");
-        let directory = scratch.directory("directory");
-        let unreadable = directory.0.to_str().unwrap();
-        refused(
-            of_machine(&[&empty], &[]),
-            &["no trusted certificate authority", &empty, "no certificate"],
-        );
-        refused(of_machine(&[unreadable], &[]), &[unreadable, "directory"]);
-        refused(of_machine(&[&empty, unreadable], &[]), &[&empty, unreadable]);
-        let damaged = scratch.write("damaged.pem", &certificate().replace("MII", "MI"));
-        refused(of_machine(&[&damaged], &[]), &["none of its certificates can be read"]);
-        let good = scratch.write("good.pem", &certificate());
-        assert_eq!(
-            of_machine(&[&empty, &good], &[]).unwrap().shown,
-            format!("the system's {good}; 1 root")
-        );
-    }
-
-    #[test]
-    fn the_first_place_that_is_of_use_counts_alone() {
-        let scratch = Scratch::new("first");
-        let one = scratch.write("one.pem", &certificate());
-        let two = scratch.write("two.pem", &[certificate(), certificate()].concat());
-        let shown = |bundles: &[&str], directories: &[&str]| {
-            of_machine(bundles, directories).unwrap().shown
-        };
-        assert_eq!(shown(&[&one, &two], &[]), format!("the system's {one}; 1 root"));
-        assert_eq!(shown(&["/nonexistent", &two], &[]), format!("the system's {two}; 2 roots"));
-        let all = scratch.0.to_str().unwrap();
-        assert_eq!(shown(&[&one], &[all]), format!("the system's {one}; 1 root"));
-        // Each once, under whatever names, and nothing of what stands beside them.
-        std::os::unix::fs::symlink("two.pem", scratch.0.join("01234567.0")).unwrap();
-        std::os::unix::fs::symlink("gone.pem", scratch.0.join("01234567.1")).unwrap();
-        fs::copy(&one, scratch.0.join("copy.pem")).unwrap();
-        scratch.write("README", "no certificate");
-        scratch.directory("below").write("three.pem", &certificate());
-        assert_eq!(shown(&[], &[all]), format!("the system's {all}; 3 roots"));
-    }
-
-    #[test]
-    fn what_the_environment_names_counts_alone() {
-        let scratch = Scratch::new("environment");
-        let file = scratch.write("file.pem", &certificate());
-        let directory = scratch.directory("directory");
-        directory.write("a.pem", &certificate());
-        directory.write("b.pem", &fs::read_to_string(&file).unwrap());
-        let directory = directory.0.to_str().unwrap();
-        let empty = scratch.write("empty.pem", "");
-
-        let by_file = of_environment(Some(&file), &[]).unwrap();
-        assert_eq!(by_file.shown, format!("\"{file}\" (SSL_CERT_FILE); 1 root"));
-        let both = of_environment(Some(&file), &[directory]).unwrap();
-        let sources = format!("\"{file}\" (SSL_CERT_FILE) and \"{directory}\" (SSL_CERT_DIR)");
-        assert_eq!(both.shown, format!("{sources}; 2 roots"));
-        let partly = of_environment(None, &[directory, "/nonexistent"]).unwrap();
-        for part in [", without \"/nonexistent\" (SSL_CERT_DIR): No such file", "; 2 roots"] {
-            assert!(partly.shown.contains(part), "{}", partly.shown);
-        }
-        assert!(of_environment(Some(&file), &["/dev/null"]).is_ok());
-
-        refused(
-            of_environment(Some("/nonexistent"), &[]),
-            &["\"/nonexistent\" (SSL_CERT_FILE): No such"],
-        );
-        refused(
-            of_environment(Some(&empty), &[directory]),
-            &["(SSL_CERT_FILE): it holds no certificate"],
-        );
-        refused(
-            of_environment(None, &[&empty, "/nonexistent"]),
-            &["Not a directory", "No such file"],
-        );
-        let nothing = scratch.directory("nothing");
-        let nothing = nothing.0.to_str().unwrap();
-        refused(
-            of_environment(None, &[nothing]),
-            &[nothing, "(SSL_CERT_DIR): it holds no certificate"],
-        );
-    }
-
-    #[test]
-    fn variables_are_read_once_and_empty_ones_are_none() {
-        let of = |file: &str, directories: &str| {
-            RootStore::of_variables(|name| {
-                Some(OsString::from(if name == "SSL_CERT_FILE" { file } else { directories }))
-            })
-        };
-        assert!(matches!(of("", ""), RootStore::Machine));
-        assert!(matches!(RootStore::of_variables(|_| None), RootStore::Machine));
-        let RootStore::Environment { file, directories } = of("", "/a:/b") else { panic!() };
-        assert_eq!((file, directories), (None, vec!["/a".into(), "/b".into()]));
-        let RootStore::Environment { file, directories } = of("/f", "") else { panic!() };
-        assert_eq!((file, directories), (Some("/f".into()), vec![]));
-        // A list of nothing is no list of everything.
-        let RootStore::Environment { file, directories } = of("", ":") else { panic!() };
-        refused(super::of_environment(file.as_deref(), &directories), &["SSL_CERT_DIR"]);
-    }
-
-    #[test]
-    fn a_key_in_place_of_a_path_is_not_shown() {
-        let key = format!("-----BEGIN PRIVATE KEY-----\n{}", "MC4CAQAwBQYDK2VwBCIEIA".repeat(4));
-        for roots in [of_environment(Some(&key), &[]), of_environment(None, &[&key])] {
-            let failure = roots.err().unwrap();
-            assert!(!failure.what.contains("MC4C"), "{failure}");
-        }
-    }
-}
+mod tests;

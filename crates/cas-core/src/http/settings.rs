@@ -1,15 +1,15 @@
-//! What every connection of a client has in common.
+//! The settings that all connections of a client share.
 
 use std::time::Duration;
 
 use crate::http::proxy::ProxyPolicy;
 use crate::http::roots::RootStore;
 
-/// What a connection needs to know.
 #[derive(Debug)]
 pub(crate) struct Settings {
+    /// For the TCP connection, the tunnel through a proxy and the TLS handshake together.
     pub(crate) connect_timeout: Duration,
-    pub(crate) trust: RootStore,
+    pub(crate) root_store: RootStore,
     pub(crate) proxy_policy: ProxyPolicy,
     pub(crate) user_agent: String,
 }

@@ -1,4 +1,4 @@
-//! TCP connections: made within the connect timeout, written to once per request, wiped after it.
+//! TCP connections, direct or through a proxy. A request is collected and leaves in one write.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -18,10 +18,11 @@ use crate::http::proxy::{Proxy, tunnel};
 use crate::http::resolver;
 use crate::http::settings::Settings;
 
-/// Sockets wake up at least this often to look at the deadline, so that it needs no system call to set it
-/// anew for every request.
+/// Longest timeout of a socket. A socket that wakes up checks the deadline of the request, so that
+/// the timeout need not be set anew for every request.
 const TICK: Duration = Duration::from_secs(1);
 
+/// Opens connections within the connect timeout.
 #[derive(Debug)]
 pub(crate) struct TcpConnector(pub(super) Arc<Settings>);
 
@@ -33,57 +34,72 @@ impl Connector<()> for TcpConnector {
         details: &ConnectionDetails<'_>,
         _: Option<()>,
     ) -> Result<Option<Tcp>, ureq::Error> {
-        let host = details.uri.host().unwrap_or_default();
-        let port = details.uri.port_u16().unwrap_or(if details.needs_tls() { 443 } else { 80 });
         RequestDeadline::connecting(self.0.connect_timeout);
-        let proxy = self.way(details)?;
+        let (target, proxy) = self.route(details)?;
+        let (host, port) = (target.host(), target.port_or_default());
         let proxy = proxy.as_ref();
         let (to_host, to_port) = proxy.map_or((host, port), |proxy| (&proxy.host, proxy.port));
-        let refused = |error: io::Error| refused(to_host, to_port, proxy.is_some(), &error);
-        let left = RequestDeadline::time_left().map_err(refused)?;
+        let failed = |error: io::Error| connect_failed(to_host, to_port, proxy.is_some(), &error);
+        let left = RequestDeadline::time_left().map_err(failed)?;
         let addresses = resolver::addresses(to_host, to_port, left)?;
-        let mut stream = connect_any(&addresses).map_err(refused)?;
+        let mut stream = connect_any(&addresses, TcpStream::connect_timeout).map_err(failed)?;
         if let Some(proxy) = proxy {
             tunnel::open(&mut stream, proxy, host, port)?;
         }
-        Ok(Some(Tcp::new(stream).map_err(refused)?))
+        Ok(Some(Tcp::new(stream).map_err(failed)?))
     }
 }
 
 impl TcpConnector {
-    fn way(&self, details: &ConnectionDetails<'_>) -> Result<Option<Proxy>, TransportError> {
+    /// The endpoint that a request is for, and the proxy that leads to it, if any.
+    fn route(
+        &self,
+        details: &ConnectionDetails<'_>,
+    ) -> Result<(Endpoint, Option<Proxy>), TransportError> {
         let scheme = details.uri.scheme_str().unwrap_or_default();
         let authority = details.uri.authority().map_or("", |authority| authority.as_str());
-        let way = Endpoint::parse(&format!("{scheme}://{authority}"))
-            .and_then(|to| self.0.proxy_policy.proxy_for(&to));
-        way.map_err(|error| {
-            TransportError::not_sent(error.message().trim_end_matches('.'))
-                .with_hint(error.hint().unwrap_or_default())
-                .permanent()
-        })
+        Endpoint::parse(&format!("{scheme}://{authority}"))
+            .and_then(|target| {
+                let proxy = self.0.proxy_policy.proxy_for(&target)?;
+                Ok((target, proxy))
+            })
+            .map_err(|error| {
+                let mut clause = error.message().trim_end_matches('.').to_owned();
+                if let Some(first) = clause.get_mut(..1) {
+                    first.make_ascii_lowercase();
+                }
+                TransportError::not_sent(clause)
+                    .with_hint(error.hint().unwrap_or_default())
+                    .permanent()
+            })
     }
 }
 
-fn refused(host: &str, port: u16, is_proxy: bool, error: &io::Error) -> TransportError {
-    let who = if is_proxy { "the proxy " } else { "" };
-    if error.kind() == io::ErrorKind::TimedOut {
-        TransportError::not_sent(format!(
-            "no connection to {who}{host}:{port} within the time allowed"
-        ))
-        .with_hint("Check the network and any firewall between, or allow more time to connect.")
+fn connect_failed(host: &str, port: u16, is_proxy: bool, error: &io::Error) -> TransportError {
+    let server = if is_proxy { "the proxy " } else { "" };
+    let setting = if is_proxy { "the proxy address" } else { "the endpoint" };
+    let (cause, hint) = if error.kind() == io::ErrorKind::TimedOut {
+        let hint = "Check the network and any firewall, or increase the connect timeout.";
+        ("timed out".to_owned(), hint.to_owned())
     } else {
-        let what = if is_proxy { "the proxy's address" } else { "the endpoint" };
-        TransportError::not_sent(format!("no connection to {who}{host}:{port}: {error}"))
-            .with_hint(format!("Check {what}, and whether a firewall or proxy stands between."))
-    }
+        (
+            error.to_string(),
+            format!("Check {setting}, and look for a firewall or proxy in between."),
+        )
+    };
+    TransportError::not_sent(format!("failed to connect to {server}{host}:{port}: {cause}"))
+        .with_hint(hint)
 }
 
-/// The first address that answers; each gets an equal share of the time that is left.
-fn connect_any(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+/// Connects to the first address that accepts. Each gets an equal share of the time that is left.
+fn connect_any<T>(
+    addresses: &[SocketAddr],
+    connect: impl Fn(&SocketAddr, Duration) -> io::Result<T>,
+) -> io::Result<T> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for (tried, address) in addresses.iter().enumerate() {
-        let share = u32::try_from(addresses.len() - tried).unwrap_or(1);
-        match TcpStream::connect_timeout(address, RequestDeadline::time_left()? / share) {
+    for (address, remaining) in addresses.iter().zip((1..=addresses.len()).rev()) {
+        let share = u32::try_from(remaining).unwrap_or(u32::MAX);
+        match connect(address, RequestDeadline::time_left()? / share) {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }
@@ -91,11 +107,12 @@ fn connect_any(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     Err(last)
 }
 
+/// A TCP connection.
 pub(crate) struct Tcp {
     stream: TcpStream,
     buffers: WireBuffers,
-    /// Whether the last thing that happened was a read that got something.
-    fresh: bool,
+    /// Whether the last operation was a read that returned bytes.
+    just_read: bool,
     read_timeout: Duration,
     write_timeout: Duration,
 }
@@ -108,7 +125,7 @@ impl Tcp {
         Ok(Self {
             stream,
             buffers: WireBuffers::new(),
-            fresh: false,
+            just_read: false,
             read_timeout: TICK,
             write_timeout: TICK,
         })
@@ -118,14 +135,14 @@ impl Tcp {
         let Self { stream, buffers, write_timeout, .. } = self;
         buffers.send_pending(|mut bytes| {
             while !bytes.is_empty() {
-                arm(write_timeout, |timeout| stream.set_write_timeout(Some(timeout)))?;
+                limit_timeout(write_timeout, |timeout| stream.set_write_timeout(Some(timeout)))?;
                 match stream.write(bytes) {
                     Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                    Ok(taken) => {
-                        RequestDeadline::accepted(taken);
-                        bytes = &bytes[taken..];
+                    Ok(sent) => {
+                        RequestDeadline::sent(sent);
+                        bytes = &bytes[sent..];
                     }
-                    Err(error) if is_pause(&error) => {}
+                    Err(error) if is_interruption(&error) => {}
                     Err(error) => return Err(error),
                 }
             }
@@ -134,17 +151,21 @@ impl Tcp {
     }
 }
 
-/// Sets a socket timeout no longer than the time that is left, if it is not set already.
-fn arm(current: &mut Duration, set: impl FnOnce(Duration) -> io::Result<()>) -> io::Result<()> {
-    let wanted = RequestDeadline::time_left()?.min(TICK).max(Duration::from_millis(1));
-    if wanted != *current {
-        set(wanted)?;
-        *current = wanted;
+/// Sets the timeout of a socket to the time that is left, at most [`TICK`].
+fn limit_timeout(
+    current: &mut Duration,
+    set: impl FnOnce(Duration) -> io::Result<()>,
+) -> io::Result<()> {
+    let timeout = RequestDeadline::time_left()?.min(TICK).max(Duration::from_millis(1));
+    if timeout != *current {
+        set(timeout)?;
+        *current = timeout;
     }
     Ok(())
 }
 
-fn is_pause(error: &io::Error) -> bool {
+/// Whether to check the deadline and try again.
+fn is_interruption(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
@@ -156,9 +177,9 @@ impl Transport for Tcp {
         &mut self.buffers
     }
 
-    /// Only collects: what is written goes out together when an answer is awaited.
+    /// Only collects output. It is sent in one write when a response is awaited.
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
-        self.fresh = false;
+        self.just_read = false;
         if self.buffers.collect(amount) {
             self.flush()?;
         }
@@ -169,23 +190,23 @@ impl Transport for Tcp {
         self.flush()?;
         let Self { stream, buffers, read_timeout, .. } = self;
         let received = loop {
-            arm(read_timeout, |timeout| stream.set_read_timeout(Some(timeout)))?;
+            limit_timeout(read_timeout, |timeout| stream.set_read_timeout(Some(timeout)))?;
             match stream.read(buffers.input_append_buf()) {
                 Ok(received) => break received,
-                Err(error) if is_pause(&error) => {}
+                Err(error) if is_interruption(&error) => {}
                 Err(error) => return Err(error.into()),
             }
         };
         self.buffers.input_appended(received);
-        self.fresh = received > 0;
+        self.just_read = received > 0;
         Ok(received > 0)
     }
 
-    /// Whether the connection can carry another request: nothing has been received, not even its end.
-    /// ureq asks twice, after an answer and before the next request; only the second time is worth asking
-    /// the kernel.
+    /// Whether the connection can carry another request: the server has sent nothing and has not
+    /// closed it. ureq asks after a response and again before the next request. Only the second
+    /// time needs a system call.
     fn is_open(&mut self) -> bool {
-        if std::mem::take(&mut self.fresh) {
+        if std::mem::take(&mut self.just_read) {
             return true;
         }
         let mut byte = [MaybeUninit::uninit()];
@@ -198,5 +219,40 @@ impl Transport for Tcp {
 impl fmt::Debug for Tcp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Tcp").field(&self.stream).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn each_address_gets_an_equal_share_of_the_time() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        RequestDeadline::begin(Instant::now() + HOUR);
+        let addresses = [1, 2, 3, 4].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let shares = RefCell::new(Vec::new());
+        // Addresses that fail at once leave their share to the others.
+        let port = connect_any(&addresses, |address, timeout| {
+            shares.borrow_mut().push(timeout);
+            if address.port() < 3 { Err(io::Error::other("refused")) } else { Ok(address.port()) }
+        });
+        assert_eq!(port.unwrap(), 3);
+        let expected = [HOUR / 4, HOUR / 3, HOUR / 2];
+        assert_eq!(shares.borrow().len(), expected.len());
+        for (share, expected) in shares.borrow().iter().zip(expected) {
+            assert!(*share <= expected && *share > expected * 9 / 10, "{share:?} of {expected:?}");
+        }
+        let error = connect_any(&addresses, |address, _| {
+            Err::<(), _>(io::Error::other(address.port().to_string()))
+        });
+        assert_eq!(error.unwrap_err().to_string(), "4");
+        assert!(connect_any(&[], |_, _| Ok(())).is_err());
+        RequestDeadline::begin(Instant::now());
+        let error = connect_any(&addresses, |_, _| Ok(())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -138,7 +138,7 @@ impl CallContext<'_> {
     /// Describes an attempt that got no whole response.
     pub(crate) fn no_response(&self, failure: TransportError) -> CallError {
         let Self { operation: Operation { action, .. }, subject, .. } = self;
-        let cause = failure.what;
+        let cause = failure.message;
         let sent = format!("{action} for {subject} was sent, but {cause}.");
         let (kind, sentence, hint) = match failure.progress {
             SendProgress::NotSent if failure.deadline_passed => (

@@ -1,4 +1,4 @@
-//! How the caller sends a signed form to its endpoint.
+//! Sends signed requests to an endpoint.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,33 +8,33 @@ use ureq::http::{Request, Uri};
 use crate::base::error::{Error, ErrorKind};
 use crate::http::client::HttpClient;
 use crate::http::endpoint::Endpoint;
-use crate::http::failure::{SendProgress, TransportError};
+use crate::http::failure::TransportError;
 use crate::http::response::HttpResponse;
 use crate::protocol::signed_form::SignedForm;
 
-/// Sends signed requests.
+/// Sends signed requests. Tests replace it.
 pub(crate) trait Transport: Send + Sync {
-    /// Sends `form` and returns the whole answer, whatever its status, before `deadline`.
+    /// Sends `form` and reads the whole response before `deadline`. A response with any status is a
+    /// success.
     fn post(&self, form: &SignedForm, deadline: Instant) -> Result<HttpResponse, TransportError>;
 }
 
-/// Signed forms, to one endpoint.
+/// Sends requests to one endpoint over the connections of an [`HttpClient`].
 pub(crate) struct HttpTransport {
-    connections: Arc<HttpClient>,
+    http: Arc<HttpClient>,
     uri: Uri,
-    shown_endpoint: String,
+    /// For messages.
+    server: String,
 }
 
 impl HttpTransport {
-    /// Makes no connection yet.
-    pub(crate) fn new(connections: Arc<HttpClient>, endpoint: &Endpoint) -> Result<Self, Error> {
+    /// Opens no connection yet.
+    pub(crate) fn new(http: Arc<HttpClient>, endpoint: &Endpoint) -> Result<Self, Error> {
         let uri = endpoint.url().parse().map_err(|_| {
-            Error::new(
-                ErrorKind::InvalidArgument,
-                format!("The endpoint {endpoint} does not make a URL."),
-            )
+            let message = format!("Invalid endpoint {endpoint}: not a valid URL.");
+            Error::new(ErrorKind::InvalidArgument, message)
         })?;
-        Ok(Self { connections, uri, shown_endpoint: endpoint.to_string() })
+        Ok(Self { http, uri, server: endpoint.to_string() })
     }
 }
 
@@ -45,12 +45,11 @@ impl Transport for HttpTransport {
         for (name, value) in form.headers() {
             request = request.header(name, value);
         }
-        // Cannot fail: every header's value was made or checked here.
-        let request = request.body(form.as_bytes()).map_err(|_| {
-            TransportError::new(SendProgress::NotSent, "a header would not be valid HTTP")
-                .permanent()
-        })?;
-        self.connections.send(request, &self.shown_endpoint, deadline)
+        // Does not happen: libcas made or checked the value of every header.
+        let request = request
+            .body(form.as_bytes())
+            .map_err(|_| TransportError::not_sent("a request header is invalid").permanent())?;
+        self.http.send(request, &self.server, deadline)
     }
 }
 

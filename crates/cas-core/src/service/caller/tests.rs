@@ -40,7 +40,7 @@ pub(crate) fn failure(progress: SendProgress, permanent: bool) -> Outcome {
     Err(TransportError {
         progress,
         deadline_passed: false,
-        what,
+        message: what,
         hint: None,
         permanent,
         http_status: None,

@@ -1,0 +1,169 @@
+//! TLS connections.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use once_cell::sync::OnceCell;
+use rustls::client::WebPkiServerVerifier;
+use rustls::crypto::{CryptoProvider, KeyProvider};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::sign::SigningKey;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport, TransportAdapter,
+};
+
+use crate::http::buffers::WireBuffers;
+use crate::http::deadline::RequestDeadline;
+use crate::http::endpoint::without_brackets;
+use crate::http::failure::TransportError;
+use crate::http::roots::LoadedRoots;
+use crate::http::settings::Settings;
+use crate::http::tls::messages::handshake_error;
+use crate::http::tls::verifier::DiagnosingVerifier;
+
+/// Loads no key: libcas never uses a TLS client certificate. With rustls's own provider, all of
+/// ring's signing would be part of the library.
+#[derive(Debug)]
+struct NoClientKeys;
+
+impl KeyProvider for NoClientKeys {
+    fn load_private_key(
+        &self,
+        _: PrivateKeyDer<'static>,
+    ) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+        Err(rustls::Error::General("no client certificates".to_owned()))
+    }
+}
+
+/// Wraps connections in TLS. It belongs to one agent and so to one process: a child of fork does
+/// not wait for a thread of its parent that is loading the roots.
+pub(crate) struct TlsConnector {
+    settings: Arc<Settings>,
+    /// Made for the first TLS connection, because loading the system's store takes long. The roots
+    /// are kept for error messages.
+    config: OnceCell<(Arc<ClientConfig>, LoadedRoots)>,
+}
+
+impl TlsConnector {
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+        Self { settings, config: OnceCell::new() }
+    }
+
+    fn config(&self) -> Result<&(Arc<ClientConfig>, LoadedRoots), TransportError> {
+        self.config.get_or_try_init(|| {
+            let roots = self.settings.root_store.load()?;
+            let config = config(&roots).map_err(|error| setup_failed(&error))?;
+            Ok((Arc::new(config), roots))
+        })
+    }
+}
+
+fn setup_failed(error: &rustls::Error) -> TransportError {
+    TransportError::not_sent(format!("failed to set up TLS: {error}"))
+}
+
+/// TLS 1.2 and 1.3 with ring's algorithms.
+pub(super) fn config(roots: &LoadedRoots) -> Result<ClientConfig, rustls::Error> {
+    let provider =
+        CryptoProvider { key_provider: &NoClientKeys, ..rustls::crypto::ring::default_provider() };
+    let provider = Arc::new(provider);
+    let verifier = WebPkiServerVerifier::builder_with_provider(
+        Arc::clone(&roots.store),
+        Arc::clone(&provider),
+    )
+    .build()
+    .map_err(|error| rustls::Error::General(error.to_string()))?;
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        // "Dangerous" because a verifier could accept anything. This one only adds a diagnosis to
+        // the errors of rustls's own.
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(DiagnosingVerifier(verifier)))
+        .with_no_client_auth())
+}
+
+impl fmt::Debug for TlsConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TlsConnector").field(&self.settings.root_store).finish()
+    }
+}
+
+impl<In: Transport> Connector<In> for TlsConnector {
+    type Out = Either<In, Tls>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        let Some(transport) = chained else { return Ok(None) };
+        if !details.needs_tls() {
+            RequestDeadline::connected();
+            return Ok(Some(Either::A(transport)));
+        }
+        let host = details.uri.host().unwrap_or_default();
+        let bare = without_brackets(host);
+        let server = details.uri.authority().map_or(host, |authority| authority.as_str());
+        let (config, roots) = self.config()?;
+        let name = ServerName::try_from(bare.to_owned())
+            .map_err(|_| TransportError::not_sent(format!("invalid TLS server name {host}")))?;
+        let mut session = ClientConnection::new(Arc::clone(config), name)
+            .map_err(|error| setup_failed(&error))?;
+        let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
+        session
+            .complete_io(&mut socket)
+            .map_err(|error| handshake_error(server, bare, &error, roots))?;
+        RequestDeadline::connected();
+        let stream = StreamOwned::new(session, socket);
+        Ok(Some(Either::B(Tls { stream, buffers: WireBuffers::new() })))
+    }
+}
+
+/// A TLS connection.
+pub(crate) struct Tls {
+    stream: StreamOwned<ClientConnection, TransportAdapter>,
+    buffers: WireBuffers,
+}
+
+impl Tls {
+    fn flush(&mut self) -> io::Result<()> {
+        let Self { stream, buffers } = self;
+        buffers.send_pending(|bytes| stream.write_all(bytes))
+    }
+}
+
+impl Transport for Tls {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        if self.buffers.collect(amount) {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+        self.flush()?;
+        let received = self.stream.read(self.buffers.input_append_buf())?;
+        self.buffers.input_appended(received);
+        Ok(received > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.stream.sock.get_mut().is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tls").field(self.stream.sock.get_ref()).finish()
+    }
+}

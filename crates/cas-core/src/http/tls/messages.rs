@@ -1,0 +1,206 @@
+//! Failed handshakes and rejected certificates as sentences.
+
+use std::io;
+
+use rustls::pki_types::UnixTime as PkiTime;
+use rustls::{AlertDescription, CertificateError, OtherError, PeerIncompatible};
+
+use crate::base::quote::on_one_line;
+use crate::base::time::UnixTime;
+use crate::http::failure::TransportError;
+use crate::http::roots::LoadedRoots;
+use crate::http::tls::verifier::Untrusted;
+
+/// The number of names of a certificate that a message lists.
+const MAX_NAMES: usize = 5;
+
+const CHECK_PORT: &str =
+    "Check that this port speaks TLS 1.2 or newer. For a port without TLS, use http://.";
+const UPDATE_SERVER: &str =
+    "Update the server or the load balancer in front of it: older TLS versions are insecure.";
+const ALLOW_CIPHER_SUITES: &str = "Update the server, or enable TLS 1.3, or TLS 1.2 with ECDHE and \
+                                   AES-GCM or ChaCha20-Poly1305.";
+const UNVERIFIED: &str = "Give the server a certificate that libcas can verify.";
+
+/// The error of a handshake with `server`, whose certificate must be valid for `name`.
+pub(super) fn handshake_error(
+    server: &str,
+    name: &str,
+    error: &io::Error,
+    roots: &LoadedRoots,
+) -> TransportError {
+    if error.kind() == io::ErrorKind::TimedOut {
+        return TransportError::not_sent(format!("the TLS handshake with {server} timed out"))
+            .with_hint(
+                "Check the network and that this port speaks TLS, or increase the connect timeout.",
+            );
+    }
+    let failed = |cause: &str| format!("the TLS handshake with {server} failed: {cause}");
+    let Some(cause) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    else {
+        return TransportError::not_sent(failed(&error.to_string())).with_hint(CHECK_PORT);
+    };
+    let (message, hint) = match cause {
+        rustls::Error::InvalidCertificate(reason) => {
+            let (cause, hint) = rejection(reason, name, roots);
+            (format!("the TLS certificate of the server {server} was rejected: {cause}"), hint)
+        }
+        rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)
+        | rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
+            (failed("the server does not support TLS 1.2 or newer"), UPDATE_SERVER.to_owned())
+        }
+        rustls::Error::AlertReceived(
+            AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity,
+        )
+        | rustls::Error::PeerIncompatible(_) => (
+            failed("the server does not support TLS 1.2 or newer, or no secure cipher suite"),
+            ALLOW_CIPHER_SUITES.to_owned(),
+        ),
+        rustls::Error::InvalidMessage(_) => {
+            (failed("the response of the server is not TLS"), CHECK_PORT.to_owned())
+        }
+        other => (failed(&other.to_string()), CHECK_PORT.to_owned()),
+    };
+    TransportError::not_sent(message).with_hint(hint).permanent()
+}
+
+/// Why the certificate of the server `name` is rejected, and a hint.
+fn rejection(reason: &CertificateError, name: &str, roots: &LoadedRoots) -> (String, String) {
+    let utc = |time: &PkiTime| UnixTime(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
+    let (cause, hint) = match reason {
+        CertificateError::NotValidForNameContext { presented, .. } => (
+            format!("it is not valid for {}: {}", on_one_line(name), names(presented)),
+            "Check the endpoint: its host must be one of the certificate's subjectAltNames.",
+        ),
+        CertificateError::ExpiredContext { time, not_after } => (
+            format!(
+                "it or a certificate in its chain expired at {} (the time is {})",
+                utc(not_after),
+                utc(time)
+            ),
+            "Check the clock of this machine. If it is correct, renew the server's certificate.",
+        ),
+        CertificateError::NotValidYetContext { time, not_before } => (
+            format!(
+                "it or a certificate in its chain is not valid before {} (the time is {})",
+                utc(not_before),
+                utc(time)
+            ),
+            "Check the clock of this machine. If it is correct, give the server a certificate that \
+             is valid now.",
+        ),
+        CertificateError::InvalidPurposeContext { .. } => (
+            "its extended key usage does not allow server authentication".to_owned(),
+            "Give the server a certificate with serverAuth in its extended key usage.",
+        ),
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
+            "it or a certificate in its chain has a signature algorithm that libcas does not \
+             support or that does not match the issuer's key"
+                .to_owned(),
+            "Use RSA with at least 2048 bits, ECDSA with P-256 or P-384, or Ed25519, and at least \
+             SHA-256.",
+        ),
+        // The signature of the handshake. The verifier reports those in the chain as `OtherKey`.
+        CertificateError::BadSignature => (
+            "the server did not prove that it holds the private key".to_owned(),
+            "Check that the server's certificate and private key belong together.",
+        ),
+        CertificateError::BadEncoding => {
+            ("it is malformed".to_owned(), "Check that the server sends an X.509 certificate.")
+        }
+        CertificateError::Other(OtherError(inner)) => match inner.downcast_ref::<Untrusted>() {
+            Some(untrusted) => return diagnosis(untrusted, roots),
+            None => (inner.to_string(), UNVERIFIED),
+        },
+        other => (other.to_string(), UNVERIFIED),
+    };
+    (cause, hint.to_owned())
+}
+
+/// The diagnosis of a certificate that is not trusted, and a hint.
+fn diagnosis(untrusted: &Untrusted, roots: &LoadedRoots) -> (String, String) {
+    let LoadedRoots { description, how_to_add, .. } = roots;
+    let trusted = format!("(trusted: {description})");
+    let private_ca =
+        format!("If the issuer is a private CA or a TLS-inspecting proxy, {how_to_add}.");
+    let other_server = "Otherwise look for a TLS-inspecting proxy in between.";
+    match untrusted {
+        Untrusted::SelfSigned { is_ca: false } => (
+            format!("it is self-signed and not trusted {trusted}"),
+            format!("If this is the right server, {how_to_add}. {other_server}"),
+        ),
+        Untrusted::SelfSigned { is_ca: true } => (
+            format!("it is a self-signed CA certificate, not a server certificate {trusted}"),
+            format!(
+                "If this is the right server, give it a certificate with basicConstraints CA:FALSE \
+                 and {how_to_add}. {other_server}"
+            ),
+        ),
+        Untrusted::Ca => (
+            "it is a CA certificate, not a server certificate".to_owned(),
+            "Give the server a certificate with basicConstraints CA:FALSE that this CA signed."
+                .to_owned(),
+        ),
+        Untrusted::UnknownIssuer { issuer, no_chain: true } => (
+            format!(
+                "its issuer is not trusted: {issuer}, whose certificate the server did not send \
+                 {trusted}"
+            ),
+            format!(
+                "{private_ca} If {issuer} is an intermediate, configure the server to send its \
+                 certificate too."
+            ),
+        ),
+        Untrusted::UnknownIssuer { issuer, no_chain: false } => (
+            format!("its issuer is not trusted: the server's chain ends at {issuer} {trusted}"),
+            private_ca,
+        ),
+        Untrusted::OtherKey => (
+            format!(
+                "its signature, or one in its chain, does not match the key of the issuer that it \
+                 names {trusted}"
+            ),
+            format!(
+                "Another CA may have the same name, as a renewed CA often does, or the RSA key of \
+                 the issuer may be shorter than 2048 bits. {private_ca}"
+            ),
+        ),
+    }
+}
+
+/// Lists the names in a certificate. rustls passes them as `DnsName("a.example")` and
+/// `IpAddress(127.0.0.1)`.
+fn names(presented: &[String]) -> String {
+    let bare = |name: &String| {
+        let value =
+            name.split_once('(').map_or(name.as_str(), |(_, value)| value.trim_end_matches(')'));
+        on_one_line(value.trim_matches('"'))
+    };
+    let listed: Vec<String> = presented.iter().take(MAX_NAMES).map(bare).collect();
+    let listed = listed.join(", ");
+    match presented.len().saturating_sub(MAX_NAMES) {
+        _ if presented.is_empty() => "it has no subjectAltName".to_owned(),
+        0 => format!("its subjectAltNames are {listed}"),
+        more => format!("its subjectAltNames are {listed} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_most_five_names_are_listed() {
+        let presented =
+            |count| (0..count).map(|n| format!("DnsName(\"{n}.example\")")).collect::<Vec<_>>();
+        assert_eq!(names(&[]), "it has no subjectAltName");
+        let address = names(&["IpAddress(127.0.0.1)".to_owned()]);
+        assert_eq!(address, "its subjectAltNames are \"127.0.0.1\"");
+        assert_eq!(names(&presented(2)), "its subjectAltNames are \"0.example\", \"1.example\"");
+        assert!(names(&presented(5)).ends_with("\"4.example\""));
+        assert!(names(&presented(7)).ends_with("\"4.example\" and 2 more"));
+        let hostile = format!("DnsName(\"{}\u{1b}[31m\")", "x".repeat(100_000));
+        assert!(names(&vec![hostile; 9]).len() < 2_000);
+    }
+}

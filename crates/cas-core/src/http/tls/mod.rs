@@ -1,0 +1,13 @@
+//! TLS by rustls. Certificates are always verified; there is no switch that turns this off.
+//!
+//! Uses `inspect`, to explain why a certificate is rejected, and `buffers`, `deadline`, `endpoint`,
+//! `failure`, `roots` and `settings` of `http`.
+
+mod connector;
+mod messages;
+mod verifier;
+
+pub(crate) use connector::TlsConnector;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! The verifier, its diagnoses and the handshake, with certificates made for the purpose.
+
+use std::io;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime as PkiTime};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{
+    CertificateError, ClientConnection, DigitallySignedStruct, OtherError, ServerConfig,
+    ServerConnection, SignatureScheme,
+};
+
+use super::connector::config;
+use super::messages::handshake_error;
+use super::verifier::{DiagnosingVerifier, Untrusted, diagnose};
+use crate::http::roots::RootStore;
+
+fn key() -> KeyPair {
+    KeyPair::generate().unwrap()
+}
+
+/// A verifier with a fixed result.
+#[derive(Debug)]
+struct FixedVerifier(Result<(), rustls::Error>);
+
+impl ServerCertVerifier for FixedVerifier {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: PkiTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.0.clone().map(|()| ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.clone().map(|()| HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ED25519]
+    }
+}
+
+fn params(name: &str, ca: IsCa) -> CertificateParams {
+    let mut params = CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params.is_ca = ca;
+    params
+}
+
+/// A leaf, a self-signed CA, a self-signed leaf, an intermediate, and bytes that are no
+/// certificate.
+fn certificates() -> [CertificateDer<'static>; 5] {
+    let ca = || IsCa::Ca(BasicConstraints::Unconstrained);
+    let root = CertifiedIssuer::self_signed(params("root", ca()), key()).unwrap();
+    let key = key();
+    let leaf = params("leaf", IsCa::ExplicitNoCa);
+    [
+        leaf.signed_by(&key, &root).unwrap().der().clone(),
+        root.der().clone(),
+        leaf.self_signed(&key).unwrap().der().clone(),
+        params("intermediate", ca()).signed_by(&key, &root).unwrap().der().clone(),
+        CertificateDer::from(b"no certificate".to_vec()),
+    ]
+}
+
+fn verify(
+    result: Result<(), rustls::Error>,
+    leaf: &CertificateDer<'_>,
+) -> Result<(), rustls::Error> {
+    let name = ServerName::try_from("a.example").unwrap();
+    let verifier = DiagnosingVerifier(Arc::new(FixedVerifier(result)));
+    verifier.verify_server_cert(leaf, &[], &name, &[], PkiTime::now()).map(|_| ())
+}
+
+fn other() -> CertificateError {
+    CertificateError::Other(OtherError(Arc::new(io::Error::other("CaUsedAsEndEntity"))))
+}
+
+#[test]
+fn certificate_that_rustls_rejects_is_never_accepted() {
+    use CertificateError::{
+        ApplicationVerificationFailure, BadEncoding, BadSignature, Expired, InvalidPurpose,
+        NotValidForName, NotValidYet, Revoked, UnhandledCriticalExtension, UnknownIssuer,
+    };
+    let reasons = [
+        ApplicationVerificationFailure,
+        BadEncoding,
+        BadSignature,
+        Expired,
+        InvalidPurpose,
+        NotValidForName,
+        NotValidYet,
+        Revoked,
+        UnhandledCriticalExtension,
+        UnknownIssuer,
+        other(),
+    ];
+    let errors = reasons.map(rustls::Error::from);
+    let more = [rustls::Error::DecryptError, rustls::Error::General("?".to_owned())];
+    for leaf in certificates() {
+        for error in errors.iter().chain(&more) {
+            assert!(verify(Err(error.clone()), &leaf).is_err(), "{error}");
+        }
+        assert!(verify(Ok(()), &leaf).is_ok());
+    }
+}
+
+/// A server with a certificate and a private key that need not belong together.
+#[derive(Debug)]
+struct Presents(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Presents {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+#[test]
+fn server_must_hold_the_private_key_of_its_certificate() {
+    let root = CertifiedIssuer::self_signed(
+        params("root", IsCa::Ca(BasicConstraints::Unconstrained)),
+        key(),
+    )
+    .unwrap();
+    let (own, another) = (key(), key());
+    let leaf = params("leaf", IsCa::ExplicitNoCa).signed_by(&own, &root).unwrap();
+    let path = std::env::temp_dir().join(format!("libcas-{}-root.pem", std::process::id()));
+    std::fs::write(&path, root.pem()).unwrap();
+    let roots = RootStore::from_file(&path).unwrap().load().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let client = Arc::new(config(&roots).unwrap());
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        for (key, belongs) in [(&own, true), (&another, false)] {
+            let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+            let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+            let resolver = Presents(Arc::new(CertifiedKey::new(vec![leaf.der().clone()], key)));
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let server = ServerConfig::builder_with_provider(provider)
+                .with_protocol_versions(&[version])
+                .unwrap()
+                .with_no_client_auth()
+                .with_cert_resolver(Arc::new(resolver));
+            let mut server = ServerConnection::new(Arc::new(server)).unwrap();
+            let name = ServerName::try_from("a.example").unwrap();
+            let mut client = ClientConnection::new(Arc::clone(&client), name).unwrap();
+            match handshake(&mut client, &mut server) {
+                Ok(()) => {
+                    assert!(belongs && client.protocol_version() == Some(version.version));
+                }
+                Err(error) => {
+                    assert!(!belongs, "{error}");
+                    let error = io::Error::new(io::ErrorKind::InvalidData, error);
+                    let failure = handshake_error("a.example", "a.example", &error, &roots);
+                    assert!(
+                        failure.message.contains("did not prove that it holds the private key"),
+                        "{failure}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn handshake(
+    client: &mut ClientConnection,
+    server: &mut ServerConnection,
+) -> Result<(), rustls::Error> {
+    while client.is_handshaking() {
+        let mut bytes = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut bytes).unwrap();
+        }
+        server.read_tls(&mut &bytes[..]).unwrap();
+        server.process_new_packets().unwrap();
+        bytes.clear();
+        while server.wants_write() {
+            server.write_tls(&mut bytes).unwrap();
+        }
+        client.read_tls(&mut &bytes[..]).unwrap();
+        client.process_new_packets()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn rejection_is_diagnosed() {
+    let [leaf, root, self_signed, intermediate, invalid] = certificates();
+    let diagnosis = |reason: CertificateError, leaf: &_, intermediates: &[_]| match diagnose(
+        reason.into(),
+        leaf,
+        intermediates,
+    ) {
+        rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => {
+            inner.downcast_ref::<Untrusted>().cloned()
+        }
+        _ => None,
+    };
+    let unknown =
+        |issuer: &str, no_chain| Untrusted::UnknownIssuer { issuer: issuer.to_owned(), no_chain };
+    let issuer = CertificateError::UnknownIssuer;
+    assert_eq!(diagnosis(issuer.clone(), &leaf, &[]), Some(unknown("\"root\"", true)));
+    assert_eq!(
+        diagnosis(issuer.clone(), &leaf, std::slice::from_ref(&intermediate)),
+        Some(unknown("\"root\"", false))
+    );
+    let ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let other_ca = CertifiedIssuer::self_signed(params("other", ca), key()).unwrap();
+    assert_eq!(
+        diagnosis(issuer.clone(), &leaf, &[intermediate.clone(), other_ca.der().clone()]),
+        Some(unknown("\"other\"", false))
+    );
+    assert_eq!(diagnosis(issuer.clone(), &invalid, &[]), Some(unknown("(no name)", true)));
+    assert_eq!(
+        diagnosis(issuer.clone(), &self_signed, &[]),
+        Some(Untrusted::SelfSigned { is_ca: false })
+    );
+    assert_eq!(diagnosis(other(), &root, &[]), Some(Untrusted::SelfSigned { is_ca: true }));
+    assert_eq!(diagnosis(other(), &intermediate, &[]), Some(Untrusted::Ca));
+    assert_eq!(diagnosis(CertificateError::BadSignature, &leaf, &[]), Some(Untrusted::OtherKey));
+    assert_eq!(diagnosis(other(), &leaf, &[]), None);
+    assert_eq!(diagnosis(CertificateError::Expired, &self_signed, &[]), None);
+}

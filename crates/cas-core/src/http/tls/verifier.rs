@@ -1,0 +1,106 @@
+//! Verifies the certificates of servers, and diagnoses those that are rejected.
+
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime as PkiTime};
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
+
+use crate::inspect::inspect_now;
+
+/// Wraps rustls's own verifier, which alone decides. This one adds a diagnosis to its errors. It
+/// cannot accept a certificate that rustls rejects: nothing here makes an `Ok`.
+#[derive(Debug)]
+pub(super) struct DiagnosingVerifier(pub(super) Arc<dyn ServerCertVerifier>);
+
+impl ServerCertVerifier for DiagnosingVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: PkiTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.0
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            .map_err(|error| diagnose(error, end_entity, intermediates))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+/// What rustls does not report about a certificate that it rejects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Untrusted {
+    /// It is self-signed; `is_ca`: it is a CA certificate.
+    SelfSigned { is_ca: bool },
+    /// It is a CA certificate that another CA signed.
+    Ca,
+    /// The chain ends with a certificate that `issuer` signed; `no_chain`: it is the only one.
+    UnknownIssuer { issuer: String, no_chain: bool },
+    /// The issuer in the root store or the chain has the right name and another key.
+    OtherKey,
+}
+
+impl fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Untrusted {}
+
+/// Adds a diagnosis to the rejection of a chain. Other errors stay as they are.
+pub(super) fn diagnose(
+    error: rustls::Error,
+    leaf: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+) -> rustls::Error {
+    let rustls::Error::InvalidCertificate(reason) = &error else { return error };
+    let inspect = |certificate: &CertificateDer<'_>| {
+        let body = BASE64_STANDARD.encode(certificate);
+        let pem = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
+        inspect_now(pem.as_bytes(), None)
+    };
+    let inspection = inspect(leaf);
+    let is_ca = inspection.facts.as_ref().is_some_and(|facts| facts.is_ca);
+    let is_self_signed = inspection.chain.first().is_some_and(|link| link.bond.is_some());
+    let untrusted = match reason {
+        CertificateError::BadSignature => Untrusted::OtherKey,
+        // rustls has no public name for a CA certificate that a server uses.
+        CertificateError::Other(_) if is_ca && is_self_signed => Untrusted::SelfSigned { is_ca },
+        CertificateError::Other(_) if is_ca => Untrusted::Ca,
+        CertificateError::UnknownIssuer if is_self_signed => Untrusted::SelfSigned { is_ca },
+        CertificateError::UnknownIssuer => {
+            let last = intermediates.last().map_or(inspection, inspect);
+            let issuer = last.chain.first().map_or("(no name)", |link| &link.issuer).to_owned();
+            Untrusted::UnknownIssuer { issuer, no_chain: intermediates.is_empty() }
+        }
+        _ => return error,
+    };
+    CertificateError::Other(OtherError(Arc::new(untrusted))).into()
+}
