@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 
+use super::certificate::IssuerLink;
 use super::*;
 
 /// Some time when the certificates made here are valid.
