@@ -57,7 +57,7 @@ header: ## write include/cas.h anew from crates/cas-ffi
 
 .PHONY: findings
 findings: ## write docs/findings.md anew from cas-core's table
-	UPDATE_FINDINGS=1 $(CARGO) test --package cas-core --lib --quiet the_document_is_the_table
+	UPDATE_FINDINGS=1 $(CARGO) test --package cas-core --lib --quiet document_is_up_to_date
 
 .PHONY: help
 help: ## this list

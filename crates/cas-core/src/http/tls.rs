@@ -217,7 +217,7 @@ fn explained(
     };
     let itself = read(leaf);
     let authority = itself.facts.as_ref().is_some_and(|facts| facts.is_ca);
-    let is_self_signed = itself.chain.first().is_some_and(|link| link.bond.is_some());
+    let is_self_signed = itself.chain.first().is_some_and(|link| link.issuer_link.is_some());
     let untrusted = match reason {
         CertificateError::BadSignature => Untrusted::OtherKey,
         // rustls has no public name for a CA's certificate that a server uses.

@@ -1,185 +1,210 @@
-//! The checks of certificates, their chain and their key.
+//! Parses the certificates, checks leaf, chain and private key, and collects the findings.
 
 use ring::rand::SecureRandom;
 
 use crate::base::time::UnixTime;
-use crate::inspect::certificate::Certificate;
-use crate::inspect::chain::{Chain, IssuerLinks};
-use crate::inspect::findings::FindingKind;
+use crate::inspect::certificate::ParsedCertificate;
+use crate::inspect::chain::{Chain, IssuerGraph};
+use crate::inspect::findings::{Finding, FindingKind, Severity};
 use crate::inspect::input::DerBlock;
-use crate::inspect::inspection::{Inspection, Link};
+use crate::inspect::inspection::{ChainEntry, Inspection};
 use crate::inspect::key_match;
 use crate::inspect::key_match::Verdict;
 use crate::inspect::pem;
 
-/// More certificates than any chain has.
-const MOST_CERTIFICATES: usize = 16;
-/// The most that OpenSSL takes from a server by default (`SSL_MAX_CERT_LIST_DEFAULT`), in bytes of DER. It also bounds
-/// the memory that reading takes.
-const MOST_BYTES: usize = 100 * 1024;
-/// A certificate that is valid no longer than this is warned of, in seconds.
-const SOON: i64 = 7 * 24 * 60 * 60;
+/// Real chains are shorter.
+const MAX_CERTIFICATES: usize = 16;
+/// Bytes of DER that OpenSSL accepts from a server by default (`SSL_MAX_CERT_LIST_DEFAULT`). Also
+/// bounds the memory of parsing.
+const MAX_CHAIN_BYTES: usize = 100 * 1024;
+/// Shortest remaining validity without a warning, in seconds.
+const EXPIRES_SOON: i64 = 7 * 24 * 60 * 60;
+/// Smallest RSA key without a warning, in bits.
+const MIN_RSA_BITS: usize = 2048;
 
-impl Inspection {
-    /// Reads all certificates, each once. None where one cannot be read: it may be the leaf.
-    pub(super) fn read<'a>(&mut self, ders: &'a [DerBlock]) -> Vec<Certificate<'a>> {
-        if ders.len() > MOST_CERTIFICATES {
-            self.add(FindingKind::TooMany, ders.len().to_string());
-            return Vec::new();
+/// Checks `certificates` and `keys`; adds to the `findings` of reading them.
+pub(super) fn check(
+    certificates: &[DerBlock],
+    keys: &[DerBlock],
+    findings: Vec<Finding>,
+    now: UnixTime,
+    random: &dyn SecureRandom,
+) -> Inspection {
+    let mut inspection = Inspection { findings, ..Inspection::default() };
+    let certificates = parse(certificates, &mut inspection);
+    if certificates.is_empty() {
+        if let [key, ..] = keys {
+            pem::write(&key.label, &key.bytes, &mut inspection.key_pem);
         }
-        let bytes: usize = ders.iter().map(|der| der.bytes.len()).sum();
-        if bytes > MOST_BYTES {
-            self.add(FindingKind::TooLarge, bytes.to_string());
-            return Vec::new();
-        }
-        let mut certificates: Vec<Certificate<'a>> = Vec::with_capacity(ders.len());
-        for DerBlock { bytes, line, .. } in ders {
-            let Some(certificate) = Certificate::read(bytes) else {
-                self.add(
-                    FindingKind::BrokenCertificate,
-                    format!("{line} cannot be read: its ASN.1 is broken"),
-                );
-                return Vec::new();
-            };
-            if certificates.iter().any(|other| other.der == certificate.der) {
-                self.add(FindingKind::Duplicate, certificate.shown());
-            } else {
-                certificates.push(certificate);
-            }
-        }
-        certificates
+    } else {
+        check_parsed(&certificates, keys, now, random, &mut inspection);
     }
+    // Three passes: a sort would add some kilobytes of code.
+    let found = std::mem::take(&mut inspection.findings);
+    for severity in [Severity::Refused, Severity::Warning, Severity::Note] {
+        let of_severity = found.iter().filter(|finding| finding.kind.severity() == severity);
+        inspection.findings.extend(of_severity.cloned());
+    }
+    inspection
+}
 
-    /// Puts the certificates in order and judges leaf, chain and key.
-    pub(super) fn judge(
-        &mut self,
-        certificates: &[Certificate<'_>],
-        keys: &[DerBlock],
-        now: UnixTime,
-        random: &dyn SecureRandom,
-    ) {
-        let verdict = |key: &DerBlock, certificate: &Certificate<'_>| {
-            key_match::compare(&key.label, &key.bytes, &certificate.key, random)
+/// Parses each certificate once and drops duplicates. Returns nothing if one of them is invalid: it
+/// may be the leaf.
+fn parse<'a>(ders: &'a [DerBlock], inspection: &mut Inspection) -> Vec<ParsedCertificate<'a>> {
+    if ders.len() > MAX_CERTIFICATES {
+        inspection.add(FindingKind::TooManyCertificates, ders.len().to_string());
+        return Vec::new();
+    }
+    let bytes: usize = ders.iter().map(|der| der.bytes.len()).sum();
+    if bytes > MAX_CHAIN_BYTES {
+        inspection.add(FindingKind::TooLarge, bytes.to_string());
+        return Vec::new();
+    }
+    let mut certificates: Vec<ParsedCertificate<'a>> = Vec::with_capacity(ders.len());
+    for DerBlock { bytes, line, .. } in ders {
+        let Some(certificate) = ParsedCertificate::parse(bytes) else {
+            inspection.add(FindingKind::BrokenCertificate, line.to_string());
+            return Vec::new();
         };
-        let belongs = |key: &DerBlock, certificate: &Certificate<'_>| {
-            matches!(verdict(key, certificate), Verdict::Proven | Verdict::Compared)
-        };
-        let bonds = IssuerLinks::of(certificates);
-        let chain = bonds.arrange(|one| {
-            let one = &certificates[one];
-            let is_valid = (one.not_before()..=one.not_after()).contains(&now);
-            (keys.iter().any(|key| belongs(key, one)), !one.is_ca(), is_valid)
+        if certificates.iter().any(|other| other.der == certificate.der) {
+            inspection.add(FindingKind::Duplicate, certificate.quoted_subject());
+        } else {
+            certificates.push(certificate);
+        }
+    }
+    certificates
+}
+
+/// Sorts the certificates into a chain and checks leaf, chain and private key.
+fn check_parsed(
+    certificates: &[ParsedCertificate<'_>],
+    keys: &[DerBlock],
+    now: UnixTime,
+    random: &dyn SecureRandom,
+    inspection: &mut Inspection,
+) {
+    let compare = |key: &DerBlock, certificate: &ParsedCertificate<'_>| {
+        key_match::compare(&key.label, &key.bytes, &certificate.key, random)
+    };
+    let issuers = IssuerGraph::new(certificates);
+    let chain = issuers.chain(|index| {
+        let certificate = &certificates[index];
+        let is_valid = (certificate.not_before()..=certificate.not_after()).contains(&now);
+        let has_key = keys.iter().any(|key| compare(key, certificate).is_match());
+        (has_key, !certificate.is_ca(), is_valid)
+    });
+    let leaf = &certificates[chain.order[0]];
+    check_leaf(leaf, now, inspection);
+    check_chain(certificates, &issuers, &chain, now, inspection);
+
+    let mut compared = keys.iter().map(|key| (key, compare(key, leaf)));
+    let Some(first) = compared.next() else { return };
+    let (key, verdict) = if first.1.is_match() {
+        first
+    } else {
+        compared.find(|(_, verdict)| verdict.is_match()).unwrap_or(first)
+    };
+    pem::write(&key.label, &key.bytes, &mut inspection.key_pem);
+    match verdict {
+        Verdict::Verified => {}
+        Verdict::PublicPartMatches => inspection.add(
+            FindingKind::KeyNotVerified,
+            "compared with the certificate by its public part only",
+        ),
+        Verdict::Unsupported => {
+            let name = leaf.key.name();
+            inspection.add(
+                FindingKind::KeyNotVerified,
+                format!(
+                    "not compared with the certificate: libcas cannot check keys of type {name}"
+                ),
+            );
+        }
+        Verdict::Invalid(reason) => {
+            inspection.add(FindingKind::BrokenKey, format!("{} {reason}", key.line));
+        }
+        Verdict::Mismatch(reason) => {
+            let owner = certificates.iter().find(|other| compare(key, other).is_match());
+            let detail = owner
+                .map_or(reason, |owner| format!("it is the key of {}", owner.quoted_subject()));
+            inspection.add(FindingKind::KeyMismatch, detail);
+        }
+    }
+}
+
+fn check_leaf(leaf: &ParsedCertificate<'_>, now: UnixTime, inspection: &mut Inspection) {
+    let facts = leaf.facts();
+    if facts.not_after < now {
+        inspection.add(FindingKind::Expired, facts.not_after.to_string());
+    } else if facts.not_after.0.saturating_sub(now.0) < EXPIRES_SOON {
+        inspection.add(FindingKind::ExpiresSoon, facts.not_after.to_string());
+    }
+    if facts.not_before > now {
+        inspection.add(FindingKind::NotYetValid, facts.not_before.to_string());
+    }
+    if facts.is_ca {
+        inspection.add(FindingKind::CaAsLeaf, leaf.quoted_subject());
+    }
+    if facts.sans.is_empty() {
+        inspection.add(FindingKind::NoSan, "");
+    }
+    inspection.facts = Some(facts);
+}
+
+fn check_chain(
+    certificates: &[ParsedCertificate<'_>],
+    issuers: &IssuerGraph,
+    chain: &Chain,
+    now: UnixTime,
+    inspection: &mut Inspection,
+) {
+    let leaf = chain.order[0];
+    let mut has_namesake = false;
+    for index in &chain.unrelated {
+        let certificate = &certificates[*index];
+        let is_namesake = chain
+            .order
+            .iter()
+            .any(|subject| certificate.is_named_as_issuer_of(&certificates[*subject]));
+        has_namesake |= is_namesake;
+        let namesake =
+            if is_namesake { ", which has an issuer's name but not its key," } else { "" };
+        inspection.add(FindingKind::ChainUnrelated, certificate.quoted_subject() + namesake);
+    }
+    for root in &chain.roots {
+        inspection.add(FindingKind::RootLeftOut, certificates[*root].quoted_subject());
+    }
+    let is_self_signed = issuers.link(leaf, leaf).is_some();
+    if chain.order.len() == 1 && chain.roots.is_empty() && !is_self_signed && !has_namesake {
+        inspection.add(FindingKind::ChainIncomplete, certificates[leaf].quoted_issuer());
+    }
+    if !chain.order.is_sorted() {
+        inspection.add(FindingKind::Reordered, "");
+    }
+    for index in &chain.order {
+        let certificate = &certificates[*index];
+        let subject = certificate.quoted_subject();
+        let not_after = certificate.not_after();
+        if let Some(bits) = certificate.key.rsa_bits().filter(|bits| *bits < MIN_RSA_BITS) {
+            inspection.add(FindingKind::WeakRsa, format!("{subject} has {bits}"));
+        }
+        if *index != leaf && not_after < now {
+            let detail = format!("{subject} expired at {not_after}");
+            inspection.add(FindingKind::IssuerExpired, detail);
+        }
+        if let Some(hash) = certificate.weak_signature()
+            && !(is_self_signed && *index == leaf)
+        {
+            let detail = format!("{subject} is signed with {hash}");
+            inspection.add(FindingKind::WeakSignature, detail);
+        }
+        let candidates = (0..certificates.len()).filter(|issuer| issuer != index || is_self_signed);
+        inspection.chain.push(ChainEntry {
+            subject,
+            issuer: certificate.quoted_issuer(),
+            issuer_link: candidates.filter_map(|issuer| issuers.link(issuer, *index)).max(),
+            not_after,
         });
-        self.judge_leaf(&certificates[chain.order[0]], now);
-        self.judge_chain(certificates, &bonds, &chain, now);
-
-        let leaf = &certificates[chain.order[0]];
-        let Some(key) =
-            keys.iter().find(|key| keys.len() == 1 || belongs(key, leaf)).or(keys.first())
-        else {
-            return;
-        };
-        pem::write(&key.label, &key.bytes, &mut self.key_pem);
-        match verdict(key, leaf) {
-            Verdict::Proven => {}
-            Verdict::Compared => {
-                self.add(
-                    FindingKind::KeyNotVerified,
-                    "compared with the certificate by its public part only".to_owned(),
-                );
-            }
-            Verdict::Unknown => {
-                let name = leaf.key.name();
-                self.add(
-                    FindingKind::KeyNotVerified,
-                    format!("not compared with the certificate: keys of type {name} cannot be checked here"),
-                );
-            }
-            Verdict::Broken(why) => self.add(FindingKind::BrokenKey, format!("{} {why}", key.line)),
-            Verdict::Mismatch(why) => {
-                let owner = certificates.iter().find(|other| belongs(key, other));
-                let why = owner.map_or(why, |owner| format!("it is the key of {}", owner.shown()));
-                self.add(FindingKind::KeyMismatch, why);
-            }
-        }
-    }
-
-    fn judge_leaf(&mut self, leaf: &Certificate<'_>, now: UnixTime) {
-        let facts = leaf.facts();
-        if facts.not_after < now {
-            self.add(FindingKind::Expired, facts.not_after.to_string());
-        } else if facts.not_after.0.saturating_sub(now.0) < SOON {
-            self.add(FindingKind::ExpiresSoon, facts.not_after.to_string());
-        }
-        if facts.not_before > now {
-            self.add(FindingKind::NotYetValid, facts.not_before.to_string());
-        }
-        if facts.is_ca {
-            self.add(FindingKind::CaAsLeaf, leaf.shown());
-        }
-        if facts.sans.is_empty() {
-            self.add(FindingKind::NoSan, String::new());
-        }
-        self.facts = Some(facts);
-    }
-
-    fn judge_chain(
-        &mut self,
-        certificates: &[Certificate<'_>],
-        bonds: &IssuerLinks,
-        chain: &Chain,
-        now: UnixTime,
-    ) {
-        let leaf = chain.order[0];
-        let mut has_namesake = false;
-        for one in &chain.unrelated {
-            let certificate = &certificates[*one];
-            let is_named = chain
-                .order
-                .iter()
-                .any(|index| certificate.is_named_as_issuer_of(&certificates[*index]));
-            has_namesake |= is_named;
-            let named =
-                if is_named { ", an issuer by its name but not by its signature," } else { "" };
-            self.add(FindingKind::ChainUnrelated, certificate.shown() + named);
-        }
-        for root in &chain.roots {
-            self.add(FindingKind::RootLeftOut, certificates[*root].shown());
-        }
-        let is_self_signed = bonds.get(leaf, leaf).is_some();
-        if chain.order.len() == 1 && chain.roots.is_empty() && !is_self_signed && !has_namesake {
-            self.add(FindingKind::ChainIncomplete, certificates[leaf].shown_issuer());
-        }
-        if !chain.order.is_sorted() {
-            self.add(FindingKind::Reordered, String::new());
-        }
-        for index in &chain.order {
-            let certificate = &certificates[*index];
-            let not_after = certificate.not_after();
-            if let Some(bits) = certificate.key.rsa_bits().filter(|bits| *bits < 2048) {
-                self.add(FindingKind::WeakRsa, format!("{} has {bits}", certificate.shown()));
-            }
-            if *index != leaf && not_after < now {
-                let detail = format!("{} is not valid after {not_after}", certificate.shown());
-                self.add(FindingKind::IssuerExpired, detail);
-            }
-            if let Some(hash) = certificate.weak_signature()
-                && !(is_self_signed && *index == leaf)
-            {
-                self.add(
-                    FindingKind::WeakSignature,
-                    format!("{} is signed with {hash}", certificate.shown()),
-                );
-            }
-            let issuers =
-                (0..certificates.len()).filter(|issuer| issuer != index || is_self_signed);
-            self.chain.push(Link {
-                subject: certificate.shown(),
-                issuer: certificate.shown_issuer(),
-                bond: issuers.filter_map(|issuer| bonds.get(issuer, *index)).max(),
-                not_after,
-            });
-            pem::write("CERTIFICATE", certificate.der, &mut self.certificate_pem);
-        }
+        pem::write("CERTIFICATE", certificate.der, &mut inspection.certificate_pem);
     }
 }

@@ -1,4 +1,4 @@
-//! Distinguished names and general names as text.
+//! Distinguished names and general names as text, for facts and messages.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -9,15 +9,16 @@ use x509_parser::x509::X509Name;
 use crate::base::hex;
 use crate::base::quote::on_one_line;
 
-/// The most specific one, which stands last (RFC 6125, 6.4.4).
+/// The most specific common name, which comes last (RFC 6125, section 6.4.4); empty if there is
+/// none.
 pub(super) fn common_name(name: &X509Name<'_>) -> String {
     name.iter_common_name()
         .last()
-        .map_or_else(String::new, |attribute| text_of(attribute.attr_value()))
+        .map_or_else(String::new, |attribute| display_string(attribute.attr_value()))
 }
 
-/// As OpenSSL writes it: "C = CN, O = Example", but without the spaces around "=".
-pub(super) fn text_of_dn(name: &X509Name<'_>) -> String {
+/// A distinguished name such as "C=CN, O=Example": OpenSSL's format without spaces around "=".
+pub(super) fn display(name: &X509Name<'_>) -> String {
     let mut text = String::new();
     for attribute in name.iter_attributes() {
         let oid = attribute.attr_type().to_id_string();
@@ -34,29 +35,30 @@ pub(super) fn text_of_dn(name: &X509Name<'_>) -> String {
             other => other,
         };
         let separator = if text.is_empty() { "" } else { ", " };
-        for part in [separator, label, "=", &text_of(attribute.attr_value())] {
+        for part in [separator, label, "=", &display_string(attribute.attr_value())] {
             text.push_str(part);
         }
     }
     text
 }
 
-/// A name in a certificate, which is public, whatever it looks like.
-pub(super) fn shown(name: &str) -> String {
+/// Quotes a name for messages. Names in certificates are public, even if they look like a key.
+pub(super) fn quoted(name: &str) -> String {
     if name.is_empty() { "(no name)".to_owned() } else { on_one_line(name) }
 }
 
-/// CAs write the same name in another string type, in capitals or with more spaces now and then (RFC 5280, 7.1).
-pub(super) fn comparable(name: &X509Name<'_>) -> String {
-    let text = text_of_dn(name).to_lowercase();
+/// A name for comparison: CAs may vary its string type, case and spaces (RFC 5280, section 7.1).
+pub(super) fn normalized(name: &X509Name<'_>) -> String {
+    let text = display(name).to_lowercase();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Whether OpenSSL accepts all string types of a name.
 pub(super) fn is_readable(name: &X509Name<'_>) -> bool {
     name.iter_attributes().all(|attribute| is_text(attribute.attr_value()))
 }
 
-/// Whether a part of a name is of a type that OpenSSL, and so most of what reads certificates, takes for text.
+/// Whether OpenSSL, and so most clients, accepts the type of a value as text.
 fn is_text(value: &Any<'_>) -> bool {
     let data = value.data;
     value.class() == Class::Universal
@@ -64,7 +66,7 @@ fn is_text(value: &Any<'_>) -> bool {
             Tag::Utf8String => std::str::from_utf8(data).is_ok(),
             Tag::BmpString => data.len().is_multiple_of(2),
             Tag::UniversalString => data.len().is_multiple_of(4),
-            other => [
+            tag => [
                 Tag::NumericString,
                 Tag::PrintableString,
                 Tag::T61String,
@@ -72,12 +74,12 @@ fn is_text(value: &Any<'_>) -> bool {
                 Tag::BitString,
                 Tag::Sequence,
             ]
-            .contains(&other),
+            .contains(&tag),
         }
 }
 
-/// The string types of X.520, as far as certificates hold them; what fits no type is shown as far as it can be.
-fn text_of(value: &Any<'_>) -> String {
+/// Decodes the string types of X.520. Replaces what is invalid.
+fn display_string(value: &Any<'_>) -> String {
     let data = value.data;
     match value.tag() {
         Tag::BmpString => {
@@ -89,13 +91,14 @@ fn text_of(value: &Any<'_>) -> String {
             .map(|four| u32::from_be_bytes([four[0], four[1], four[2], four[3]]))
             .map(|number| char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER))
             .collect(),
-        // Written as Latin-1 by those who still write it.
+        // In practice Latin-1.
         Tag::T61String => data.iter().map(|b| char::from(*b)).collect(),
         _ => String::from_utf8_lossy(data).into_owned(),
     }
 }
 
-pub(super) fn text_of_name(name: &GeneralName<'_>) -> String {
+/// A subject alternative name as text.
+pub(super) fn display_general_name(name: &GeneralName<'_>) -> String {
     match name {
         GeneralName::DNSName(text) | GeneralName::RFC822Name(text) | GeneralName::URI(text) => {
             (*text).to_owned()
@@ -105,7 +108,7 @@ pub(super) fn text_of_name(name: &GeneralName<'_>) -> String {
             let v6 = <[u8; 16]>::try_from(*bytes).map(|v6| Ipv6Addr::from(v6).to_string());
             v4.or(v6).unwrap_or_else(|_| hex::upper(bytes))
         }
-        GeneralName::DirectoryName(name) => text_of_dn(name),
+        GeneralName::DirectoryName(name) => display(name),
         GeneralName::RegisteredID(oid) | GeneralName::OtherName(oid, _) => oid.to_id_string(),
         GeneralName::X400Address(_) => "X.400 address".to_owned(),
         GeneralName::EDIPartyName(_) => "EDI party".to_owned(),
@@ -118,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_of_every_type_are_read() {
+    fn every_string_type_is_decoded() {
         for (tag, data, text) in [
             (Tag::Utf8String, &b"\xe5\x90\x8d"[..], "名"),
             (Tag::PrintableString, b"a.example", "a.example"),
@@ -127,7 +130,7 @@ mod tests {
             (Tag::T61String, b"\xe9", "é"),
             (Tag::Utf8String, b"\xff", "\u{fffd}"),
         ] {
-            assert_eq!(text_of(&Any::from_tag_and_data(tag, data)), text);
+            assert_eq!(display_string(&Any::from_tag_and_data(tag, data)), text);
         }
     }
 }

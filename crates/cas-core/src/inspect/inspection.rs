@@ -1,4 +1,4 @@
-//! What an inspection found.
+//! The result of an inspection.
 
 use zeroize::Zeroizing;
 
@@ -8,35 +8,35 @@ use crate::base::time::UnixTime;
 use crate::inspect::certificate::{Facts, IssuerLink};
 use crate::inspect::findings::{Finding, FindingKind, Severity};
 
-/// What was read from a certificate, its chain and its key.
+/// What libcas found out about a certificate, its chain and its private key.
 #[derive(Clone, Default)]
 pub struct Inspection {
-    /// What the leaf says; `None` where no certificate could be read.
+    /// Facts about the leaf; `None` if libcas failed to read the certificates.
     pub facts: Option<Facts>,
-    /// The chain as it would be sent, leaf first.
-    pub chain: Vec<Link>,
-    /// The same as PEM: LF, 64 columns; empty where no certificate could be read.
+    /// The chain as an upload sends it, leaf first.
+    pub chain: Vec<ChainEntry>,
+    /// The chain as PEM with LF and 64 columns; empty if libcas failed to read the certificates.
     pub certificate_pem: String,
-    /// Everything that was found, what is refused first.
+    /// All findings, most severe first.
     pub findings: Vec<Finding>,
-    /// The key as PEM, tidied in the same way.
+    /// The private key as PEM in the same layout.
     pub(super) key_pem: Zeroizing<String>,
 }
 
 /// One certificate of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// Who it is about.
+pub struct ChainEntry {
+    /// Subject, quoted for messages.
     pub subject: String,
-    /// Who issued it, as it says itself.
+    /// Issuer as the certificate names it, quoted for messages.
     pub issuer: String,
-    /// How it is bound to the certificate that issued it; `None` where that one was not given.
-    pub bond: Option<IssuerLink>,
-    /// When it ceases to be valid.
+    /// Link to the issuer's certificate; `None` if that certificate was not passed.
+    pub issuer_link: Option<IssuerLink>,
+    /// End of the validity period.
     pub not_after: UnixTime,
 }
 
-/// Shows no PEM text.
+/// Hides the PEM.
 impl std::fmt::Debug for Inspection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Inspection").field("findings", &self.findings).finish_non_exhaustive()
@@ -44,33 +44,33 @@ impl std::fmt::Debug for Inspection {
 }
 
 impl Inspection {
-    /// The key as PEM, tidied as the certificate is; empty where none could be read.
+    /// The private key as tidied PEM; empty if no key was passed or libcas failed to read it.
     #[must_use]
     pub fn key_pem(&self) -> &str {
         &self.key_pem
     }
 
-    /// The findings for which nothing is sent.
+    /// The findings that prevent an upload.
     pub fn refused(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.kind.severity() == Severity::Refused)
     }
 
-    /// The error of an upload as `name`, where it is refused.
+    /// The error of an upload named `name`, if a finding prevents it.
     pub(crate) fn refusal(&self, name: &str) -> Option<Error> {
-        let all: Vec<String> = self.refused().map(ToString::to_string).collect();
-        let mut advice: Vec<&str> = self.refused().map(|finding| finding.kind.advice()).collect();
-        advice.dedup();
-        if all.is_empty() {
+        let sentences: Vec<String> = self.refused().map(ToString::to_string).collect();
+        if sentences.is_empty() {
             return None;
         }
+        let mut advice: Vec<&str> = self.refused().map(|finding| finding.kind.advice()).collect();
+        advice.dedup();
         let message =
-            format!("The upload of {} was refused here: {}.", quoted(name), all.join("; "));
+            format!("Upload of {} refused before sending: {}.", quoted(name), sentences.join("; "));
         Some(Error::new(ErrorKind::Certificate, message).with_hint(advice.join(" ")))
     }
 
-    // Apart from the judging: a finding is the exception.
+    // Not inlined: findings are exceptional.
     #[cold]
-    pub(super) fn add(&mut self, kind: FindingKind, detail: String) {
+    pub(super) fn add(&mut self, kind: FindingKind, detail: impl Into<String>) {
         self.findings.push(Finding::new(kind, detail));
     }
 }

@@ -1,5 +1,7 @@
-//! What is refused here, offline, because the service would refuse it or because it must not be sent; what is warned
-//! of; and what is tidied. Pure: time and randomness are arguments.
+//! Inspects a certificate chain and its private key before an upload: refuses what the service
+//! would refuse and what must not be sent, warns about what may fail later, and tidies the PEM.
+//!
+//! Works offline. Uses `base` only. This file has the entry points; the other files do not use it.
 
 mod certificate;
 mod chain;
@@ -24,24 +26,15 @@ pub use findings::{Finding, FindingKind, Severity};
 pub(crate) use fingerprint::Fingerprint;
 pub use formats::not_text;
 pub use inspection::Inspection;
+pub(crate) use upload_name::check_name;
 
-use crate::base::error::{Error, ErrorKind};
 use crate::base::time::UnixTime;
+use input::DerBlock;
 
-/// Refuses what cannot be a name; returns what is to be warned of. A name may be of `any_length` where the service is
-/// to judge it.
-pub(crate) fn check_name(name: &str, any_length: bool) -> Result<Option<Finding>, Error> {
-    let Some(finding) = upload_name::look_at(name) else { return Ok(None) };
-    let kind = match finding.kind {
-        FindingKind::NameTooLong if any_length => return Ok(None),
-        FindingKind::NameEmpty => ErrorKind::InvalidArgument,
-        kind if kind.severity() == Severity::Refused => ErrorKind::Certificate,
-        _ => return Ok(Some(finding)),
-    };
-    Err(Error::new(kind, format!("Nothing was sent: {finding}.")).with_hint(finding.kind.advice()))
-}
-
-/// Reads a certificate with its chain, and its key where one is given, and says all that is to be said about them.
+/// Inspects a certificate with its chain and, if `key` is given, its private key.
+///
+/// The input is PEM in any layout; the result holds the facts, the tidied PEM and the findings.
+/// `now` decides about validity periods. `random` is used for test signatures only.
 #[must_use]
 pub fn inspect(
     certificate: &[u8],
@@ -49,31 +42,24 @@ pub fn inspect(
     now: UnixTime,
     random: &dyn SecureRandom,
 ) -> Inspection {
-    let mut inspection = Inspection::default();
-    let ders = input::certificates(certificate, &mut inspection.findings);
-    let keys = key.map(|key| input::keys(key, &mut inspection.findings)).unwrap_or_default();
-    let certificates = inspection.read(&ders);
-    if !certificates.is_empty() {
-        inspection.judge(&certificates, &keys, now, random);
-    }
-    if let [key, ..] = &keys[..]
-        && inspection.key_pem.is_empty()
-    {
-        pem::write(&key.label, &key.bytes, &mut inspection.key_pem);
-    }
-    // In three passes: sorting would add some kilobytes of code.
-    let found = std::mem::take(&mut inspection.findings);
-    for severity in [Severity::Refused, Severity::Warning, Severity::Note] {
-        let of_it = found.iter().filter(|finding| finding.kind.severity() == severity);
-        inspection.findings.extend(of_it.cloned());
-    }
-    inspection
+    let mut findings = Vec::new();
+    let certificates = input::certificates(certificate, &mut findings);
+    let keys = key.map(|key| input::keys(key, &mut findings)).unwrap_or_default();
+    checks::check(&certificates, &keys, findings, now, random)
 }
 
-/// [`inspect`] by this machine's clock.
+/// Like [`inspect`], with this machine's clock and the operating system's random numbers.
 #[must_use]
 pub fn inspect_now(certificate: &[u8], key: Option<&[u8]>) -> Inspection {
     inspect(certificate, key, UnixTime::of(SystemTime::now()), &SystemRandom::new())
+}
+
+/// Inspects one certificate in DER, such as one from a TLS handshake, with this machine's clock.
+#[must_use]
+pub(crate) fn inspect_der(certificate: &[u8]) -> Inspection {
+    let now = UnixTime::of(SystemTime::now());
+    let certificates = [DerBlock::certificate(1, certificate.to_vec().into())];
+    checks::check(&certificates, &[], Vec::new(), now, &SystemRandom::new())
 }
 
 #[cfg(test)]
