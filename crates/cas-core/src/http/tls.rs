@@ -4,8 +4,6 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use once_cell::sync::OnceCell;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -27,7 +25,7 @@ use crate::http::deadline::RequestDeadline;
 use crate::http::failure::TransportError;
 use crate::http::roots::LoadedRoots;
 use crate::http::settings::Settings;
-use crate::inspect::inspect_now;
+use crate::inspect::inspect_der;
 
 /// More names of a certificate than this are counted.
 const MOST_NAMES: usize = 5;
@@ -210,12 +208,7 @@ fn explained(
     others: &[CertificateDer<'_>],
 ) -> rustls::Error {
     let rustls::Error::InvalidCertificate(reason) = &error else { return error };
-    let read = |certificate: &CertificateDer<'_>| {
-        let body = BASE64_STANDARD.encode(certificate);
-        let pem = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
-        inspect_now(pem.as_bytes(), None)
-    };
-    let itself = read(leaf);
+    let itself = inspect_der(leaf);
     let authority = itself.facts.as_ref().is_some_and(|facts| facts.is_ca);
     let is_self_signed = itself.chain.first().is_some_and(|link| link.issuer_link.is_some());
     let untrusted = match reason {
@@ -227,7 +220,7 @@ fn explained(
         CertificateError::Other(_) if authority => Untrusted::Authority,
         CertificateError::UnknownIssuer if is_self_signed => Untrusted::SelfSigned { authority },
         CertificateError::UnknownIssuer => {
-            let last = others.last().map_or(itself, read);
+            let last = others.last().map_or(itself, |last| inspect_der(last));
             let issuer = last.chain.first().map_or("(no name)", |link| &link.issuer).to_owned();
             Untrusted::UnknownIssuer { issuer, alone: others.is_empty() }
         }
