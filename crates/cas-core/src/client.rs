@@ -41,7 +41,7 @@ impl Client {
     pub fn new(config: &Config) -> Result<Self, Error> {
         config.check()?;
         let endpoint = config.resolved_endpoint()?;
-        let variables = Arc::new(EnvSnapshot::of_process());
+        let variables = Arc::new(EnvSnapshot::capture());
         let proxy_policy = config.proxy_policy(&endpoint, &variables)?;
         let trust = match &config.ca_file {
             Some(path) => RootStore::of_file(path)?,

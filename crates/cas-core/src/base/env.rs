@@ -15,7 +15,7 @@ pub(crate) struct EnvSnapshot(HashMap<String, Secret>);
 impl EnvSnapshot {
     /// Copies the variables of this process.
     #[must_use]
-    pub(crate) fn of_process() -> Self {
+    pub(crate) fn capture() -> Self {
         let text = |value: OsString| value.to_string_lossy().into_owned();
         let variables = std::env::vars_os()
             .map(|(name, value)| (text(name), value))

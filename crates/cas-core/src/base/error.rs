@@ -94,7 +94,7 @@ impl Error {
 
     /// Sets the HTTP status and the RequestId of the response.
     #[must_use]
-    pub fn with_answer(mut self, http_status: u16, request_id: Option<String>) -> Self {
+    pub fn with_response(mut self, http_status: u16, request_id: Option<String>) -> Self {
         self.0.http_status = Some(http_status);
         self.0.request_id = request_id;
         self
@@ -109,7 +109,7 @@ impl Error {
 
     /// Copies the service's code, message, RequestId and HTTP status from `cause`.
     #[must_use]
-    pub fn with_words_of(mut self, cause: &Self) -> Self {
+    pub fn with_service_details_of(mut self, cause: &Self) -> Self {
         let Details { service_code, service_message, request_id, http_status, .. } = &*cause.0;
         self.0.service_code.clone_from(service_code);
         self.0.service_message.clone_from(service_message);
@@ -120,7 +120,7 @@ impl Error {
 
     /// Appends a sentence to the message.
     #[must_use]
-    pub fn adding(mut self, sentence: &str) -> Self {
+    pub fn with_sentence(mut self, sentence: &str) -> Self {
         self.0.message.push(' ');
         self.0.message.push_str(sentence);
         self
@@ -235,10 +235,11 @@ mod tests {
         let cause = Error::new(ErrorKind::Service, "Cause.")
             .with_hint("Hint.")
             .with_service("Code".to_owned(), Some("Message".to_owned()))
-            .with_answer(503, Some("R-1".to_owned()))
+            .with_response(503, Some("R-1".to_owned()))
             .with_attempts(3);
-        let error =
-            Error::new(ErrorKind::OutcomeUnknown, "First.").with_words_of(&cause).adding("Second.");
+        let error = Error::new(ErrorKind::OutcomeUnknown, "First.")
+            .with_service_details_of(&cause)
+            .with_sentence("Second.");
         assert_eq!(error.to_string(), "First. Second.");
         assert_eq!(
             (error.service_code(), error.service_message()),

@@ -28,11 +28,11 @@ pub(crate) fn quoted(text: &str) -> String {
     if text.split(|c: char| c == '/' || c.is_whitespace()).any(is_like_base64) {
         return format!("(a text of {} bytes that may be a key)", text.len());
     }
-    on_one_line(text)
+    quoted_public(text)
 }
 
 /// Quotes text that is known to be public, on one line of limited length.
-pub(crate) fn on_one_line(text: &str) -> String {
+pub(crate) fn quoted_public(text: &str) -> String {
     let mut shown: String =
         text.chars().take(MAX_CHARS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(MAX_CHARS).is_some() {
@@ -63,7 +63,7 @@ mod tests {
         assert!(quoted(&format!("/etc/{key}/pem")).contains("may be a key"));
         assert_eq!(quoted(&"x".repeat(40)), format!("\"{}\"", "x".repeat(40)));
         assert_eq!(quoted(&"x".repeat(41)), "(a text of 41 bytes that may be a key)");
-        assert_eq!(on_one_line(key), format!("\"{key}\""));
+        assert_eq!(quoted_public(key), format!("\"{key}\""));
         let path = format!("/var/lib/{}/live/www.example.com/fullchain.pem", "0a".repeat(32));
         assert_eq!(quoted(&path), format!("\"{path}\""));
     }

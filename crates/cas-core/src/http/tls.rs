@@ -18,7 +18,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport, TransportAdapter,
 };
 
-use crate::base::quote::on_one_line;
+use crate::base::quote::quoted_public;
 use crate::base::time::UnixTime;
 use crate::http::buffers::WireBuffers;
 use crate::http::deadline::RequestDeadline;
@@ -329,7 +329,7 @@ fn refusal(reason: &CertificateError, name: &str, roots: &LoadedRoots) -> (Strin
     let at = |time: &PkiTime| UnixTime(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
     let (why, hint) = match reason {
         CertificateError::NotValidForNameContext { presented, .. } => (
-            format!("it was made for another name than {}: {}", on_one_line(name), names(presented)),
+            format!("it was made for another name than {}: {}", quoted_public(name), names(presented)),
             "Check the endpoint: the certificate must have this host among its subjectAltNames.",
         ),
         CertificateError::ExpiredContext { time, not_after } => (
@@ -382,7 +382,7 @@ fn names(presented: &[String]) -> String {
     let bare = |name: &String| {
         let value =
             name.split_once('(').map_or(name.as_str(), |(_, value)| value.trim_end_matches(')'));
-        on_one_line(value.trim_matches('"'))
+        quoted_public(value.trim_matches('"'))
     };
     let shown: Vec<String> = presented.iter().take(MOST_NAMES).map(bare).collect();
     match presented.len().saturating_sub(MOST_NAMES) {

@@ -7,7 +7,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::x509::X509Name;
 
 use crate::base::hex;
-use crate::base::quote::on_one_line;
+use crate::base::quote::quoted_public;
 
 /// The most specific common name, which comes last (RFC 6125, section 6.4.4); empty if there is
 /// none.
@@ -44,7 +44,7 @@ pub(super) fn display(name: &X509Name<'_>) -> String {
 
 /// Quotes a name for messages. Names in certificates are public, even if they look like a key.
 pub(super) fn quoted(name: &str) -> String {
-    if name.is_empty() { "(no name)".to_owned() } else { on_one_line(name) }
+    if name.is_empty() { "(no name)".to_owned() } else { quoted_public(name) }
 }
 
 /// A name for comparison: CAs may vary its string type, case and spaces (RFC 5280, section 7.1).

@@ -37,7 +37,7 @@ impl CallContext<'_> {
             ApiResponse::Refusal { code, message, request_id } => {
                 let request_id = self.shown_id(request_id);
                 let (class, refusal) = self.refused(&code, &message, answer.status);
-                Err((class, refusal.with_answer(answer.status, request_id)))
+                Err((class, refusal.with_response(answer.status, request_id)))
             }
             ApiResponse::Unrecognized { instead, rejected_on_the_way } => {
                 let class = match (rejected_on_the_way, answer.status) {
@@ -128,7 +128,7 @@ impl CallContext<'_> {
             format!("{endpoint} gave no API answer to {action} of {subject}, but {instead}."),
         )
         .with_hint("Check that the endpoint is Alibaba Cloud's and no proxy answers in its place.")
-        .with_answer(answer.status, self.shown_id(answer.request_id()))
+        .with_response(answer.status, self.shown_id(answer.request_id()))
         .with_retryable(answer.status >= 500 || matches!(answer.status, 408 | 429))
     }
 
@@ -174,7 +174,7 @@ impl CallContext<'_> {
             Error::new(kind, sentence).with_hint(hint).with_retryable(!failure.permanent);
         if let Some(status) = failure.http_status {
             let request_id = self.shown_id(failure.request_id);
-            error = error.with_answer(status, request_id);
+            error = error.with_response(status, request_id);
         }
         CallError::new(class, error)
     }
@@ -224,6 +224,6 @@ pub(crate) fn incomplete(
         format!("{endpoint} answered {action} of {subject} with a success without {lacks}."),
     )
     .with_hint("Check that the endpoint is Alibaba Cloud's and no proxy answers in its place.")
-    .with_answer(answer.http_status, answer.request_id.clone());
+    .with_response(answer.http_status, answer.request_id.clone());
     CallError::new(FailureClass::OutcomeUnknown, error)
 }

@@ -293,7 +293,7 @@ impl UploadRun<'_> {
                 self.unknown(machine.name(), Some(&last))
             }
             Some(last) if machine.in_doubt() => {
-                last.adding("The list of certificates does not show it.")
+                last.with_sentence("The list of certificates does not show it.")
             }
             Some(last) => last,
             None => defect(),
@@ -367,7 +367,7 @@ impl UploadRun<'_> {
 
 fn with_words_of(error: Error, last: Option<&Error>) -> Error {
     match last {
-        Some(last) => error.with_words_of(last),
+        Some(last) => error.with_service_details_of(last),
         None => error,
     }
 }
