@@ -34,7 +34,8 @@ pub enum ErrorKind {
     Internal = 12,
     /// The service has no certificate with this id.
     NotFound = 13,
-    /// The access key is valid but is not allowed to do this. The hint names the RAM action to grant.
+    /// The access key is valid but is not allowed to do this. The hint names the RAM action to
+    /// grant.
     Permission = 14,
 }
 
@@ -55,8 +56,8 @@ struct Details {
 }
 
 impl Error {
-    /// Creates an error. `message` is one or more English sentences. `kind` decides whether the error
-    /// is retryable; [`with_retryable`](Self::with_retryable) overrides it.
+    /// Creates an error. `message` is one or more English sentences. `kind` decides whether the
+    /// error is retryable; [`with_retryable`](Self::with_retryable) overrides it.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Details {
             kind,

@@ -19,15 +19,16 @@ pub enum Level {
 
 type Sink = dyn Fn(Level, &str) + Send + Sync;
 
-/// Passes log messages to the program, on the thread that made the call. Messages contain no secret.
+/// Passes log messages to the program, on the thread that made the call. Messages contain no
+/// secret.
 ///
 /// The default logger discards all messages.
 #[derive(Clone, Default)]
 pub struct Logger(Option<(Level, Arc<Sink>)>);
 
 impl Logger {
-    /// Creates a logger that passes messages up to level `max` to `sink`. `sink` must be thread-safe:
-    /// libcas may call it on several threads at once.
+    /// Creates a logger that passes messages up to level `max` to `sink`, on several threads at
+    /// once if the program makes calls on several threads.
     pub fn new(max: Level, sink: impl Fn(Level, &str) + Send + Sync + 'static) -> Self {
         Self(Some((max, Arc::new(sink))))
     }

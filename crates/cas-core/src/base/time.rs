@@ -58,7 +58,7 @@ impl fmt::Display for UnixTime {
 
 /// Year, month and day of the day that is `days` after 1970-01-01, from the year 0 on.
 fn date(days: i64) -> (i64, i64, i64) {
-    // The calendar repeats every 400 years. These years begin on 1 March, so that leap days are last.
+    // The calendar repeats every 400 years. Years begin on 1 March here: leap days come last.
     let days_since_march_0 = days + 719_468;
     let (era, day) =
         (days_since_march_0.div_euclid(146_097), days_since_march_0.rem_euclid(146_097));

@@ -61,7 +61,8 @@ table! {
         "Set a name that is unique in the account.";
     NameTooLong = Refused "name-too-long",
         "the name {}, more than the limit of 128",
-        "Use a short name of letters, digits, \"-\" and \"_\". Up to 63 characters work everywhere.";
+        "Use a short name of letters, digits, \"-\" and \"_\". Up to 63 characters work \
+         everywhere.";
     NameControl = Refused "name-control",
         "the name {} contains control characters",
         "Use a short name of letters, digits, \"-\" and \"_\".";

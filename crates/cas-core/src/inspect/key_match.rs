@@ -21,8 +21,8 @@ use crate::inspect::public_key::{Algorithm, PublicKey};
 /// The result of comparing a private key with a certificate.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The key belongs to the certificate: the certificate's public key verified a test signature, or
-    /// equals the one computed from the private key.
+    /// The key belongs to the certificate: the certificate's public key verified a test signature,
+    /// or equals the one computed from the private key.
     Verified,
     /// The public key stored beside the private key is the certificate's; nothing else was checked.
     PublicPartMatches,

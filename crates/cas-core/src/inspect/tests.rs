@@ -317,7 +317,7 @@ fn refusal_lists_all_findings_and_advice() {
     let error = inspection.refusal("web").unwrap();
     assert_eq!(error.kind(), ErrorKind::Certificate);
     assert!(error.message().starts_with("Upload of \"web\" refused before sending: "), "{error}");
-    assert!(error.message().ends_with("."), "{error}");
+    assert!(error.message().ends_with('.'), "{error}");
     for part in
         ["\"web\"", "expired: the certificate expired at 2040-01-01T00:00:00Z", "key-mismatch: "]
     {

@@ -1,6 +1,10 @@
 //! Layouts, formats and damage of the input.
 
+use std::sync::OnceLock;
+
+use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 use super::*;
 
@@ -193,15 +197,19 @@ fn quotes_key(inspection: &Inspection, key: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 1024,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// Any order in any combination of layouts gives the same tidy chain, which stays unchanged.
     #[test]
     fn tidying_is_idempotent(
         order in Just(vec![0, 1, 2, 3]).prop_shuffle(),
-        layouts in proptest::collection::vec(0..LAYOUTS.len(), 0..4),
+        layouts in vec(0..LAYOUTS.len(), 0..4),
     ) {
-        static PKI: std::sync::OnceLock<TestPki> = std::sync::OnceLock::new();
+        static PKI: OnceLock<TestPki> = OnceLock::new();
         let pki = PKI.get_or_init(TestPki::new);
         let parts = [&pki.leaf, &pki.lower, &pki.upper, &pki.root];
         let mut text: String = order.iter().map(|part| lf(parts[*part])).collect();
@@ -222,14 +230,14 @@ proptest! {
     /// Damaged input never makes a finding quote the key.
     #[test]
     fn damage_is_reported_without_quoting_the_key(
-        cuts in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 1..6),
-        of_key in any::<bool>(),
+        changes in vec((any::<Index>(), any::<u8>(), 0..3_u8), 1..6),
+        damage_key in any::<bool>(),
     ) {
-        static PKI: std::sync::OnceLock<TestPki> = std::sync::OnceLock::new();
+        static PKI: OnceLock<TestPki> = OnceLock::new();
         let pki = PKI.get_or_init(TestPki::new);
         let (mut chain, mut key) = (pki.chain().into_bytes(), pki.key().into_bytes());
-        for (place, byte, change) in cuts {
-            let text = if of_key { &mut key } else { &mut chain };
+        for (place, byte, change) in changes {
+            let text = if damage_key { &mut key } else { &mut chain };
             let at = place.index(text.len());
             match change {
                 0 => text[at] = byte,
@@ -248,14 +256,24 @@ proptest! {
 
     #[test]
     fn arbitrary_input_is_refused(
-        certificate in proptest::collection::vec(any::<u8>(), 0..400),
-        pieces in proptest::collection::vec(0..10_usize, 0..12),
+        certificate in vec(any::<u8>(), 0..400),
+        pieces in vec(0..10_usize, 0..12),
     ) {
         const PIECES: [&str; 10] = [
-            "-----BEGIN ", "-----END ", "CERTIFICATE", "PRIVATE KEY", "-----", "\n", "MIIB", "\\n", ": ", "=",
+            "-----BEGIN ",
+            "-----END ",
+            "CERTIFICATE",
+            "PRIVATE KEY",
+            "-----",
+            "\n",
+            "MIIB",
+            "\\n",
+            ": ",
+            "=",
         ];
         let key: String = pieces.iter().map(|piece| PIECES[*piece]).collect();
-        for (certificate, key) in [(&certificate[..], key.as_bytes()), (key.as_bytes(), &certificate[..])] {
+        let (random, key) = (&certificate[..], key.as_bytes());
+        for (certificate, key) in [(random, key), (key, random)] {
             let inspection = inspect(certificate, Some(key), NOW, &SystemRandom::new());
             prop_assert!(inspection.refused().next().is_some());
         }
