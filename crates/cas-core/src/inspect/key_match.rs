@@ -59,7 +59,7 @@ pub(super) fn compare(
     let key = match label {
         "RSA PRIVATE KEY" => PrivateKey { algorithm: Algorithm::Rsa, key: der, public: None },
         "EC PRIVATE KEY" | "SM2 PRIVATE KEY" => {
-            // Without a curve of its own, only the certificate can tell.
+            // A key that names no curve takes the certificate's.
             let Ok(key) = EcPrivateKey::from_der(der) else {
                 return Verdict::Invalid(INVALID_SEC1);
             };

@@ -128,7 +128,7 @@ pub(super) fn blocks(text: &str) -> Result<(Vec<PemBlock<'_>>, TextOutside), Pem
                 end = from;
             }
             (Some(close), _) if rest.is_some() => {
-                let reason = format!("has no END line that matches BEGIN {label} in line {line}");
+                let reason = format!("does not match BEGIN {label} in line {line}");
                 return Err(PemError { line: lines.line_of(close), reason: reason.into() });
             }
             (Some(_), _) => {

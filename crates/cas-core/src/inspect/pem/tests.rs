@@ -53,16 +53,8 @@ fn errors_name_the_line() {
         ("-----BEGIN a-----\n", 1, "incomplete BEGIN line"),
         ("\r\r\n-----BEGIN KEY-----\nAAAA\n", 3, "KEY block without an END line"),
         ("-----BEGIN KEY-----\nAAAA\n-----BEGIN B-----\n", 1, "END line is missing or damaged"),
-        (
-            "-----BEGIN KEY-----\nAAAA\n-----END B-----\n",
-            3,
-            "no END line that matches BEGIN KEY in line 1",
-        ),
-        (
-            &format!("-----BEGIN KEY-----\nAAAA\n-----END KEY{long}\n"),
-            3,
-            "no END line that matches",
-        ),
+        ("-----BEGIN KEY-----\nAAAA\n-----END B-----\n", 3, "does not match BEGIN KEY in line 1"),
+        (&format!("-----BEGIN KEY-----\nAAAA\n-----END KEY{long}\n"), 3, "does not match"),
         ("\n---BEGIN CERTIFICATE---\nAAAA", 2, "five dashes"),
         ("\nPRIVATE KEY\n-----BEGIN A-----", 2, "five dashes"),
         ("-----BEGIN A-----\nAA\nA?\n-----END A-----", 3, "not base64"),
