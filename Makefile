@@ -72,7 +72,7 @@ header: ## regenerate include/cas.h from crates/cas-ffi
 
 .PHONY: findings
 findings: ## regenerate docs/findings.md from cas-core's table
-	UPDATE_FINDINGS=1 $(CARGO) test --package cas-core --lib --quiet the_document_is_the_table
+	UPDATE_FINDINGS=1 $(CARGO) test --package cas-core --lib --quiet document_is_up_to_date
 
 .PHONY: help
 help: ## this list

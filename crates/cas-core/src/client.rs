@@ -48,7 +48,7 @@ impl Client {
     pub fn new(config: &Config) -> Result<Self, Error> {
         config.check()?;
         let endpoint = config.resolved_endpoint()?;
-        let variables = Arc::new(EnvSnapshot::of_process());
+        let variables = Arc::new(EnvSnapshot::capture());
         let proxy_policy = config.proxy_policy(&endpoint, &variables)?;
         let root_store = match &config.ca_file {
             Some(path) => RootStore::from_file(path)?,

@@ -224,11 +224,11 @@ fn documented() -> BTreeMap<String, u8> {
     for line in fs::read_to_string(top().join("docs/findings.md")).unwrap().lines() {
         severity = match line {
             "## Refused" => 2,
-            "## Warned of" => 1,
-            "## Noted" => 0,
+            "## Warnings" => 1,
+            "## Notes" => 0,
             _ => severity,
         };
-        if let Some((id, _)) = line.strip_prefix("| `").and_then(|rest| rest.split_once('`')) {
+        if let Some((id, _)) = line.strip_prefix("- `").and_then(|rest| rest.split_once('`')) {
             severities.insert(id.to_owned(), severity);
         }
     }

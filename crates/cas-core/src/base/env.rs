@@ -1,4 +1,4 @@
-//! Environment variables, as they were when the client was made.
+//! A snapshot of environment variables.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -7,42 +7,42 @@ use std::path::PathBuf;
 
 use crate::base::secret::Secret;
 
-/// A copy of what concerns libcas. The environment is not read again later: other threads of a C program may be changing
-/// it then.
+/// The environment variables that libcas reads, copied when the client is created. libcas does not
+/// read the environment later: another thread of a C program may be changing it.
 #[derive(Default)]
 pub(crate) struct EnvSnapshot(HashMap<String, Secret>);
 
 impl EnvSnapshot {
-    /// This process's.
+    /// Copies the variables of this process.
     #[must_use]
-    pub(crate) fn of_process() -> Self {
+    pub(crate) fn capture() -> Self {
         let text = |value: OsString| value.to_string_lossy().into_owned();
-        let ours = std::env::vars_os()
+        let variables = std::env::vars_os()
             .map(|(name, value)| (text(name), value))
             .filter(|(name, _)| is_read(name));
-        Self(ours.map(|(name, value)| (name, Secret::new(text(value)))).collect())
+        Self(variables.map(|(name, value)| (name, Secret::new(text(value)))).collect())
     }
 
-    /// The value of a variable that is set to more than white space.
+    /// The value of a variable; `None` if it is not set, empty or blank.
     #[must_use]
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(Secret::expose).filter(|value| !value.trim().is_empty())
     }
 
-    /// Whether a switch is on.
+    /// Whether a variable is "true", in any case.
     #[must_use]
     pub(crate) fn is_true(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
     }
 
-    /// Where the user's files are.
+    /// The user's home directory: `HOME`, or the user database's entry.
     #[must_use]
     pub(crate) fn home(&self) -> Option<PathBuf> {
         self.get("HOME").map(PathBuf::from).or_else(std::env::home_dir)
     }
 }
 
-/// Whether some part of libcas reads a variable: those of access keys, of proxies, and two more.
+/// Whether libcas reads a variable.
 fn is_read(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     name.starts_with("ALIBABA_CLOUD_")
@@ -59,7 +59,7 @@ impl<'a> FromIterator<(&'a str, &'a str)> for EnvSnapshot {
 
 impl fmt::Debug for EnvSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Variables")
+        f.write_str("EnvSnapshot")
     }
 }
 
@@ -68,11 +68,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_empty_is_not_set() {
+    fn blank_variables_are_not_set() {
         let variables =
             EnvSnapshot::from_iter([("A", "x"), ("B", ""), ("C", " "), ("D", "True"), ("E", "1")]);
         assert_eq!(["A", "B", "C"].map(|name| variables.get(name)), [Some("x"), None, None]);
         assert!(variables.is_true("D") && !variables.is_true("E"));
         assert!(!format!("{variables:?}").contains('x'));
+    }
+
+    #[test]
+    fn only_variables_of_libcas_are_copied() {
+        for name in ["ALIBABA_CLOUD_ECS_METADATA", "https_proxy", "NO_PROXY", "HOME"] {
+            assert!(is_read(name), "{name}");
+        }
+        for name in ["PATH", "alibaba_cloud_x", "home", "PROXY", "AWS_SECRET_ACCESS_KEY"] {
+            assert!(!is_read(name), "{name}");
+        }
     }
 }

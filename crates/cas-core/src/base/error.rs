@@ -1,43 +1,45 @@
-//! What a caller learns when something fails: what happened, whether it is worth trying again, what to do.
+//! The error of every call: what failed, whether a retry may help, and how to fix it.
 
 use std::fmt;
 
-/// Why a call failed. The numbers are those of the C interface (`cas_status`) and never change meaning.
+/// The class of an error. The numbers are those of the C interface (`cas_status`) and keep their
+/// meaning forever.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i32)]
 pub enum ErrorKind {
-    /// The call itself is wrong: a value is missing, malformed or contradicts another one.
+    /// The call itself is invalid: a value is missing, malformed or contradicts another one.
     InvalidArgument = 1,
-    /// The certificate or key was refused locally, before any network traffic.
+    /// libcas refused the certificate, its private key or its name before any network traffic.
     Certificate = 2,
-    /// No usable access key could be found or fetched.
+    /// libcas found or fetched no usable access key.
     Credentials = 3,
-    /// No connection: DNS, TCP, proxy or TLS. The request did not reach the service.
+    /// No connection: DNS, TCP, proxy or TLS failed. The request did not reach the service.
     Network = 4,
     /// The deadline passed and the request was certainly not applied.
     Timeout = 5,
-    /// The service answered with an error; see its code.
+    /// The service responded with an error; see its code.
     Service = 6,
-    /// The service kept refusing for rate until the attempts or the deadline ran out.
+    /// The service kept throttling the calls until the attempts or the deadline ran out.
     Throttled = 7,
     /// A different certificate already has this name.
     NameTaken = 8,
-    /// The answer could not be understood.
+    /// libcas could not understand the response.
     Protocol = 9,
-    /// The request may have been applied, and that could not be found out.
+    /// The request may have been applied, and libcas could not determine whether it was.
     OutcomeUnknown = 10,
-    /// A local file could not be read.
+    /// libcas failed to read a local file.
     Io = 11,
-    /// A defect in this library.
+    /// A bug in libcas.
     Internal = 12,
-    /// No certificate has this id.
+    /// The service has no certificate with this id.
     NotFound = 13,
-    /// The access key is valid but may not do this; the hint names the RAM action to grant.
+    /// The access key is valid but is not allowed to do this. The hint names the RAM action to
+    /// grant.
     Permission = 14,
 }
 
-/// An error of any call. It never holds a key, secret, token, signature or string-to-sign.
+/// The error of a call. It never contains a key, secret, token, signature or string to sign.
 pub struct Error(Box<Details>);
 
 #[derive(Debug)]
@@ -54,7 +56,8 @@ struct Details {
 }
 
 impl Error {
-    /// An error of `kind`; `message` is one English sentence for a person.
+    /// Creates an error. `message` is one or more English sentences. `kind` decides whether the
+    /// error is retryable; [`with_retryable`](Self::with_retryable) overrides it.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Details {
             kind,
@@ -75,14 +78,14 @@ impl Error {
         }))
     }
 
-    /// Says what to do about it.
+    /// Sets the hint: imperative sentences on how to fix the error.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
-    /// Adds the service's own code and its message, which must already be redacted.
+    /// Sets the service's error code and its message, which must be redacted already.
     #[must_use]
     pub fn with_service(mut self, code: String, redacted_message: Option<String>) -> Self {
         self.0.service_code = Some(code);
@@ -90,24 +93,24 @@ impl Error {
         self
     }
 
-    /// Adds what came with the HTTP answer.
+    /// Sets the HTTP status and the RequestId of the response.
     #[must_use]
-    pub fn with_answer(mut self, http_status: u16, request_id: Option<String>) -> Self {
+    pub fn with_response(mut self, http_status: u16, request_id: Option<String>) -> Self {
         self.0.http_status = Some(http_status);
         self.0.request_id = request_id;
         self
     }
 
-    /// Adds how often sending was tried.
+    /// Sets the number of attempts.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.0.attempts = attempts;
         self
     }
 
-    /// Takes over from `cause` what the service said.
+    /// Copies the service's code, message, RequestId and HTTP status from `cause`.
     #[must_use]
-    pub fn with_words_of(mut self, cause: &Self) -> Self {
+    pub fn with_service_details_of(mut self, cause: &Self) -> Self {
         let Details { service_code, service_message, request_id, http_status, .. } = &*cause.0;
         self.0.service_code.clone_from(service_code);
         self.0.service_message.clone_from(service_message);
@@ -116,70 +119,70 @@ impl Error {
         self
     }
 
-    /// Adds a sentence to the message.
+    /// Appends a sentence to the message.
     #[must_use]
-    pub fn adding(mut self, sentence: &str) -> Self {
+    pub fn with_sentence(mut self, sentence: &str) -> Self {
         self.0.message.push(' ');
         self.0.message.push_str(sentence);
         self
     }
 
-    /// Overrides whether the same call later would be worth it.
+    /// Overrides whether the error is retryable.
     #[must_use]
     pub fn with_retryable(mut self, retryable: bool) -> Self {
         self.0.retryable = retryable;
         self
     }
 
-    /// Why the call failed.
+    /// The class of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// One English sentence for a person.
+    /// What failed and why, in English sentences.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What to do about it.
+    /// How to fix the error, in imperative sentences.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// The service's own error code.
+    /// The service's error code.
     #[must_use]
     pub fn service_code(&self) -> Option<&str> {
         self.0.service_code.as_deref()
     }
 
-    /// The service's own words, redacted.
+    /// The service's message, redacted.
     #[must_use]
     pub fn service_message(&self) -> Option<&str> {
         self.0.service_message.as_deref()
     }
 
-    /// The id under which Alibaba Cloud's support finds the request.
+    /// The RequestId, which Alibaba Cloud support needs to find the request.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// HTTP status of the answer; `None` where there was no answer.
+    /// HTTP status of the response; `None` if there was none.
     #[must_use]
     pub fn http_status(&self) -> Option<u16> {
         self.0.http_status
     }
 
-    /// How often sending was tried; 0 when the call was refused before any network traffic.
+    /// Number of attempts; 0 if libcas refused the call before any network traffic.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// Would the same call later be worth it?
+    /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
@@ -205,9 +208,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn some_failures_are_worth_another_call() {
-        assert!(Error::new(ErrorKind::Network, "").is_retryable());
-        assert!(!Error::new(ErrorKind::NameTaken, "").is_retryable());
-        assert!(Error::new(ErrorKind::Service, "").with_retryable(true).is_retryable());
+    fn kind_decides_whether_an_error_is_retryable() {
+        use ErrorKind as Kind;
+        for kind in [Kind::Network, Kind::Timeout, Kind::Throttled, Kind::OutcomeUnknown] {
+            assert!(Error::new(kind, "").is_retryable(), "{kind:?}");
+            assert!(!Error::new(kind, "").with_retryable(false).is_retryable(), "{kind:?}");
+        }
+        for kind in [
+            Kind::InvalidArgument,
+            Kind::Certificate,
+            Kind::Credentials,
+            Kind::Service,
+            Kind::NameTaken,
+            Kind::Protocol,
+            Kind::Io,
+            Kind::Internal,
+            Kind::NotFound,
+            Kind::Permission,
+        ] {
+            assert!(!Error::new(kind, "").is_retryable(), "{kind:?}");
+            assert!(Error::new(kind, "").with_retryable(true).is_retryable(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn service_details_are_copied_and_nothing_else() {
+        let cause = Error::new(ErrorKind::Service, "Cause.")
+            .with_hint("Hint.")
+            .with_service("Code".to_owned(), Some("Message".to_owned()))
+            .with_response(503, Some("R-1".to_owned()))
+            .with_attempts(3);
+        let error = Error::new(ErrorKind::OutcomeUnknown, "First.")
+            .with_service_details_of(&cause)
+            .with_sentence("Second.");
+        assert_eq!(error.to_string(), "First. Second.");
+        assert_eq!(
+            (error.service_code(), error.service_message()),
+            (Some("Code"), Some("Message"))
+        );
+        assert_eq!((error.http_status(), error.request_id()), (Some(503), Some("R-1")));
+        assert_eq!((error.kind(), error.hint()), (ErrorKind::OutcomeUnknown, None));
+        assert_eq!((error.attempts(), cause.attempts()), (0, 3));
     }
 }

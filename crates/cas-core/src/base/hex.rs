@@ -1,12 +1,12 @@
-//! Hexadecimal digits, two for each byte.
+//! Hexadecimal, two digits for each byte.
 
-/// `bytes` in lower-case digits.
+/// `bytes` in lower-case hexadecimal.
 #[must_use]
 pub(crate) fn lower(bytes: &[u8]) -> String {
     digits(bytes, b"0123456789abcdef")
 }
 
-/// `bytes` in upper-case digits.
+/// `bytes` in upper-case hexadecimal.
 #[must_use]
 pub(crate) fn upper(bytes: &[u8]) -> String {
     digits(bytes, b"0123456789ABCDEF")

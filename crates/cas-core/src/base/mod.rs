@@ -1,4 +1,6 @@
-//! What every other folder uses: errors, logging, secrets, time and text. It uses no other folder.
+//! Foundations: errors, logging, secrets, environment variables, time, random numbers, text.
+//!
+//! All other folders may use it; it uses none of them.
 
 pub(crate) mod env;
 pub(crate) mod error;

@@ -1,12 +1,15 @@
-//! Names, paths and other text of the caller as messages show them.
+//! Quotes names, paths and other text of the program in messages.
 
 use std::path::Path;
 
-/// Longest part of a name or path that is shown although it could be a piece of base64: a SHA-1, in hex.
-const LONGEST_PART: usize = 40;
+/// Longest part of a name or path that libcas quotes although it may be base64: a SHA-1 in
+/// hexadecimal.
+const MAX_PART: usize = 40;
+/// Longest quotation, in characters.
+const MAX_CHARS: usize = 300;
 
-/// A name or path as it may stand in a message: in quotes, on one line, not too long, and never a key that
-/// was passed in its place by mistake.
+/// Quotes a name or path on one line of limited length. Replaces text that may be a key passed by
+/// mistake with a description.
 pub(crate) fn quoted(text: &str) -> String {
     if text.contains("-----") {
         return "(a PEM text)".to_owned();
@@ -17,22 +20,22 @@ pub(crate) fn quoted(text: &str) -> String {
     if text.starts_with("eyJ") && text.contains('.') {
         return "(a token)".to_owned();
     }
-    let like_base64 = |part: &str| {
-        part.len() > LONGEST_PART
+    let is_like_base64 = |part: &str| {
+        part.len() > MAX_PART
             && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'='))
             && !part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     };
-    if text.split(|c: char| c == '/' || c.is_whitespace()).any(like_base64) {
+    if text.split(|c: char| c == '/' || c.is_whitespace()).any(is_like_base64) {
         return format!("(a text of {} bytes that may be a key)", text.len());
     }
-    on_one_line(text)
+    quoted_public(text)
 }
 
-/// What is known to be public: in quotes, on one line, not too long.
-pub(crate) fn on_one_line(text: &str) -> String {
+/// Quotes text that is known to be public, on one line of limited length.
+pub(crate) fn quoted_public(text: &str) -> String {
     let mut shown: String =
-        text.chars().take(300).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if text.chars().nth(300).is_some() {
+        text.chars().take(MAX_CHARS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(MAX_CHARS).is_some() {
         shown.push('…');
     }
     format!("\"{shown}\"")
@@ -48,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_in_a_message_is_short_and_never_a_key() {
+    fn quoted_text_is_short_and_never_a_key() {
         assert_eq!(quoted("web"), "\"web\"");
         assert_eq!(quoted("a\nb"), "\"a\u{fffd}b\"");
         assert_eq!(quoted("-----BEGIN PRIVATE KEY-----\nAAAA"), "(a PEM text)");
@@ -58,6 +61,9 @@ mod tests {
         assert_eq!(quoted("{\"access_key_secret\": \"x\"}"), "(a JSON text)");
         assert_eq!(quoted("eyJhbGciOi.eyJzdWIi.c2ln"), "(a token)");
         assert!(quoted(&format!("/etc/{key}/pem")).contains("may be a key"));
+        assert_eq!(quoted(&"x".repeat(40)), format!("\"{}\"", "x".repeat(40)));
+        assert_eq!(quoted(&"x".repeat(41)), "(a text of 41 bytes that may be a key)");
+        assert_eq!(quoted_public(key), format!("\"{key}\""));
         let path = format!("/var/lib/{}/live/www.example.com/fullchain.pem", "0a".repeat(32));
         assert_eq!(quoted(&path), format!("\"{path}\""));
     }

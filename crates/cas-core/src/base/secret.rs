@@ -1,4 +1,4 @@
-//! Text that is wiped when it goes, and never printed.
+//! Text that is wiped when dropped and never printed.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes `text` over. Copies that the caller keeps are the caller's to wipe.
+    /// Takes ownership of `text`. Does not wipe copies that the caller keeps.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
-    /// The text itself, for signing and sending only.
+    /// The text. For signing and sending only.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_says_nothing() {
+    fn debug_hides_the_text() {
         assert_eq!(format!("{:?}", Secret::new("hidden".to_owned())), "Secret");
     }
 }

@@ -1,111 +1,148 @@
-//! Time as the service, credential files and certificates write it. All of it is UTC.
+//! Times as the service, credential files and certificates write them. All times are UTC.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use x509_parser::time::ASN1Time;
-
-/// When the last year begins that can be written in four digits, after 1970.
+/// Start of the year 9999, since 1970: the last year with four digits.
 pub(crate) const YEAR_9999: Duration = Duration::from_secs(253_370_764_800);
 
-/// `now` as `YYYY-MM-DDThh:mm:ssZ`, UTC, without fractions: the form of the `Timestamp` parameter.
+/// `time` as `YYYY-MM-DDThh:mm:ssZ` without fractions: the format of the `Timestamp` parameter.
 #[must_use]
-pub(crate) fn timestamp(now: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(now).to_string()
+pub(crate) fn timestamp(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
 }
 
-/// `YYYY-MM-DDThh:mm:ssZ`, which is UTC, whatever this machine's time zone is.
+/// Parses `YYYY-MM-DDThh:mm:ssZ`, with or without fractions.
 pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     humantime::parse_rfc3339(text.trim()).ok()
 }
 
-/// The time so many seconds after 1970 began, but no later than can be written; `None` for 0 and for what is no number.
+/// Parses seconds since 1970. Returns `None` for 0 and for invalid numbers; limits the result to
+/// [`YEAR_9999`].
 pub(crate) fn from_unix_seconds(seconds: &str) -> Option<SystemTime> {
     let since_1970 = Duration::from_secs(seconds.trim().parse().ok()?).min(YEAR_9999);
     (!since_1970.is_zero()).then(|| SystemTime::UNIX_EPOCH + since_1970)
 }
 
-/// Seconds since 1970.
+/// Seconds since 1970; 0 for earlier times.
 pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// A moment in a certificate, in seconds since 1970, UTC.
+/// A time in seconds since 1970, such as the ends of a certificate's validity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnixTime(pub i64);
 
 impl UnixTime {
-    /// A moment of this machine's clock.
+    /// Converts a time of this machine's clock, without fractions. Times before 1970 become 1970.
     #[must_use]
     pub fn of(time: SystemTime) -> Self {
-        let seconds =
-            time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Self(i64::try_from(seconds).unwrap_or(i64::MAX))
+        Self(i64::try_from(unix_seconds(time)).unwrap_or(i64::MAX))
     }
 }
 
-/// RFC 3339 in UTC, without fractions.
+/// RFC 3339 in UTC without fractions, for the years 0 to 9999.
 impl fmt::Display for UnixTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match ASN1Time::from_timestamp(self.0).map(|time| time.to_datetime()) {
-            Ok(at) => write!(
-                f,
-                "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-                at.year(),
-                u8::from(at.month()),
-                at.day(),
-                at.hour(),
-                at.minute(),
-                at.second()
-            ),
-            Err(_) => write!(f, "{} seconds after 1970", self.0),
+        const YEARS_0_TO_9999: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
+        const DAY: i64 = 24 * 60 * 60;
+        if !YEARS_0_TO_9999.contains(&self.0) {
+            return write!(f, "{} seconds after 1970", self.0);
         }
+        let (year, month, day) = date(self.0.div_euclid(DAY));
+        let second = self.0.rem_euclid(DAY);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
+}
+
+/// Year, month and day of the day that is `days` after 1970-01-01, from the year 0 on.
+fn date(days: i64) -> (i64, i64, i64) {
+    // The calendar repeats every 400 years. Years begin on 1 March here: leap days come last.
+    let days_since_march_0 = days + 719_468;
+    let (era, day) =
+        (days_since_march_0.div_euclid(146_097), days_since_march_0.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    // Five months from March on have 153 days.
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let year = era * 400 + year + i64::from(month >= 10);
+    (year, if month < 10 { month + 3 } else { month - 9 }, day)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn timestamps_are_utc_without_fractions() {
-        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_456_231_584_999);
-        assert_eq!(timestamp(at), "2016-02-23T12:46:24Z");
+        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_456_231_584_999);
+        assert_eq!(timestamp(time), "2016-02-23T12:46:24Z");
     }
 
     #[test]
-    fn expiry_is_utc() {
-        let expiry = |text| parse(text).map(unix_seconds);
-        assert_eq!(expiry("2026-11-24T08:00:00Z"), Some(1_795_507_200));
-        assert_eq!(expiry("2026-11-24T08:00:00.123Z"), Some(1_795_507_200));
-        for no_time in
+    fn rfc_3339_in_utc_is_parsed() {
+        let seconds = |text| parse(text).map(unix_seconds);
+        assert_eq!(seconds("2026-11-24T08:00:00Z"), Some(1_795_507_200));
+        assert_eq!(seconds(" 2026-11-24T08:00:00.123Z\n"), Some(1_795_507_200));
+        for invalid in
             ["", "2026-11-24", "tomorrow", "2026-11-24T08:00:00+08:00", "2026-13-24T08:00:00Z"]
         {
-            assert_eq!(expiry(no_time), None, "{no_time}");
+            assert_eq!(seconds(invalid), None, "{invalid}");
         }
     }
 
     #[test]
-    fn seconds_are_a_time_that_can_be_written() {
+    fn unix_seconds_are_parsed_and_limited() {
         assert_eq!(from_unix_seconds(" 1795507200").map(unix_seconds), Some(1_795_507_200));
-        for no_time in ["", "0", "-1", "soon"] {
-            assert_eq!(from_unix_seconds(no_time), None, "{no_time}");
+        assert_eq!(from_unix_seconds("1").map(unix_seconds), Some(1));
+        for invalid in ["", "0", "-1", "soon", "1.5"] {
+            assert_eq!(from_unix_seconds(invalid), None, "{invalid}");
         }
-        for far in ["253402300800", "9223372036854775807", "18446744073709551615"] {
+        for far in ["253370764800", "253402300800", "9223372036854775807", "18446744073709551615"] {
             assert_eq!(timestamp(from_unix_seconds(far).unwrap()), "9999-01-01T00:00:00Z");
         }
     }
 
     #[test]
-    fn moments_are_written_in_rfc_3339() {
+    fn system_time_becomes_unix_time() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        assert_eq!(UnixTime::of(epoch + Duration::from_millis(1_999)), UnixTime(1));
+        assert_eq!(UnixTime::of(epoch - Duration::from_secs(1)), UnixTime(0));
+    }
+
+    #[test]
+    fn unix_time_displays_as_rfc_3339() {
         for (seconds, text) in [
             (0, "1970-01-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (1_704_067_199, "2023-12-31T23:59:59Z"),
             (1_704_067_200, "2024-01-01T00:00:00Z"),
-            (253_402_300_799, "9999-12-31T23:59:59Z"),
             (-631_152_000, "1950-01-01T00:00:00Z"),
+            (-62_167_219_200, "0000-01-01T00:00:00Z"),
+            (-62_162_035_201, "0000-02-29T23:59:59Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+            (253_402_300_800, "253402300800 seconds after 1970"),
+            (-62_167_219_201, "-62167219201 seconds after 1970"),
+            (i64::MAX, "9223372036854775807 seconds after 1970"),
+            (i64::MIN, "-9223372036854775808 seconds after 1970"),
         ] {
             assert_eq!(UnixTime(seconds).to_string(), text);
         }
-        assert!(UnixTime(i64::MAX).to_string().contains("seconds"));
+    }
+
+    proptest! {
+        #[test]
+        fn unix_time_displays_like_humantime(seconds in 0..253_402_300_800_u64) {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            prop_assert_eq!(UnixTime::of(time).to_string(), timestamp(time));
+        }
     }
 }

@@ -1,8 +1,6 @@
-//! What a certificate says.
+//! A parsed X.509 certificate.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
-use x509_parser::asn1_rs::{Any, Class, FromDer, Oid, Tag};
+use x509_parser::asn1_rs::{Any, FromDer, Oid};
 use x509_parser::certificate::{X509Certificate, X509CertificateParser};
 use x509_parser::error::X509Error;
 use x509_parser::extensions::{
@@ -11,65 +9,64 @@ use x509_parser::extensions::{
 use x509_parser::nom::Parser as _;
 use x509_parser::oid_registry as oids;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
-use x509_parser::x509::{AlgorithmIdentifier, X509Name};
+use x509_parser::x509::AlgorithmIdentifier;
 
 use crate::base::hex;
-use crate::base::quote::on_one_line;
 use crate::base::time::UnixTime;
+use crate::inspect::dn;
 use crate::inspect::fingerprint::Fingerprint;
 use crate::inspect::public_key::PublicKey;
 
-/// What a certificate says about itself.
+/// Facts about a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// The most specific common name of the subject; may be empty.
+    /// Most specific common name of the subject; may be empty.
     pub common_name: String,
-    /// Subject alternative names: host names, IP addresses, and whatever else is there.
+    /// Subject alternative names: host names, IP addresses and any others.
     pub sans: Vec<String>,
-    /// The issuer's name, as "C=CN, O=Example, CN=Example CA".
+    /// Distinguished name of the issuer, such as "C=CN, O=Example, CN=Example CA".
     pub issuer: String,
-    /// Upper-case hexadecimal, two digits for each byte.
+    /// Serial number: upper-case hexadecimal, two digits for each byte.
     pub serial: String,
-    /// When it begins to be valid.
+    /// Start of the validity period.
     pub not_before: UnixTime,
-    /// When it ceases to be valid.
+    /// End of the validity period.
     pub not_after: UnixTime,
-    /// Fingerprint, 40 upper-case hexadecimal digits.
+    /// SHA-1 fingerprint, 40 upper-case hexadecimal digits.
     pub sha1: String,
-    /// Fingerprint, 64 upper-case hexadecimal digits.
+    /// SHA-256 fingerprint, 64 upper-case hexadecimal digits.
     pub sha256: String,
-    /// Type and size of its key: "RSA-2048", "EC-P256", "Ed25519", "SM2", …
+    /// Type and size of the public key: "RSA-2048", "EC-P256", "Ed25519", "SM2", …
     pub key_type: String,
-    /// Whether its basic constraints say that it is a CA's.
+    /// Whether the basic constraints mark a CA certificate.
     pub is_ca: bool,
 }
 
-/// A certificate that was read.
-pub(super) struct Certificate<'a> {
+/// A certificate whose extensions are parsed on demand.
+pub(super) struct ParsedCertificate<'a> {
     parsed: X509Certificate<'a>,
     pub(super) der: &'a [u8],
     pub(super) key: PublicKey,
 }
 
-/// How sure it is that one certificate issued another.
+/// Evidence that one certificate issued another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IssuerLink {
-    /// Names and key identifiers fit; the signature is of a kind that cannot be verified here.
-    Name,
-    /// The signature was verified as well.
+    /// Names and key identifiers match; libcas cannot verify this kind of signature.
+    NameOnly,
+    /// The signature is valid.
     Signature,
 }
 
-impl<'a> Certificate<'a> {
-    /// Reads a certificate. Extensions are read one by one where they are asked for, so that memory stays in
-    /// proportion.
-    pub(super) fn read(der: &'a [u8]) -> Option<Self> {
+impl<'a> ParsedCertificate<'a> {
+    /// Parses DER. Leaves the extensions unparsed, so that memory stays proportional to the input.
+    pub(super) fn parse(der: &'a [u8]) -> Option<Self> {
         let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
         let (_, parsed) = parser.parse(der).ok()?;
-        if ![parsed.subject(), parsed.issuer()].into_iter().all(is_readable) {
+        if ![parsed.subject(), parsed.issuer()].into_iter().all(dn::is_readable) {
             return None;
         }
-        let key = PublicKey::of(parsed.public_key());
+        let key = PublicKey::new(parsed.public_key());
         Some(Self { parsed, der, key })
     }
 
@@ -78,7 +75,7 @@ impl<'a> Certificate<'a> {
         Facts {
             common_name: self.common_name(),
             sans: self.sans(),
-            issuer: text_of_dn(self.parsed.issuer()),
+            issuer: dn::display(self.parsed.issuer()),
             serial: hex::upper(self.parsed.tbs_certificate.raw_serial()),
             not_before: self.not_before(),
             not_after: self.not_after(),
@@ -97,27 +94,27 @@ impl<'a> Certificate<'a> {
         UnixTime(self.parsed.validity().not_after.timestamp())
     }
 
-    /// Who it is about, for a message.
-    pub(super) fn shown(&self) -> String {
+    /// The subject, quoted for messages: common name, first SAN or distinguished name.
+    pub(super) fn quoted_subject(&self) -> String {
         match self.common_name() {
-            name if !name.is_empty() => shown(&name),
+            name if !name.is_empty() => dn::quoted(&name),
             _ => match self.sans().first() {
-                Some(name) => shown(name),
-                None => shown(&text_of_dn(self.parsed.subject())),
+                Some(name) => dn::quoted(name),
+                None => dn::quoted(&dn::display(self.parsed.subject())),
             },
         }
     }
 
-    /// Who issued it, for a message.
-    pub(super) fn shown_issuer(&self) -> String {
-        match common_name(self.parsed.issuer()) {
-            name if !name.is_empty() => shown(&name),
-            _ => shown(&text_of_dn(self.parsed.issuer())),
+    /// The issuer, quoted for messages.
+    pub(super) fn quoted_issuer(&self) -> String {
+        match dn::common_name(self.parsed.issuer()) {
+            name if !name.is_empty() => dn::quoted(&name),
+            _ => dn::quoted(&dn::display(self.parsed.issuer())),
         }
     }
 
     fn common_name(&self) -> String {
-        common_name(self.parsed.subject())
+        dn::common_name(self.parsed.subject())
     }
 
     fn extension(&self, oid: &Oid<'_>) -> Option<&[u8]> {
@@ -127,27 +124,28 @@ impl<'a> Certificate<'a> {
             .map(|extension| extension.value)
     }
 
-    /// Whether its basic constraints say that it is a CA's.
+    /// Whether the basic constraints mark a CA certificate.
     pub(super) fn is_ca(&self) -> bool {
         let constraints = self.extension(&oids::OID_X509_EXT_BASIC_CONSTRAINTS);
         constraints
             .and_then(|value| BasicConstraints::from_der(value).ok())
-            .is_some_and(|(_, read)| read.ca)
+            .is_some_and(|(_, constraints)| constraints.ca)
     }
 
-    /// Whether clients take it for a CA's. Certificates of version 1 cannot say it; some of version 3 say it by their
-    /// key usage alone.
+    /// Whether clients accept it as an issuer. Version 1 certificates have no extensions to say so;
+    /// some of version 3 have only the key usage.
     fn may_issue(&self) -> bool {
         let usage = self.extension(&oids::OID_X509_EXT_KEY_USAGE);
-        let signs = || {
+        let may_sign = || {
             usage
                 .and_then(|value| KeyUsage::from_der(value).ok())
                 .is_some_and(|(_, usage)| usage.key_cert_sign())
         };
         let constraints = self.extension(&oids::OID_X509_EXT_BASIC_CONSTRAINTS);
-        self.is_ca() || self.parsed.extensions().is_empty() || constraints.is_none() && signs()
+        self.is_ca() || self.parsed.extensions().is_empty() || constraints.is_none() && may_sign()
     }
 
+    /// Subject alternative names. Stops at the first invalid one.
     pub(super) fn sans(&self) -> Vec<String> {
         let mut names = Vec::new();
         let value = self.extension(&oids::OID_X509_EXT_SUBJECT_ALT_NAME);
@@ -156,13 +154,13 @@ impl<'a> Certificate<'a> {
         };
         let mut rest = sequence.data;
         while let Ok((after, name)) = GeneralName::from_der(rest) {
-            names.push(text_of_name(&name));
+            names.push(dn::display_general_name(&name));
             rest = after;
         }
         names
     }
 
-    /// What the signature is made with, where it is too weak for today's clients.
+    /// The hash of the signature, if it is too weak for today's clients.
     pub(super) fn weak_signature(&self) -> Option<&'static str> {
         let AlgorithmIdentifier { algorithm, parameters } = &self.parsed.signature_algorithm;
         match algorithm.to_id_string().as_str() {
@@ -172,7 +170,7 @@ impl<'a> Certificate<'a> {
             | "1.2.840.10040.4.3" => Some("SHA-1"),
             "1.2.840.113549.1.1.4" | "1.3.14.3.2.25" => Some("MD5"),
             "1.2.840.113549.1.1.2" => Some("MD2"),
-            // RSA-PSS says in its parameters what it hashes with; where they are absent, with SHA-1.
+            // The parameters of RSA-PSS name the hash. The default is SHA-1.
             "1.2.840.113549.1.1.10" => match parameters.as_ref().map(RsaSsaPssParams::try_from) {
                 Some(Ok(read)) if *read.hash_algorithm_oid() != oids::OID_HASH_SHA1 => None,
                 Some(Err(_)) => None,
@@ -182,174 +180,51 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    /// Whether `other` says that it was issued by somebody of this name.
-    pub(super) fn is_named_as_issuer_of(&self, other: &Certificate<'_>) -> bool {
+    /// Whether this certificate's subject is the issuer of `other` by name.
+    pub(super) fn is_named_as_issuer_of(&self, other: &ParsedCertificate<'_>) -> bool {
         let (subject, issuer) = (self.parsed.subject(), other.parsed.issuer());
-        subject.as_raw() == issuer.as_raw() || comparable(subject) == comparable(issuer)
+        subject.as_raw() == issuer.as_raw() || dn::normalized(subject) == dn::normalized(issuer)
     }
 
-    /// Whether this certificate's key signed `other`.
-    pub(super) fn issued(&self, other: &Certificate<'_>) -> Option<IssuerLink> {
+    /// Whether this certificate issued `other`, which may be itself.
+    pub(super) fn issued(&self, other: &ParsedCertificate<'_>) -> Option<IssuerLink> {
         if !std::ptr::eq(self, other) && !self.may_issue() {
             return None;
         }
         if !self.is_named_as_issuer_of(other) {
             return None;
         }
-        // What the signature is made with stands twice, and has to be the same (RFC 5280, 4.1.1.2).
+        // Both algorithm identifiers must be equal (RFC 5280, section 4.1.1.2).
         if other.parsed.signature_algorithm != other.parsed.tbs_certificate.signature {
             return None;
         }
-        let same_key = match (other.authority_key(), self.subject_key()) {
-            (Some(wanted), Some(own)) => Some(wanted == own),
-            _ => None,
-        };
         if self.key.can_verify() {
             match other.parsed.verify_signature(Some(self.parsed.public_key())) {
                 Ok(()) => return Some(IssuerLink::Signature),
                 Err(X509Error::SignatureUnsupportedAlgorithm) => {}
-                // ring knows only salts as long as the hash.
+                // ring supports only salts as long as the hash.
                 Err(_) if *other.parsed.signature_algorithm.oid() == oids::OID_PKCS1_RSASSAPSS => {}
                 Err(_) => return None,
             }
         }
-        (same_key != Some(false)).then_some(IssuerLink::Name)
+        let identifiers_differ = match (other.authority_key_id(), self.subject_key_id()) {
+            (Some(authority), Some(subject)) => authority != subject,
+            _ => false,
+        };
+        (!identifiers_differ).then_some(IssuerLink::NameOnly)
     }
 
-    fn subject_key(&self) -> Option<&[u8]> {
+    fn subject_key_id(&self) -> Option<&[u8]> {
         let value = self.extension(&oids::OID_X509_EXT_SUBJECT_KEY_IDENTIFIER)?;
         KeyIdentifier::from_der(value).ok().map(|(_, identifier)| identifier.0)
     }
 
-    fn authority_key(&self) -> Option<&[u8]> {
+    fn authority_key_id(&self) -> Option<&[u8]> {
         let value = self.extension(&oids::OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER)?;
         AuthorityKeyIdentifier::from_der(value)
             .ok()?
             .1
             .key_identifier
             .map(|identifier| identifier.0)
-    }
-}
-
-/// The most specific one, which stands last (RFC 6125, 6.4.4).
-fn common_name(name: &X509Name<'_>) -> String {
-    name.iter_common_name()
-        .last()
-        .map_or_else(String::new, |attribute| text_of(attribute.attr_value()))
-}
-
-/// As OpenSSL writes it: "C = CN, O = Example", but without the spaces around "=".
-fn text_of_dn(name: &X509Name<'_>) -> String {
-    let mut text = String::new();
-    for attribute in name.iter_attributes() {
-        let oid = attribute.attr_type().to_id_string();
-        let label = match oid.as_str() {
-            "2.5.4.3" => "CN",
-            "2.5.4.5" => "serialNumber",
-            "2.5.4.6" => "C",
-            "2.5.4.7" => "L",
-            "2.5.4.8" => "ST",
-            "2.5.4.10" => "O",
-            "2.5.4.11" => "OU",
-            "0.9.2342.19200300.100.1.25" => "DC",
-            "1.2.840.113549.1.9.1" => "emailAddress",
-            other => other,
-        };
-        let separator = if text.is_empty() { "" } else { ", " };
-        for part in [separator, label, "=", &text_of(attribute.attr_value())] {
-            text.push_str(part);
-        }
-    }
-    text
-}
-
-/// A name in a certificate, which is public, whatever it looks like.
-fn shown(name: &str) -> String {
-    if name.is_empty() { "(no name)".to_owned() } else { on_one_line(name) }
-}
-
-/// CAs write the same name in another string type, in capitals or with more spaces now and then (RFC 5280, 7.1).
-fn comparable(name: &X509Name<'_>) -> String {
-    let text = text_of_dn(name).to_lowercase();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn is_readable(name: &X509Name<'_>) -> bool {
-    name.iter_attributes().all(|attribute| is_text(attribute.attr_value()))
-}
-
-/// Whether a part of a name is of a type that OpenSSL, and so most of what reads certificates, takes for text.
-fn is_text(value: &Any<'_>) -> bool {
-    let data = value.data;
-    value.class() == Class::Universal
-        && match value.tag() {
-            Tag::Utf8String => std::str::from_utf8(data).is_ok(),
-            Tag::BmpString => data.len().is_multiple_of(2),
-            Tag::UniversalString => data.len().is_multiple_of(4),
-            other => [
-                Tag::NumericString,
-                Tag::PrintableString,
-                Tag::T61String,
-                Tag::Ia5String,
-                Tag::BitString,
-                Tag::Sequence,
-            ]
-            .contains(&other),
-        }
-}
-
-/// The string types of X.520, as far as certificates hold them; what fits no type is shown as far as it can be.
-fn text_of(value: &Any<'_>) -> String {
-    let data = value.data;
-    match value.tag() {
-        Tag::BmpString => {
-            let units = data.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
-            char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
-        }
-        Tag::UniversalString => data
-            .chunks_exact(4)
-            .map(|four| u32::from_be_bytes([four[0], four[1], four[2], four[3]]))
-            .map(|number| char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER))
-            .collect(),
-        // Written as Latin-1 by those who still write it.
-        Tag::T61String => data.iter().map(|b| char::from(*b)).collect(),
-        _ => String::from_utf8_lossy(data).into_owned(),
-    }
-}
-
-fn text_of_name(name: &GeneralName<'_>) -> String {
-    match name {
-        GeneralName::DNSName(text) | GeneralName::RFC822Name(text) | GeneralName::URI(text) => {
-            (*text).to_owned()
-        }
-        GeneralName::IPAddress(bytes) => {
-            let v4 = <[u8; 4]>::try_from(*bytes).map(|v4| Ipv4Addr::from(v4).to_string());
-            let v6 = <[u8; 16]>::try_from(*bytes).map(|v6| Ipv6Addr::from(v6).to_string());
-            v4.or(v6).unwrap_or_else(|_| hex::upper(bytes))
-        }
-        GeneralName::DirectoryName(name) => text_of_dn(name),
-        GeneralName::RegisteredID(oid) | GeneralName::OtherName(oid, _) => oid.to_id_string(),
-        GeneralName::X400Address(_) => "X.400 address".to_owned(),
-        GeneralName::EDIPartyName(_) => "EDI party".to_owned(),
-        GeneralName::Invalid(..) => "unreadable name".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn strings_of_every_type_are_read() {
-        for (tag, data, text) in [
-            (Tag::Utf8String, &b"\xe5\x90\x8d"[..], "名"),
-            (Tag::PrintableString, b"a.example", "a.example"),
-            (Tag::BmpString, b"\x54\x0d", "名"),
-            (Tag::UniversalString, b"\0\0\x54\x0d", "名"),
-            (Tag::T61String, b"\xe9", "é"),
-            (Tag::Utf8String, b"\xff", "\u{fffd}"),
-        ] {
-            assert_eq!(text_of(&Any::from_tag_and_data(tag, data)), text);
-        }
     }
 }

@@ -1,17 +1,18 @@
-//! Everything that can be found about a certificate, its key and its name: what is refused, what is warned of, what
-//! was tidied.
+//! The table of findings: everything that libcas refuses, warns about or tidies.
+//!
+//! After a change, run `make findings`.
 
 use std::fmt;
 
-/// How much a finding matters; the numbers are those of the C interface (`cas_severity`).
+/// The severity of a finding. The numbers are those of the C interface (`cas_severity`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(i32)]
 pub enum Severity {
-    /// Something was tidied, or could not be checked.
+    /// libcas tidied something, or could not check it.
     Note = 0,
-    /// It will be accepted, and may not do what was meant.
+    /// The service accepts it, but it may not work as intended.
     Warning = 1,
-    /// It is not sent.
+    /// libcas sends nothing.
     Refused = 2,
 }
 
@@ -19,26 +20,32 @@ pub enum Severity {
 struct Row {
     id: &'static str,
     severity: Severity,
-    /// `{}` stands for what was found.
+    /// A clause in lower case. `{}` stands for the details of the case.
     sentence: &'static str,
+    /// Imperative sentences.
     advice: &'static str,
 }
 
 macro_rules! table {
-    ($($(#[$doc:meta])* $kind:ident = $severity:ident $id:literal, $sentence:literal, $advice:expr;)+) => {
-        /// What was found. Identifiers and severities stay as they are from release to release.
+    ($($kind:ident = $severity:ident $id:literal, $sentence:literal, $advice:expr;)+) => {
+        /// The kind of a finding. Identifiers and severities are stable from release to release.
         #[non_exhaustive]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum FindingKind { $($(#[$doc])* #[doc = $sentence] $kind,)+ }
+        pub enum FindingKind { $(#[doc = $sentence] $kind,)+ }
 
         impl FindingKind {
-            /// All of them, in the order of `docs/findings.md`.
+            /// All kinds, in the order of `docs/findings.md`.
             pub const ALL: &[Self] = &[$(Self::$kind,)+];
 
             fn row(self) -> &'static Row {
                 match self {
                     $(Self::$kind => const {
-                        &Row { id: $id, severity: Severity::$severity, sentence: $sentence, advice: $advice }
+                        &Row {
+                            id: $id,
+                            severity: Severity::$severity,
+                            sentence: $sentence,
+                            advice: $advice,
+                        }
                     },)+
                 }
             }
@@ -46,109 +53,160 @@ macro_rules! table {
     };
 }
 
-const CONVERT_DER: &str = "Convert it: openssl x509 -inform der -in FILE -out cert.pem, or for a key openssl pkey -inform der \
-                           -in FILE -out key.pem.";
+const NO_ACTION: &str = "No action is needed.";
 
 table! {
-    NameEmpty = Refused "name-empty", "the certificate has no name",
-        "Give it a name that is unique in the account.";
-    NameTooLong = Refused "name-too-long", "the name {}, more than 128 bytes",
-        "Use a short name of letters, digits, \"-\" and \"_\"; up to 63 characters work everywhere.";
-    NameControl = Refused "name-control", "the name {} holds control characters",
+    NameEmpty = Refused "name-empty",
+        "the certificate name is empty",
+        "Set a name that is unique in the account.";
+    NameTooLong = Refused "name-too-long",
+        "the name {}, more than the limit of 128",
+        "Use a short name of letters, digits, \"-\" and \"_\". Up to 63 characters work \
+         everywhere.";
+    NameControl = Refused "name-control",
+        "the name {} contains control characters",
         "Use a short name of letters, digits, \"-\" and \"_\".";
-    NoCertificate = Refused "no-certificate", "the {} holds no PEM certificate",
+    NoCertificate = Refused "no-certificate",
+        "the {} contains no PEM certificate",
         "Pass a PEM that begins with -----BEGIN CERTIFICATE-----.";
-    NoKey = Refused "no-key", "the {} holds no PEM private key",
-        "Pass a PEM that begins with -----BEGIN PRIVATE KEY-----, -----BEGIN RSA PRIVATE KEY----- or -----BEGIN EC PRIVATE \
-         KEY-----.";
-    Swapped = Refused "swapped", "a private key stands where the certificate should be",
-        "Pass the certificate first and the key second.";
-    Csr = Refused "csr", "a certificate signing request stands where the {} should be",
-        "Pass the certificate that the CA made from the request, and the key that the request was made with.";
-    PublicKey = Refused "public-key", "a public key stands where the {} should be",
-        "A public key is in the certificate already: pass the certificate, and the private key that belongs to it.";
-    Pkcs7 = Refused "pkcs7", "the {} is PKCS#7, not a certificate by itself",
-        "Convert it: openssl pkcs7 -print_certs -in FILE -out chain.pem, with -inform der where FILE is no PEM.";
-    OpensshKey = Refused "openssh-key", "the {} is in OpenSSH's own format",
-        "Convert a copy of it, unless it is Ed25519, which ssh-keygen cannot: ssh-keygen -p -N \"\" -m PKCS8 -f COPY.";
-    OtherPem = Refused "other-pem", "the {} holds nothing that is of use here",
-        "Pass a PEM certificate, and the PEM private key that belongs to it.";
-    DerBlock = Refused "der", "the {} is DER, not PEM", CONVERT_DER;
-    Pkcs12 = Refused "pkcs12", "the {} is PKCS#12 (.p12, .pfx), not PEM",
-        "Convert it: openssl pkcs12 -in FILE -nodes -out all.pem, and pass all.pem as certificate and as key; add -legacy where \
-         OpenSSL 3 says \"unsupported\".";
-    Base64OfPem = Refused "base64-of-pem", "the {} is a PEM that was encoded in base64 once more, as in a Kubernetes Secret",
+    NoKey = Refused "no-key",
+        "the {} contains no PEM private key",
+        "Pass a PEM that begins with -----BEGIN PRIVATE KEY-----, \
+         -----BEGIN RSA PRIVATE KEY----- or -----BEGIN EC PRIVATE KEY-----.";
+    Swapped = Refused "swapped",
+        "a private key was passed as the certificate",
+        "Pass the certificate first and the private key second.";
+    Csr = Refused "csr",
+        "a certificate signing request was passed as the {}",
+        "Pass the certificate that the CA issued for the request, and the private key that the \
+         request was made with.";
+    PublicKey = Refused "public-key",
+        "a public key was passed as the {}",
+        "The certificate contains the public key already. Pass the certificate and its private \
+         key.";
+    Pkcs7 = Refused "pkcs7",
+        "the {} is PKCS#7, not a plain certificate",
+        "Convert it: openssl pkcs7 -print_certs -in FILE -out chain.pem. Add -inform der if FILE \
+         is not PEM.";
+    OpensshKey = Refused "openssh-key",
+        "the {} is in OpenSSH's own format",
+        "Convert a copy: ssh-keygen -p -N \"\" -m PKCS8 -f COPY. ssh-keygen cannot convert Ed25519 \
+         keys.";
+    OtherPem = Refused "other-pem",
+        "the {} contains neither a PEM certificate nor a PEM private key",
+        "Pass a PEM certificate and its PEM private key.";
+    Der = Refused "der",
+        "the {} is DER, not PEM",
+        "Convert a certificate: openssl x509 -inform der -in FILE -out cert.pem. Convert a key: \
+         openssl pkey -inform der -in FILE -out key.pem.";
+    Pkcs12 = Refused "pkcs12",
+        "the {} is PKCS#12 (.p12, .pfx), not PEM",
+        "Convert it: openssl pkcs12 -in FILE -nodes -out all.pem. Pass all.pem as certificate and \
+         as key. Add -legacy if OpenSSL 3 reports \"unsupported\".";
+    Base64OfPem = Refused "base64-of-pem",
+        "the {} is PEM that was encoded in base64 again, as in a Kubernetes Secret",
         "Decode it: base64 -d FILE > decoded.pem.";
-    NotText = Refused "not-text", "the {}, so it is no PEM",
-        "Save it as plain text (ASCII or UTF-8); from UTF-16: iconv -f UTF-16 -t UTF-8 FILE > pem.txt.";
-    BrokenPem = Refused "broken-pem", "{}",
-        "Copy the file again, from its first dash to its last.";
-    BrokenCertificate = Refused "broken-certificate", "the certificate at line {}",
-        "Copy the file again, or fetch the certificate anew from its CA: openssl x509 -in FILE -noout -text must show it.";
-    BrokenKey = Refused "broken-key", "the private key at line {}",
+    NotText = Refused "not-text",
+        "the {}, so it cannot be PEM",
+        "Save it as plain text (ASCII or UTF-8). To convert UTF-16: iconv -f UTF-16 -t UTF-8 FILE \
+         > pem.txt.";
+    BrokenPem = Refused "broken-pem",
+        "{}",
+        "Copy the file again, from the first dash to the last.";
+    BrokenCertificate = Refused "broken-certificate",
+        "the certificate at line {} has invalid ASN.1",
+        "Copy the file again, or download the certificate from its CA again: openssl x509 -in FILE \
+         -noout -text must print it.";
+    BrokenKey = Refused "broken-key",
+        "the private key at line {}",
         "Copy the file again: openssl pkey -in FILE -noout -check must accept it.";
-    TooMany = Refused "too-many-certificates", "the certificate text holds {} certificates, more than 16",
-        "Pass the server's certificate and its intermediates alone, not a bundle of roots.";
-    TooLarge = Refused "too-large", "the certificates have {} bytes together, more than the 102400 that TLS clients take",
-        "Spread the host names over several certificates, and pass no bundle of roots.";
-    KeyEncrypted = Refused "key-encrypted", "the private key at line {} is encrypted with a passphrase",
-        "The service takes unencrypted keys only: openssl pkey -in KEY -out plain.pem.";
-    KeyMismatch = Refused "key-mismatch", "the private key does not belong to the certificate: {}",
-        "Pass the key that the certificate was requested with: openssl pkey -in KEY -pubout and openssl x509 -in CERT \
-         -noout -pubkey must print the same.";
-    Expired = Refused "expired", "not valid after {}",
-        "Renew the certificate and upload the new one; if it was renewed, check which file is passed, and this machine's clock.";
-    CaAsLeaf = Refused "ca-as-leaf", "the certificate of {} is a CA's, not a server's",
-        "Pass the server's own certificate with its chain; where there is only a CA's, the server's is missing. A self-signed one for \
-         tests: openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 90 -subj /CN=HOST -addext \
+    TooManyCertificates = Refused "too-many-certificates",
+        "the certificate text contains {} certificates, more than 16",
+        "Pass the server certificate and its intermediates only, not a bundle of roots.";
+    TooLarge = Refused "too-large",
+        "the certificates have {} bytes in total, more than the 102400 that TLS clients accept",
+        "Distribute the host names over several certificates. Do not pass a bundle of roots.";
+    KeyEncrypted = Refused "key-encrypted",
+        "the private key at line {} is encrypted with a passphrase",
+        "The service accepts unencrypted keys only. Decrypt it: openssl pkey -in KEY -out \
+         plain.pem.";
+    KeyMismatch = Refused "key-mismatch",
+        "the private key does not belong to the certificate: {}",
+        "Pass the private key that the certificate was requested with: openssl pkey -in KEY \
+         -pubout and openssl x509 -in CERT -noout -pubkey must print the same public key.";
+    Expired = Refused "expired",
+        "the certificate expired at {}",
+        "Renew the certificate and upload the new one. If it is renewed already, check that you \
+         pass the new file, and check this machine's clock.";
+    CaAsLeaf = Refused "ca-as-leaf",
+        "the certificate of {} is a CA certificate, not a server certificate",
+        "Pass the server certificate with its chain. If you have only a CA certificate, the \
+         server certificate is missing. Create a self-signed one for tests: openssl req -x509 \
+         -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 90 -subj /CN=HOST -addext \
          basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:HOST.";
-    ChainUnrelated = Refused "chain-unrelated", "the certificate of {} does not belong to the chain",
-        "Pass the server's certificate and the intermediates that lead from it to its root, nothing else. An issuer by name alone \
-         is another generation of that CA, or one of the two certificates is damaged.";
+    ChainUnrelated = Refused "chain-unrelated",
+        "the certificate of {} does not belong to the chain",
+        "Pass only the server certificate and the intermediates that lead from it to its root. A \
+         certificate with an issuer's name but not its key is another generation of that CA, or \
+         one of the two certificates is damaged.";
 
-    ExpiresSoon = Warning "expires-soon", "not valid after {}, in less than 7 days",
+    ExpiresSoon = Warning "expires-soon",
+        "the certificate expires at {}, in less than 7 days",
         "Renew the certificate soon.";
-    NotYetValid = Warning "not-yet-valid", "not valid before {}",
-        "Check this machine's clock; otherwise deploy the certificate when its time has come.";
-    IssuerExpired = Warning "issuer-expired", "the chain's certificate of {}",
-        "Take the current chain from the CA.";
-    ChainIncomplete = Warning "chain-incomplete", "the chain lacks the certificate of the issuer, {}",
-        "Append the CA's intermediate certificates (fullchain.pem rather than cert.pem): many clients do not fetch them.";
-    WeakRsa = Warning "weak-rsa", "the RSA key of {} bits, less than 2048",
+    NotYetValid = Warning "not-yet-valid",
+        "the certificate is not valid before {}",
+        "Check this machine's clock. If it is right, deploy the certificate after that time.";
+    IssuerExpired = Warning "issuer-expired",
+        "the chain's certificate of {}",
+        "Download the current chain from the CA.";
+    ChainIncomplete = Warning "chain-incomplete",
+        "the chain is missing the certificate of the issuer, {}",
+        "Append the CA's intermediate certificates (fullchain.pem rather than cert.pem). Many \
+         clients do not download them.";
+    WeakRsa = Warning "weak-rsa",
+        "the RSA key of {} bits, fewer than 2048",
         "Request a new certificate with a key of 2048 bits or more.";
-    WeakSignature = Warning "weak-signature", "the certificate of {}, which clients no longer accept",
-        "Request a new certificate, signed with SHA-256.";
-    NoSan = Warning "no-san", "there is no subject alternative name",
-        "Clients no longer look at the common name: request a certificate that lists its host names.";
-    LongName = Warning "long-name", "the name has {} characters, more than 63",
-        "The service's newest documents allow 63 characters.";
+    WeakSignature = Warning "weak-signature",
+        "the certificate of {}, which clients no longer accept",
+        "Request a new certificate that is signed with SHA-256.";
+    NoSan = Warning "no-san",
+        "the certificate has no subject alternative name",
+        "Clients no longer check the common name. Request a certificate that lists its host names \
+         as subject alternative names.";
+    LongName = Warning "long-name",
+        "the name has {} characters, more than 63",
+        "Use a shorter name: the service's current documentation allows 63 characters.";
 
-    ByteOrderMark = Note "byte-order-mark", "a byte order mark was left out of the {}",
-        "Nothing to do.";
-    LineEnds = Note "line-ends", "the {} had CR in its line ends",
-        "Nothing to do.";
-    Escapes = Note "escapes", "the {} had escaped line ends, as JSON and environment variables write them",
-        "Nothing to do.";
-    Words = Note "surrounding-text", "text around the PEM blocks of the {} was left out",
-        "Nothing to do.";
-    Layout = Note "layout", "the lines of the {} were laid out anew",
-        "Nothing to do.";
-    BareBase64 = Note "bare-base64", "the {} came without its BEGIN and END lines",
-        "Nothing to do.";
-    Label = Note "label", "the {} has an old label, which was replaced",
-        "Nothing to do.";
-    OtherBlocks = Note "other-blocks", "left out of the {}",
-        "Nothing to do.";
-    KeyBesideCertificate = Note "key-beside-certificate", "a private key was left out of the {}",
-        "Nothing is sent of it as a certificate. Whoever may read the certificate's file can read the key: keep them apart.";
-    Reordered = Note "reordered", "the certificates were put in order, the leaf first",
-        "Nothing to do.";
-    Duplicate = Note "duplicate", "the certificate of {} was there more than once",
-        "Nothing to do.";
-    RootLeftOut = Note "root-left-out", "the self-signed root {} was left out: clients have to have it already",
-        "Nothing to do.";
-    KeyNotVerified = Note "key-not-verified", "the key was {}",
-        "Nothing to do, if you are sure that it belongs to the certificate.";
+    ByteOrderMark = Note "byte-order-mark",
+        "removed the byte order mark of the {}", NO_ACTION;
+    LineEnds = Note "line-ends",
+        "converted the line ends of the {} from CR or CRLF to LF", NO_ACTION;
+    Escapes = Note "escapes",
+        "replaced the escaped line ends of the {}, as JSON and environment variables write them",
+        NO_ACTION;
+    SurroundingText = Note "surrounding-text",
+        "removed the text around the PEM blocks of the {}", NO_ACTION;
+    Layout = Note "layout",
+        "rewrapped the lines of the {}", NO_ACTION;
+    BareBase64 = Note "bare-base64",
+        "added the missing BEGIN and END lines of the {}", NO_ACTION;
+    Label = Note "label",
+        "replaced an old or wrong label of the {}", NO_ACTION;
+    OtherBlocks = Note "other-blocks",
+        "removed from the {}", NO_ACTION;
+    KeyBesideCertificate = Note "key-beside-certificate",
+        "removed a private key from the {}",
+        "libcas does not send that key as part of the certificate. But everyone who can read the \
+         certificate file can read the key: keep them in separate files.";
+    Reordered = Note "reordered",
+        "sorted the certificates, leaf first", NO_ACTION;
+    Duplicate = Note "duplicate",
+        "removed a duplicate of the certificate of {}", NO_ACTION;
+    RootLeftOut = Note "root-left-out",
+        "removed the self-signed root {}, which clients must already have", NO_ACTION;
+    KeyNotVerified = Note "key-not-verified",
+        "the private key was {}",
+        "No action is needed if you are sure that the key belongs to the certificate.";
 }
 
 impl FindingKind {
@@ -158,29 +216,29 @@ impl FindingKind {
         self.row().id
     }
 
-    /// What becomes of the upload.
+    /// The severity, which decides whether libcas uploads.
     #[must_use]
     pub fn severity(self) -> Severity {
         self.row().severity
     }
 
-    /// The sentence, with "…" for what depends on the case.
+    /// The sentence, with "…" for the details of a case.
     #[must_use]
     pub fn sentence(self) -> String {
         self.row().sentence.replace("{}", "…")
     }
 
-    /// What to do about it.
+    /// How to fix it: imperative sentences.
     #[must_use]
     pub fn advice(self) -> &'static str {
         self.row().advice
     }
 }
 
-/// Something found in one case. Shown as `<identifier>: <sentence>`; it never quotes a key.
+/// One finding. Displays as `<identifier>: <sentence>`, and never quotes a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What was found.
+    /// The kind, which has the severity and the advice.
     pub kind: FindingKind,
     detail: String,
 }
@@ -190,7 +248,7 @@ impl Finding {
         Self { kind, detail: detail.into() }
     }
 
-    /// The sentence by itself.
+    /// The sentence without the identifier: a clause in lower case without a full stop.
     #[must_use]
     pub fn sentence(&self) -> String {
         self.kind.row().sentence.replacen("{}", &self.detail, 1)
@@ -204,78 +262,4 @@ impl fmt::Display for Finding {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fmt::Write as _;
-
-    use super::*;
-
-    /// `docs/findings.md`, as the table has it.
-    fn document() -> String {
-        let mut text = String::from(HEAD);
-        for severity in [Severity::Refused, Severity::Warning, Severity::Note] {
-            let (title, about) = match severity {
-                Severity::Refused => (
-                    "Refused",
-                    "Nothing is sent; the call fails with `CAS_ERR_CERTIFICATE`, or with `CAS_ERR_INVALID_ARGUMENT` for \
-                     `name-empty`\nand where `not-text` is found by a function that takes text.",
-                ),
-                Severity::Warning => (
-                    "Warned of",
-                    "The upload goes on; the program's log hears of it at `CAS_LOG_WARN`.",
-                ),
-                Severity::Note => (
-                    "Noted",
-                    "What was tidied or left unchecked; the log hears of it at `CAS_LOG_INFO`.",
-                ),
-            };
-            let head = "| identifier | what is said | what to do |\n|---|---|---|";
-            writeln!(text, "\n## {title}\n{about}\n\n{head}").unwrap();
-            for kind in FindingKind::ALL.iter().filter(|kind| kind.severity() == severity) {
-                let cell = |text: &str| text.replace('|', "\\|");
-                let (sentence, advice) = (cell(&kind.sentence()), cell(kind.advice()));
-                writeln!(text, "| `{}` | {sentence} | {advice} |", kind.id()).unwrap();
-            }
-        }
-        text
-    }
-
-    const HEAD: &str = "# What libcas finds in a certificate, its key and its name\n
-Before an upload, and in `cas_inspect`, every certificate is read and checked on this machine. Identifiers and severities
-stay as they are from release to release; sentences may become better. `…` stands for what depends on the case.
-`cas_request_set_skip_checks` turns all of it off but `name-empty` and `name-control`, and what is no text cannot be sent.
-
-This file is written from the table in `crates/cas-core/src/inspect/findings.rs`: `make findings`.
-";
-
-    #[test]
-    fn every_finding_has_an_identifier_a_sentence_and_advice() {
-        for (n, kind) in FindingKind::ALL.iter().enumerate() {
-            assert!(
-                kind.id()
-                    .bytes()
-                    .all(|b| b == b'-' || b.is_ascii_lowercase() || b.is_ascii_digit())
-            );
-            assert!(
-                FindingKind::ALL[..n].iter().all(|other| other.id() != kind.id()),
-                "{} twice",
-                kind.id()
-            );
-            assert!(kind.row().sentence.matches("{}").count() <= 1, "{}", kind.id());
-            assert!(kind.advice().ends_with('.'), "{}", kind.id());
-        }
-        let finding = Finding::new(FindingKind::Expired, "2024-01-01T00:00:00Z");
-        assert_eq!(finding.to_string(), "expired: not valid after 2024-01-01T00:00:00Z");
-    }
-
-    #[test]
-    fn the_document_is_the_table() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/findings.md");
-        if std::env::var_os("UPDATE_FINDINGS").is_some() {
-            std::fs::write(path, document()).unwrap();
-        }
-        assert!(
-            std::fs::read_to_string(path).unwrap_or_default() == document(),
-            "run `make findings`"
-        );
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! What tells one certificate from another.
+//! Fingerprints identify a certificate.
 
 use ring::digest;
 use sha1::{Digest, Sha1};
@@ -6,21 +6,21 @@ use sha1::{Digest, Sha1};
 use crate::base::hex;
 use crate::inspect::pem;
 
-/// The fingerprints of a chain's first certificate.
+/// The fingerprints of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
-    /// SHA-1, 40 upper-case hexadecimal digits, as the service's lists have it.
+    /// SHA-1, 40 upper-case hexadecimal digits, as in the service's lists.
     pub sha1: String,
     /// SHA-256, 64 upper-case hexadecimal digits.
     pub sha256: String,
 }
 
 impl Fingerprint {
-    /// The first certificate of a PEM text, whatever stands around it and however its lines break; `None`
-    /// where there is none that can be read.
+    /// Fingerprints of the first certificate in a PEM text, whatever its layout. Returns `None` if
+    /// the text has no certificate or the certificate's PEM is invalid.
     #[must_use]
     pub(crate) fn of_pem(text: &str) -> Option<Self> {
-        let unescaped = pem::unescaped(text);
+        let unescaped = pem::unescape(text);
         let text = unescaped.as_deref().map_or(text, String::as_str);
         let (blocks, _) = pem::blocks(text).ok()?;
         let der = blocks.iter().find(|block| block.label == "CERTIFICATE")?.decode().ok()?;
@@ -34,7 +34,7 @@ impl Fingerprint {
         }
     }
 
-    /// The first eight digits of the SHA-256, in small letters: what a name is told apart by.
+    /// The first eight digits of the SHA-256, in lower case, as a suffix for unique names.
     #[must_use]
     pub(crate) fn short(&self) -> String {
         self.sha256[..8].to_ascii_lowercase()
@@ -46,27 +46,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_certificate_is_the_same_in_every_form() {
+    fn fingerprint_does_not_depend_on_the_layout() {
         let plain = "-----BEGIN CERTIFICATE-----\nbGliY2Fz\nIQ==\n-----END CERTIFICATE-----\n";
         let leaf = Fingerprint::of_pem(plain).unwrap();
         // printf 'libcas!' | sha1sum, sha256sum
         assert_eq!(leaf.sha1, "D1976D004D8B204DDD6967CC767CF52C448BAB25");
         assert_eq!(leaf.short(), "8678b925");
-        for form in [
+        for layout in [
             plain.replace('\n', "\r\n"),
             plain.replace('\n', "\\n"),
             plain.replace("\nIQ", " IQ"),
             plain.replace("==", ""),
             format!("Bag Attributes\n  a: b\n{plain}{plain}"),
         ] {
-            assert_eq!(Fingerprint::of_pem(&form).as_ref(), Some(&leaf), "{form}");
+            assert_eq!(Fingerprint::of_pem(&layout).as_ref(), Some(&leaf), "{layout}");
         }
-        for none in [
+        for invalid in [
             "",
             "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----",
             "-----BEGIN CERTIFICATE-----\nA?\n-----END CERTIFICATE-----",
         ] {
-            assert_eq!(Fingerprint::of_pem(none), None);
+            assert_eq!(Fingerprint::of_pem(invalid), None);
         }
     }
 }

@@ -1,140 +1,167 @@
-//! From the text that somebody passed to the certificates and keys in it.
+//! Finds the certificates and private keys in the text that a program passes.
 
 use std::borrow::Cow;
 use std::ops::Deref;
 
-use pkcs1::RsaPrivateKeyRef;
-use pkcs8::PrivateKeyInfoRef;
-use pkcs8::der::Decode;
-use sec1::EcPrivateKey;
 use x509_parser::asn1_rs::{Any, FromDer};
 use zeroize::Zeroizing;
 
 use crate::inspect::findings::{Finding, FindingKind};
+use crate::inspect::formats::{ascii_with_pem, is_der, is_pkcs7, is_pkcs12, key_label, not_text};
 use crate::inspect::pem;
-use crate::inspect::pem::{Block, Surroundings};
+use crate::inspect::pem::{PemBlock, TextOutside};
 
-/// What a PEM block holds, decoded.
+/// The decoded content of a PEM block.
 pub(super) struct DerBlock {
     pub(super) label: Cow<'static, str>,
-    /// The line of its BEGIN, counted from 1.
+    /// Line of the BEGIN marker, counted from 1.
     pub(super) line: usize,
     pub(super) bytes: Zeroizing<Vec<u8>>,
-    /// Whether something followed it, which was cut off.
-    cut: bool,
+    had_trailing_bytes: bool,
 }
 
 impl DerBlock {
-    /// What follows a certificate or key is no part of it: OpenSSL's trust, or garbage.
+    /// Cuts off what follows the ASN.1 value, such as OpenSSL's trust settings.
     fn new(label: Cow<'static, str>, line: usize, mut bytes: Zeroizing<Vec<u8>>) -> Self {
-        let rest = Any::from_der(&bytes).map_or(0, |(rest, _)| rest.len());
-        let length = bytes.len() - rest;
+        let trailing = Any::from_der(&bytes).map_or(0, |(rest, _)| rest.len());
+        let length = bytes.len() - trailing;
         bytes.truncate(length);
-        Self { label, line, bytes, cut: rest > 0 }
+        Self { label, line, bytes, had_trailing_bytes: trailing > 0 }
+    }
+
+    pub(super) fn certificate(line: usize, bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self::new(CERTIFICATE.into(), line, bytes)
     }
 }
 
-/// More keys than anybody keeps in one file; what follows is not looked at.
-const MOST_KEYS: usize = 16;
+/// Keys read from one text; libcas ignores further ones.
+const MAX_KEYS: usize = 16;
+/// Labels named in one finding.
+const MAX_LISTED_LABELS: usize = 5;
 const CERTIFICATE: &str = "CERTIFICATE";
-const OLD_CERTIFICATE: [&str; 2] = ["X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
+const OLD_CERTIFICATE_LABELS: [&str; 2] = ["X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
 const PRIVATE_KEY: &str = "PRIVATE KEY";
-const CERTIFICATE_TEXT: &str = "certificate text";
-const KEY_TEXT: &str = "key text";
 
-/// The certificates in `bytes`, in order; none where one is broken, or where there is something else.
+/// The argument that a text came from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Certificate,
+    Key,
+}
+
+impl Source {
+    /// The text, for findings.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate text",
+            Self::Key => "key text",
+        }
+    }
+
+    /// What the text has to contain, for findings.
+    fn content(self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate",
+            Self::Key => "private key",
+        }
+    }
+}
+
+/// The certificates in `bytes`, in order; none if one is broken.
 pub(super) fn certificates(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<DerBlock> {
-    let what = CERTIFICATE_TEXT;
-    let is_old = |block: &Block<'_>| OLD_CERTIFICATE.contains(&block.label);
-    let is_wanted = |block: &Block<'_>| block.label == CERTIFICATE || is_old(block);
-    read(bytes, what, findings, &|plain, blocks, findings| {
-        let (wanted, others): (Vec<Block<'_>>, _) = blocks.into_iter().partition(is_wanted);
-        if wanted.is_empty() {
-            return instead_of_certificate(plain, &others, findings);
+    let source = Source::Certificate;
+    let has_old_label = |block: &PemBlock<'_>| OLD_CERTIFICATE_LABELS.contains(&block.label);
+    let is_certificate = |block: &PemBlock<'_>| block.label == CERTIFICATE || has_old_label(block);
+    read(bytes, source, findings, &|text, blocks, findings| {
+        let (certificates, others): (Vec<PemBlock<'_>>, _) =
+            blocks.into_iter().partition(is_certificate);
+        if certificates.is_empty() {
+            return without_certificate_block(text, &others, findings);
         }
-        if wanted.iter().any(is_old) {
-            findings.push(Finding::new(FindingKind::Label, what));
+        if certificates.iter().any(has_old_label) {
+            findings.push(Finding::new(FindingKind::Label, source.name()));
         }
-        leave_out(&others, what, findings);
-        note_layout(&wanted, what, findings);
-        let decode = |block: &Block<'_>| {
-            let bytes = block.decode().map_err(|broken| broken.finding(what))?;
-            Ok(DerBlock::new(CERTIFICATE.into(), block.line, bytes))
+        note_other_blocks(&others, source, findings);
+        note_layout(&certificates, source, findings);
+        let decode = |block: &PemBlock<'_>| {
+            let bytes = block.decode().map_err(|error| error.finding(source.name()))?;
+            Ok(DerBlock::certificate(block.line, bytes))
         };
-        let ders: Vec<DerBlock> = wanted.iter().map(decode).collect::<Result<_, _>>()?;
-        note_cut(&ders, what, findings);
+        let ders: Vec<DerBlock> = certificates.iter().map(decode).collect::<Result<_, _>>()?;
+        note_trailing_bytes(&ders, source, findings);
         Ok(ders)
     })
 }
 
-/// The private keys in `bytes` that can be read.
+/// The private keys in `bytes` that libcas can read.
 pub(super) fn keys(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<DerBlock> {
-    let what = KEY_TEXT;
-    read(bytes, what, findings, &|plain, blocks, findings| {
-        let (wanted, others): (Vec<Block<'_>>, _) = blocks.into_iter().partition(is_key);
-        if wanted.is_empty() {
-            return instead_of_key(plain, &others, findings);
+    let source = Source::Key;
+    read(bytes, source, findings, &|text, blocks, findings| {
+        let (key_blocks, others): (Vec<PemBlock<'_>>, _) = blocks.into_iter().partition(is_key);
+        if key_blocks.is_empty() {
+            return without_key_block(text, &others, findings);
         }
-        let (mut keys, mut problem, mut mislabelled) = (Vec::new(), None, false);
-        for block in &wanted {
-            match key(block, what) {
+        let (mut keys, mut problem, mut is_mislabelled) = (Vec::new(), None, false);
+        for block in &key_blocks {
+            match decode_key(block) {
                 Ok(key) => {
-                    mislabelled |= key.label != block.label;
+                    is_mislabelled |= key.label != block.label;
                     keys.push(key);
                 }
                 Err(finding) => drop(problem.get_or_insert(finding)),
             }
-            if keys.len() == MOST_KEYS {
+            if keys.len() == MAX_KEYS {
                 break;
             }
         }
         if let (true, Some(problem)) = (keys.is_empty(), problem) {
             return Err(problem);
         }
-        leave_out(&others, what, findings);
-        if wanted.len() > 1 {
-            findings.push(Finding::new(
-                FindingKind::OtherBlocks,
-                format!("{what}: further private keys"),
-            ));
+        note_other_blocks(&others, source, findings);
+        if key_blocks.len() > 1 {
+            let detail = format!("{}: additional private keys", source.name());
+            findings.push(Finding::new(FindingKind::OtherBlocks, detail));
         }
-        note_layout(&wanted, what, findings);
-        if mislabelled {
-            findings.push(Finding::new(FindingKind::Label, what));
+        note_layout(&key_blocks, source, findings);
+        if is_mislabelled {
+            findings.push(Finding::new(FindingKind::Label, source.name()));
         }
-        note_cut(&keys, what, findings);
+        note_trailing_bytes(&keys, source, findings);
         Ok(keys)
     })
 }
 
-fn is_key(block: &Block<'_>) -> bool {
+fn is_key(block: &PemBlock<'_>) -> bool {
     block.label.ends_with(PRIVATE_KEY)
 }
 
-type Choose<'a> =
-    dyn Fn(&str, Vec<Block<'_>>, &mut Vec<Finding>) -> Result<Vec<DerBlock>, Finding> + 'a;
+/// Picks the blocks that are needed and decodes them.
+type Select<'a> =
+    dyn Fn(&str, Vec<PemBlock<'_>>, &mut Vec<Finding>) -> Result<Vec<DerBlock>, Finding> + 'a;
 
-/// Opens a text, finds its blocks, has `choose` take what is wanted, and notes what stood around it.
+/// Splits a text into PEM blocks, decodes the ones that `select` picks, and notes what it tidied.
 fn read(
     bytes: &[u8],
-    what: &str,
+    source: Source,
     findings: &mut Vec<Finding>,
-    choose: &Choose<'_>,
+    select: &Select<'_>,
 ) -> Vec<DerBlock> {
-    let mut open = || {
-        let plain = Plain::open(bytes, what)?;
-        let (blocks, around) = pem::blocks(&plain).map_err(|broken| broken.finding(what))?;
-        let bare = blocks.is_empty();
+    let read = || {
+        let text = InputText::new(bytes, source)?;
+        let (blocks, outside) = pem::blocks(&text).map_err(|error| error.finding(source.name()))?;
+        let has_blocks = !blocks.is_empty();
         let mut notes = Vec::new();
-        let ders = choose(&plain, blocks, &mut notes)?;
-        if !bare {
-            plain.note(around, what, &mut notes);
+        let ders = select(&text, blocks, &mut notes)?;
+        if has_blocks {
+            text.note(outside, source, &mut notes);
         }
-        findings.append(&mut notes);
-        Ok(ders)
+        Ok((ders, notes))
     };
-    match open() {
-        Ok(ders) => ders,
+    match read() {
+        Ok((ders, mut notes)) => {
+            findings.append(&mut notes);
+            ders
+        }
         Err(finding) => {
             findings.push(finding);
             Vec::new()
@@ -142,252 +169,178 @@ fn read(
     }
 }
 
-/// What is wrong with bytes that no PEM can be read from, whatever it holds; `None` for a text, and for a PEM among words
-/// in any encoding.
-#[must_use]
-pub fn not_text(bytes: &[u8], what: &str) -> Option<Finding> {
-    let is_text = || std::str::from_utf8(bytes).is_ok() || in_ascii(bytes).is_some();
-    Some(match bytes {
-        _ if is_utf16(bytes) => Finding::new(FindingKind::NotText, format!("{what} is UTF-16")),
-        _ if is_pkcs12(bytes) => Finding::new(FindingKind::Pkcs12, what),
-        _ if is_pkcs7(bytes) => Finding::new(FindingKind::Pkcs7, what),
-        _ if is_der(bytes) => Finding::new(FindingKind::DerBlock, what),
-        _ if is_text() => return None,
-        _ => Finding::new(FindingKind::NotText, format!("{what} is not text")),
-    })
-}
-
-/// Whether bytes begin as a certificate or key in DER does: a SEQUENCE, mostly of a length that no text begins with.
-fn is_der(bytes: &[u8]) -> bool {
-    match bytes {
-        [0x30, 0x80..=0x84, ..] => true,
-        // C programs lose zeros at the end.
-        [0x30, length, 0x02, ..] => *length < 0x80 && usize::from(*length) + 2 >= bytes.len(),
-        _ => false,
-    }
-}
-
-/// Whether bytes begin as PKCS#12 does: a SEQUENCE whose first part is the version, 3.
-fn is_pkcs12(bytes: &[u8]) -> bool {
-    content_of(bytes).is_some_and(|content| content.starts_with(&[2, 1, 3]))
-}
-
-/// Whether bytes begin as PKCS#7 does: a SEQUENCE whose first part says that it is signed data.
-fn is_pkcs7(bytes: &[u8]) -> bool {
-    const SIGNED_DATA: &[u8] = &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
-    content_of(bytes).is_some_and(|content| content.starts_with(SIGNED_DATA))
-}
-
-/// What is in a SEQUENCE whose length does not fit in one byte.
-fn content_of(bytes: &[u8]) -> Option<&[u8]> {
-    let header = match bytes {
-        [0x30, 0x80, ..] => 2,
-        [0x30, length @ 0x81..=0x84, ..] => 2 + usize::from(length & 0x7f),
-        _ => return None,
-    };
-    bytes.get(header..)
-}
-
-/// As Windows writes text: with its mark, or with every other byte of "--" being 0.
-fn is_utf16(bytes: &[u8]) -> bool {
-    [&[0xff, 0xfe][..], &[0xfe, 0xff], b"-\0-\0", b"\0-\0-"]
-        .iter()
-        .any(|start| bytes.starts_with(start))
-}
-
-/// A text without byte order mark and escapes.
-struct Plain<'a> {
-    given: &'a str,
-    /// Where anything had to be replaced.
+/// Text without byte order mark and escape sequences.
+struct InputText<'a> {
+    original: &'a str,
+    /// A copy, if anything had to be replaced.
     replaced: Option<Zeroizing<String>>,
     had_escapes: bool,
-    had_mark: bool,
+    had_byte_order_mark: bool,
 }
 
-impl Deref for Plain<'_> {
+impl Deref for InputText<'_> {
     type Target = str;
 
     fn deref(&self) -> &str {
-        self.replaced.as_deref().map_or(self.given, String::as_str)
+        self.replaced.as_deref().map_or(self.original, String::as_str)
     }
 }
 
-impl<'a> Plain<'a> {
-    fn open(bytes: &'a [u8], what: &str) -> Result<Self, Finding> {
-        if let Some(finding) = not_text(bytes, what) {
+impl<'a> InputText<'a> {
+    fn new(bytes: &'a [u8], source: Source) -> Result<Self, Finding> {
+        if let Some(finding) = not_text(bytes, source.name()) {
             return Err(finding);
         }
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Ok(Self {
-                given: "",
-                replaced: in_ascii(bytes),
+                original: "",
+                replaced: ascii_with_pem(bytes),
                 had_escapes: false,
-                had_mark: false,
+                had_byte_order_mark: false,
             });
         };
-        let given = text.strip_prefix('\u{feff}');
-        let had_mark = given.is_some();
-        let given = given.unwrap_or(text);
-        let replaced = pem::unescaped(given);
-        Ok(Self { given, had_escapes: replaced.is_some(), replaced, had_mark })
+        let without_mark = text.strip_prefix('\u{feff}');
+        let had_byte_order_mark = without_mark.is_some();
+        let original = without_mark.unwrap_or(text);
+        let replaced = pem::unescape(original);
+        Ok(Self { original, had_escapes: replaced.is_some(), replaced, had_byte_order_mark })
     }
 
-    fn note(&self, around: Surroundings, what: &str, findings: &mut Vec<Finding>) {
-        let mut note = |found: bool, kind: FindingKind| {
-            if found && !findings.iter().any(|finding| finding.kind == kind) {
-                findings.push(Finding::new(kind, what));
+    fn note(&self, outside: TextOutside, source: Source, findings: &mut Vec<Finding>) {
+        let mut note = |applies: bool, kind: FindingKind| {
+            if applies && !findings.iter().any(|finding| finding.kind == kind) {
+                findings.push(Finding::new(kind, source.name()));
             }
         };
-        note(self.had_mark, FindingKind::ByteOrderMark);
+        note(self.had_byte_order_mark, FindingKind::ByteOrderMark);
         note(self.had_escapes, FindingKind::Escapes);
         note(memchr::memchr(b'\r', self.as_bytes()).is_some(), FindingKind::LineEnds);
-        note(around.words, FindingKind::Words);
-        note(around.space, FindingKind::Layout);
+        note(outside.has_text, FindingKind::SurroundingText);
+        note(outside.has_extra_space, FindingKind::Layout);
     }
 }
 
-/// A PEM among words in another encoding than UTF-8, as in a file that says in Chinese whose it is: each byte of these
-/// becomes "?". PEM itself is ASCII. `None` where there is no PEM.
-fn in_ascii(bytes: &[u8]) -> Option<Zeroizing<String>> {
-    memchr::memmem::find(bytes, b"-----BEGIN ")?;
-    let mut text = Zeroizing::new(String::with_capacity(bytes.len()));
-    text.extend(bytes.iter().map(|b| if b.is_ascii() { char::from(*b) } else { '?' }));
-    Some(text)
-}
-
-fn note_layout(blocks: &[Block<'_>], what: &str, findings: &mut Vec<Finding>) {
-    if !blocks.iter().all(Block::is_tidy) {
-        findings.push(Finding::new(FindingKind::Layout, what));
+fn note_layout(blocks: &[PemBlock<'_>], source: Source, findings: &mut Vec<Finding>) {
+    if !blocks.iter().all(PemBlock::is_tidy) {
+        findings.push(Finding::new(FindingKind::Layout, source.name()));
     }
 }
 
-fn note_cut(ders: &[DerBlock], what: &str, findings: &mut Vec<Finding>) {
-    if ders.iter().any(|der| der.cut) {
-        findings.push(Finding::new(
-            FindingKind::OtherBlocks,
-            format!("{what}: bytes after the end of a block's ASN.1"),
-        ));
+fn note_trailing_bytes(ders: &[DerBlock], source: Source, findings: &mut Vec<Finding>) {
+    if ders.iter().any(|der| der.had_trailing_bytes) {
+        let detail = format!("{}: bytes after the ASN.1 value of a block", source.name());
+        findings.push(Finding::new(FindingKind::OtherBlocks, detail));
     }
 }
 
-/// Notes the blocks that are not taken.
-fn leave_out(others: &[Block<'_>], what: &str, findings: &mut Vec<Finding>) {
-    if what == CERTIFICATE_TEXT && others.iter().any(is_key) {
-        findings.push(Finding::new(FindingKind::KeyBesideCertificate, what));
+/// Notes the blocks that libcas leaves out.
+fn note_other_blocks(others: &[PemBlock<'_>], source: Source, findings: &mut Vec<Finding>) {
+    let is_certificate = source == Source::Certificate;
+    if is_certificate && others.iter().any(is_key) {
+        findings.push(Finding::new(FindingKind::KeyBesideCertificate, source.name()));
     }
     let mut labels: Vec<&str> = Vec::new();
-    for block in others.iter().filter(|block| what == KEY_TEXT || !is_key(block)) {
-        if !labels.contains(&block.label) && labels.len() < 5 {
+    for block in others.iter().filter(|block| !is_certificate || !is_key(block)) {
+        if !labels.contains(&block.label) && labels.len() < MAX_LISTED_LABELS {
             labels.push(block.label);
         }
     }
     if !labels.is_empty() {
-        findings
-            .push(Finding::new(FindingKind::OtherBlocks, format!("{what}: {}", labels.join(", "))));
+        let detail = format!("{}: {}", source.name(), labels.join(", "));
+        findings.push(Finding::new(FindingKind::OtherBlocks, detail));
     }
 }
 
-fn instead_of_certificate(
-    plain: &str,
-    blocks: &[Block<'_>],
+/// Reads a certificate without BEGIN and END lines, or says what the text contains instead.
+fn without_certificate_block(
+    text: &str,
+    blocks: &[PemBlock<'_>],
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<DerBlock>, Finding> {
-    let what = CERTIFICATE_TEXT;
+    let source = Source::Certificate;
     if blocks.iter().any(is_key) {
         return Err(Finding::new(FindingKind::Swapped, ""));
     }
     if !blocks.is_empty() {
-        return Err(instead(blocks, what, "certificate"));
+        return Err(unusable_blocks(blocks, source));
     }
-    match bare(plain, what)? {
-        Some(bytes) if form(&bytes).is_some() => Err(Finding::new(FindingKind::Swapped, "")),
+    match bare_der(text, source)? {
+        Some(bytes) if key_label(&bytes).is_some() => Err(Finding::new(FindingKind::Swapped, "")),
         Some(bytes) if is_der(&bytes) => {
-            findings.push(Finding::new(FindingKind::BareBase64, what));
-            Ok(vec![DerBlock::new(CERTIFICATE.into(), 1, bytes)])
+            findings.push(Finding::new(FindingKind::BareBase64, source.name()));
+            Ok(vec![DerBlock::certificate(1, bytes)])
         }
-        _ => Err(Finding::new(FindingKind::NoCertificate, what)),
+        _ => Err(Finding::new(FindingKind::NoCertificate, source.name())),
     }
 }
 
-fn instead_of_key(
-    plain: &str,
-    blocks: &[Block<'_>],
+/// Reads a private key without BEGIN and END lines, or says what the text contains instead.
+fn without_key_block(
+    text: &str,
+    blocks: &[PemBlock<'_>],
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<DerBlock>, Finding> {
-    let what = KEY_TEXT;
+    let source = Source::Key;
     if !blocks.is_empty() {
-        return Err(match instead(blocks, what, "private key") {
+        return Err(match unusable_blocks(blocks, source) {
             Finding { kind: FindingKind::OtherPem | FindingKind::Pkcs7, .. } => {
-                Finding::new(FindingKind::NoKey, what)
+                Finding::new(FindingKind::NoKey, source.name())
             }
             other => other,
         });
     }
-    match bare(plain, what)?.and_then(|bytes| Some((form(&bytes)?, bytes))) {
+    match bare_der(text, source)?.and_then(|bytes| Some((key_label(&bytes)?, bytes))) {
         Some((label, bytes)) => {
-            findings.push(Finding::new(FindingKind::BareBase64, what));
+            findings.push(Finding::new(FindingKind::BareBase64, source.name()));
             Ok(vec![DerBlock::new(label.into(), 1, bytes)])
         }
-        None => Err(Finding::new(FindingKind::NoKey, what)),
+        None => Err(Finding::new(FindingKind::NoKey, source.name())),
     }
 }
 
-/// The bytes of a text that is nothing but base64. What holds neither certificates nor keys by themselves is named.
-fn bare(plain: &str, what: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Finding> {
-    match pem::bare(plain) {
-        Some(bytes) if bytes.starts_with(b"-----BEGIN ") => {
-            Err(Finding::new(FindingKind::Base64OfPem, what))
-        }
-        Some(bytes) if is_pkcs12(&bytes) => Err(Finding::new(FindingKind::Pkcs12, what)),
-        Some(bytes) if is_pkcs7(&bytes) => Err(Finding::new(FindingKind::Pkcs7, what)),
+/// Decodes a text that is base64 only. Fails if it is a format that has to be converted first.
+fn bare_der(text: &str, source: Source) -> Result<Option<Zeroizing<Vec<u8>>>, Finding> {
+    let refuse = |kind: FindingKind| Err(Finding::new(kind, source.name()));
+    match pem::decode_bare(text) {
+        Some(bytes) if bytes.starts_with(b"-----BEGIN ") => refuse(FindingKind::Base64OfPem),
+        Some(bytes) if is_pkcs12(&bytes) => refuse(FindingKind::Pkcs12),
+        Some(bytes) if is_pkcs7(&bytes) => refuse(FindingKind::Pkcs7),
         bytes => Ok(bytes),
     }
 }
 
-/// What stands where something else should be, by its label.
-fn instead(blocks: &[Block<'_>], what: &str, wanted: &str) -> Finding {
-    let any = |ends: &[&str]| {
-        blocks.iter().any(|block| ends.iter().any(|end| block.label.ends_with(end)))
+/// Names the blocks that were passed instead of what `source` has to contain.
+fn unusable_blocks(blocks: &[PemBlock<'_>], source: Source) -> Finding {
+    let any = |endings: &[&str]| {
+        blocks.iter().any(|block| endings.iter().any(|ending| block.label.ends_with(ending)))
     };
     if any(&["CERTIFICATE REQUEST"]) {
-        Finding::new(FindingKind::Csr, wanted)
+        Finding::new(FindingKind::Csr, source.content())
     } else if any(&["PUBLIC KEY"]) {
-        Finding::new(FindingKind::PublicKey, wanted)
+        Finding::new(FindingKind::PublicKey, source.content())
     } else if any(&["PKCS7", "PKCS #7 SIGNED DATA"]) {
-        Finding::new(FindingKind::Pkcs7, what)
+        Finding::new(FindingKind::Pkcs7, source.name())
     } else {
-        Finding::new(FindingKind::OtherPem, what)
+        Finding::new(FindingKind::OtherPem, source.name())
     }
 }
 
-/// Reads the key in a block.
-fn key(block: &Block<'_>, what: &str) -> Result<DerBlock, Finding> {
+/// Decodes a private key and corrects its label.
+fn decode_key(block: &PemBlock<'_>) -> Result<DerBlock, Finding> {
+    let source = Source::Key;
     if block.is_encrypted() {
         return Err(Finding::new(FindingKind::KeyEncrypted, block.line.to_string()));
     }
     if block.label == "OPENSSH PRIVATE KEY" {
-        return Err(Finding::new(FindingKind::OpensshKey, what));
+        return Err(Finding::new(FindingKind::OpensshKey, source.name()));
     }
-    let bytes = block.decode().map_err(|broken| broken.finding(what))?;
+    let bytes = block.decode().map_err(|error| error.finding(source.name()))?;
     let key = DerBlock::new(block.label.to_owned().into(), block.line, bytes);
-    // Labels that name a form are now and then another form's.
-    Ok(match (block.label, form(&key.bytes)) {
-        ("PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY", Some(form)) => {
-            DerBlock { label: form.into(), ..key }
+    // Some programs write one of these labels above another format.
+    Ok(match (block.label, key_label(&key.bytes)) {
+        ("PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY", Some(label)) => {
+            DerBlock { label: label.into(), ..key }
         }
         _ => key,
     })
-}
-
-/// The label that belongs to a private key in this form.
-fn form(der: &[u8]) -> Option<&'static str> {
-    if PrivateKeyInfoRef::try_from(der).is_ok() {
-        Some("PRIVATE KEY")
-    } else if RsaPrivateKeyRef::try_from(der).is_ok() {
-        Some("RSA PRIVATE KEY")
-    } else if EcPrivateKey::from_der(der).is_ok() {
-        Some("EC PRIVATE KEY")
-    } else {
-        None
-    }
 }

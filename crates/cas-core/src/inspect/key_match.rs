@@ -1,5 +1,6 @@
-//! Does the private key belong to the certificate? Nothing of it is kept, copied only into memory that is wiped, and
-//! never quoted.
+//! Checks whether a private key belongs to a certificate.
+//!
+//! Copies of key material are wiped when dropped, and no message quotes any.
 
 use k256::elliptic_curve::sec1::{FromSec1Point, ModulusSize, ToSec1Point};
 use k256::elliptic_curve::{AffinePoint, CurveArithmetic, FieldBytes, FieldBytesSize, SecretKey};
@@ -17,30 +18,38 @@ use zeroize::Zeroizing;
 
 use crate::inspect::public_key::{Algorithm, PublicKey};
 
-/// What came out of comparing a private key with a certificate.
+/// The result of comparing a private key with a certificate.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It belongs to the certificate: a signature was made and verified, or its public key computed.
-    Proven,
-    /// Its public half, as it stands in the key, is the certificate's.
-    Compared,
-    /// It may belong to it; keys of this kind cannot be checked here.
-    Unknown,
-    /// It is another certificate's.
+    /// The key belongs to the certificate: the certificate's public key verified a test signature,
+    /// or equals the one computed from the private key.
+    Verified,
+    /// The public key stored beside the private key is the certificate's; nothing else was checked.
+    PublicPartMatches,
+    /// libcas cannot check keys of this type.
+    Unsupported,
+    /// The key belongs to another certificate; the reason is a clause.
     Mismatch(String),
-    /// It is no key, or its parts do not belong together.
-    Broken(&'static str),
+    /// The key is invalid; the reason follows "the private key at line N".
+    Invalid(&'static str),
 }
 
-/// What is signed to prove that two keys belong together.
-const PROOF: &[u8] = b"libcas: does this key belong to this certificate?";
-const NOT_DER: &str = "cannot be read: its ASN.1 is broken";
-const NOT_SEC1: &str =
-    "cannot be read: its ASN.1 is broken, or spells its curve out instead of naming it";
-const NOT_PKCS1: &str = "cannot be read: its ASN.1 is broken, or it has more than two primes";
-const INCONSISTENT: &str = "is damaged: its parts do not belong together";
+impl Verdict {
+    /// Whether the key belongs to the certificate, as far as libcas can tell.
+    pub(super) fn is_match(&self) -> bool {
+        matches!(self, Self::Verified | Self::PublicPartMatches)
+    }
+}
 
-/// Compares the private key in `der`, from a PEM block with this label, with the public key of a certificate.
+/// The message of test signatures.
+const TEST_MESSAGE: &[u8] = b"libcas: does this key belong to this certificate?";
+const INVALID_DER: &str = "has invalid ASN.1";
+const INVALID_SEC1: &str =
+    "has invalid ASN.1, or explicit curve parameters instead of a named curve";
+const INVALID_PKCS1: &str = "has invalid ASN.1, or more than two primes";
+const INCONSISTENT: &str = "is damaged: its components are inconsistent";
+
+/// Compares the private key in a PEM block, `label` and `der`, with a certificate's public key.
 pub(super) fn compare(
     label: &str,
     der: &[u8],
@@ -48,48 +57,52 @@ pub(super) fn compare(
     random: &dyn SecureRandom,
 ) -> Verdict {
     let key = match label {
-        "RSA PRIVATE KEY" => Private { algorithm: Algorithm::Rsa, key: der, public: None },
+        "RSA PRIVATE KEY" => PrivateKey { algorithm: Algorithm::Rsa, key: der, public: None },
         "EC PRIVATE KEY" | "SM2 PRIVATE KEY" => {
-            // The curve may stand in the block before the key, or nowhere.
-            let Ok(key) = EcPrivateKey::from_der(der) else { return Verdict::Broken(NOT_SEC1) };
-            let curve = curve_of(&key).unwrap_or_else(|| public.algorithm.clone());
-            Private { algorithm: curve, key: der, public: None }
+            // A key that names no curve takes the certificate's.
+            let Ok(key) = EcPrivateKey::from_der(der) else {
+                return Verdict::Invalid(INVALID_SEC1);
+            };
+            let curve = named_curve(&key).unwrap_or_else(|| public.algorithm.clone());
+            PrivateKey { algorithm: curve, key: der, public: None }
         }
-        "DSA PRIVATE KEY" => Private { algorithm: Algorithm::Named("DSA"), key: der, public: None },
+        "DSA PRIVATE KEY" => {
+            PrivateKey { algorithm: Algorithm::Named("DSA"), key: der, public: None }
+        }
         _ => match PrivateKeyInfoRef::try_from(der) {
             Ok(info) => {
                 let curve = info.algorithm.parameters_oid().ok().map(|oid| oid.to_string());
                 let mut algorithm =
                     Algorithm::from_oids(&info.algorithm.oid.to_string(), curve.as_deref());
-                if algorithm.is_unnamed_curve() && public.algorithm.name().starts_with("EC") {
-                    // Its curve is written out; only the certificate can name it.
+                if algorithm.has_explicit_curve() && public.algorithm.name().starts_with("EC") {
+                    // Explicit curve parameters: only the certificate can name the curve.
                     algorithm = public.algorithm.clone();
                 }
                 let public = info.public_key.and_then(|bits| bits.as_bytes());
-                Private { algorithm, key: info.private_key.as_bytes(), public }
+                PrivateKey { algorithm, key: info.private_key.as_bytes(), public }
             }
-            Err(_) => return Verdict::Broken(NOT_DER),
+            Err(_) => return Verdict::Invalid(INVALID_DER),
         },
     };
     key.compare(public, random)
 }
 
-/// The curve that a key in SEC 1 form names.
-fn curve_of(key: &EcPrivateKey<'_>) -> Option<Algorithm> {
+/// The named curve of a key in SEC 1 format.
+fn named_curve(key: &EcPrivateKey<'_>) -> Option<Algorithm> {
     key.parameters
         .and_then(EcParameters::named_curve)
         .map(|oid| Algorithm::from_curve(&oid.to_string()))
 }
 
-struct Private<'a> {
+struct PrivateKey<'a> {
     algorithm: Algorithm,
-    /// In the form that is the algorithm's own.
+    /// In the algorithm's own format.
     key: &'a [u8],
-    /// PKCS#8 may carry the public key as well.
+    /// The public key, which PKCS#8 may contain as well.
     public: Option<&'a [u8]>,
 }
 
-impl Private<'_> {
+impl PrivateKey<'_> {
     fn compare(&self, public: &PublicKey, random: &dyn SecureRandom) -> Verdict {
         let is_rsa =
             |algorithm: &Algorithm| matches!(algorithm, Algorithm::Rsa | Algorithm::RsaPss);
@@ -97,7 +110,7 @@ impl Private<'_> {
             && !(is_rsa(&self.algorithm) && is_rsa(&public.algorithm))
         {
             return Verdict::Mismatch(format!(
-                "the key is {}, the certificate's {}",
+                "the private key is {}, the certificate's key is {}",
                 self.algorithm.name(),
                 public.name()
             ));
@@ -107,106 +120,107 @@ impl Private<'_> {
             Algorithm::Ed25519 => compare_ed25519(self.key, public),
             Algorithm::P256 | Algorithm::P384 | Algorithm::P521 | Algorithm::Secp256k1 => {
                 let Ok(key) = EcPrivateKey::from_der(self.key) else {
-                    return Verdict::Broken(NOT_SEC1);
+                    return Verdict::Invalid(INVALID_SEC1);
                 };
-                if curve_of(&key).is_some_and(|named| named != self.algorithm) {
-                    return Verdict::Broken("names two curves");
+                if named_curve(&key).is_some_and(|named| named != self.algorithm) {
+                    return Verdict::Invalid("names two different curves");
                 }
-                let stated = key.public_key.is_none_or(|stated| public.is_point(stated));
+                let is_consistent = key.public_key.is_none_or(|point| public.is_point(point));
                 let verdict = match self.algorithm {
                     Algorithm::P256 => compare_ecdsa(&key, public, &P256, random),
                     Algorithm::P384 => compare_ecdsa(&key, public, &P384, random),
                     Algorithm::P521 => compare_point::<p521::NistP521>(&key, public),
                     _ => compare_point::<k256::Secp256k1>(&key, public),
                 };
-                // The right secret number beside a wrong point.
-                if verdict == Verdict::Proven && !stated {
-                    Verdict::Broken(INCONSISTENT)
+                // The private key is right, but the public key stored beside it is not.
+                if verdict == Verdict::Verified && !is_consistent {
+                    Verdict::Invalid(INCONSISTENT)
                 } else {
                     verdict
                 }
             }
-            _ => self.compare_stated(public),
+            _ => self.compare_public_part(public),
         }
     }
 
-    /// By what the key itself says its public key is.
-    fn compare_stated(&self, public: &PublicKey) -> Verdict {
+    /// Compares the public key that is stored beside the private key.
+    fn compare_public_part(&self, public: &PublicKey) -> Verdict {
         let in_sec1 = EcPrivateKey::from_der(self.key).ok().and_then(|key| key.public_key);
         match self.public.or(in_sec1) {
-            // SM2 has signatures of its own; that the key says so itself proves nothing.
-            _ if self.algorithm == Algorithm::Sm2 => Verdict::Unknown,
-            Some(stated) if public.is_point(stated) => Verdict::Compared,
-            Some(_) => another_key(public),
-            None => Verdict::Unknown,
+            // Proves nothing for SM2, whose signatures libcas cannot verify.
+            _ if self.algorithm == Algorithm::Sm2 => Verdict::Unsupported,
+            Some(point) if public.is_point(point) => Verdict::PublicPartMatches,
+            Some(_) => different_key(public),
+            None => Verdict::Unsupported,
         }
     }
 }
 
-fn another_key(public: &PublicKey) -> Verdict {
-    Verdict::Mismatch(format!("both are {}, but not the same key", public.name()))
+fn different_key(public: &PublicKey) -> Verdict {
+    Verdict::Mismatch(format!("both are {} keys, but different ones", public.name()))
 }
 
-/// The private exponent itself is not looked at: ring computes with the primes alone, as servers do.
+/// Does not check the private exponent: ring uses the primes only, as servers do.
 fn compare_rsa(der: &[u8], public: &PublicKey, random: &dyn SecureRandom) -> Verdict {
-    let Ok(key) = RsaPrivateKeyRef::try_from(der) else { return Verdict::Broken(NOT_PKCS1) };
-    let Some((modulus, exponent)) = public.rsa() else { return Verdict::Unknown };
+    let Ok(key) = RsaPrivateKeyRef::try_from(der) else { return Verdict::Invalid(INVALID_PKCS1) };
+    let Some((modulus, exponent)) = public.rsa() else { return Verdict::Unsupported };
     if key.modulus.as_bytes() != modulus {
         return match PublicKey::rsa_size(key.modulus.as_bytes()) {
-            own if Some(own) == public.rsa_bits() => another_key(public),
-            own => Verdict::Mismatch(format!(
-                "the key is RSA-{own}, the certificate's {}",
+            bits if Some(bits) == public.rsa_bits() => different_key(public),
+            bits => Verdict::Mismatch(format!(
+                "the private key is RSA-{bits}, the certificate's key is {}",
                 public.name()
             )),
         };
     }
     if key.public_exponent.as_bytes() != exponent {
-        return Verdict::Mismatch("the same modulus, but another public exponent".to_owned());
+        return Verdict::Mismatch("same modulus, but different public exponents".to_owned());
     }
-    // ring takes no primes of unequal length, and calls them inconsistent.
+    // ring rejects primes of unequal length as inconsistent.
     let half = PublicKey::rsa_size(modulus).div_ceil(2);
     if [key.prime1, key.prime2].iter().any(|prime| PublicKey::rsa_size(prime.as_bytes()) != half) {
-        return Verdict::Compared;
+        return Verdict::PublicPartMatches;
     }
     let pair = match RsaKeyPair::from_der(der) {
         Ok(pair) => pair,
         Err(rejected) if rejected.to_string() == "InconsistentComponents" => {
-            return Verdict::Broken(INCONSISTENT);
+            return Verdict::Invalid(INCONSISTENT);
         }
-        // Sizes and exponents that ring does not sign with.
-        Err(_) => return Verdict::Compared,
+        // A size or an exponent that ring does not support.
+        Err(_) => return Verdict::PublicPartMatches,
     };
-    let mut proof = vec![0; pair.public().modulus_len()];
-    if pair.sign(&signature::RSA_PKCS1_SHA256, random, PROOF, &mut proof).is_err() {
-        return Verdict::Broken(INCONSISTENT);
+    let mut test_signature = vec![0; pair.public().modulus_len()];
+    if pair.sign(&signature::RSA_PKCS1_SHA256, random, TEST_MESSAGE, &mut test_signature).is_err() {
+        return Verdict::Invalid(INCONSISTENT);
     }
-    proven(&signature::RSA_PKCS1_2048_8192_SHA256, public, &proof)
+    verify(&signature::RSA_PKCS1_2048_8192_SHA256, public, &test_signature)
 }
 
 fn compare_ed25519(der: &[u8], public: &PublicKey) -> Verdict {
-    let Ok(seed) = <&OctetStringRef>::from_der(der) else { return Verdict::Broken(NOT_DER) };
+    let Ok(seed) = <&OctetStringRef>::from_der(der) else { return Verdict::Invalid(INVALID_DER) };
     let Ok(pair) = Ed25519KeyPair::from_seed_unchecked(seed.as_bytes()) else {
-        return Verdict::Broken("is not 32 bytes long, as Ed25519 keys are");
+        return Verdict::Invalid("is not 32 bytes long, as Ed25519 requires");
     };
-    proven(&signature::ED25519, public, pair.sign(PROOF).as_ref())
+    verify(&signature::ED25519, public, pair.sign(TEST_MESSAGE).as_ref())
 }
 
-/// What ring signs and verifies a curve with, and the length of its secret numbers in bytes.
+/// How ring signs and verifies on a curve.
 struct Ecdsa {
     signing: &'static EcdsaSigningAlgorithm,
     verifying: &'static signature::EcdsaVerificationAlgorithm,
-    length: usize,
+    /// Length of a private key in bytes.
+    key_length: usize,
 }
 
 static P256: Ecdsa = Ecdsa {
     signing: &signature::ECDSA_P256_SHA256_ASN1_SIGNING,
     verifying: &signature::ECDSA_P256_SHA256_ASN1,
-    length: 32,
+    key_length: 32,
 };
 static P384: Ecdsa = Ecdsa {
     signing: &signature::ECDSA_P384_SHA384_ASN1_SIGNING,
     verifying: &signature::ECDSA_P384_SHA384_ASN1,
-    length: 48,
+    key_length: 48,
 };
 
 fn compare_ecdsa(
@@ -215,81 +229,83 @@ fn compare_ecdsa(
     ecdsa: &Ecdsa,
     random: &dyn SecureRandom,
 ) -> Verdict {
-    // ring computes the point anew and takes the pair only if it is this one. It wants the point written out.
+    // ring needs the uncompressed point, and rejects the pair if the private key gives another one.
     let point = match (public.bits.first(), key.public_key) {
         (Some(4), _) => &public.bits[..],
-        (_, Some(stated)) if public.is_point(stated) => stated,
-        (_, Some(_)) => return another_key(public),
-        (_, None) => return Verdict::Unknown,
+        (_, Some(point)) if public.is_point(point) => point,
+        (_, Some(_)) => return different_key(public),
+        (_, None) => return Verdict::Unsupported,
     };
-    let Some(number) = padded(key.private_key, ecdsa.length) else { return too_long(public) };
-    let pair = EcdsaKeyPair::from_private_key_and_public_key(ecdsa.signing, &number, point, random);
-    let Ok(pair) = pair else { return another_number(key, public) };
-    match pair.sign(random, PROOF) {
-        Ok(proof) => {
-            match UnparsedPublicKey::new(ecdsa.verifying, point).verify(PROOF, proof.as_ref()) {
-                Ok(()) => Verdict::Proven,
-                Err(_) => another_number(key, public),
-            }
-        }
-        Err(_) => Verdict::Broken(INCONSISTENT),
+    let Some(scalar) = pad(key.private_key, ecdsa.key_length) else { return too_long(public) };
+    let pair = EcdsaKeyPair::from_private_key_and_public_key(ecdsa.signing, &scalar, point, random);
+    let Ok(pair) = pair else { return wrong_scalar(key, public) };
+    let Ok(test_signature) = pair.sign(random, TEST_MESSAGE) else {
+        return Verdict::Invalid(INCONSISTENT);
+    };
+    let public_key = UnparsedPublicKey::new(ecdsa.verifying, point);
+    match public_key.verify(TEST_MESSAGE, test_signature.as_ref()) {
+        Ok(()) => Verdict::Verified,
+        Err(_) => wrong_scalar(key, public),
     }
 }
 
-/// A key whose curve is written out may be of a larger one than the certificate's.
+/// Possible with explicit curve parameters: they may be those of a larger curve.
 fn too_long(public: &PublicKey) -> Verdict {
-    Verdict::Mismatch(format!("it is longer than keys of type {} are", public.name()))
+    Verdict::Mismatch(format!("it is too long for a key of type {}", public.name()))
 }
 
-/// Compares the point that belongs to the secret number with the certificate's: curves that ring does not sign with.
+/// Computes the public key and compares it: for curves that ring does not support.
 fn compare_point<C>(key: &EcPrivateKey<'_>, public: &PublicKey) -> Verdict
 where
     C: CurveArithmetic,
     AffinePoint<C>: FromSec1Point<C> + ToSec1Point<C>,
     FieldBytesSize<C>: ModulusSize,
 {
-    let Some(number) = padded(key.private_key, FieldBytes::<C>::default().len()) else {
+    let Some(scalar) = pad(key.private_key, FieldBytes::<C>::default().len()) else {
         return too_long(public);
     };
-    let Ok(secret) = SecretKey::<C>::from_slice(&number) else {
-        return Verdict::Broken("is zero, or larger than keys of its curve are");
+    let Ok(secret) = SecretKey::<C>::from_slice(&scalar) else {
+        return Verdict::Invalid("is zero or too large for its curve");
     };
     if public.is_point(secret.public_key().to_sec1_point(false).as_bytes()) {
-        Verdict::Proven
+        Verdict::Verified
     } else {
-        another_number(key, public)
+        wrong_scalar(key, public)
     }
 }
 
-/// The secret number is not that of the certificate's point. Where the key says that it is, it is damaged.
-fn another_number(key: &EcPrivateKey<'_>, public: &PublicKey) -> Verdict {
-    if key.public_key.is_some_and(|stated| public.is_point(stated)) {
-        Verdict::Broken(INCONSISTENT)
+/// The private key does not give the certificate's public key. If the public key stored beside it
+/// is the certificate's, the private key is damaged.
+fn wrong_scalar(key: &EcPrivateKey<'_>, public: &PublicKey) -> Verdict {
+    if key.public_key.is_some_and(|point| public.is_point(point)) {
+        Verdict::Invalid(INCONSISTENT)
     } else {
-        another_key(public)
+        different_key(public)
     }
 }
 
-/// Some tools write a secret number without its leading zeros, some with more of them.
-fn padded(number: &[u8], length: usize) -> Option<Zeroizing<Vec<u8>>> {
-    let number = match number.len().checked_sub(length) {
-        Some(more) if number[..more].iter().any(|b| *b != 0) => return None,
-        Some(more) => &number[more..],
-        None => number,
+/// Brings a private key to the length of its curve: some tools omit leading zeros, some add more.
+/// Returns `None` if it is too long.
+fn pad(scalar: &[u8], length: usize) -> Option<Zeroizing<Vec<u8>>> {
+    let scalar = match scalar.len().checked_sub(length) {
+        Some(excess) if scalar[..excess].iter().any(|b| *b != 0) => return None,
+        Some(excess) => &scalar[excess..],
+        None => scalar,
     };
     let mut padded = Zeroizing::new(vec![0; length]);
-    padded[length - number.len()..].copy_from_slice(number);
+    padded[length - scalar.len()..].copy_from_slice(scalar);
     Some(padded)
 }
 
-fn proven(
+/// Verifies a test signature with the certificate's public key.
+fn verify(
     algorithm: &'static dyn signature::VerificationAlgorithm,
     public: &PublicKey,
-    proof: &[u8],
+    signature: &[u8],
 ) -> Verdict {
-    match UnparsedPublicKey::new(algorithm, &public.bits).verify(PROOF, proof) {
-        Ok(()) => Verdict::Proven,
-        Err(_) => another_key(public),
+    match UnparsedPublicKey::new(algorithm, &public.bits).verify(TEST_MESSAGE, signature) {
+        Ok(()) => Verdict::Verified,
+        Err(_) => different_key(public),
     }
 }
 
@@ -298,15 +314,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secret_numbers_are_padded_to_the_length_of_their_curve() {
-        for (number, padded_to) in [
+    fn private_keys_are_padded_to_the_length_of_their_curve() {
+        for (scalar, wanted) in [
             (&[1, 2][..], Some(vec![0, 1, 2])),
             (&[1, 2, 3], Some(vec![1, 2, 3])),
             (&[0, 0, 1, 2, 3], Some(vec![1, 2, 3])),
             (&[9, 1, 2, 3], None),
             (&[], Some(vec![0, 0, 0])),
         ] {
-            assert_eq!(padded(number, 3).map(|bytes| bytes.to_vec()), padded_to);
+            assert_eq!(pad(scalar, 3).map(|bytes| bytes.to_vec()), wanted);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reads PEM as people have it, and writes it as it should be: LF, 64 columns, nothing around it.
+//! Reads PEM in any layout, and writes tidy PEM: LF, 64 columns, no text outside the blocks.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,11 +14,12 @@ use crate::inspect::findings::{Finding, FindingKind};
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
-/// Longest label that is taken for one.
+/// Longest label, in bytes.
 const MAX_LABEL: usize = 64;
+/// Base64 digits of a line.
 const COLUMNS: usize = 64;
 
-/// Padding and unused bits are not what a certificate is about: OpenSSL ignores them too.
+/// Ignores padding and unused bits, as OpenSSL does.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -26,192 +27,193 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Why a block cannot be read: its line, counted from 1, and the reason. Never a piece of the text.
+/// Invalid PEM: the line, counted from 1, and the reason. Never quotes the text.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Broken {
+pub(super) struct PemError {
     line: usize,
-    why: Cow<'static, str>,
+    reason: Cow<'static, str>,
 }
 
-impl Broken {
-    pub(super) fn finding(&self, subject: &str) -> Finding {
-        Finding::new(
-            FindingKind::BrokenPem,
-            format!("line {} of the {subject} {}", self.line, self.why),
-        )
+impl PemError {
+    pub(super) fn finding(&self, source: &str) -> Finding {
+        let detail = format!("line {} of the {source} {}", self.line, self.reason);
+        Finding::new(FindingKind::BrokenPem, detail)
     }
 }
 
-/// What stands between a BEGIN and an END line.
+/// A BEGIN line, an END line, and what is between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Block<'a> {
+pub(super) struct PemBlock<'a> {
     pub(super) label: &'a str,
-    /// Where it begins, counted from 1.
+    /// Line of the BEGIN marker, counted from 1.
     pub(super) line: usize,
     body: &'a str,
 }
 
-/// What a text holds besides its blocks.
+/// What a text contains outside its blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Surroundings {
-    /// Words, such as "Bag Attributes".
-    pub(super) words: bool,
+pub(super) struct TextOutside {
+    /// Text, such as "Bag Attributes".
+    pub(super) has_text: bool,
     /// White space other than one line end after each block.
-    pub(super) space: bool,
+    pub(super) has_extra_space: bool,
 }
 
-/// `text` with the escapes that JSON, YAML and environment variables leave in it resolved; `None` where it has none.
-/// The copy never grows, and is wiped.
-pub(super) fn unescaped(text: &str) -> Option<Zeroizing<String>> {
+/// Replaces the escape sequences that JSON, YAML and environment variables leave in a text. Returns
+/// `None` if there are none. The copy is never reallocated, and wiped when dropped.
+pub(super) fn unescape(text: &str) -> Option<Zeroizing<String>> {
     memchr::memchr(b'\\', text.as_bytes())?;
-    let mut plain = Zeroizing::new(String::with_capacity(text.len()));
+    let mut unescaped = Zeroizing::new(String::with_capacity(text.len()));
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('\\') {
-        plain.push_str(before);
-        // What was escaped more than once has more of them.
+        unescaped.push_str(before);
+        // Repeated escaping leaves several backslashes.
         let escaped = after.trim_start_matches('\\');
         let character = match escaped.as_bytes().first() {
             Some(b'n') => '\n',
             Some(b'r') => '\r',
             Some(b't') => '\t',
             Some(b'/') => '/',
-            // As Gson writes "=".
+            // Gson writes "=" like this.
             Some(b'u')
                 if escaped.get(1..5).is_some_and(|code| code.eq_ignore_ascii_case("003d")) =>
             {
-                plain.push('=');
+                unescaped.push('=');
                 rest = &escaped[5..];
                 continue;
             }
             _ => {
-                plain.push_str(&rest[before.len()..rest.len() - escaped.len()]);
+                unescaped.push_str(&rest[before.len()..rest.len() - escaped.len()]);
                 rest = escaped;
                 continue;
             }
         };
-        plain.push(character);
+        unescaped.push(character);
         rest = &escaped[1..];
     }
-    plain.push_str(rest);
-    (*plain != text).then_some(plain)
+    unescaped.push_str(rest);
+    (*unescaped != text).then_some(unescaped)
 }
 
 /// All blocks of `text`, in order.
-pub(super) fn blocks(text: &str) -> Result<(Vec<Block<'_>>, Surroundings), Broken> {
+pub(super) fn blocks(text: &str) -> Result<(Vec<PemBlock<'_>>, TextOutside), PemError> {
     let mut blocks = Vec::new();
-    let mut around = Surroundings::default();
-    let mut lines = Lines { text, at: 0, line: 1 };
+    let mut outside = TextOutside::default();
+    let mut lines = LineCounter { text, at: 0, line: 1 };
     let mut end = 0;
     while let Some(begin) = find(text, end, BEGIN) {
-        around.see(&text[end..begin], end == 0);
-        no_armour(text, end..begin)?;
-        let line = lines.of(begin);
-        let broken = |why: Cow<'static, str>| Broken { line, why };
+        outside.add(&text[end..begin], end == 0);
+        reject_damaged_markers(text, end..begin)?;
+        let line = lines.line_of(begin);
+        let error = |reason: Cow<'static, str>| PemError { line, reason };
         let from = begin + BEGIN.len();
-        let label = label(text, from).ok_or_else(|| {
-            broken("begins like a PEM block, but is no complete BEGIN line".into())
-        })?;
-        // More dashes than five are no matter.
-        let body = after_dashes(text, from + label.len());
+        let label =
+            label(text, from).ok_or_else(|| error("has an incomplete BEGIN line".into()))?;
+        // More than five dashes are accepted.
+        let body = skip_dashes(text, from + label.len());
         let close = find(text, body, DASHES);
-        let closing = close.map(|close| after_dashes(text, close) - DASHES.len());
+        let closing = close.map(|close| skip_dashes(text, close) - DASHES.len());
         let rest = closing.and_then(|closing| text[closing..].strip_prefix(END));
-        let fits = rest
+        let is_complete = rest
             .and_then(|rest| rest.strip_prefix(label))
             .is_some_and(|rest| rest.starts_with(DASHES));
         match (close, closing) {
-            (Some(close), Some(closing)) if fits => {
-                blocks.push(Block { label, line, body: &text[body..close] });
+            (Some(close), Some(closing)) if is_complete => {
+                blocks.push(PemBlock { label, line, body: &text[body..close] });
                 end = closing + END.len() + label.len() + DASHES.len();
             }
-            // As in a signed mail, whose BEGIN has no END.
-            _ if !is_ours(label) => {
-                around.words = true;
+            // The BEGIN line of a signed mail has no END line.
+            _ if !is_key_or_certificate_label(label) => {
+                outside.has_text = true;
                 end = from;
             }
             (Some(close), _) if rest.is_some() => {
-                let why = format!("is no END line for the {label} of line {line}").into();
-                return Err(Broken { line: lines.of(close), why });
+                let reason = format!("does not match BEGIN {label} in line {line}");
+                return Err(PemError { line: lines.line_of(close), reason: reason.into() });
             }
             (Some(_), _) => {
-                return Err(broken(format!("begins a {label} whose END line is missing").into()));
+                let reason = format!("begins a {label} block whose END line is missing or damaged");
+                return Err(error(reason.into()));
             }
             (None, _) => {
-                return Err(broken(format!("begins a {label} that has no END line").into()));
+                return Err(error(format!("begins a {label} block without an END line").into()));
             }
         }
     }
-    around.see(&text[end..], end == 0);
-    no_armour(text, end..text.len())?;
+    outside.add(&text[end..], end == 0);
+    reject_damaged_markers(text, end..text.len())?;
     if blocks.is_empty()
         && let Some(at) =
             find(text, 0, "BEGIN CERTIFICATE").or_else(|| find(text, 0, "PRIVATE KEY"))
     {
-        let why = "has not five dashes on both sides of BEGIN and its label".into();
-        return Err(Broken { line: 1 + line_ends(&text[..at]), why });
+        let reason = "needs five dashes before BEGIN and after the label".into();
+        return Err(PemError { line: 1 + count_line_ends(&text[..at]), reason });
     }
-    Ok((blocks, around))
+    Ok((blocks, outside))
 }
 
-/// Refuses what is left of a BEGIN or END line among the words around: a certificate whose BEGIN line lost a letter would
-/// be passed over, and its chain sent without it.
-fn no_armour(text: &str, around: Range<usize>) -> Result<(), Broken> {
-    const LEFT: [&str; 4] = ["-----END ", "CERTIFICATE-----", "KEY-----", "-----BEGI"];
-    let words = &text[around.clone()];
-    let cut =
-        |words: &str| ["-----B", "-----BE", "-----BEG"].iter().any(|start| words.ends_with(start));
-    let at = LEFT.iter().filter_map(|left| find(words, 0, left)).min();
-    match at.or_else(|| cut(words).then_some(words.len())) {
+/// Fails if the text outside the blocks contains a part of a BEGIN or END line. Otherwise libcas
+/// would skip a certificate whose BEGIN line lost a character, and send the chain without it.
+fn reject_damaged_markers(text: &str, outside: Range<usize>) -> Result<(), PemError> {
+    const PARTS: [&str; 4] = ["-----END ", "CERTIFICATE-----", "KEY-----", "-----BEGI"];
+    const TRUNCATED: [&str; 3] = ["-----B", "-----BE", "-----BEG"];
+    let start = outside.start;
+    let outside = &text[outside];
+    let part = PARTS.iter().filter_map(|part| find(outside, 0, part)).min();
+    let is_truncated = || TRUNCATED.iter().any(|marker| outside.ends_with(marker));
+    match part.or_else(|| is_truncated().then_some(outside.len())) {
         Some(at) => {
-            let line = 1 + line_ends(&text[..around.start + at]);
-            Err(Broken { line, why: "has a piece of a BEGIN or END line, but no whole one".into() })
+            let line = 1 + count_line_ends(&text[..start + at]);
+            Err(PemError { line, reason: "has a damaged BEGIN or END line".into() })
         }
         None => Ok(()),
     }
 }
 
-/// Whether a label is of anything that a certificate or key comes in.
-fn is_ours(label: &str) -> bool {
+/// Whether a block with this label may contain a certificate or a key.
+fn is_key_or_certificate_label(label: &str) -> bool {
     ["CERTIFICATE", "REQUEST", "KEY", "PARAMETERS", "PKCS"].iter().any(|part| label.contains(part))
 }
 
-fn after_dashes(text: &str, from: usize) -> usize {
+/// The index after the dashes that begin at `from`.
+fn skip_dashes(text: &str, from: usize) -> usize {
     from + text[from..].bytes().take_while(|b| *b == b'-').count()
 }
 
-// Apart: each place that searches would have a copy of the whole search.
+// Not inlined: each call would get a copy of the whole search.
 #[inline(never)]
-fn find(text: &str, from: usize, what: &str) -> Option<usize> {
-    memmem::find(&text.as_bytes()[from..], what.as_bytes()).map(|at| from + at)
+fn find(text: &str, from: usize, needle: &str) -> Option<usize> {
+    memmem::find(&text.as_bytes()[from..], needle.as_bytes()).map(|at| from + at)
 }
 
+/// The label of a BEGIN line, which begins at `from`.
 fn label(text: &str, from: usize) -> Option<&str> {
     let length = find(text, from, DASHES)? - from;
     let label = &text[from..from + length];
-    let plain =
+    let is_allowed =
         |b: u8| matches!(b, b' ' | b'#' | b'.') || b.is_ascii_uppercase() || b.is_ascii_digit();
-    (0 < length && length <= MAX_LABEL && label.bytes().all(plain)).then_some(label)
+    (0 < length && length <= MAX_LABEL && label.bytes().all(is_allowed)).then_some(label)
 }
 
-/// Counts lines as it goes along, so that the whole text is read once.
-struct Lines<'a> {
+/// Counts lines incrementally, so that the whole text is read once.
+struct LineCounter<'a> {
     text: &'a str,
     at: usize,
     line: usize,
 }
 
-impl Lines<'_> {
-    /// The line of a place, never before one that was asked for earlier.
-    fn of(&mut self, at: usize) -> usize {
-        self.line += line_ends(&self.text[self.at..at]);
+impl LineCounter<'_> {
+    /// The line of the byte at `at`, which must not decrease from call to call.
+    fn line_of(&mut self, at: usize) -> usize {
+        self.line += count_line_ends(&self.text[self.at..at]);
         self.at = at;
         self.line
     }
 }
 
-/// LF, CRLF, or CR alone, as old Macs wrote it.
+/// Counts LF, CRLF, and CR alone, which old Macs wrote.
 #[inline(never)]
-fn line_ends(text: &str) -> usize {
+fn count_line_ends(text: &str) -> usize {
     let bytes = text.as_bytes();
     if memchr::memchr(b'\r', bytes).is_none() {
         return memchr::memchr_iter(b'\n', bytes).count();
@@ -223,28 +225,29 @@ fn ends_line(byte: u8, next: Option<&u8>) -> bool {
     byte == b'\n' || byte == b'\r' && next != Some(&b'\n')
 }
 
-impl Surroundings {
-    fn see(&mut self, text: &str, first: bool) {
+impl TextOutside {
+    /// Adds the text between two blocks, or before the `first` one.
+    fn add(&mut self, text: &str, first: bool) {
         if !text.chars().all(is_space) {
-            self.words = true;
+            self.has_text = true;
         } else if text.trim_end_matches('\r') != if first { "" } else { "\n" } && text != "\r\n" {
-            self.space = true;
+            self.has_extra_space = true;
         }
     }
 }
 
-/// White space, and what copying from a web page leaves in its place.
+/// Whether `c` is white space or an invisible character that copying from a web page leaves.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}' | '\u{200c}' | '\u{200d}' | '\u{2060}')
 }
 
-impl Block<'_> {
-    /// Whether its header says that a passphrase encrypts it, as the formats before PKCS#8 do.
+impl PemBlock<'_> {
+    /// Whether the label or, in the formats before PKCS#8, a header says that it is encrypted.
     pub(super) fn is_encrypted(&self) -> bool {
         self.label == "ENCRYPTED PRIVATE KEY" || self.body.contains("ENCRYPTED")
     }
 
-    /// Whether it stands as [`write`] writes it, but for CRs.
+    /// Whether [`write`] would write it like this, except for CR.
     pub(super) fn is_tidy(&self) -> bool {
         let mut lines = self.body.strip_prefix('\r').unwrap_or(self.body).split('\n').peekable();
         if lines.next() != Some("") {
@@ -256,7 +259,8 @@ impl Block<'_> {
             if lines.peek().is_none() {
                 return line.is_empty();
             }
-            if last || line.is_empty() || line.len() > COLUMNS || !line.bytes().all(is_base64) {
+            if last || line.is_empty() || line.len() > COLUMNS || !line.bytes().all(is_base64_digit)
+            {
                 return false;
             }
             last = line.len() < COLUMNS;
@@ -264,18 +268,19 @@ impl Block<'_> {
         false
     }
 
-    /// Its bytes. RFC 1421 headers are passed over.
-    pub(super) fn decode(&self) -> Result<Zeroizing<Vec<u8>>, Broken> {
-        decode(after_headers(self.body), self.line + line_ends(headers(self.body)))
+    /// Decodes the base64. Skips RFC 1421 headers.
+    pub(super) fn decode(&self) -> Result<Zeroizing<Vec<u8>>, PemError> {
+        let (headers, base64) = self.body.split_at(headers_length(self.body));
+        decode(base64, self.line + count_line_ends(headers))
     }
 }
 
-fn is_base64(b: u8) -> bool {
+fn is_base64_digit(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=')
 }
 
-/// The part of a body that is headers: lines with a colon, and what continues them.
-fn headers(body: &str) -> &str {
+/// The length of the headers: lines with a colon and their continuation lines.
+fn headers_length(body: &str) -> usize {
     let mut length = 0;
     for line in body.split_inclusive('\n') {
         let continues = length > 0 && line.starts_with([' ', '\t']);
@@ -284,36 +289,34 @@ fn headers(body: &str) -> &str {
         }
         length += line.len();
     }
-    // Base64 has no colon, so there is none to find in a body without headers.
-    if memchr::memchr(b':', &body.as_bytes()[..length]).is_none() { "" } else { &body[..length] }
+    // Blank lines alone are not headers.
+    if body[..length].contains(':') { length } else { 0 }
 }
 
-fn after_headers(body: &str) -> &str {
-    &body[headers(body).len()..]
-}
-
-/// Decodes base64 with white space anywhere; `line` is where it begins.
-fn decode(text: &str, line: usize) -> Result<Zeroizing<Vec<u8>>, Broken> {
+/// Decodes base64 with white space anywhere. `line` is the line of its first character.
+fn decode(text: &str, line: usize) -> Result<Zeroizing<Vec<u8>>, PemError> {
     let mut base64 = Zeroizing::new(Vec::with_capacity(text.len()));
-    let mut padded = false;
+    let mut is_padded = false;
     for (at, c) in text.char_indices() {
-        let broken =
-            |why: &'static str| Broken { line: line + line_ends(&text[..at]), why: why.into() };
+        let error = |reason: &'static str| PemError {
+            line: line + count_line_ends(&text[..at]),
+            reason: reason.into(),
+        };
         match c {
-            '=' => padded = true,
+            '=' => is_padded = true,
             c if is_space(c) => {}
-            c if u8::try_from(c).is_ok_and(is_base64) => {
-                if padded {
-                    return Err(broken("goes on after the end of its base64"));
+            c if u8::try_from(c).is_ok_and(is_base64_digit) => {
+                if is_padded {
+                    return Err(error("continues after the base64 padding"));
                 }
                 base64.push(c as u8);
             }
-            _ => return Err(broken("has a character that is not base64")),
+            _ => return Err(error("has a character that is not base64")),
         }
     }
-    let last = || line + line_ends(text.trim_end());
+    let last_line = || line + count_line_ends(text.trim_end());
     if base64.is_empty() {
-        return Err(Broken { line, why: "begins a block that is empty".into() });
+        return Err(PemError { line, reason: "begins an empty block".into() });
     }
     let mut bytes = Zeroizing::new(vec![0; base64.len() / 4 * 3 + 3]);
     match LENIENT.decode_slice(&*base64, &mut bytes) {
@@ -321,25 +324,25 @@ fn decode(text: &str, line: usize) -> Result<Zeroizing<Vec<u8>>, Broken> {
             bytes.truncate(length);
             Ok(bytes)
         }
-        Err(_) => Err(Broken { line: last(), why: "ends in the middle of its base64".into() }),
+        Err(_) => Err(PemError { line: last_line(), reason: "has truncated base64".into() }),
     }
 }
 
-/// The bytes of a text that is nothing but base64, as programs hand keys around without BEGIN and END.
-pub(super) fn bare(text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    const SHORTEST: usize = 40;
+/// Decodes a text that is base64 only: some programs pass keys without BEGIN and END lines.
+pub(super) fn decode_bare(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    const MIN_LENGTH: usize = 40;
     let text = text.trim_matches(|c: char| is_space(c) || c == '"' || c == '\'');
-    let base64 = text.len() >= SHORTEST
-        && text.chars().all(|c| is_space(c) || u8::try_from(c).is_ok_and(is_base64));
-    if base64 { decode(text, 1).ok() } else { None }
+    let is_base64 = text.len() >= MIN_LENGTH
+        && text.chars().all(|c| is_space(c) || u8::try_from(c).is_ok_and(is_base64_digit));
+    if is_base64 { decode(text, 1).ok() } else { None }
 }
 
-/// `der` as a tidy PEM block.
+/// Appends `der` to `pem` as a tidy block.
 pub(super) fn write(label: &str, der: &[u8], pem: &mut String) {
-    let armour = 2 * (label.len() + DASHES.len() + 1) + BEGIN.len() + END.len();
+    let markers = 2 * (label.len() + DASHES.len() + 1) + BEGIN.len() + END.len();
     let base64 = der.len().div_ceil(3) * 4;
-    // Room for all of it at once: a text that grows leaves a copy behind.
-    pem.reserve_exact(armour + base64 + base64.div_ceil(COLUMNS));
+    // Reserved at once: reallocation would leave a copy of a key in memory.
+    pem.reserve_exact(markers + base64 + base64.div_ceil(COLUMNS));
     for part in [BEGIN, label, DASHES, "\n"] {
         pem.push_str(part);
     }
@@ -355,113 +358,4 @@ pub(super) fn write(label: &str, der: &[u8], pem: &mut String) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn one(text: &str) -> Result<Vec<u8>, Broken> {
-        let (blocks, _) = blocks(text)?;
-        blocks[0].decode().map(|der| der.to_vec())
-    }
-
-    #[test]
-    fn blocks_are_found_in_any_surroundings() {
-        let tidy = "-----BEGIN A-----\nbGliY2Fz\n-----END A-----\n";
-        assert_eq!(blocks(tidy).unwrap().1, Surroundings::default());
-        for (text, around) in [
-            (format!("\u{feff}{tidy}"), (false, true)),
-            (format!("Bag Attributes\n  x: y\n{tidy}"), (true, false)),
-            (format!("{tidy}\n{tidy}"), (false, true)),
-            (tidy.trim_end().to_owned(), (false, true)),
-            (format!("{tidy}--\n"), (true, false)),
-            (tidy.replace("-----", "-------"), (true, false)),
-            (format!("-----BEGIN SIGNED MAIL-----\n\n{tidy}"), (true, false)),
-            (tidy.replace('\n', "\r\n"), (false, false)),
-        ] {
-            let (found, seen) = blocks(&text).unwrap();
-            assert_eq!((seen.words, seen.space), around, "{text:?}");
-            assert_eq!(found[0].label, "A");
-            assert_eq!(*found[0].decode().unwrap(), b"libcas");
-        }
-    }
-
-    #[test]
-    fn base64_is_read_however_it_is_broken_into_lines() {
-        let tidy = "-----BEGIN A-----\nbGliY2FzIQ==\n-----END A-----\n";
-        assert!(blocks(tidy).unwrap().0[0].is_tidy());
-        assert!(blocks(&tidy.replace('\n', "\r\n")).unwrap().0[0].is_tidy());
-        for body in [
-            "bGliY2FzIQ==",
-            " bGliY2FzIQ== ",
-            "\n\nbGli\nY2FzIQ==\n",
-            "\nbGliY2FzIQ == \n",
-            "\n\u{a0}bGliY2FzIQ\n",
-            "\nComment: x\n  y\n\nbGliY2FzIQ==\n",
-        ] {
-            let text = format!("-----BEGIN A-----{body}-----END A-----\n");
-            assert_eq!(one(&text).unwrap(), b"libcas!", "{body:?}");
-            assert!(!blocks(&text).unwrap().0[0].is_tidy(), "{body:?}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_named_by_its_line() {
-        let long = "-".repeat(4);
-        for (text, line, part) in [
-            ("a\n-----BEGIN A", 2, "no complete BEGIN"),
-            ("-----BEGIN a-----\n", 1, "no complete BEGIN"),
-            ("\r\r\n-----BEGIN KEY-----\nAAAA\n", 3, "no END line"),
-            ("-----BEGIN KEY-----\nAAAA\n-----BEGIN B-----\n", 1, "END line is missing"),
-            (
-                "-----BEGIN KEY-----\nAAAA\n-----END B-----\n",
-                3,
-                "no END line for the KEY of line 1",
-            ),
-            (&format!("-----BEGIN KEY-----\nAAAA\n-----END KEY{long}\n"), 3, "no END line for"),
-            ("\n---BEGIN CERTIFICATE---\nAAAA", 2, "five dashes"),
-            ("\nPRIVATE KEY\n-----BEGIN A-----", 2, "five dashes"),
-            ("-----BEGIN A-----\nAA\nA?\n-----END A-----", 3, "not base64"),
-            ("-----BEGIN A-----\nAA==\nAA==\n-----END A-----", 3, "goes on"),
-            ("-----BEGIN A-----\nAAAA\nA\n-----END A-----", 3, "in the middle"),
-            ("-----BEGIN A-----\n-----END A-----", 1, "empty"),
-            ("-----BEGIN A-----\nX: y\n\nA?==\n-----END A-----", 4, "not base64"),
-        ] {
-            let broken = one(text).unwrap_err();
-            assert_eq!(broken.line, line, "{text:?} {broken:?}");
-            assert!(broken.why.contains(part), "{text:?} {broken:?}");
-        }
-    }
-
-    #[test]
-    fn escapes_are_resolved() {
-        assert_eq!(unescaped("a\nb"), None);
-        assert_eq!(unescaped(r"a\b").as_deref().map(String::as_str), None);
-        assert_eq!(
-            unescaped(r"a\nb\r\n\/\\n\\\/\x\u003D\u").as_deref().map(String::as_str),
-            Some("a\nb\r\n/\n/\\x=\\u")
-        );
-    }
-
-    #[test]
-    fn bare_base64_is_recognised() {
-        assert_eq!(bare(&"MIIB".repeat(20)).unwrap().len(), 60);
-        assert_eq!(bare(&format!("\"{}\"\n", "MIIB\n".repeat(20))).unwrap().len(), 60);
-        assert!(bare("MIIB").is_none());
-        // Words may be base64 as well; what they decode to is nothing then.
-        assert!(bare(&"no certificate at all ".repeat(9)).is_some());
-        assert!(bare(&"not base64! ".repeat(9)).is_none());
-    }
-
-    #[test]
-    fn what_is_written_is_tidy() {
-        for length in [1, 47, 48, 49, 500] {
-            let der: Vec<u8> = (0..=250).cycle().take(length).collect();
-            let mut pem = String::new();
-            write("A B", &der, &mut pem);
-            assert_eq!(pem.capacity(), pem.len());
-            let (found, around) = blocks(&pem).unwrap();
-            assert_eq!((found.len(), around), (1, Surroundings::default()));
-            assert!(found[0].is_tidy() && found[0].label == "A B");
-            assert_eq!(*found[0].decode().unwrap(), der);
-        }
-    }
-}
+mod tests;

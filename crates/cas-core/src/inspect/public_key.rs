@@ -1,10 +1,10 @@
-//! The public key of a certificate: its kind, its size, its numbers.
+//! The public key of a certificate: algorithm, size and components.
 
 use pkcs1::RsaPublicKeyRef;
 use x509_parser::asn1_rs::Tag;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-/// What kind of key it is. Elliptic curves count by themselves.
+/// The type of a key. Each elliptic curve is a type of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Algorithm {
     Rsa,
@@ -15,18 +15,19 @@ pub(super) enum Algorithm {
     Secp256k1,
     Sm2,
     Ed25519,
-    /// A kind that has a name, and is only compared.
+    /// A type with a name that libcas can only compare.
     Named(&'static str),
-    /// A curve without a name here, by its identifier; empty where its parameters are written out.
+    /// Another curve, by OID; empty if the key has explicit curve parameters.
     Curve(String),
-    /// A kind without a name here, by its identifier.
+    /// Another type, by OID.
     Other(String),
 }
 
+/// OID of elliptic curve keys.
 const EC: &str = "1.2.840.10045.2.1";
 
 impl Algorithm {
-    /// The kind with this identifier and, where the identifier is that of elliptic curves, this curve.
+    /// The type with this OID and, for elliptic curves, this curve.
     pub(super) fn from_oids(algorithm: &str, curve: Option<&str>) -> Self {
         match algorithm {
             EC => Self::from_curve(curve.unwrap_or_default()),
@@ -45,7 +46,7 @@ impl Algorithm {
         }
     }
 
-    /// The kind of keys on this curve.
+    /// The type of keys on this curve.
     pub(super) fn from_curve(oid: &str) -> Self {
         match oid {
             "1.2.840.10045.3.1.7" => Self::P256,
@@ -62,11 +63,12 @@ impl Algorithm {
         }
     }
 
-    /// Whether it is a curve whose parameters are written out.
-    pub(super) fn is_unnamed_curve(&self) -> bool {
+    /// Whether the key has explicit curve parameters.
+    pub(super) fn has_explicit_curve(&self) -> bool {
         *self == Self::Curve(String::new())
     }
 
+    /// The name without a size, such as "RSA" or "EC-P256".
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Rsa => "RSA",
@@ -79,7 +81,7 @@ impl Algorithm {
             Self::Ed25519 => "Ed25519",
             Self::Named(name) => name,
             Self::Curve(_) => "EC",
-            Self::Other(identifier) => identifier,
+            Self::Other(oid) => oid,
         }
     }
 }
@@ -87,14 +89,14 @@ impl Algorithm {
 /// The public key of a certificate.
 pub(super) struct PublicKey {
     pub(super) algorithm: Algorithm,
-    /// The bits of `subjectPublicKey`.
+    /// Content of `subjectPublicKey`.
     pub(super) bits: Vec<u8>,
 }
 
 impl PublicKey {
-    pub(super) fn of(info: &SubjectPublicKeyInfo<'_>) -> Self {
+    pub(super) fn new(info: &SubjectPublicKeyInfo<'_>) -> Self {
         let parameters = info.algorithm.parameters.as_ref();
-        // `as_oid` takes any bytes for an identifier.
+        // `as_oid` alone accepts values of other types.
         let curve =
             parameters.filter(|any| any.tag() == Tag::Oid).and_then(|any| any.as_oid().ok());
         let curve = curve.map(|oid| oid.to_id_string());
@@ -107,7 +109,7 @@ impl PublicKey {
         }
     }
 
-    /// Modulus and exponent, without leading zeros.
+    /// RSA modulus and public exponent, without leading zeros.
     pub(super) fn rsa(&self) -> Option<(&[u8], &[u8])> {
         if !matches!(self.algorithm, Algorithm::Rsa | Algorithm::RsaPss) {
             return None;
@@ -116,37 +118,37 @@ impl PublicKey {
         Some((key.modulus.as_bytes(), key.public_exponent.as_bytes()))
     }
 
-    /// The size of an RSA modulus, in bits.
+    /// Size of the RSA modulus in bits.
     pub(super) fn rsa_bits(&self) -> Option<usize> {
         self.rsa().map(|(modulus, _)| Self::rsa_size(modulus))
     }
 
-    /// The size of a modulus without leading zeros, in bits.
+    /// Size in bits of a modulus without leading zero bytes.
     pub(super) fn rsa_size(modulus: &[u8]) -> usize {
         modulus.len() * 8 - modulus.first().map_or(0, |first| first.leading_zeros() as usize)
     }
 
-    /// "RSA-2048", "EC-P256", …
+    /// The name with the size, such as "RSA-2048" or "EC-P256".
     pub(super) fn name(&self) -> String {
         let name = self.algorithm.name();
         self.rsa_bits().map_or_else(|| name.to_owned(), |bits| format!("{name}-{bits}"))
     }
 
-    /// Whether ring can verify signatures of this key.
+    /// Whether ring can verify this key's signatures.
     pub(super) fn can_verify(&self) -> bool {
         match self.algorithm {
             Algorithm::Rsa | Algorithm::RsaPss => {
                 self.rsa_bits().is_some_and(|bits| (2048..=8192).contains(&bits))
                     && self.rsa().is_some_and(|(_, exponent)| exponent.len() <= 4)
             }
-            // Only points that are written out.
+            // Uncompressed points only.
             Algorithm::P256 | Algorithm::P384 => self.bits.first() == Some(&4),
             Algorithm::Ed25519 => true,
             _ => false,
         }
     }
 
-    /// Whether `point` is this key's point. Either may be written short: x and the sign of y alone.
+    /// Whether `point` equals this key's point. Either may be compressed.
     pub(super) fn is_point(&self, point: &[u8]) -> bool {
         match (&self.bits[..], point) {
             ([sign @ (2 | 3), x @ ..], [4, xy @ ..]) | ([4, xy @ ..], [sign @ (2 | 3), x @ ..]) => {
@@ -164,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_point_is_the_same_written_short() {
+    fn compressed_and_uncompressed_points_are_equal() {
         let key = |bits: &[u8]| PublicKey { algorithm: Algorithm::P256, bits: bits.to_vec() };
         let point = [4, 1, 2, 3, 5];
         for (bits, same) in [

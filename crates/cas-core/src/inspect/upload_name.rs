@@ -1,27 +1,40 @@
-//! What a certificate may be called.
+//! Checks the name under which a certificate is uploaded.
 
+use crate::base::error::{Error, ErrorKind};
 use crate::base::quote::quoted;
-use crate::inspect::findings::{Finding, FindingKind};
+use crate::inspect::findings::{Finding, FindingKind, Severity};
 
-/// Longest name the service has ever documented, in bytes (FACTS.md 4.5; its newest documents say 63 characters).
+/// Longest name that the service has ever documented, in bytes (docs/service.md, Names and limits).
 const MAX_NAME_BYTES: usize = 128;
-/// Longest name that the service's newest documents allow, in characters.
-const SAFE_NAME: usize = 63;
+/// Longest name that the service's current documentation allows, in characters.
+const SAFE_NAME_CHARS: usize = 63;
 
-/// What is to be said of a name. A key passed as the name by mistake ends here: names are public.
-pub(super) fn look_at(name: &str) -> Option<Finding> {
-    let length = name.chars().count();
+/// Returns the warning about `name`, if any, or an error if `name` cannot be used. With
+/// `any_length`, libcas leaves the length to the service.
+pub(crate) fn check_name(name: &str, any_length: bool) -> Result<Option<Finding>, Error> {
+    let Some(finding) = finding(name) else { return Ok(None) };
+    let kind = match finding.kind {
+        FindingKind::NameTooLong if any_length => return Ok(None),
+        FindingKind::NameEmpty => ErrorKind::InvalidArgument,
+        kind if kind.severity() == Severity::Refused => ErrorKind::Certificate,
+        _ => return Ok(Some(finding)),
+    };
+    let message = format!("Invalid certificate name: {finding}.");
+    Err(Error::new(kind, message).with_hint(finding.kind.advice()))
+}
+
+/// The finding about a name. Catches PEM passed as the name by mistake: names are public.
+fn finding(name: &str) -> Option<Finding> {
+    let chars = name.chars().count();
     if name.trim().is_empty() {
         Some(Finding::new(FindingKind::NameEmpty, ""))
     } else if name.chars().any(char::is_control) {
         Some(Finding::new(FindingKind::NameControl, quoted(name)))
     } else if name.len() > MAX_NAME_BYTES {
-        Some(Finding::new(
-            FindingKind::NameTooLong,
-            format!("{} has {} bytes", quoted(name), name.len()),
-        ))
-    } else if length > SAFE_NAME {
-        Some(Finding::new(FindingKind::LongName, length.to_string()))
+        let detail = format!("{} has {} bytes", quoted(name), name.len());
+        Some(Finding::new(FindingKind::NameTooLong, detail))
+    } else if chars > SAFE_NAME_CHARS {
+        Some(Finding::new(FindingKind::LongName, chars.to_string()))
     } else {
         None
     }
@@ -32,8 +45,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_measured() {
-        let kind = |name: &str| look_at(name).map(|finding| finding.kind);
+    fn names_are_limited_in_bytes_and_characters() {
+        let kind = |name: &str| finding(name).map(|finding| finding.kind);
         for name in ["web, 名 (1)".to_owned(), "x".repeat(63), "名".repeat(42)] {
             assert_eq!(kind(&name), None);
         }
@@ -51,8 +64,33 @@ mod tests {
     }
 
     #[test]
-    fn a_key_in_place_of_a_name_is_not_quoted() {
+    fn each_name_is_accepted_warned_about_or_refused() {
+        let kind = |name: &str, any_length| {
+            check_name(name, any_length)
+                .map(|warning| warning.map(|finding| finding.kind))
+                .map_err(|error| error.kind())
+        };
+        let long = "x".repeat(64);
+        let too_long = "x".repeat(129);
+        for any_length in [false, true] {
+            assert_eq!(kind("web", any_length), Ok(None));
+            assert_eq!(kind(&long, any_length), Ok(Some(FindingKind::LongName)));
+            assert_eq!(kind("", any_length), Err(ErrorKind::InvalidArgument));
+            assert_eq!(kind("a\tb", any_length), Err(ErrorKind::Certificate));
+        }
+        assert_eq!(kind(&too_long, false), Err(ErrorKind::Certificate));
+        assert_eq!(kind(&too_long, true), Ok(None));
+        let error = check_name("", false).unwrap_err();
+        assert_eq!(
+            error.message(),
+            "Invalid certificate name: name-empty: the certificate name is empty."
+        );
+        assert_eq!(error.hint(), Some(FindingKind::NameEmpty.advice()));
+    }
+
+    #[test]
+    fn key_passed_as_name_is_not_quoted() {
         let key = "-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----\n";
-        assert!(!look_at(key).unwrap().to_string().contains("hidden"));
+        assert!(!finding(key).unwrap().to_string().contains("hidden"));
     }
 }

@@ -85,7 +85,7 @@ impl Caller {
             Ok(fields) => Ok(Response { fields, request_id, http_status }),
             Err(cause) => {
                 let error = incomplete(&self.endpoint, operation.action, subject, &cause);
-                let error = error.with_answer(http_status, request_id);
+                let error = error.with_response(http_status, request_id);
                 Err(CallError::new(FailureClass::OutcomeUnknown, error))
             }
         }

@@ -47,7 +47,7 @@ impl CallContext<'_> {
             ApiResponse::Refusal { code, message, request_id } => {
                 let request_id = self.safe_id(request_id);
                 let (class, error) = self.refused(&code, &message, response.status);
-                Err((class, error.with_answer(response.status, request_id)))
+                Err((class, error.with_response(response.status, request_id)))
             }
             ApiResponse::Unrecognized { content, rejected_in_transit } => {
                 let class = match (rejected_in_transit, response.status) {
@@ -131,7 +131,7 @@ impl CallContext<'_> {
             format!("Invalid response from {endpoint} to {action} for {subject}: {content}.");
         Error::new(ErrorKind::Protocol, sentence)
             .with_hint(CHECK_ENDPOINT)
-            .with_answer(response.status, self.safe_id(response.request_id()))
+            .with_response(response.status, self.safe_id(response.request_id()))
             .with_retryable(response.status >= 500 || matches!(response.status, 408 | 429))
     }
 
@@ -179,7 +179,7 @@ impl CallContext<'_> {
             Error::new(kind, sentence).with_hint(hint).with_retryable(!failure.permanent);
         if let Some(status) = failure.http_status {
             let request_id = self.safe_id(failure.request_id);
-            error = error.with_answer(status, request_id);
+            error = error.with_response(status, request_id);
         }
         CallError::new(class, error)
     }

@@ -41,7 +41,7 @@ impl FailedUpload<'_> {
                 with_response_of(self.unknown(Some(&last)), Some(&last))
             }
             Some(last) if self.in_doubt => {
-                last.adding("The list of certificates does not show it.")
+                last.with_sentence("The list of certificates does not show it.")
             }
             Some(last) => last,
             None => bug(),
@@ -111,7 +111,7 @@ impl FailedUpload<'_> {
 /// Adds the code, message and RequestId of the service, if `last` has them.
 fn with_response_of(error: Error, last: Option<&Error>) -> Error {
     match last {
-        Some(last) => error.with_words_of(last),
+        Some(last) => error.with_service_details_of(last),
         None => error,
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use rustls::pki_types::UnixTime as PkiTime;
 use rustls::{AlertDescription, CertificateError, OtherError, PeerIncompatible};
 
-use crate::base::quote::on_one_line;
+use crate::base::quote::quoted_public;
 use crate::base::time::UnixTime;
 use crate::http::failure::TransportError;
 use crate::http::roots::LoadedRoots;
@@ -69,7 +69,7 @@ fn rejection(reason: &CertificateError, name: &str, roots: &LoadedRoots) -> (Str
     let utc = |time: &PkiTime| UnixTime(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
     let (cause, hint) = match reason {
         CertificateError::NotValidForNameContext { presented, .. } => (
-            format!("it is not valid for {}: {}", on_one_line(name), names(presented)),
+            format!("it is not valid for {}: {}", quoted_public(name), names(presented)),
             "Check the endpoint: its host must be one of the certificate's subjectAltNames.",
         ),
         CertificateError::ExpiredContext { time, not_after } => (
@@ -175,7 +175,7 @@ fn names(presented: &[String]) -> String {
     let bare = |name: &String| {
         let value =
             name.split_once('(').map_or(name.as_str(), |(_, value)| value.trim_end_matches(')'));
-        on_one_line(value.trim_matches('"'))
+        quoted_public(value.trim_matches('"'))
     };
     let listed: Vec<String> = presented.iter().take(MAX_NAMES).map(bare).collect();
     let listed = listed.join(", ");

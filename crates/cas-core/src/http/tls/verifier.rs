@@ -3,13 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime as PkiTime};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
 
-use crate::inspect::inspect_now;
+use crate::inspect::inspect_der;
 
 /// Wraps rustls's own verifier, which alone decides. This one adds a diagnosis to its errors. It
 /// cannot accept a certificate that rustls rejects: nothing here makes an `Ok`.
@@ -81,14 +79,9 @@ pub(super) fn diagnose(
     intermediates: &[CertificateDer<'_>],
 ) -> rustls::Error {
     let rustls::Error::InvalidCertificate(reason) = &error else { return error };
-    let inspect = |certificate: &CertificateDer<'_>| {
-        let body = BASE64_STANDARD.encode(certificate);
-        let pem = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
-        inspect_now(pem.as_bytes(), None)
-    };
-    let inspection = inspect(leaf);
+    let inspection = inspect_der(leaf);
     let is_ca = inspection.facts.as_ref().is_some_and(|facts| facts.is_ca);
-    let is_self_signed = inspection.chain.first().is_some_and(|link| link.bond.is_some());
+    let is_self_signed = inspection.chain.first().is_some_and(|link| link.issuer_link.is_some());
     let untrusted = match reason {
         CertificateError::BadSignature => Untrusted::OtherKey,
         // rustls has no public name for a CA certificate that a server uses.
@@ -96,7 +89,7 @@ pub(super) fn diagnose(
         CertificateError::Other(_) if is_ca => Untrusted::Ca,
         CertificateError::UnknownIssuer if is_self_signed => Untrusted::SelfSigned { is_ca },
         CertificateError::UnknownIssuer => {
-            let last = intermediates.last().map_or(inspection, inspect);
+            let last = intermediates.last().map_or(inspection, |last| inspect_der(last));
             let issuer = last.chain.first().map_or("(no name)", |link| &link.issuer).to_owned();
             Untrusted::UnknownIssuer { issuer, no_chain: intermediates.is_empty() }
         }
