@@ -35,13 +35,18 @@ fail() { echo "FAILED: $1" >&2; exit 1; }
 
 # inside USER COMMAND...: runs a command in the clone, in an environment of its own.
 inside() {
-    chroot "$root" setpriv --reuid "$1" --regid "$1" --init-groups env --chdir=/home/libcas \
-        -i PATH=/opt/rust/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME="$(home "$1")" \
-        PIP_CERT=/etc/ssl/certs/ca-certificates.crt http_proxy="${http_proxy:-}" \
-        https_proxy="${https_proxy:-}" no_proxy="${no_proxy:-}" "${@:2}"
+    local home=/home name
+    [ "$1" = user ] || home=/root
+    local environment=(HOME=$home PIP_CERT=/etc/ssl/certs/ca-certificates.crt
+        PATH=/opt/rust/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin)
+    for name in http_proxy https_proxy no_proxy; do
+        [ -z "${!name:-}" ] || environment+=("$name=${!name}")
+    done
+    chroot "$root" setpriv --reuid "$1" --regid "$1" --init-groups \
+        env --chdir=/home/libcas -i "${environment[@]}" "${@:2}"
 }
-home() { [ "$1" = root ] && echo /root || echo /home; }
-# The command fails before it builds anything, and prints one line to run, which begins with $1.
+# stops_with PREFIX COMMAND...: the command fails before it builds anything,
+# and prints one line to run, with PREFIX before each command in it.
 stops_with() {
     if inside user "${@:2}" >"$bare/log" 2>&1; then fail "${*:2} succeeded"; fi
     cat "$bare/log"
@@ -49,6 +54,7 @@ stops_with() {
     grep -q "^  $1apt-get update && $1apt-get install" "$bare/log" || fail 'another command'
     [ ! -e "$root/home/libcas/target" ] || fail 'something was built'
 }
+# uploads USER COMMAND...: the command ends with a CertId.
 uploads() {
     inside "$@" 2>&1 | tee "$bare/log"
     [[ $(tail -n 1 "$bare/log") =~ ^'CertId: '[0-9]+$ ]] || fail 'no CertId'
