@@ -11,26 +11,25 @@ use clap::Parser;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// A local emulator of Alibaba Cloud's Certificate Management Service, for tests, demos and CI.
+/// A local emulator of Alibaba Cloud's Certificate Management Service, for tests, demos and CI
 ///
-/// It implements the operations on uploaded certificates in versions 2018-07-13 and 2020-04-07 for
-/// any client of the Alibaba Cloud RPC protocol. On SIGTERM or SIGINT it finishes the requests in
-/// flight and exits.
+/// It implements the operations on uploaded certificates in versions 2018-07-13 and
+/// 2020-04-07, for any client of the Alibaba Cloud RPC protocol. On SIGTERM or SIGINT it
+/// finishes the requests in flight and exits.
 #[derive(Parser)]
-#[command(name = "cas-emulator", version)]
+#[command(name = "cas-emulator", version, verbatim_doc_comment)]
 struct Options {
     /// Listen on this address; port 0 is a free port
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8480")]
     listen: SocketAddr,
-    /// Store certificates in this SQLite file, and the key that encrypts their private keys in
-    /// FILE.key [default: in memory]
+    /// Store certificates in this SQLite file, and their encryption key in FILE.key
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     /// Accept this access key; repeatable [default: testid:testsecret]
     // Parsed in `builder`, because clap would quote an invalid value, which contains a secret.
     #[arg(long, value_name = "ID:SECRET")]
     access_key: Vec<String>,
-    /// Accept this temporary (STS) access key together with its security token; repeatable
+    /// Accept this temporary (STS) access key with its security token; repeatable
     #[arg(long, value_name = "ID:SECRET:TOKEN")]
     sts: Vec<String>,
     /// Serve TLS with this certificate chain (PEM)
@@ -44,20 +43,23 @@ struct Options {
     region: String,
     /// Make calls fail; repeatable
     ///
-    /// For example, {"action":"CreateUserCertificate","kind":"drop-after","skip":1,"times":2} lets
-    /// one upload pass, then processes two and closes their connections without a response. Kinds:
-    /// drop-before, drop-after, delay and delay-after with ms, error with status, code, message and
-    /// headers, truncate, garbage, empty, reset, no-cert-id, retired with code, lag with ms.
-    /// POST /_emulator/faults takes the same JSON.
-    #[arg(long, value_name = "JSON")]
+    /// For example, this lets one upload pass, then processes two and closes their
+    /// connections without a response:
+    ///
+    ///   {"action":"CreateUserCertificate","kind":"drop-after","skip":1,"times":2}
+    ///
+    /// Kinds: drop-before, drop-after, delay and delay-after with ms, error with status,
+    /// code, message and headers, truncate, garbage, empty, reset, no-cert-id, retired with
+    /// code, lag with ms. POST /_emulator/faults takes the same JSON.
+    #[arg(long, value_name = "JSON", verbatim_doc_comment)]
     fault: Vec<String>,
-    /// Admit at most this many calls of each operation per second, and throttle the others
+    /// Throttle calls of each operation beyond this many per second
     #[arg(long, value_name = "N")]
     qps: Option<usize>,
-    /// Store at most this many certificates, and reject further uploads
+    /// Reject uploads beyond this many certificates
     #[arg(long, value_name = "N")]
     quota: Option<u64>,
-    /// Run the emulator's clock this many seconds ahead, or behind if negative
+    /// Run the emulator's clock this many seconds ahead; negative for behind
     #[arg(long, value_name = "SECONDS", default_value_t = 0, allow_negative_numbers = true)]
     clock_offset: i64,
     /// Allow listening on an address that is not loopback

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::de::{DeserializeOwned, Error as _, IntoDeserializer};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -104,8 +104,20 @@ fn parse_one_or_many<T: DeserializeOwned>(json: &[u8]) -> Result<Vec<T>, FaultEr
     } else {
         serde_json::from_slice(json).map(|one| vec![one])
     };
-    // "A map" is what serde calls an object.
-    parsed.map_err(|error| FaultError::new(error.to_string().replace("a map", "a JSON object")))
+    parsed.map_err(|error| FaultError::new(json_terms(&error)))
+}
+
+/// The message of `error`, with the types of JSON instead of Rust's.
+fn json_terms(error: &serde_json::Error) -> String {
+    let terms = [
+        ("expected a map", "expected a JSON object"),
+        ("expected u64", "expected a whole number"),
+        ("expected u32", "expected a whole number up to 4294967295"),
+        ("expected u16", "expected a whole number up to 65535"),
+        ("unknown field", "unknown member"),
+        ("duplicate field", "duplicate member"),
+    ];
+    terms.iter().fold(error.to_string(), |text, (from, to)| text.replace(from, to))
 }
 
 impl FaultJson {
@@ -223,7 +235,10 @@ fn check_header(name: &str, value: &str) -> Result<(), FaultError> {
 /// A kind. Goes through a string, because `serde_json` has no message for values of other types.
 fn kind_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<KindName>, D::Error> {
     let name = String::deserialize(deserializer)?;
-    KindName::deserialize(name.into_deserializer()).map(Some)
+    let kind = KindName::deserialize(name.as_str().into_deserializer());
+    kind.map(Some).map_err(|_: serde::de::value::Error| {
+        D::Error::custom(format_args!("unknown kind `{name}`, expected one of {KINDS}"))
+    })
 }
 
 /// An optional member that must not be null.
@@ -259,19 +274,31 @@ mod tests {
             (r#"[["empty"]]"#, "expected a JSON object at line 1 column 1"),
             ("{}", "missing `kind`, expected one of drop-before, "),
             (r#"{"kind":7}"#, "integer `7`, expected a string at line 1 column 9"),
-            (r#"{"kind":"drop"}"#, "unknown variant `drop`, expected one of `drop-before`, "),
-            (r#"{"kind":"empty","kind":"empty"}"#, "duplicate field `kind`"),
+            (r#"{"kind":"drop"}"#, "unknown kind `drop`, expected one of drop-before, "),
+            (r#"{"kind":"empty","kind":"empty"}"#, "duplicate member `kind`"),
             (r#"{"kind":"empty","action":"Create"}"#, "unknown action `Create`, expected one of *"),
             (r#"{"kind":"empty","action":null}"#, "null, expected a string at line 1 column 29"),
             (r#"{"kind":"empty","times":0}"#, "`times` must be at least 1"),
-            (r#"{"kind":"empty","times":1.5}"#, "floating point `1.5`, expected u64 at line 1"),
-            (r#"{"kind":"empty","skip":-1}"#, "integer `-1`, expected u64 at line 1 column 25"),
-            (r#"{"kind":"empty","skip":"1"}"#, "string \"1\", expected u64 at line 1 column 26"),
+            (
+                r#"{"kind":"empty","times":1.5}"#,
+                "floating point `1.5`, expected a whole number at line",
+            ),
+            (
+                r#"{"kind":"empty","skip":-1}"#,
+                "integer `-1`, expected a whole number at line 1 column 25",
+            ),
+            (
+                r#"{"kind":"empty","skip":"1"}"#,
+                "string \"1\", expected a whole number at line 1 column",
+            ),
             (r#"{"kind":"empty","ms":1}"#, "`ms` does not apply to this kind"),
             (r#"{"kind":"delay","ms":1,"code":""}"#, "`code` does not apply to this kind"),
-            (r#"{"kind":"empty","left":1}"#, "unknown field `left`, expected one of `kind`, "),
+            (r#"{"kind":"empty","left":1}"#, "unknown member `left`, expected one of `kind`, "),
             (r#"{"kind":"delay"}"#, "missing `ms`"),
-            (r#"{"kind":"lag","ms":4294967296}"#, "`4294967296`, expected u32 at line 1"),
+            (
+                r#"{"kind":"lag","ms":4294967296}"#,
+                "`4294967296`, expected a whole number up to 4294967295 at",
+            ),
             (r#"{"kind":"retired","code":"NotFound"}"#, "InvalidAction.NotFound or InvalidVersion"),
             (r#"{"kind":"error","status":99}"#, "`status` must be from 200 to 599"),
             (r#"{"kind":"error","status":204}"#, "and not 204, 205 or 304"),

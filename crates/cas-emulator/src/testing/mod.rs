@@ -1,6 +1,6 @@
 //! Support for tests of clients: injected faults, and the record of requests.
 //!
-//! May use `operations`, `request`, `http`, `clock` and `hex`.
+//! May use `operations`, `request`, `clock` and `hex`.
 
 mod fault;
 mod fault_json;

@@ -312,7 +312,7 @@ fn the_control_interface_adds_lists_and_removes_faults() {
         rejected.json()["error"]
             .as_str()
             .unwrap()
-            .starts_with("invalid fault: unknown variant `full`, expected one of `drop-before`"),
+            .starts_with("invalid fault: unknown kind `full`, expected one of drop-before"),
         "{}",
         rejected.body
     );

@@ -183,10 +183,7 @@ fn invalid_options_exit_with_status_2_and_a_message() {
         (&["--tls-cert", &cert, "--tls-key", &other], "cannot be used"),
         (&["--tls-cert", &key, "--tls-key", &cert], "must be a private key in PEM"),
         (&["--clock-offset", "soon"], "--clock-offset"),
-        (
-            &["--fault", "{\"kind\":\"fall\"}"],
-            "unknown variant `fall`, expected one of `drop-before`",
-        ),
+        (&["--fault", "{\"kind\":\"fall\"}"], "unknown kind `fall`, expected one of drop-before"),
         (&["--fault", "drop-after"], "invalid fault: expected value at line 1 column 1"),
         (&["--qps", "0"], "must be at least 1"),
         (&["--quota", "many"], "--quota"),
