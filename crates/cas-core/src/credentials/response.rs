@@ -1,4 +1,5 @@
-//! Responses of the services that hand out access keys. Errors show no text of theirs but a code.
+//! Responses of the services that issue access keys. Errors show the code of a service, but no
+//! other text of it.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -34,9 +35,9 @@ fn read_untyped(
 ) -> Result<Value, CredentialsError> {
     let (status, size) = (response.status, response.body.len());
     let refused = |code: &str| {
-        let code = if secrets.is_some_and(|secrets| is_code(code, secrets)) { code } else { "" };
-        let separator = if code.is_empty() { "" } else { " " };
-        format!("{service} refused the request: {code}{separator}(HTTP {status})")
+        let shown = secrets.is_some_and(|secrets| is_code(code, secrets));
+        let code = if shown { format!(": {code}") } else { String::new() };
+        format!("{service} refused the request{code} (HTTP {status})")
     };
     let reason = match response.read() {
         ApiResponse::Success(fields) => return Ok(fields),
@@ -82,10 +83,10 @@ mod tests {
                 "them refused the request: ServiceUnavailable (HTTP 503)",
             ),
             (r#"{"error":"invalid_grant"}"#, "them refused the request: invalid_grant (HTTP 503)"),
-            (r#"{"error":"token-1 is unknown"}"#, "them refused the request: (HTTP 503)"),
-            (r#"{"error":"token-1"}"#, "them refused the request: (HTTP 503)"),
-            (r#"{"Code":"no.token-1"}"#, "them refused the request: (HTTP 503)"),
-            (r#"{"Code":"token"}"#, "them refused the request: (HTTP 503)"),
+            (r#"{"error":"token-1 is unknown"}"#, "them refused the request (HTTP 503)"),
+            (r#"{"error":"token-1"}"#, "them refused the request (HTTP 503)"),
+            (r#"{"Code":"no.token-1"}"#, "them refused the request (HTTP 503)"),
+            (r#"{"Code":"token"}"#, "them refused the request (HTTP 503)"),
             (
                 "<html><title>hidden</title></html>",
                 "unrecognized response from them (HTTP 503, 34 bytes)",
@@ -95,9 +96,9 @@ mod tests {
             assert_eq!(error(503, body, Some(&["token-1", ""])).reason, reason);
         }
         let long = format!(r#"{{"Code":"{}"}}"#, "a".repeat(65));
-        assert_eq!(error(400, &long, Some(&[])).reason, "them refused the request: (HTTP 400)");
+        assert_eq!(error(400, &long, Some(&[])).reason, "them refused the request (HTTP 400)");
         let code = r#"{"Code":"Forbidden"}"#;
-        assert_eq!(error(403, code, None).reason, "them refused the request: (HTTP 403)");
+        assert_eq!(error(403, code, None).reason, "them refused the request (HTTP 403)");
     }
 
     #[test]
