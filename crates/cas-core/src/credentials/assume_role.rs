@@ -120,14 +120,14 @@ pub(crate) fn assume(
     let vpc = role.vpc.unwrap_or_else(|| variables.is_true(VPC));
     let caller = caller(context, &host(region, vpc), credentials)?;
     let operation = Operation { ram: "sts", action, params };
-    let answer = caller.call(&operation, &quoted(&role.arn), deadline).map_err(|failed| {
+    let response = caller.call(&operation, &quoted(&role.arn), deadline).map_err(|failed| {
         let error = failed.error;
         CredentialsError {
             hint: error.hint().map(ToOwned::to_owned),
             ..CredentialsError::failed(clause(error.message())).with_retryable(error.is_retryable())
         }
     })?;
-    let response: AssumeRoleResponse = json::fields(answer.fields);
+    let response: AssumeRoleResponse = json::fields(response.fields);
     response.credentials.into_key(&caller.endpoint)
 }
 

@@ -40,7 +40,7 @@ impl Oidc {
         }
         let (set, missing): (Vec<_>, Vec<_>) =
             names.into_iter().partition(|name| get(name).is_some());
-        // The ARN of the role alone is no mistake: other programs use that variable too.
+        // Other programs use the variable of the ARN too, so it may be set alone.
         Err(if set.is_empty() || set == [ROLE_ARN] {
             CredentialsError::not_configured(format!(
                 "{ROLE_ARN}, {PROVIDER_ARN} and {TOKEN_FILE} are not all set"
