@@ -121,7 +121,7 @@ pub(crate) fn assume(
     let vpc = role.vpc.unwrap_or_else(|| variables.is_true(VPC));
     let caller = caller(context, &host(region, vpc), credentials)?;
     let operation = Operation { ram: "sts", action, params };
-    let answer =
+    let response =
         caller.call::<Value>(&operation, &quoted(&role.arn), deadline).map_err(|failed| {
             let error = failed.error;
             CredentialsError {
@@ -130,7 +130,7 @@ pub(crate) fn assume(
                     .with_retryable(error.is_retryable())
             }
         })?;
-    let response: AssumeRoleResponse = json::fields(answer.fields);
+    let response: AssumeRoleResponse = json::fields(response.fields);
     response.credentials.into_key(&caller.endpoint)
 }
 

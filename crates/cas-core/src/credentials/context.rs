@@ -134,6 +134,16 @@ mod tests {
     }
 
     #[test]
+    fn the_mode_of_each_file_is_warned_of_once() {
+        let context = ProviderContext::of_test(&[]);
+        for (path, first) in [("/a", true), ("/a", false), ("/b", true), ("/b", false)] {
+            assert_eq!(context.is_first_warning(Path::new(path)), first, "{path}");
+        }
+        let _locked = context.warned.lock().unwrap();
+        assert!(context.is_first_warning(Path::new("/a")));
+    }
+
+    #[test]
     fn a_failed_connection_is_retryable() {
         // A port on which no program listens.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

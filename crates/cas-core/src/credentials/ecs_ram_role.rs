@@ -197,6 +197,18 @@ mod tests {
     }
 
     #[test]
+    fn an_unreachable_service_is_an_error_only_if_a_role_is_configured() {
+        let error = |role: Option<&str>| {
+            let role = role.map(ToOwned::to_owned);
+            let source = EcsRamRole::new(ProviderContext::of_test(&[]), role);
+            // The deadline has passed, so nothing is sent.
+            source.fetch(SystemTime::now(), Instant::now()).map(drop).unwrap_err()
+        };
+        assert!(error(None).is_not_configured());
+        assert!(!error(Some("web-role")).is_not_configured());
+    }
+
+    #[test]
     fn the_switch_counts_for_profiles_too() {
         let context = ProviderContext::of_test(&[(DISABLED, "true")]);
         let source = EcsRamRole::new(context, Some("web-role".to_owned()));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use crate::base::quote::quoted_path;
+use crate::base::secret::Secret;
 use crate::credentials::assume_role::{Role, RoleAssertion, assume};
 use crate::credentials::context::ProviderContext;
 use crate::credentials::files::read_text;
@@ -39,7 +40,7 @@ impl Oidc {
         }
         let (set, missing): (Vec<_>, Vec<_>) =
             names.into_iter().partition(|name| get(name).is_some());
-        // The ARN of the role alone is no mistake: other programs use that variable too.
+        // Other programs use the variable of the ARN too, so it may be set alone.
         Err(if set.is_empty() || set == [ROLE_ARN] {
             CredentialsError::not_configured(format!(
                 "{ROLE_ARN}, {PROVIDER_ARN} and {TOKEN_FILE} are not all set"
@@ -68,18 +69,21 @@ pub(crate) struct OidcRole {
 
 impl Source for OidcRole {
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
-        let path = Path::new(&self.token_file);
-        let failed = |what| {
-            CredentialsError::failed(format!("OIDC token file {what}: {}", quoted_path(path)))
-        };
-        let token = read_text(path)?.ok_or_else(|| failed("not found"))?;
-        // A line end is not part of the token.
-        let token = token.trim();
-        if token.is_empty() {
-            return Err(failed("is empty"));
-        }
-        let assertion = RoleAssertion::Oidc { provider_arn: &self.provider_arn, token };
+        let token = read_token(Path::new(&self.token_file))?;
+        let (provider_arn, token) = (self.provider_arn.as_str(), token.expose());
+        let assertion = RoleAssertion::Oidc { provider_arn, token };
         assume(&self.context, &self.role, assertion, now, deadline)
+    }
+}
+
+/// The token in a file, without the line end.
+fn read_token(path: &Path) -> Result<Secret, CredentialsError> {
+    let failed =
+        |what| CredentialsError::failed(format!("OIDC token file {what}: {}", quoted_path(path)));
+    let text = read_text(path)?.ok_or_else(|| failed("not found"))?;
+    match text.trim() {
+        "" => Err(failed("is empty")),
+        token => Ok(Secret::new(token.to_owned())),
     }
 }
 
@@ -128,5 +132,13 @@ mod tests {
             let error = error(&[(ROLE_ARN, "r"), (PROVIDER_ARN, "p"), (TOKEN_FILE, file)]);
             assert_eq!(error.reason, reason);
         }
+    }
+
+    #[test]
+    fn the_line_end_is_not_part_of_the_token() {
+        let path = std::env::temp_dir().join(format!("libcas-{}-token", std::process::id()));
+        std::fs::write(&path, "eyJ.e30.c2ln\r\n").unwrap();
+        assert_eq!(read_token(&path).unwrap().expose(), "eyJ.e30.c2ln");
+        std::fs::remove_file(path).unwrap();
     }
 }

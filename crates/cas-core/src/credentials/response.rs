@@ -1,4 +1,5 @@
-//! Responses of the services that hand out access keys. Errors show no text of theirs but a code.
+//! Responses of the services that issue access keys. Errors show the code of a service, but no
+//! other text of it.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -34,8 +35,8 @@ fn read_untyped(
 ) -> Result<Value, CredentialsError> {
     let (status, size) = (response.status, response.body.len());
     let refused = |code: &str| {
-        let may_show = !code.is_empty() && secrets.is_some_and(|secrets| is_code(code, secrets));
-        let code = if may_show { format!(": {code}") } else { String::new() };
+        let shown = secrets.is_some_and(|secrets| is_code(code, secrets));
+        let code = if shown { format!(": {code}") } else { String::new() };
         format!("{service} refused the request{code} (HTTP {status})")
     };
     let reason = match response.read() {
