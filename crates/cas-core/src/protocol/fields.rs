@@ -5,17 +5,18 @@
 //! [`Text`] and ignore unknown fields. Uses nothing of this crate.
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer};
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde_json::{Map, Value};
 
 /// Reads the fields of a response, or of an entry of a list, as a `T`.
 ///
 /// Errors reach messages and logs, so `T` must not quote a value in them. [`Text`] never fails.
 pub(crate) fn parse<T: DeserializeOwned>(fields: Value) -> Result<T, serde_json::Error> {
-    T::deserialize(match fields {
-        Value::Object(fields) => Value::Object(capitalized(fields)),
-        other => other,
-    })
+    match fields {
+        // From a map, which needs less code in each type than from any value.
+        Value::Object(fields) => T::deserialize(capitalized(fields)),
+        _ => Err(serde_json::Error::custom("not an object")),
+    }
 }
 
 /// Names with a capital first letter. Where both spellings occur, the capital one counts, unless it
@@ -56,14 +57,23 @@ impl Text {
     }
 }
 
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(match Value::deserialize(deserializer)? {
+impl From<Value> for Text {
+    #[inline(never)]
+    fn from(value: Value) -> Self {
+        Self(match value {
             Value::String(text) => text,
             Value::Number(number) => number.to_string(),
             Value::Bool(flag) => flag.to_string(),
             Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
-        }))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    // One copy instead of one for each field.
+    #[inline(never)]
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(Self::from)
     }
 }
 

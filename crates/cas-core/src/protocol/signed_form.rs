@@ -8,7 +8,7 @@ use crate::protocol::params::Params;
 use crate::protocol::percent::Encoded;
 
 /// A signed form. Only the signers create one, so that nothing is sent unsigned, with one
-/// exception: [`Self::unsigned`].
+/// exception, `unsigned`.
 pub struct SignedForm {
     pub(super) body: Encoded,
     pub(super) signature: String,

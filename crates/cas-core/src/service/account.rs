@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::Level;
@@ -96,7 +96,7 @@ impl Account {
         let token = nonce()?;
         let subject = format!("CertId {id}");
         let deleted = self.in_current_version(|version| {
-            self.caller.call::<IgnoredAny>(&version.delete(id, &token), &subject, deadline)
+            self.caller.call::<Value>(&version.delete(id, &token), &subject, deadline)
         });
         match deleted {
             // An earlier attempt, whose response was lost, deleted it.

@@ -84,9 +84,8 @@ impl Caller {
         match parse(fields) {
             Ok(fields) => Ok(Response { fields, request_id, http_status }),
             Err(cause) => {
-                let error = incomplete(&self.endpoint, operation.action, subject, &cause);
-                let error = error.with_response(http_status, request_id);
-                Err(CallError::new(FailureClass::OutcomeUnknown, error))
+                let response = Response { fields: (), request_id, http_status };
+                Err(incomplete(&self.endpoint, operation.action, subject, &cause, response))
             }
         }
     }

@@ -84,6 +84,10 @@ mod tests {
             assert!(!skew.update(skew.current(), now, Some(theirs)));
         }
         assert!(!skew.update(skew.current(), now, None));
+        // One second may be the rounding of `Date`; two are not.
+        assert!(!skew.update(skew.current(), now, Some(at(1_000_001))));
+        assert!(!skew.update(skew.current(), now, Some(at(999_999))));
+        assert!(skew.update(skew.current(), now, Some(at(1_000_002))));
     }
 
     #[test]

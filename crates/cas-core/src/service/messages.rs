@@ -226,15 +226,20 @@ pub(crate) fn secret_in_name() -> Error {
 }
 
 /// A success without the fields that the operation returns.
+#[cold]
 pub(crate) fn incomplete(
     endpoint: &str,
     action: &str,
     subject: &str,
-    cause: &dyn Display,
-) -> Error {
+    cause: &serde_json::Error,
+    response: Response<()>,
+) -> CallError {
     let sentence =
         format!("Incomplete response from {endpoint} to {action} for {subject}: {cause}.");
-    Error::new(ErrorKind::Protocol, sentence).with_hint(CHECK_ENDPOINT)
+    let error = Error::new(ErrorKind::Protocol, sentence)
+        .with_hint(CHECK_ENDPOINT)
+        .with_response(response.http_status, response.request_id);
+    CallError::new(FailureClass::OutcomeUnknown, error)
 }
 
 /// The service no longer has the version of the API, so another one is used from now on.

@@ -146,16 +146,46 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::fields::parse;
+    use std::time::Duration;
+
     use base64::prelude::{BASE64_STANDARD, Engine as _};
-    use serde_json::json;
+    use serde_json::{Value, json};
+
+    use crate::protocol::fields::parse;
+    use crate::service::account::tests::account;
+    use crate::service::caller::tests::response;
+    use crate::service::types::CertId;
+
+    fn pem(content: &str) -> String {
+        let der = BASE64_STANDARD.encode(content);
+        format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n")
+    }
+
+    fn leaf() -> Fingerprint {
+        Fingerprint::of_pem(&pem("made for this test")).unwrap()
+    }
+
+    fn id(number: i64) -> CertId {
+        CertId::new(number).unwrap()
+    }
+
+    /// Looks up the name `web` in a list of `entries`; `details` are the responses that follow.
+    fn lookup(entries: &[Value], details: &[Value], any_name: bool) -> (Listing, usize) {
+        let list = json!({"TotalCount": entries.len(), "CertificateList": entries});
+        let outcomes = std::iter::once(&list).chain(details);
+        let (account, sent) =
+            account(outcomes.map(|body| response(200, &body.to_string())).collect());
+        let query =
+            Query { requested: "web", alternate: Some("web-1"), any_name, leaf: Some(&leaf()) };
+        let deadline = Instant::now() + Duration::from_secs(3600);
+        let listing = account.lookup(&query, deadline).unwrap();
+        let requests = sent.lock().unwrap().len();
+        (listing, requests)
+    }
 
     #[test]
     fn sha256_decides_before_sha1() {
-        let der = BASE64_STANDARD.encode(b"made for this test");
-        let pem = format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n");
-        let leaf = Fingerprint::of_pem(&pem).unwrap();
-        let Fingerprint { sha1, sha256, .. } = &leaf;
+        let Fingerprint { sha1, sha256, .. } = &leaf();
         let other = "AA";
         for (sha1, sha256, expected) in [
             (sha1.as_str(), sha256.as_str(), FingerprintMatch::Same),
@@ -166,7 +196,71 @@ mod tests {
             ("", "", FingerprintMatch::Unclear),
         ] {
             let listed = parse(json!({"Id": 1, "Fingerprint": sha1, "Sha2": sha256})).unwrap();
-            assert_eq!(compare_fingerprints(&listed, &leaf), expected, "{sha1} {sha256}");
+            assert_eq!(compare_fingerprints(&listed, &leaf()), expected, "{sha1} {sha256}");
         }
+    }
+
+    #[test]
+    fn the_stored_certificate_decides_if_the_list_cannot() {
+        let same_sha1 = json!({"id": 5, "name": "web", "fingerprint": leaf().sha1});
+        let no_sha1 = json!({"id": 5, "name": "web"});
+        let this = json!({"Id": 5, "Cert": pem("made for this test")});
+        let other = json!({"Id": 5, "Cert": pem("another")});
+        let nothing = json!({"Id": 5});
+        for (entry, detail, expected) in [
+            (&same_sha1, &this, NameOwner::Same(id(5))),
+            (&same_sha1, &other, NameOwner::Different(id(5))),
+            (&same_sha1, &nothing, NameOwner::Same(id(5))),
+            (&no_sha1, &this, NameOwner::Same(id(5))),
+            (&no_sha1, &other, NameOwner::Different(id(5))),
+            (&no_sha1, &nothing, NameOwner::Unclear(id(5))),
+        ] {
+            let entries = std::slice::from_ref(entry);
+            let (listing, requests) = lookup(entries, std::slice::from_ref(detail), false);
+            assert_eq!((listing.names.requested, requests), (expected, 2), "{entry} {detail}");
+        }
+    }
+
+    #[test]
+    fn the_certificate_counts_if_two_have_the_same_name() {
+        let entry = |id: i64, name: &str, same: bool| {
+            let sha256 = if same { leaf().sha256.clone() } else { "BB".to_owned() };
+            json!({"id": id, "name": name, "fingerprint": "AA", "sha2": sha256})
+        };
+        for (entries, requested, alternate) in [
+            (
+                [entry(1, "web", false), entry(2, "web", false), entry(3, "web-1", true)],
+                NameOwner::Different(id(1)),
+                NameOwner::Same(id(3)),
+            ),
+            (
+                [entry(1, "web", false), entry(2, "web", true), entry(3, "web-1", true)],
+                NameOwner::Same(id(2)),
+                NameOwner::Free,
+            ),
+            (
+                [entry(1, "web-1", true), entry(2, "web-1", false), entry(3, "x", false)],
+                NameOwner::Free,
+                NameOwner::Same(id(1)),
+            ),
+        ] {
+            let names = lookup(&entries, &[], false).0.names;
+            assert_eq!((names.requested, names.alternate), (requested, alternate), "{entries:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_third_name_counts_if_any_name_does() {
+        let entry = |id: i64, name: &str, sha1: &str| json!({"id": id, "name": name, "fingerprint": sha1, "sha2": ""});
+        let entries = [
+            entry(1, "a", "AA"),
+            json!({"id": 2, "name": "b"}),
+            json!({"id": 3, "name": "c", "sha2": leaf().sha256}),
+            json!({"id": 4, "name": "d", "sha2": leaf().sha256}),
+        ];
+        let (listing, requests) = lookup(&entries, &[], true);
+        assert_eq!((listing.names.third_name, requests), (Some(id(3)), 1));
+        assert_eq!(listing.third_name.unwrap().name, "c");
+        assert_eq!(lookup(&entries, &[], false).0.names.third_name, None);
     }
 }

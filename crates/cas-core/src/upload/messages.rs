@@ -142,3 +142,67 @@ pub(super) fn looking_up(after: &Error, name: &str) -> String {
 pub(super) fn not_deleted(id: CertId, error: &Error) -> String {
     format!("Failed to delete the replaced certificate, CertId {id}: {error}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::version::ApiVersion;
+    use crate::upload::events::NameStatus;
+    use crate::upload::lookup::Listing;
+
+    fn id(number: i64) -> CertId {
+        CertId::new(number).unwrap()
+    }
+
+    /// The error for `reason` after a look-up with this owner of the name.
+    fn error(reason: FailReason, owner: NameOwner) -> Error {
+        let names = NameStatus { requested: owner, alternate: NameOwner::Free, third_name: None };
+        let version = ApiVersion::V2018_07_13;
+        let listing = Listing { names, third_name: None, version, request_id: None };
+        let history = History { listing: Some(listing), ..History::default() };
+        let names = Names::new("web", "not PEM");
+        let failed = FailedUpload {
+            endpoint: "cas.example",
+            name: "web",
+            names: &names,
+            in_doubt: false,
+            history: &history,
+        };
+        let last = Error::new(ErrorKind::NameTaken, "The name is taken.");
+        failed.error(reason, Some(last.with_service("NameRepeat".to_owned(), None)))
+    }
+
+    #[test]
+    fn a_name_conflict_says_which_certificate_has_the_name() {
+        for (owner, part) in [
+            (NameOwner::Same(id(7)), "already has this certificate, as \"web\" (CertId 7)."),
+            (NameOwner::Different(id(7)), "already has another certificate named \"web\""),
+            (NameOwner::Unclear(id(7)), "which libcas could not compare with this one."),
+        ] {
+            let error = error(FailReason::NameTaken(id(7)), owner);
+            assert!(error.message().starts_with("cas.example already has"), "{error}");
+            assert!(error.message().contains(part), "{error}");
+            assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::NameTaken, false));
+            assert_eq!(error.service_code(), Some("NameRepeat"));
+        }
+    }
+
+    #[test]
+    fn a_taken_name_that_is_not_listed_may_be_retried() {
+        let error = error(FailReason::TakenButNotListed, NameOwner::Free);
+        assert!(error.message().ends_with("but lists no certificate with it."), "{error}");
+        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::NameTaken, true));
+        assert_eq!(error.service_code(), Some("NameRepeat"));
+    }
+
+    #[test]
+    fn an_unknown_outcome_says_what_the_list_shows() {
+        let error = error(FailReason::Unknown, NameOwner::Free);
+        assert_eq!(
+            error.message(),
+            "Failed to find out whether \"web\" is stored. The name is taken. The list of \
+             certificates does not show it yet."
+        );
+        assert_eq!(self::error(FailReason::Bug, NameOwner::Free).kind(), ErrorKind::Internal);
+    }
+}

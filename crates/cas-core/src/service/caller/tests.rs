@@ -354,3 +354,57 @@ fn half_of_the_time_is_left_after_the_limit() {
     let past = Instant::now();
     assert!(halfway_to(past) >= past);
 }
+
+/// Records until when each attempt may wait, and gets no response.
+struct Limits(Arc<Mutex<Vec<Instant>>>);
+
+impl Transport for Limits {
+    fn post(&self, _: &SignedForm, limit: Instant) -> Outcome {
+        self.0.lock().unwrap().push(limit);
+        failure(SendProgress::Sent, false)
+    }
+}
+
+#[test]
+fn only_the_last_attempt_may_use_all_the_time() {
+    let limits = Arc::new(Mutex::new(Vec::new()));
+    let (mut caller, _) = caller(vec![]);
+    caller.transport = Box::new(Limits(Arc::clone(&limits)));
+    caller.max_attempts = 2;
+    let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
+    let deadline = Instant::now() + AN_HOUR;
+    caller.call::<IgnoredAny>(&operation, "CertId 7", deadline).unwrap_err();
+    let limits = limits.lock().unwrap();
+    assert!(limits[0] < deadline.checked_sub(AN_HOUR / 3).unwrap(), "{limits:?}");
+    assert_eq!(limits[1..], [deadline]);
+}
+
+#[test]
+fn a_foreign_response_is_retryable_if_that_may_help() {
+    for (status, retryable) in
+        [(200, false), (302, false), (403, false), (408, true), (429, true), (500, true)]
+    {
+        let error = attempt(response(status, "<html></html>")).unwrap_err().error;
+        assert_eq!(error.is_retryable(), retryable, "{status}");
+        assert!(error.message().starts_with("Invalid response from cas.example"), "{error}");
+    }
+}
+
+#[test]
+fn a_request_id_that_is_a_secret_is_not_shown() {
+    for (id, shown) in [
+        ("hidden-secret", None),
+        ("R-1", Some("R-1")),
+        ("473469C7-AA6F-4DC5-B3DB-A3DC0DE3C83E", Some("473469C7-AA6F-4DC5-B3DB-A3DC0DE3C83E")),
+    ] {
+        let refused = HttpResponse {
+            request_id: Some(id.to_owned()),
+            ..response(403, r#"{"Code":"Forbidden.RiskControl"}"#).unwrap()
+        };
+        let error = attempt(Ok(refused)).unwrap_err().error;
+        assert_eq!(error.request_id(), shown);
+        let success =
+            HttpResponse { request_id: Some(id.to_owned()), ..response(200, "{}").unwrap() };
+        assert_eq!(attempt(Ok(success)).unwrap().request_id.as_deref(), shown);
+    }
+}

@@ -185,3 +185,18 @@ fn a_replaced_certificate_is_deleted_after_the_upload() {
         assert!(sent[2].contains("CertId=5"), "{}", sent[2]);
     }
 }
+
+#[test]
+fn throttling_slows_the_uploads_of_all_threads() {
+    let throttled = Ok(HttpResponse {
+        retry_after: Some(Duration::from_millis(1)),
+        ..response(400, r#"{"Code":"Throttling.User"}"#).unwrap()
+    });
+    let (account, _) = account(vec![throttled, stored(7)]);
+    let deadline = Instant::now() + AN_HOUR;
+    upload(&account, &request(OnConflict::Reuse), &certificate(), "key", deadline).unwrap();
+    let turn =
+        || account.rate_limiter.acquire(ApiVersion::V2018_07_13, Instant::now(), deadline).unwrap();
+    turn();
+    assert!(turn() > Duration::ZERO);
+}
