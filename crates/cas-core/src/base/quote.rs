@@ -64,7 +64,7 @@ mod tests {
         assert_eq!(quoted(&"x".repeat(40)), format!("\"{}\"", "x".repeat(40)));
         assert_eq!(quoted(&"x".repeat(41)), "(a text of 41 bytes that may be a key)");
         assert_eq!(quoted_public(key), format!("\"{key}\""));
-        let path = format!("/var/lib/{}/live/www.example.com/fullchain.pem", "0a".repeat(32));
+        let path = format!("/var/lib/{}/live/www.example.com/fullchain.pem", "0f".repeat(32));
         assert_eq!(quoted(&path), format!("\"{path}\""));
     }
 }

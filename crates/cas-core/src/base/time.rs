@@ -139,6 +139,11 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
         #[test]
         fn unix_time_displays_like_humantime(seconds in 0..253_402_300_800_u64) {
             let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);

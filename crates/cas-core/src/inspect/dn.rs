@@ -121,6 +121,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn strings_of_invalid_length_are_not_text() {
+        for (tag, data, wanted) in [
+            (Tag::BmpString, &[0, 65][..], true),
+            (Tag::BmpString, &[0, 65, 0], false),
+            (Tag::UniversalString, &[0, 0, 0, 65], true),
+            (Tag::UniversalString, &[0, 65], false),
+            (Tag::Utf8String, &[0xff], false),
+            (Tag::PrintableString, &[65], true),
+            (Tag::Integer, &[65], false),
+        ] {
+            assert_eq!(is_text(&Any::from_tag_and_data(tag, data)), wanted, "{tag:?} {data:?}");
+        }
+    }
+
+    #[test]
     fn every_string_type_is_decoded() {
         for (tag, data, text) in [
             (Tag::Utf8String, &b"\xe5\x90\x8d"[..], "名"),

@@ -48,6 +48,8 @@ pub(super) struct PemBlock<'a> {
     /// Line of the BEGIN marker, counted from 1.
     pub(super) line: usize,
     body: &'a str,
+    /// Whether the BEGIN and END lines have five dashes on the side of the body.
+    has_exact_dashes: bool,
 }
 
 /// What a text contains outside its blocks.
@@ -110,7 +112,8 @@ pub(super) fn blocks(text: &str) -> Result<(Vec<PemBlock<'_>>, TextOutside), Pem
         let label =
             label(text, from).ok_or_else(|| error("has an incomplete BEGIN line".into()))?;
         // More than five dashes are accepted.
-        let body = skip_dashes(text, from + label.len());
+        let dashes = from + label.len();
+        let body = skip_dashes(text, dashes);
         let close = find(text, body, DASHES);
         let closing = close.map(|close| skip_dashes(text, close) - DASHES.len());
         let rest = closing.and_then(|closing| text[closing..].strip_prefix(END));
@@ -119,7 +122,9 @@ pub(super) fn blocks(text: &str) -> Result<(Vec<PemBlock<'_>>, TextOutside), Pem
             .is_some_and(|rest| rest.starts_with(DASHES));
         match (close, closing) {
             (Some(close), Some(closing)) if is_complete => {
-                blocks.push(PemBlock { label, line, body: &text[body..close] });
+                let has_exact_dashes = body == dashes + DASHES.len() && close == closing;
+                let body = &text[body..close];
+                blocks.push(PemBlock { label, line, body, has_exact_dashes });
                 end = closing + END.len() + label.len() + DASHES.len();
             }
             // The BEGIN line of a signed mail has no END line.
@@ -250,20 +255,24 @@ impl PemBlock<'_> {
     /// Whether [`write`] would write it like this, except for CR.
     pub(super) fn is_tidy(&self) -> bool {
         let mut lines = self.body.strip_prefix('\r').unwrap_or(self.body).split('\n').peekable();
-        if lines.next() != Some("") {
+        if !self.has_exact_dashes || lines.next() != Some("") {
             return false;
         }
-        let mut last = false;
+        let mut last_line = "";
         while let Some(line) = lines.next() {
             let line = line.strip_suffix('\r').unwrap_or(line);
             if lines.peek().is_none() {
-                return line.is_empty();
+                return line.is_empty() && is_canonical(last_line);
             }
-            if last || line.is_empty() || line.len() > COLUMNS || !line.bytes().all(is_base64_digit)
+            let follows_short_line = !last_line.is_empty() && last_line.len() < COLUMNS;
+            if follows_short_line
+                || line.is_empty()
+                || line.len() > COLUMNS
+                || !line.bytes().all(is_base64_digit)
             {
                 return false;
             }
-            last = line.len() < COLUMNS;
+            last_line = line;
         }
         false
     }
@@ -273,6 +282,18 @@ impl PemBlock<'_> {
         let (headers, base64) = self.body.split_at(headers_length(self.body));
         decode(base64, self.line + count_line_ends(headers))
     }
+}
+
+/// Whether a line has correct padding and no unused bits set. Lines that [`decode`] rejects count
+/// as canonical.
+fn is_canonical(line: &str) -> bool {
+    let mut bytes = Zeroizing::new([0; COLUMNS / 4 * 3 + 3]);
+    let digits = line.trim_end_matches('=');
+    let Ok(length) = LENIENT.decode_slice(digits, &mut *bytes) else { return true };
+    let mut encoded = Zeroizing::new([0; COLUMNS + 4]);
+    LENIENT
+        .encode_slice(&bytes[..length], &mut *encoded)
+        .is_ok_and(|length| encoded[..length] == *line.as_bytes())
 }
 
 fn is_base64_digit(b: u8) -> bool {

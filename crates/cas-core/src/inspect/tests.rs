@@ -1,6 +1,7 @@
 //! Inspections of certificates that the tests make: leaf, chain and private key.
 
 mod input;
+mod issuers;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 
@@ -168,65 +169,6 @@ fn gaps_and_extra_certificates_are_reported() {
 }
 
 #[test]
-fn signature_decides_without_key_identifiers() {
-    let mut leaf = params("a.example");
-    leaf.use_authority_key_identifier_extension = false;
-    let (pki, other) = (TestPki::with_leaf(&leaf, &KeyPair::generate().unwrap()), TestPki::new());
-    let right = inspected(&lf(&format!("{}{}", pki.leaf, pki.lower)), None);
-    assert_eq!((kinds(&right), right.chain[0].issuer_link), (vec![], Some(IssuerLink::Signature)));
-    let wrong = inspected(&lf(&format!("{}{}", pki.leaf, other.lower)), None);
-    assert_eq!(kinds(&wrong), [FindingKind::ChainUnrelated]);
-}
-
-#[test]
-fn names_match_across_string_types() {
-    let (ca, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
-    let mut issuer = authority("ca");
-    let certificate = issuer.self_signed(&ca).unwrap();
-    issuer.distinguished_name = rcgen::DistinguishedName::new();
-    let printable = rcgen::DnValue::PrintableString("ca".try_into().unwrap());
-    issuer.distinguished_name.push(rcgen::DnType::CommonName, printable);
-    let mut leaf = params("a.example");
-    leaf.use_authority_key_identifier_extension = false;
-    let leaf = leaf.signed_by(&key, &rcgen::Issuer::from_params(&issuer, &ca)).unwrap();
-    assert_eq!(
-        kinds(&inspected(&lf(&(leaf.pem() + &certificate.pem())), None)),
-        [FindingKind::RootLeftOut]
-    );
-}
-
-/// Clients reject such chains, even if the keys match.
-#[test]
-fn issuer_needs_the_name_and_the_ca_flag() {
-    let (ca, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
-    let issuer = CertifiedIssuer::self_signed(authority("ca"), &ca).unwrap();
-    let leaf = params("a.example").signed_by(&key, &issuer).unwrap().pem();
-    let renamed = authority("another").self_signed(&ca).unwrap().pem();
-    let not_a_ca = params("ca").self_signed(&ca).unwrap().pem();
-    for (other, wanted) in [
-        (&renamed, &[FindingKind::ChainUnrelated, FindingKind::ChainIncomplete][..]),
-        (&not_a_ca, &[FindingKind::ChainUnrelated]),
-    ] {
-        let found =
-            kinds(&inspected(&lf(&format!("{leaf}{other}")), Some(&lf(&key.serialize_pem()))));
-        assert_eq!(found, wanted);
-    }
-    // Two self-signed server certificates with one key: neither is the other's root, and the valid
-    // one is the leaf.
-    let mut old = params("a.example");
-    old.not_after = rcgen::date_time_ymd(2021, 1, 1);
-    let (old, new) = (
-        old.self_signed(&key).unwrap().pem(),
-        params("a.example").self_signed(&key).unwrap().pem(),
-    );
-    for both in [format!("{old}{new}"), format!("{new}{old}")] {
-        let inspection = inspected(&lf(&both), Some(&lf(&key.serialize_pem())));
-        assert_eq!(kinds(&inspection), [FindingKind::ChainUnrelated]);
-        assert_eq!(inspection.certificate_pem, lf(&new));
-    }
-}
-
-#[test]
 fn lone_self_signed_certificate_is_kept() {
     let key = KeyPair::generate().unwrap();
     let pem = lf(&params("a.example").self_signed(&key).unwrap().pem());
@@ -245,6 +187,8 @@ fn key_selects_the_leaf_and_leaf_selects_the_key() {
     let keys = format!("{}{}", one.key(), two.key());
     let inspection = inspected(&two.chain(), Some(&keys));
     assert_eq!(inspection.key_pem(), two.key());
+    let keys = keys + &one.key();
+    assert_eq!(inspected(&two.chain(), Some(&keys)).key_pem(), two.key());
     assert_eq!(kinds(&inspection), [FindingKind::OtherBlocks]);
     let wrong = inspected(&two.chain(), Some(&one.key()));
     assert_eq!(kinds(&wrong), [FindingKind::KeyMismatch]);
@@ -308,6 +252,63 @@ fn der_is_inspected_like_pem() {
 }
 
 #[test]
+fn facts_name_serial_and_all_names() {
+    let mut leaf = params("a.example");
+    leaf.serial_number = Some(vec![0x0a, 0xbc].into());
+    for address in ["192.0.2.1", "2001:db8::1"] {
+        leaf.subject_alt_names.push(rcgen::SanType::IpAddress(address.parse().unwrap()));
+    }
+    let name = rcgen::DnType::CustomDnType(vec![2, 5, 4, 3]);
+    leaf.distinguished_name.push(name, "b.example");
+    let pki = TestPki::with_leaf(&leaf, &KeyPair::generate().unwrap());
+    let facts = inspected(&pki.chain(), None).facts.unwrap();
+    assert_eq!(facts.serial, "0ABC");
+    assert_eq!(facts.sans, ["a.example", "192.0.2.1", "2001:db8::1"]);
+    assert_eq!(facts.common_name, "b.example");
+    assert_eq!((facts.key_type.as_str(), facts.is_ca), ("EC-P256", false));
+}
+
+/// Without a key that decides.
+#[test]
+fn server_certificate_is_preferred_as_leaf() {
+    let mut server = params("a.example");
+    server.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let server = lf(&server.self_signed(&KeyPair::generate().unwrap()).unwrap().pem());
+    let ca = lf(&authority("ca").self_signed(&KeyPair::generate().unwrap()).unwrap().pem());
+    for both in [format!("{server}{ca}"), format!("{ca}{server}")] {
+        assert_eq!(inspected(&both, None).certificate_pem, server);
+    }
+}
+
+#[test]
+fn key_of_another_certificate_is_named() {
+    let key = KeyPair::generate().unwrap();
+    let issuer = CertifiedIssuer::self_signed(authority("ca"), &key).unwrap();
+    let leaf = params("a.example").signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap();
+    let text = lf(&(leaf.pem() + &issuer.pem()));
+    let inspection = inspected(&text, Some(&lf(&key.serialize_pem())));
+    assert_eq!(
+        inspection.findings[0].sentence(),
+        "the private key does not belong to the certificate: it is the key of \"ca\""
+    );
+}
+
+#[test]
+fn key_with_wrong_public_part_is_damaged() {
+    let key = KeyPair::generate().unwrap();
+    let pki = TestPki::with_leaf(&params("a.example"), &key);
+    let mut der = key.serialize_der();
+    *der.last_mut().unwrap() ^= 1;
+    let mut pem = String::new();
+    pem::write("PRIVATE KEY", &der, &mut pem);
+    let inspection = inspected(&pki.chain(), Some(&pem));
+    assert_eq!(
+        inspection.findings[0].to_string(),
+        "broken-key: the private key at line 1 is damaged: its components are inconsistent"
+    );
+}
+
+#[test]
 fn refusal_lists_all_findings_and_advice() {
     let pki = TestPki::new();
     let later = UnixTime(3_000_000_000);
@@ -324,5 +325,11 @@ fn refusal_lists_all_findings_and_advice() {
         assert!(error.message().contains(part), "{error}");
     }
     assert!(error.hint().unwrap().contains("Renew"));
+    let other = TestPki::new();
+    let unrelated = inspected(&(pki.chain() + &other.chain()), Some(&pki.key()));
+    assert_eq!(kinds(&unrelated), [FindingKind::ChainUnrelated; 3]);
+    let error = unrelated.refusal("-----").unwrap();
+    assert_eq!(error.hint(), Some(FindingKind::ChainUnrelated.advice()));
+    assert!(error.message().contains("(a PEM text)"), "{error}");
     assert!(inspected(&pki.chain(), Some(&pki.key())).refusal("web").is_none());
 }

@@ -31,6 +31,17 @@ fn base64_is_decoded_with_any_line_breaks() {
     let tidy = "-----BEGIN A-----\nbGliY2FzIQ==\n-----END A-----\n";
     assert!(blocks(tidy).unwrap().0[0].is_tidy());
     assert!(blocks(&tidy.replace('\n', "\r\n")).unwrap().0[0].is_tidy());
+    for untidy in [
+        tidy.replace("A-----\nbGl", "A------\nbGl"),
+        tidy.replace("\n-----END", "\n------END"),
+        tidy.replace("IQ==", "IQ="),
+        tidy.replace("IQ==", "IR=="),
+        tidy.replace("IQ==", "IQ==="),
+    ] {
+        let (blocks, outside) = blocks(&untidy).unwrap();
+        assert_eq!(outside, TextOutside::default(), "{untidy:?}");
+        assert!(!blocks[0].is_tidy(), "{untidy:?}");
+    }
     for body in [
         "bGliY2FzIQ==",
         " bGliY2FzIQ== ",
@@ -70,6 +81,32 @@ fn errors_name_the_line() {
 }
 
 #[test]
+fn lines_have_at_most_64_columns() {
+    let is_tidy = |columns: usize| {
+        let text = format!("-----BEGIN A-----\n{}\n-----END A-----\n", "A".repeat(columns));
+        blocks(&text).unwrap().0[0].is_tidy()
+    };
+    assert!(is_tidy(60) && is_tidy(64) && !is_tidy(65) && !is_tidy(68));
+    let full = "A".repeat(64);
+    let is_tidy = |first: &str, second: &str| {
+        let text = format!("-----BEGIN A-----\n{first}\n{second}\n-----END A-----\n");
+        blocks(&text).unwrap().0[0].is_tidy()
+    };
+    assert!(is_tidy(&full, "AAAA") && is_tidy(&full, &full) && !is_tidy("AAAA", &full));
+}
+
+#[test]
+fn labels_have_at_most_64_bytes() {
+    let block = |length: usize| {
+        let label = "K".repeat(length);
+        blocks(&format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n"))
+            .map(|(blocks, _)| blocks[0].label.len())
+    };
+    assert_eq!(block(64), Ok(64));
+    assert!(block(65).is_err() && block(0).is_err());
+}
+
+#[test]
 fn escape_sequences_are_replaced() {
     assert_eq!(unescape("a\nb"), None);
     assert_eq!(unescape(r"a\b").as_deref().map(String::as_str), None);
@@ -84,6 +121,7 @@ fn bare_base64_is_decoded() {
     assert_eq!(decode_bare(&"MIIB".repeat(20)).unwrap().len(), 60);
     assert_eq!(decode_bare(&format!("\"{}\"\n", "MIIB\n".repeat(20))).unwrap().len(), 60);
     assert!(decode_bare("MIIB").is_none());
+    assert!(decode_bare(&"A".repeat(40)).is_some() && decode_bare(&"A".repeat(39)).is_none());
     // Plain words can be valid base64; the caller checks the decoded bytes.
     assert!(decode_bare(&"no certificate at all ".repeat(9)).is_some());
     assert!(decode_bare(&"not base64! ".repeat(9)).is_none());

@@ -73,6 +73,7 @@ fn other_formats_are_named() {
     for (bytes, kind) in [
         (&b"\x30\x82\x01\x0a\xff"[..], FindingKind::Der),
         (b"\x30\x06\x02\x01\x00\xff", FindingKind::Der),
+        (b"\x30\x04\x02\x02\x01\x00", FindingKind::Der),
         (b"\x30\x82\x01\x0a\x02\x01\x03", FindingKind::Pkcs12),
         (b"\x30\x80\x02\x01\x03", FindingKind::Pkcs12),
         (b"\x30\x82\x01\x0a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", FindingKind::Pkcs7),
@@ -100,6 +101,8 @@ fn other_formats_are_named() {
         ),
         (relabelled("OPENSSH PRIVATE KEY"), FindingKind::OpensshKey),
         (relabelled("PUBLIC KEY"), FindingKind::PublicKey),
+        (relabelled("PKCS7"), FindingKind::NoKey),
+        (relabelled("X509 CRL"), FindingKind::NoKey),
         (relabelled("CERTIFICATE REQUEST"), FindingKind::Csr),
         (key.replacen("MIG", "MIH", 1), FindingKind::BrokenKey),
         (key.replacen("MIG", "M?G", 1), FindingKind::BrokenPem),
@@ -107,6 +110,55 @@ fn other_formats_are_named() {
     ] {
         assert_eq!(as_key(&text), [kind], "{text}");
     }
+}
+
+#[test]
+fn other_blocks_are_removed_and_named() {
+    let pki = TestPki::new();
+    let blocks = |labels: &[&str]| -> String {
+        let block =
+            |label: &&str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
+        labels.iter().map(block).collect()
+    };
+    let findings = |certificate: &str, key: &str| -> Vec<String> {
+        let inspection = inspected(certificate, Some(key));
+        assert_eq!(inspection.certificate_pem, pki.chain());
+        assert_eq!(inspection.key_pem(), pki.key());
+        inspection.findings.iter().map(ToString::to_string).collect()
+    };
+    let others = blocks(&["A KEY", "B KEY", "B KEY", "C KEY", "D KEY", "E KEY", "F KEY"]);
+    assert_eq!(
+        findings(&(others + &pki.chain()), &pki.key()),
+        ["other-blocks: removed from the certificate text: A KEY, B KEY, C KEY, D KEY, E KEY"]
+    );
+    // An additional key is noted even if libcas cannot read it.
+    assert_eq!(
+        findings(&pki.chain(), &(pki.key() + &blocks(&["ENCRYPTED PRIVATE KEY"]))),
+        ["other-blocks: removed from the key text: additional private keys"]
+    );
+}
+
+#[test]
+fn one_wrong_label_among_several_is_noted() {
+    let pki = TestPki::new();
+    let wrong = pki.key().replace("PRIVATE KEY", "EC PRIVATE KEY");
+    for keys in [wrong.clone() + &pki.key(), pki.key() + &wrong] {
+        let inspection = inspected(&pki.chain(), Some(&keys));
+        assert_eq!(kinds(&inspection), [FindingKind::OtherBlocks, FindingKind::Label]);
+        assert_eq!(inspection.key_pem(), pki.key());
+    }
+}
+
+#[test]
+fn sixteen_keys_are_read() {
+    let (pki, other) = (TestPki::new(), TestPki::new());
+    let text = |others: usize| other.key().repeat(others) + &pki.key();
+    let inspection = inspected(&pki.chain(), Some(&text(15)));
+    assert_eq!(kinds(&inspection), [FindingKind::OtherBlocks]);
+    assert_eq!(inspection.key_pem(), pki.key());
+    let inspection = inspected(&pki.chain(), Some(&text(16)));
+    assert_eq!(kinds(&inspection), [FindingKind::KeyMismatch, FindingKind::OtherBlocks]);
+    assert_eq!(inspection.key_pem(), other.key());
 }
 
 /// A change of layout, and the finding about it.

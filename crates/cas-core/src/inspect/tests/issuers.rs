@@ -1,0 +1,121 @@
+//! Which certificates libcas accepts as issuers.
+
+use super::*;
+
+#[test]
+fn signature_decides_without_key_identifiers() {
+    let mut leaf = params("a.example");
+    leaf.use_authority_key_identifier_extension = false;
+    let (pki, other) = (TestPki::with_leaf(&leaf, &KeyPair::generate().unwrap()), TestPki::new());
+    let right = inspected(&lf(&format!("{}{}", pki.leaf, pki.lower)), None);
+    assert_eq!((kinds(&right), right.chain[0].issuer_link), (vec![], Some(IssuerLink::Signature)));
+    let wrong = inspected(&lf(&format!("{}{}", pki.leaf, other.lower)), None);
+    assert_eq!(kinds(&wrong), [FindingKind::ChainUnrelated]);
+}
+
+#[test]
+fn names_match_across_string_types_case_and_spaces() {
+    let (ca, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let mut issuer = authority("my ca");
+    let certificate = issuer.self_signed(&ca).unwrap();
+    let mut leaf = params("a.example");
+    leaf.use_authority_key_identifier_extension = false;
+    for (name, wanted) in [
+        ("my ca", &[FindingKind::RootLeftOut][..]),
+        ("My CA", &[FindingKind::RootLeftOut]),
+        ("my  ca ", &[FindingKind::RootLeftOut]),
+        ("my", &[FindingKind::ChainUnrelated, FindingKind::ChainIncomplete]),
+    ] {
+        issuer.distinguished_name = rcgen::DistinguishedName::new();
+        let name = rcgen::DnValue::PrintableString(name.try_into().unwrap());
+        issuer.distinguished_name.push(rcgen::DnType::CommonName, name);
+        let leaf = leaf.signed_by(&key, &rcgen::Issuer::from_params(&issuer, &ca)).unwrap();
+        let inspection = inspected(&lf(&(leaf.pem() + &certificate.pem())), None);
+        assert_eq!(kinds(&inspection), wanted);
+    }
+}
+
+/// Clients reject such chains, even if the keys match.
+#[test]
+fn issuer_needs_the_name_and_the_ca_flag() {
+    let (ca, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let issuer = CertifiedIssuer::self_signed(authority("ca"), &ca).unwrap();
+    let leaf = params("a.example").signed_by(&key, &issuer).unwrap().pem();
+    let renamed = authority("another").self_signed(&ca).unwrap().pem();
+    let not_a_ca = params("ca").self_signed(&ca).unwrap().pem();
+    for (other, wanted) in [
+        (&renamed, &[FindingKind::ChainUnrelated, FindingKind::ChainIncomplete][..]),
+        (&not_a_ca, &[FindingKind::ChainUnrelated]),
+    ] {
+        let found =
+            kinds(&inspected(&lf(&format!("{leaf}{other}")), Some(&lf(&key.serialize_pem()))));
+        assert_eq!(found, wanted);
+    }
+    // Two self-signed server certificates with one key: neither is the other's root, and the valid
+    // one is the leaf.
+    let mut old = params("a.example");
+    old.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let (old, new) = (
+        old.self_signed(&key).unwrap().pem(),
+        params("a.example").self_signed(&key).unwrap().pem(),
+    );
+    for both in [format!("{old}{new}"), format!("{new}{old}")] {
+        let inspection = inspected(&lf(&both), Some(&lf(&key.serialize_pem())));
+        assert_eq!(kinds(&inspection), [FindingKind::ChainUnrelated]);
+        assert_eq!(inspection.certificate_pem, lf(&new));
+    }
+}
+
+/// The key usage counts only without basic constraints.
+#[test]
+fn issuer_without_basic_constraints_needs_the_key_usage() {
+    let (ca, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    for (is_ca, usage, accepted) in [
+        (IsCa::NoCa, KeyUsagePurpose::KeyCertSign, true),
+        (IsCa::NoCa, KeyUsagePurpose::DigitalSignature, false),
+        (IsCa::ExplicitNoCa, KeyUsagePurpose::KeyCertSign, false),
+    ] {
+        let mut issuer = authority("ca");
+        (issuer.is_ca, issuer.key_usages) = (is_ca, vec![usage]);
+        let issuer = CertifiedIssuer::self_signed(issuer, &ca).unwrap();
+        let leaf = params("a.example").signed_by(&key, &issuer).unwrap().pem();
+        let inspection = inspected(&lf(&(leaf + &issuer.pem())), None);
+        let wanted = if accepted { FindingKind::RootLeftOut } else { FindingKind::ChainUnrelated };
+        assert_eq!(kinds(&inspection), [wanted]);
+    }
+}
+
+/// Replaces the algorithm of both or of the outer `count` identifiers by one that does not exist.
+fn with_unknown_signature(certificate: &[u8], count: usize) -> String {
+    const ECDSA_WITH_SHA256: [u8; 8] = [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let mut der = certificate.to_vec();
+    let found: Vec<usize> =
+        (0..der.len()).filter(|at| der[*at..].starts_with(&ECDSA_WITH_SHA256)).collect();
+    assert_eq!(found.len(), 2);
+    for at in found.iter().rev().take(count) {
+        der[at + 7] = 0x7f;
+    }
+    let mut pem = String::new();
+    pem::write("CERTIFICATE", &der, &mut pem);
+    pem
+}
+
+#[test]
+fn names_and_key_identifiers_decide_without_a_known_signature() {
+    let key = KeyPair::generate().unwrap();
+    let issuer = |name: &str| {
+        let key = KeyPair::generate().unwrap();
+        CertifiedIssuer::self_signed(authority(name), key).unwrap()
+    };
+    let (ca, namesake) = (issuer("ca"), issuer("ca"));
+    let leaf = params("a.example").signed_by(&key, &ca).unwrap();
+    let inspection = |count: usize, issuer: &str| {
+        inspected(&(with_unknown_signature(leaf.der(), count) + &lf(issuer)), None)
+    };
+    let right = inspection(2, &ca.pem());
+    assert_eq!(kinds(&right), [FindingKind::RootLeftOut]);
+    assert_eq!(right.chain[0].issuer_link, Some(IssuerLink::NameOnly));
+    assert_eq!(kinds(&inspection(2, &namesake.pem())), [FindingKind::ChainUnrelated]);
+    // The two identifiers of the algorithm differ.
+    assert_eq!(kinds(&inspection(1, &ca.pem())), [FindingKind::ChainUnrelated]);
+}
