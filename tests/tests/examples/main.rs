@@ -102,7 +102,7 @@ fn minimal_c_is_short_and_works() {
         refused.stderr
     );
     let unreachable = start("https://127.0.0.1:1");
-    assert!(unreachable.stderr.contains("of \"web\" was not sent"), "{}", unreachable.stderr);
+    assert!(unreachable.stderr.contains("for \"web\" was not sent"), "{}", unreachable.stderr);
 }
 
 #[test]
