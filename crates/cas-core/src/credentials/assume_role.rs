@@ -72,6 +72,7 @@ pub(crate) enum RoleAssertion<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct AssumeRoleResponse {
+    #[serde(deserialize_with = "json::object")]
     credentials: SessionCredentials,
 }
 
@@ -210,7 +211,7 @@ mod tests {
 
     #[test]
     fn responses_without_credentials_are_errors() {
-        for fields in [json!({}), json!({"Credentials": 7}), json!({"Credentials": {}})] {
+        for fields in [json!({}), json!({"Credentials": ["id"]}), json!({"Credentials": {}})] {
             let response: AssumeRoleResponse = json::fields(fields);
             let error = response.credentials.into_key("STS").map(drop).unwrap_err();
             assert_eq!(error.reason, "Expiration is missing in the response of STS");

@@ -9,7 +9,20 @@ use crate::base::secret::Secret;
 
 /// The fields of an object. All are missing if `value` is not an object.
 pub(crate) fn fields<T: DeserializeOwned + Default>(value: Value) -> T {
-    if value.is_object() { T::deserialize(value).unwrap_or_default() } else { T::default() }
+    match value {
+        Value::Object(fields) => T::deserialize(fields).unwrap_or_default(),
+        _ => T::default(),
+    }
+}
+
+/// The same for a field, by `deserialize_with`: unlike a derived type, it does not accept a list of
+/// values in place of an object.
+pub(crate) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    Value::deserialize(deserializer).map(fields)
 }
 
 /// A string, number or Boolean as text that is wiped. Missing if it is anything else, or empty.

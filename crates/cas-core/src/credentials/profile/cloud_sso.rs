@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::base::secret::Secret;
 use crate::base::time;
 use crate::credentials::context::ProviderContext;
+use crate::credentials::json;
 use crate::credentials::profile::fields::Profile;
 use crate::credentials::response;
 use crate::credentials::session_credentials::SessionCredentials;
@@ -38,6 +39,7 @@ struct CredentialRequest {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct CredentialResponse {
+    #[serde(deserialize_with = "json::object")]
     cloud_credential: SessionCredentials,
 }
 
