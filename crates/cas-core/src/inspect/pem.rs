@@ -252,7 +252,7 @@ impl PemBlock<'_> {
         self.label == "ENCRYPTED PRIVATE KEY" || self.body.contains("ENCRYPTED")
     }
 
-    /// Whether [`write`] would write it like this, except for CR.
+    /// Whether [`write()`] would write it like this, except for CR.
     pub(super) fn is_tidy(&self) -> bool {
         let mut lines = self.body.strip_prefix('\r').unwrap_or(self.body).split('\n').peekable();
         if !self.has_exact_dashes || lines.next() != Some("") {

@@ -85,19 +85,37 @@ fn issuer_without_basic_constraints_needs_the_key_usage() {
     }
 }
 
-/// Replaces the algorithm of both or of the outer `count` identifiers by one that does not exist.
-fn with_unknown_signature(certificate: &[u8], count: usize) -> String {
-    const ECDSA_WITH_SHA256: [u8; 8] = [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+/// An algorithm that does not exist, and MD5 with RSA: OIDs in DER, as long as ECDSA with SHA-256.
+const UNKNOWN: [u8; 10] = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 0x7f];
+const MD5_WITH_RSA: [u8; 10] = [6, 5, 0x2b, 14, 3, 2, 25, 4, 1, 0];
+
+/// Replaces the signature algorithm in both identifiers, or in the outer one only.
+fn with_algorithm(certificate: &[u8], algorithm: [u8; 10], count: usize) -> String {
+    const ECDSA_WITH_SHA256: [u8; 10] = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
     let mut der = certificate.to_vec();
     let found: Vec<usize> =
         (0..der.len()).filter(|at| der[*at..].starts_with(&ECDSA_WITH_SHA256)).collect();
     assert_eq!(found.len(), 2);
-    for at in found.iter().rev().take(count) {
-        der[at + 7] = 0x7f;
+    for at in found.into_iter().rev().take(count) {
+        der[at..at + 10].copy_from_slice(&algorithm);
     }
     let mut pem = String::new();
     pem::write("CERTIFICATE", &der, &mut pem);
     pem
+}
+
+#[test]
+fn weak_signature_of_a_self_signed_leaf_does_not_matter() {
+    let (ca, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let issuer = CertifiedIssuer::self_signed(authority("ca"), ca).unwrap();
+    let signed = params("a.example").signed_by(&key, &issuer).unwrap();
+    let inspection = inspected(&with_algorithm(signed.der(), MD5_WITH_RSA, 2), None);
+    assert_eq!(kinds(&inspection), [FindingKind::ChainIncomplete, FindingKind::WeakSignature]);
+    let sentence = inspection.findings[1].sentence();
+    assert!(sentence.contains("\"a.example\" is signed with MD5"), "{sentence}");
+    let self_signed = params("a.example").self_signed(&key).unwrap();
+    let inspection = inspected(&with_algorithm(self_signed.der(), MD5_WITH_RSA, 2), None);
+    assert_eq!(kinds(&inspection), []);
 }
 
 #[test]
@@ -110,7 +128,7 @@ fn names_and_key_identifiers_decide_without_a_known_signature() {
     let (ca, namesake) = (issuer("ca"), issuer("ca"));
     let leaf = params("a.example").signed_by(&key, &ca).unwrap();
     let inspection = |count: usize, issuer: &str| {
-        inspected(&(with_unknown_signature(leaf.der(), count) + &lf(issuer)), None)
+        inspected(&(with_algorithm(leaf.der(), UNKNOWN, count) + &lf(issuer)), None)
     };
     let right = inspection(2, &ca.pem());
     assert_eq!(kinds(&right), [FindingKind::RootLeftOut]);
