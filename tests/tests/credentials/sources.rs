@@ -99,8 +99,8 @@ fn the_failure_of_each_credential_service_is_reported_with_a_hint() {
         ),
         ("URI", "uri", &without_id, "Expiration is missing in the response of", "0"),
         ("RamRoleArn", "sts", &unavailable, "sts.aliyuncs.com refused AssumeRole for", "1"),
-        ("RamRoleArn", "sts", &page, "Invalid response from sts.aliyuncs.com", "0"),
-        ("RamRoleArn", "sts", &hang, "AssumeRole of", "1"),
+        ("RamRoleArn", "sts", &page, "invalid response from sts.aliyuncs.com", "0"),
+        ("RamRoleArn", "sts", &hang, "AssumeRole for", "1"),
         ("OIDC", "oidc", &unavailable, "sts.aliyuncs.com refused AssumeRoleWithOIDC for", "1"),
         (
             "CloudSSO",
