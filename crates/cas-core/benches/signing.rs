@@ -79,8 +79,8 @@ fn median(mut times: Vec<f64>) -> f64 {
     times[times.len() / 2]
 }
 
-/// Stands in for DER, whose keys and signatures look random: base64 of it has the usual share of `+`
-/// and `/`, which percent-encoding has to escape. The same in every run.
+/// Stands in for DER, whose keys and signatures look random: base64 of it has the usual share of
+/// `+` and `/`, which percent-encoding has to escape. The same in every run.
 struct Noise(u32);
 
 impl Noise {

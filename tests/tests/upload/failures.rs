@@ -137,11 +137,7 @@ fn a_response_that_is_not_from_the_api_is_reported_or_leaves_the_outcome_unknown
         (Reply::http("200 OK", "", ""), "empty body (HTTP 200)", "200"),
         (Reply::http("200 OK", "", r#"{"CertId":1"#), "truncated or invalid JSON", "200"),
         (Reply::http("200 OK", "", "{}"), "missing field `CertId`", "200"),
-        (
-            Reply::http("200 OK", "", r#"{"CertId":9223372036854775808}"#),
-            "invalid CertId",
-            "200",
-        ),
+        (Reply::http("200 OK", "", r#"{"CertId":9223372036854775808}"#), "invalid CertId", "200"),
         (
             Reply::http(
                 "502 Bad Gateway",

@@ -246,3 +246,6 @@ pub(crate) fn incomplete(
 pub(crate) fn version_changed(error: &Error, version: &dyn Display) -> String {
     format!("{error} libcas uses API version {version} from now on.")
 }
+
+#[cfg(test)]
+mod tests;

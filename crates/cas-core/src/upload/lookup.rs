@@ -251,9 +251,8 @@ mod tests {
 
     #[test]
     fn the_first_third_name_counts_if_any_name_does() {
-        let entry = |id: i64, name: &str, sha1: &str| json!({"id": id, "name": name, "fingerprint": sha1, "sha2": ""});
         let entries = [
-            entry(1, "a", "AA"),
+            json!({"id": 1, "name": "a", "fingerprint": "AA", "sha2": ""}),
             json!({"id": 2, "name": "b"}),
             json!({"id": 3, "name": "c", "sha2": leaf().sha256}),
             json!({"id": 4, "name": "d", "sha2": leaf().sha256}),

@@ -73,7 +73,7 @@ pub(crate) fn caller(outcomes: Vec<Outcome>) -> (Caller, Arc<Mutex<Vec<String>>>
 pub(crate) const AN_HOUR: Duration = Duration::from_secs(3600);
 
 /// One attempt of an upload.
-fn attempt(outcome: Outcome) -> Result<Response, CallError> {
+pub(crate) fn attempt(outcome: Outcome) -> Result<Response, CallError> {
     let new = NewCertificate {
         name: "web",
         certificate: "c",
@@ -243,13 +243,6 @@ fn a_signature_mismatch_is_explained() {
 }
 
 #[test]
-fn a_permission_error_names_the_ram_action() {
-    let error = attempt(response(403, r#"{"Code":"Forbidden.RAM"}"#)).unwrap_err().error;
-    assert_eq!(error.kind(), ErrorKind::Permission);
-    assert!(error.hint().unwrap().contains("yundun-cert:CreateUserCertificate"));
-}
-
-#[test]
 fn a_name_that_contains_the_secret_is_recognised() {
     assert!(contains_secret("x-0123456789abcdef-y", "0123456789abcdef"));
     assert!(contains_secret("testsecret", "testsecret"));
@@ -336,17 +329,6 @@ fn a_success_without_its_fields_leaves_the_outcome_unknown() {
 }
 
 #[test]
-fn an_access_key_error_names_the_key_and_its_source() {
-    let body = r#"{"Code":"InvalidAccessKeyId.NotFound"}"#;
-    let failure = attempt(response(404, body)).unwrap_err();
-    let hint = failure.error.hint().unwrap();
-    assert!(hint.contains("The access key ID is \"id\"."), "{hint}");
-    assert!(hint.ends_with("The access key comes from the program."), "{hint}");
-    // There is no other key.
-    assert_eq!(failure.class, FailureClass::Refused);
-}
-
-#[test]
 fn half_of_the_time_is_left_after_the_limit() {
     let deadline = Instant::now() + AN_HOUR;
     let left = deadline.saturating_duration_since(halfway_to(deadline));
@@ -375,36 +357,6 @@ fn only_the_last_attempt_may_use_all_the_time() {
     let deadline = Instant::now() + AN_HOUR;
     caller.call::<IgnoredAny>(&operation, "CertId 7", deadline).unwrap_err();
     let limits = limits.lock().unwrap();
-    assert!(limits[0] < deadline.checked_sub(AN_HOUR / 3).unwrap(), "{limits:?}");
+    assert!(limits[0] + AN_HOUR / 3 < deadline, "{limits:?}");
     assert_eq!(limits[1..], [deadline]);
-}
-
-#[test]
-fn a_foreign_response_is_retryable_if_that_may_help() {
-    for (status, retryable) in
-        [(200, false), (302, false), (403, false), (408, true), (429, true), (500, true)]
-    {
-        let error = attempt(response(status, "<html></html>")).unwrap_err().error;
-        assert_eq!(error.is_retryable(), retryable, "{status}");
-        assert!(error.message().starts_with("Invalid response from cas.example"), "{error}");
-    }
-}
-
-#[test]
-fn a_request_id_that_is_a_secret_is_not_shown() {
-    for (id, shown) in [
-        ("hidden-secret", None),
-        ("R-1", Some("R-1")),
-        ("473469C7-AA6F-4DC5-B3DB-A3DC0DE3C83E", Some("473469C7-AA6F-4DC5-B3DB-A3DC0DE3C83E")),
-    ] {
-        let refused = HttpResponse {
-            request_id: Some(id.to_owned()),
-            ..response(403, r#"{"Code":"Forbidden.RiskControl"}"#).unwrap()
-        };
-        let error = attempt(Ok(refused)).unwrap_err().error;
-        assert_eq!(error.request_id(), shown);
-        let success =
-            HttpResponse { request_id: Some(id.to_owned()), ..response(200, "{}").unwrap() };
-        assert_eq!(attempt(Ok(success)).unwrap().request_id.as_deref(), shown);
-    }
 }
