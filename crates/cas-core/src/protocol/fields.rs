@@ -1,8 +1,8 @@
 //! Typed fields of a response: lenient values, and names in either spelling.
 //!
 //! The service writes an ID as a number or as a string, and the lists of 2018-07-13 begin names
-//! with a small letter (docs/service.md, Answers). Types derive `Deserialize`, take their values as
-//! [`Text`] and ignore unknown fields. Uses nothing of this crate.
+//! with a small letter (docs/service.md, Responses). Types derive `Deserialize`, take their values
+//! as [`Text`] and ignore unknown fields. Uses nothing of this crate.
 
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};

@@ -1,7 +1,7 @@
 //! Reads a response: JSON or XML, a success or a refusal, or something that is not from the API.
 //!
 //! Uses `http` for the response as it arrived. What the service sends is described in
-//! docs/service.md, Answers.
+//! docs/service.md, Responses.
 
 use std::fmt;
 
@@ -63,7 +63,7 @@ impl Envelope {
         parse(Value::Object(own.collect())).unwrap_or_default()
     }
 
-    /// Whether the code says that all is well: pop accepts these (docs/service.md, Answers).
+    /// Whether the code says that all is well: pop accepts these (docs/service.md, Responses).
     fn is_success(&self) -> bool {
         let code = self.code.as_ref().map_or("", Text::as_str);
         matches!(code, "" | "200" | "OK" | "Success" | "success")
