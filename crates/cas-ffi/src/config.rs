@@ -58,8 +58,8 @@ pub unsafe extern "C" fn cas_config_free(config: *mut cas_config) {
 /// If the value is refused, cas_client_new fails until you set a valid one.
 ///
 /// @param config  the configuration
-/// @param id      the AccessKey ID, without white space
-/// @param secret  the AccessKey secret, without white space
+/// @param id      the access key ID, without white space
+/// @param secret  the access key secret, without white space
 /// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
 /// @since 0.1.0
 #[unsafe(no_mangle)]
@@ -119,7 +119,7 @@ pub unsafe extern "C" fn cas_config_set_profile(
 /// value is refused, cas_client_new fails until you set a valid one.
 ///
 /// @param config  the configuration
-/// @param region  a region id, such as "ap-southeast-1"
+/// @param region  a region ID, such as "ap-southeast-1"
 /// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
 /// @since 0.1.0
 #[unsafe(no_mangle)]
