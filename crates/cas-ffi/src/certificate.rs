@@ -7,13 +7,12 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use cas_core::{CertId, Certificate};
-use cas_core::{Error, ErrorKind};
+use cas_core::{CertId, Certificate, Error};
 
 use crate::boundary;
 use crate::client::cas_client;
 use crate::error::cas_error;
-use crate::ffi::{self, c_text, free, out, required};
+use crate::ffi::{self, c_text, free, invalid, out, required};
 use crate::panic;
 use crate::status::cas_status;
 
@@ -58,9 +57,9 @@ impl From<&Certificate> for cas_certificate {
 
 fn id(number: i64) -> Result<CertId, Error> {
     CertId::new(number).ok_or_else(|| {
-        Error::new(
-            ErrorKind::InvalidArgument,
+        invalid(
             format!("Invalid CertId {number}: must be positive."),
+            "Use the CertId of an upload or of cas_list_certificates.",
         )
     })
 }

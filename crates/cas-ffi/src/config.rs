@@ -322,7 +322,12 @@ pub unsafe extern "C" fn cas_config_set_api(config: *mut cas_config, api: cas_ap
             CAS_API_AUTO => None,
             CAS_API_2018_07_13 => Some(ApiVersion::V2018_07_13),
             CAS_API_2020_04_07 => Some(ApiVersion::V2020_04_07),
-            _ => return Err(invalid(format!("Invalid API version {api}."))),
+            _ => {
+                return Err(invalid(
+                    format!("Invalid API version {api}."),
+                    "Use a CAS_API_ constant.",
+                ));
+            }
         };
         required_mut!(config).0.set_api(version);
         Ok(())
@@ -354,7 +359,12 @@ pub unsafe extern "C" fn cas_config_set_signature(
         let signature = match signature {
             CAS_SIGNATURE_HMAC_SHA1 => Signature::HmacSha1,
             CAS_SIGNATURE_ACS3 => Signature::Acs3,
-            _ => return Err(invalid(format!("Invalid signature method {signature}."))),
+            _ => {
+                return Err(invalid(
+                    format!("Invalid signature method {signature}."),
+                    "Use a CAS_SIGNATURE_ constant.",
+                ));
+            }
         };
         required_mut!(config).0.set_signature(signature);
         Ok(())

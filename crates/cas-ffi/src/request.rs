@@ -224,7 +224,12 @@ pub unsafe extern "C" fn cas_request_set_on_conflict(
             CAS_ON_CONFLICT_FAIL => OnConflict::Fail,
             CAS_ON_CONFLICT_RENAME => OnConflict::Rename,
             CAS_ON_CONFLICT_REPLACE => OnConflict::Replace,
-            _ => return Err(invalid(format!("Invalid conflict rule {on_conflict}."))),
+            _ => {
+                return Err(invalid(
+                    format!("Invalid conflict rule {on_conflict}."),
+                    "Use a CAS_ON_CONFLICT_ constant.",
+                ));
+            }
         };
         required_mut!(request).0.set_on_conflict(rule);
         Ok(())

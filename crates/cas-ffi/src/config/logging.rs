@@ -68,7 +68,12 @@ pub unsafe extern "C" fn cas_config_set_log(
             CAS_LOG_WARN => Level::Warn,
             CAS_LOG_INFO => Level::Info,
             CAS_LOG_DEBUG => Level::Debug,
-            _ => return Err(invalid(format!("Invalid log level {max}."))),
+            _ => {
+                return Err(invalid(
+                    format!("Invalid log level {max}."),
+                    "Use a CAS_LOG_ constant.",
+                ));
+            }
         };
         let user_data = UserData(user_data);
         config.0.set_logger(Logger::new(max, move |level, message| {
