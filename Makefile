@@ -80,7 +80,8 @@ help: ## this list
 
 # The official SDKs, used as clients of the emulator. `.ready` comes last: without it, or when the
 # interpreter is gone, the environment is created again from nothing.
-$(VENV)/.ready: tests/fixtures/python/requirements.txt $(shell test -x $(VENV)/bin/python || echo FORCE)
+$(VENV)/.ready: tests/fixtures/python/requirements.txt \
+		$(shell test -x $(VENV)/bin/python || echo FORCE)
 	@rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<

@@ -246,8 +246,8 @@ class Emulator:
         context = ssl.create_default_context(cafile=WORK / "root.pem")
         https = urllib.request.HTTPSHandler(context=context)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), https)
-        with opener.open(self.url + path, data) as answer:
-            return json.load(answer)
+        with opener.open(self.url + path, data) as response:
+            return json.load(response)
 
 
 class Table:

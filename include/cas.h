@@ -97,7 +97,7 @@
 #include <stdint.h>
 
 #if defined(__clang__) && !defined(__cplusplus)
-/* C89 has no bool; <stdbool.h> defines it all the same. */
+/* C89 has no bool; <stdbool.h> defines it anyway. */
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wc99-extensions"
 #define CAS_POP_DIAGNOSTICS
@@ -237,7 +237,7 @@ typedef int32_t cas_status;
 #define CAS_ERR_TIMEOUT 5
 
 /**
- * The service answered with an error. See cas_error_service_code and the hint.
+ * The service responded with an error. See cas_error_service_code and the hint.
  */
 #define CAS_ERR_SERVICE 6
 
@@ -273,7 +273,7 @@ typedef int32_t cas_status;
 #define CAS_ERR_INTERNAL 12
 
 /**
- * The service has no certificate with this id. Check the id; a deletion needs
+ * The service has no certificate with this ID. Check the ID; a deletion needs
  * no retry.
  */
 #define CAS_ERR_NOT_FOUND 13
@@ -314,7 +314,7 @@ const char *cas_status_name(cas_status status);
 cas_status cas_error_status(const cas_error *error);
 
 /**
- * Returns what happened: one English sentence for a person.
+ * Returns what happened: in English sentences for a person.
  *
  * @param error  an error, or NULL
  * @return never NULL, empty for a NULL error; valid until cas_error_free
@@ -353,7 +353,7 @@ const char *cas_error_service_code(const cas_error *error);
 const char *cas_error_service_message(const cas_error *error);
 
 /**
- * Returns the id by which Alibaba Cloud support finds the request.
+ * Returns the ID by which Alibaba Cloud support finds the request.
  *
  * @param error  an error, or NULL
  * @return the RequestId, or NULL if the service sent none; valid until
@@ -439,8 +439,8 @@ void cas_config_free(cas_config *config);
  * If the value is refused, cas_client_new fails until you set a valid one.
  *
  * @param config  the configuration
- * @param id      the AccessKey ID, without white space
- * @param secret  the AccessKey secret, without white space
+ * @param id      the access key ID, without white space
+ * @param secret  the access key secret, without white space
  * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
  * @since 0.1.0
  */
@@ -485,7 +485,7 @@ cas_status cas_config_set_profile(cas_config *config, const char *name);
  * value is refused, cas_client_new fails until you set a valid one.
  *
  * @param config  the configuration
- * @param region  a region id, such as "ap-southeast-1"
+ * @param region  a region ID, such as "ap-southeast-1"
  * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
  * @since 0.1.0
  */
@@ -903,7 +903,7 @@ typedef int32_t cas_on_conflict;
 #define CAS_ON_CONFLICT_REUSE 0
 
 /**
- * Any certificate under this name is CAS_ERR_NAME_TAKEN, unless this very call
+ * Any certificate under this name is CAS_ERR_NAME_TAKEN, unless this call
  * stored it.
  */
 #define CAS_ON_CONFLICT_FAIL 1
@@ -979,7 +979,7 @@ cas_status cas_request_set_skip_checks(cas_request *request, bool skip);
  * @param name      the name, as for cas_request_set_name
  * @param cert_pem  the certificate and its chain: PEM, NUL-terminated
  * @param key_pem   the private key: PEM, NUL-terminated
- * @param cert_id   receives the id of the certificate
+ * @param cert_id   receives the ID of the certificate
  * @param err       receives the error; may be NULL
  * @return CAS_OK or any other status
  * @since 0.1.0
@@ -1035,10 +1035,10 @@ typedef int32_t cas_outcome;
 #define CAS_OUTCOME_REPLACED 2
 
 /**
- * Returns the id that the service gave the certificate (CertId).
+ * Returns the ID of the stored certificate (CertId).
  *
  * @param result  a result, or NULL
- * @return the id; 0 for NULL
+ * @return the ID; 0 for NULL
  * @since 0.1.0
  */
 int64_t cas_result_cert_id(const cas_result *result);
@@ -1064,7 +1064,7 @@ const char *cas_result_name(const cas_result *result);
 const char *cas_result_cert_identifier(const cas_result *result);
 
 /**
- * Returns the id by which Alibaba Cloud support finds the request.
+ * Returns the ID by which Alibaba Cloud support finds the request.
  *
  * @param result  a result, or NULL
  * @return the RequestId, or NULL if there is none; valid until cas_result_free
@@ -1082,7 +1082,7 @@ const char *cas_result_request_id(const cas_result *result);
 cas_outcome cas_result_outcome(const cas_result *result);
 
 /**
- * Returns the version of the API that answered.
+ * Returns the version of the API that the call used.
  *
  * @param result  a result, or NULL
  * @return a CAS_API_ constant; 0 for NULL
@@ -1124,11 +1124,11 @@ void cas_result_free(cas_result *result);
  * Fetches what the service reports about one certificate. Thread-safe.
  *
  * @param client   the client
- * @param cert_id  the id of the certificate; positive
+ * @param cert_id  the ID of the certificate; positive
  * @param out      receives the certificate; free it with cas_certificate_free
  * @param err      receives the error; may be NULL
  * @return CAS_OK, CAS_ERR_NOT_FOUND if the service has no certificate with
- *         this id, or another status
+ *         this ID, or another status
  * @since 0.1.0
  */
 cas_status cas_get_certificate(const cas_client *client,
@@ -1192,10 +1192,10 @@ void cas_certificate_list_free(cas_certificate_list *list);
  * Deletes a certificate and its key at the service. Thread-safe.
  *
  * @param client   the client
- * @param cert_id  the id of the certificate; positive
+ * @param cert_id  the ID of the certificate; positive
  * @param err      receives the error; may be NULL
  * @return CAS_OK, CAS_ERR_NOT_FOUND if the service has no certificate with
- *         this id, or another status
+ *         this ID, or another status
  * @since 0.1.0
  */
 cas_status cas_delete_certificate(const cas_client *client,
@@ -1205,10 +1205,10 @@ cas_status cas_delete_certificate(const cas_client *client,
 /* --- What the service reports --------------------------------------------- */
 
 /**
- * Returns the id of a certificate (CertId).
+ * Returns the ID of a certificate (CertId).
  *
  * @param certificate  a certificate, or NULL
- * @return the id; 0 for NULL
+ * @return the ID; 0 for NULL
  * @since 0.1.0
  */
 int64_t cas_certificate_id(const cas_certificate *certificate);

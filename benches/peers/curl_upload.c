@@ -177,33 +177,33 @@ static void sign(struct buffer *form, struct buffer *string_to_sign, EVP_MAC_CTX
     append_encoded(form, (char *)base64, 28);
 }
 
-struct answer {
+struct response {
     char text[4096];
     size_t length;
 };
 
 static size_t receive(char *data, size_t size, size_t count, void *into)
 {
-    struct answer *answer = into;
+    struct response *response = into;
     size_t length = size * count;
-    if (length >= sizeof answer->text - answer->length)
+    if (length >= sizeof response->text - response->length)
         return 0;
-    memcpy(answer->text + answer->length, data, length);
-    answer->length += length;
+    memcpy(response->text + response->length, data, length);
+    response->length += length;
     return length;
 }
 
-static long long cert_id(struct answer *answer)
+static long long cert_id(struct response *response)
 {
     static const char field[] = "\"CertId\":";
     char *found;
-    answer->text[answer->length] = '\0';
-    found = strstr(answer->text, field);
+    response->text[response->length] = '\0';
+    found = strstr(response->text, field);
     return found == NULL ? 0 : strtoll(found + sizeof field - 1, NULL, 10);
 }
 
 static void set_options(CURL *curl, const char *endpoint, const char *ca_file, char *problem,
-                        struct answer *answer)
+                        struct response *response)
 {
     /* An empty value removes the header. */
     struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
@@ -215,14 +215,14 @@ static void set_options(CURL *curl, const char *endpoint, const char *ca_file, c
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 60000L);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, problem);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, response);
     if (ca_file != NULL)
         curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file);
 }
 
 int main(int argc, char **argv)
 {
-    static struct answer answer;
+    static struct response response;
     struct buffer cert = {NULL, 0, 0}, key = {NULL, 0, 0};
     struct buffer form = {NULL, 0, 0}, string_to_sign = {NULL, 0, 0};
     char prefix[48], problem[CURL_ERROR_SIZE] = "";
@@ -244,7 +244,7 @@ int main(int argc, char **argv)
     curl = curl_easy_init();
     if (curl == NULL)
         die("curl_easy_init failed");
-    set_options(curl, argv[1], argc == 6 ? argv[5] : NULL, problem, &answer);
+    set_options(curl, argv[1], argc == 6 ? argv[5] : NULL, problem, &response);
 
     for (i = 1; i <= calls; i++) {
         struct call call;
@@ -252,14 +252,14 @@ int main(int argc, char **argv)
         prepare(&call, prefix, i);
         write_form(&form, &cert, &key, &call);
         sign(&form, &string_to_sign, hmac);
-        answer.length = 0;
+        response.length = 0;
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, form.at); /* not copied */
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)form.length);
         if (curl_easy_perform(curl) != CURLE_OK)
             die(problem);
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-        if (status != 200 || cert_id(&answer) <= 0)
-            die(answer.text);
+        if (status != 200 || cert_id(&response) <= 0)
+            die(response.text);
     }
     return 0; /* the kernel frees the rest faster than free() */
 }

@@ -37,6 +37,6 @@ for number in range(1, int(calls) + 1):
     request.add_body_params("Name", f"{prefix}{number}")
     request.add_body_params("Cert", cert)
     request.add_body_params("Key", key)
-    answer = json.loads(client.do_action_with_exception(request))
-    if not answer["CertId"] > 0:
-        sys.exit(f"sdk_upload: no CertId in {answer}")
+    response = json.loads(client.do_action_with_exception(request))
+    if not response["CertId"] > 0:
+        sys.exit(f"sdk_upload: no CertId in {response}")

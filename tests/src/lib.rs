@@ -1,7 +1,7 @@
 //! The harness of the acceptance tests: the artefacts of `make build`, an emulator process, C
-//! programs, certificates, and servers that answer as a test needs.
+//! programs, certificates, and servers whose responses a test chooses.
 //!
-//! It uses none of the crates under test: what is tested is what users get.
+//! It uses none of the crates under test: the tests use the artefacts that users get.
 
 pub mod emulator;
 pub mod fake_cloud;
@@ -104,7 +104,7 @@ pub fn run(command: &mut Command) -> String {
     stdout
 }
 
-/// The JSON that a server of this machine answers, which must be a success. `host` is the header.
+/// The JSON in the response of a local server, which must be a success. `host` is the header.
 fn ask(address: &str, host: &str, method: &str, path: &str, body: &str) -> Value {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(limits::WAIT)).unwrap();
@@ -115,10 +115,10 @@ fn ask(address: &str, host: &str, method: &str, path: &str, body: &str) -> Value
          Content-Length: {length}\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{response}");
     serde_json::from_str(body).unwrap()
 }
 

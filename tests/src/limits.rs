@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread::{self, current};
 use std::time::{Duration, Instant};
 
-/// The longest wait for an answer, a line of output or the end of a process.
+/// The longest wait for a response, a line of output or the end of a process.
 pub const WAIT: Duration = Duration::from_secs(300);
 /// The longest time for a test.
 pub const TEST: Duration = Duration::from_secs(900);
@@ -47,7 +47,7 @@ pub(crate) fn arm() {
     WATCHDOG.call_once(|| drop(thread::spawn(watch)));
     let Some(name) = current().name().map(ToOwned::to_owned) else { return };
     ARMED.with_borrow_mut(|armed| {
-        // With --test-threads=1 all tests run on one thread: each use of the harness starts anew.
+        // With --test-threads=1 all tests run on one thread: each use of the harness starts again.
         if armed.is_none() || name == "main" {
             lock(&RUNNING).insert(name.clone(), Instant::now());
             armed.get_or_insert(Armed(name));

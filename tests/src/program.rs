@@ -75,20 +75,20 @@ pub fn report(
     program.env("CAS_ENDPOINT", endpoint).envs(settings).arg(name).arg(cert).arg(key)
 }
 
-/// A program that answers each line with one, and log messages before it.
+/// A program that prints one line for each input line, preceded by log messages.
 pub struct Session(Process);
 
 impl Session {
-    /// The answer to a line, and what was logged before it.
+    /// The response to a line, and the log messages before it.
     #[track_caller]
     pub fn ask(&mut self, line: &str) -> (String, Vec<String>) {
         assert!(self.0.write(&format!("{line}\n")), "it has ended before {line}");
         let mut log = Vec::new();
         loop {
-            let answer = self.0.line().unwrap_or_else(|| panic!("no answer to {line}"));
-            match answer.strip_prefix("log=") {
+            let response = self.0.line().unwrap_or_else(|| panic!("no response to {line}"));
+            match response.strip_prefix("log=") {
                 Some(message) => log.push(message.to_owned()),
-                None => return (answer, log),
+                None => return (response, log),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A server whose answers a test gives byte for byte.
+//! A server whose responses a test gives byte for byte.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -37,7 +37,7 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// An HTTP answer.
+    /// An HTTP response.
     pub fn http(status: &str, headers: &str, body: &str) -> Self {
         Self::Send(
             format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
@@ -47,8 +47,8 @@ impl Reply {
 }
 
 impl Stub {
-    /// Answers request number n, counted over all connections, with reply number n; the last reply
-    /// is repeated.
+    /// Responds to request number n, counted over all connections, with reply number n; the last
+    /// reply is repeated.
     pub fn start(replies: Vec<Reply>) -> Self {
         limits::arm();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -6,11 +6,11 @@ use std::process::Command;
 
 use crate::{Process, run, scratch};
 
-/// A kind of key: how openssl makes it, how libcas calls it, and what is found of it in any case.
+/// A kind of key: how openssl makes it, its name in libcas, and the findings that it always has.
 pub struct Kind {
-    /// What `openssl genpkey` is told after `-algorithm`.
+    /// The arguments of `openssl genpkey` after `-algorithm`.
     pub algorithm: &'static [&'static str],
-    /// As `cas_inspection_key_type` has it.
+    /// The value of `cas_inspection_key_type`.
     pub key_type: &'static str,
     /// Findings of any certificate with such a key.
     pub always: &'static [&'static str],
@@ -20,7 +20,7 @@ const fn curve(algorithm: &'static [&'static str], key_type: &'static str) -> Ki
     Kind { algorithm, key_type, always: &[] }
 }
 
-/// All kinds that libcas knows, and that openssl can make certificates for.
+/// All kinds that libcas supports and that openssl can make certificates for.
 pub const KINDS: [Kind; 9] = [
     curve(&["RSA", "-pkeyopt", "rsa_keygen_bits:2048"], "RSA-2048"),
     Kind {
@@ -28,7 +28,7 @@ pub const KINDS: [Kind; 9] = [
         key_type: "RSA-1024",
         always: &["key-not-verified", "weak-rsa"],
     },
-    // Its primes are not of one length, which ring does not take.
+    // Its primes differ in length, which ring does not support.
     Kind {
         algorithm: &["RSA", "-pkeyopt", "rsa_keygen_bits:2047"],
         key_type: "RSA-2047",
@@ -46,7 +46,7 @@ pub const KINDS: [Kind; 9] = [
     },
 ];
 
-/// What `openssl ca` needs to be told.
+/// The configuration of `openssl ca`.
 const AUTHORITY: &str = "[ca]
 default_ca = d
 [d]
@@ -127,7 +127,7 @@ impl TestCa {
         run(Command::new("openssl").args(arguments).current_dir(&self.0));
     }
 
-    /// What openssl prints, which it does not do for every kind of key.
+    /// What openssl prints; `None` if it does not support this for the kind of key.
     pub fn printed(&self, arguments: &[&str]) -> Option<String> {
         let mut openssl = Command::new("openssl");
         let outcome = Process::start(openssl.args(arguments).current_dir(&self.0)).finish();

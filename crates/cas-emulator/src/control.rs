@@ -10,18 +10,18 @@ use crate::testing::{FaultError, parse_faults};
 /// The path prefix of the control interface.
 pub(crate) const PREFIX: &str = "/_emulator";
 
-type Answer = Result<String, ControlError>;
+type ControlResponse = Result<String, ControlError>;
 
 struct Route {
     method: &'static str,
     path: &'static str,
-    respond: fn(&Service, &Request) -> Answer,
+    respond: fn(&Service, &Request) -> ControlResponse,
 }
 
 const fn route(
     method: &'static str,
     path: &'static str,
-    respond: fn(&Service, &Request) -> Answer,
+    respond: fn(&Service, &Request) -> ControlResponse,
 ) -> Route {
     Route { method, path, respond }
 }
@@ -106,15 +106,15 @@ fn find(request: &Request, peer: Peer) -> Result<&'static Route, ControlError> {
     Err(ControlError(405, format!("Method not allowed. Available: {allowed}.")))
 }
 
-fn health(_: &Service, _: &Request) -> Answer {
+fn health(_: &Service, _: &Request) -> ControlResponse {
     to_json(&Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
 }
 
-fn requests(service: &Service, _: &Request) -> Answer {
+fn requests(service: &Service, _: &Request) -> ControlResponse {
     to_json(&service.records())
 }
 
-fn certificates(service: &Service, _: &Request) -> Answer {
+fn certificates(service: &Service, _: &Request) -> ControlResponse {
     let certificate = |stored: StoredCertificate| {
         let resource_id = stored.resource_id();
         Certificate { stored, resource_id }
@@ -122,26 +122,26 @@ fn certificates(service: &Service, _: &Request) -> Answer {
     to_json(&service.certificates()?.into_iter().map(certificate).collect::<Vec<_>>())
 }
 
-fn faults(service: &Service, _: &Request) -> Answer {
+fn faults(service: &Service, _: &Request) -> ControlResponse {
     to_json(&service.faults.all())
 }
 
-fn add_faults(service: &Service, request: &Request) -> Answer {
+fn add_faults(service: &Service, request: &Request) -> ControlResponse {
     service.faults.add(parse_faults(&request.body)?);
     faults(service, request)
 }
 
-fn clear_faults(service: &Service, request: &Request) -> Answer {
+fn clear_faults(service: &Service, request: &Request) -> ControlResponse {
     service.faults.clear();
     faults(service, request)
 }
 
-fn reset(service: &Service, _: &Request) -> Answer {
+fn reset(service: &Service, _: &Request) -> ControlResponse {
     service.reset()?;
     to_json(&Reset { status: "ok" })
 }
 
-fn to_json(body: &impl Serialize) -> Answer {
+fn to_json(body: &impl Serialize) -> ControlResponse {
     Ok(serde_json::to_string(body)?)
 }
 

@@ -46,7 +46,7 @@
 //! | `empty` | processes the call; the response is 200 without a body |
 //! | `reset` | processes the call, then resets the connection |
 //! | `no-cert-id` | processes the call; the response has no `CertId` |
-//! | `retired` | answers calls of version 2018-07-13 as if it did not exist; see below |
+//! | `retired` | rejects calls of version 2018-07-13 as if it did not exist; see below |
 //! | `lag` with `ms` | processes the call; lists show its certificate only after that time |
 //!
 //! An `error` has `status` (default 503), `code` (default `ServiceUnavailable`), `message` and

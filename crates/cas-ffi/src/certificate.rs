@@ -7,13 +7,12 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use cas_core::{CertId, Certificate};
-use cas_core::{Error, ErrorKind};
+use cas_core::{CertId, Certificate, Error};
 
 use crate::boundary;
 use crate::client::cas_client;
 use crate::error::cas_error;
-use crate::ffi::{self, c_text, free, out, required};
+use crate::ffi::{self, c_text, free, invalid, out, required};
 use crate::panic;
 use crate::status::cas_status;
 
@@ -58,9 +57,9 @@ impl From<&Certificate> for cas_certificate {
 
 fn id(number: i64) -> Result<CertId, Error> {
     CertId::new(number).ok_or_else(|| {
-        Error::new(
-            ErrorKind::InvalidArgument,
+        invalid(
             format!("Invalid CertId {number}: must be positive."),
+            "Use the CertId of an upload or of cas_list_certificates.",
         )
     })
 }
@@ -70,11 +69,11 @@ fn id(number: i64) -> Result<CertId, Error> {
 /// Fetches what the service reports about one certificate. Thread-safe.
 ///
 /// @param client   the client
-/// @param cert_id  the id of the certificate; positive
+/// @param cert_id  the ID of the certificate; positive
 /// @param out      receives the certificate; free it with cas_certificate_free
 /// @param err      receives the error; may be NULL
 /// @return CAS_OK, CAS_ERR_NOT_FOUND if the service has no certificate with
-///         this id, or another status
+///         this ID, or another status
 /// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_get_certificate(
@@ -169,10 +168,10 @@ pub unsafe extern "C" fn cas_certificate_list_free(list: *mut cas_certificate_li
 /// Deletes a certificate and its key at the service. Thread-safe.
 ///
 /// @param client   the client
-/// @param cert_id  the id of the certificate; positive
+/// @param cert_id  the ID of the certificate; positive
 /// @param err      receives the error; may be NULL
 /// @return CAS_OK, CAS_ERR_NOT_FOUND if the service has no certificate with
-///         this id, or another status
+///         this ID, or another status
 /// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_delete_certificate(
@@ -185,10 +184,10 @@ pub unsafe extern "C" fn cas_delete_certificate(
 
 // --- What the service reports ---
 
-/// Returns the id of a certificate (CertId).
+/// Returns the ID of a certificate (CertId).
 ///
 /// @param certificate  a certificate, or NULL
-/// @return the id; 0 for NULL
+/// @return the ID; 0 for NULL
 /// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_certificate_id(certificate: *const cas_certificate) -> i64 {

@@ -3,17 +3,18 @@
 //! Every option has a default, and a setter changes one. A client copies the
 //! configuration: later changes do not affect it.
 
-use std::ffi::{c_char, c_void};
+pub mod logging;
+
+use std::ffi::c_char;
 use std::time::Duration;
 
 use cas_core::ApiVersion;
 use cas_core::Config;
 use cas_core::Secret;
 use cas_core::Signature;
-use cas_core::{Level, Logger};
 
 use crate::boundary;
-use crate::ffi::{self, c_text, free, invalid, required_mut, text};
+use crate::ffi::{self, free, invalid, required_mut, text};
 use crate::panic;
 use crate::status::cas_status;
 
@@ -58,8 +59,8 @@ pub unsafe extern "C" fn cas_config_free(config: *mut cas_config) {
 /// If the value is refused, cas_client_new fails until you set a valid one.
 ///
 /// @param config  the configuration
-/// @param id      the AccessKey ID, without white space
-/// @param secret  the AccessKey secret, without white space
+/// @param id      the access key ID, without white space
+/// @param secret  the access key secret, without white space
 /// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
 /// @since 0.1.0
 #[unsafe(no_mangle)]
@@ -119,7 +120,7 @@ pub unsafe extern "C" fn cas_config_set_profile(
 /// value is refused, cas_client_new fails until you set a valid one.
 ///
 /// @param config  the configuration
-/// @param region  a region id, such as "ap-southeast-1"
+/// @param region  a region ID, such as "ap-southeast-1"
 /// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
 /// @since 0.1.0
 #[unsafe(no_mangle)]
@@ -321,7 +322,12 @@ pub unsafe extern "C" fn cas_config_set_api(config: *mut cas_config, api: cas_ap
             CAS_API_AUTO => None,
             CAS_API_2018_07_13 => Some(ApiVersion::V2018_07_13),
             CAS_API_2020_04_07 => Some(ApiVersion::V2020_04_07),
-            _ => return Err(invalid(format!("Invalid API version {api}."))),
+            _ => {
+                return Err(invalid(
+                    format!("Invalid API version {api}."),
+                    "Use a CAS_API_ constant.",
+                ));
+            }
         };
         required_mut!(config).0.set_api(version);
         Ok(())
@@ -353,7 +359,12 @@ pub unsafe extern "C" fn cas_config_set_signature(
         let signature = match signature {
             CAS_SIGNATURE_HMAC_SHA1 => Signature::HmacSha1,
             CAS_SIGNATURE_ACS3 => Signature::Acs3,
-            _ => return Err(invalid(format!("Invalid signature method {signature}."))),
+            _ => {
+                return Err(invalid(
+                    format!("Invalid signature method {signature}."),
+                    "Use a CAS_SIGNATURE_ constant.",
+                ));
+            }
         };
         required_mut!(config).0.set_signature(signature);
         Ok(())
@@ -375,109 +386,17 @@ pub unsafe extern "C" fn cas_config_set_user_agent(
     boundary::status_only(|| required_mut!(config).0.set_user_agent(text!(product)))
 }
 
-// --- Logging ---
-
-/// The importance of a log message.
-///
-/// @since 0.1.0
-pub type cas_log_level = i32;
-
-/// A call failed.
-pub const CAS_LOG_ERROR: cas_log_level = 1;
-/// Something failed, and the call went on: a retry, refreshed credentials, a
-/// corrected clock.
-pub const CAS_LOG_WARN: cas_log_level = 2;
-/// A call succeeded.
-pub const CAS_LOG_INFO: cas_log_level = 3;
-/// Each request and response, without their contents.
-pub const CAS_LOG_DEBUG: cas_log_level = 4;
-
-/// Receives log messages.
-///
-/// It runs on the thread that made the call, and on several threads at once if
-/// several threads share a client. It must not throw a C++ exception.
-///
-/// @param user_data  the pointer passed to cas_config_set_log
-/// @param level      the level of the message
-/// @param message    the message; valid until the function returns
-/// @since 0.1.0
-pub type cas_log_fn = Option<
-    unsafe extern "C" fn(user_data: *mut c_void, level: cas_log_level, message: *const c_char),
->;
-
-/// Sends the log messages of clients made from this configuration to a
-/// function. Default: no function.
-///
-/// @param config     the configuration
-/// @param log        the function, or NULL to turn logging off
-/// @param user_data  passed to the function as it is; may be NULL. What it
-///                   points to must outlive the clients
-/// @param max        the highest level to send, a CAS_LOG_ constant
-/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
-/// @since 0.1.0
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn cas_config_set_log(
-    config: *mut cas_config,
-    log: cas_log_fn,
-    user_data: *mut c_void,
-    max: cas_log_level,
-) -> cas_status {
-    boundary::status_only(|| {
-        let config = required_mut!(config);
-        let Some(log) = log else {
-            config.0.set_logger(Logger::default());
-            return Ok(());
-        };
-        let max = match max {
-            CAS_LOG_ERROR => Level::Error,
-            CAS_LOG_WARN => Level::Warn,
-            CAS_LOG_INFO => Level::Info,
-            CAS_LOG_DEBUG => Level::Debug,
-            _ => return Err(invalid(format!("Invalid log level {max}."))),
-        };
-        let user_data = UserData(user_data);
-        config.0.set_logger(Logger::new(max, move |level, message| {
-            let message = c_text(message);
-            // SAFETY: C passed a function of this type. The message lives until it returns.
-            unsafe { log(user_data.get(), level as cas_log_level, message.as_ptr()) }
-        }));
-        Ok(())
-    })
-}
-
-/// A pointer that libcas only passes back.
-struct UserData(*mut c_void);
-
-impl UserData {
-    fn get(&self) -> *mut c_void {
-        self.0
-    }
-}
-
-// SAFETY: libcas never dereferences it. The header says that several threads may call the function.
-unsafe impl Send for UserData {}
-// SAFETY: as above.
-unsafe impl Sync for UserData {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn constants_equal_the_numbers_of_cas_core() {
+    fn versions_equal_the_numbers_of_cas_core() {
         for (version, number) in [
             (ApiVersion::V2018_07_13, CAS_API_2018_07_13),
             (ApiVersion::V2020_04_07, CAS_API_2020_04_07),
         ] {
             assert_eq!(version as cas_api, number);
-        }
-        for (level, number) in [
-            (Level::Error, CAS_LOG_ERROR),
-            (Level::Warn, CAS_LOG_WARN),
-            (Level::Info, CAS_LOG_INFO),
-            (Level::Debug, CAS_LOG_DEBUG),
-        ] {
-            assert_eq!(level as cas_log_level, number);
         }
     }
 }

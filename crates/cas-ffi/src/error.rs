@@ -59,7 +59,7 @@ pub unsafe extern "C" fn cas_error_status(error: *const cas_error) -> cas_status
     panic::value_or(CAS_ERR_INVALID_ARGUMENT, || Ok(required!(error).status))
 }
 
-/// Returns what happened: one English sentence for a person.
+/// Returns what happened: in English sentences for a person.
 ///
 /// @param error  an error, or NULL
 /// @return never NULL, empty for a NULL error; valid until cas_error_free
@@ -102,7 +102,7 @@ pub unsafe extern "C" fn cas_error_service_message(error: *const cas_error) -> *
     panic::value_or(ptr::null(), || Ok(optional_text(required!(error).service_message.as_ref())))
 }
 
-/// Returns the id by which Alibaba Cloud support finds the request.
+/// Returns the ID by which Alibaba Cloud support finds the request.
 ///
 /// @param error  an error, or NULL
 /// @return the RequestId, or NULL if the service sent none; valid until

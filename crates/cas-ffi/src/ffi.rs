@@ -8,13 +8,16 @@ use cas_core::FindingKind;
 use cas_core::{Error, ErrorKind};
 
 /// An error with `CAS_ERR_INVALID_ARGUMENT`.
-pub(crate) fn invalid(message: String) -> Error {
-    Error::new(ErrorKind::InvalidArgument, message)
+pub(crate) fn invalid(message: String, hint: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument, message).with_hint(hint)
 }
 
 /// The error for a NULL where a value is required.
 pub(crate) fn null(argument: &str) -> Error {
-    invalid(format!("Invalid argument {argument}: must not be NULL."))
+    invalid(
+        format!("Invalid argument {argument}: must not be NULL."),
+        "Check whether an earlier call failed to provide the value.",
+    )
 }
 
 /// Borrows a handle. NULL is an error that names the argument.
@@ -116,8 +119,12 @@ pub(crate) unsafe fn read_text<'a>(
 ) -> Result<&'a str, Error> {
     // SAFETY: the caller upholds this function's own condition.
     let bytes = unsafe { read_text_bytes(pointer, argument) }?;
-    std::str::from_utf8(bytes)
-        .map_err(|_| invalid(format!("Invalid argument {argument}: must be UTF-8.")))
+    std::str::from_utf8(bytes).map_err(|_| {
+        invalid(
+            format!("Invalid argument {argument}: must be UTF-8."),
+            "Convert the text to UTF-8 before the call.",
+        )
+    })
 }
 
 /// Borrows the bytes of a NUL-terminated string.
@@ -140,7 +147,7 @@ pub(crate) unsafe fn read_text_bytes<'a>(
 pub(crate) fn must_be_text<'a>(bytes: &'a [u8], argument: &str) -> Result<&'a [u8], Error> {
     match cas_core::not_text(bytes, &format!("argument {argument}")) {
         Some(finding) if finding.kind == FindingKind::NotText => {
-            Err(invalid(format!("Invalid argument: {finding}.")).with_hint(finding.kind.advice()))
+            Err(invalid(format!("Invalid argument: {finding}."), finding.kind.advice()))
         }
         _ => Ok(bytes),
     }
@@ -160,7 +167,10 @@ pub(crate) unsafe fn read_bytes<'a>(
         return Ok(None);
     }
     if isize::try_from(length).is_err() {
-        return Err(invalid(format!("Invalid length of {argument}: {length} bytes is too long.")));
+        return Err(invalid(
+            format!("Invalid length of {argument}: {length} bytes is too long."),
+            "Pass the length in bytes; a negative number becomes a very large one.",
+        ));
     }
     // SAFETY: the caller upholds this function's own condition, and `length` is at most
     // `isize::MAX`.

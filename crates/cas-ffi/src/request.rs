@@ -192,7 +192,7 @@ pub type cas_on_conflict = i32;
 /// The same certificate under this name is a success; a different one is
 /// CAS_ERR_NAME_TAKEN.
 pub const CAS_ON_CONFLICT_REUSE: cas_on_conflict = 0;
-/// Any certificate under this name is CAS_ERR_NAME_TAKEN, unless this very call
+/// Any certificate under this name is CAS_ERR_NAME_TAKEN, unless this call
 /// stored it.
 pub const CAS_ON_CONFLICT_FAIL: cas_on_conflict = 1;
 /// A different certificate keeps its name. libcas stores this one as
@@ -224,7 +224,12 @@ pub unsafe extern "C" fn cas_request_set_on_conflict(
             CAS_ON_CONFLICT_FAIL => OnConflict::Fail,
             CAS_ON_CONFLICT_RENAME => OnConflict::Rename,
             CAS_ON_CONFLICT_REPLACE => OnConflict::Replace,
-            _ => return Err(invalid(format!("Invalid conflict rule {on_conflict}."))),
+            _ => {
+                return Err(invalid(
+                    format!("Invalid conflict rule {on_conflict}."),
+                    "Use a CAS_ON_CONFLICT_ constant.",
+                ));
+            }
         };
         required_mut!(request).0.set_on_conflict(rule);
         Ok(())

@@ -50,10 +50,10 @@ impl From<&Receipt> for cas_result {
     }
 }
 
-/// Returns the id that the service gave the certificate (CertId).
+/// Returns the ID of the stored certificate (CertId).
 ///
 /// @param result  a result, or NULL
-/// @return the id; 0 for NULL
+/// @return the ID; 0 for NULL
 /// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_result_cert_id(result: *const cas_result) -> i64 {
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn cas_result_cert_identifier(result: *const cas_result) -
     panic::value_or(ptr::null(), || Ok(required!(result).cert_identifier.as_ptr()))
 }
 
-/// Returns the id by which Alibaba Cloud support finds the request.
+/// Returns the ID by which Alibaba Cloud support finds the request.
 ///
 /// @param result  a result, or NULL
 /// @return the RequestId, or NULL if there is none; valid until cas_result_free
@@ -104,7 +104,7 @@ pub unsafe extern "C" fn cas_result_outcome(result: *const cas_result) -> cas_ou
     panic::value_or(CAS_OUTCOME_CREATED, || Ok(required!(result).outcome))
 }
 
-/// Returns the version of the API that answered.
+/// Returns the version of the API that the call used.
 ///
 /// @param result  a result, or NULL
 /// @return a CAS_API_ constant; 0 for NULL

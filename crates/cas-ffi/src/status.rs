@@ -40,7 +40,7 @@ pub const CAS_ERR_NETWORK: cas_status = 4;
 /// The deadline passed, and the request was certainly not applied. Retry, or
 /// allow more time.
 pub const CAS_ERR_TIMEOUT: cas_status = 5;
-/// The service answered with an error. See cas_error_service_code and the hint.
+/// The service responded with an error. See cas_error_service_code and the hint.
 pub const CAS_ERR_SERVICE: cas_status = 6;
 /// The service kept throttling the calls until the attempts or the deadline ran
 /// out. Retry later, or set a rate limit.
@@ -59,7 +59,7 @@ pub const CAS_ERR_OUTCOME_UNKNOWN: cas_status = 10;
 pub const CAS_ERR_IO: cas_status = 11;
 /// A bug in libcas. Report the message.
 pub const CAS_ERR_INTERNAL: cas_status = 12;
-/// The service has no certificate with this id. Check the id; a deletion needs
+/// The service has no certificate with this ID. Check the ID; a deletion needs
 /// no retry.
 pub const CAS_ERR_NOT_FOUND: cas_status = 13;
 /// The access key is valid but is not allowed to do this. Grant the RAM action

@@ -23,7 +23,7 @@ use crate::status::cas_status;
 /// @param name      the name, as for cas_request_set_name
 /// @param cert_pem  the certificate and its chain: PEM, NUL-terminated
 /// @param key_pem   the private key: PEM, NUL-terminated
-/// @param cert_id   receives the id of the certificate
+/// @param cert_id   receives the ID of the certificate
 /// @param err       receives the error; may be NULL
 /// @return CAS_OK or any other status
 /// @since 0.1.0

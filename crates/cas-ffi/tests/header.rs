@@ -4,8 +4,9 @@
 //! them by kind: first all types, then all constants, then all functions. A manual needs the order
 //! of the subject. So the header follows the sources: one section per `pub mod` of `lib.rs`, in
 //! that order, with the module's `//!` comment as its introduction, and inside a section the order
-//! of the file. A line `// --- Title ---` in a module starts a group. Handles come first of all,
-//! since functions of every section use them. The rest of the file is `cas.h.in`.
+//! of the file, followed by the files of its own `pub mod`s. A line `// --- Title ---` in a module
+//! starts a group. Handles come first of all, since functions of every section use them. The rest
+//! of the file is `cas.h.in`.
 #![allow(clippy::unwrap_used)] // outside of `#[test]` functions as well
 
 use std::collections::HashMap;
@@ -84,6 +85,11 @@ fn item_of(line: &str) -> Option<&str> {
     name.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next()
 }
 
+/// The names of the modules that a source declares as `pub mod`.
+fn public_modules(source: &str) -> impl Iterator<Item = &str> {
+    source.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
+}
+
 fn section(title: &str, introduction: &str) -> String {
     let rule = "=".repeat(WIDTH - 3);
     let mut text = format!("/* {rule}\n * {title}\n * {rule}\n");
@@ -103,8 +109,7 @@ fn generate() -> String {
     let mut declarations = declarations();
     let mut handles = vec![section("Handles", "")];
     let mut sections = Vec::new();
-    let lib = read("src/lib.rs");
-    for module in lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')) {
+    for module in public_modules(&read("src/lib.rs")) {
         let source = read(&format!("src/{module}.rs"));
         let about: String = source
             .lines()
@@ -112,7 +117,8 @@ fn generate() -> String {
             .fold(String::new(), |text, line| text + line.strip_prefix(' ').unwrap_or(line) + "\n");
         let (title, introduction) = about.split_once('\n').unwrap();
         sections.push(section(title.trim_end_matches('.'), introduction));
-        for line in source.lines() {
+        let parts = public_modules(&source).map(|part| read(&format!("src/{module}/{part}.rs")));
+        for line in source.lines().chain(parts.collect::<String>().lines()) {
             if let Some(title) =
                 line.strip_prefix("// --- ").and_then(|rest| rest.strip_suffix(" ---"))
             {

@@ -1,15 +1,15 @@
 //! Detects that the process is a child of fork.
 //!
 //! After a fork, parent and child hold the same connections, random state and cached keys. Only
-//! one of them may go on using a TLS connection. Comparing process ids does not detect every fork:
-//! the kernel reuses ids, and a child in a new pid namespace can have the id of its parent. A
+//! one of them may go on using a TLS connection. Comparing process IDs does not detect every fork:
+//! the kernel reuses IDs, and a child in a new PID namespace can have the ID of its parent. A
 //! `pthread_atfork` handler misses children that the host makes with `_Fork` or the raw system
 //! call, and outlives the library if the host unloads it.
 //!
 //! So the kernel keeps the mark: a page with `MADV_WIPEONFORK` (Linux 4.14) reads as zeros in a
 //! child, however it was made. A child of vfork shares the memory of its parent and therefore its
-//! generation. `BoringSSL` and AWS-LC detect forks in the same way. On kernels without it, process
-//! ids have to do.
+//! generation. `BoringSSL` and AWS-LC detect forks in the same way. On kernels without it,
+//! libcas compares process IDs.
 
 use std::process;
 use std::ptr;
@@ -23,8 +23,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 ///
 /// A call costs two loads from memory. It takes no lock, does not allocate, and may be made from
 /// any thread, also in a child of a multi-threaded process. Where the kernel is older than Linux
-/// 4.14, or an emulator ignores `madvise`, the number comes from the process id: a call then costs
-/// a system call, and does not detect a child that has the id of its parent.
+/// 4.14, or an emulator ignores `madvise`, the number comes from the process ID: a call then costs
+/// a system call, and does not detect a child that has the ID of its parent.
 #[must_use]
 pub fn fork_generation() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
@@ -47,7 +47,7 @@ fn generation_of_mark(mark: &AtomicU64, last: &AtomicU64) -> u64 {
     }
 }
 
-/// `last` holds a counter in its upper half and the process id that it counted in its lower half.
+/// `last` holds a counter in its upper half and the process ID that it counted in its lower half.
 fn generation_of_pid(pid: u32, last: &AtomicU64) -> u64 {
     let mut known = last.load(Ordering::Acquire);
     while known & u64::from(u32::MAX) != u64::from(pid) {
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(generation_of_pid(7, &last), parent);
         let child = generation_of_pid(8, &last);
         assert_ne!(child, parent);
-        // A descendant with the id of its ancestor.
+        // A descendant with the ID of its ancestor.
         assert!(![parent, child].contains(&generation_of_pid(7, &last)));
     }
 }

@@ -4,7 +4,7 @@
 /// set-user-ID or set-group-ID, carries file capabilities, or a security module asks for it.
 ///
 /// The environment then comes from a less privileged user, so it must not decide which files the
-/// program trusts or which hosts it calls; see `secure_getenv(3)`. The answer is fixed when the
+/// program trusts or which hosts it calls; see `secure_getenv(3)`. The mode is fixed when the
 /// program starts: dropping privileges later does not change it.
 #[must_use]
 pub fn secure_execution() -> bool {
@@ -69,9 +69,9 @@ mod tests {
     fn honours_set_user_id(path: &std::path::Path) -> bool {
         let path = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
         // SAFETY: all-zero bytes are a valid `statvfs`.
-        let mut answer: libc::statvfs = unsafe { std::mem::zeroed() };
+        let mut filesystem: libc::statvfs = unsafe { std::mem::zeroed() };
         // SAFETY: a NUL-terminated path, and the address of a `statvfs`.
-        assert_eq!(unsafe { libc::statvfs(path.as_ptr(), &raw mut answer) }, 0);
-        answer.f_flag & libc::ST_NOSUID == 0
+        assert_eq!(unsafe { libc::statvfs(path.as_ptr(), &raw mut filesystem) }, 0);
+        filesystem.f_flag & libc::ST_NOSUID == 0
     }
 }

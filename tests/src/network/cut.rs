@@ -1,4 +1,4 @@
-//! A proxy that stops forwarding at a chosen moment of an upload.
+//! A proxy that stops forwarding at a chosen point of an upload.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -7,13 +7,13 @@ use std::thread;
 
 use crate::limits::{self, WAIT};
 
-/// The moment from which on nothing is forwarded.
+/// The point after which the proxy forwards nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
-    /// The server has been sent this many bytes of the request, and the client nothing.
+pub enum CutPoint {
+    /// The server has received this many bytes of the request, and the client none of the response.
     Sent(usize),
-    /// The server has answered, and the client has been sent this many bytes of the answer.
-    Answered(usize),
+    /// The client has received this many bytes of the response.
+    ResponseStarted(usize),
 }
 
 /// A proxy for one connection, on a free port of the loopback interface.
@@ -23,8 +23,8 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// Forwards one connection to `port` until `moment`.
-    pub fn start(port: u16, moment: Moment) -> Self {
+    /// Forwards one connection to `port` until `point`.
+    pub fn start(port: u16, point: CutPoint) -> Self {
         limits::arm();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let own = listener.local_addr().unwrap().port();
@@ -37,9 +37,9 @@ impl Cut {
                 stream.set_write_timeout(Some(WAIT)).unwrap();
             }
             let streams = (server.try_clone().unwrap(), client.try_clone().unwrap());
-            let (request, answer, is_sent) = match moment {
-                Moment::Sent(bytes) => (bytes, 0, true),
-                Moment::Answered(bytes) => (usize::MAX, bytes, false),
+            let (request, response, is_sent) = match point {
+                CutPoint::Sent(bytes) => (bytes, 0, true),
+                CutPoint::ResponseStarted(bytes) => (usize::MAX, bytes, false),
             };
             let of_request = sender.clone();
             thread::spawn(move || {
@@ -48,7 +48,7 @@ impl Cut {
                 });
                 let _ = server.shutdown(Shutdown::Both);
             });
-            forward(streams.0, &streams.1, answer, || {
+            forward(streams.0, &streams.1, response, || {
                 let _ = (!is_sent).then(|| sender.send(()));
             });
         });
@@ -60,7 +60,7 @@ impl Cut {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Waits for the moment.
+    /// Waits until the connection is cut.
     #[track_caller]
     pub fn wait(&self) {
         self.reached.recv_timeout(WAIT).expect("the upload does not get that far");

@@ -57,12 +57,12 @@ impl Delay {
     }
 
     /// The number of round trips: one for each connection, which TCP opens with one, and one for
-    /// each time that the server answered what the client had sent.
+    /// each time that the server responded to what the client had sent.
     pub fn round_trips(&self) -> usize {
         let log = self.log.lock().unwrap();
-        let answers =
+        let responses =
             log.sent.windows(2).filter(|two| *two == [Side::Client, Side::Server]).count();
-        log.connections + answers
+        log.connections + responses
     }
 }
 

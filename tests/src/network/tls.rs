@@ -1,5 +1,5 @@
 //! A server that supports one version of TLS, by Python and the system's OpenSSL. It stores nothing
-//! and answers every request with a success.
+//! and responds to every request with a success.
 
 use std::path::Path;
 

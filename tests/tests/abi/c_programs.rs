@@ -68,9 +68,9 @@ fn address_sanitizer_finds_no_error() {
     }
 }
 
-/// The C side alone: what the library does with a program's memory, and the log function that it
-/// calls. Inside the library it would see races that are none, since Rust's standard library, and
-/// so its locks, come without instrumentation; there, safe Rust rules data races out, but for what
+/// Checks the C side only: how the library uses the memory of the program, and the log function.
+/// Inside the library, the sanitizer would report false races, because Rust's standard library and
+/// its locks are not instrumented. Safe Rust excludes data races there, except for the types that
 /// cas-ffi declares `Send` and `Sync`.
 #[test]
 fn thread_sanitizer_finds_no_race() {

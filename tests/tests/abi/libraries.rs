@@ -110,6 +110,14 @@ fn the_library_depends_on_libc_only_and_stays_loaded() {
 }
 
 #[test]
+fn the_library_has_no_symbol_table_but_the_dynamic_one() {
+    let mut readelf = Command::new("readelf");
+    let sections = run(readelf.args(["-S", "--wide"]).arg(artefact("libcas.so")));
+    assert!(sections.contains(".dynsym"), "{sections}");
+    assert!(!sections.contains(".symtab"), "{sections}");
+}
+
+#[test]
 fn the_libraries_are_small_and_contain_no_build_path() {
     let library = fs::read(artefact("libcas.so")).unwrap();
     assert!(library.len() < 3_200_000, "{} bytes", library.len());
@@ -124,7 +132,7 @@ fn the_libraries_are_small_and_contain_no_build_path() {
     {
         for text in &hidden {
             let found = bytes.windows(text.len()).any(|window| window == text.as_bytes());
-            assert!(!found, "{name} holds {text}");
+            assert!(!found, "{name} contains {text}");
         }
     }
 }

@@ -84,7 +84,5 @@ pub const CRATES: [Declared; 4] = [
     },
 ];
 
-/// Columns of a line at most.
+/// The maximum number of columns of a line.
 pub const COLUMNS: usize = 100;
-/// Longer lines that there are still; it has to become 0.
-pub const KNOWN_LONG_LINES: usize = 1575;

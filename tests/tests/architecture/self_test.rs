@@ -1,4 +1,4 @@
-//! The checks find what is planted for them, and nothing in sources that are as they must be.
+//! Tests of the checks: they find planted violations, and nothing in correct sources.
 
 use crate::graph::{circles, upwards};
 use crate::modules::{Arrows, Crate, Files};
@@ -11,7 +11,7 @@ fn files(sources: &[(&str, &str)]) -> Files {
     sources.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
 }
 
-/// A sound crate, in which some files have other contents or which has more of them.
+/// A correct crate, with these files replaced or added.
 fn crate_with(changed: &[(&str, &str)]) -> Files {
     let mut all = files(&[
         ("lib.rs", "mod upper; mod lower; mod base; pub use upper::Run;"),

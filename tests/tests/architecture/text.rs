@@ -1,9 +1,9 @@
-//! What is held of files as text: their lines, and the dependencies of a manifest.
+//! Checks of files as plain text: line lengths, and the dependencies of a manifest.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// All files below a directory with one of these extensions, sorted. Skips the output of builds.
+/// All files below a directory whose names have one of these endings, sorted. Skips build output.
 pub fn files(directory: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut entries: Vec<_> = fs::read_dir(directory)
@@ -18,20 +18,20 @@ pub fn files(directory: &Path, endings: &[&str]) -> Vec<PathBuf> {
             if name != "target" && name != "__pycache__" && !name.starts_with('.') {
                 found.extend(files(&path, endings));
             }
-        } else if endings.iter().any(|ending| name.ends_with(&format!(".{ending}"))) {
+        } else if endings.iter().any(|ending| name.ends_with(ending)) {
             found.push(path);
         }
     }
     found
 }
 
-/// The numbers of the lines that are too long, and how long they are.
+/// The number and the length of each line that is too long.
 pub fn long_lines(text: &str, columns: usize) -> Vec<(usize, usize)> {
     let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.chars().count()));
     lines.filter(|(_, length)| *length > columns).collect()
 }
 
-/// The names of all dependencies of a manifest, those of tests and builds included.
+/// The names of all dependencies of a manifest, including those of tests and builds.
 pub fn dependencies(manifest: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut is_table = false;

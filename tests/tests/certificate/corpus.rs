@@ -1,8 +1,7 @@
-//! Certificates and private keys that others collected because they are odd, broken, or made by
-//! something else than OpenSSL (PyPI's cryptography-vectors): `cas_inspect` and the `openssl`
-//! command say the same of each certificate, and of each key beside certificates that it belongs to
-//! and certificates that it does not belong to. Where they do not,
-//! tests/fixtures/data/corpus-disagreements.txt says why.
+//! The certificates and private keys of PyPI's cryptography-vectors, many of them unusual, broken
+//! or not made by OpenSSL. `cas_inspect` and the `openssl` command agree on each certificate, and
+//! on each key, both with certificates that match it and with certificates that do not.
+//! tests/fixtures/data/corpus-disagreements.txt lists the exceptions and their reasons.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -379,7 +378,7 @@ fn inspection_agrees_with_openssl() {
         .collect();
     let mut lines: Vec<String> = certificates.iter().map(|one| pair(&one.pem, None)).collect();
     lines.extend(pairs.iter().map(|(key, one, _)| pair(&one.pem, Some(&key.pem))));
-    // Whatever else these files hold, looking at them has to end.
+    // Inspection must return for every file, whatever it contains.
     lines.extend(sources.iter().map(|name| pair(&corpus.join(name), None)));
     let inspections = inspect(&lines);
     let (of_certificates, of_keys) = inspections.split_at(certificates.len());

@@ -1,6 +1,6 @@
-//! Every kind of key, in every encoding and layout, with every finding: each is found where it is
-//! made, with the severity that docs/findings.md gives it, and nowhere else. The certificates are
-//! made by openssl in this very run.
+//! Every kind of key, in every encoding and layout, with every finding: each finding is reported
+//! for the certificates that have it and for no others, with the severity that docs/findings.md
+//! states. openssl makes the certificates during the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -46,7 +46,7 @@ fn oid(body: &[u8]) -> Vec<u8> {
     der(6, body)
 }
 
-/// A name of so many equal parts.
+/// A name of `parts` equal parts.
 fn name(parts: usize) -> Vec<u8> {
     let attribute = sequence(&[&oid(&[0x55, 4, 3]), &der(0x0c, b"a")]);
     der(0x30, &der(0x31, &attribute).repeat(parts))

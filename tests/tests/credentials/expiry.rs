@@ -35,9 +35,9 @@ fn keys_are_refreshed_before_expiry_and_kept_if_that_fails() {
         cloud.set(&json!({"lifetime": {service: 3600}}));
         let mut program = host.session(&[]);
         let mut stored = |fetched: usize, what: &str| -> Vec<String> {
-            let (answer, log) = program.ask("1");
+            let (response, log) = program.ask("1");
             assert_eq!(
-                (answer.as_str(), issued(cloud, service)),
+                (response.as_str(), issued(cloud, service)),
                 ("stored", fetched),
                 "{}: {what} {log:?}",
                 case.name
@@ -64,13 +64,13 @@ fn keys_are_refreshed_before_expiry_and_kept_if_that_fails() {
             case.name
         );
         cloud.advance(700);
-        let (answer, _) = program.ask("1");
-        assert!(answer.starts_with("CAS_ERR_CREDENTIALS: "), "{}: {answer}", case.name);
-        assert_hidden(&answer);
+        let (response, _) = program.ask("1");
+        assert!(response.starts_with("CAS_ERR_CREDENTIALS: "), "{}: {response}", case.name);
+        assert_hidden(&response);
         cloud.set(&json!({"broken": {breakable(service): null}}));
-        let (answer, _) = program.ask("1");
+        let (response, _) = program.ask("1");
         assert_eq!(
-            (answer.as_str(), issued(cloud, service)),
+            (response.as_str(), issued(cloud, service)),
             ("stored", 3),
             "{}: available again",
             case.name
@@ -90,9 +90,9 @@ fn eight_threads_refresh_once_for_each_expiry() {
         // First use, before expiry, and after expiry.
         for (fetched, advance) in [(1, 0), (2, 2800), (3, 4000), (4, 3000)] {
             cloud.advance(advance);
-            let (answer, log) = program.ask("8");
+            let (response, log) = program.ask("8");
             assert_eq!(
-                (answer.as_str(), issued(cloud, service)),
+                (response.as_str(), issued(cloud, service)),
                 ("stored", fetched),
                 "{}: {log:?}",
                 case.name
@@ -208,8 +208,8 @@ fn refreshing_a_valid_key_leaves_time_for_the_upload() {
     assert_eq!(program.ask("1").0, "stored");
     cloud.advance(3000);
     cloud.set(&json!({"broken": {"sts": {"hang": true}}}));
-    let (answer, log) = program.ask("8");
-    assert_eq!((answer.as_str(), issued(cloud, "sts")), ("stored", 1));
+    let (response, log) = program.ask("8");
+    assert_eq!((response.as_str(), issued(cloud, "sts")), ("stored", 1));
     assert!(log.iter().any(|line| line.contains("the current one is still valid")), "{log:?}");
 }
 
@@ -217,7 +217,7 @@ fn refreshing_a_valid_key_leaves_time_for_the_upload() {
 fn a_clock_ahead_of_the_service_does_not_multiply_requests() {
     let host = case("RamRoleArn").host();
     // Keys have expired when they arrive, by the clock of the client. All threads ask while the
-    // answer is delayed.
+    // response is delayed.
     host.cloud.set(&json!({"lifetime": {"sts": -10}, "delay": 3}));
     let mut program = host.session(&[]);
     assert_eq!((program.ask("8").0.as_str(), issued(&host.cloud, "sts")), ("stored", 1));
@@ -254,13 +254,13 @@ fn the_error_for_an_expired_sign_in_explains_how_to_sign_in_again() {
 }
 
 #[test]
-fn a_sign_in_survives_a_slow_answer_and_a_lock_held_by_another_program() {
+fn a_sign_in_survives_a_slow_response_and_a_lock_held_by_another_program() {
     let host = case("OAuth, tokens to be refreshed").host();
     host.cloud.set(&json!({"delay": 6}));
     let settings = [NO_METADATA, ("CAS_TIMEOUT_MS", "10000")];
     let mut program = host.session(&settings);
-    let (answer, _) = program.ask("1");
-    assert!(answer.starts_with("CAS_ERR_CREDENTIALS"), "{answer}");
+    let (response, _) = program.ask("1");
+    assert!(response.starts_with("CAS_ERR_CREDENTIALS"), "{response}");
     assert!(host.cloud.requests().iter().any(|request| request["service"] == "oauth-token"));
     host.cloud.set(&json!({"delay": 0}));
     assert_eq!(program.ask("1").0, "stored");

@@ -1,5 +1,5 @@
-//! Access keys from every source, given out by a fake cloud; the official package has to find the
-//! same.
+//! Access keys from every credential source, issued by a fake cloud. The official package must find
+//! the same keys.
 
 use acceptance::setups::{
     Case, ID, NO_METADATA, ROLE, SECRET, case, cases, fails, for_each, signer, static_profile,
@@ -26,12 +26,13 @@ fn every_source_yields_the_key_that_the_official_package_finds() {
     for_each(&cases(), check);
 }
 
-/// Each service fails in each way.
+/// Each credential service fails in each way.
 #[test]
 fn the_failure_of_each_credential_service_is_reported_with_a_hint() {
-    let answer = |status: u16, body: Value| json!({"status": status, "body": body.to_string()});
-    let unavailable = answer(503, json!({"Code": "ServiceUnavailable", "Message": "canary-echo"}));
-    let echo = |field: &str, secret: &str| answer(400, json!({field: secret}));
+    let response = |status: u16, body: Value| json!({"status": status, "body": body.to_string()});
+    let unavailable =
+        response(503, json!({"Code": "ServiceUnavailable", "Message": "canary-echo"}));
+    let echo = |field: &str, secret: &str| response(400, json!({field: secret}));
     let garbage = json!({"garbage": "<html><title>canary</title>canary</html>"});
     let page = json!({"garbage": "<html><title>Sign in</title>canary</html>"});
     let without_id = json!({"garbage": "{\"Code\":\"Success\",\"AccessKeySecret\":\"canary-x\"}"});

@@ -7,12 +7,12 @@ use std::time::Duration;
 use acceptance::limits::TEST_LIMIT_MS;
 use acceptance::{Outcome, Process, Program, top};
 
-/// Makes [`hangs_if_told_to`] hang.
+/// Makes [`hangs_on_request`] hang.
 const HANG: &str = "ACCEPTANCE_TEST_HANGS";
 
 /// Hangs if the test below runs it again, and does nothing otherwise.
 #[test]
-fn hangs_if_told_to() {
+fn hangs_on_request() {
     if std::env::var_os(HANG).is_some() {
         let sleep = Program::bare("sleep").arg("1000").start();
         println!("sleep={}", sleep.id());
@@ -31,14 +31,14 @@ fn is_running(process: &str) -> bool {
 fn a_test_that_hangs_fails_by_its_name_and_its_processes_end() {
     for threads in ["1", "2"] {
         let outcome: Outcome = Program::bare(std::env::current_exe().unwrap())
-            .args(["--exact", "hangs_if_told_to", "--nocapture", "--test-threads", threads])
+            .args(["--exact", "hangs_on_request", "--nocapture", "--test-threads", threads])
             .env(HANG, "1")
             .env(TEST_LIMIT_MS, "500")
             .run();
         assert_eq!(outcome.code, Some(101), "{outcome:?}");
         // With one thread, the name is printed when the test begins.
         let printed = outcome.stdout.clone() + &outcome.stderr;
-        assert!(printed.contains("hangs_if_told_to"), "{outcome:?}");
+        assert!(printed.contains("hangs_on_request"), "{outcome:?}");
         assert!(outcome.stderr.contains("FAILED, as it ran for 500ms"), "{outcome:?}");
         let (_, sleep) = outcome.stdout.split_once("sleep=").unwrap();
         assert!(!is_running(sleep.lines().next().unwrap()), "sleep still runs");
@@ -69,7 +69,10 @@ fn a_process_that_does_not_end_fails_its_test_and_is_ended() {
 #[test]
 fn a_process_that_ends_early_fails_a_session() {
     let message = panics(|| drop(Program::bare("true").session().ask("1")));
-    assert!(message.contains("no answer to 1") || message.contains("ended before 1"), "{message}");
+    assert!(
+        message.contains("no response to 1") || message.contains("ended before 1"),
+        "{message}"
+    );
 }
 
 /// Methods that wait without a limit, or start a process that has none.

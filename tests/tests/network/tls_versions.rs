@@ -42,7 +42,7 @@ fn tls_1_2_and_1_3_are_supported_and_older_versions_are_not() {
 
 /// A server that sends these bytes after the first message of a client, and returns what the client
 /// sends then.
-fn answers(answer: Vec<u8>) -> (String, Receiver<Vec<u8>>) {
+fn server_that_sends(response: Vec<u8>) -> (String, Receiver<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
     let (sender, came) = channel();
@@ -53,7 +53,7 @@ fn answers(answer: Vec<u8>) -> (String, Receiver<Vec<u8>>) {
         stream.read_exact(&mut hello).unwrap();
         let mut body = vec![0; usize::from(u16::from_be_bytes([hello[3], hello[4]]))];
         stream.read_exact(&mut body).unwrap();
-        stream.write_all(&answer).unwrap();
+        stream.write_all(&response).unwrap();
         let mut rest = Vec::new();
         let _ = stream.read_to_end(&mut rest);
         let _ = sender.send(rest);
@@ -68,7 +68,7 @@ fn old_tls_servers_are_distinguished_from_ports_without_tls() {
     let hello = [&[2, 0, 0, 38, 3, 2][..], &[7; 32], &[0, 0xc0, 0x13, 0]].concat();
     let takes_up = [&[22, 3, 2, 0, 42][..], &hello].concat();
     let alert = |description: u8| vec![21, 3, 2, 0, 2, 2, description];
-    for (answer, message, hint) in [
+    for (response, message, hint) in [
         (takes_up, "does not support TLS 1.2 or newer", "older TLS versions are insecure"),
         (alert(70), "does not support TLS 1.2 or newer", "older TLS versions are insecure"),
         (alert(40), "TLS 1.2 or newer, or no secure cipher suite", "TLS 1.3"),
@@ -80,7 +80,7 @@ fn old_tls_servers_are_distinguished_from_ports_without_tls() {
         ),
         (b"220 mail.example ESMTP\r\n".to_vec(), "the response of the server is not TLS", "port"),
     ] {
-        let (url, came) = answers(answer);
+        let (url, came) = server_that_sends(response);
         let outcome = upload(&url, &[("CAS_CA_FILE", &file("root.pem"))]);
         assert_refused(&outcome, &["the TLS handshake with 127.0.0.1", message], &[hint]);
         // At most an alert, which has seven bytes.

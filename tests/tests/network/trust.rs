@@ -393,9 +393,8 @@ fn each_reason_to_reject_a_certificate_has_its_own_message() {
         (
             &["good", "intermediate"],
             Some(&ec),
-            &[
-                "signature algorithm that libcas does not support or that does not match the issuer's key",
-            ],
+            &["signature algorithm that libcas does not support or that does not match the \
+                 issuer's key"],
             &["RSA", "SHA-256"],
         ),
         (

@@ -220,18 +220,19 @@ fn the_certificate_decides_if_it_and_the_list_disagree() {
         ),
     ];
     for list in &lists {
-        let answer = |detail: &str| {
+        let upload_with = |detail: &str| {
             let replies =
                 vec![taken(), Reply::http("200 OK", "", list), Reply::http("200 OK", "", detail)];
             upload(&Stub::start(replies).url(), "web", chain(), &[])
         };
-        answer(&format!(r#"{{"Id":7,"Cert":{own}}}"#))
+        upload_with(&format!(r#"{{"Id":7,"Cert":{own}}}"#))
             .assert_fields(&[("cert_id", "7"), ("outcome", "1")]);
-        let different = answer(&format!(r#"{{"Id":7,"Cert":{other}}}"#));
+        let different = upload_with(&format!(r#"{{"Id":7,"Cert":{other}}}"#));
         different.assert_fields(&[("status", "CAS_ERR_NAME_TAKEN"), ("attempts", "1")]);
         // Without the certificate, its SHA-1 decides.
-        answer(r#"{"Code":"Forbidden.RAM"}"#).assert_fields(&[("cert_id", "7"), ("outcome", "1")]);
-        answer(r#"{"Id":7}"#).assert_fields(&[("cert_id", "7"), ("outcome", "1")]);
+        upload_with(r#"{"Code":"Forbidden.RAM"}"#)
+            .assert_fields(&[("cert_id", "7"), ("outcome", "1")]);
+        upload_with(r#"{"Id":7}"#).assert_fields(&[("cert_id", "7"), ("outcome", "1")]);
     }
     let replies = vec![taken(), Reply::http("403 Forbidden", "", r#"{"Code":"Forbidden.RAM"}"#)];
     let outcome = upload(&Stub::start(replies).url(), "web", chain(), &[]);

@@ -186,7 +186,7 @@ fn ended(outcome: &Outcome) -> End {
     End { what: what.to_owned(), attempts: outcome.field("attempts").parse().unwrap() }
 }
 
-/// The number of uploads that the emulator has answered.
+/// The number of uploads that the emulator has responded to.
 fn uploads(emulator: &Emulator, api: Api) -> usize {
     emulator.requests().iter().filter(|request| request["action"] == api.upload()).count()
 }

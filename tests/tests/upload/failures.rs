@@ -69,7 +69,7 @@ fn an_unknown_host_is_reported_with_a_hint() {
 }
 
 #[test]
-fn a_port_that_does_not_answer_fails_after_the_connect_timeout() {
+fn a_port_that_does_not_respond_fails_after_the_connect_timeout() {
     // A listener that accepts nothing and whose queue is full: the system drops further
     // connections.
     let listener =

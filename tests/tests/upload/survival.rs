@@ -1,5 +1,5 @@
-//! Uploads by processes that are killed or compete, to servers that break off, and over slow
-//! networks.
+//! Uploads by killed and by competing processes, to servers that close the connection, and over
+//! slow networks.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use acceptance::limits::WAIT;
-use acceptance::network::cut::{Cut, Moment};
+use acceptance::network::cut::{Cut, CutPoint};
 use acceptance::network::delay::Delay;
 use acceptance::{Emulator, Program, chain, compile, report, scratch};
 
@@ -20,19 +20,19 @@ fn a_killed_process_leaves_at_most_one_copy_and_the_next_upload_finds_it() {
     // A request is longer than its PEM texts, and a response longer than 100 bytes.
     let size = [&chain().chain, &chain().key].map(|path| fs::read(path).unwrap().len());
     let size = size.iter().sum::<usize>();
-    let during_request = (0..100).map(|n| Moment::Sent(size * n / 100));
-    let after_it = (0..100).map(Moment::Answered);
+    let during_request = (0..100).map(|n| CutPoint::Sent(size * n / 100));
+    let during_response = (0..100).map(CutPoint::ResponseStarted);
     let mut ids = Vec::new();
-    for (number, moment) in during_request.chain(after_it).enumerate() {
+    for (number, point) in during_request.chain(during_response).enumerate() {
         let name = format!("killed-{number}");
-        let cut = Cut::start(emulator.port(), moment);
+        let cut = Cut::start(emulator.port(), point);
         let process = upload(&cut.url(), &name).start();
         cut.wait();
         process.kill();
         let again = upload(emulator.url(), &name).run();
         // Only a whole request was stored.
-        let outcome = if matches!(moment, Moment::Sent(_)) { "0" } else { "1" };
-        assert_eq!(again.field("outcome"), outcome, "{moment:?}: {}", again.stdout);
+        let outcome = if matches!(point, CutPoint::Sent(_)) { "0" } else { "1" };
+        assert_eq!(again.field("outcome"), outcome, "{point:?}: {}", again.stdout);
         ids.push((name, again.field("cert_id").to_owned()));
     }
     let stored = emulator.certificates();
@@ -70,7 +70,7 @@ fn competing_processes_and_threads_store_one_copy() {
     assert_eq!(emulator.certificates().len(), 1);
 }
 
-/// A server that does the same with each connection. Returns its URL.
+/// A server that handles each connection with `serve`. Returns its URL.
 fn server(serve: fn(TcpStream)) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -89,11 +89,11 @@ fn reset(stream: &TcpStream) {
     socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
-/// What the server does, the code for it, and the possible status of the upload.
+/// What the server does, its code, and the possible statuses of the upload.
 type Case = (&'static str, fn(TcpStream), &'static [&'static str]);
 
 fn read_some(stream: &mut TcpStream) {
-    let _ = stream.read(&mut [0; 1 << 16]); // whatever there is
+    let _ = stream.read(&mut [0; 1 << 16]); // any part of the request
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_server_that_closes_the_connection_does_not_end_the_process() {
         ("closes after it has read", |mut stream| read_some(&mut stream), open),
         ("closes at once", drop, either),
         (
-            "answers late",
+            "responds late",
             |mut stream| {
                 // Until the client closes.
                 while matches!(stream.read(&mut [0; 1 << 16]), Ok(1..)) {}

@@ -277,9 +277,9 @@ mod tests {
             let mut tcp = TcpStream::connect(server.address()).unwrap();
             tcp.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
             write!(tcp, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
-            let mut answer = String::new();
-            tcp.read_to_string(&mut answer).unwrap();
-            answer
+            let mut response = String::new();
+            tcp.read_to_string(&mut response).unwrap();
+            response
         };
         assert_eq!(ask("/panic"), "");
         assert!(ask("/").starts_with("HTTP/1.1 404 Not Found\r\n"));

@@ -64,8 +64,8 @@ fn responses_have_the_documented_fields_in_both_formats() {
              </CreateUserCertificate>"
         )
     );
-    let absent = Call::create("c", &cert, &key).without("Format").send(emulator.port());
-    assert_eq!(absent.cert_id(), 3);
+    let default = Call::create("c", &cert, &key).without("Format").send(emulator.port());
+    assert_eq!(default.cert_id(), 3);
 }
 
 #[test]
