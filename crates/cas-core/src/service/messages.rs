@@ -9,6 +9,7 @@ use crate::base::error::{Error, ErrorKind};
 use crate::http::failure::{SendProgress, TransportError};
 use crate::http::response::HttpResponse;
 use crate::protocol::access_key::{AccessKey, display_id};
+use crate::protocol::error_codes::ErrorClass;
 use crate::protocol::failure_class::{Correction, FailureClass};
 use crate::protocol::params::Params;
 use crate::protocol::reading::ApiResponse;
@@ -46,23 +47,19 @@ impl CallContext<'_> {
             }),
             ApiResponse::Refusal { code, message, request_id } => {
                 let request_id = self.safe_id(request_id);
-                let (class, error) = self.refused(&code, &message, response.status);
-                Err((class, error.with_response(response.status, request_id)))
+                let meaning = error_codes::classify(&code, &message, response.status);
+                let error = self.refused(&meaning, &code, &message);
+                Err((meaning.class, error.with_response(response.status, request_id)))
             }
             ApiResponse::Unrecognized { content, rejected_in_transit } => {
-                let class = match (rejected_in_transit, response.status) {
-                    (true, 429) => FailureClass::Throttled(None),
-                    (true, _) => FailureClass::Refused,
-                    (false, _) => FailureClass::OutcomeUnknown,
-                };
+                let class = FailureClass::of_unrecognized(rejected_in_transit, response.status);
                 Err((class, self.unrecognized(&content, response)))
             }
         }
     }
 
-    fn refused(&self, code: &str, message: &str, http_status: u16) -> (FailureClass, Error) {
+    fn refused(&self, meaning: &ErrorClass, code: &str, message: &str) -> Error {
         let Self { operation: Operation { action, ram, .. }, endpoint, subject, .. } = self;
-        let meaning = error_codes::classify(code, message, http_status);
         let shown = self.secrets().redact(code);
         let sentence = match meaning.kind {
             ErrorKind::NameTaken => {
@@ -103,7 +100,7 @@ impl CallContext<'_> {
             }
             _ => hint,
         };
-        (meaning.class, if hint.is_empty() { error } else { error.with_hint(hint) })
+        if hint.is_empty() { error } else { error.with_hint(hint) }
     }
 
     /// The gateway echoes its string to sign. If it equals ours, only the secret can be wrong.
@@ -138,6 +135,7 @@ impl CallContext<'_> {
     /// Describes an attempt that got no whole response.
     pub(crate) fn no_response(&self, failure: TransportError) -> CallError {
         let Self { operation: Operation { action, .. }, subject, .. } = self;
+        let class = FailureClass::of_transport(&failure);
         let cause = failure.message;
         let sent = format!("{action} for {subject} was sent, but {cause}.");
         let (kind, sentence, hint) = match failure.progress {
@@ -169,11 +167,6 @@ impl CallContext<'_> {
                  responses."
                     .to_owned(),
             ),
-        };
-        let class = match failure.progress {
-            SendProgress::NotSent if failure.permanent => FailureClass::Permanent,
-            SendProgress::NotSent => FailureClass::NotSent,
-            SendProgress::Sent | SendProgress::ResponseStarted => FailureClass::OutcomeUnknown,
         };
         let mut error =
             Error::new(kind, sentence).with_hint(hint).with_retryable(!failure.permanent);
@@ -217,7 +210,7 @@ pub(crate) fn no_access_key(cause: CredentialsError) -> CallError {
     if cause.retryable { CallError { class: FailureClass::NotSent, ..failure } } else { failure }
 }
 
-/// The name of an upload, which everybody may read, would reveal the access key secret.
+/// Certificate names are public, so this name would reveal the access key secret.
 pub(crate) fn secret_in_name() -> Error {
     let sentence = "The certificate name contains the access key secret.";
     Error::new(ErrorKind::InvalidArgument, sentence).with_hint(
