@@ -10,7 +10,7 @@ use crate::http::client::HttpClient;
 use crate::http::endpoint::Endpoint;
 use crate::http::failure::TransportError;
 use crate::http::response::HttpResponse;
-use crate::protocol::signed_form::SignedForm;
+use crate::protocol::signed_form::{FORM_CONTENT_TYPE, SignedForm};
 
 /// Sends signed requests. Tests replace it.
 pub(crate) trait Transport: Send + Sync {
@@ -40,8 +40,7 @@ impl HttpTransport {
 
 impl Transport for HttpTransport {
     fn post(&self, form: &SignedForm, deadline: Instant) -> Result<HttpResponse, TransportError> {
-        let mut request = Request::post(self.uri.clone())
-            .header("Content-Type", "application/x-www-form-urlencoded");
+        let mut request = Request::post(self.uri.clone()).header("Content-Type", FORM_CONTENT_TYPE);
         for (name, value) in form.headers() {
             request = request.header(name, value);
         }
