@@ -174,7 +174,7 @@ impl Client {
         let missing = |what| {
             Error::new(
                 ErrorKind::InvalidArgument,
-                format!("Upload of {} has no {what}.", quoted(name)),
+                format!("Invalid upload of {}: missing {what}.", quoted(name)),
             )
             .with_hint("Set the name, the certificate and the private key before the upload.")
         };
@@ -265,10 +265,10 @@ mod tests {
         let mut upload = Upload::new();
         upload.set_name("web");
         let error = client.upload(&upload).unwrap_err();
-        assert_eq!(error.message(), "Upload of \"web\" has no private key.");
+        assert_eq!(error.message(), "Invalid upload of \"web\": missing private key.");
         upload.set_key(b"made for this test");
         let error = client.upload(&upload).unwrap_err();
-        assert_eq!(error.message(), "Upload of \"web\" has no certificate.");
+        assert_eq!(error.message(), "Invalid upload of \"web\": missing certificate.");
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidArgument, 0));
         upload.set_skip_checks(true);
         upload.set_certificate(b"\xff");

@@ -19,7 +19,7 @@ use crate::http::resolver;
 use crate::http::settings::Settings;
 
 /// Longest timeout of a socket. A socket that wakes up checks the deadline of the request, so that
-/// the timeout need not be set anew for every request.
+/// the timeout need not be set again for every request.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Opens connections within the connect timeout.

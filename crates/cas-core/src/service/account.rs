@@ -1,7 +1,4 @@
 //! One account at one endpoint: operations on its certificates, in the API version in use.
-//!
-//! A further operation goes here: its parameters into `v2018_07_13` and `v2020_04_07`, its dispatch
-//! into `operations`, its response as a type with `Deserialize`.
 
 use std::collections::BTreeSet;
 use std::time::Instant;

@@ -1,8 +1,8 @@
 //! The exactly-once upload: a state machine without I/O, the run that executes its steps, and the
 //! look-up that compares certificates.
 //!
-//! Uses `service`, `inspect` and, for failure classes, `protocol`. docs/exactly-once.md has the
-//! rules.
+//! Uses `service`, `inspect`, `base` and, for failure classes, `protocol`. docs/exactly-once.md has
+//! the rules.
 
 pub(crate) mod events;
 mod history;
