@@ -28,7 +28,7 @@ use crate::service::rate_limit::RateLimiter;
 use crate::service::transport::HttpTransport;
 use crate::service::types::CertId;
 use crate::service::version::Versions;
-use crate::upload::events::Outcome;
+use crate::upload::messages::upload_succeeded;
 use crate::upload::request::{Receipt, Upload};
 use crate::upload::run;
 
@@ -106,18 +106,10 @@ impl Client {
         });
         match &result {
             Ok(receipt) => {
-                self.account.caller.logger.log(Level::Info, || {
-                    let Receipt { cert_id, name, request_id, outcome, .. } = receipt;
-                    let name = quoted(name);
-                    let request_id = request_id.as_deref().unwrap_or("unknown");
-                    let ms = started.elapsed().as_millis();
-                    let verb = match outcome {
-                        Outcome::Created => "is stored",
-                        Outcome::Reused => "was already stored",
-                        Outcome::Replaced => "replaced another certificate and is stored",
-                    };
-                    format!("{name} {verb} as CertId {cert_id} (RequestId {request_id}, {ms} ms).")
-                });
+                self.account
+                    .caller
+                    .logger
+                    .log(Level::Info, || upload_succeeded(receipt, started.elapsed()));
             }
             Err(error) => self.account.caller.logger.log(Level::Error, || error.to_string()),
         }

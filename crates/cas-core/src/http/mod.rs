@@ -12,6 +12,7 @@ pub(crate) mod client;
 mod deadline;
 pub(crate) mod endpoint;
 pub(crate) mod failure;
+mod messages;
 mod per_process;
 pub(crate) mod proxy;
 mod resolver;

@@ -4,8 +4,11 @@
 //! it is redacted.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use crate::base::error::{Error, ErrorKind};
+use crate::http::endpoint;
+use crate::http::endpoint::Endpoint;
 use crate::http::failure::{SendProgress, TransportError};
 use crate::http::response::HttpResponse;
 use crate::protocol::access_key::{AccessKey, display_id};
@@ -238,6 +241,43 @@ pub(crate) fn incomplete(
 /// The service no longer has the version of the API, so another one is used from now on.
 pub(crate) fn version_changed(error: &Error, version: &dyn Display) -> String {
     format!("{error} libcas uses API version {version} from now on.")
+}
+
+/// A failed attempt that is repeated after `delay`.
+pub(crate) fn retrying(error: &Error, delay: Duration) -> String {
+    format!("{error} Retry in {} ms.", delay.as_millis())
+}
+
+/// A request of `size` bytes that is about to be sent.
+pub(crate) fn sending(action: &str, subject: &str, endpoint: &str, size: usize) -> String {
+    format!("Sending {action} for {subject} to {endpoint}: {size} bytes.")
+}
+
+/// A response that arrived `elapsed` after its request was sent.
+pub(crate) fn received(
+    action: &str,
+    subject: &str,
+    response: &HttpResponse,
+    elapsed: Duration,
+) -> String {
+    let (status, size, ms) = (response.status, response.body.len(), elapsed.as_millis());
+    format!("Received HTTP {status} to {action} for {subject}: {size} bytes, {ms} ms.")
+}
+
+/// The stored certificate could not be fetched to compare it.
+pub(crate) fn relying_on_list(error: &Error) -> String {
+    format!("{error} libcas relies on the list alone.")
+}
+
+/// The endpoint is not part of a valid URL.
+pub(crate) fn invalid_endpoint(endpoint: &Endpoint) -> Error {
+    let message = format!("Invalid endpoint {endpoint}: not a valid URL.");
+    Error::new(ErrorKind::InvalidArgument, message).with_hint(endpoint::FORMS)
+}
+
+/// A header of the request is invalid.
+pub(crate) fn invalid_header() -> TransportError {
+    TransportError::not_sent("a request header is invalid").permanent()
 }
 
 #[cfg(test)]

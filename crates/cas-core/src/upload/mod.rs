@@ -8,7 +8,7 @@ pub(crate) mod events;
 mod history;
 pub(crate) mod lookup;
 pub(crate) mod machine;
-mod messages;
+pub(crate) mod messages;
 mod names;
 pub(crate) mod request;
 pub(crate) mod run;
