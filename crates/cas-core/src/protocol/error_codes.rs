@@ -29,7 +29,7 @@ impl ErrorClass {
     }
 }
 
-/// A code, its class, and the hint. A code that ends in `*` stands for all that begin with it.
+/// A code, its category, and the hint. A code that ends in `*` stands for all that begin with it.
 type Row = (&'static str, Category, &'static str);
 
 /// The kinds and failure classes that occur together.
