@@ -28,7 +28,7 @@ use crate::service::rate_limit::RateLimiter;
 use crate::service::transport::HttpTransport;
 use crate::service::types::CertId;
 use crate::service::version::Versions;
-use crate::upload::events::Outcome;
+use crate::upload::messages::upload_succeeded;
 use crate::upload::request::{Receipt, Upload};
 use crate::upload::run;
 
@@ -106,18 +106,10 @@ impl Client {
         });
         match &result {
             Ok(receipt) => {
-                self.account.caller.logger.log(Level::Info, || {
-                    let Receipt { cert_id, name, request_id, outcome, .. } = receipt;
-                    let name = quoted(name);
-                    let request_id = request_id.as_deref().unwrap_or("unknown");
-                    let ms = started.elapsed().as_millis();
-                    let verb = match outcome {
-                        Outcome::Created => "is stored",
-                        Outcome::Reused => "was already stored",
-                        Outcome::Replaced => "replaced another certificate and is stored",
-                    };
-                    format!("{name} {verb} as CertId {cert_id} (RequestId {request_id}, {ms} ms).")
-                });
+                self.account
+                    .caller
+                    .logger
+                    .log(Level::Info, || upload_succeeded(receipt, started.elapsed()));
             }
             Err(error) => self.account.caller.logger.log(Level::Error, || error.to_string()),
         }
@@ -174,7 +166,7 @@ impl Client {
         let missing = |what| {
             Error::new(
                 ErrorKind::InvalidArgument,
-                format!("Upload of {} has no {what}.", quoted(name)),
+                format!("Invalid upload of {}: missing {what}.", quoted(name)),
             )
             .with_hint("Set the name, the certificate and the private key before the upload.")
         };
@@ -265,10 +257,10 @@ mod tests {
         let mut upload = Upload::new();
         upload.set_name("web");
         let error = client.upload(&upload).unwrap_err();
-        assert_eq!(error.message(), "Upload of \"web\" has no private key.");
+        assert_eq!(error.message(), "Invalid upload of \"web\": missing private key.");
         upload.set_key(b"made for this test");
         let error = client.upload(&upload).unwrap_err();
-        assert_eq!(error.message(), "Upload of \"web\" has no certificate.");
+        assert_eq!(error.message(), "Invalid upload of \"web\": missing certificate.");
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidArgument, 0));
         upload.set_skip_checks(true);
         upload.set_certificate(b"\xff");

@@ -79,6 +79,11 @@ fn default_user_agent() -> String {
     format!("libcas/{}", env!("CARGO_PKG_VERSION"))
 }
 
+/// The error of a setter for `option`, and how to fix it.
+fn refused(option: &str, sentence: &str) -> Error {
+    invalid(sentence).with_hint(format!("Set a valid {option}."))
+}
+
 fn invalid(sentence: &str) -> Error {
     Error::new(ErrorKind::InvalidArgument, sentence)
 }
@@ -94,7 +99,7 @@ impl Config {
             }
             Err(sentence) => {
                 self.access_key = Some(Err(sentence.clone()));
-                Err(invalid(&sentence))
+                Err(refused("access key", &sentence))
             }
         }
     }
@@ -113,7 +118,7 @@ impl Config {
         if name.trim().is_empty() || name.chars().any(char::is_control) {
             let sentence = "Invalid profile name: it is empty or contains control characters.";
             self.profile = Some(Err(sentence.to_owned()));
-            return Err(invalid(sentence));
+            return Err(invalid(sentence).with_hint("Name a profile of the credential files."));
         }
         self.profile = Some(Ok(name.trim().to_owned()));
         Ok(())
@@ -172,7 +177,7 @@ impl Config {
     /// Sets the timeout of one connection: name resolution, TCP and TLS together.
     pub fn set_connect_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
         if timeout.is_zero() {
-            return Err(invalid("Invalid connect timeout 0: must be positive."));
+            return Err(refused("connect timeout", "Invalid connect timeout 0: must be positive."));
         }
         self.connect_timeout = timeout;
         Ok(())
@@ -181,7 +186,7 @@ impl Config {
     /// Sets the timeout of a whole call, including all attempts and delays.
     pub fn set_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
         if timeout.is_zero() {
-            return Err(invalid("Invalid timeout 0: must be positive."));
+            return Err(refused("timeout", "Invalid timeout 0: must be positive."));
         }
         self.timeout = timeout;
         Ok(())
@@ -207,7 +212,10 @@ impl Config {
     /// Sets the most attempts to send a request; 1 means no retry.
     pub fn set_max_attempts(&mut self, attempts: u32) -> Result<(), Error> {
         if attempts == 0 {
-            return Err(invalid("Invalid number of attempts 0: must be positive."));
+            return Err(refused(
+                "number of attempts",
+                "Invalid number of attempts 0: must be positive.",
+            ));
         }
         self.max_attempts = attempts;
         Ok(())
@@ -218,7 +226,10 @@ impl Config {
     pub fn set_user_agent(&mut self, product: &str) -> Result<(), Error> {
         let printable = |b: u8| b == b' ' || b.is_ascii_graphic();
         if product.trim().is_empty() || product.len() > 200 || !product.bytes().all(printable) {
-            return Err(invalid("Invalid user agent: must be printable ASCII of 1 to 200 bytes."));
+            return Err(refused(
+                "user agent",
+                "Invalid user agent: must be printable ASCII of 1 to 200 bytes.",
+            ));
         }
         self.user_agent = format!("{} {}", product.trim(), default_user_agent());
         Ok(())
@@ -234,16 +245,14 @@ impl Config {
         self.refused.retain(|(known, _)| *known != option);
         checked.map_err(|sentence| {
             self.refused.push((option, sentence.clone()));
-            invalid(&sentence)
+            refused(option, &sentence)
         })
     }
 
     /// Fails if an option was refused and not set again.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match self.refused.first() {
-            Some((option, sentence)) => {
-                Err(invalid(sentence).with_hint(format!("Set a valid {option}.")))
-            }
+            Some((option, sentence)) => Err(refused(option, sentence)),
             None => Ok(()),
         }
     }

@@ -27,9 +27,9 @@
 //! ```
 //!
 //! Beside uploads, a client can [`get`](Client::get), [`list`](Client::list) and
-//! [`delete`](Client::delete) certificates; a further operation goes into `service/account.rs`, and
-//! its public method into `client.rs`. [`Client::credentials`] returns whose access key is in use,
-//! [`Client::root_store`] which roots are trusted, and [`signature`] has the parts of a signature.
+//! [`delete`](Client::delete) certificates. [`Client::credentials`] returns whose access key is
+//! in use, [`Client::root_store`] which roots are trusted, and [`signature`] has the parts of a
+//! signature. CONTRIBUTING.md says how to add an operation.
 //!
 //! Modules are private and depend downwards only: client, config, upload, credentials, service,
 //! protocol, http, inspect, base. ARCHITECTURE.md says what each is for, and a test enforces the

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The class of an error. The numbers are those of the C interface (`cas_status`) and keep their
+/// The kind of an error. The numbers are those of the C interface (`cas_status`) and keep their
 /// meaning forever.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,7 +32,7 @@ pub enum ErrorKind {
     Io = 11,
     /// A bug in libcas.
     Internal = 12,
-    /// The service has no certificate with this id.
+    /// The service has no certificate with this ID.
     NotFound = 13,
     /// The access key is valid but is not allowed to do this. The hint names the RAM action to
     /// grant.
@@ -134,7 +134,7 @@ impl Error {
         self
     }
 
-    /// The class of the error.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

@@ -17,14 +17,14 @@ pub enum Level {
     Debug = 4,
 }
 
-type Sink = dyn Fn(Level, &str) + Send + Sync;
+type LogFn = dyn Fn(Level, &str) + Send + Sync;
 
 /// Passes log messages to the program, on the thread that made the call. Messages contain no
 /// secret.
 ///
 /// The default logger discards all messages.
 #[derive(Clone, Default)]
-pub struct Logger(Option<(Level, Arc<Sink>)>);
+pub struct Logger(Option<(Level, Arc<LogFn>)>);
 
 impl Logger {
     /// Creates a logger that passes messages up to level `max` to `sink`, on several threads at

@@ -1,9 +1,11 @@
-//! Foundations: errors, logging, secrets, environment variables, time, random numbers, text.
+//! Foundations: errors, logging, secrets, environment variables, files, time, random
+//! numbers, text.
 //!
 //! All other folders may use it; it uses none of them.
 
 pub(crate) mod env;
 pub(crate) mod error;
+pub(crate) mod file;
 pub(crate) mod hex;
 pub(crate) mod logger;
 pub(crate) mod quote;

@@ -32,18 +32,18 @@ pub(super) struct CachingProvider {
 }
 
 /// The state of one process. A child of fork starts with a new one: its copy of the parent's lock
-/// may be locked for ever.
+/// may never be unlocked.
 struct ProcessState {
     /// See [`fork_generation`].
     generation: u64,
-    state: Mutex<State>,
+    state: Mutex<CacheState>,
     fetch_ended: Condvar,
     /// The state of a process forked from this one, directly or not.
     next: OnceBox<ProcessState>,
 }
 
 #[derive(Default)]
-struct State {
+struct CacheState {
     cached: Option<CachedKey>,
     fetching: bool,
     /// Threads that wait for the one that fetches.
@@ -103,7 +103,7 @@ impl ProcessState {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, CacheState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -32,12 +32,12 @@ const CORRECT_SOURCE: &str = "Correct the configuration of the source that faile
 const SET_PROFILE: &str = "Set a profile that exists in one of these files. libcas asks no other \
                            source if the program sets a profile.";
 
-/// The value of [`Chain::used`] before a source has returned a key.
+/// The value of [`ProviderChain::used`] before a source has returned a key.
 const NONE: usize = usize::MAX;
 
 /// Asks its sources in order until one returns a key. From then on it asks only that source: a
 /// program must not change its identity while it runs.
-pub(crate) struct Chain {
+pub(crate) struct ProviderChain {
     sources: Vec<Box<dyn NamedSource>>,
     /// Index of the source that returned a key.
     used: AtomicUsize,
@@ -46,7 +46,7 @@ pub(crate) struct Chain {
     logger: Logger,
 }
 
-impl Chain {
+impl ProviderChain {
     /// `profile` is the one that the program set, if it did.
     pub(crate) fn new(context: &Arc<ProviderContext>, profile: Option<&str>) -> Self {
         let variables = &context.variables;
@@ -155,14 +155,14 @@ impl Source for DisabledSource {
     }
 }
 
-impl NamedSource for Chain {
+impl NamedSource for ProviderChain {
     fn name(&self) -> String {
         let used = self.used().map(NamedSource::name);
         used.unwrap_or_else(|| "the credential provider chain".to_owned())
     }
 }
 
-impl Source for Chain {
+impl Source for ProviderChain {
     fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
         if let Some(source) = self.used() {
             return source.fetch(now, deadline).map_err(|error| error.at(&source.name()));
@@ -224,11 +224,13 @@ mod tests {
         }
     }
 
-    fn chain(sources: Vec<(&'static str, Vec<Result<&'static str, CredentialsError>>)>) -> Chain {
+    fn chain(
+        sources: Vec<(&'static str, Vec<Result<&'static str, CredentialsError>>)>,
+    ) -> ProviderChain {
         let boxed =
             |(name, results)| Box::new(Scripted(name, Mutex::new(results))) as Box<dyn NamedSource>;
         let sources = sources.into_iter().map(boxed).collect();
-        Chain {
+        ProviderChain {
             sources,
             used: AtomicUsize::new(NONE),
             files_only: false,
@@ -236,7 +238,7 @@ mod tests {
         }
     }
 
-    fn fetch(chain: &Chain) -> Result<String, CredentialsError> {
+    fn fetch(chain: &ProviderChain) -> Result<String, CredentialsError> {
         chain.fetch(SystemTime::now(), Instant::now()).map(|fetched| fetched.key.id().to_owned())
     }
 
@@ -294,14 +296,15 @@ mod tests {
 
     #[test]
     fn a_profile_that_is_not_found_has_a_hint() {
-        let chain = Chain::new(&ProviderContext::of_test(&[("HOME", "/nonexistent")]), Some("p"));
+        let chain =
+            ProviderChain::new(&ProviderContext::of_test(&[("HOME", "/nonexistent")]), Some("p"));
         let error = fetch(&chain).unwrap_err();
         assert_eq!(error.hint.as_deref(), Some(SET_PROFILE));
         assert!(error.reason.starts_with("\"/nonexistent/.aliyun/config.json\": file not found; "));
     }
 
     fn names(variables: &[(&str, &str)], profile: Option<&str>) -> Vec<String> {
-        let chain = Chain::new(&ProviderContext::of_test(variables), profile);
+        let chain = ProviderChain::new(&ProviderContext::of_test(variables), profile);
         chain.sources.iter().map(|source| source.name()).collect()
     }
 

@@ -1,6 +1,7 @@
 //! Access keys: the credential sources, one file each, and the credential provider chain, which
 //! asks them in order. Stands above `service`, whose trait `Provider` it implements, and uses
-//! `http`, `protocol` and `base` below it. docs/credentials.md describes the sources for users.
+//! `http`, `protocol`, `base` and `cas-sys` below it. docs/credentials.md describes the sources for users.
+//! What a failure says is in the file of its source.
 
 mod assume_role;
 mod cache;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 
 use crate::service::provider::Provider;
 use cache::CachingProvider;
-use chain::Chain;
+use chain::ProviderChain;
 pub(crate) use context::ProviderContext;
 
 /// The credential provider chain with a cache. With `profile`, only the profile of that name in
@@ -32,5 +33,8 @@ pub(crate) fn default_provider(
     profile: Option<&str>,
 ) -> Box<dyn Provider> {
     let logger = context.logger.clone();
-    Box::new(CachingProvider::new(Box::new(Chain::new(&Arc::new(context), profile)), logger))
+    Box::new(CachingProvider::new(
+        Box::new(ProviderChain::new(&Arc::new(context), profile)),
+        logger,
+    ))
 }

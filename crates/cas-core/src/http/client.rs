@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::http::deadline::RequestDeadline;
 use crate::http::failure::{SendProgress, TransportError};
+use crate::http::messages::{ended_early, incomplete_at_deadline, too_large, transport_error};
 use crate::http::per_process::PerProcess;
 use crate::http::proxy::ProxyPolicy;
 use crate::http::response::{HttpResponse, MAX_RESPONSE_BYTES};
@@ -68,32 +69,6 @@ impl HttpClient {
     }
 }
 
-fn transport_error(error: ureq::Error, server: &str) -> TransportError {
-    let error = match error {
-        ureq::Error::Other(other) => match other.downcast::<TransportError>() {
-            Ok(error) => return *error,
-            Err(other) => ureq::Error::Other(other),
-        },
-        other => other,
-    };
-    let (progress, message) = match &error {
-        ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
-            (SendProgress::Sent, format!("{server} did not respond before the deadline"))
-        }
-        ureq::Error::Io(error) => {
-            (SendProgress::Sent, format!("the connection to {server} failed: {error}"))
-        }
-        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
-            (SendProgress::ResponseStarted, format!("the response from {server} is not valid HTTP"))
-        }
-        _ => (SendProgress::Sent, format!("the request to {server} failed")),
-    };
-    let any_sent = RequestDeadline::any_sent();
-    let error =
-        TransportError::new(if any_sent { progress } else { SendProgress::NotSent }, message);
-    if error.progress == SendProgress::ResponseStarted { error.permanent() } else { error }
-}
-
 fn read_response(response: Response<Body>, server: &str) -> Result<HttpResponse, TransportError> {
     let header = |name: &str| {
         response.headers().get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned)
@@ -125,16 +100,13 @@ fn read_response(response: Response<Body>, server: &str) -> Result<HttpResponse,
     if let Err(error) = response.into_body().into_reader().take(limit).read_to_end(&mut body) {
         let read = body.len();
         if error.kind() == io::ErrorKind::TimedOut {
-            let message = format!("the response from {server} was incomplete at the deadline");
-            return Err(TransportError { progress: SendProgress::Sent, ..unusable(message) });
+            let incomplete = unusable(incomplete_at_deadline(server));
+            return Err(TransportError { progress: SendProgress::Sent, ..incomplete });
         }
-        return Err(unusable(format!(
-            "the response from {server} ended early, after {read} bytes"
-        )));
+        return Err(unusable(ended_early(server, read)));
     }
     if body.len() > MAX_RESPONSE_BYTES {
-        let message = format!("the response from {server} exceeds {MAX_RESPONSE_BYTES} bytes");
-        return Err(unusable(message).permanent());
+        return Err(unusable(too_large(server)).permanent());
     }
     result.body = body;
     Ok(result)

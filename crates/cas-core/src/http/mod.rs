@@ -4,13 +4,15 @@
 //! in one write, buffers that held a key are wiped, an IP address or an open connection needs no
 //! thread, and it is known for certain whether any byte was sent.
 //!
-//! Uses `inspect`, to explain why a server's certificate is rejected, and `base`.
+//! Uses `inspect`, to explain why a server's certificate is rejected, `base`, and `cas-sys` for
+//! forks and signals.
 
 mod buffers;
 pub(crate) mod client;
 mod deadline;
 pub(crate) mod endpoint;
 pub(crate) mod failure;
+mod messages;
 mod per_process;
 pub(crate) mod proxy;
 mod resolver;

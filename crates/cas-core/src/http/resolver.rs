@@ -15,6 +15,7 @@ use ureq::unversioned::transport::NextTimeout;
 
 use crate::http::endpoint::without_brackets;
 use crate::http::failure::TransportError;
+use crate::http::messages::not_resolved;
 
 /// Returns no address: ureq looks a name up before it looks for an open connection, and
 /// [`addresses`] does so only if there is none.
@@ -53,17 +54,7 @@ pub(crate) fn addresses(
     }
     let name = bare.to_owned();
     look_up(timeout, move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect))
-        .map_err(|error| {
-            let cause = if error.kind() == io::ErrorKind::TimedOut {
-                format!("no response from the name server within {} ms", timeout.as_millis())
-            } else {
-                error.to_string()
-            };
-            TransportError::not_sent(format!("failed to resolve the host name {bare}: {cause}"))
-                .with_hint(
-                    "Check the spelling of the name, and the DNS and network of this machine.",
-                )
-        })
+        .map_err(|error| not_resolved(bare, timeout, &error))
 }
 
 fn look_up(

@@ -14,12 +14,13 @@ use crate::http::buffers::WireBuffers;
 use crate::http::deadline::RequestDeadline;
 use crate::http::endpoint::Endpoint;
 use crate::http::failure::TransportError;
+use crate::http::messages::{connect_failed, invalid_route};
 use crate::http::proxy::{Proxy, tunnel};
 use crate::http::resolver;
 use crate::http::settings::Settings;
 
 /// Longest timeout of a socket. A socket that wakes up checks the deadline of the request, so that
-/// the timeout need not be set anew for every request.
+/// the timeout need not be set again for every request.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Opens connections within the connect timeout.
@@ -63,32 +64,8 @@ impl TcpConnector {
                 let proxy = self.0.proxy_policy.proxy_for(&target)?;
                 Ok((target, proxy))
             })
-            .map_err(|error| {
-                let mut clause = error.message().trim_end_matches('.').to_owned();
-                if let Some(first) = clause.get_mut(..1) {
-                    first.make_ascii_lowercase();
-                }
-                TransportError::not_sent(clause)
-                    .with_hint(error.hint().unwrap_or_default())
-                    .permanent()
-            })
+            .map_err(|error| invalid_route(&error))
     }
-}
-
-fn connect_failed(host: &str, port: u16, is_proxy: bool, error: &io::Error) -> TransportError {
-    let server = if is_proxy { "the proxy " } else { "" };
-    let setting = if is_proxy { "the proxy address" } else { "the endpoint" };
-    let (cause, hint) = if error.kind() == io::ErrorKind::TimedOut {
-        let hint = "Check the network and any firewall, or increase the connect timeout.";
-        ("timed out".to_owned(), hint.to_owned())
-    } else {
-        (
-            error.to_string(),
-            format!("Check {setting}, and look for a firewall or proxy in between."),
-        )
-    };
-    TransportError::not_sent(format!("failed to connect to {server}{host}:{port}: {cause}"))
-        .with_hint(hint)
 }
 
 /// Connects to the first address that accepts. Each gets an equal share of the time that is left.

@@ -28,7 +28,7 @@ pub fn not_text(bytes: &[u8], source: &str) -> Option<Finding> {
 pub(super) fn is_der(bytes: &[u8]) -> bool {
     match bytes {
         [0x30, 0x80..=0x84, ..] => true,
-        // A short one may lack its end: C programs lose trailing NUL bytes.
+        // The end of a short one may be missing: C programs lose trailing NUL bytes.
         [0x30, length, 0x02, ..] => *length < 0x80 && usize::from(*length) + 2 >= bytes.len(),
         _ => false,
     }

@@ -44,12 +44,12 @@ const PRIVATE_KEY: &str = "PRIVATE KEY";
 
 /// The argument that a text came from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Source {
+enum Argument {
     Certificate,
     Key,
 }
 
-impl Source {
+impl Argument {
     /// The text, for findings.
     fn name(self) -> &'static str {
         match self {
@@ -69,34 +69,34 @@ impl Source {
 
 /// The certificates in `bytes`, in order; none if one is broken.
 pub(super) fn certificates(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<DerBlock> {
-    let source = Source::Certificate;
+    let argument = Argument::Certificate;
     let has_old_label = |block: &PemBlock<'_>| OLD_CERTIFICATE_LABELS.contains(&block.label);
     let is_certificate = |block: &PemBlock<'_>| block.label == CERTIFICATE || has_old_label(block);
-    read(bytes, source, findings, &|text, blocks, findings| {
+    read(bytes, argument, findings, &|text, blocks, findings| {
         let (certificates, others): (Vec<PemBlock<'_>>, _) =
             blocks.into_iter().partition(is_certificate);
         if certificates.is_empty() {
             return without_certificate_block(text, &others, findings);
         }
         if certificates.iter().any(has_old_label) {
-            findings.push(Finding::new(FindingKind::Label, source.name()));
+            findings.push(Finding::new(FindingKind::Label, argument.name()));
         }
-        note_other_blocks(&others, source, findings);
-        note_layout(&certificates, source, findings);
+        note_other_blocks(&others, argument, findings);
+        note_layout(&certificates, argument, findings);
         let decode = |block: &PemBlock<'_>| {
-            let bytes = block.decode().map_err(|error| error.finding(source.name()))?;
+            let bytes = block.decode().map_err(|error| error.finding(argument.name()))?;
             Ok(DerBlock::certificate(block.line, bytes))
         };
         let ders: Vec<DerBlock> = certificates.iter().map(decode).collect::<Result<_, _>>()?;
-        note_trailing_bytes(&ders, source, findings);
+        note_trailing_bytes(&ders, argument, findings);
         Ok(ders)
     })
 }
 
 /// The private keys in `bytes` that libcas can read.
 pub(super) fn keys(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<DerBlock> {
-    let source = Source::Key;
-    read(bytes, source, findings, &|text, blocks, findings| {
+    let argument = Argument::Key;
+    read(bytes, argument, findings, &|text, blocks, findings| {
         let (key_blocks, others): (Vec<PemBlock<'_>>, _) = blocks.into_iter().partition(is_key);
         if key_blocks.is_empty() {
             return without_key_block(text, &others, findings);
@@ -117,16 +117,16 @@ pub(super) fn keys(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<DerBlock> {
         if let (true, Some(problem)) = (keys.is_empty(), problem) {
             return Err(problem);
         }
-        note_other_blocks(&others, source, findings);
+        note_other_blocks(&others, argument, findings);
         if key_blocks.len() > 1 {
-            let detail = format!("{}: additional private keys", source.name());
+            let detail = format!("{}: additional private keys", argument.name());
             findings.push(Finding::new(FindingKind::OtherBlocks, detail));
         }
-        note_layout(&key_blocks, source, findings);
+        note_layout(&key_blocks, argument, findings);
         if is_mislabelled {
-            findings.push(Finding::new(FindingKind::Label, source.name()));
+            findings.push(Finding::new(FindingKind::Label, argument.name()));
         }
-        note_trailing_bytes(&keys, source, findings);
+        note_trailing_bytes(&keys, argument, findings);
         Ok(keys)
     })
 }
@@ -142,18 +142,19 @@ type Select<'a> =
 /// Splits a text into PEM blocks, decodes the ones that `select` picks, and notes what it tidied.
 fn read(
     bytes: &[u8],
-    source: Source,
+    argument: Argument,
     findings: &mut Vec<Finding>,
     select: &Select<'_>,
 ) -> Vec<DerBlock> {
     let read = || {
-        let text = InputText::new(bytes, source)?;
-        let (blocks, outside) = pem::blocks(&text).map_err(|error| error.finding(source.name()))?;
+        let text = InputText::new(bytes, argument)?;
+        let (blocks, outside) =
+            pem::blocks(&text).map_err(|error| error.finding(argument.name()))?;
         let has_blocks = !blocks.is_empty();
         let mut notes = Vec::new();
         let ders = select(&text, blocks, &mut notes)?;
         if has_blocks {
-            text.note(outside, source, &mut notes);
+            text.note(outside, argument, &mut notes);
         }
         Ok((ders, notes))
     };
@@ -187,8 +188,8 @@ impl Deref for InputText<'_> {
 }
 
 impl<'a> InputText<'a> {
-    fn new(bytes: &'a [u8], source: Source) -> Result<Self, Finding> {
-        if let Some(finding) = not_text(bytes, source.name()) {
+    fn new(bytes: &'a [u8], argument: Argument) -> Result<Self, Finding> {
+        if let Some(finding) = not_text(bytes, argument.name()) {
             return Err(finding);
         }
         let Ok(text) = std::str::from_utf8(bytes) else {
@@ -206,10 +207,10 @@ impl<'a> InputText<'a> {
         Ok(Self { original, had_escapes: replaced.is_some(), replaced, had_byte_order_mark })
     }
 
-    fn note(&self, outside: TextOutside, source: Source, findings: &mut Vec<Finding>) {
+    fn note(&self, outside: TextOutside, argument: Argument, findings: &mut Vec<Finding>) {
         let mut note = |applies: bool, kind: FindingKind| {
             if applies && !findings.iter().any(|finding| finding.kind == kind) {
-                findings.push(Finding::new(kind, source.name()));
+                findings.push(Finding::new(kind, argument.name()));
             }
         };
         note(self.had_byte_order_mark, FindingKind::ByteOrderMark);
@@ -220,24 +221,24 @@ impl<'a> InputText<'a> {
     }
 }
 
-fn note_layout(blocks: &[PemBlock<'_>], source: Source, findings: &mut Vec<Finding>) {
+fn note_layout(blocks: &[PemBlock<'_>], argument: Argument, findings: &mut Vec<Finding>) {
     if !blocks.iter().all(PemBlock::is_tidy) {
-        findings.push(Finding::new(FindingKind::Layout, source.name()));
+        findings.push(Finding::new(FindingKind::Layout, argument.name()));
     }
 }
 
-fn note_trailing_bytes(ders: &[DerBlock], source: Source, findings: &mut Vec<Finding>) {
+fn note_trailing_bytes(ders: &[DerBlock], argument: Argument, findings: &mut Vec<Finding>) {
     if ders.iter().any(|der| der.had_trailing_bytes) {
-        let detail = format!("{}: bytes after the ASN.1 value of a block", source.name());
+        let detail = format!("{}: bytes after the ASN.1 value of a block", argument.name());
         findings.push(Finding::new(FindingKind::OtherBlocks, detail));
     }
 }
 
 /// Notes the blocks that libcas leaves out.
-fn note_other_blocks(others: &[PemBlock<'_>], source: Source, findings: &mut Vec<Finding>) {
-    let is_certificate = source == Source::Certificate;
+fn note_other_blocks(others: &[PemBlock<'_>], argument: Argument, findings: &mut Vec<Finding>) {
+    let is_certificate = argument == Argument::Certificate;
     if is_certificate && others.iter().any(is_key) {
-        findings.push(Finding::new(FindingKind::KeyBesideCertificate, source.name()));
+        findings.push(Finding::new(FindingKind::KeyBesideCertificate, argument.name()));
     }
     let mut labels: Vec<&str> = Vec::new();
     for block in others.iter().filter(|block| !is_certificate || !is_key(block)) {
@@ -246,7 +247,7 @@ fn note_other_blocks(others: &[PemBlock<'_>], source: Source, findings: &mut Vec
         }
     }
     if !labels.is_empty() {
-        let detail = format!("{}: {}", source.name(), labels.join(", "));
+        let detail = format!("{}: {}", argument.name(), labels.join(", "));
         findings.push(Finding::new(FindingKind::OtherBlocks, detail));
     }
 }
@@ -257,20 +258,20 @@ fn without_certificate_block(
     blocks: &[PemBlock<'_>],
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<DerBlock>, Finding> {
-    let source = Source::Certificate;
+    let argument = Argument::Certificate;
     if blocks.iter().any(is_key) {
         return Err(Finding::new(FindingKind::Swapped, ""));
     }
     if !blocks.is_empty() {
-        return Err(unusable_blocks(blocks, source));
+        return Err(unusable_blocks(blocks, argument));
     }
-    match bare_der(text, source)? {
+    match bare_der(text, argument)? {
         Some(bytes) if key_label(&bytes).is_some() => Err(Finding::new(FindingKind::Swapped, "")),
         Some(bytes) if is_der(&bytes) => {
-            findings.push(Finding::new(FindingKind::BareBase64, source.name()));
+            findings.push(Finding::new(FindingKind::BareBase64, argument.name()));
             Ok(vec![DerBlock::certificate(1, bytes)])
         }
-        _ => Err(Finding::new(FindingKind::NoCertificate, source.name())),
+        _ => Err(Finding::new(FindingKind::NoCertificate, argument.name())),
     }
 }
 
@@ -280,27 +281,27 @@ fn without_key_block(
     blocks: &[PemBlock<'_>],
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<DerBlock>, Finding> {
-    let source = Source::Key;
+    let argument = Argument::Key;
     if !blocks.is_empty() {
-        return Err(match unusable_blocks(blocks, source) {
+        return Err(match unusable_blocks(blocks, argument) {
             Finding { kind: FindingKind::OtherPem | FindingKind::Pkcs7, .. } => {
-                Finding::new(FindingKind::NoKey, source.name())
+                Finding::new(FindingKind::NoKey, argument.name())
             }
             other => other,
         });
     }
-    match bare_der(text, source)?.and_then(|bytes| Some((key_label(&bytes)?, bytes))) {
+    match bare_der(text, argument)?.and_then(|bytes| Some((key_label(&bytes)?, bytes))) {
         Some((label, bytes)) => {
-            findings.push(Finding::new(FindingKind::BareBase64, source.name()));
+            findings.push(Finding::new(FindingKind::BareBase64, argument.name()));
             Ok(vec![DerBlock::new(label.into(), 1, bytes)])
         }
-        None => Err(Finding::new(FindingKind::NoKey, source.name())),
+        None => Err(Finding::new(FindingKind::NoKey, argument.name())),
     }
 }
 
 /// Decodes a text that is base64 only. Fails if it is a format that has to be converted first.
-fn bare_der(text: &str, source: Source) -> Result<Option<Zeroizing<Vec<u8>>>, Finding> {
-    let refuse = |kind: FindingKind| Err(Finding::new(kind, source.name()));
+fn bare_der(text: &str, argument: Argument) -> Result<Option<Zeroizing<Vec<u8>>>, Finding> {
+    let refuse = |kind: FindingKind| Err(Finding::new(kind, argument.name()));
     match pem::decode_bare(text) {
         Some(bytes) if bytes.starts_with(b"-----BEGIN ") => refuse(FindingKind::Base64OfPem),
         Some(bytes) if is_pkcs12(&bytes) => refuse(FindingKind::Pkcs12),
@@ -309,32 +310,32 @@ fn bare_der(text: &str, source: Source) -> Result<Option<Zeroizing<Vec<u8>>>, Fi
     }
 }
 
-/// Names the blocks that were passed instead of what `source` has to contain.
-fn unusable_blocks(blocks: &[PemBlock<'_>], source: Source) -> Finding {
+/// Names the blocks that were passed instead of what `argument` has to contain.
+fn unusable_blocks(blocks: &[PemBlock<'_>], argument: Argument) -> Finding {
     let any = |endings: &[&str]| {
         blocks.iter().any(|block| endings.iter().any(|ending| block.label.ends_with(ending)))
     };
     if any(&["CERTIFICATE REQUEST"]) {
-        Finding::new(FindingKind::Csr, source.content())
+        Finding::new(FindingKind::Csr, argument.content())
     } else if any(&["PUBLIC KEY"]) {
-        Finding::new(FindingKind::PublicKey, source.content())
+        Finding::new(FindingKind::PublicKey, argument.content())
     } else if any(&["PKCS7", "PKCS #7 SIGNED DATA"]) {
-        Finding::new(FindingKind::Pkcs7, source.name())
+        Finding::new(FindingKind::Pkcs7, argument.name())
     } else {
-        Finding::new(FindingKind::OtherPem, source.name())
+        Finding::new(FindingKind::OtherPem, argument.name())
     }
 }
 
 /// Decodes a private key and corrects its label.
 fn decode_key(block: &PemBlock<'_>) -> Result<DerBlock, Finding> {
-    let source = Source::Key;
+    let argument = Argument::Key;
     if block.is_encrypted() {
         return Err(Finding::new(FindingKind::KeyEncrypted, block.line.to_string()));
     }
     if block.label == "OPENSSH PRIVATE KEY" {
-        return Err(Finding::new(FindingKind::OpensshKey, source.name()));
+        return Err(Finding::new(FindingKind::OpensshKey, argument.name()));
     }
-    let bytes = block.decode().map_err(|error| error.finding(source.name()))?;
+    let bytes = block.decode().map_err(|error| error.finding(argument.name()))?;
     let key = DerBlock::new(block.label.to_owned().into(), block.line, bytes);
     // Some programs write one of these labels above another format.
     Ok(match (block.label, key_label(&key.bytes)) {

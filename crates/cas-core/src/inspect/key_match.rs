@@ -67,7 +67,7 @@ pub(super) fn compare(
             PrivateKey { algorithm: curve, key: der, public: None }
         }
         "DSA PRIVATE KEY" => {
-            PrivateKey { algorithm: Algorithm::Named("DSA"), key: der, public: None }
+            PrivateKey { algorithm: Algorithm::Other("DSA"), key: der, public: None }
         }
         _ => match PrivateKeyInfoRef::try_from(der) {
             Ok(info) => {

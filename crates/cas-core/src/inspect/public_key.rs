@@ -16,11 +16,11 @@ pub(super) enum Algorithm {
     Sm2,
     Ed25519,
     /// A type with a name that libcas can only compare.
-    Named(&'static str),
+    Other(&'static str),
     /// Another curve, by OID; empty if the key has explicit curve parameters.
     Curve(String),
     /// Another type, by OID.
-    Other(String),
+    Oid(String),
 }
 
 /// OID of elliptic curve keys.
@@ -34,15 +34,15 @@ impl Algorithm {
             "1.2.840.113549.1.1.1" => Self::Rsa,
             "1.2.840.113549.1.1.10" => Self::RsaPss,
             "1.3.101.112" => Self::Ed25519,
-            "1.3.101.113" => Self::Named("Ed448"),
-            "1.3.101.110" => Self::Named("X25519"),
-            "1.3.101.111" => Self::Named("X448"),
-            "1.2.840.10040.4.1" => Self::Named("DSA"),
-            "1.2.840.113549.1.3.1" | "1.2.840.10046.2.1" => Self::Named("DH"),
-            "2.16.840.1.101.3.4.3.17" => Self::Named("ML-DSA-44"),
-            "2.16.840.1.101.3.4.3.18" => Self::Named("ML-DSA-65"),
-            "2.16.840.1.101.3.4.3.19" => Self::Named("ML-DSA-87"),
-            other => Self::Other(other.to_owned()),
+            "1.3.101.113" => Self::Other("Ed448"),
+            "1.3.101.110" => Self::Other("X25519"),
+            "1.3.101.111" => Self::Other("X448"),
+            "1.2.840.10040.4.1" => Self::Other("DSA"),
+            "1.2.840.113549.1.3.1" | "1.2.840.10046.2.1" => Self::Other("DH"),
+            "2.16.840.1.101.3.4.3.17" => Self::Other("ML-DSA-44"),
+            "2.16.840.1.101.3.4.3.18" => Self::Other("ML-DSA-65"),
+            "2.16.840.1.101.3.4.3.19" => Self::Other("ML-DSA-87"),
+            other => Self::Oid(other.to_owned()),
         }
     }
 
@@ -54,11 +54,11 @@ impl Algorithm {
             "1.3.132.0.35" => Self::P521,
             "1.3.132.0.10" => Self::Secp256k1,
             "1.2.156.10197.1.301" => Self::Sm2,
-            "1.2.840.10045.3.1.1" => Self::Named("EC-P192"),
-            "1.3.132.0.33" => Self::Named("EC-P224"),
-            "1.3.36.3.3.2.8.1.1.7" => Self::Named("EC-brainpoolP256r1"),
-            "1.3.36.3.3.2.8.1.1.11" => Self::Named("EC-brainpoolP384r1"),
-            "1.3.36.3.3.2.8.1.1.13" => Self::Named("EC-brainpoolP512r1"),
+            "1.2.840.10045.3.1.1" => Self::Other("EC-P192"),
+            "1.3.132.0.33" => Self::Other("EC-P224"),
+            "1.3.36.3.3.2.8.1.1.7" => Self::Other("EC-brainpoolP256r1"),
+            "1.3.36.3.3.2.8.1.1.11" => Self::Other("EC-brainpoolP384r1"),
+            "1.3.36.3.3.2.8.1.1.13" => Self::Other("EC-brainpoolP512r1"),
             other => Self::Curve(other.to_owned()),
         }
     }
@@ -79,9 +79,9 @@ impl Algorithm {
             Self::Secp256k1 => "EC-secp256k1",
             Self::Sm2 => "SM2",
             Self::Ed25519 => "Ed25519",
-            Self::Named(name) => name,
+            Self::Other(name) => name,
             Self::Curve(_) => "EC",
-            Self::Other(oid) => oid,
+            Self::Oid(oid) => oid,
         }
     }
 }

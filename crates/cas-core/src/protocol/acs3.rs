@@ -10,10 +10,9 @@ use crate::base::hex;
 use crate::protocol::access_key::AccessKey;
 use crate::protocol::params::Params;
 use crate::protocol::percent::Encoded;
-use crate::protocol::signed_form::SignedForm;
+use crate::protocol::signed_form::{FORM_CONTENT_TYPE, SignedForm};
 
 const ALGORITHM: &str = "ACS3-HMAC-SHA256";
-const FORM: &str = "application/x-www-form-urlencoded";
 /// Parameters of version 1 that are headers here.
 const COMMON: [&str; 3] = ["Action", "Version", "Format"];
 
@@ -37,7 +36,7 @@ pub(crate) fn sign(
     let hash = hex::lower(digest::digest(&digest::SHA256, body.as_bytes()).as_ref());
     let text = |name| params.get(name).unwrap_or_default();
     // Sorted by name.
-    let mut headers = vec![("content-type", FORM), ("host", host)];
+    let mut headers = vec![("content-type", FORM_CONTENT_TYPE), ("host", host)];
     if access_key.security_token().is_some() {
         headers.push(("x-acs-accesskey-id", access_key.id()));
     }
@@ -56,8 +55,7 @@ pub(crate) fn sign(
         "{ALGORITHM} Credential={},SignedHeaders={names},Signature={signature}",
         access_key.id()
     );
-    let accept = if text("Format") == "XML" { "application/xml" } else { "application/json" };
-    headers.extend([("accept", accept), ("authorization", &authorization)]);
+    headers.extend([("accept", "application/json"), ("authorization", &authorization)]);
     // The transport sets the content type of every form.
     let headers = headers.iter().filter(|(name, _)| *name != "content-type");
     let headers =

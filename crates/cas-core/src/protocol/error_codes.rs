@@ -29,12 +29,12 @@ impl ErrorClass {
     }
 }
 
-/// A code, its class, and the hint. A code that ends in `*` stands for all that begin with it.
-type Row = (&'static str, Class, &'static str);
+/// A code, its category, and the hint. A code that ends in `*` stands for all that begin with it.
+type Row = (&'static str, Category, &'static str);
 
 /// The kinds and failure classes that occur together.
 #[derive(Clone, Copy)]
-enum Class {
+enum Category {
     /// Too many calls.
     Throttled,
     /// The name of the certificate is taken.
@@ -57,7 +57,7 @@ enum Class {
     Unknown,
 }
 
-impl Class {
+impl Category {
     const fn with_hint(self, hint: &'static str) -> ErrorClass {
         use ErrorKind::{NameTaken, NotFound, Permission, Service, Throttled};
         let (kind, class) = match self {
@@ -111,44 +111,44 @@ const HTTPS: &str = "Use an https endpoint.";
 
 /// The first match wins, so exact codes precede their families. The source follows each row.
 #[rustfmt::skip] // a table
-const KNOWN: [Row; 37] = [
-    ("Throttling*",                      Class::Throttled,   SLOW_DOWN),    // G
-    ("FlowControlError",                 Class::Throttled,   SLOW_DOWN),    // C, HTTP 400
-    ("NameRepeat",                       Class::NameTaken,   OTHER_NAME),   // C
-    ("ParamRepeat",                      Class::NameTaken,   OTHER_NAME),   // C, only names repeat
-    ("NotFound",                         Class::NotFound,    LIST),         // S
-    ("-1008",                            Class::Refused,     NOT_PEM),      // S
-    ("ParseCertificateFailed",           Class::Refused,     NOT_PEM),      // C
-    ("PrivateKeyFormatError",            Class::Refused,     NOT_PEM),      // A
-    ("CertKeyNotMatch",                  Class::Refused,     OTHER_KEY),    // A
-    ("InsufficientQuota",                Class::Ambiguous,   QUOTA),        // C
-    ("InvalidStatus.DeleteProtection",   Class::Refused,     PROTECTED),    // C
-    ("InvalidAccessKeyId.NotFound",      Class::AccessKey,   KEY_ID),       // G, S
-    ("InvalidAccessKeyId.Inactive",      Class::AccessKey,   INACTIVE),     // G
-    ("SignatureDoesNotMatch",            Class::Refused,     ""),           // G, S
-    ("SignatureNonceUsed",               Class::Unknown,     NONCE_USED),   // G
-    ("InvalidTimeStamp.Expired",         Class::Clock,       SET_CLOCK),    // G
-    ("IllegalTimestamp",                 Class::Clock,       SET_CLOCK),    // S, other products
-    ("InvalidTimeStamp.Format",          Class::Refused,     CHANGED),      // G
-    ("InvalidSecurityToken*",            Class::AccessKey,   NEW_TOKEN),    // G
-    ("MissingSecurityToken",             Class::Refused,     NEEDS_TOKEN),  // A
-    ("Forbidden.RAM",                    Class::Permission,  ""),           // G
-    ("Forbidden.RiskControl",            Class::Refused,     RISK_CONTROL), // G
-    ("Forbidden.UserVerification",       Class::Refused,     REAL_NAME),    // G
-    ("Forbidden*",                       Class::Permission,  ""),           // G
-    ("NoPermission*",                    Class::Permission,  ""),           // S, other products
-    ("PermissionDenied",                 Class::Permission,  ""),           // C
-    ("InvalidAction.NotFound",           Class::VersionGone, OLD_API),      // G, S
-    ("InvalidApi.NotFound",              Class::VersionGone, OLD_API),      // G
-    ("InvalidVersion",                   Class::VersionGone, OLD_API),      // G
-    ("NoSuchVersion",                    Class::VersionGone, OLD_API),      // G
-    ("InvalidProduct.NotFound",          Class::Refused,     WRONG_HOST),   // G
-    ("InvalidProtocol.NeedSsl",          Class::Refused,     HTTPS),        // G
-    ("EntityNotExist.Role",              Class::Refused,     NO_ROLE),      // T
-    ("AuthenticationFail.OIDCToken*",    Class::Refused,     OIDC_TOKEN),   // T
-    ("InternalError",                    Class::Unknown,     INTERNAL),     // G, HTTP 500
-    ("ServiceUnavailable",               Class::Unknown,     INTERNAL),     // G, HTTP 503
-    ("OperationDenied.SystemUpgrading",  Class::Unknown,     INTERNAL),     // C
+const KNOWN: &[Row] = &[
+    ("Throttling*",                      Category::Throttled,   SLOW_DOWN),    // G
+    ("FlowControlError",                 Category::Throttled,   SLOW_DOWN),    // C, HTTP 400
+    ("NameRepeat",                       Category::NameTaken,   OTHER_NAME),   // C
+    ("ParamRepeat",                      Category::NameTaken,   OTHER_NAME),   // C, only names repeat
+    ("NotFound",                         Category::NotFound,    LIST),         // S
+    ("-1008",                            Category::Refused,     NOT_PEM),      // S
+    ("ParseCertificateFailed",           Category::Refused,     NOT_PEM),      // C
+    ("PrivateKeyFormatError",            Category::Refused,     NOT_PEM),      // A
+    ("CertKeyNotMatch",                  Category::Refused,     OTHER_KEY),    // A
+    ("InsufficientQuota",                Category::Ambiguous,   QUOTA),        // C
+    ("InvalidStatus.DeleteProtection",   Category::Refused,     PROTECTED),    // C
+    ("InvalidAccessKeyId.NotFound",      Category::AccessKey,   KEY_ID),       // G, S
+    ("InvalidAccessKeyId.Inactive",      Category::AccessKey,   INACTIVE),     // G
+    ("SignatureDoesNotMatch",            Category::Refused,     ""),           // G, S
+    ("SignatureNonceUsed",               Category::Unknown,     NONCE_USED),   // G
+    ("InvalidTimeStamp.Expired",         Category::Clock,       SET_CLOCK),    // G
+    ("IllegalTimestamp",                 Category::Clock,       SET_CLOCK),    // S, other products
+    ("InvalidTimeStamp.Format",          Category::Refused,     CHANGED),      // G
+    ("InvalidSecurityToken*",            Category::AccessKey,   NEW_TOKEN),    // G
+    ("MissingSecurityToken",             Category::Refused,     NEEDS_TOKEN),  // A
+    ("Forbidden.RAM",                    Category::Permission,  ""),           // G
+    ("Forbidden.RiskControl",            Category::Refused,     RISK_CONTROL), // G
+    ("Forbidden.UserVerification",       Category::Refused,     REAL_NAME),    // G
+    ("Forbidden*",                       Category::Permission,  ""),           // G
+    ("NoPermission*",                    Category::Permission,  ""),           // S, other products
+    ("PermissionDenied",                 Category::Permission,  ""),           // C
+    ("InvalidAction.NotFound",           Category::VersionGone, OLD_API),      // G, S
+    ("InvalidApi.NotFound",              Category::VersionGone, OLD_API),      // G
+    ("InvalidVersion",                   Category::VersionGone, OLD_API),      // G
+    ("NoSuchVersion",                    Category::VersionGone, OLD_API),      // G
+    ("InvalidProduct.NotFound",          Category::Refused,     WRONG_HOST),   // G
+    ("InvalidProtocol.NeedSsl",          Category::Refused,     HTTPS),        // G
+    ("EntityNotExist.Role",              Category::Refused,     NO_ROLE),      // T
+    ("AuthenticationFail.OIDCToken*",    Category::Refused,     OIDC_TOKEN),   // T
+    ("InternalError",                    Category::Unknown,     INTERNAL),     // G, HTTP 500
+    ("ServiceUnavailable",               Category::Unknown,     INTERNAL),     // G, HTTP 503
+    ("OperationDenied.SystemUpgrading",  Category::Unknown,     INTERNAL),     // C
 ];
 
 /// Messages of the service that say a name is taken, for unknown codes (docs/service.md, CAS).
@@ -165,11 +165,11 @@ pub(crate) fn classify(code: &str, message: &str, http_status: u16) -> ErrorClas
     match known {
         Some((_, class, hint)) => class.with_hint(hint),
         None if NAME_TAKEN_MESSAGES.iter().any(|part| message.contains(part)) => {
-            Class::NameTaken.with_hint(OTHER_NAME)
+            Category::NameTaken.with_hint(OTHER_NAME)
         }
-        None if http_status == 429 => Class::Throttled.with_hint(SLOW_DOWN),
-        None if http_status >= 500 => Class::Unknown.with_hint(INTERNAL),
-        None => Class::Ambiguous.with_hint(""),
+        None if http_status == 429 => Category::Throttled.with_hint(SLOW_DOWN),
+        None if http_status >= 500 => Category::Unknown.with_hint(INTERNAL),
+        None => Category::Ambiguous.with_hint(""),
     }
 }
 
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn no_row_is_shadowed_by_another() {
-        for (code, _, hint) in &KNOWN {
+        for (code, _, hint) in KNOWN {
             let code = code.trim_end_matches('*');
             assert_eq!(classify(code, "", 400).hint, *hint, "{code}");
         }

@@ -227,8 +227,9 @@ pub(crate) fn percent_encode(value: &str) -> String {
     encoded.into_string()
 }
 
-/// Returns `text` with each `%XX` decoded, or `None` if it has none. Lenient: what is not an escape
-/// stays, and bytes that are not UTF-8 are replaced.
+/// Returns `text` with each `%XX` decoded, or `None` if it has none. Lenient, because
+/// it only searches for secrets: what is not an escape stays, and bytes that are not UTF-8 are
+/// replaced.
 pub(crate) fn percent_decode(text: &str) -> Option<String> {
     let mut decoded = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.as_bytes();

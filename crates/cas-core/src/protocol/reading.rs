@@ -63,7 +63,7 @@ impl Envelope {
         parse(Value::Object(own.collect())).unwrap_or_default()
     }
 
-    /// Whether the code says that all is well: pop accepts these (docs/service.md, Responses).
+    /// Whether the code means success: pop accepts these (docs/service.md, Responses).
     fn is_success(&self) -> bool {
         let code = self.code.as_ref().map_or("", Text::as_str);
         matches!(code, "" | "200" | "OK" | "Success" | "success")
@@ -100,7 +100,7 @@ impl HttpResponse {
         self.classify(fields)
     }
 
-    /// A `Code` beside HTTP 200 is a refusal too, unless it says that all is well.
+    /// A `Code` beside HTTP 200 is a refusal too, unless it means success.
     fn classify(&self, fields: Value) -> ApiResponse {
         let envelope = Envelope::read(&fields);
         let success = envelope.is_success();

@@ -7,6 +7,9 @@ use zeroize::Zeroizing;
 use crate::protocol::params::Params;
 use crate::protocol::percent::Encoded;
 
+/// The content type of every form.
+pub(crate) const FORM_CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
+
 /// A signed form. Only the signers create one, so that nothing is sent unsigned, with one
 /// exception, `unsigned`.
 pub struct SignedForm {

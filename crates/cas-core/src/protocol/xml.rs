@@ -1,6 +1,6 @@
 //! Reads an XML response into the values that a JSON one has.
 //!
-//! libcas asks for JSON; a gateway may refuse in XML all the same. Uses nothing of this crate.
+//! libcas asks for JSON; a gateway may refuse in XML anyway. Uses nothing of this crate.
 
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;

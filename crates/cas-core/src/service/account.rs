@@ -1,7 +1,4 @@
 //! One account at one endpoint: operations on its certificates, in the API version in use.
-//!
-//! A further operation goes here: its parameters into `v2018_07_13` and `v2020_04_07`, its dispatch
-//! into `operations`, its response as a type with `Deserialize`.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -16,7 +13,7 @@ use crate::protocol::failure_class::FailureClass;
 use crate::service::caller::Caller;
 use crate::service::certificate::{Certificate, Page};
 use crate::service::failure::CallError;
-use crate::service::messages::version_changed;
+use crate::service::messages::{relying_on_list, version_changed};
 use crate::service::rate_limit::RateLimiter;
 use crate::service::types::{CertId, PAGE_SIZE};
 use crate::service::version::{ApiVersion, Versions};
@@ -146,7 +143,7 @@ impl Account {
         match self.caller.call::<Certificate>(&operation, &subject, deadline) {
             Ok(response) => Fingerprint::of_pem(&response.fields.pem),
             Err(failure) => {
-                let message = || format!("{} libcas relies on the list alone.", failure.error);
+                let message = || relying_on_list(&failure.error);
                 self.caller.logger.log(Level::Debug, message);
                 None
             }

@@ -21,7 +21,9 @@ use crate::protocol::{Signature, acs3, hmac_sha1};
 use crate::service::backoff;
 use crate::service::clock_skew::ClockSkew;
 use crate::service::failure::CallError;
-use crate::service::messages::{CallContext, incomplete, no_access_key, secret_in_name};
+use crate::service::messages::{
+    CallContext, incomplete, no_access_key, received, retrying, secret_in_name, sending,
+};
 use crate::service::provider::{CredentialsError, Provider};
 use crate::service::transport::Transport;
 use crate::service::types::{Operation, Response};
@@ -147,7 +149,7 @@ impl Caller {
             return false;
         }
         if let Some(error) = after {
-            self.logger.log(Level::Warn, || format!("{error} Retry in {} ms.", delay.as_millis()));
+            self.logger.log(Level::Warn, || retrying(error, delay));
         }
         thread::sleep(delay);
         true
@@ -195,10 +197,8 @@ impl Caller {
             }
         };
         let started = Instant::now();
-        self.logger.log(Level::Debug, || {
-            let size = form.as_bytes().len();
-            format!("Sending {action} for {subject} to {}: {size} bytes.", self.endpoint)
-        });
+        self.logger
+            .log(Level::Debug, || sending(action, subject, &self.endpoint, form.as_bytes().len()));
         let context = CallContext {
             operation,
             subject,
@@ -211,11 +211,7 @@ impl Caller {
         let mut response =
             self.transport.post(&form, limit).map_err(|failure| context.no_response(failure))?;
         response.scrub_private_keys();
-        self.logger.log(Level::Debug, || {
-            let (status, size) = (response.status, response.body.len());
-            let ms = started.elapsed().as_millis();
-            format!("Received HTTP {status} to {action} for {subject}: {size} bytes, {ms} ms.")
-        });
+        self.logger.log(Level::Debug, || received(action, subject, &response, started.elapsed()));
         context.read(&response).map_err(|(class, error)| {
             let class = match class {
                 FailureClass::Throttled(_) => FailureClass::Throttled(response.retry_after),

@@ -1,7 +1,29 @@
 //! A failed attempt: the error for the caller, and what it means for what is stored.
 
 use crate::base::error::Error;
+use crate::http::failure::{SendProgress, TransportError};
 use crate::protocol::failure_class::FailureClass;
+
+impl FailureClass {
+    /// Classifies a request that got no whole response.
+    pub(crate) fn of_transport(failure: &TransportError) -> Self {
+        match failure.progress {
+            SendProgress::NotSent if failure.permanent => Self::Permanent,
+            SendProgress::NotSent => Self::NotSent,
+            SendProgress::Sent | SendProgress::ResponseStarted => Self::OutcomeUnknown,
+        }
+    }
+
+    /// Classifies a response that is not the service's: only if the request was rejected in transit
+    /// is it certain that the service did not apply it.
+    pub(crate) fn of_unrecognized(rejected_in_transit: bool, http_status: u16) -> Self {
+        match (rejected_in_transit, http_status) {
+            (true, 429) => Self::Throttled(None),
+            (true, _) => Self::Refused,
+            (false, _) => Self::OutcomeUnknown,
+        }
+    }
+}
 
 /// An attempt that failed.
 #[derive(Debug)]

@@ -4,11 +4,15 @@
 //! it is redacted.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use crate::base::error::{Error, ErrorKind};
+use crate::http::endpoint;
+use crate::http::endpoint::Endpoint;
 use crate::http::failure::{SendProgress, TransportError};
 use crate::http::response::HttpResponse;
 use crate::protocol::access_key::{AccessKey, display_id};
+use crate::protocol::error_codes::ErrorClass;
 use crate::protocol::failure_class::{Correction, FailureClass};
 use crate::protocol::params::Params;
 use crate::protocol::reading::ApiResponse;
@@ -46,23 +50,19 @@ impl CallContext<'_> {
             }),
             ApiResponse::Refusal { code, message, request_id } => {
                 let request_id = self.safe_id(request_id);
-                let (class, error) = self.refused(&code, &message, response.status);
-                Err((class, error.with_response(response.status, request_id)))
+                let meaning = error_codes::classify(&code, &message, response.status);
+                let error = self.refused(&meaning, &code, &message);
+                Err((meaning.class, error.with_response(response.status, request_id)))
             }
             ApiResponse::Unrecognized { content, rejected_in_transit } => {
-                let class = match (rejected_in_transit, response.status) {
-                    (true, 429) => FailureClass::Throttled(None),
-                    (true, _) => FailureClass::Refused,
-                    (false, _) => FailureClass::OutcomeUnknown,
-                };
+                let class = FailureClass::of_unrecognized(rejected_in_transit, response.status);
                 Err((class, self.unrecognized(&content, response)))
             }
         }
     }
 
-    fn refused(&self, code: &str, message: &str, http_status: u16) -> (FailureClass, Error) {
+    fn refused(&self, meaning: &ErrorClass, code: &str, message: &str) -> Error {
         let Self { operation: Operation { action, ram, .. }, endpoint, subject, .. } = self;
-        let meaning = error_codes::classify(code, message, http_status);
         let shown = self.secrets().redact(code);
         let sentence = match meaning.kind {
             ErrorKind::NameTaken => {
@@ -103,7 +103,7 @@ impl CallContext<'_> {
             }
             _ => hint,
         };
-        (meaning.class, if hint.is_empty() { error } else { error.with_hint(hint) })
+        if hint.is_empty() { error } else { error.with_hint(hint) }
     }
 
     /// The gateway echoes its string to sign. If it equals ours, only the secret can be wrong.
@@ -138,6 +138,7 @@ impl CallContext<'_> {
     /// Describes an attempt that got no whole response.
     pub(crate) fn no_response(&self, failure: TransportError) -> CallError {
         let Self { operation: Operation { action, .. }, subject, .. } = self;
+        let class = FailureClass::of_transport(&failure);
         let cause = failure.message;
         let sent = format!("{action} for {subject} was sent, but {cause}.");
         let (kind, sentence, hint) = match failure.progress {
@@ -169,11 +170,6 @@ impl CallContext<'_> {
                  responses."
                     .to_owned(),
             ),
-        };
-        let class = match failure.progress {
-            SendProgress::NotSent if failure.permanent => FailureClass::Permanent,
-            SendProgress::NotSent => FailureClass::NotSent,
-            SendProgress::Sent | SendProgress::ResponseStarted => FailureClass::OutcomeUnknown,
         };
         let mut error =
             Error::new(kind, sentence).with_hint(hint).with_retryable(!failure.permanent);
@@ -217,7 +213,7 @@ pub(crate) fn no_access_key(cause: CredentialsError) -> CallError {
     if cause.retryable { CallError { class: FailureClass::NotSent, ..failure } } else { failure }
 }
 
-/// The name of an upload, which everybody may read, would reveal the access key secret.
+/// Certificate names are public, so this name would reveal the access key secret.
 pub(crate) fn secret_in_name() -> Error {
     let sentence = "The certificate name contains the access key secret.";
     Error::new(ErrorKind::InvalidArgument, sentence).with_hint(
@@ -245,6 +241,43 @@ pub(crate) fn incomplete(
 /// The service no longer has the version of the API, so another one is used from now on.
 pub(crate) fn version_changed(error: &Error, version: &dyn Display) -> String {
     format!("{error} libcas uses API version {version} from now on.")
+}
+
+/// A failed attempt that is repeated after `delay`.
+pub(crate) fn retrying(error: &Error, delay: Duration) -> String {
+    format!("{error} Retry in {} ms.", delay.as_millis())
+}
+
+/// A request of `size` bytes that is about to be sent.
+pub(crate) fn sending(action: &str, subject: &str, endpoint: &str, size: usize) -> String {
+    format!("Sending {action} for {subject} to {endpoint}: {size} bytes.")
+}
+
+/// A response that arrived `elapsed` after its request was sent.
+pub(crate) fn received(
+    action: &str,
+    subject: &str,
+    response: &HttpResponse,
+    elapsed: Duration,
+) -> String {
+    let (status, size, ms) = (response.status, response.body.len(), elapsed.as_millis());
+    format!("Received HTTP {status} to {action} for {subject}: {size} bytes, {ms} ms.")
+}
+
+/// The stored certificate could not be fetched to compare it.
+pub(crate) fn relying_on_list(error: &Error) -> String {
+    format!("{error} libcas relies on the list alone.")
+}
+
+/// The endpoint is not part of a valid URL.
+pub(crate) fn invalid_endpoint(endpoint: &Endpoint) -> Error {
+    let message = format!("Invalid endpoint {endpoint}: not a valid URL.");
+    Error::new(ErrorKind::InvalidArgument, message).with_hint(endpoint::FORMS)
+}
+
+/// A header of the request is invalid.
+pub(crate) fn invalid_header() -> TransportError {
+    TransportError::not_sent("a request header is invalid").permanent()
 }
 
 #[cfg(test)]

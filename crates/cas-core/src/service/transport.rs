@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use ureq::http::{Request, Uri};
 
-use crate::base::error::{Error, ErrorKind};
+use crate::base::error::Error;
 use crate::http::client::HttpClient;
 use crate::http::endpoint::Endpoint;
 use crate::http::failure::TransportError;
 use crate::http::response::HttpResponse;
-use crate::protocol::signed_form::SignedForm;
+use crate::protocol::signed_form::{FORM_CONTENT_TYPE, SignedForm};
+use crate::service::messages::{invalid_endpoint, invalid_header};
 
 /// Sends signed requests. Tests replace it.
 pub(crate) trait Transport: Send + Sync {
@@ -30,25 +31,19 @@ pub(crate) struct HttpTransport {
 impl HttpTransport {
     /// Opens no connection yet.
     pub(crate) fn new(http: Arc<HttpClient>, endpoint: &Endpoint) -> Result<Self, Error> {
-        let uri = endpoint.url().parse().map_err(|_| {
-            let message = format!("Invalid endpoint {endpoint}: not a valid URL.");
-            Error::new(ErrorKind::InvalidArgument, message)
-        })?;
+        let uri = endpoint.url().parse().map_err(|_| invalid_endpoint(endpoint))?;
         Ok(Self { http, uri, server: endpoint.to_string() })
     }
 }
 
 impl Transport for HttpTransport {
     fn post(&self, form: &SignedForm, deadline: Instant) -> Result<HttpResponse, TransportError> {
-        let mut request = Request::post(self.uri.clone())
-            .header("Content-Type", "application/x-www-form-urlencoded");
+        let mut request = Request::post(self.uri.clone()).header("Content-Type", FORM_CONTENT_TYPE);
         for (name, value) in form.headers() {
             request = request.header(name, value);
         }
         // Does not happen: libcas made or checked the value of every header.
-        let request = request
-            .body(form.as_bytes())
-            .map_err(|_| TransportError::not_sent("a request header is invalid").permanent())?;
+        let request = request.body(form.as_bytes()).map_err(|_| invalid_header())?;
         self.http.send(request, &self.server, deadline)
     }
 }

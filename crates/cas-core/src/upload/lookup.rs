@@ -26,7 +26,7 @@ pub(crate) struct Query<'a> {
 pub(crate) struct Listing {
     pub(crate) names: NameStatus,
     /// The certificate behind `names.third_name`.
-    pub(crate) third_name: Option<Certificate>,
+    pub(crate) third_certificate: Option<Certificate>,
     /// The API version of the lists.
     pub(crate) version: ApiVersion,
     /// The RequestId of the last request.
@@ -72,7 +72,7 @@ impl Account {
                 alternate: NameOwner::Free,
                 third_name: None,
             };
-            let mut third_name = None;
+            let mut third_certificate = None;
             let request_id = self.each_certificate(version, deadline, |listed| {
                 let place = if listed.name == query.requested {
                     Some(&mut names.requested)
@@ -90,16 +90,16 @@ impl Account {
                         }
                     }
                 } else if query.any_name
-                    && third_name.is_none()
+                    && third_certificate.is_none()
                     && self.is_same(version, &listed, query.leaf, deadline)
                 {
                     names.third_name = Some(listed.id);
-                    third_name = Some(listed);
+                    third_certificate = Some(listed);
                 }
-                // Nothing changes the result any more.
+                // The result is final.
                 matches!(names.requested, NameOwner::Same(_))
             })?;
-            Ok(Listing { names, third_name, version, request_id })
+            Ok(Listing { names, third_certificate, version, request_id })
         })
     }
 
@@ -259,7 +259,7 @@ mod tests {
         ];
         let (listing, requests) = lookup(&entries, &[], true);
         assert_eq!((listing.names.third_name, requests), (Some(id(3)), 1));
-        assert_eq!(listing.third_name.unwrap().name, "c");
+        assert_eq!(listing.third_certificate.unwrap().name, "c");
         assert_eq!(lookup(&entries, &[], false).0.names.third_name, None);
     }
 }

@@ -1,14 +1,17 @@
 //! Sentences about failed uploads: what is stored, what is not, and what to do.
 //!
 //! Every message of this folder for people is made here, except those about files that cannot be
-//! read, which are in `request`.
+//! read, which are in `request`. Those about incomplete uploads are in `client`.
+
+use std::time::Duration;
 
 use crate::base::error::{Error, ErrorKind};
 use crate::base::quote::quoted;
 use crate::service::types::CertId;
-use crate::upload::events::{FailReason, NameOwner};
+use crate::upload::events::{FailReason, NameOwner, Outcome};
 use crate::upload::history::History;
 use crate::upload::names::Names;
+use crate::upload::request::Receipt;
 
 /// A failed upload, and what messages about it need.
 pub(super) struct FailedUpload<'a> {
@@ -128,6 +131,20 @@ pub(super) fn with_next_version(error: Error) -> Error {
     error.with_retryable(true).with_hint("Call again: libcas then uses the next API version.")
 }
 
+/// An upload that succeeded in `elapsed`.
+pub(crate) fn upload_succeeded(receipt: &Receipt, elapsed: Duration) -> String {
+    let Receipt { cert_id, name, request_id, outcome, .. } = receipt;
+    let name = quoted(name);
+    let request_id = request_id.as_deref().unwrap_or("unknown");
+    let ms = elapsed.as_millis();
+    let verb = match outcome {
+        Outcome::Created => "is stored",
+        Outcome::Reused => "was already stored",
+        Outcome::Replaced => "replaced another certificate and is stored",
+    };
+    format!("{name} {verb} as CertId {cert_id} (RequestId {request_id}, {ms} ms).")
+}
+
 fn bug() -> Error {
     Error::new(ErrorKind::Internal, "The upload ended in an invalid state.")
         .with_hint("This is a bug in libcas. Please report it.")
@@ -158,7 +175,7 @@ mod tests {
     fn error(reason: FailReason, owner: NameOwner) -> Error {
         let names = NameStatus { requested: owner, alternate: NameOwner::Free, third_name: None };
         let version = ApiVersion::V2018_07_13;
-        let listing = Listing { names, third_name: None, version, request_id: None };
+        let listing = Listing { names, third_certificate: None, version, request_id: None };
         let history = History { listing: Some(listing), ..History::default() };
         let names = Names::new("web", "not PEM");
         let failed = FailedUpload {

@@ -1,14 +1,14 @@
 //! The exactly-once upload: a state machine without I/O, the run that executes its steps, and the
 //! look-up that compares certificates.
 //!
-//! Uses `service`, `inspect` and, for failure classes, `protocol`. docs/exactly-once.md has the
-//! rules.
+//! Uses `service`, `inspect`, `base` and, for failure classes, `protocol`. docs/exactly-once.md has
+//! the rules.
 
 pub(crate) mod events;
 mod history;
 pub(crate) mod lookup;
 pub(crate) mod machine;
-mod messages;
+pub(crate) mod messages;
 mod names;
 pub(crate) mod request;
 pub(crate) mod run;

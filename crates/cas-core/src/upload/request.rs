@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
 use crate::base::error::{Error, ErrorKind};
+use crate::base::file::read_bounded;
 use crate::base::quote::{quoted, quoted_path};
 use crate::inspect;
 use crate::service::types::{CertId, Lang};
@@ -116,10 +117,9 @@ impl Upload {
 }
 
 /// Largest PEM file that is read, in bytes.
-const MAX_FILE_BYTES: u64 = 1 << 20;
+const MAX_FILE_BYTES: usize = 1 << 20;
 
-/// Reads a PEM file, into a buffer that never grows, so that no copy of a key is left behind. If
-/// the size is unknown, as for a pipe, the buffer has the largest size of a file.
+/// Reads a PEM file, which may hold a key, without leaving a copy of it behind.
 fn read_pem(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let shown = quoted_path(path);
     let unreadable = |error| {
@@ -127,37 +127,30 @@ fn read_pem(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
             "Give the path of a PEM file that this program may read, not the PEM text itself.",
         )
     };
-    let mut file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    let expected =
-        if metadata.is_file() && metadata.len() > 0 { metadata.len() } else { MAX_FILE_BYTES };
-    let room = usize::try_from(expected.min(MAX_FILE_BYTES)).unwrap_or(0) + 1;
-    let mut bytes = Zeroizing::new(vec![0; room]);
-    let mut length = 0;
-    while length < bytes.len() {
-        match file.read(&mut bytes[length..]) {
-            Ok(0) => break,
-            Ok(read) => length += read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(unreadable(error)),
-        }
-    }
     let refuse = |what: &str, hint: &str| {
         Err(Error::new(ErrorKind::Certificate, format!("The file {shown} {what}.")).with_hint(hint))
     };
-    if length == bytes.len() && expected < MAX_FILE_BYTES {
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    let size = usize::try_from(metadata.len()).unwrap_or(MAX_FILE_BYTES);
+    // The size of a pipe is unknown.
+    let size = Some(size).filter(|size| metadata.is_file() && *size > 0);
+    let bytes = match read_bounded(file, size.unwrap_or(MAX_FILE_BYTES), MAX_FILE_BYTES) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            return refuse(
+                "is larger than 1 MiB",
+                "Check the path: a certificate chain or private key has a few kilobytes.",
+            );
+        }
+        Err(error) => return Err(unreadable(error)),
+    };
+    if size.is_some_and(|size| bytes.len() > size) {
         return refuse("grew while libcas read it", "Read it again once it is written.");
     }
-    if length == bytes.len() {
-        return refuse(
-            "is larger than 1 MiB",
-            "Check the path: a certificate chain or private key has a few kilobytes.",
-        );
-    }
-    if length == 0 {
+    if bytes.is_empty() {
         return refuse("is empty", "Check the path, and that the file was written.");
     }
-    bytes.truncate(length);
     let Some(finding) = inspect::not_text(&bytes, &format!("file {shown}")) else {
         return Ok(bytes);
     };

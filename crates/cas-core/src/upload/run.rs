@@ -193,7 +193,7 @@ impl UploadRun<'_> {
     fn receipt(self, machine: &Machine, id: CertId, outcome: Outcome) -> Receipt {
         let attempts = self.attempts(machine);
         let History { listing, response, .. } = self.history;
-        let third = listing.as_ref().and_then(|listing| listing.third_name.as_ref());
+        let third = listing.as_ref().and_then(|listing| listing.third_certificate.as_ref());
         let names = listing.as_ref().map(|listing| listing.names);
         let name = match third.filter(|certificate| certificate.id == id) {
             Some(certificate) => certificate.name.clone(),

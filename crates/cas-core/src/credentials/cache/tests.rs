@@ -68,7 +68,7 @@ fn key_id(provider: &CachingProvider, seconds: u64) -> Result<String, String> {
         .map_err(|error| error.reason)
 }
 
-/// Waits until so many threads wait for a fetch to end.
+/// Waits until `threads` threads wait for a fetch to end.
 fn until_waiting(process: &ProcessState, threads: u32) {
     let give_up = in_a_minute();
     while process.lock().waiting < threads {

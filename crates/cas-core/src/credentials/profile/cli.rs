@@ -132,7 +132,7 @@ impl Source for CliProfile {
             }
         })?;
         let fetched = source.fetch(now, deadline)?;
-        // Takes no lock, which could be locked for ever after a fork. It is set only once: later
+        // Takes no lock, which may never be unlocked after a fork. It is set only once: later
         // names are the same.
         let _ = self.used.set(Box::new(name.clone()));
         Ok(fetched)

@@ -1,5 +1,6 @@
 //! Profiles in the files of the official tools: the file formats, and the sources that only a
-//! profile can describe. Uses the other sources in `credentials`.
+//! profile can describe. Uses the other sources in `credentials`, and what they use:
+//! `service`, `protocol`, `http` and `base`.
 
 pub(crate) mod cli;
 mod cli_file;

@@ -23,6 +23,7 @@ use crate::credentials::session_credentials::SessionCredentials;
 use crate::credentials::source::{KeyWithExpiry, REFRESH_MARGIN, Source, log_refresh_failure};
 use crate::credentials::{files, response};
 use crate::protocol::params::Params;
+use crate::protocol::signed_form::FORM_CONTENT_TYPE;
 use crate::service::provider::CredentialsError;
 
 /// The sites, their hosts, and the client ID of the official CLI there.
@@ -112,7 +113,7 @@ impl OAuth {
         }
         let form = Zeroizing::new(params.canonical_query());
         let request = Request::post(format!("https://{}/v1/token", self.host))
-            .header("Content-Type", "application/x-www-form-urlencoded")
+            .header("Content-Type", FORM_CONTENT_TYPE)
             .body(form.as_bytes())
             .map_err(|_| CredentialsError::failed("failed to build the request"))?;
         let deadline = Instant::now() + MAX_REQUEST_TIME;
@@ -268,7 +269,7 @@ mod tests {
     use crate::base::logger::Logger;
 
     /// Fetches 1,000 s after 1970, while another program holds the lock, from a file whose key
-    /// expires after so many seconds: the ID of the key or the error, and the log.
+    /// expires after `expiration` seconds: the ID of the key or the error, and the log.
     fn fetch_while_locked(expiration: u64) -> (Result<String, String>, Vec<String>) {
         let name = format!("libcas-{}-oauth-{expiration}", std::process::id());
         let directory = std::env::temp_dir().join(name);

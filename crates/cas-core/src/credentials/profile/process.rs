@@ -12,8 +12,8 @@ use serde::Deserialize;
 use socket2::Socket;
 use zeroize::Zeroizing;
 
+use crate::base::file::read_bounded;
 use crate::base::time;
-use crate::credentials::files::read_bounded;
 use crate::credentials::json::{self, SecretText};
 use crate::credentials::profile::fields::Profile;
 use crate::credentials::source::{KeyWithExpiry, Source, checked_access_key};

@@ -82,7 +82,8 @@ fn parse_login(text: &str) -> Result<(Secret, Secret), &'static str> {
     Ok((decode(user)?, decode(password)?))
 }
 
-/// Decodes `%XX`; `None` if two hexadecimal digits are missing or the result is not UTF-8.
+/// Decodes `%XX`; `None` if two hexadecimal digits are missing or the result is not UTF-8. Strict,
+/// because a user would not notice that a password was decoded wrongly.
 fn percent_decode(text: &str) -> Option<Secret> {
     let mut decoded = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.as_bytes();

@@ -20,7 +20,7 @@ use crate::http::endpoint::without_brackets;
 use crate::http::failure::TransportError;
 use crate::http::roots::LoadedRoots;
 use crate::http::settings::Settings;
-use crate::http::tls::messages::handshake_error;
+use crate::http::tls::messages::{handshake_error, invalid_server_name, setup_failed};
 use crate::http::tls::verifier::DiagnosingVerifier;
 
 /// Loads no key: libcas never uses a TLS client certificate. With rustls's own provider, all of
@@ -58,10 +58,6 @@ impl TlsConnector {
             Ok((Arc::new(config), roots))
         })
     }
-}
-
-fn setup_failed(error: &rustls::Error) -> TransportError {
-    TransportError::not_sent(format!("failed to set up TLS: {error}"))
 }
 
 /// TLS 1.2 and 1.3 with ring's algorithms.
@@ -107,8 +103,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let bare = without_brackets(host);
         let server = details.uri.authority().map_or(host, |authority| authority.as_str());
         let (config, roots) = self.config()?;
-        let name = ServerName::try_from(bare.to_owned())
-            .map_err(|_| TransportError::not_sent(format!("invalid TLS server name {host}")))?;
+        let name = ServerName::try_from(bare.to_owned()).map_err(|_| invalid_server_name(host))?;
         let mut session = ClientConnection::new(Arc::clone(config), name)
             .map_err(|error| setup_failed(&error))?;
         let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());

@@ -22,6 +22,16 @@ const ALLOW_CIPHER_SUITES: &str = "Update the server, or enable TLS 1.3, or TLS 
                                    AES-GCM or ChaCha20-Poly1305.";
 const UNVERIFIED: &str = "Give the server a certificate that libcas can verify.";
 
+/// rustls rejected its configuration or the session.
+pub(super) fn setup_failed(error: &rustls::Error) -> TransportError {
+    TransportError::not_sent(format!("failed to set up TLS: {error}"))
+}
+
+/// `host` cannot be the name of a TLS server.
+pub(super) fn invalid_server_name(host: &str) -> TransportError {
+    TransportError::not_sent(format!("invalid TLS server name {host}"))
+}
+
 /// The error of a handshake with `server`, whose certificate must be valid for `name`.
 pub(super) fn handshake_error(
     server: &str,

@@ -1,3 +1,5 @@
+//! Tests of the PEM reader.
+
 use super::*;
 
 fn decode_first(text: &str) -> Result<Vec<u8>, PemError> {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::http::failure::SendProgress;
-use crate::service::caller::tests::{AN_HOUR, Outcome, caller, failure, response};
+use crate::service::caller::tests::{AN_HOUR, ScriptedResult, caller, failure, response};
 
 /// An account whose requests have these outcomes, and the forms that it sends.
-pub(crate) fn account(outcomes: Vec<Outcome>) -> (Account, Arc<Mutex<Vec<String>>>) {
+pub(crate) fn account(outcomes: Vec<ScriptedResult>) -> (Account, Arc<Mutex<Vec<String>>>) {
     let (caller, sent) = caller(outcomes);
     let account = Account {
         caller,
@@ -26,16 +26,16 @@ fn deadline() -> Instant {
 }
 
 /// A page with the certificates of these IDs.
-fn page(total: Option<usize>, ids: std::ops::Range<i64>) -> Outcome {
+fn page(total: Option<usize>, ids: std::ops::Range<i64>) -> ScriptedResult {
     let list: Vec<_> = ids.map(|id| json!({"id": id})).collect();
     response(200, &json!({"TotalCount": total, "CertificateList": list}).to_string())
 }
 
-fn gone() -> Outcome {
+fn gone() -> ScriptedResult {
     response(404, r#"{"Code":"InvalidAction.NotFound"}"#)
 }
 
-fn listed(outcomes: Vec<Outcome>) -> (Vec<i64>, usize) {
+fn listed(outcomes: Vec<ScriptedResult>) -> (Vec<i64>, usize) {
     let (account, sent) = account(outcomes);
     let list = account.list(deadline()).unwrap();
     let requests = sent.lock().unwrap().len();

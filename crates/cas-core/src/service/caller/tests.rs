@@ -15,27 +15,27 @@ use crate::service::version::ApiVersion;
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
-pub(crate) type Outcome = Result<HttpResponse, TransportError>;
+pub(crate) type ScriptedResult = Result<HttpResponse, TransportError>;
 
 /// Plays outcomes in order and records the forms.
 struct Scripted {
-    outcomes: Mutex<VecDeque<Outcome>>,
+    outcomes: Mutex<VecDeque<ScriptedResult>>,
     sent: Arc<Mutex<Vec<String>>>,
 }
 
 impl Transport for Scripted {
-    fn post(&self, form: &SignedForm, _: Instant) -> Outcome {
+    fn post(&self, form: &SignedForm, _: Instant) -> ScriptedResult {
         self.sent.lock().unwrap().push(String::from_utf8(form.as_bytes().to_vec()).unwrap());
         self.outcomes.lock().unwrap().pop_front().expect("no more attempts than outcomes")
     }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "an outcome, like those of `failure`")]
-pub(crate) fn response(status: u16, body: &str) -> Outcome {
+pub(crate) fn response(status: u16, body: &str) -> ScriptedResult {
     Ok(HttpResponse { status, body: Zeroizing::new(body.into()), ..HttpResponse::default() })
 }
 
-pub(crate) fn failure(progress: SendProgress, permanent: bool) -> Outcome {
+pub(crate) fn failure(progress: SendProgress, permanent: bool) -> ScriptedResult {
     let what = "it broke".to_owned();
     Err(TransportError {
         progress,
@@ -48,11 +48,11 @@ pub(crate) fn failure(progress: SendProgress, permanent: bool) -> Outcome {
     })
 }
 
-fn late(progress: SendProgress) -> Outcome {
+fn late(progress: SendProgress) -> ScriptedResult {
     failure(progress, false).map_err(|failure| TransportError { deadline_passed: true, ..failure })
 }
 
-pub(crate) fn caller(outcomes: Vec<Outcome>) -> (Caller, Arc<Mutex<Vec<String>>>) {
+pub(crate) fn caller(outcomes: Vec<ScriptedResult>) -> (Caller, Arc<Mutex<Vec<String>>>) {
     let sent = Arc::new(Mutex::new(Vec::new()));
     let key = AccessKey::new("id".to_owned(), Secret::new("hidden-secret".to_owned()), None);
     let caller = Caller {
@@ -73,7 +73,7 @@ pub(crate) fn caller(outcomes: Vec<Outcome>) -> (Caller, Arc<Mutex<Vec<String>>>
 pub(crate) const AN_HOUR: Duration = Duration::from_secs(3600);
 
 /// One attempt of an upload.
-pub(crate) fn attempt(outcome: Outcome) -> Result<Response, CallError> {
+pub(crate) fn attempt(outcome: ScriptedResult) -> Result<Response, CallError> {
     let new = NewCertificate {
         name: "web",
         certificate: "c",
@@ -87,7 +87,7 @@ pub(crate) fn attempt(outcome: Outcome) -> Result<Response, CallError> {
 }
 
 /// Calls an operation that may be repeated; returns the result and the number of requests.
-fn call(outcomes: Vec<Outcome>) -> (Result<Response, CallError>, usize) {
+fn call(outcomes: Vec<ScriptedResult>) -> (Result<Response, CallError>, usize) {
     let (caller, sent) = caller(outcomes);
     let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
     let result = caller.call(&operation, "CertId 7", Instant::now() + AN_HOUR);
@@ -341,7 +341,7 @@ fn half_of_the_time_is_left_after_the_limit() {
 struct Limits(Arc<Mutex<Vec<Instant>>>);
 
 impl Transport for Limits {
-    fn post(&self, _: &SignedForm, limit: Instant) -> Outcome {
+    fn post(&self, _: &SignedForm, limit: Instant) -> ScriptedResult {
         self.0.lock().unwrap().push(limit);
         failure(SendProgress::Sent, false)
     }

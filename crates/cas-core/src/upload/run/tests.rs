@@ -10,8 +10,8 @@ use crate::http::failure::SendProgress;
 use crate::http::response::HttpResponse;
 use crate::inspect::Fingerprint;
 use crate::service::account::tests::account;
-use crate::service::caller::tests::{AN_HOUR, Outcome, Unsteady, failure, response};
-use crate::upload::events::Outcome as UploadOutcome;
+use crate::service::caller::tests::{AN_HOUR, ScriptedResult, Unsteady, failure, response};
+use crate::upload::events::Outcome;
 
 fn certificate() -> String {
     let der = BASE64_STANDARD.encode(b"made for this test");
@@ -26,7 +26,10 @@ fn request(on_conflict: OnConflict) -> Upload {
 }
 
 /// Runs an upload; returns its result and the forms it sent.
-fn run(on_conflict: OnConflict, outcomes: Vec<Outcome>) -> (Result<Receipt, Error>, Vec<String>) {
+fn run(
+    on_conflict: OnConflict,
+    outcomes: Vec<ScriptedResult>,
+) -> (Result<Receipt, Error>, Vec<String>) {
     let (account, sent) = account(outcomes);
     let deadline = Instant::now() + AN_HOUR;
     let result = upload(&account, &request(on_conflict), &certificate(), "key", deadline);
@@ -34,16 +37,16 @@ fn run(on_conflict: OnConflict, outcomes: Vec<Outcome>) -> (Result<Receipt, Erro
     (result, sent)
 }
 
-fn stored(id: i64) -> Outcome {
+fn stored(id: i64) -> ScriptedResult {
     response(200, &json!({"CertId": id, "RequestId": format!("R-{id}")}).to_string())
 }
 
-fn lost() -> Outcome {
+fn lost() -> ScriptedResult {
     failure(SendProgress::Sent, false)
 }
 
 /// A list with one certificate: this one, or a different one.
-fn list(id: i64, name: &str, same: bool) -> Outcome {
+fn list(id: i64, name: &str, same: bool) -> ScriptedResult {
     let leaf = Fingerprint::of_pem(&certificate()).unwrap();
     let sha1 = if same { leaf.sha1.as_str() } else { "AA" };
     let entry = json!({"id": id, "name": name, "fingerprint": sha1, "sha2": leaf.sha256});
@@ -52,7 +55,7 @@ fn list(id: i64, name: &str, same: bool) -> Outcome {
     response(200, &body.to_string())
 }
 
-fn empty_list() -> Outcome {
+fn empty_list() -> ScriptedResult {
     response(200, r#"{"TotalCount":0}"#)
 }
 
@@ -63,7 +66,7 @@ fn a_receipt_has_what_the_service_returned() {
     assert_eq!((receipt.cert_id.get(), receipt.name.as_str()), (7, "web"));
     assert_eq!(receipt.cert_identifier, "7-cn-hangzhou");
     assert_eq!(receipt.request_id.as_deref(), Some("R-7"));
-    assert_eq!((receipt.outcome, receipt.attempts), (UploadOutcome::Created, 1));
+    assert_eq!((receipt.outcome, receipt.attempts), (Outcome::Created, 1));
     assert_eq!((receipt.api, sent.len()), (ApiVersion::V2018_07_13, 1));
 }
 
@@ -83,7 +86,7 @@ fn a_source_that_fails_once_does_not_end_an_upload() {
 fn a_lost_response_is_settled_by_the_list() {
     let (receipt, sent) = run(OnConflict::Reuse, vec![lost(), list(8, "web", true)]);
     let receipt = receipt.unwrap();
-    assert_eq!((receipt.cert_id.get(), receipt.outcome), (8, UploadOutcome::Created));
+    assert_eq!((receipt.cert_id.get(), receipt.outcome), (8, Outcome::Created));
     assert_eq!((receipt.request_id.as_deref(), receipt.attempts), (Some("LIST"), 1));
     assert_eq!(sent.len(), 2);
     let (error, _) = run(OnConflict::Reuse, vec![lost(), list(8, "web", false)]);
@@ -173,11 +176,9 @@ fn a_replaced_certificate_is_deleted_after_the_upload() {
     let deleted = || response(200, "{}");
     let not_found = response(404, r#"{"Code":"NotFound"}"#);
     let denied = response(403, r#"{"Code":"Forbidden.RAM"}"#);
-    for (deletion, outcome) in [
-        (deleted(), UploadOutcome::Replaced),
-        (not_found, UploadOutcome::Replaced),
-        (denied, UploadOutcome::Created),
-    ] {
+    for (deletion, outcome) in
+        [(deleted(), Outcome::Replaced), (not_found, Outcome::Replaced), (denied, Outcome::Created)]
+    {
         let (receipt, sent) =
             run(OnConflict::Replace, vec![list(5, "web", false), stored(7), deletion]);
         let receipt = receipt.unwrap();

@@ -1,0 +1,96 @@
+//! Sentences about requests that got no whole response: name look-up, connection and response.
+//!
+//! Proxies, TLS and the root store have sentences of their own: `proxy/messages`, `tls/messages` and
+//! `roots`.
+
+use std::io;
+use std::time::Duration;
+
+use crate::base::error::Error;
+use crate::http::deadline::RequestDeadline;
+use crate::http::failure::{SendProgress, TransportError};
+use crate::http::response::MAX_RESPONSE_BYTES;
+
+/// The error of a request to `server`.
+pub(super) fn transport_error(error: ureq::Error, server: &str) -> TransportError {
+    let error = match error {
+        ureq::Error::Other(other) => match other.downcast::<TransportError>() {
+            Ok(error) => return *error,
+            Err(other) => ureq::Error::Other(other),
+        },
+        other => other,
+    };
+    let (progress, message) = match &error {
+        ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
+            (SendProgress::Sent, format!("{server} did not respond before the deadline"))
+        }
+        ureq::Error::Io(error) => {
+            (SendProgress::Sent, format!("the connection to {server} failed: {error}"))
+        }
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
+            (SendProgress::ResponseStarted, format!("the response from {server} is not valid HTTP"))
+        }
+        _ => (SendProgress::Sent, format!("the request to {server} failed")),
+    };
+    let any_sent = RequestDeadline::any_sent();
+    let error =
+        TransportError::new(if any_sent { progress } else { SendProgress::NotSent }, message);
+    if error.progress == SendProgress::ResponseStarted { error.permanent() } else { error }
+}
+
+/// The body of the response did not arrive before the deadline.
+pub(super) fn incomplete_at_deadline(server: &str) -> String {
+    format!("the response from {server} was incomplete at the deadline")
+}
+
+/// The connection closed after `read` bytes of the body.
+pub(super) fn ended_early(server: &str, read: usize) -> String {
+    format!("the response from {server} ended early, after {read} bytes")
+}
+
+/// The body of the response is too large.
+pub(super) fn too_large(server: &str) -> String {
+    format!("the response from {server} exceeds {MAX_RESPONSE_BYTES} bytes")
+}
+
+/// The target or its proxy is invalid.
+pub(super) fn invalid_route(error: &Error) -> TransportError {
+    let mut clause = error.message().trim_end_matches('.').to_owned();
+    if let Some(first) = clause.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    TransportError::not_sent(clause).with_hint(error.hint().unwrap_or_default()).permanent()
+}
+
+/// No address of the server or proxy accepted a connection.
+pub(super) fn connect_failed(
+    host: &str,
+    port: u16,
+    is_proxy: bool,
+    error: &io::Error,
+) -> TransportError {
+    let server = if is_proxy { "the proxy " } else { "" };
+    let setting = if is_proxy { "the proxy address" } else { "the endpoint" };
+    let (cause, hint) = if error.kind() == io::ErrorKind::TimedOut {
+        let hint = "Check the network and any firewall, or increase the connect timeout.";
+        ("timed out".to_owned(), hint.to_owned())
+    } else {
+        (
+            error.to_string(),
+            format!("Check {setting}, and look for a firewall or proxy in between."),
+        )
+    };
+    TransportError::not_sent(format!("failed to connect to {server}{host}:{port}: {cause}"))
+        .with_hint(hint)
+}
+
+/// The name look-up of `host` failed, within `timeout`.
+pub(super) fn not_resolved(host: &str, timeout: Duration, error: &io::Error) -> TransportError {
+    let cause = if error.kind() == io::ErrorKind::TimedOut {
+        format!("no response from the name server within {} ms", timeout.as_millis())
+    } else {
+        error.to_string()
+    };
+    TransportError::not_sent(format!("failed to resolve the host name {host}: {cause}"))
+        .with_hint("Check the spelling of the name, and the DNS and network of this machine.")
+}
