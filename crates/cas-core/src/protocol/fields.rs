@@ -8,6 +8,23 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde_json::{Map, Value};
 
+/// Names that begin with a small letter in some responses and with a capital in others. All other
+/// names have one spelling: `certId`, for one, is not the ID of a certificate.
+const EITHER_SPELLING: [&str; 12] = [
+    "code",
+    "endDate",
+    "expired",
+    "fingerprint",
+    "id",
+    "issuer",
+    "message",
+    "name",
+    "requestId",
+    "sans",
+    "startDate",
+    "totalCount",
+];
+
 /// Reads the fields of a response, or of an entry of a list, as a `T`.
 ///
 /// Errors reach messages and logs, so `T` must not quote a value in them. [`Text`] never fails.
@@ -19,21 +36,30 @@ pub(crate) fn parse<T: DeserializeOwned>(fields: Value) -> Result<T, serde_json:
     }
 }
 
-/// Names with a capital first letter. Where both spellings occur, the capital one counts, unless it
-/// is null.
-fn capitalized(fields: Map<String, Value>) -> Map<String, Value> {
-    let mut all = Map::new();
-    // In the order of the names: capital letters come first.
-    for (mut name, value) in fields {
-        if let Some(first) = name.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
-        let known = all.entry(name).or_insert(Value::Null);
-        if known.is_null() {
+/// The fields with the names of [`EITHER_SPELLING`] capitalized. Where both spellings occur, the
+/// capital one counts, unless only the other one is a text, a number or a Boolean.
+fn capitalized(mut fields: Map<String, Value>) -> Map<String, Value> {
+    for name in EITHER_SPELLING {
+        let Some(value) = fields.remove(name) else { continue };
+        let mut capital = name.to_owned();
+        capital[..1].make_ascii_uppercase();
+        let known = fields.entry(capital).or_insert(Value::Null);
+        if known.is_null() || (is_scalar(&value) && !is_scalar(known)) {
             *known = value;
         }
     }
-    all
+    fields
+}
+
+fn is_scalar(value: &Value) -> bool {
+    matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_))
+}
+
+/// For a field that has several names: missing unless it is a string, a number or a Boolean, so
+/// that the next name counts.
+pub(crate) fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(is_scalar(&value).then(|| value.into()))
 }
 
 /// A string, a number or a Boolean, as text. Empty for anything else, or if the field is missing.
@@ -116,13 +142,17 @@ mod tests {
     #[test]
     fn names_are_read_in_both_spellings() {
         for fields in [
-            json!({"Expired": true, "CertId": 7}),
-            json!({"expired": "true", "certId": "7"}),
-            json!({"Expired": true, "expired": false, "CertId": null, "certId": 7}),
+            json!({"Expired": true}),
+            json!({"expired": "true"}),
+            json!({"Expired": true, "expired": false}),
+            json!({"Expired": null, "expired": true}),
+            json!({"Expired": [], "expired": true}),
         ] {
-            let sample: Sample = parse(fields).unwrap();
-            assert_eq!((sample.expired.as_str(), sample.cert_id.integer()), ("true", Some(7)));
+            let sample: Sample = parse(fields.clone()).unwrap();
+            assert_eq!(sample.expired.as_str(), "true", "{fields}");
         }
+        // Names that no response begins with a small letter have one spelling.
+        assert_eq!(parse::<Sample>(json!({"certId": 7})).unwrap().cert_id.integer(), None);
         assert!(parse::<Sample>(json!("text")).is_err());
         parse::<Sample>(json!({"": 1, "名": 2})).unwrap();
     }

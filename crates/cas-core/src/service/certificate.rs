@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::protocol::fields::{Text, parse};
+use crate::protocol::fields::{Text, parse, scalar};
 use crate::service::types::CertId;
 
 /// What the service says about a certificate. A text is empty if the service does not give it.
@@ -48,12 +48,19 @@ impl fmt::Debug for Certificate {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct CertificateFields {
+    #[serde(deserialize_with = "scalar")]
     certificate_id: Option<Text>,
+    #[serde(deserialize_with = "scalar")]
     cert_id: Option<Text>,
+    #[serde(deserialize_with = "scalar")]
     id: Option<Text>,
     name: Text,
+    #[serde(deserialize_with = "scalar")]
     common: Option<Text>,
+    #[serde(deserialize_with = "scalar")]
     common_name: Option<Text>,
+    #[serde(rename = "common", deserialize_with = "scalar")]
+    common_in_lists: Option<Text>,
     sans: Text,
     issuer: Text,
     fingerprint: Text,
@@ -71,6 +78,7 @@ impl TryFrom<CertificateFields> for Certificate {
     fn try_from(fields: CertificateFields) -> Result<Self, Self::Error> {
         let id = fields.certificate_id.or(fields.cert_id).or(fields.id);
         let id = id.and_then(|id| id.integer()).and_then(CertId::new);
+        let common = fields.common.or(fields.common_name).or(fields.common_in_lists);
         let hex = |digits: &Text| -> String {
             let digits = digits.as_str().chars().filter(char::is_ascii_hexdigit);
             digits.map(|digit| digit.to_ascii_uppercase()).collect()
@@ -78,7 +86,7 @@ impl TryFrom<CertificateFields> for Certificate {
         Ok(Self {
             id: id.ok_or("missing certificate ID")?,
             name: fields.name.into_string(),
-            common_name: fields.common.or(fields.common_name).unwrap_or_default().into_string(),
+            common_name: common.unwrap_or_default().into_string(),
             sans: fields.sans.into_string(),
             issuer: fields.issuer.into_string(),
             sha1: hex(&fields.fingerprint),
@@ -189,6 +197,31 @@ mod tests {
     }
 
     #[test]
+    fn only_documented_names_are_the_id() {
+        // Whatever else a response has, what is compared, replaced and deleted is this ID.
+        for other in ["certId", "certificateId", "CERTID", "ID"] {
+            for name in ["id", "Id", "CertId", "CertificateId"] {
+                assert_eq!(certificate(json!({name: 7, other: 6})).id.get(), 7, "{name} {other}");
+            }
+            assert!(parse::<Certificate>(json!({other: 6})).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_name_without_a_text_leaves_the_next_one_to_count() {
+        for nothing in [json!(null), json!([]), json!({}), json!(["x"])] {
+            for (first, second) in [("CertificateId", "CertId"), ("CertId", "Id"), ("Id", "id")] {
+                let one = certificate(json!({first: nothing, second: 7}));
+                assert_eq!(one.id.get(), 7, "{first} {nothing}");
+            }
+            for (first, second) in [("Common", "CommonName"), ("CommonName", "common")] {
+                let one = certificate(json!({"id": 7, first: nothing, second: "c"}));
+                assert_eq!(one.common_name, "c", "{first} {nothing}");
+            }
+        }
+    }
+
+    #[test]
     fn a_page_is_recognised() {
         let page = |response: Value| {
             let page = parse::<Page>(response).ok()?;
@@ -208,6 +241,7 @@ mod tests {
             (json!({"CertificateList": ""}), Some((None, 0, 0))),
             (json!({"CertificateOrderList": [{"OrderId": 5}, "odd"]}), Some((None, 2, 0))),
             (json!({"RequestId": "R"}), None),
+            (json!({"certificateList": [{"id": 1}]}), None),
             (json!({"CertificateList": "x"}), None),
             (json!({"TotalCount": 1, "CertificateList": 7}), None),
         ] {

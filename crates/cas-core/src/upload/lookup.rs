@@ -225,7 +225,7 @@ mod tests {
     fn the_certificate_counts_if_two_have_the_same_name() {
         let entry = |id: i64, name: &str, same: bool| {
             let sha256 = if same { leaf().sha256.clone() } else { "BB".to_owned() };
-            json!({"id": id, "name": name, "fingerprint": "AA", "sha2": sha256})
+            json!({"id": id, "name": name, "fingerprint": "AA", "Sha2": sha256})
         };
         for (entries, requested, alternate) in [
             (
@@ -252,10 +252,10 @@ mod tests {
     #[test]
     fn the_first_third_name_counts_if_any_name_does() {
         let entries = [
-            json!({"id": 1, "name": "a", "fingerprint": "AA", "sha2": ""}),
+            json!({"id": 1, "name": "a", "fingerprint": "AA", "Sha2": ""}),
             json!({"id": 2, "name": "b"}),
-            json!({"id": 3, "name": "c", "sha2": leaf().sha256}),
-            json!({"id": 4, "name": "d", "sha2": leaf().sha256}),
+            json!({"id": 3, "name": "c", "Sha2": leaf().sha256}),
+            json!({"id": 4, "name": "d", "Sha2": leaf().sha256}),
         ];
         let (listing, requests) = lookup(&entries, &[], true);
         assert_eq!((listing.names.third_name, requests), (Some(id(3)), 1));

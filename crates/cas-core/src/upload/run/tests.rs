@@ -49,7 +49,7 @@ fn lost() -> ScriptedResult {
 fn list(id: i64, name: &str, same: bool) -> ScriptedResult {
     let leaf = Fingerprint::of_pem(&certificate()).unwrap();
     let sha1 = if same { leaf.sha1.as_str() } else { "AA" };
-    let entry = json!({"id": id, "name": name, "fingerprint": sha1, "sha2": leaf.sha256});
+    let entry = json!({"id": id, "name": name, "fingerprint": sha1, "Sha2": leaf.sha256});
     let entry = if same { entry } else { json!({"id": id, "name": name, "fingerprint": sha1}) };
     let body = json!({"RequestId": "LIST", "TotalCount": 1, "CertificateList": [entry]});
     response(200, &body.to_string())
