@@ -59,9 +59,15 @@ impl Error {
     /// Creates an error. `message` is one or more English sentences. `kind` decides whether the
     /// error is retryable; [`with_retryable`](Self::with_retryable) overrides it.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self::of(kind, message.into())
+    }
+
+    // One copy: errors are made in hundreds of places, and none of them is in a hurry.
+    #[cold]
+    fn of(kind: ErrorKind, message: String) -> Self {
         Self(Box::new(Details {
             kind,
-            message: message.into(),
+            message,
             hint: None,
             service_code: None,
             service_message: None,

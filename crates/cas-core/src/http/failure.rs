@@ -36,10 +36,15 @@ pub struct TransportError {
 
 impl TransportError {
     pub(crate) fn new(progress: SendProgress, message: impl Into<String>) -> Self {
+        Self::of(progress, message.into())
+    }
+
+    #[cold]
+    fn of(progress: SendProgress, message: String) -> Self {
         Self {
             progress,
             deadline_passed: RequestDeadline::passed(),
-            message: message.into(),
+            message,
             hint: None,
             permanent: false,
             http_status: None,

@@ -44,6 +44,7 @@ impl CredentialsError {
         Self::new(CredentialsErrorKind::Fatal, reason.into())
     }
 
+    #[cold]
     fn new(kind: CredentialsErrorKind, reason: String) -> Self {
         Self { kind, reason, hint: None, retryable: false }
     }
