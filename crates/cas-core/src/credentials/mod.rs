@@ -1,7 +1,7 @@
 //! Access keys: the credential sources, one file each, and the credential provider chain, which
 //! asks them in order. Stands above `service`, whose trait `Provider` it implements, and uses
-//! `http`, `protocol`, `base` and `cas-sys` below it. docs/credentials.md describes the sources for users.
-//! What a failure says is in the file of its source.
+//! `http`, `protocol`, `base` and `cas-sys` below it. docs/credentials.md describes the sources for
+//! users. What a failure says is in the file of its source.
 
 mod assume_role;
 mod cache;

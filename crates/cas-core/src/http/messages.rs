@@ -1,7 +1,7 @@
 //! Sentences about requests that got no whole response: name look-up, connection and response.
 //!
-//! Proxies, TLS and the root store have sentences of their own: `proxy/messages`, `tls/messages` and
-//! `roots`.
+//! Proxies, TLS and the root store have sentences of their own: `proxy/messages`,
+//! `tls/messages` and `roots`.
 
 use std::io;
 use std::time::Duration;

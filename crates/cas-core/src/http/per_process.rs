@@ -2,8 +2,8 @@
 
 use std::sync::RwLock;
 
-/// A value that is made again in a child of fork, such as a pool of connections: if parent and child
-/// used one TLS connection, each would break the other's.
+/// A value that is made again in a child of fork, such as a pool of connections: if parent and
+/// child used one TLS connection, each would break the other's.
 pub(crate) struct PerProcess<T>(RwLock<(u64, T)>);
 
 impl<T: Clone> PerProcess<T> {

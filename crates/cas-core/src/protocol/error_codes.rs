@@ -115,7 +115,7 @@ const KNOWN: &[Row] = &[
     ("Throttling*",                      Category::Throttled,   SLOW_DOWN),    // G
     ("FlowControlError",                 Category::Throttled,   SLOW_DOWN),    // C, HTTP 400
     ("NameRepeat",                       Category::NameTaken,   OTHER_NAME),   // C
-    ("ParamRepeat",                      Category::NameTaken,   OTHER_NAME),   // C, only names repeat
+    ("ParamRepeat",                      Category::NameTaken,   OTHER_NAME),   // C, of the name
     ("NotFound",                         Category::NotFound,    LIST),         // S
     ("-1008",                            Category::Refused,     NOT_PEM),      // S
     ("ParseCertificateFailed",           Category::Refused,     NOT_PEM),      // C
