@@ -6,6 +6,7 @@ use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::Value;
 
 use crate::base::secret::Secret;
+use crate::protocol::fields::Text;
 
 /// The fields of an object. All are missing if `value` is not an object.
 pub(crate) fn fields<T: DeserializeOwned + Default>(value: Value) -> T {
@@ -46,12 +47,7 @@ impl SecretText {
 
 impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = match Value::deserialize(deserializer)? {
-            Value::String(text) => text,
-            Value::Number(number) => number.to_string(),
-            Value::Bool(flag) => flag.to_string(),
-            Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
-        };
+        let text = Text::deserialize(deserializer)?.into_string();
         Ok(Self(Some(Secret::new(text)).filter(|secret| !secret.expose().is_empty())))
     }
 }
