@@ -29,52 +29,32 @@ impl ErrorClass {
     }
 }
 
-/// A code, its category, and the hint. A code that ends in `*` stands for all that begin with it.
-type Row = (&'static str, Category, &'static str);
+/// A code, its meaning, and the hint. A code that ends in `*` stands for all that begin with it.
+type Row = (&'static str, Meaning, &'static str);
 
-/// The kinds and failure classes that occur together.
-#[derive(Clone, Copy)]
-enum Category {
-    /// Too many calls.
-    Throttled,
-    /// The name of the certificate is taken.
-    NameTaken,
-    /// No certificate has this ID.
-    NotFound,
-    /// The access key may not do this.
-    Permission,
-    /// Refused for a reason that has nothing to do with what is stored.
-    Refused,
-    /// Refused, perhaps because the certificate is stored already.
-    Ambiguous,
-    /// The access key was not accepted; another one may be.
-    AccessKey,
-    /// The clock is wrong; the `Date` of the response corrects it.
-    Clock,
-    /// The operation or its version no longer exists.
-    VersionGone,
-    /// The service failed, and may have applied the request.
-    Unknown,
-}
+/// The kind of error that a code becomes, and what it means for the call.
+type Meaning = (ErrorKind, FailureClass);
 
-impl Category {
-    const fn with_hint(self, hint: &'static str) -> ErrorClass {
-        use ErrorKind::{NameTaken, NotFound, Permission, Service, Throttled};
-        let (kind, class) = match self {
-            Self::Throttled => (Throttled, FailureClass::Throttled(None)),
-            Self::NameTaken => (NameTaken, FailureClass::NameTaken),
-            Self::NotFound => (NotFound, FailureClass::Refused),
-            Self::Permission => (Permission, FailureClass::Refused),
-            Self::Refused => (Service, FailureClass::Refused),
-            Self::Ambiguous => (Service, FailureClass::Ambiguous),
-            Self::AccessKey => (Service, FailureClass::Correctable(Correction::AccessKey)),
-            Self::Clock => (Service, FailureClass::Correctable(Correction::Clock)),
-            Self::VersionGone => (Service, FailureClass::VersionGone),
-            Self::Unknown => (Service, FailureClass::OutcomeUnknown),
-        };
-        ErrorClass { kind, class, hint }
-    }
-}
+/// Too many calls.
+const THROTTLED: Meaning = (ErrorKind::Throttled, FailureClass::Throttled(None));
+/// The name of the certificate is taken.
+const NAME_TAKEN: Meaning = (ErrorKind::NameTaken, FailureClass::NameTaken);
+/// No certificate has this ID.
+const NOT_FOUND: Meaning = (ErrorKind::NotFound, FailureClass::Refused);
+/// The access key may not do this.
+const PERMISSION: Meaning = (ErrorKind::Permission, FailureClass::Refused);
+/// Refused for a reason that has nothing to do with what is stored.
+const REFUSED: Meaning = (ErrorKind::Service, FailureClass::Refused);
+/// Refused, perhaps because the certificate is stored already.
+const AMBIGUOUS: Meaning = (ErrorKind::Service, FailureClass::Ambiguous);
+/// The access key was not accepted; another one may be.
+const ACCESS_KEY: Meaning = (ErrorKind::Service, FailureClass::Correctable(Correction::AccessKey));
+/// The clock is wrong; the `Date` of the response corrects it.
+const CLOCK: Meaning = (ErrorKind::Service, FailureClass::Correctable(Correction::Clock));
+/// The operation or its version no longer exists.
+const VERSION_GONE: Meaning = (ErrorKind::Service, FailureClass::VersionGone);
+/// The service failed, and may have applied the request.
+const UNKNOWN: Meaning = (ErrorKind::Service, FailureClass::OutcomeUnknown);
 
 const SLOW_DOWN: &str = "Make fewer calls per second: the documented limits are 10 for \
                          CreateUserCertificate and for lists, and 100 for UploadUserCertificate.";
@@ -112,43 +92,43 @@ const HTTPS: &str = "Use an https endpoint.";
 /// The first match wins, so exact codes precede their families. The source follows each row.
 #[rustfmt::skip] // a table
 const KNOWN: &[Row] = &[
-    ("Throttling*",                      Category::Throttled,   SLOW_DOWN),    // G
-    ("FlowControlError",                 Category::Throttled,   SLOW_DOWN),    // C, HTTP 400
-    ("NameRepeat",                       Category::NameTaken,   OTHER_NAME),   // C
-    ("ParamRepeat",                      Category::NameTaken,   OTHER_NAME),   // C, of the name
-    ("NotFound",                         Category::NotFound,    LIST),         // S
-    ("-1008",                            Category::Refused,     NOT_PEM),      // S
-    ("ParseCertificateFailed",           Category::Refused,     NOT_PEM),      // C
-    ("PrivateKeyFormatError",            Category::Refused,     NOT_PEM),      // A
-    ("CertKeyNotMatch",                  Category::Refused,     OTHER_KEY),    // A
-    ("InsufficientQuota",                Category::Ambiguous,   QUOTA),        // C
-    ("InvalidStatus.DeleteProtection",   Category::Refused,     PROTECTED),    // C
-    ("InvalidAccessKeyId.NotFound",      Category::AccessKey,   KEY_ID),       // G, S
-    ("InvalidAccessKeyId.Inactive",      Category::AccessKey,   INACTIVE),     // G
-    ("SignatureDoesNotMatch",            Category::Refused,     ""),           // G, S
-    ("SignatureNonceUsed",               Category::Unknown,     NONCE_USED),   // G
-    ("InvalidTimeStamp.Expired",         Category::Clock,       SET_CLOCK),    // G
-    ("IllegalTimestamp",                 Category::Clock,       SET_CLOCK),    // S, other products
-    ("InvalidTimeStamp.Format",          Category::Refused,     CHANGED),      // G
-    ("InvalidSecurityToken*",            Category::AccessKey,   NEW_TOKEN),    // G
-    ("MissingSecurityToken",             Category::Refused,     NEEDS_TOKEN),  // A
-    ("Forbidden.RAM",                    Category::Permission,  ""),           // G
-    ("Forbidden.RiskControl",            Category::Refused,     RISK_CONTROL), // G
-    ("Forbidden.UserVerification",       Category::Refused,     REAL_NAME),    // G
-    ("Forbidden*",                       Category::Permission,  ""),           // G
-    ("NoPermission*",                    Category::Permission,  ""),           // S, other products
-    ("PermissionDenied",                 Category::Permission,  ""),           // C
-    ("InvalidAction.NotFound",           Category::VersionGone, OLD_API),      // G, S
-    ("InvalidApi.NotFound",              Category::VersionGone, OLD_API),      // G
-    ("InvalidVersion",                   Category::VersionGone, OLD_API),      // G
-    ("NoSuchVersion",                    Category::VersionGone, OLD_API),      // G
-    ("InvalidProduct.NotFound",          Category::Refused,     WRONG_HOST),   // G
-    ("InvalidProtocol.NeedSsl",          Category::Refused,     HTTPS),        // G
-    ("EntityNotExist.Role",              Category::Refused,     NO_ROLE),      // T
-    ("AuthenticationFail.OIDCToken*",    Category::Refused,     OIDC_TOKEN),   // T
-    ("InternalError",                    Category::Unknown,     INTERNAL),     // G, HTTP 500
-    ("ServiceUnavailable",               Category::Unknown,     INTERNAL),     // G, HTTP 503
-    ("OperationDenied.SystemUpgrading",  Category::Unknown,     INTERNAL),     // C
+    ("Throttling*",                      THROTTLED,    SLOW_DOWN),    // G
+    ("FlowControlError",                 THROTTLED,    SLOW_DOWN),    // C, HTTP 400
+    ("NameRepeat",                       NAME_TAKEN,   OTHER_NAME),   // C
+    ("ParamRepeat",                      NAME_TAKEN,   OTHER_NAME),   // C, the name repeats
+    ("NotFound",                         NOT_FOUND,    LIST),         // S
+    ("-1008",                            REFUSED,      NOT_PEM),      // S
+    ("ParseCertificateFailed",           REFUSED,      NOT_PEM),      // C
+    ("PrivateKeyFormatError",            REFUSED,      NOT_PEM),      // A
+    ("CertKeyNotMatch",                  REFUSED,      OTHER_KEY),    // A
+    ("InsufficientQuota",                AMBIGUOUS,    QUOTA),        // C
+    ("InvalidStatus.DeleteProtection",   REFUSED,      PROTECTED),    // C
+    ("InvalidAccessKeyId.NotFound",      ACCESS_KEY,   KEY_ID),       // G, S
+    ("InvalidAccessKeyId.Inactive",      ACCESS_KEY,   INACTIVE),     // G
+    ("SignatureDoesNotMatch",            REFUSED,      ""),           // G, S
+    ("SignatureNonceUsed",               UNKNOWN,      NONCE_USED),   // G
+    ("InvalidTimeStamp.Expired",         CLOCK,        SET_CLOCK),    // G
+    ("IllegalTimestamp",                 CLOCK,        SET_CLOCK),    // S, other products
+    ("InvalidTimeStamp.Format",          REFUSED,      CHANGED),      // G
+    ("InvalidSecurityToken*",            ACCESS_KEY,   NEW_TOKEN),    // G
+    ("MissingSecurityToken",             REFUSED,      NEEDS_TOKEN),  // A
+    ("Forbidden.RAM",                    PERMISSION,   ""),           // G
+    ("Forbidden.RiskControl",            REFUSED,      RISK_CONTROL), // G
+    ("Forbidden.UserVerification",       REFUSED,      REAL_NAME),    // G
+    ("Forbidden*",                       PERMISSION,   ""),           // G
+    ("NoPermission*",                    PERMISSION,   ""),           // S, other products
+    ("PermissionDenied",                 PERMISSION,   ""),           // C
+    ("InvalidAction.NotFound",           VERSION_GONE, OLD_API),      // G, S
+    ("InvalidApi.NotFound",              VERSION_GONE, OLD_API),      // G
+    ("InvalidVersion",                   VERSION_GONE, OLD_API),      // G
+    ("NoSuchVersion",                    VERSION_GONE, OLD_API),      // G
+    ("InvalidProduct.NotFound",          REFUSED,      WRONG_HOST),   // G
+    ("InvalidProtocol.NeedSsl",          REFUSED,      HTTPS),        // G
+    ("EntityNotExist.Role",              REFUSED,      NO_ROLE),      // T
+    ("AuthenticationFail.OIDCToken*",    REFUSED,      OIDC_TOKEN),   // T
+    ("InternalError",                    UNKNOWN,      INTERNAL),     // G, HTTP 500
+    ("ServiceUnavailable",               UNKNOWN,      INTERNAL),     // G, HTTP 503
+    ("OperationDenied.SystemUpgrading",  UNKNOWN,      INTERNAL),     // C
 ];
 
 /// Messages of the service that say a name is taken, for unknown codes (docs/service.md, CAS).
@@ -162,15 +142,16 @@ pub(crate) fn classify(code: &str, message: &str, http_status: u16) -> ErrorClas
         None => code == *known,
     });
     let message = Zeroizing::new(message.to_lowercase());
-    match known {
-        Some((_, class, hint)) => class.with_hint(hint),
+    let ((kind, class), hint) = match known {
+        Some((_, meaning, hint)) => (*meaning, *hint),
         None if NAME_TAKEN_MESSAGES.iter().any(|part| message.contains(part)) => {
-            Category::NameTaken.with_hint(OTHER_NAME)
+            (NAME_TAKEN, OTHER_NAME)
         }
-        None if http_status == 429 => Category::Throttled.with_hint(SLOW_DOWN),
-        None if http_status >= 500 => Category::Unknown.with_hint(INTERNAL),
-        None => Category::Ambiguous.with_hint(""),
-    }
+        None if http_status == 429 => (THROTTLED, SLOW_DOWN),
+        None if http_status >= 500 => (UNKNOWN, INTERNAL),
+        None => (AMBIGUOUS, ""),
+    };
+    ErrorClass { kind, class, hint }
 }
 
 #[cfg(test)]
