@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::base::secret::Secret;
 use crate::protocol::fields::Text;
@@ -11,9 +11,31 @@ use crate::protocol::fields::Text;
 /// The fields of an object. All are missing if `value` is not an object.
 pub(crate) fn fields<T: DeserializeOwned + Default>(value: Value) -> T {
     match value {
-        Value::Object(fields) => T::deserialize(fields).unwrap_or_default(),
+        Value::Object(fields) => T::deserialize(one_spelling(fields)).unwrap_or_default(),
         _ => T::default(),
     }
+}
+
+/// Each field once: of a name with a small first letter and the same name with a capital, the one
+/// with a value, or else the capital one. serde refuses a field that has an alias and comes twice.
+#[inline(never)]
+fn one_spelling(mut fields: Map<String, Value>) -> Map<String, Value> {
+    let names: Vec<String> = fields.keys().cloned().collect();
+    for name in names {
+        let mut capital = name.clone();
+        if let Some(first) = capital.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        if capital == name {
+            continue;
+        }
+        match fields.get(&capital) {
+            Some(Value::Null) => fields.remove(&capital),
+            Some(_) => fields.remove(&name),
+            None => None,
+        };
+    }
+    fields
 }
 
 /// The same for a field, by `deserialize_with`: unlike a derived type, it does not accept a list of
@@ -47,7 +69,7 @@ impl SecretText {
 
 impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Text::deserialize(deserializer)?.into_string();
+        let text = Text::from(Value::deserialize(deserializer)?).into_string();
         Ok(Self(Some(Secret::new(text)).filter(|secret| !secret.expose().is_empty())))
     }
 }

@@ -12,39 +12,33 @@ use crate::service::provider::CredentialsError;
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(crate) struct SessionCredentials {
+    #[serde(alias = "accessKeyId")]
     access_key_id: SecretText,
+    #[serde(alias = "accessKeySecret")]
     access_key_secret: SecretText,
+    #[serde(alias = "securityToken")]
     security_token: SecretText,
+    #[serde(alias = "expiration")]
     expiration: SecretText,
-    #[serde(rename = "accessKeyId")]
-    small_access_key_id: SecretText,
-    #[serde(rename = "accessKeySecret")]
-    small_access_key_secret: SecretText,
-    #[serde(rename = "securityToken")]
-    small_security_token: SecretText,
-    #[serde(rename = "expiration")]
-    small_expiration: SecretText,
 }
 
 impl SessionCredentials {
     /// The access key and its expiry. All four fields are required. `service` is for messages.
     pub(crate) fn into_key(self, service: &str) -> Result<KeyWithExpiry, CredentialsError> {
-        let required = |capital: SecretText, small: SecretText, name: &str| {
-            capital.into_secret().or(small.into_secret()).ok_or_else(|| {
-                CredentialsError::failed(format!("{name} is missing in the response of {service}"))
-            })
+        let missing = |name: &str| {
+            CredentialsError::failed(format!("{name} is missing in the response of {service}"))
         };
-        let expiration = required(self.expiration, self.small_expiration, "Expiration")?;
-        let expires = time::parse(expiration.expose()).ok_or_else(|| {
+        let expiration = self.expiration.get().ok_or_else(|| missing("Expiration"))?;
+        let expires = time::parse(expiration).ok_or_else(|| {
             CredentialsError::failed(format!(
                 "invalid Expiration in the response of {service}: must be a time in UTC"
             ))
         })?;
-        let token = required(self.security_token, self.small_security_token, "SecurityToken")?;
-        let id = required(self.access_key_id, self.small_access_key_id, "AccessKeyId")?;
+        let token = self.security_token.into_secret().ok_or_else(|| missing("SecurityToken"))?;
+        let id = self.access_key_id.get().ok_or_else(|| missing("AccessKeyId"))?;
         let secret =
-            required(self.access_key_secret, self.small_access_key_secret, "AccessKeySecret")?;
-        let key = checked_access_key(id.expose(), secret, Some(token)).map_err(|why| {
+            self.access_key_secret.into_secret().ok_or_else(|| missing("AccessKeySecret"))?;
+        let key = checked_access_key(id, secret, Some(token)).map_err(|why| {
             CredentialsError::fatal(format!(
                 "invalid access key in the response of {service}: {why}"
             ))
