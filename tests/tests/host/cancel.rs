@@ -1,0 +1,1 @@
+//! Calls that another thread ends.

@@ -1,0 +1,1 @@
+//! The environment, privileges and the home directory.

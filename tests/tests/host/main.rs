@@ -1,0 +1,7 @@
+//! Programs that host libcas: what they may do to it, and what it never does to them.
+
+mod cancel;
+mod environment;
+mod files;
+mod refusals;
+mod threads;

@@ -1,0 +1,1 @@
+//! A refused value is never replaced by another one.

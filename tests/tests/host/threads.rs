@@ -1,0 +1,1 @@
+//! Threads, forks, signals and locales of the host program.
