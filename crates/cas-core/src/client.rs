@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ring::rand::SystemRandom;
 
+use crate::base::deadline::{Cancellation, Deadline};
 use crate::base::env::EnvSnapshot;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::Level;
@@ -39,6 +40,7 @@ pub struct Client {
     account: Account,
     http: Arc<HttpClient>,
     timeout: Duration,
+    cancellation: Cancellation,
 }
 
 impl Client {
@@ -84,7 +86,7 @@ impl Client {
             rate_limiter: RateLimiter::new(config.rate_limit, Instant::now()),
             region: config.region.clone(),
         };
-        Ok(Self { account, http, timeout: config.timeout })
+        Ok(Self { account, http, timeout: config.timeout, cancellation: Cancellation::default() })
     }
 
     /// Stores a certificate and its private key at the service, exactly once.
@@ -93,7 +95,7 @@ impl Client {
     /// the outcome is unknown ([`ErrorKind::OutcomeUnknown`]), make the same call again.
     pub fn upload(&self, upload: &Upload) -> Result<Receipt, Error> {
         let started = Instant::now();
-        let deadline = started + self.timeout;
+        let deadline = self.cancellation.deadline(started + self.timeout);
         let result = self.checked(upload).and_then(|(key, inspection)| {
             let (certificate, key) = match &inspection {
                 Some(inspection) => (inspection.certificate_pem.as_str(), inspection.key_pem()),
@@ -102,7 +104,7 @@ impl Client {
                     unchecked_text("key", key)?,
                 ),
             };
-            run::upload(&self.account, upload, certificate, key, deadline)
+            run::upload(&self.account, upload, certificate, key, &deadline)
         });
         match &result {
             Ok(receipt) => {
@@ -118,24 +120,24 @@ impl Client {
 
     /// Returns what the service says about one certificate, without its private key.
     pub fn get(&self, id: CertId) -> Result<Certificate, Error> {
-        self.logged(self.account.get(id, Instant::now() + self.timeout))
+        self.logged(self.account.get(id, &self.deadline()))
     }
 
     /// Returns every certificate of the account, including expired ones.
     pub fn list(&self) -> Result<Vec<Certificate>, Error> {
-        self.logged(self.account.list(Instant::now() + self.timeout))
+        self.logged(self.account.list(&self.deadline()))
     }
 
     /// Deletes a certificate.
     pub fn delete(&self, id: CertId) -> Result<(), Error> {
-        self.logged(self.account.delete(id, Instant::now() + self.timeout))
+        self.logged(self.account.delete(id, &self.deadline()))
     }
 
     /// Returns whose credentials the client uses: the ID of the access key that signs the next
     /// request, and its source. Fetches the key if its source is remote; sends nothing to the
     /// service.
     pub fn credentials(&self) -> Result<CredentialsInfo, Error> {
-        self.logged(self.account.caller.credentials(Instant::now() + self.timeout))
+        self.logged(self.account.caller.credentials(&self.deadline()))
     }
 
     /// Describes the root store that the client trusts: its file, its directory or the built-in
@@ -151,6 +153,20 @@ impl Client {
                 None => error,
             }
         })
+    }
+
+    /// Ends every call that is in progress on this client, from any thread, within a tenth of a
+    /// second. Calls that begin later are not affected.
+    ///
+    /// A call that may have changed something at the service ends with
+    /// [`ErrorKind::OutcomeUnknown`], any other with [`ErrorKind::Cancelled`]. Does nothing but an
+    /// atomic addition, so a signal handler may call it.
+    pub fn cancel(&self) {
+        self.cancellation.cancel();
+    }
+
+    fn deadline(&self) -> Deadline {
+        self.cancellation.deadline(Instant::now() + self.timeout)
     }
 
     fn logged<T>(&self, result: Result<T, CallError>) -> Result<T, Error> {

@@ -7,11 +7,13 @@
 #![warn(clippy::undocumented_unsafe_blocks)]
 
 mod fork;
+mod poll;
 mod secure_execution;
 mod signals;
 mod zeroizing_alloc;
 
 pub use fork::fork_generation;
+pub use poll::{Readiness, wait_until_ready};
 pub use secure_execution::secure_execution;
 pub use signals::BlockedSignals;
 pub use zeroizing_alloc::ZeroizingAlloc;

@@ -37,6 +37,8 @@ pub enum ErrorKind {
     /// The access key is valid but is not allowed to do this. The hint names the RAM action to
     /// grant.
     Permission = 14,
+    /// Another thread cancelled the call, and nothing was changed at the service.
+    Cancelled = 15,
 }
 
 /// The error of a call. It never contains a key, secret, token, signature or string to sign.
@@ -80,6 +82,7 @@ impl Error {
                     | ErrorKind::Timeout
                     | ErrorKind::Throttled
                     | ErrorKind::OutcomeUnknown
+                    | ErrorKind::Cancelled
             ),
         }))
     }
@@ -216,7 +219,9 @@ mod tests {
     #[test]
     fn kind_decides_whether_an_error_is_retryable() {
         use ErrorKind as Kind;
-        for kind in [Kind::Network, Kind::Timeout, Kind::Throttled, Kind::OutcomeUnknown] {
+        for kind in
+            [Kind::Network, Kind::Timeout, Kind::Throttled, Kind::OutcomeUnknown, Kind::Cancelled]
+        {
             assert!(Error::new(kind, "").is_retryable(), "{kind:?}");
             assert!(!Error::new(kind, "").with_retryable(false).is_retryable(), "{kind:?}");
         }

@@ -1,8 +1,9 @@
-//! Foundations: errors, logging, secrets, environment variables, files, time, random
-//! numbers, text.
+//! Foundations: errors, logging, secrets, deadlines, environment variables, files, time,
+//! random numbers, text.
 //!
 //! All other folders may use it; it uses none of them.
 
+pub(crate) mod deadline;
 pub(crate) mod env;
 pub(crate) mod error;
 pub(crate) mod file;

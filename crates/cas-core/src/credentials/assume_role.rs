@@ -2,11 +2,12 @@
 //! Token Service).
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::base::deadline::Deadline;
 use crate::base::quote::quoted;
 use crate::base::time::unix_seconds;
 use crate::credentials::context::ProviderContext;
@@ -56,7 +57,11 @@ pub(crate) struct AssumedRole {
 }
 
 impl Source for AssumedRole {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+    fn fetch(
+        &self,
+        now: SystemTime,
+        deadline: &Deadline,
+    ) -> Result<KeyWithExpiry, CredentialsError> {
         let base = self.base.fetch(now, deadline)?.key;
         assume(&self.context, &self.role, RoleAssertion::AccessKey(base), now, deadline)
     }
@@ -82,7 +87,7 @@ pub(crate) fn assume(
     role: &Role,
     assertion: RoleAssertion<'_>,
     now: SystemTime,
-    deadline: Instant,
+    deadline: &Deadline,
 ) -> Result<KeyWithExpiry, CredentialsError> {
     let variables = &context.variables;
     let session_name = role.session_name.as_deref().or_else(|| variables.get(SESSION_NAME));

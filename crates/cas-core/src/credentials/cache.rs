@@ -2,11 +2,12 @@
 //! fetches at a time.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use cas_sys::fork_generation;
 use once_cell::race::OnceBox;
 
+use crate::base::deadline::Deadline;
 use crate::base::logger::{Level, Logger};
 use crate::base::time;
 use crate::credentials::source::{KeyWithExpiry, NamedSource, REFRESH_MARGIN, log_refresh_failure};
@@ -129,7 +130,7 @@ impl CachingProvider {
     fn key(
         &self,
         now: SystemTime,
-        deadline: Instant,
+        deadline: &Deadline,
         acceptable: impl Fn(&AccessKey) -> bool,
     ) -> Result<Arc<AccessKey>, CredentialsError> {
         let process = self.process();
@@ -154,17 +155,19 @@ impl CachingProvider {
             {
                 state.waiting += 1;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            let (guard, timeout) = process
-                .fetch_ended
-                .wait_timeout_while(state, left, |state| state.fetches == fetches)
-                .unwrap_or_else(PoisonError::into_inner);
-            if timeout.timed_out() {
+            while state.fetches == fetches
+                && let Ok(tick) = deadline.tick()
+            {
+                (state, _) = process
+                    .fetch_ended
+                    .wait_timeout(state, tick)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+            if state.fetches == fetches {
                 let source = self.source.name();
                 let reason = format!("{source} returned no access key before the deadline");
                 return Err(CredentialsError::failed(reason).with_retryable(true));
             }
-            state = guard;
             match &state.failure {
                 Some(FetchFailure { near_deadline: true, .. }) => {}
                 Some(FetchFailure { error, .. }) => return Err(error.clone()),
@@ -186,18 +189,18 @@ impl CachingProvider {
         &self,
         process: &ProcessState,
         now: SystemTime,
-        deadline: Instant,
+        deadline: &Deadline,
         still_valid: Option<Arc<AccessKey>>,
     ) -> Result<Arc<AccessKey>, CredentialsError> {
         let mut end = EndOfFetch { process, result: None, near_deadline: false };
         let deadline = match still_valid {
-            Some(_) => refresh_deadline(Instant::now(), deadline),
-            None => deadline,
+            Some(_) => refresh_deadline(deadline),
+            None => deadline.clone(),
         };
-        let result = self.source.fetch(now, deadline).map(|fetched| self.cache(fetched, now));
+        let result = self.source.fetch(now, &deadline).map(|fetched| self.cache(fetched, now));
         let key = result.as_ref().map(|cached| Arc::clone(&cached.key)).map_err(Clone::clone);
         end.result = Some((result, now));
-        end.near_deadline = Instant::now() + DEADLINE_MARGIN >= deadline;
+        end.near_deadline = deadline.is_cancelled() || deadline.time_left() <= DEADLINE_MARGIN;
         drop(end);
         match (key, still_valid) {
             (Err(error), Some(still_valid)) => {
@@ -231,8 +234,8 @@ impl CachingProvider {
 }
 
 /// The deadline of a refresh while the cached key is valid: most of the time is left to the call.
-fn refresh_deadline(now: Instant, deadline: Instant) -> Instant {
-    now + MAX_REFRESH_TIME.min(deadline.saturating_duration_since(now) / 4)
+fn refresh_deadline(deadline: &Deadline) -> Deadline {
+    deadline.within(MAX_REFRESH_TIME.min(deadline.time_left() / 4))
 }
 
 /// Publishes the result of a fetch and wakes the waiting threads, also if the source panics.
@@ -272,7 +275,7 @@ impl Provider for CachingProvider {
     fn access_key(
         &self,
         now: SystemTime,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<Arc<AccessKey>, CredentialsError> {
         self.key(now, deadline, |_| true)
     }
@@ -281,7 +284,7 @@ impl Provider for CachingProvider {
         self.source.name()
     }
 
-    fn renew(&self, refused: &AccessKey, now: SystemTime, deadline: Instant) -> bool {
+    fn renew(&self, refused: &AccessKey, now: SystemTime, deadline: &Deadline) -> bool {
         match self.key(now, deadline, |key| key != refused) {
             Ok(key) => *key != *refused,
             Err(error) => {

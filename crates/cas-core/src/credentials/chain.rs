@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
+use crate::base::deadline::Deadline;
 use crate::base::logger::{Level, Logger};
 use crate::credentials::context::ProviderContext;
 use crate::credentials::ecs_ram_role;
@@ -150,7 +151,7 @@ impl NamedSource for DisabledSource {
 }
 
 impl Source for DisabledSource {
-    fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+    fn fetch(&self, _: SystemTime, _: &Deadline) -> Result<KeyWithExpiry, CredentialsError> {
         Err(CredentialsError::not_configured(self.reason.as_str()))
     }
 }
@@ -163,7 +164,11 @@ impl NamedSource for ProviderChain {
 }
 
 impl Source for ProviderChain {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+    fn fetch(
+        &self,
+        now: SystemTime,
+        deadline: &Deadline,
+    ) -> Result<KeyWithExpiry, CredentialsError> {
         if let Some(source) = self.used() {
             return source.fetch(now, deadline).map_err(|error| error.at(&source.name()));
         }
@@ -214,7 +219,7 @@ mod tests {
     }
 
     impl Source for Scripted {
-        fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+        fn fetch(&self, _: SystemTime, _: &Deadline) -> Result<KeyWithExpiry, CredentialsError> {
             let id = self.1.lock().unwrap().remove(0)?;
             Ok(KeyWithExpiry::without_expiry(AccessKey::new(
                 id.to_owned(),
@@ -239,7 +244,7 @@ mod tests {
     }
 
     fn fetch(chain: &ProviderChain) -> Result<String, CredentialsError> {
-        chain.fetch(SystemTime::now(), Instant::now()).map(|fetched| fetched.key.id().to_owned())
+        chain.fetch(SystemTime::now(), &Deadline::over()).map(|fetched| fetched.key.id().to_owned())
     }
 
     #[test]

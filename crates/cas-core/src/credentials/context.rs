@@ -4,12 +4,13 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ureq::AsSendBody;
 use ureq::http::Request;
 use zeroize::Zeroizing;
 
+use crate::base::deadline::Deadline;
 use crate::base::env::EnvSnapshot;
 use crate::base::logger::{Level, Logger};
 use crate::base::quote::quoted_path;
@@ -87,13 +88,14 @@ impl ProviderContext {
         &self,
         request: Request<impl AsSendBody>,
         host: &str,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<HttpResponse, CredentialsError> {
-        let deadline = deadline.min(Instant::now() + MAX_REQUEST_TIME);
-        self.connections.send(request, host, deadline).map_err(|failure| CredentialsError {
-            hint: failure.hint,
-            ..CredentialsError::failed(failure.message).with_retryable(!failure.permanent)
-        })
+        self.connections.send(request, host, &deadline.within(MAX_REQUEST_TIME)).map_err(
+            |failure| CredentialsError {
+                hint: failure.hint,
+                ..CredentialsError::failed(failure.message).with_retryable(!failure.permanent)
+            },
+        )
     }
 }
 
@@ -150,7 +152,7 @@ mod tests {
         let host = listener.local_addr().unwrap().to_string();
         drop(listener);
         let request = Request::get(format!("http://{host}/")).body(()).unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = &Deadline::after(Duration::from_secs(60));
         let error = ProviderContext::of_test(&[]).send(request, &host, deadline).unwrap_err();
         assert!(error.reason.contains(&host) && error.retryable, "{}", error.reason);
         assert!(!error.is_not_configured());

@@ -2,10 +2,11 @@
 //! docs/service.md, Instance metadata.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use ureq::http::Request;
 
+use crate::base::deadline::Deadline;
 use crate::base::quote::quoted;
 use crate::credentials::context::ProviderContext;
 use crate::credentials::response;
@@ -53,11 +54,11 @@ impl EcsRamRole {
     }
 
     /// A token for version 2 of the service. `None`: use version 1, which is allowed.
-    fn token(&self, deadline: Instant) -> Result<Option<String>, CredentialsError> {
+    fn token(&self, deadline: &Deadline) -> Result<Option<String>, CredentialsError> {
         let request = Request::put(format!("http://{METADATA}{TOKEN_PATH}"))
             .header("X-aliyun-ecs-metadata-token-ttl-seconds", TOKEN_TTL);
         let v1_allowed = !self.context.variables.is_true(V1_DISABLED);
-        let deadline = deadline.min(Instant::now() + MAX_TOKEN_REQUEST_TIME);
+        let deadline = &deadline.within(MAX_TOKEN_REQUEST_TIME);
         let response = match self.send(request, &[], deadline) {
             Ok(response) => response,
             // The service exists. In a container, the response may not get through.
@@ -82,7 +83,7 @@ impl EcsRamRole {
     fn get(
         &self,
         path: &str,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<(HttpResponse, String), CredentialsError> {
         let mut request = Request::get(format!("http://{METADATA}{path}"));
         // A new token for each request, as in the official packages.
@@ -90,7 +91,7 @@ impl EcsRamRole {
         if !token.is_empty() {
             request = request.header("X-aliyun-ecs-metadata-token", &token);
         }
-        let deadline = deadline.min(Instant::now() + MAX_REQUEST_TIME);
+        let deadline = &deadline.within(MAX_REQUEST_TIME);
         let response = self.send(request, (), deadline).map_err(|(_, error)| error)?;
         if token.is_empty() && matches!(response.status, 401 | 403) {
             let reason = format!("{METADATA} requires a token but returned none");
@@ -103,7 +104,7 @@ impl EcsRamRole {
         &self,
         request: ureq::http::request::Builder,
         body: impl ureq::AsSendBody,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<HttpResponse, (SendProgress, CredentialsError)> {
         let request = request.body(body).map_err(|_| {
             (SendProgress::NotSent, CredentialsError::failed("failed to build the request"))
@@ -119,7 +120,7 @@ impl EcsRamRole {
         })
     }
 
-    fn role(&self, deadline: Instant) -> Result<String, CredentialsError> {
+    fn role(&self, deadline: &Deadline) -> Result<String, CredentialsError> {
         if let Some(role) = &self.role {
             return if is_role_name(role) {
                 Ok(role.clone())
@@ -156,7 +157,7 @@ impl NamedSource for EcsRamRole {
 }
 
 impl Source for EcsRamRole {
-    fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+    fn fetch(&self, _: SystemTime, deadline: &Deadline) -> Result<KeyWithExpiry, CredentialsError> {
         if self.context.variables.is_true(DISABLED) {
             return Err(CredentialsError::failed(format!("{DISABLED} is set")));
         }
@@ -188,7 +189,7 @@ mod tests {
         let context = ProviderContext::of_test(&[(ROLE, "of-environment")]);
         let role = |role: Option<&str>| {
             EcsRamRole::new(Arc::clone(&context), role.map(ToOwned::to_owned))
-                .role(Instant::now())
+                .role(&Deadline::over())
                 .map_err(|error| error.reason)
         };
         assert_eq!(role(None).as_deref(), Ok("of-environment"));
@@ -202,7 +203,7 @@ mod tests {
             let role = role.map(ToOwned::to_owned);
             let source = EcsRamRole::new(ProviderContext::of_test(&[]), role);
             // The deadline has passed, so nothing is sent.
-            source.fetch(SystemTime::now(), Instant::now()).map(drop).unwrap_err()
+            source.fetch(SystemTime::now(), &Deadline::over()).map(drop).unwrap_err()
         };
         assert!(error(None).is_not_configured());
         assert!(!error(Some("web-role")).is_not_configured());
@@ -212,7 +213,7 @@ mod tests {
     fn the_switch_counts_for_profiles_too() {
         let context = ProviderContext::of_test(&[(DISABLED, "true")]);
         let source = EcsRamRole::new(context, Some("web-role".to_owned()));
-        let error = source.fetch(SystemTime::now(), Instant::now()).map(drop).unwrap_err();
+        let error = source.fetch(SystemTime::now(), &Deadline::over()).map(drop).unwrap_err();
         assert_eq!(error.reason, format!("{DISABLED} is set"));
     }
 }

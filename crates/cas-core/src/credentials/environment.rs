@@ -1,8 +1,9 @@
 //! The access key in environment variables, under the names that all official SDKs read.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
+use crate::base::deadline::Deadline;
 use crate::base::secret::Secret;
 use crate::credentials::context::ProviderContext;
 use crate::credentials::source::{KeyWithExpiry, NamedSource, Source, clause};
@@ -23,7 +24,7 @@ impl NamedSource for Environment {
 }
 
 impl Source for Environment {
-    fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+    fn fetch(&self, _: SystemTime, _: &Deadline) -> Result<KeyWithExpiry, CredentialsError> {
         let get = |name| self.0.variables.get(name);
         let (id, secret) = match (get(ID), get(SECRET)) {
             (Some(id), Some(secret)) => (id, secret),
@@ -60,7 +61,7 @@ mod tests {
 
     fn read(variables: &[(&str, &str)]) -> Result<AccessKey, CredentialsError> {
         let context = ProviderContext::of_test(variables);
-        Environment(context).fetch(SystemTime::now(), Instant::now()).map(|fetched| fetched.key)
+        Environment(context).fetch(SystemTime::now(), &Deadline::over()).map(|fetched| fetched.key)
     }
 
     #[test]

@@ -3,8 +3,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
+use crate::base::deadline::Deadline;
 use crate::base::quote::quoted_path;
 use crate::base::secret::Secret;
 use crate::credentials::assume_role::{Role, RoleAssertion, assume};
@@ -54,7 +55,11 @@ impl Oidc {
 }
 
 impl Source for Oidc {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+    fn fetch(
+        &self,
+        now: SystemTime,
+        deadline: &Deadline,
+    ) -> Result<KeyWithExpiry, CredentialsError> {
         self.role()?.fetch(now, deadline)
     }
 }
@@ -68,7 +73,11 @@ pub(crate) struct OidcRole {
 }
 
 impl Source for OidcRole {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+    fn fetch(
+        &self,
+        now: SystemTime,
+        deadline: &Deadline,
+    ) -> Result<KeyWithExpiry, CredentialsError> {
         let token = read_token(Path::new(&self.token_file))?;
         let (provider_arn, token) = (self.provider_arn.as_str(), token.expose());
         let assertion = RoleAssertion::Oidc { provider_arn, token };
@@ -93,7 +102,7 @@ mod tests {
 
     fn error(variables: &[(&str, &str)]) -> CredentialsError {
         let context = ProviderContext::of_test(variables);
-        Oidc(context).fetch(SystemTime::now(), Instant::now()).map(drop).unwrap_err()
+        Oidc(context).fetch(SystemTime::now(), &Deadline::over()).map(drop).unwrap_err()
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The trait of credential sources, and the keys that they return.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
+use crate::base::deadline::Deadline;
 use crate::base::logger::{Level, Logger};
 use crate::base::secret::Secret;
 use crate::protocol::access_key::{AccessKey, check_access_key, check_security_token};
@@ -14,7 +15,11 @@ pub(crate) const REFRESH_MARGIN: Duration = Duration::from_secs(15 * 60);
 /// A place where access keys come from. It caches nothing; `cache.rs` does.
 pub(crate) trait Source: Send + Sync {
     /// Reads or requests a key before `deadline`. `now` is the time for expiry and signatures.
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError>;
+    fn fetch(
+        &self,
+        now: SystemTime,
+        deadline: &Deadline,
+    ) -> Result<KeyWithExpiry, CredentialsError>;
 }
 
 /// A source in the credential provider chain, with a name for messages.

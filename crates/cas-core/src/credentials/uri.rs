@@ -2,10 +2,11 @@
 //! docs/service.md, Credentials URI.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use ureq::http::{self, Request};
 
+use crate::base::deadline::Deadline;
 use crate::credentials::context::ProviderContext;
 use crate::credentials::response;
 use crate::credentials::session_credentials::SessionCredentials;
@@ -40,7 +41,7 @@ impl NamedSource for CredentialsUri {
 }
 
 impl Source for CredentialsUri {
-    fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+    fn fetch(&self, _: SystemTime, deadline: &Deadline) -> Result<KeyWithExpiry, CredentialsError> {
         let Some(url) = &self.url else {
             return Err(CredentialsError::not_configured(format!("{URI} is not set")));
         };
@@ -88,7 +89,7 @@ mod tests {
     fn a_source_without_a_url_is_not_configured_and_an_invalid_url_is_not_shown() {
         let error = |variables: &[(&str, &str)]| {
             let source = CredentialsUri::of_environment(ProviderContext::of_test(variables));
-            source.fetch(SystemTime::now(), Instant::now()).map(drop).unwrap_err()
+            source.fetch(SystemTime::now(), &Deadline::over()).map(drop).unwrap_err()
         };
         assert!(error(&[]).is_not_configured());
         let error = error(&[(URI, "ftp://hidden/")]);

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ureq::config::AutoHeaderValue;
 use ureq::http::{Request, Response};
@@ -10,6 +10,7 @@ use ureq::unversioned::transport::Connector as _;
 use ureq::{Agent, AsSendBody, Body};
 use zeroize::Zeroizing;
 
+use crate::base::deadline::Deadline;
 use crate::http::deadline::RequestDeadline;
 use crate::http::failure::{SendProgress, TransportError};
 use crate::http::messages::{ended_early, incomplete_at_deadline, too_large, transport_error};
@@ -60,9 +61,9 @@ impl HttpClient {
         &self,
         request: Request<impl AsSendBody>,
         server: &str,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<HttpResponse, TransportError> {
-        RequestDeadline::begin(deadline);
+        let _request = RequestDeadline::begin(deadline);
         let agent = self.agent.get(|| new_agent(&self.settings));
         let response = agent.run(request).map_err(|error| transport_error(error, server))?;
         read_response(response, server)

@@ -1,114 +1,173 @@
 //! The deadline of the request that a thread is sending, and how much of the request it has sent.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::io;
-use std::time::{Duration, Instant};
+use std::mem::ManuallyDrop;
+use std::time::Duration;
+
+use crate::base::deadline::Deadline;
 
 /// The request that the current thread is sending.
 ///
 /// ureq hands out pooled connections without saying which request they are for, so the sockets find
-/// the deadline here and count here what they send. The type needs no destructor: a thread may
-/// outlive the library.
-#[derive(Clone, Copy)]
+/// the deadline here and count here what they send.
 pub(crate) struct RequestDeadline {
-    deadline: Instant,
+    deadline: Deadline,
     /// The deadline that applies now: while a connection is being made, it may be an earlier one.
-    limit: Instant,
+    limit: Deadline,
     /// Bytes that the kernel has accepted since the connection was established.
     sent: usize,
 }
 
 thread_local! {
-    static CURRENT: Cell<Option<RequestDeadline>> = const { Cell::new(None) };
+    /// Needs no destructor, since a thread may outlive the library: [`Current`] empties it.
+    static CURRENT: RefCell<ManuallyDrop<Option<RequestDeadline>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
+}
+
+/// Ends the request of this thread when it is dropped.
+#[must_use]
+pub(crate) struct Current;
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        set(None);
+    }
+}
+
+fn set(request: Option<RequestDeadline>) {
+    let previous = CURRENT.replace(ManuallyDrop::new(request));
+    drop(ManuallyDrop::into_inner(previous));
+}
+
+fn read<T>(read: impl FnOnce(&RequestDeadline) -> T) -> Option<T> {
+    CURRENT.with_borrow(|current| current.as_ref().map(read))
+}
+
+fn update(change: impl FnOnce(&mut RequestDeadline)) {
+    CURRENT.with_borrow_mut(|current| current.as_mut().map(change));
 }
 
 impl RequestDeadline {
-    /// Starts a request that must be complete before `deadline`.
-    pub(crate) fn begin(deadline: Instant) {
-        CURRENT.set(Some(Self { deadline, limit: deadline, sent: 0 }));
+    /// Starts a request that must be complete before `deadline`. It ends when the result is
+    /// dropped.
+    pub(crate) fn begin(deadline: &Deadline) -> Current {
+        set(Some(Self { deadline: deadline.clone(), limit: deadline.clone(), sent: 0 }));
+        Current
     }
 
     /// Whether the deadline of the request has passed.
     pub(crate) fn passed() -> bool {
-        CURRENT.get().is_some_and(|request| Instant::now() >= request.deadline)
+        read(|request| request.deadline.has_passed()).unwrap_or(false)
+    }
+
+    /// Whether the call was cancelled.
+    pub(crate) fn cancelled() -> bool {
+        read(|request| request.deadline.is_cancelled()).unwrap_or(false)
     }
 
     /// Whether the kernel has accepted any byte of the request.
     pub(crate) fn any_sent() -> bool {
-        CURRENT.get().is_some_and(|request| request.sent > 0)
+        read(|request| request.sent > 0).unwrap_or(false)
     }
 
     /// A connection is being made and must be established within `timeout`.
     pub(crate) fn connecting(timeout: Duration) {
-        Self::update(|request| request.limit = request.deadline.min(Instant::now() + timeout));
+        update(|request| request.limit = request.deadline.within(timeout));
     }
 
     /// The connection is established: every byte sent from now on belongs to the request.
     pub(crate) fn connected() {
-        Self::update(|request| {
-            request.limit = request.deadline;
+        update(|request| {
+            request.limit = request.deadline.clone();
             request.sent = 0;
         });
     }
 
     /// The kernel has accepted `bytes` more bytes.
     pub(crate) fn sent(bytes: usize) {
-        Self::update(|request| request.sent += bytes);
+        update(|request| request.sent += bytes);
     }
 
-    /// The time that is left, or `TimedOut`.
-    pub(crate) fn time_left() -> io::Result<Duration> {
-        let limit = CURRENT.get().map_or_else(Instant::now, |request| request.limit);
-        let left = limit.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+    /// The deadline that applies now.
+    pub(crate) fn limit() -> io::Result<Deadline> {
+        read(|request| request.limit.clone()).ok_or_else(|| io::ErrorKind::TimedOut.into())
     }
 
-    fn update(change: impl FnOnce(&mut Self)) {
-        if let Some(mut request) = CURRENT.get() {
-            change(&mut request);
-            CURRENT.set(Some(request));
-        }
+    /// How long a socket may wait before the deadline is checked again, in a form that it accepts:
+    /// at least one millisecond. `TimedOut` if the request must end.
+    pub(crate) fn tick() -> io::Result<Duration> {
+        let tick = read(|request| request.limit.tick());
+        let tick = tick.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))?;
+        Ok(tick.max(Duration::from_millis(1)))
     }
+}
+
+/// Whether a socket only woke up, so that the deadline is checked and the operation repeated.
+pub(crate) fn is_interruption(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Instant;
+
+    use crate::base::deadline::Cancellation;
 
     const MINUTE: Duration = Duration::from_secs(60);
     const HOUR: Duration = Duration::from_secs(3600);
 
+    fn time_left() -> Duration {
+        RequestDeadline::limit().unwrap().time_left()
+    }
+
     #[test]
     fn connect_timeout_applies_until_the_connection_is_established() {
-        RequestDeadline::begin(Instant::now() + HOUR);
+        let _request = RequestDeadline::begin(&Deadline::after(HOUR));
         RequestDeadline::connecting(MINUTE);
-        assert!(RequestDeadline::time_left().unwrap() <= MINUTE);
+        assert!(time_left() <= MINUTE);
         RequestDeadline::connected();
-        assert!(RequestDeadline::time_left().unwrap() > MINUTE);
+        assert!(time_left() > MINUTE);
         RequestDeadline::connecting(2 * HOUR);
-        assert!(RequestDeadline::time_left().unwrap() <= HOUR);
+        assert!(time_left() <= HOUR);
         RequestDeadline::connecting(Duration::ZERO);
-        assert_eq!(RequestDeadline::time_left().unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(RequestDeadline::tick().unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert!(!RequestDeadline::passed());
-        RequestDeadline::begin(Instant::now());
+        let _request = RequestDeadline::begin(&Deadline::over());
         assert!(RequestDeadline::passed());
     }
 
     #[test]
     fn bytes_sent_to_establish_the_connection_do_not_count() {
-        RequestDeadline::begin(Instant::now() + HOUR);
+        let _request = RequestDeadline::begin(&Deadline::after(HOUR));
         RequestDeadline::sent(100);
         RequestDeadline::connected();
         assert!(!RequestDeadline::any_sent());
         RequestDeadline::sent(1);
         assert!(RequestDeadline::any_sent());
-        RequestDeadline::begin(Instant::now() + HOUR);
+        let _request = RequestDeadline::begin(&Deadline::after(HOUR));
         assert!(!RequestDeadline::any_sent());
     }
 
     #[test]
     fn without_a_request_there_is_no_time() {
-        CURRENT.set(None);
-        assert!(RequestDeadline::time_left().is_err() && !RequestDeadline::any_sent());
+        drop(RequestDeadline::begin(&Deadline::after(HOUR)));
+        assert!(RequestDeadline::limit().is_err() && RequestDeadline::tick().is_err());
+        assert!(!RequestDeadline::any_sent() && !RequestDeadline::passed());
+    }
+
+    #[test]
+    fn a_cancelled_request_has_no_time() {
+        let cancellation = Cancellation::default();
+        let _request = RequestDeadline::begin(&cancellation.deadline(Instant::now() + HOUR));
+        RequestDeadline::connecting(MINUTE);
+        assert!(RequestDeadline::tick().is_ok() && !RequestDeadline::cancelled());
+        cancellation.cancel();
+        assert!(RequestDeadline::tick().is_err());
+        assert!(RequestDeadline::cancelled() && !RequestDeadline::passed());
     }
 }

@@ -21,6 +21,9 @@ pub(super) fn transport_error(error: ureq::Error, server: &str) -> TransportErro
         other => other,
     };
     let (progress, message) = match &error {
+        _ if RequestDeadline::cancelled() => {
+            (SendProgress::Sent, format!("the call was cancelled before {server} responded"))
+        }
         ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
             (SendProgress::Sent, format!("{server} did not respond before the deadline"))
         }
@@ -86,10 +89,13 @@ pub(super) fn connect_failed(
 
 /// The name look-up of `host` failed, within `timeout`.
 pub(super) fn not_resolved(host: &str, timeout: Duration, error: &io::Error) -> TransportError {
-    let cause = if error.kind() == io::ErrorKind::TimedOut {
-        format!("no response from the name server within {} ms", timeout.as_millis())
-    } else {
-        error.to_string()
+    let ms = timeout.as_millis();
+    let cause = match error.kind() {
+        io::ErrorKind::TimedOut => format!("no response from the name server within {ms} ms"),
+        io::ErrorKind::ResourceBusy => {
+            format!("too many other look-ups did not end within {ms} ms")
+        }
+        _ => error.to_string(),
     };
     TransportError::not_sent(format!("failed to resolve the host name {host}: {cause}"))
         .with_hint("Check the spelling of the name, and the DNS and network of this machine.")

@@ -4,24 +4,23 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::SockRef;
+use cas_sys::{Readiness, wait_until_ready};
+use socket2::{Domain, SockRef, Socket, Type};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
+use crate::base::deadline::{Deadline, TICK};
 use crate::http::buffers::WireBuffers;
-use crate::http::deadline::RequestDeadline;
+use crate::http::deadline::{RequestDeadline, is_interruption};
 use crate::http::endpoint::Endpoint;
 use crate::http::failure::TransportError;
 use crate::http::messages::{connect_failed, invalid_route};
 use crate::http::proxy::{Proxy, tunnel};
 use crate::http::resolver;
 use crate::http::settings::Settings;
-
-/// Longest timeout of a socket. A socket that wakes up checks the deadline of the request, so that
-/// the timeout need not be set again for every request.
-const TICK: Duration = Duration::from_secs(1);
 
 /// Opens connections within the connect timeout.
 #[derive(Debug)]
@@ -41,9 +40,9 @@ impl Connector<()> for TcpConnector {
         let proxy = proxy.as_ref();
         let (to_host, to_port) = proxy.map_or((host, port), |proxy| (&proxy.host, proxy.port));
         let failed = |error: io::Error| connect_failed(to_host, to_port, proxy.is_some(), &error);
-        let left = RequestDeadline::time_left().map_err(failed)?;
-        let addresses = resolver::addresses(to_host, to_port, left)?;
-        let mut stream = connect_any(&addresses, TcpStream::connect_timeout).map_err(failed)?;
+        let limit = RequestDeadline::limit().map_err(failed)?;
+        let addresses = resolver::addresses(to_host, to_port, &limit)?;
+        let mut stream = connect_any(&addresses, &limit, connect).map_err(failed)?;
         if let Some(proxy) = proxy {
             tunnel::open(&mut stream, proxy, host, port)?;
         }
@@ -71,17 +70,38 @@ impl TcpConnector {
 /// Connects to the first address that accepts. Each gets an equal share of the time that is left.
 fn connect_any<T>(
     addresses: &[SocketAddr],
-    connect: impl Fn(&SocketAddr, Duration) -> io::Result<T>,
+    limit: &Deadline,
+    connect: impl Fn(SocketAddr, &Deadline) -> io::Result<T>,
 ) -> io::Result<T> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for (address, remaining) in addresses.iter().zip((1..=addresses.len()).rev()) {
         let share = u32::try_from(remaining).unwrap_or(u32::MAX);
-        match connect(address, RequestDeadline::time_left()? / share) {
+        limit.tick()?;
+        match connect(*address, &limit.within(limit.time_left() / share)) {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }
     }
     Err(last)
+}
+
+/// Like [`TcpStream::connect_timeout`], which cannot be cancelled.
+fn connect(address: SocketAddr, limit: &Deadline) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&address.into()) {
+        Ok(()) => {}
+        // After a signal, too, the kernel goes on connecting.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EINTR)) => {
+            while !wait_until_ready(socket.as_fd(), Readiness::Writable, limit.tick()?)? {}
+            if let Some(error) = socket.take_error()? {
+                return Err(error);
+            }
+        }
+        Err(error) => return Err(error),
+    }
+    socket.set_nonblocking(false)?;
+    Ok(socket.into())
 }
 
 /// A TCP connection.
@@ -128,25 +148,18 @@ impl Tcp {
     }
 }
 
-/// Sets the timeout of a socket to the time that is left, at most [`TICK`].
+/// Sets the timeout of a socket to the time that is left, at most [`TICK`]: a socket that wakes up
+/// checks the deadline of the request, so that the timeout is rarely set again.
 fn limit_timeout(
     current: &mut Duration,
     set: impl FnOnce(Duration) -> io::Result<()>,
 ) -> io::Result<()> {
-    let timeout = RequestDeadline::time_left()?.min(TICK).max(Duration::from_millis(1));
+    let timeout = RequestDeadline::tick()?;
     if timeout != *current {
         set(timeout)?;
         *current = timeout;
     }
     Ok(())
-}
-
-/// Whether to check the deadline and try again.
-fn is_interruption(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
-    )
 }
 
 impl Transport for Tcp {
@@ -202,19 +215,18 @@ impl fmt::Debug for Tcp {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-    use std::time::Instant;
 
     use super::*;
 
     #[test]
     fn each_address_gets_an_equal_share_of_the_time() {
         const HOUR: Duration = Duration::from_secs(3600);
-        RequestDeadline::begin(Instant::now() + HOUR);
+        let limit = Deadline::after(HOUR);
         let addresses = [1, 2, 3, 4].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         let shares = RefCell::new(Vec::new());
         // Addresses that fail at once leave their share to the others.
-        let port = connect_any(&addresses, |address, timeout| {
-            shares.borrow_mut().push(timeout);
+        let port = connect_any(&addresses, &limit, |address, limit| {
+            shares.borrow_mut().push(limit.time_left());
             if address.port() < 3 { Err(io::Error::other("refused")) } else { Ok(address.port()) }
         });
         assert_eq!(port.unwrap(), 3);
@@ -223,13 +235,13 @@ mod tests {
         for (share, expected) in shares.borrow().iter().zip(expected) {
             assert!(*share <= expected && *share > expected * 9 / 10, "{share:?} of {expected:?}");
         }
-        let error = connect_any(&addresses, |address, _| {
+        let error = connect_any(&addresses, &limit, |address, _| {
             Err::<(), _>(io::Error::other(address.port().to_string()))
         });
         assert_eq!(error.unwrap_err().to_string(), "4");
-        assert!(connect_any(&[], |_, _| Ok(())).is_err());
-        RequestDeadline::begin(Instant::now());
-        let error = connect_any(&addresses, |_, _| Ok(())).unwrap_err();
+        assert!(connect_any(&[], &limit, |_, _| Ok(())).is_err());
+        let over = Deadline::over();
+        let error = connect_any(&addresses, &over, |_, _| Ok(())).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

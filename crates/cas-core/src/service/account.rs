@@ -1,10 +1,10 @@
 //! One account at one endpoint: operations on its certificates, in the API version in use.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
 use serde_json::Value;
 
+use crate::base::deadline::Deadline;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::Level;
 use crate::base::random::nonce;
@@ -31,7 +31,7 @@ pub(crate) struct Account {
 
 impl Account {
     /// Returns what the service says about one certificate, without its private key.
-    pub(crate) fn get(&self, id: CertId, deadline: Instant) -> Result<Certificate, CallError> {
+    pub(crate) fn get(&self, id: CertId, deadline: &Deadline) -> Result<Certificate, CallError> {
         let subject = format!("CertId {id}");
         self.in_current_version(|version| {
             let operation = version.detail(id, false);
@@ -40,7 +40,7 @@ impl Account {
     }
 
     /// Returns every certificate of the account, each once.
-    pub(crate) fn list(&self, deadline: Instant) -> Result<Vec<Certificate>, CallError> {
+    pub(crate) fn list(&self, deadline: &Deadline) -> Result<Vec<Certificate>, CallError> {
         self.in_current_version(|version| {
             let mut all = Vec::new();
             self.each_certificate(version, deadline, |certificate| {
@@ -56,7 +56,7 @@ impl Account {
     pub(crate) fn each_certificate(
         &self,
         version: ApiVersion,
-        deadline: Instant,
+        deadline: &Deadline,
         mut take: impl FnMut(Certificate) -> bool,
     ) -> Result<Option<String>, CallError> {
         let mut ids = BTreeSet::new();
@@ -89,7 +89,7 @@ impl Account {
     }
 
     /// Deletes a certificate.
-    pub(crate) fn delete(&self, id: CertId, deadline: Instant) -> Result<(), CallError> {
+    pub(crate) fn delete(&self, id: CertId, deadline: &Deadline) -> Result<(), CallError> {
         let token = nonce()?;
         let subject = format!("CertId {id}");
         let deleted = self.in_current_version(|version| {
@@ -136,7 +136,7 @@ impl Account {
         &self,
         version: ApiVersion,
         id: CertId,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Option<Fingerprint> {
         let operation = version.detail(id, true);
         let subject = format!("CertId {id}");

@@ -4,11 +4,11 @@
 //! The caller says, once, what a failed attempt means for what is stored: a [`FailureClass`].
 //! Whether an upload is sent again is decided by the state machine in `upload`.
 
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::de::DeserializeOwned;
 
+use crate::base::deadline::Deadline;
 use crate::base::error::Error;
 use crate::base::logger::{Level, Logger};
 use crate::base::random::{nonce, random};
@@ -57,7 +57,7 @@ impl Caller {
         &self,
         operation: &Operation<'_>,
         subject: &str,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<Response<T>, CallError> {
         let response = self.repeat(operation, subject, deadline)?;
         self.typed(operation, subject, response)
@@ -68,7 +68,7 @@ impl Caller {
         &self,
         operation: &Operation<'_>,
         subject: &str,
-        limit: Instant,
+        limit: &Deadline,
     ) -> Result<Response<T>, CallError> {
         let response = self.attempt_once(operation, subject, limit)?;
         self.typed(operation, subject, response)
@@ -96,7 +96,7 @@ impl Caller {
         &self,
         operation: &Operation<'_>,
         subject: &str,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<Response, CallError> {
         let mut attempt = 1;
         let mut in_doubt = false;
@@ -104,8 +104,8 @@ impl Caller {
         let mut tried = 0;
         loop {
             let last = attempt >= self.max_attempts;
-            let limit = if last { deadline } else { halfway_to(deadline) };
-            let mut failure = match self.attempt_once(operation, subject, limit) {
+            let limit = if last { deadline.clone() } else { deadline.halfway() };
+            let mut failure = match self.attempt_once(operation, subject, &limit) {
                 Ok(response) => return Ok(response),
                 Err(failure) => failure,
             };
@@ -134,7 +134,7 @@ impl Caller {
     }
 
     /// Returns whose access key signs the next request.
-    pub(crate) fn credentials(&self, deadline: Instant) -> Result<CredentialsInfo, CallError> {
+    pub(crate) fn credentials(&self, deadline: &Deadline) -> Result<CredentialsInfo, CallError> {
         let unsigned = || CredentialsError::not_configured("requests are not signed");
         let provider = self.credentials.as_ref().ok_or_else(unsigned).map_err(no_access_key)?;
         let now = self.skew.current().apply(SystemTime::now());
@@ -143,20 +143,19 @@ impl Caller {
     }
 
     /// Sleeps for `delay` and logs the error it follows. Returns false at once if that would
-    /// outlast the deadline.
-    pub(crate) fn wait(&self, delay: Duration, deadline: Instant, after: Option<&Error>) -> bool {
-        if Instant::now() + delay >= deadline {
+    /// outlast the deadline, and as soon as the call is cancelled.
+    pub(crate) fn wait(&self, delay: Duration, deadline: &Deadline, after: Option<&Error>) -> bool {
+        if delay >= deadline.time_left() || deadline.is_cancelled() {
             return false;
         }
         if let Some(error) = after {
             self.logger.log(Level::Warn, || retrying(error, delay));
         }
-        thread::sleep(delay);
-        true
+        deadline.sleep(delay)
     }
 
     /// Whether another access key replaces `refused`, which the service did not accept.
-    fn renew(&self, refused: Option<&AccessKey>, now: SystemTime, limit: Instant) -> bool {
+    fn renew(&self, refused: Option<&AccessKey>, now: SystemTime, limit: &Deadline) -> bool {
         match (&self.credentials, refused) {
             (Some(provider), Some(refused)) => provider.renew(refused, now, limit),
             _ => false,
@@ -167,7 +166,7 @@ impl Caller {
         &self,
         operation: &Operation<'_>,
         subject: &str,
-        limit: Instant,
+        limit: &Deadline,
     ) -> Result<Response, CallError> {
         let action = operation.action;
         let skew = self.skew.current();
@@ -229,13 +228,6 @@ impl Caller {
             CallError::new(class, error)
         })
     }
-}
-
-/// Half of the time that is left: after a response that does not come, there must be time to find
-/// out what happened.
-pub(crate) fn halfway_to(deadline: Instant) -> Instant {
-    let now = Instant::now();
-    now + deadline.saturating_duration_since(now) / 2
 }
 
 /// Whether a name reveals the access key secret. Real secrets have 30 characters; what is much

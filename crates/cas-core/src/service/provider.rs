@@ -2,8 +2,9 @@
 //! key. The other providers are in `credentials`, above this module.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
+use crate::base::deadline::Deadline;
 use crate::protocol::access_key::AccessKey;
 
 /// Why a credential source or the provider returned no access key. Contains no secret.
@@ -86,14 +87,14 @@ pub(crate) trait Provider: Send + Sync {
     fn access_key(
         &self,
         now: SystemTime,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<Arc<AccessKey>, CredentialsError>;
 
     /// The source of the key, for messages: "The access key comes from {origin}."
     fn origin(&self) -> String;
 
     /// Replaces `refused`, which the service rejected. Returns whether there is another key now.
-    fn renew(&self, refused: &AccessKey, now: SystemTime, deadline: Instant) -> bool;
+    fn renew(&self, refused: &AccessKey, now: SystemTime, deadline: &Deadline) -> bool;
 }
 
 /// Returns one fixed access key: that of the program, or the one that signs a request to STS.
@@ -107,7 +108,7 @@ impl StaticProvider {
 }
 
 impl Provider for StaticProvider {
-    fn access_key(&self, _: SystemTime, _: Instant) -> Result<Arc<AccessKey>, CredentialsError> {
+    fn access_key(&self, _: SystemTime, _: &Deadline) -> Result<Arc<AccessKey>, CredentialsError> {
         Ok(Arc::clone(&self.0))
     }
 
@@ -115,7 +116,7 @@ impl Provider for StaticProvider {
         "the program".to_owned()
     }
 
-    fn renew(&self, _: &AccessKey, _: SystemTime, _: Instant) -> bool {
+    fn renew(&self, _: &AccessKey, _: SystemTime, _: &Deadline) -> bool {
         false
     }
 }

@@ -1,10 +1,10 @@
 //! Sends signed requests to an endpoint.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use ureq::http::{Request, Uri};
 
+use crate::base::deadline::Deadline;
 use crate::base::error::Error;
 use crate::http::client::HttpClient;
 use crate::http::endpoint::Endpoint;
@@ -17,7 +17,7 @@ use crate::service::messages::{invalid_endpoint, invalid_header};
 pub(crate) trait Transport: Send + Sync {
     /// Sends `form` and reads the whole response before `deadline`. A response with any status is a
     /// success.
-    fn post(&self, form: &SignedForm, deadline: Instant) -> Result<HttpResponse, TransportError>;
+    fn post(&self, form: &SignedForm, deadline: &Deadline) -> Result<HttpResponse, TransportError>;
 }
 
 /// Sends requests to one endpoint over the connections of an [`HttpClient`].
@@ -37,7 +37,7 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    fn post(&self, form: &SignedForm, deadline: Instant) -> Result<HttpResponse, TransportError> {
+    fn post(&self, form: &SignedForm, deadline: &Deadline) -> Result<HttpResponse, TransportError> {
         let mut request = Request::post(self.uri.clone()).header("Content-Type", FORM_CONTENT_TYPE);
         for (name, value) in form.headers() {
             request = request.header(name, value);

@@ -1,7 +1,6 @@
 //! Looks a certificate up at the service. The certificate decides, not a message or a name alone.
 
-use std::time::Instant;
-
+use crate::base::deadline::Deadline;
 use crate::inspect::Fingerprint;
 use crate::service::account::Account;
 use crate::service::certificate::Certificate;
@@ -64,7 +63,7 @@ impl Account {
     pub(crate) fn lookup(
         &self,
         query: &Query<'_>,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<Listing, CallError> {
         self.in_current_version(|version| {
             let mut names = NameStatus {
@@ -110,7 +109,7 @@ impl Account {
         version: ApiVersion,
         listed: &Certificate,
         leaf: Option<&Fingerprint>,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> bool {
         let matches = leaf.map(|leaf| compare_fingerprints(listed, leaf));
         matches!(matches, Some(FingerprintMatch::Same | FingerprintMatch::Sha1Only))
@@ -124,7 +123,7 @@ impl Account {
         version: ApiVersion,
         listed: &Certificate,
         leaf: Option<&Fingerprint>,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> NameOwner {
         let id = listed.id;
         let Some(leaf) = leaf else { return NameOwner::Unclear(id) };
@@ -177,7 +176,7 @@ mod tests {
             account(outcomes.map(|body| response(200, &body.to_string())).collect());
         let query =
             Query { requested: "web", alternate: Some("web-1"), any_name, leaf: Some(&leaf()) };
-        let deadline = Instant::now() + Duration::from_secs(3600);
+        let deadline = &Deadline::after(Duration::from_secs(3600));
         let listing = account.lookup(&query, deadline).unwrap();
         let requests = sent.lock().unwrap().len();
         (listing, requests)

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use once_cell::unsync::OnceCell;
 
+use crate::base::deadline::Deadline;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::Level;
 use crate::base::quote::quoted;
@@ -11,7 +12,6 @@ use crate::base::random::{nonce, random};
 use crate::protocol::failure_class::FailureClass;
 use crate::service::account::Account;
 use crate::service::backoff;
-use crate::service::caller::halfway_to;
 use crate::service::types::{CertId, NewCertificate, NewId};
 use crate::service::version::ApiVersion;
 use crate::upload::events::{
@@ -33,7 +33,7 @@ pub(crate) fn upload(
     upload: &Upload,
     certificate: &str,
     key: &str,
-    deadline: Instant,
+    deadline: &Deadline,
 ) -> Result<Receipt, Error> {
     let rules = Rules {
         on_conflict: upload.on_conflict,
@@ -69,7 +69,7 @@ struct UploadRun<'a> {
     upload: &'a Upload,
     certificate: &'a str,
     key: &'a str,
-    deadline: Instant,
+    deadline: &'a Deadline,
     names: Names<'a>,
     /// The idempotency token, the same for each attempt; only 2020-04-07 has it.
     token: OnceCell<String>,
@@ -88,8 +88,7 @@ impl UploadRun<'_> {
 
     fn lookup(&mut self, wait: Wait) -> Result<Event, Error> {
         // A look-up changes nothing: better an early one than none.
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        let delay = duration(wait)?.min(left / 2);
+        let delay = duration(wait)?.min(self.deadline.time_left() / 2);
         if !self.account.caller.wait(delay, self.deadline, None) {
             return Ok(self.deadline_too_near());
         }
@@ -124,7 +123,7 @@ impl UploadRun<'_> {
         let Account { caller, versions, rate_limiter, .. } = self.account;
         let version = versions.current();
         let turn = if caller.wait(duration(wait)?, self.deadline, self.history.error.as_ref()) {
-            rate_limiter.acquire(version, Instant::now(), self.deadline)
+            rate_limiter.acquire(version, Instant::now(), self.deadline.instant())
         } else {
             None
         };
@@ -144,8 +143,8 @@ impl UploadRun<'_> {
             client_token: &token,
         };
         let operation = version.upload(&new);
-        let limit = halfway_to(self.deadline);
-        let mut failure = match caller.attempt::<NewId>(&operation, &quoted(new.name), limit) {
+        let limit = self.deadline.halfway();
+        let mut failure = match caller.attempt::<NewId>(&operation, &quoted(new.name), &limit) {
             Ok(response) => {
                 self.history.response = Some((version, response.request_id));
                 return Ok(Event::Stored(response.fields.cert_id));

@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::*;
+use crate::base::deadline::Deadline;
 use crate::base::secret::Secret;
 use crate::credentials::source::Source;
 
@@ -14,7 +15,7 @@ type Script = dyn Fn(u32) -> Result<Option<u64>, CredentialsError> + Send + Sync
 struct Scripted {
     fetches: Arc<AtomicU32>,
     /// The deadline of each fetch.
-    deadlines: Arc<Mutex<Vec<Instant>>>,
+    deadlines: Arc<Mutex<Vec<Deadline>>>,
     script: Box<Script>,
 }
 
@@ -25,9 +26,9 @@ impl NamedSource for Scripted {
 }
 
 impl Source for Scripted {
-    fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+    fn fetch(&self, _: SystemTime, deadline: &Deadline) -> Result<KeyWithExpiry, CredentialsError> {
         let number = self.fetches.fetch_add(1, Ordering::SeqCst) + 1;
-        self.deadlines.lock().unwrap().push(deadline);
+        self.deadlines.lock().unwrap().push(deadline.clone());
         let expires = (self.script)(number)?.map(at);
         let key = AccessKey::new(format!("key-{number}"), Secret::new("s".to_owned()), None);
         Ok(KeyWithExpiry { key, expires })
@@ -38,13 +39,13 @@ fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-fn in_a_minute() -> Instant {
-    Instant::now() + Duration::from_secs(60)
+fn in_a_minute() -> Deadline {
+    Deadline::after(Duration::from_secs(60))
 }
 
 fn scripted(
     script: impl Fn(u32) -> Result<Option<u64>, CredentialsError> + Send + Sync + 'static,
-) -> (CachingProvider, Arc<AtomicU32>, Arc<Mutex<Vec<Instant>>>) {
+) -> (CachingProvider, Arc<AtomicU32>, Arc<Mutex<Vec<Deadline>>>) {
     let (fetches, deadlines) = (Arc::new(AtomicU32::new(0)), Arc::default());
     let source = Scripted {
         fetches: Arc::clone(&fetches),
@@ -63,7 +64,7 @@ fn caching(
 
 fn key_id(provider: &CachingProvider, seconds: u64) -> Result<String, String> {
     provider
-        .access_key(at(seconds), in_a_minute())
+        .access_key(at(seconds), &in_a_minute())
         .map(|key| key.id().to_owned())
         .map_err(|error| error.reason)
 }
@@ -72,7 +73,7 @@ fn key_id(provider: &CachingProvider, seconds: u64) -> Result<String, String> {
 fn until_waiting(process: &ProcessState, threads: u32) {
     let give_up = in_a_minute();
     while process.lock().waiting < threads {
-        assert!(Instant::now() < give_up, "fewer than {threads} threads wait");
+        assert!(!give_up.has_passed(), "fewer than {threads} threads wait");
         thread::yield_now();
     }
 }
@@ -143,14 +144,14 @@ fn keys_without_expiry_are_fetched_once_unless_refused() {
     let (provider, fetches) = caching(|_| Ok(None));
     assert_eq!(key_id(&provider, 0).as_deref(), Ok("key-1"));
     assert_eq!(key_id(&provider, u64::from(u32::MAX)).as_deref(), Ok("key-1"));
-    let refused = provider.access_key(at(5), in_a_minute()).unwrap();
-    assert!(provider.renew(&refused, at(5), in_a_minute()));
+    let refused = provider.access_key(at(5), &in_a_minute()).unwrap();
+    assert!(provider.renew(&refused, at(5), &in_a_minute()));
     // A thread that was refused with the old key finds the new one.
-    assert!(provider.renew(&refused, at(5), in_a_minute()));
+    assert!(provider.renew(&refused, at(5), &in_a_minute()));
     assert_eq!(key_id(&provider, 5).as_deref(), Ok("key-2"));
     assert_eq!(fetches.load(Ordering::SeqCst), 2);
     let (failing, _) = caching(|_| Err(CredentialsError::failed("none")));
-    assert!(!failing.renew(&refused, at(5), in_a_minute()));
+    assert!(!failing.renew(&refused, at(5), &in_a_minute()));
 }
 
 #[test]
@@ -162,33 +163,36 @@ fn the_refused_key_again_is_no_replacement() {
         }
     }
     impl Source for Same {
-        fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+        fn fetch(&self, _: SystemTime, _: &Deadline) -> Result<KeyWithExpiry, CredentialsError> {
             let key = AccessKey::new("same".to_owned(), Secret::new("s".to_owned()), None);
             Ok(KeyWithExpiry::without_expiry(key))
         }
     }
     let provider = CachingProvider::new(Box::new(Same), Logger::default());
-    let refused = provider.access_key(at(0), in_a_minute()).unwrap();
-    assert!(!provider.renew(&refused, at(0), in_a_minute()));
+    let refused = provider.access_key(at(0), &in_a_minute()).unwrap();
+    assert!(!provider.renew(&refused, at(0), &in_a_minute()));
     assert_eq!(provider.origin(), "a file");
 }
 
 #[test]
 fn a_refresh_ahead_of_expiry_leaves_most_of_the_time_to_the_call() {
     let (provider, _, deadlines) = scripted(|number| Ok(Some(u64::from(number) * 3600)));
-    let deadline = in_a_minute();
+    let deadline = &in_a_minute();
     provider.access_key(at(0), deadline).unwrap();
     provider.access_key(at(3000), deadline).unwrap();
     // Without a valid key, the source may use all of the time.
     provider.access_key(at(7200), deadline).unwrap();
     let deadlines = deadlines.lock().unwrap();
-    assert_eq!((deadlines.len(), deadlines[0], deadlines[2]), (3, deadline, deadline));
-    assert!(deadlines[1] < deadline, "the refresh may use all of the time");
+    assert_eq!(deadlines.len(), 3);
+    for unlimited in [0, 2] {
+        assert_eq!(deadlines[unlimited].instant(), deadline.instant());
+    }
+    assert!(deadlines[1].instant() < deadline.instant(), "the refresh may use all of the time");
 
-    let now = Instant::now();
-    for (left, used) in [(0, 0), (8_000, 2_000), (40_000, 10_000), (600_000, 10_000)] {
+    for (left, used) in [(8_000, 2_000), (40_000, 10_000), (600_000, 10_000)] {
         let [left, used] = [left, used].map(Duration::from_millis);
-        assert_eq!(refresh_deadline(now, now + left), now + used, "{left:?}");
+        let time = refresh_deadline(&Deadline::after(left)).time_left();
+        assert!(time <= used && time > used * 9 / 10, "{left:?}: {time:?}");
     }
 }
 
@@ -219,7 +223,7 @@ fn other_threads_use_the_current_key_during_a_refresh() {
     let (provider, fetches) = caching(|_| Ok(Some(3600)));
     key_id(&provider, 0).unwrap();
     provider.process().lock().fetching = true;
-    let no_time = Instant::now();
+    let no_time = &Deadline::over();
     assert_eq!(provider.access_key(at(3000), no_time).unwrap().id(), "key-1");
     assert_eq!(fetches.load(Ordering::SeqCst), 1);
 }
@@ -259,7 +263,7 @@ fn waiting_threads_try_again_after_a_failure_near_the_deadline() {
 fn only_failures_near_the_deadline_are_marked_so() {
     for (left, near_deadline) in [(0, true), (60, false)] {
         let (provider, _) = caching(|_| Err(CredentialsError::failed("it broke")));
-        let deadline = Instant::now() + Duration::from_secs(left);
+        let deadline = &Deadline::after(Duration::from_secs(left));
         provider.access_key(at(0), deadline).unwrap_err();
         let failure = provider.process().lock().failure.clone().unwrap();
         assert_eq!(failure.near_deadline, near_deadline, "{left}");
@@ -270,7 +274,7 @@ fn only_failures_near_the_deadline_are_marked_so() {
 fn waiting_for_another_thread_ends_at_the_deadline() {
     let (provider, _) = caching(|_| Ok(None));
     provider.process().lock().fetching = true;
-    let error = provider.access_key(at(0), Instant::now()).unwrap_err();
+    let error = provider.access_key(at(0), &Deadline::over()).unwrap_err();
     assert_eq!(error.reason, "the script returned no access key before the deadline");
     assert!(error.retryable);
 }

@@ -2,10 +2,11 @@
 //! docs/service.md, Profiles of config.json.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use once_cell::race::OnceBox;
 
+use crate::base::deadline::Deadline;
 use crate::base::quote::{quoted, quoted_path};
 use crate::credentials::assume_role::{AssumedRole, Role};
 use crate::credentials::ecs_ram_role::EcsRamRole;
@@ -114,7 +115,11 @@ impl NamedSource for CliProfile {
 }
 
 impl Source for CliProfile {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+    fn fetch(
+        &self,
+        now: SystemTime,
+        deadline: &Deadline,
+    ) -> Result<KeyWithExpiry, CredentialsError> {
         let text = self.file.read()?;
         let config = ConfigFile::parse(&text)?;
         let chosen = self.used.get().or(self.file.profile.as_ref());

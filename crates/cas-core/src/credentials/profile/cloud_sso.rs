@@ -2,12 +2,13 @@
 //! docs/service.md, CloudSSO.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use ureq::http::{Request, Uri};
 use zeroize::Zeroizing;
 
+use crate::base::deadline::Deadline;
 use crate::base::secret::Secret;
 use crate::base::time;
 use crate::credentials::context::ProviderContext;
@@ -76,7 +77,11 @@ fn host_of(url: &str) -> Option<String> {
 }
 
 impl Source for CloudSso {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+    fn fetch(
+        &self,
+        now: SystemTime,
+        deadline: &Deadline,
+    ) -> Result<KeyWithExpiry, CredentialsError> {
         if now >= self.expires {
             let expired = time::timestamp(self.expires);
             let reason = format!("the CloudSSO sign-in expired at {expired}");
@@ -137,7 +142,7 @@ mod tests {
         let context = ProviderContext::of_test(&[]);
         let source = CloudSso::new(Arc::clone(&context), &profile).unwrap();
         let at_expiry = time::from_unix_seconds("1600000000").unwrap();
-        let error = source.fetch(at_expiry, Instant::now()).map(drop).unwrap_err();
+        let error = source.fetch(at_expiry, &Deadline::over()).map(drop).unwrap_err();
         assert_eq!(error.reason, "the CloudSSO sign-in expired at 2020-09-13T12:26:40Z");
         assert_eq!(error.hint.as_deref(), Some(SIGN_IN));
         profile.fields.remove("access_token");

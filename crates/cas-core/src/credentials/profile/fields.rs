@@ -1,8 +1,9 @@
 //! One profile of a file, whatever the format: its fields by name, and its place for messages.
 
 use std::collections::BTreeMap;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
+use crate::base::deadline::Deadline;
 use crate::base::quote::quoted;
 use crate::base::secret::Secret;
 use crate::credentials::assume_role::Role;
@@ -86,7 +87,11 @@ struct ProfileSource {
 }
 
 impl Source for ProfileSource {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+    fn fetch(
+        &self,
+        now: SystemTime,
+        deadline: &Deadline,
+    ) -> Result<KeyWithExpiry, CredentialsError> {
         self.source.fetch(now, deadline).map_err(|error| error.at(&self.place))
     }
 }
@@ -95,7 +100,7 @@ impl Source for ProfileSource {
 pub(crate) struct AccessKeySource(AccessKey);
 
 impl Source for AccessKeySource {
-    fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+    fn fetch(&self, _: SystemTime, _: &Deadline) -> Result<KeyWithExpiry, CredentialsError> {
         Ok(KeyWithExpiry::without_expiry(self.0.clone()))
     }
 }
@@ -148,12 +153,16 @@ mod tests {
     fn errors_of_a_source_name_its_profile() {
         struct Failing;
         impl Source for Failing {
-            fn fetch(&self, _: SystemTime, _: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+            fn fetch(
+                &self,
+                _: SystemTime,
+                _: &Deadline,
+            ) -> Result<KeyWithExpiry, CredentialsError> {
                 Err(CredentialsError::failed("it broke").with_retryable(true).with_hint("fix it"))
             }
         }
         let source = profile(&[]).source(Box::new(Failing));
-        let error = source.fetch(SystemTime::now(), Instant::now()).map(drop).unwrap_err();
+        let error = source.fetch(SystemTime::now(), &Deadline::over()).map(drop).unwrap_err();
         assert_eq!(error.reason, "profile \"web\" (line 7): it broke");
         assert!(error.retryable && error.hint.is_some());
     }

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
+use crate::base::deadline::Deadline;
 use crate::base::quote::{quoted, quoted_path};
 use crate::base::secret::Secret;
 use crate::credentials::assume_role::AssumedRole;
@@ -57,7 +58,11 @@ impl NamedSource for IniProfile {
 }
 
 impl Source for IniProfile {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+    fn fetch(
+        &self,
+        now: SystemTime,
+        deadline: &Deadline,
+    ) -> Result<KeyWithExpiry, CredentialsError> {
         let text = self.0.read()?;
         let name = self.0.profile.as_deref().unwrap_or(DEFAULT);
         let profile = parse(&text, name)?.ok_or_else(|| {

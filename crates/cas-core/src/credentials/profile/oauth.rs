@@ -5,11 +5,12 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use ureq::http::Request;
 use zeroize::Zeroizing;
 
+use crate::base::deadline::Deadline;
 use crate::base::logger::Level;
 use crate::base::quote::quoted_path;
 use crate::base::secret::Secret;
@@ -116,8 +117,8 @@ impl OAuth {
             .header("Content-Type", FORM_CONTENT_TYPE)
             .body(form.as_bytes())
             .map_err(|_| CredentialsError::failed("failed to build the request"))?;
-        let deadline = Instant::now() + MAX_REQUEST_TIME;
-        let response = self.context.send(request, self.host, deadline)?;
+        let deadline = Deadline::after(MAX_REQUEST_TIME);
+        let response = self.context.send(request, self.host, &deadline)?;
         response::read::<TokenResponse>(&response, self.host, Some(&[refresh.expose()]))
             .map_err(|error| with_sign_in_hint(response.status, error))?
             .into_tokens(self.host, now)
@@ -127,7 +128,7 @@ impl OAuth {
     fn exchange(
         &self,
         access: &Secret,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<KeyWithExpiry, CredentialsError> {
         let bearer = Zeroizing::new(format!("Bearer {}", access.expose()));
         let request = Request::post(format!("https://{}/v1/exchange", self.host))
@@ -149,7 +150,7 @@ impl OAuth {
         &self,
         mut tokens: Tokens,
         now: SystemTime,
-        deadline: Instant,
+        deadline: &Deadline,
     ) -> Result<KeyWithExpiry, CredentialsError> {
         if let Some(refresh) = tokens.refresh.as_ref().filter(|_| !tokens.is_access_fresh(now)) {
             // If the new token cannot be written, the sign-in ends. So the file is prepared before
@@ -160,7 +161,7 @@ impl OAuth {
                      the disk has room.",
                 )
             })?;
-            if Instant::now() + MIN_RENEWAL_TIME > deadline {
+            if deadline.time_left() < MIN_RENEWAL_TIME || deadline.is_cancelled() {
                 let seconds = MIN_RENEWAL_TIME.as_secs();
                 return Err(CredentialsError::failed(format!(
                     "not enough time to renew the sign-in: less than {seconds} s are left"
@@ -223,7 +224,11 @@ fn with_sign_in_hint(status: u16, error: CredentialsError) -> CredentialsError {
 }
 
 impl Source for OAuth {
-    fn fetch(&self, now: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
+    fn fetch(
+        &self,
+        now: SystemTime,
+        deadline: &Deadline,
+    ) -> Result<KeyWithExpiry, CredentialsError> {
         let lives = |key: &KeyWithExpiry, longer_than| {
             key.expires.is_some_and(|expires| now + longer_than < expires)
         };
@@ -291,9 +296,9 @@ mod tests {
         });
         let profile = ConfigFile::parse(&config).unwrap().profile("web").unwrap();
         let source = OAuth::new(Arc::new(context), path.clone(), "web", &profile).unwrap();
-        let lock = Lock::beside(&path, Instant::now()).unwrap().unwrap();
+        let lock = Lock::beside(&path, &Deadline::over()).unwrap().unwrap();
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
-        let fetched = source.fetch(now, Instant::now());
+        let fetched = source.fetch(now, &Deadline::over());
         drop(lock);
         fs::remove_dir_all(directory).unwrap();
         let fetched = fetched.map(|fetched| fetched.key.id().to_owned());

@@ -5,13 +5,13 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use socket2::Socket;
 use zeroize::Zeroizing;
 
+use crate::base::deadline::Deadline;
 use crate::base::file::read_bounded;
 use crate::base::time;
 use crate::credentials::json::{self, SecretText};
@@ -67,7 +67,7 @@ impl CredentialProcess {
         Ok(Self { arguments })
     }
 
-    fn run(&self, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, CredentialsError> {
+    fn run(&self, deadline: &Deadline) -> Result<Zeroizing<Vec<u8>>, CredentialsError> {
         let child = Command::new(&self.arguments[0])
             .args(&self.arguments[1..])
             .stdin(Stdio::null())
@@ -90,10 +90,10 @@ impl CredentialProcess {
             match child.0.try_wait() {
                 Ok(Some(status)) if status.success() => return Ok(output),
                 Ok(Some(status)) => return Err(error(&format!("failed ({status})"))),
-                Ok(None) if Instant::now() >= deadline => {
+                Ok(None) if !deadline.sleep(POLL_INTERVAL) => {
                     return Err(error("did not finish in time"));
                 }
-                Ok(None) => thread::sleep(POLL_INTERVAL),
+                Ok(None) => {}
                 // The host program reaps all children or ignores SIGCHLD: the status is unknown.
                 Err(_) => return Ok(output),
             }
@@ -114,13 +114,13 @@ impl Drop for KillOnDrop {
 }
 
 /// A pipe that is read until a deadline, without a thread.
-struct Pipe {
+struct Pipe<'a> {
     file: File,
-    deadline: Instant,
+    deadline: &'a Deadline,
 }
 
-impl Pipe {
-    fn new(pipe: OwnedFd, deadline: Instant) -> io::Result<Self> {
+impl<'a> Pipe<'a> {
+    fn new(pipe: OwnedFd, deadline: &'a Deadline) -> io::Result<Self> {
         // Pipes and sockets share the flag.
         let pipe = Socket::from(pipe);
         pipe.set_nonblocking(true)?;
@@ -128,15 +128,14 @@ impl Pipe {
     }
 }
 
-impl Read for Pipe {
+impl Read for Pipe<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.file.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if Instant::now() >= self.deadline {
+                    if !self.deadline.sleep(POLL_INTERVAL) {
                         return Err(io::ErrorKind::TimedOut.into());
                     }
-                    thread::sleep(POLL_INTERVAL);
                 }
                 result => return result,
             }
@@ -172,8 +171,8 @@ impl ProcessOutput {
 }
 
 impl Source for CredentialProcess {
-    fn fetch(&self, _: SystemTime, deadline: Instant) -> Result<KeyWithExpiry, CredentialsError> {
-        let output = self.run(deadline.min(Instant::now() + MAX_RUN_TIME))?;
+    fn fetch(&self, _: SystemTime, deadline: &Deadline) -> Result<KeyWithExpiry, CredentialsError> {
+        let output = self.run(&deadline.within(MAX_RUN_TIME))?;
         let output = serde_json::from_slice(&output).map_err(|_| error("printed invalid JSON"))?;
         json::fields::<ProcessOutput>(output).into_key()
     }

@@ -5,8 +5,9 @@ use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::base::deadline::Deadline;
 
 /// Interval at which a lock of another program is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -21,7 +22,7 @@ pub(crate) struct Lock(File);
 impl Lock {
     /// Waits for the lock: [`io::ErrorKind::TimedOut`] at the deadline. `None` if the file system
     /// does not support locks.
-    pub(crate) fn beside(path: &Path, deadline: Instant) -> io::Result<Option<Self>> {
+    pub(crate) fn beside(path: &Path, deadline: &Deadline) -> io::Result<Option<Self>> {
         let path = fs::canonicalize(path)?;
         let Some(directory) = path.parent().and_then(|directory| File::open(directory).ok()) else {
             return Ok(None);
@@ -30,10 +31,10 @@ impl Lock {
             match directory.try_lock() {
                 Ok(()) => return Ok(Some(Self(directory))),
                 Err(TryLockError::Error(_)) => return Ok(None),
-                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                Err(TryLockError::WouldBlock) if !deadline.sleep(POLL_INTERVAL) => {
                     return Err(io::ErrorKind::TimedOut.into());
                 }
-                Err(TryLockError::WouldBlock) => thread::sleep(POLL_INTERVAL),
+                Err(TryLockError::WouldBlock) => {}
             }
         }
     }
@@ -112,13 +113,13 @@ mod tests {
         let directory = scratch("lock");
         let file = directory.join("file");
         fs::write(&file, "").unwrap();
-        let lock = Lock::beside(&file, Instant::now()).unwrap().unwrap();
-        let late = Lock::beside(&file, Instant::now()).map(drop).unwrap_err();
+        let lock = Lock::beside(&file, &Deadline::over()).unwrap().unwrap();
+        let late = Lock::beside(&file, &Deadline::over()).map(drop).unwrap_err();
         assert_eq!(late.kind(), io::ErrorKind::TimedOut);
         // A child of fork has the directory open.
         let inherited = lock.0.try_clone().unwrap();
         drop(lock);
-        assert!(Lock::beside(&file, Instant::now()).unwrap().is_some());
+        assert!(Lock::beside(&file, &Deadline::over()).unwrap().is_some());
         drop(inherited);
         fs::remove_dir_all(directory).unwrap();
     }

@@ -6,12 +6,13 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use zeroize::Zeroizing;
 
 use crate::base::secret::Secret;
+use crate::http::deadline::RequestDeadline;
 use crate::http::endpoint::without_brackets;
 use crate::http::failure::TransportError;
 use crate::http::proxy::messages::{
     connection_failed, proxy_auth_failed, rejected_by_proxy, wrong_protocol,
 };
-use crate::http::proxy::stream::{DeadlineStream, time_left};
+use crate::http::proxy::stream::DeadlineStream;
 use crate::http::proxy::url::{Protocol, Proxy};
 use crate::http::resolver;
 
@@ -93,8 +94,9 @@ fn address(proxy: &Proxy, host: &str) -> Result<Vec<u8>, TransportError> {
         Ok(ip) => Some(ip),
         Err(_) if proxy.protocol == Protocol::Socks5h => None,
         Err(_) => {
-            let left = time_left().map_err(|error| connection_failed(proxy, &error))?;
-            resolver::addresses(host, 0, left)?.first().map(SocketAddr::ip)
+            let limit =
+                RequestDeadline::limit().map_err(|error| connection_failed(proxy, &error))?;
+            resolver::addresses(host, 0, &limit)?.first().map(SocketAddr::ip)
         }
     };
     Ok(match ip {

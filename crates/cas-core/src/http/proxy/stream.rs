@@ -2,29 +2,36 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
-use crate::http::deadline::RequestDeadline;
+use crate::http::deadline::{RequestDeadline, is_interruption};
 
 /// A socket whose reads and writes end at the deadline of the request.
 pub(super) struct DeadlineStream<'a>(pub(super) &'a mut TcpStream);
 
 impl DeadlineStream<'_> {
     /// Writes all of `bytes`.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.set_write_timeout(Some(time_left()?))?;
-        self.0.write_all(bytes)
+    pub(super) fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            self.0.set_write_timeout(Some(RequestDeadline::tick()?))?;
+            match self.0.write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if is_interruption(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Fills `bytes`. Reads no further: what follows belongs to the tunnel.
     pub(super) fn read(&mut self, bytes: &mut [u8]) -> io::Result<()> {
         let mut filled = 0;
         while filled < bytes.len() {
-            self.0.set_read_timeout(Some(time_left()?))?;
+            self.0.set_read_timeout(Some(RequestDeadline::tick()?))?;
             match self.0.read(&mut bytes[filled..]) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_interruption(&error) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -37,9 +44,4 @@ impl DeadlineStream<'_> {
         self.read(&mut bytes)?;
         Ok(bytes)
     }
-}
-
-/// The time that is left, in a form that a socket accepts: not less than a millisecond.
-pub(super) fn time_left() -> io::Result<Duration> {
-    RequestDeadline::time_left().map(|left| left.max(Duration::from_millis(1)))
 }

@@ -2,10 +2,11 @@
 
 use super::*;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::base::deadline::Deadline;
 use crate::http::failure::SendProgress;
 use crate::service::caller::tests::{AN_HOUR, ScriptedResult, caller, failure, response};
 
@@ -21,8 +22,8 @@ pub(crate) fn account(outcomes: Vec<ScriptedResult>) -> (Account, Arc<Mutex<Vec<
     (account, sent)
 }
 
-fn deadline() -> Instant {
-    Instant::now() + AN_HOUR
+fn deadline() -> Deadline {
+    Deadline::after(AN_HOUR)
 }
 
 /// A page with the certificates of these IDs.
@@ -37,7 +38,7 @@ fn gone() -> ScriptedResult {
 
 fn listed(outcomes: Vec<ScriptedResult>) -> (Vec<i64>, usize) {
     let (account, sent) = account(outcomes);
-    let list = account.list(deadline()).unwrap();
+    let list = account.list(&deadline()).unwrap();
     let requests = sent.lock().unwrap().len();
     (list.iter().map(|certificate| certificate.id.get()).collect(), requests)
 }
@@ -69,11 +70,11 @@ fn a_certificate_in_both_lists_counts_once() {
 fn a_call_changes_the_version_once() {
     let (account, sent) = account(vec![gone(), response(200, r#"{"Id":7,"Name":"web"}"#)]);
     let id = CertId::new(7).unwrap();
-    assert_eq!(account.get(id, deadline()).unwrap().name, "web");
+    assert_eq!(account.get(id, &deadline()).unwrap().name, "web");
     assert_eq!(account.versions.current(), ApiVersion::V2020_04_07);
     assert!(sent.lock().unwrap()[1].contains("Action=GetUserCertificateDetail"));
     let (account, sent) = self::account(vec![gone(), gone()]);
-    let failure = account.get(id, deadline()).unwrap_err();
+    let failure = account.get(id, &deadline()).unwrap_err();
     assert_eq!(failure.error.service_code(), Some("InvalidAction.NotFound"));
     assert_eq!(sent.lock().unwrap().len(), 2);
 }
@@ -83,15 +84,15 @@ fn a_deletion_in_doubt_that_finds_nothing_succeeded() {
     let id = CertId::new(7).unwrap();
     let not_found = || response(404, r#"{"Code":"NotFound"}"#);
     let (account, _) = account(vec![not_found()]);
-    assert_eq!(account.delete(id, deadline()).unwrap_err().error.kind(), ErrorKind::NotFound);
+    assert_eq!(account.delete(id, &deadline()).unwrap_err().error.kind(), ErrorKind::NotFound);
     let (account, _) = self::account(vec![failure(SendProgress::Sent, false), not_found()]);
-    account.delete(id, deadline()).unwrap();
+    account.delete(id, &deadline()).unwrap();
     let (account, _) = self::account(vec![failure(SendProgress::NotSent, false), not_found()]);
-    assert_eq!(account.delete(id, deadline()).unwrap_err().error.kind(), ErrorKind::NotFound);
+    assert_eq!(account.delete(id, &deadline()).unwrap_err().error.kind(), ErrorKind::NotFound);
     // Every attempt of one deletion has the same idempotency token.
     let (account, sent) =
         self::account(vec![gone(), failure(SendProgress::Sent, false), response(200, "{}")]);
-    account.delete(id, deadline()).unwrap();
+    account.delete(id, &deadline()).unwrap();
     let tokens: Vec<_> = sent.lock().unwrap()[1..]
         .iter()
         .map(|form| {
@@ -104,6 +105,6 @@ fn a_deletion_in_doubt_that_finds_nothing_succeeded() {
 #[test]
 fn a_deadline_ends_a_list() {
     let (account, _) = account(vec![failure(SendProgress::NotSent, false)]);
-    let soon = Instant::now() + Duration::from_millis(1);
+    let soon = &Deadline::after(Duration::from_millis(1));
     assert_eq!(account.list(soon).unwrap_err().error.kind(), ErrorKind::Network);
 }

@@ -4,6 +4,7 @@ use super::*;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use crate::base::deadline::Deadline;
 use crate::base::error::ErrorKind;
 use crate::base::secret::Secret;
 use crate::http::failure::{SendProgress, TransportError};
@@ -24,7 +25,7 @@ struct Scripted {
 }
 
 impl Transport for Scripted {
-    fn post(&self, form: &SignedForm, _: Instant) -> ScriptedResult {
+    fn post(&self, form: &SignedForm, _: &Deadline) -> ScriptedResult {
         self.sent.lock().unwrap().push(String::from_utf8(form.as_bytes().to_vec()).unwrap());
         self.outcomes.lock().unwrap().pop_front().expect("no more attempts than outcomes")
     }
@@ -83,14 +84,14 @@ pub(crate) fn attempt(outcome: ScriptedResult) -> Result<Response, CallError> {
         client_token: "t",
     };
     let operation = ApiVersion::V2018_07_13.upload(&new);
-    caller(vec![outcome]).0.attempt(&operation, "\"web\"", Instant::now() + AN_HOUR)
+    caller(vec![outcome]).0.attempt(&operation, "\"web\"", &Deadline::after(AN_HOUR))
 }
 
 /// Calls an operation that may be repeated; returns the result and the number of requests.
 fn call(outcomes: Vec<ScriptedResult>) -> (Result<Response, CallError>, usize) {
     let (caller, sent) = caller(outcomes);
     let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
-    let result = caller.call(&operation, "CertId 7", Instant::now() + AN_HOUR);
+    let result = caller.call(&operation, "CertId 7", &Deadline::after(AN_HOUR));
     let sent = sent.lock().unwrap().len();
     (result, sent)
 }
@@ -193,7 +194,7 @@ fn a_corrected_clock_stays_corrected() {
     let (caller, sent) = caller(vec![Ok(refused), response(200, "{}"), response(200, "{}")]);
     let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
     for _ in 0..2 {
-        caller.call::<IgnoredAny>(&operation, "CertId 7", Instant::now() + AN_HOUR).unwrap();
+        caller.call::<IgnoredAny>(&operation, "CertId 7", &Deadline::after(AN_HOUR)).unwrap();
     }
     let sent = sent.lock().unwrap();
     let in_2096: Vec<_> = sent.iter().map(|form| form.contains("&Timestamp=2096-")).collect();
@@ -207,7 +208,7 @@ fn a_delay_beyond_the_deadline_ends_the_call() {
         ..response(400, r#"{"Code":"Throttling"}"#).unwrap()
     })]);
     let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
-    let deadline = Instant::now() + AN_HOUR / 2;
+    let deadline = &Deadline::after(AN_HOUR / 2);
     let failed = caller.call::<IgnoredAny>(&operation, "CertId 7", deadline).unwrap_err();
     assert_eq!((failed.error.kind(), failed.error.attempts()), (ErrorKind::Throttled, 1));
 }
@@ -263,7 +264,7 @@ pub(crate) struct Unsteady {
 }
 
 impl Provider for Unsteady {
-    fn access_key(&self, _: SystemTime, _: Instant) -> Result<Arc<AccessKey>, CredentialsError> {
+    fn access_key(&self, _: SystemTime, _: &Deadline) -> Result<Arc<AccessKey>, CredentialsError> {
         let mut failures = self.failures.lock().unwrap();
         if *failures > 0 {
             *failures -= 1;
@@ -277,7 +278,7 @@ impl Provider for Unsteady {
         "the test".to_owned()
     }
 
-    fn renew(&self, _: &AccessKey, _: SystemTime, _: Instant) -> bool {
+    fn renew(&self, _: &AccessKey, _: SystemTime, _: &Deadline) -> bool {
         false
     }
 }
@@ -285,7 +286,7 @@ impl Provider for Unsteady {
 #[test]
 fn a_credential_source_is_asked_again_only_if_that_may_help() {
     let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
-    let deadline = Instant::now() + AN_HOUR;
+    let deadline = &Deadline::after(AN_HOUR);
     let (mut caller, sent) = caller(vec![response(200, r#"{"Id":7}"#)]);
     caller.credentials = Some(Box::new(Unsteady { failures: Mutex::new(1), retryable: false }));
     let failure = caller.call::<IgnoredAny>(&operation, "CertId 7", deadline).unwrap_err();
@@ -307,7 +308,7 @@ fn a_success_without_its_fields_leaves_the_outcome_unknown() {
     let failure = |body: &str| {
         let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
         let (caller, _) = caller(vec![response(200, body)]);
-        caller.attempt::<NewId>(&operation, "CertId 7", Instant::now() + AN_HOUR).unwrap_err()
+        caller.attempt::<NewId>(&operation, "CertId 7", &Deadline::after(AN_HOUR)).unwrap_err()
     };
     for (body, cause) in [
         (r#"{"RequestId":"R-1"}"#, "missing field `CertId`"),
@@ -328,21 +329,12 @@ fn a_success_without_its_fields_leaves_the_outcome_unknown() {
     }
 }
 
-#[test]
-fn half_of_the_time_is_left_after_the_limit() {
-    let deadline = Instant::now() + AN_HOUR;
-    let left = deadline.saturating_duration_since(halfway_to(deadline));
-    assert!(left <= AN_HOUR / 2 && left > AN_HOUR / 3, "{left:?}");
-    let past = Instant::now();
-    assert!(halfway_to(past) >= past);
-}
-
 /// Records until when each attempt may wait, and gets no response.
 struct Limits(Arc<Mutex<Vec<Instant>>>);
 
 impl Transport for Limits {
-    fn post(&self, _: &SignedForm, limit: Instant) -> ScriptedResult {
-        self.0.lock().unwrap().push(limit);
+    fn post(&self, _: &SignedForm, limit: &Deadline) -> ScriptedResult {
+        self.0.lock().unwrap().push(limit.instant());
         failure(SendProgress::Sent, false)
     }
 }
@@ -354,9 +346,9 @@ fn only_the_last_attempt_may_use_all_the_time() {
     caller.transport = Box::new(Limits(Arc::clone(&limits)));
     caller.max_attempts = 2;
     let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
-    let deadline = Instant::now() + AN_HOUR;
+    let deadline = &Deadline::after(AN_HOUR);
     caller.call::<IgnoredAny>(&operation, "CertId 7", deadline).unwrap_err();
     let limits = limits.lock().unwrap();
-    assert!(limits[0] + AN_HOUR / 3 < deadline, "{limits:?}");
-    assert_eq!(limits[1..], [deadline]);
+    assert!(limits[0] + AN_HOUR / 3 < deadline.instant(), "{limits:?}");
+    assert_eq!(limits[1..], [deadline.instant()]);
 }

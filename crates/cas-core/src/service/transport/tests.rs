@@ -48,7 +48,7 @@ fn post(
     form: &SignedForm,
     timeout: Duration,
 ) -> Result<HttpResponse, TransportError> {
-    http.post(form, Instant::now() + timeout)
+    http.post(form, &Deadline::after(timeout))
 }
 
 const LONG: Duration = Duration::from_secs(60);

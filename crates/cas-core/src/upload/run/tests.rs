@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::json;
 
+use crate::base::deadline::Deadline;
 use crate::http::failure::SendProgress;
 use crate::http::response::HttpResponse;
 use crate::inspect::Fingerprint;
@@ -31,7 +32,7 @@ fn run(
     outcomes: Vec<ScriptedResult>,
 ) -> (Result<Receipt, Error>, Vec<String>) {
     let (account, sent) = account(outcomes);
-    let deadline = Instant::now() + AN_HOUR;
+    let deadline = &Deadline::after(AN_HOUR);
     let result = upload(&account, &request(on_conflict), &certificate(), "key", deadline);
     let sent = sent.lock().unwrap().clone();
     (result, sent)
@@ -75,7 +76,7 @@ fn a_source_that_fails_once_does_not_end_an_upload() {
     let (mut account, sent) = account(vec![stored(7)]);
     account.caller.credentials =
         Some(Box::new(Unsteady { failures: Mutex::new(1), retryable: true }));
-    let deadline = Instant::now() + AN_HOUR;
+    let deadline = &Deadline::after(AN_HOUR);
     let request = request(OnConflict::Reuse);
     let receipt = upload(&account, &request, &certificate(), "key", deadline).unwrap();
     assert_eq!((receipt.cert_id.get(), receipt.attempts), (7, 1));
@@ -115,7 +116,7 @@ fn a_renamed_upload_has_a_token_and_a_name_of_its_own() {
         stored(7),
     ]);
     account.versions.mark_gone(ApiVersion::V2018_07_13);
-    let deadline = Instant::now() + AN_HOUR;
+    let deadline = &Deadline::after(AN_HOUR);
     let request = request(OnConflict::Rename);
     let receipt = upload(&account, &request, &certificate(), "key", deadline).unwrap();
     let leaf = Fingerprint::of_pem(&certificate()).unwrap();
@@ -147,7 +148,7 @@ fn a_refusal_after_a_doubt_says_that_the_list_was_empty() {
     let (mut account, _) =
         account(outcomes.into_iter().chain((0..5).map(|_| empty_list())).collect());
     account.caller.max_attempts = 2;
-    let deadline = Instant::now() + AN_HOUR;
+    let deadline = &Deadline::after(AN_HOUR);
     let error = upload(&account, &request(OnConflict::Reuse), &certificate(), "key", deadline);
     let error = error.unwrap_err();
     assert!(error.message().ends_with("The list of certificates does not show it."), "{error}");
@@ -164,7 +165,7 @@ fn a_delay_beyond_the_deadline_ends_an_upload() {
     let error = error.unwrap_err();
     assert_eq!((error.kind(), error.attempts(), sent.len()), (ErrorKind::Throttled, 1, 1));
     let (account, _) = account(vec![]);
-    let deadline = Instant::now();
+    let deadline = &Deadline::over();
     let error = upload(&account, &request(OnConflict::Reuse), &certificate(), "key", deadline);
     let error = error.unwrap_err();
     assert_eq!(error.message(), "Upload of \"web\" timed out before it was sent.");
@@ -194,10 +195,14 @@ fn throttling_slows_the_uploads_of_all_threads() {
         ..response(400, r#"{"Code":"Throttling.User"}"#).unwrap()
     });
     let (account, _) = account(vec![throttled, stored(7)]);
-    let deadline = Instant::now() + AN_HOUR;
+    let deadline = &Deadline::after(AN_HOUR);
     upload(&account, &request(OnConflict::Reuse), &certificate(), "key", deadline).unwrap();
-    let turn =
-        || account.rate_limiter.acquire(ApiVersion::V2018_07_13, Instant::now(), deadline).unwrap();
+    let turn = || {
+        account
+            .rate_limiter
+            .acquire(ApiVersion::V2018_07_13, Instant::now(), deadline.instant())
+            .unwrap()
+    };
     turn();
     assert!(turn() > Duration::ZERO);
 }

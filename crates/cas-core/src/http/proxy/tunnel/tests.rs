@@ -3,9 +3,10 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::*;
+use crate::base::deadline::Deadline;
 use crate::http::deadline::RequestDeadline;
 
 /// What a proxy must receive, and what it sends then.
@@ -34,7 +35,7 @@ fn open_through(
                 stream.write_all(&[response, rest].concat()).unwrap();
             }
         });
-        RequestDeadline::begin(Instant::now() + Duration::from_secs(60));
+        let _request = RequestDeadline::begin(&Deadline::after(Duration::from_secs(60)));
         let mut stream = TcpStream::connect(address).unwrap();
         open(&mut stream, &proxy, host, 443)?;
         let mut rest = [0; IN_TUNNEL.len()];
@@ -102,7 +103,7 @@ fn endless_head_of_an_http_proxy_is_rejected() {
             let _ = stream.write_all(head.as_bytes());
             let _ = stream.read(&mut [0]);
         });
-        RequestDeadline::begin(Instant::now() + Duration::from_secs(60));
+        let _request = RequestDeadline::begin(&Deadline::after(Duration::from_secs(60)));
         let mut stream = TcpStream::connect(address).unwrap();
         let error = open(&mut stream, &proxy, "cas.example", 443).unwrap_err();
         assert!(error.message.contains("does not speak HTTP"), "{error}");
@@ -183,8 +184,8 @@ fn proxy_that_closes_the_connection_or_is_silent_is_reported() {
     let address = listener.local_addr().unwrap();
     for scheme in ["http", "socks5"] {
         let proxy = Proxy::parse(&format!("{scheme}://{address}")).unwrap();
-        let begin = |timeout| RequestDeadline::begin(Instant::now() + timeout);
-        begin(Duration::from_secs(60));
+        let begin = |timeout| RequestDeadline::begin(&Deadline::after(timeout));
+        let _request = begin(Duration::from_secs(60));
         let mut stream = TcpStream::connect(address).unwrap();
         let mut accepted = listener.accept().unwrap().0;
         thread::scope(|scope| {
@@ -193,7 +194,7 @@ fn proxy_that_closes_the_connection_or_is_silent_is_reported() {
             let error = open(&mut stream, &proxy, "192.0.2.1", 443).unwrap_err();
             assert!(error.message.contains("closed the connection without a response"), "{error}");
         });
-        begin(Duration::ZERO);
+        let _request = begin(Duration::ZERO);
         let mut stream = TcpStream::connect(address).unwrap();
         let _silent = listener.accept().unwrap();
         let error = open(&mut stream, &proxy, "192.0.2.1", 443).unwrap_err();
