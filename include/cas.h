@@ -285,6 +285,13 @@ typedef int32_t cas_status;
 #define CAS_ERR_PERMISSION 14
 
 /**
+ * cas_client_cancel ended the call, and nothing was changed at the service. If
+ * something may have been changed, the status is CAS_ERR_OUTCOME_UNKNOWN. The
+ * same call can be made again.
+ */
+#define CAS_ERR_CANCELLED 15
+
+/**
  * Returns the name of a status constant, such as "CAS_ERR_NETWORK".
  * Thread-safe.
  *
@@ -709,7 +716,11 @@ typedef int32_t cas_log_level;
  * Receives log messages.
  *
  * It runs on the thread that made the call, and on several threads at once if
- * several threads share a client. It must not throw a C++ exception.
+ * several threads share a client. It may call other clients and
+ * cas_client_cancel; every other call of the same client fails at once with
+ * CAS_ERR_INVALID_ARGUMENT. It must return: a C++ exception or pthread_exit
+ * that leaves it ends the process, and so may longjmp. It must not free the
+ * client.
  *
  * @param user_data  the pointer passed to cas_config_set_log
  * @param level      the level of the message
@@ -759,8 +770,33 @@ cas_status cas_client_new(const cas_config *config,
                           cas_error **err);
 
 /**
+ * Ends every call that is in progress on a client.
+ *
+ * Each of them returns within 100 ms, whether it is looking up a host name,
+ * connecting, sending, waiting for a response, for its turn, for the next
+ * attempt or for an access key, also one that another thread is fetching. Two
+ * things are not interrupted: the exchange of an OAuth refresh token, because
+ * losing the new token ends the sign-in, and the reading of a file.
+ *
+ * A call returns CAS_ERR_CANCELLED if it changed nothing at the service,
+ * CAS_ERR_OUTCOME_UNKNOWN if it may have, and its usual status if its end was
+ * already certain: an upload that has stored the certificate and is cancelled
+ * while it deletes another one returns CAS_OK with CAS_OUTCOME_CREATED.
+ *
+ * Calls that begin later are not affected: the client stays usable. The
+ * function may be called from any thread, from the log function and from a
+ * signal handler. It returns at once. A child of fork cancels its own calls
+ * only.
+ *
+ * @param client  the client
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
+ */
+cas_status cas_client_cancel(const cas_client *client);
+
+/**
  * Closes the connections of a client and frees it. No call may be using the
- * client.
+ * client: not on another thread, and not the one whose log function is running.
  *
  * @param client  a client, or NULL
  * @since 0.1.0

@@ -10,7 +10,7 @@ use ring::rand::SystemRandom;
 use crate::base::deadline::{Cancellation, Deadline};
 use crate::base::env::EnvSnapshot;
 use crate::base::error::{Error, ErrorKind};
-use crate::base::logger::Level;
+use crate::base::logger::{ClientId, Level};
 use crate::base::quote::quoted;
 use crate::base::time::UnixTime;
 use crate::config::Config;
@@ -41,6 +41,7 @@ pub struct Client {
     http: Arc<HttpClient>,
     timeout: Duration,
     cancellation: Cancellation,
+    id: ClientId,
 }
 
 impl Client {
@@ -63,12 +64,14 @@ impl Client {
             config.user_agent.clone(),
         ));
         let transport = HttpTransport::new(Arc::clone(&http), &endpoint)?;
+        let id = ClientId::new();
+        let logger = config.logger.clone().of(id);
         let profile = config.named_profile()?;
         let credentials: Box<dyn Provider> = if let Some(key) = config.static_key()? {
             Box::new(StaticProvider::new(key))
         } else {
-            let (signature, logger) = (config.signature, config.logger.clone());
-            let context = ProviderContext::new(variables, Arc::clone(&http), signature, logger);
+            let (http, signature) = (Arc::clone(&http), config.signature);
+            let context = ProviderContext::new(variables, http, signature, logger.clone());
             default_provider(context, profile)
         };
         let caller = Caller {
@@ -78,7 +81,7 @@ impl Client {
             signature: config.signature,
             max_attempts: config.max_attempts,
             skew: ClockSkew::default(),
-            logger: config.logger.clone(),
+            logger,
         };
         let account = Account {
             caller,
@@ -86,7 +89,8 @@ impl Client {
             rate_limiter: RateLimiter::new(config.rate_limit, Instant::now()),
             region: config.region.clone(),
         };
-        Ok(Self { account, http, timeout: config.timeout, cancellation: Cancellation::default() })
+        let cancellation = Cancellation::default();
+        Ok(Self { account, http, timeout: config.timeout, cancellation, id })
     }
 
     /// Stores a certificate and its private key at the service, exactly once.
@@ -95,7 +99,7 @@ impl Client {
     /// the outcome is unknown ([`ErrorKind::OutcomeUnknown`]), make the same call again.
     pub fn upload(&self, upload: &Upload) -> Result<Receipt, Error> {
         let started = Instant::now();
-        let deadline = self.cancellation.deadline(started + self.timeout);
+        let deadline = self.begin()?;
         let result = self.checked(upload).and_then(|(key, inspection)| {
             let (certificate, key) = match &inspection {
                 Some(inspection) => (inspection.certificate_pem.as_str(), inspection.key_pem()),
@@ -120,24 +124,24 @@ impl Client {
 
     /// Returns what the service says about one certificate, without its private key.
     pub fn get(&self, id: CertId) -> Result<Certificate, Error> {
-        self.logged(self.account.get(id, &self.deadline()))
+        self.logged(self.account.get(id, &self.begin()?))
     }
 
     /// Returns every certificate of the account, including expired ones.
     pub fn list(&self) -> Result<Vec<Certificate>, Error> {
-        self.logged(self.account.list(&self.deadline()))
+        self.logged(self.account.list(&self.begin()?))
     }
 
     /// Deletes a certificate.
     pub fn delete(&self, id: CertId) -> Result<(), Error> {
-        self.logged(self.account.delete(id, &self.deadline()))
+        self.logged(self.account.delete(id, &self.begin()?))
     }
 
     /// Returns whose credentials the client uses: the ID of the access key that signs the next
     /// request, and its source. Fetches the key if its source is remote; sends nothing to the
     /// service.
     pub fn credentials(&self) -> Result<CredentialsInfo, Error> {
-        self.logged(self.account.caller.credentials(&self.deadline()))
+        self.logged(self.account.caller.credentials(&self.begin()?))
     }
 
     /// Describes the root store that the client trusts: its file, its directory or the built-in
@@ -165,8 +169,15 @@ impl Client {
         self.cancellation.cancel();
     }
 
-    fn deadline(&self) -> Deadline {
-        self.cancellation.deadline(Instant::now() + self.timeout)
+    /// Begins a call.
+    fn begin(&self) -> Result<Deadline, Error> {
+        if self.id.is_logging() {
+            let sentence = "Invalid call: the log function of a client called the same client.";
+            return Err(Error::new(ErrorKind::InvalidArgument, sentence).with_hint(
+                "Make the call after the log function has returned, or use another client.",
+            ));
+        }
+        Ok(self.cancellation.deadline(Instant::now() + self.timeout))
     }
 
     fn logged<T>(&self, result: Result<T, CallError>) -> Result<T, Error> {

@@ -7,13 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cas_core::Secrets;
 use cas_core::{Error, ErrorKind};
+use cas_sys::DeferredCancellation;
 
 thread_local! {
     /// The nesting depth of calls into libcas on this thread. It needs no destructor.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Runs `body`. A panic becomes an error, and prints nothing to stderr.
+/// Runs `body`. A panic becomes an error, and prints nothing to stderr. `pthread_cancel` is put off:
+/// Rust frames cannot be unwound by it.
 pub(crate) fn catch<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     // Not a `Once`: a child forked while another thread runs it would wait forever.
     static HOOKED: AtomicBool = AtomicBool::new(false);
@@ -25,6 +27,7 @@ pub(crate) fn catch<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, Err
             }
         }));
     }
+    let _deferred = DeferredCancellation::new();
     DEPTH.set(DEPTH.get() + 1);
     let result = catch_unwind(AssertUnwindSafe(body));
     DEPTH.set(DEPTH.get() - 1);

@@ -65,6 +65,10 @@ pub const CAS_ERR_NOT_FOUND: cas_status = 13;
 /// The access key is valid but is not allowed to do this. Grant the RAM action
 /// that the hint names.
 pub const CAS_ERR_PERMISSION: cas_status = 14;
+/// cas_client_cancel ended the call, and nothing was changed at the service. If
+/// something may have been changed, the status is CAS_ERR_OUTCOME_UNKNOWN. The
+/// same call can be made again.
+pub const CAS_ERR_CANCELLED: cas_status = 15;
 
 statuses!(
     CAS_OK,
@@ -81,7 +85,8 @@ statuses!(
     CAS_ERR_IO,
     CAS_ERR_INTERNAL,
     CAS_ERR_NOT_FOUND,
-    CAS_ERR_PERMISSION
+    CAS_ERR_PERMISSION,
+    CAS_ERR_CANCELLED
 );
 
 /// Returns the name of a status constant, such as "CAS_ERR_NETWORK".
@@ -121,6 +126,7 @@ mod tests {
             (CAS_ERR_INTERNAL, ErrorKind::Internal),
             (CAS_ERR_NOT_FOUND, ErrorKind::NotFound),
             (CAS_ERR_PERMISSION, ErrorKind::Permission),
+            (CAS_ERR_CANCELLED, ErrorKind::Cancelled),
         ] {
             assert_eq!(status, kind as cas_status);
         }
@@ -128,6 +134,6 @@ mod tests {
             assert_eq!(usize::try_from(*number), Ok(index));
             assert!(!name.is_empty());
         }
-        assert_eq!(NAMES.len(), 15);
+        assert_eq!(NAMES.len(), 16);
     }
 }

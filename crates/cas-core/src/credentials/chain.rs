@@ -182,6 +182,8 @@ impl Source for ProviderChain {
                     });
                     return Ok(fetched);
                 }
+                // Another source must not be used because this one was interrupted.
+                Err(error) if deadline.is_cancelled() => return Err(error.at(&source.name())),
                 Err(error) => {
                     let (fatal, error) = (error.is_fatal(), error.at(&source.name()));
                     if !error.is_not_configured() {

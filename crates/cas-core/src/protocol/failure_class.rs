@@ -30,6 +30,13 @@ pub(crate) enum FailureClass {
     Refused,
 }
 
+impl FailureClass {
+    /// Whether the service has answered, and another attempt of the same call does not help.
+    pub(crate) fn is_final(self) -> bool {
+        matches!(self, Self::VersionGone | Self::NameTaken | Self::Ambiguous | Self::Refused)
+    }
+}
+
 /// What can be corrected before the next attempt. Each correction is made once: a second one of the
 /// same kind would not help either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

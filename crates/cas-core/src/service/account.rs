@@ -13,7 +13,7 @@ use crate::protocol::failure_class::FailureClass;
 use crate::service::caller::Caller;
 use crate::service::certificate::{Certificate, Page};
 use crate::service::failure::CallError;
-use crate::service::messages::{relying_on_list, version_changed};
+use crate::service::messages::{cancelled_in_doubt, relying_on_list, version_changed};
 use crate::service::rate_limit::RateLimiter;
 use crate::service::types::{CertId, PAGE_SIZE};
 use crate::service::version::{ApiVersion, Versions};
@@ -99,6 +99,11 @@ impl Account {
             // An earlier attempt, whose response was lost, deleted it.
             Err(failure) if failure.in_doubt && failure.error.kind() == ErrorKind::NotFound => {
                 Ok(())
+            }
+            Err(failure) if failure.in_doubt && failure.error.kind() == ErrorKind::Cancelled => {
+                let attempts = failure.error.attempts();
+                let error = cancelled_in_doubt("Deletion", &subject).with_attempts(attempts);
+                Err(CallError { error, ..failure })
             }
             other => other.map(drop),
         }

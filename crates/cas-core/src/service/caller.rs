@@ -22,7 +22,7 @@ use crate::service::backoff;
 use crate::service::clock_skew::ClockSkew;
 use crate::service::failure::CallError;
 use crate::service::messages::{
-    CallContext, incomplete, no_access_key, received, retrying, secret_in_name, sending,
+    CallContext, cancelled, incomplete, no_access_key, received, retrying, secret_in_name, sending,
 };
 use crate::service::provider::{CredentialsError, Provider};
 use crate::service::transport::Transport;
@@ -112,6 +112,10 @@ impl Caller {
             in_doubt |= failure.in_doubt;
             failure.in_doubt = in_doubt;
             tried += u32::from(failure.tried);
+            if deadline.is_cancelled() && !failure.class.is_final() {
+                failure.error = cancelled(operation.action, subject);
+                failure.class = FailureClass::Permanent;
+            }
             failure.error = failure.error.with_attempts(tried);
             let delay = match failure.class {
                 FailureClass::Correctable(correction) if !corrected.contains(&correction) => {
@@ -138,7 +142,12 @@ impl Caller {
         let unsigned = || CredentialsError::not_configured("requests are not signed");
         let provider = self.credentials.as_ref().ok_or_else(unsigned).map_err(no_access_key)?;
         let now = self.skew.current().apply(SystemTime::now());
-        let key = provider.access_key(now, deadline).map_err(no_access_key)?;
+        let key = provider.access_key(now, deadline).map_err(|cause| {
+            if deadline.is_cancelled() {
+                return cancelled("The search for an access key", &provider.origin()).into();
+            }
+            no_access_key(cause)
+        })?;
         Ok(CredentialsInfo { access_key_id: display_id(key.id()), origin: provider.origin() })
     }
 
@@ -221,7 +230,11 @@ impl Caller {
                         }
                         Correction::AccessKey => self.renew(access_key.as_deref(), now, limit),
                     };
-                    if corrected { class } else { FailureClass::Refused }
+                    match corrected {
+                        true => class,
+                        false if limit.is_cancelled() => FailureClass::NotSent,
+                        false => FailureClass::Refused,
+                    }
                 }
                 class => class,
             };

@@ -23,6 +23,9 @@ use crate::service::failure::CallError;
 use crate::service::provider::{CredentialsError, Provider};
 use crate::service::types::{Operation, Response};
 
+/// Hint for a call that was cancelled.
+pub(crate) const AGAIN: &str = "Make the same call again if you still need its result.";
+
 const CHECK_ENDPOINT: &str = "Check that the endpoint belongs to Alibaba Cloud and that no proxy \
                               responds in its place.";
 
@@ -219,6 +222,18 @@ pub(crate) fn secret_in_name() -> Error {
     Error::new(ErrorKind::InvalidArgument, sentence).with_hint(
         "Choose another name: names are public. If the name was ever used, replace the access key.",
     )
+}
+
+/// Another thread cancelled the call.
+pub(crate) fn cancelled(action: &str, subject: &str) -> Error {
+    let sentence = format!("{action} for {subject} was cancelled.");
+    Error::new(ErrorKind::Cancelled, sentence).with_hint(AGAIN)
+}
+
+/// Another thread cancelled a deletion that may have been done.
+pub(crate) fn cancelled_in_doubt(action: &str, subject: &str) -> Error {
+    let sentence = format!("{action} for {subject} was cancelled, and may have been done.");
+    Error::new(ErrorKind::OutcomeUnknown, sentence).with_hint(AGAIN)
 }
 
 /// A success without the fields that the operation returns.

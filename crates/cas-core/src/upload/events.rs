@@ -123,6 +123,8 @@ pub(crate) enum FailReason {
     TakenButNotListed,
     /// The certificate may be stored; libcas failed to find out.
     Unknown,
+    /// Another thread cancelled the call.
+    Cancelled,
     /// An event that cannot follow the last step: a bug in libcas.
     Bug,
 }
@@ -144,4 +146,6 @@ pub(crate) enum Event {
     NotDeleted,
     /// The step was not executed: the deadline is too near.
     DeadlineTooNear,
+    /// Another thread cancelled the call before the step changed anything.
+    Cancelled,
 }

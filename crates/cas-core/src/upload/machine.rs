@@ -110,11 +110,15 @@ impl Machine {
             ) => self.fail(FailReason::Last),
             (State::LookingUp(_), Event::LookupFailed) => self.fail(FailReason::Unknown),
             (State::LookingUp(reason), Event::DeadlineTooNear) => self.no_time_to_look_up(reason),
+            (State::LookingUp(_) | State::Sending, Event::Cancelled) => {
+                self.fail(FailReason::Cancelled)
+            }
             (State::Sending, event) => self.sending(event),
             (State::Deleting(id), Event::Deleted) => self.done(id, Outcome::Replaced),
-            (State::Deleting(id), Event::NotDeleted | Event::DeadlineTooNear) => {
-                self.done(id, Outcome::Created)
-            }
+            (
+                State::Deleting(id),
+                Event::NotDeleted | Event::DeadlineTooNear | Event::Cancelled,
+            ) => self.done(id, Outcome::Created),
             _ => self.fail(FailReason::Bug),
         }
     }
@@ -127,9 +131,11 @@ impl Machine {
                 self.sent -= 1;
                 self.fail(FailReason::Last)
             }
-            Event::Listed(_) | Event::LookupFailed | Event::Deleted | Event::NotDeleted => {
-                self.fail(FailReason::Bug)
-            }
+            Event::Listed(_)
+            | Event::LookupFailed
+            | Event::Deleted
+            | Event::NotDeleted
+            | Event::Cancelled => self.fail(FailReason::Bug),
         }
     }
 

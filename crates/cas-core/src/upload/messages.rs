@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::base::error::{Error, ErrorKind};
 use crate::base::quote::quoted;
+use crate::service::messages::AGAIN;
 use crate::service::types::CertId;
 use crate::upload::events::{FailReason, NameOwner, Outcome};
 use crate::upload::history::History;
@@ -32,6 +33,7 @@ impl FailedUpload<'_> {
             FailReason::NameTaken(owner) => self.name_taken(owner),
             FailReason::TakenButNotListed => self.taken_but_not_listed(),
             FailReason::Unknown => self.unknown(last.as_ref()),
+            FailReason::Cancelled => self.cancelled(last.as_ref()),
             FailReason::Bug => return bug(),
         };
         with_response_of(error, last.as_ref())
@@ -86,7 +88,21 @@ impl FailedUpload<'_> {
             .with_retryable(true)
     }
 
-    /// Everything that helps a person to find out whether the certificate is stored.
+    fn cancelled(&self, last: Option<&Error>) -> Error {
+        let name = quoted(self.name);
+        if self.in_doubt {
+            let happened = last.map_or("", Error::message);
+            return self.outcome_unknown(format!(
+                "The upload of {name} was cancelled, and the certificate may be stored. {happened}"
+            ));
+        }
+        Error::new(
+            ErrorKind::Cancelled,
+            format!("The upload of {name} was cancelled. Nothing was stored."),
+        )
+        .with_hint(AGAIN)
+    }
+
     fn unknown(&self, last: Option<&Error>) -> Error {
         let name = quoted(self.name);
         let History { lookup_error, listing, .. } = self.history;
@@ -96,6 +112,15 @@ impl FailedUpload<'_> {
             None if listing.is_some() => "The list of certificates does not show it yet.",
             None => "No time was left to look it up.",
         };
+        self.outcome_unknown(format!(
+            "Failed to find out whether {name} is stored. {happened} {lookup}"
+        ))
+    }
+
+    /// Everything that helps a person to find out whether the certificate is stored.
+    fn outcome_unknown(&self, sentence: String) -> Error {
+        let name = quoted(self.name);
+        let lookup_error = &self.history.lookup_error;
         let fingerprint = match self.names.leaf() {
             Some(leaf) => format!(" and the SHA-1 fingerprint {}", leaf.sha1),
             None => String::new(),
@@ -103,7 +128,6 @@ impl FailedUpload<'_> {
         let denied = lookup_error.as_ref().filter(|error| error.kind() == ErrorKind::Permission);
         let permission =
             denied.and_then(Error::hint).map_or(String::new(), |hint| format!(" {hint}"));
-        let sentence = format!("Failed to find out whether {name} is stored. {happened} {lookup}");
         Error::new(ErrorKind::OutcomeUnknown, sentence).with_hint(format!(
             "Make the same call again: it finds what is stored, and stores nothing twice. Or check \
              the list of certificates for the name {name}{fingerprint}.{permission}"

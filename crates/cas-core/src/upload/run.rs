@@ -90,7 +90,7 @@ impl UploadRun<'_> {
         // A look-up changes nothing: better an early one than none.
         let delay = duration(wait)?.min(self.deadline.time_left() / 2);
         if !self.account.caller.wait(delay, self.deadline, None) {
-            return Ok(self.deadline_too_near());
+            return Ok(self.out_of_time());
         }
         if let Some(error) = &self.history.error {
             // A taken name is not unusual: a program may upload the same certificate every night.
@@ -110,8 +110,16 @@ impl UploadRun<'_> {
             Ok(listing) => {
                 let names = listing.names;
                 self.history.add_listing(listing);
+                let owners = [names.requested, names.alternate];
+                if owners.iter().any(|owner| matches!(owner, NameOwner::Unclear(_)))
+                    && self.deadline.is_cancelled()
+                {
+                    // The comparison was cancelled, so it says nothing.
+                    return Ok(Event::Cancelled);
+                }
                 Ok(Event::Listed(names))
             }
+            Err(failure) if failure.error.kind() == ErrorKind::Cancelled => Ok(Event::Cancelled),
             Err(failure) => {
                 self.history.add_lookup_error(failure.error);
                 Ok(Event::LookupFailed)
@@ -128,7 +136,10 @@ impl UploadRun<'_> {
             None
         };
         if !turn.is_some_and(|turn| caller.wait(turn, self.deadline, None)) {
-            return Ok(self.deadline_too_near());
+            if self.deadline.is_cancelled() {
+                self.history.attempts_not_sent += 1;
+            }
+            return Ok(self.out_of_time());
         }
         let token = match version {
             ApiVersion::V2018_07_13 => String::new(),
@@ -163,7 +174,11 @@ impl UploadRun<'_> {
             FailureClass::VersionGone => FailureClass::Refused,
             class => class,
         };
+        let sent_nothing = matches!(class, FailureClass::NotSent | FailureClass::Permanent);
         self.history.add_attempt(failure);
+        if sent_nothing && self.deadline.is_cancelled() {
+            return Ok(Event::Cancelled);
+        }
         Ok(Event::Failed(class))
     }
 
@@ -180,7 +195,11 @@ impl UploadRun<'_> {
         }
     }
 
-    fn deadline_too_near(&mut self) -> Event {
+    /// There is no time for a step.
+    fn out_of_time(&mut self) -> Event {
+        if self.deadline.is_cancelled() {
+            return Event::Cancelled;
+        }
         self.history.error.get_or_insert_with(|| timed_out(&self.upload.name));
         Event::DeadlineTooNear
     }

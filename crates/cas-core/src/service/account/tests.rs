@@ -8,7 +8,9 @@ use serde_json::json;
 
 use crate::base::deadline::Deadline;
 use crate::http::failure::SendProgress;
-use crate::service::caller::tests::{AN_HOUR, ScriptedResult, caller, failure, response};
+use crate::service::caller::tests::{
+    AN_HOUR, ScriptedResult, caller, cancelled_after, failure, response,
+};
 
 /// An account whose requests have these outcomes, and the forms that it sends.
 pub(crate) fn account(outcomes: Vec<ScriptedResult>) -> (Account, Arc<Mutex<Vec<String>>>) {
@@ -107,4 +109,20 @@ fn a_deadline_ends_a_list() {
     let (account, _) = account(vec![failure(SendProgress::NotSent, false)]);
     let soon = &Deadline::after(Duration::from_millis(1));
     assert_eq!(account.list(soon).unwrap_err().error.kind(), ErrorKind::Network);
+}
+
+#[test]
+fn a_cancelled_deletion_may_have_been_done_once_it_was_sent() {
+    let id = CertId::new(7).unwrap();
+    for (outcome, kind, part) in [
+        (failure(SendProgress::NotSent, false), ErrorKind::Cancelled, "was cancelled."),
+        (failure(SendProgress::Sent, false), ErrorKind::OutcomeUnknown, "may have been done."),
+    ] {
+        let (mut account, _) = account(vec![]);
+        let (transport, deadline) = cancelled_after(0, vec![outcome]);
+        account.caller.transport = transport;
+        let error = account.delete(id, &deadline).unwrap_err().error;
+        assert_eq!((error.kind(), error.attempts()), (kind, 1));
+        assert!(error.message().ends_with(part) && error.is_retryable(), "{error}");
+    }
 }

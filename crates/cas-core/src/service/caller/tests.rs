@@ -4,7 +4,7 @@ use super::*;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use crate::base::deadline::Deadline;
+use crate::base::deadline::{Cancellation, Deadline};
 use crate::base::error::ErrorKind;
 use crate::base::secret::Secret;
 use crate::http::failure::{SendProgress, TransportError};
@@ -29,6 +29,34 @@ impl Transport for Scripted {
         self.sent.lock().unwrap().push(String::from_utf8(form.as_bytes().to_vec()).unwrap());
         self.outcomes.lock().unwrap().pop_front().expect("no more attempts than outcomes")
     }
+}
+
+/// Plays outcomes and cancels the calls in progress during one of them.
+struct CancelledDuring {
+    scripted: Scripted,
+    cancellation: Cancellation,
+    /// The number of requests that come before it.
+    before: usize,
+}
+
+impl Transport for CancelledDuring {
+    fn post(&self, form: &SignedForm, limit: &Deadline) -> ScriptedResult {
+        if self.scripted.sent.lock().unwrap().len() == self.before {
+            self.cancellation.cancel();
+        }
+        self.scripted.post(form, limit)
+    }
+}
+
+/// A transport that plays outcomes, and the deadline that is cancelled after `before` of them.
+pub(crate) fn cancelled_after(
+    before: usize,
+    outcomes: Vec<ScriptedResult>,
+) -> (Box<dyn Transport>, Deadline) {
+    let cancellation = Cancellation::default();
+    let deadline = cancellation.deadline(Instant::now() + AN_HOUR);
+    let scripted = Scripted { outcomes: Mutex::new(outcomes.into()), sent: Arc::default() };
+    (Box::new(CancelledDuring { scripted, cancellation, before }), deadline)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "an outcome, like those of `failure`")]
@@ -351,4 +379,38 @@ fn only_the_last_attempt_may_use_all_the_time() {
     let limits = limits.lock().unwrap();
     assert!(limits[0] + AN_HOUR / 3 < deadline.instant(), "{limits:?}");
     assert_eq!(limits[1..], [deadline.instant()]);
+}
+
+#[test]
+fn a_cancelled_call_ends_at_once_unless_the_service_has_refused_it() {
+    for (outcomes, kind, in_doubt) in [
+        (vec![failure(SendProgress::NotSent, false)], ErrorKind::Cancelled, false),
+        (vec![failure(SendProgress::NotSent, true)], ErrorKind::Cancelled, false),
+        (vec![failure(SendProgress::Sent, false)], ErrorKind::Cancelled, true),
+        (vec![response(503, "")], ErrorKind::Cancelled, true),
+        (vec![response(400, r#"{"Code":"Throttling.User"}"#)], ErrorKind::Cancelled, false),
+        (vec![response(404, r#"{"Code":"NotFound"}"#)], ErrorKind::NotFound, false),
+    ] {
+        let (mut caller, _) = caller(vec![]);
+        let (transport, deadline) = cancelled_after(0, outcomes);
+        caller.transport = transport;
+        let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
+        let failure = caller.call::<IgnoredAny>(&operation, "CertId 7", &deadline).unwrap_err();
+        assert_eq!((failure.error.kind(), failure.in_doubt), (kind, in_doubt));
+        assert_eq!(failure.error.attempts(), 1);
+        if kind == ErrorKind::Cancelled {
+            let message = failure.error.message();
+            assert!(message.ends_with(" for CertId 7 was cancelled."), "{message}");
+            assert!(failure.error.is_retryable());
+        }
+    }
+}
+
+#[test]
+fn a_success_counts_even_if_the_call_is_cancelled() {
+    let (mut caller, _) = caller(vec![]);
+    let (transport, deadline) = cancelled_after(0, vec![response(200, "{}")]);
+    caller.transport = transport;
+    let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
+    caller.call::<IgnoredAny>(&operation, "CertId 7", &deadline).unwrap();
 }

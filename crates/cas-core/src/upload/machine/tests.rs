@@ -50,7 +50,7 @@ fn play(on_conflict: OnConflict, max_attempts: u32, events: &[Event]) -> Step {
 }
 
 use Correction::{AccessKey, Clock};
-use Event::{DeadlineTooNear, Deleted, LookupFailed, NotDeleted, Stored};
+use Event::{Cancelled, DeadlineTooNear, Deleted, LookupFailed, NotDeleted, Stored};
 use FailureClass::{
     Ambiguous, Correctable, NotSent, OutcomeUnknown, Refused, Throttled, VersionGone,
 };
@@ -214,6 +214,17 @@ fn each_correction_is_retried_once_and_a_requested_delay_is_kept() {
 }
 
 #[test]
+fn a_cancelled_upload_ends_and_keeps_what_is_stored() {
+    let cancelled = Step::Fail(FailReason::Cancelled);
+    assert_eq!(play(Reuse, 4, &[Cancelled]), cancelled);
+    assert_eq!(play(Reuse, 4, &[LOST, Cancelled]), cancelled);
+    assert_eq!(play(Reuse, 4, &[LOST, FREE, Cancelled]), cancelled);
+    assert_eq!(play(Rename, 4, &[Cancelled]), cancelled);
+    let replaced = [different(5), Stored(id(7)), Cancelled];
+    assert_eq!(play(Replace, 4, &replaced), Step::Done(id(7), Outcome::Created));
+}
+
+#[test]
 fn an_impossible_event_is_a_bug() {
     assert_eq!(play(Reuse, 4, &[Deleted]), Step::Fail(FailReason::Bug));
     assert_eq!(play(Fail, 4, &[Stored(id(1))]), Step::Fail(FailReason::Bug));
@@ -260,6 +271,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => Just(Deleted),
         1 => Just(NotDeleted),
         1 => Just(DeadlineTooNear),
+        1 => Just(Cancelled),
     ]
 }
 
@@ -275,8 +287,10 @@ fn any_rules() -> impl Strategy<Value = Rules> {
 /// Whether `event` can follow `step`; anything else is a bug in the run.
 fn follows(step: Step, event: Event) -> bool {
     match step {
-        Step::Lookup(_) => matches!(event, Event::Listed(_) | LookupFailed | DeadlineTooNear),
-        Step::Delete(_) => matches!(event, Deleted | NotDeleted | DeadlineTooNear),
+        Step::Lookup(_) => {
+            matches!(event, Event::Listed(_) | LookupFailed | DeadlineTooNear | Cancelled)
+        }
+        Step::Delete(_) => matches!(event, Deleted | NotDeleted | DeadlineTooNear | Cancelled),
         Step::Send(..) => !matches!(event, Event::Listed(_) | LookupFailed | Deleted | NotDeleted),
         Step::Done(..) | Step::Fail(_) => false,
     }

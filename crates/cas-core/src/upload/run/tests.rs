@@ -11,7 +11,9 @@ use crate::http::failure::SendProgress;
 use crate::http::response::HttpResponse;
 use crate::inspect::Fingerprint;
 use crate::service::account::tests::account;
-use crate::service::caller::tests::{AN_HOUR, ScriptedResult, Unsteady, failure, response};
+use crate::service::caller::tests::{
+    AN_HOUR, ScriptedResult, Unsteady, cancelled_after, failure, response,
+};
 use crate::upload::events::Outcome;
 
 fn certificate() -> String {
@@ -205,4 +207,66 @@ fn throttling_slows_the_uploads_of_all_threads() {
     };
     turn();
     assert!(turn() > Duration::ZERO);
+}
+
+/// Runs an upload that is cancelled during its last request.
+fn run_cancelled(on_conflict: OnConflict, outcomes: Vec<ScriptedResult>) -> Result<Receipt, Error> {
+    let (mut account, _) = account(vec![]);
+    let (transport, deadline) = cancelled_after(outcomes.len() - 1, outcomes);
+    account.caller.transport = transport;
+    upload(&account, &request(on_conflict), &certificate(), "key", &deadline)
+}
+
+#[test]
+fn a_cancelled_upload_says_whether_the_certificate_may_be_stored() {
+    use OnConflict::{Rename, Reuse};
+    let not_sent = || failure(SendProgress::NotSent, false);
+    let permanent = || failure(SendProgress::NotSent, true);
+    let throttled = || response(400, r#"{"Code":"Throttling.User"}"#);
+    let name_taken = || response(400, r#"{"Code":"NameRepeat"}"#);
+    for (rule, outcomes, attempts) in [
+        (Reuse, vec![not_sent()], 1),
+        (Reuse, vec![permanent()], 1),
+        (Reuse, vec![throttled()], 1),
+        (Reuse, vec![name_taken(), not_sent()], 1),
+        (Reuse, vec![name_taken(), lost()], 1),
+        (Rename, vec![lost()], 0),
+        (Rename, vec![list(5, "web", false)], 0),
+        (Rename, vec![list(5, "web", false), not_sent()], 1),
+    ] {
+        let error = run_cancelled(rule, outcomes).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
+        assert!(error.message().ends_with("was cancelled. Nothing was stored."), "{error}");
+        assert_eq!((error.attempts(), error.is_retryable()), (attempts, true), "{error}");
+    }
+    for (rule, outcomes, attempts) in [
+        (Reuse, vec![lost()], 1),
+        (Reuse, vec![response(503, "")], 1),
+        (Reuse, vec![lost(), lost()], 1),
+        (Reuse, vec![lost(), empty_list()], 1),
+        (Reuse, vec![lost(), empty_list(), not_sent()], 2),
+        (Rename, vec![list(5, "web", false), lost()], 1),
+    ] {
+        let error = run_cancelled(rule, outcomes).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+        assert!(error.message().contains("was cancelled, and the certificate may be"), "{error}");
+        assert!(error.hint().unwrap().starts_with("Make the same call again"), "{error}");
+        assert_eq!((error.attempts(), error.is_retryable()), (attempts, true), "{error}");
+    }
+}
+
+#[test]
+fn a_cancelled_upload_whose_end_is_certain_ends_as_usual() {
+    let receipt = run_cancelled(OnConflict::Reuse, vec![stored(7)]).unwrap();
+    assert_eq!(receipt.outcome, Outcome::Created);
+    let receipt = run_cancelled(OnConflict::Reuse, vec![lost(), list(7, "web", true)]).unwrap();
+    assert_eq!((receipt.cert_id.get(), receipt.outcome), (7, Outcome::Created));
+    for deletion in [lost(), failure(SendProgress::NotSent, false)] {
+        let outcomes = vec![list(5, "web", false), stored(7), deletion];
+        let receipt = run_cancelled(OnConflict::Replace, outcomes).unwrap();
+        assert_eq!((receipt.cert_id.get(), receipt.outcome), (7, Outcome::Created));
+    }
+    let refused = response(400, r#"{"Code":"Forbidden.RAM"}"#);
+    let error = run_cancelled(OnConflict::Reuse, vec![refused]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Permission, "{error}");
 }
