@@ -148,8 +148,13 @@ impl Transport for Tls {
         Ok(received > 0)
     }
 
+    /// Whether the connection can carry another request. What is left of a response, or came after
+    /// it, would be taken for the response to the next request.
     fn is_open(&mut self) -> bool {
-        self.stream.sock.get_mut().is_open()
+        let decrypted = self.stream.conn.process_new_packets();
+        let all_read = decrypted.is_ok_and(|state| state.plaintext_bytes_to_read() == 0);
+        let socket = self.stream.sock.get_mut();
+        all_read && socket.buffers().input().is_empty() && socket.is_open()
     }
 
     fn is_tls(&self) -> bool {
