@@ -79,9 +79,10 @@ impl TryFrom<CertificateFields> for Certificate {
         let id = fields.certificate_id.or(fields.cert_id).or(fields.id);
         let id = id.and_then(|id| id.integer()).and_then(CertId::new);
         let common = fields.common.or(fields.common_name).or(fields.common_in_lists);
-        let hex = |digits: &Text| -> String {
-            let digits = digits.as_str().chars().filter(char::is_ascii_hexdigit);
-            digits.map(|digit| digit.to_ascii_uppercase()).collect()
+        let (first, second) = (digits(fields.fingerprint.as_str()), digits(fields.sha2.as_str()));
+        let of_length = |length| {
+            let mut found = [&second, &first].into_iter().filter(|digits| digits.len() == length);
+            found.next().cloned().unwrap_or_default()
         };
         Ok(Self {
             id: id.ok_or("missing certificate ID")?,
@@ -89,14 +90,36 @@ impl TryFrom<CertificateFields> for Certificate {
             common_name: common.unwrap_or_default().into_string(),
             sans: fields.sans.into_string(),
             issuer: fields.issuer.into_string(),
-            sha1: hex(&fields.fingerprint),
-            sha256: hex(&fields.sha2),
+            sha1: of_length(SHA1_DIGITS),
+            sha256: of_length(SHA256_DIGITS),
             not_before: fields.start_date.into_string(),
             not_after: fields.end_date.into_string(),
             expired: fields.expired.as_str() == "true",
             pem: fields.cert.into_string(),
         })
     }
+}
+
+const SHA1_DIGITS: usize = 40;
+const SHA256_DIGITS: usize = 64;
+
+/// What fingerprints may begin with, in any case, as openssl and other tools print them.
+const PREFIXES: [&str; 6] = ["sha256", "sha-256", "sha1", "sha-1", "fingerprint", "="];
+
+/// The digits of a fingerprint, in upper case. Empty for any other text: it must not look like
+/// the fingerprint of another certificate.
+fn digits(text: &str) -> String {
+    let mut rest = text.trim();
+    let separator = |c: char| c == ':' || c.is_whitespace();
+    while let Some(prefix) = PREFIXES.iter().find(|prefix| {
+        rest.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    }) {
+        rest = rest[prefix.len()..].trim_start_matches(separator);
+    }
+    let digits: String = rest.chars().filter(|c| !separator(*c)).collect();
+    let is_fingerprint = matches!(digits.len(), SHA1_DIGITS | SHA256_DIGITS)
+        && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if is_fingerprint { digits.to_ascii_uppercase() } else { String::new() }
 }
 
 /// One page of a list.
@@ -146,6 +169,9 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    const SHA1: &str = "ABABABABABABABABABABABABABABABABABABABAB";
+    const SHA256: &str = "CDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCDCD";
+
     fn certificate(fields: Value) -> Certificate {
         parse(fields).unwrap()
     }
@@ -153,29 +179,70 @@ mod tests {
     #[test]
     fn a_certificate_is_read_in_the_names_of_every_operation() {
         let list_2018 = json!({
-            "id": 7, "name": "n", "common": "c", "sans": "a,b", "fingerprint": "aa:bb",
+            "id": 7, "name": "n", "common": "c", "sans": "a,b", "fingerprint": "ab".repeat(20),
             "issuer": "i", "startDate": "2026-01-02", "endDate": "2027-01-02", "expired": true,
         });
         let list_2020 = json!({
             "CertificateId": "7", "Name": "n", "CommonName": "c", "Sans": "a,b",
-            "Fingerprint": "AABB", "Issuer": "i", "StartDate": "2026-01-02",
+            "Fingerprint": SHA1, "Issuer": "i", "StartDate": "2026-01-02",
             "EndDate": "2027-01-02", "Expired": "true", "OrderId": 5,
         });
         let detail = json!({
-            "Id": 7, "Name": "n", "Common": "c", "Sans": "a,b", "Fingerprint": "AABB",
+            "Id": 7, "Name": "n", "Common": "c", "Sans": "a,b", "Fingerprint": SHA1,
             "Issuer": "i", "StartDate": "2026-01-02", "EndDate": "2027-01-02", "Expired": true,
         });
         let one = certificate(list_2018);
         let texts = [&one.name, &one.common_name, &one.sans, &one.issuer, &one.sha1];
-        assert_eq!(texts, ["n", "c", "a,b", "i", "AABB"]);
+        assert_eq!(texts, ["n", "c", "a,b", "i", SHA1]);
         let dates = [&one.not_before, &one.not_after];
         assert_eq!(
             (one.id.get(), one.expired, dates),
             (7, true, ["2026-01-02", "2027-01-02"].map(str::to_owned).each_ref())
         );
         assert!(one == certificate(list_2020) && one == certificate(detail));
-        let one = certificate(json!({"Id": 7, "Sha2": "cc dd", "Cert": "PEM", "Expired": false}));
-        assert_eq!((one.sha256.as_str(), one.pem.as_str(), one.expired), ("CCDD", "PEM", false));
+        let one = certificate(json!({"Id": 7, "Sha2": SHA256, "Cert": "PEM", "Expired": false}));
+        assert_eq!((one.sha256.as_str(), one.pem.as_str(), one.expired), (SHA256, "PEM", false));
+    }
+
+    #[test]
+    fn only_a_whole_fingerprint_counts() {
+        let with_colons = |digits: &str| -> String {
+            let pairs = digits.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).unwrap());
+            pairs.collect::<Vec<_>>().join(":")
+        };
+        for digits in [SHA1, SHA256] {
+            for text in [
+                digits.to_owned(),
+                digits.to_ascii_lowercase(),
+                with_colons(digits),
+                format!(" {} ", with_colons(digits).replace(':', " ")),
+                format!("SHA1:{digits}"),
+                format!("sha256 Fingerprint={}", with_colons(digits)),
+                format!("SHA-1 fingerprint: {digits}"),
+            ] {
+                for field in ["Fingerprint", "Sha2"] {
+                    let one = certificate(json!({"Id": 7, field: text}));
+                    let expected = if digits == SHA1 { (SHA1, "") } else { ("", SHA256) };
+                    assert_eq!((one.sha1.as_str(), one.sha256.as_str()), expected, "{text}");
+                }
+            }
+        }
+        for text in [
+            "",
+            "AA",
+            "unknown",
+            &SHA1[1..],
+            &format!("{SHA1}A"),
+            &format!("{SHA1}{SHA1}"),
+            &SHA1.replace('A', "G"),
+            &SHA1.replace('A', "-"),
+            &format!("md5:{SHA1}"),
+            &format!("0x{SHA1}"),
+            "sha1:",
+        ] {
+            let one = certificate(json!({"Id": 7, "Fingerprint": text, "Sha2": text}));
+            assert_eq!((one.sha1.as_str(), one.sha256.as_str()), ("", ""), "{text}");
+        }
     }
 
     #[test]

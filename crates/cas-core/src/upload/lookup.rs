@@ -46,8 +46,12 @@ enum FingerprintMatch {
 }
 
 fn compare_fingerprints(listed: &Certificate, leaf: &Fingerprint) -> FingerprintMatch {
-    if listed.sha256 == leaf.sha256 {
-        FingerprintMatch::Same
+    if !listed.sha256.is_empty() {
+        if listed.sha256 == leaf.sha256 {
+            FingerprintMatch::Same
+        } else {
+            FingerprintMatch::Different
+        }
     } else if listed.sha1.is_empty() {
         FingerprintMatch::Unclear
     } else if listed.sha1 == leaf.sha1 {
@@ -185,13 +189,16 @@ mod tests {
     #[test]
     fn sha256_decides_before_sha1() {
         let Fingerprint { sha1, sha256, .. } = &leaf();
-        let other = "AA";
+        let (other, other_sha256) = ("A".repeat(40), "A".repeat(64));
         for (sha1, sha256, expected) in [
             (sha1.as_str(), sha256.as_str(), FingerprintMatch::Same),
             ("", sha256, FingerprintMatch::Same),
             (sha1, "", FingerprintMatch::Sha1Only),
-            (sha1, other, FingerprintMatch::Sha1Only),
-            (other, "", FingerprintMatch::Different),
+            (sha1, "AA", FingerprintMatch::Sha1Only),
+            (sha1, other_sha256.as_str(), FingerprintMatch::Different),
+            (other.as_str(), sha256, FingerprintMatch::Same),
+            (other.as_str(), "", FingerprintMatch::Different),
+            ("AA", "BB", FingerprintMatch::Unclear),
             ("", "", FingerprintMatch::Unclear),
         ] {
             let listed = parse(json!({"Id": 1, "Fingerprint": sha1, "Sha2": sha256})).unwrap();
@@ -223,8 +230,8 @@ mod tests {
     #[test]
     fn the_certificate_counts_if_two_have_the_same_name() {
         let entry = |id: i64, name: &str, same: bool| {
-            let sha256 = if same { leaf().sha256.clone() } else { "BB".to_owned() };
-            json!({"id": id, "name": name, "fingerprint": "AA", "Sha2": sha256})
+            let sha256 = if same { leaf().sha256.clone() } else { "B".repeat(64) };
+            json!({"id": id, "name": name, "fingerprint": "A".repeat(40), "Sha2": sha256})
         };
         for (entries, requested, alternate) in [
             (
@@ -251,7 +258,7 @@ mod tests {
     #[test]
     fn the_first_third_name_counts_if_any_name_does() {
         let entries = [
-            json!({"id": 1, "name": "a", "fingerprint": "AA", "Sha2": ""}),
+            json!({"id": 1, "name": "a", "fingerprint": "A".repeat(40), "Sha2": ""}),
             json!({"id": 2, "name": "b"}),
             json!({"id": 3, "name": "c", "Sha2": leaf().sha256}),
             json!({"id": 4, "name": "d", "Sha2": leaf().sha256}),

@@ -51,7 +51,8 @@ fn lost() -> ScriptedResult {
 /// A list with one certificate: this one, or a different one.
 fn list(id: i64, name: &str, same: bool) -> ScriptedResult {
     let leaf = Fingerprint::of_pem(&certificate()).unwrap();
-    let sha1 = if same { leaf.sha1.as_str() } else { "AA" };
+    let other = "A".repeat(40);
+    let sha1 = if same { &leaf.sha1 } else { &other };
     let entry = json!({"id": id, "name": name, "fingerprint": sha1, "Sha2": leaf.sha256});
     let entry = if same { entry } else { json!({"id": id, "name": name, "fingerprint": sha1}) };
     let body = json!({"RequestId": "LIST", "TotalCount": 1, "CertificateList": [entry]});
@@ -108,12 +109,9 @@ fn the_next_version_is_used_with_an_idempotency_token() {
 
 #[test]
 fn a_renamed_upload_has_a_token_and_a_name_of_its_own() {
+    let other = json!({"CertificateId": 5, "Name": "web", "Fingerprint": "A".repeat(40)});
     let (account, sent) = account(vec![
-        response(
-            200,
-            r#"{"TotalCount":1,"CertificateOrderList":[{"CertificateId":5,
-                          "Name":"web","Fingerprint":"AA"}]}"#,
-        ),
+        response(200, &json!({"TotalCount": 1, "CertificateOrderList": [other]}).to_string()),
         response(200, r#"{"TotalCount":0}"#),
         stored(7),
     ]);
