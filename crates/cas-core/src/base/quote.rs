@@ -8,6 +8,25 @@ const MAX_PART: usize = 40;
 /// Longest quotation, in characters.
 const MAX_CHARS: usize = 300;
 
+/// Whether a character may be shown on a line of text as it is. Others forge lines, hide text or
+/// change the direction in which it is read: control characters, the separators of lines and
+/// paragraphs, and the invisible characters of Unicode that format text.
+pub(crate) fn is_printable(c: char) -> bool {
+    !c.is_control()
+        && !matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
 /// Quotes a name or path on one line of limited length. Replaces text that may be a key passed by
 /// mistake with a description.
 pub(crate) fn quoted(text: &str) -> String {
@@ -33,8 +52,11 @@ pub(crate) fn quoted(text: &str) -> String {
 
 /// Quotes text that is known to be public, on one line of limited length.
 pub(crate) fn quoted_public(text: &str) -> String {
-    let mut shown: String =
-        text.chars().take(MAX_CHARS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let mut shown: String = text
+        .chars()
+        .take(MAX_CHARS)
+        .map(|c| if is_printable(c) { c } else { '\u{fffd}' })
+        .collect();
     if text.chars().nth(MAX_CHARS).is_some() {
         shown.push('…');
     }
@@ -54,6 +76,12 @@ mod tests {
     fn quoted_text_is_short_and_never_a_key() {
         assert_eq!(quoted("web"), "\"web\"");
         assert_eq!(quoted("a\nb"), "\"a\u{fffd}b\"");
+        for hidden in
+            ['\u{1b}', '\u{85}', '\u{2028}', '\u{202e}', '\u{2066}', '\u{200b}', '\u{feff}']
+        {
+            assert_eq!(quoted(&format!("a{hidden}b")), "\"a\u{fffd}b\"", "{hidden:?}");
+        }
+        assert_eq!(quoted("名称 é"), "\"名称 é\"");
         assert_eq!(quoted("-----BEGIN PRIVATE KEY-----\nAAAA"), "(a PEM text)");
         assert_eq!(quoted(&"a name ".repeat(200)).chars().count(), 303);
         let key = "MC4CAQAwBQYDK2VwBCIEIDz6Dm9U0Gz+f6jq3zqkq1y2u0oX1bY3ZtHqv5mW8nQ=";

@@ -34,6 +34,9 @@ impl fmt::Debug for HttpResponse {
 impl HttpResponse {
     /// Overwrites the private keys in the body. The service returns them with the details of a
     /// certificate, and libcas never needs them.
+    ///
+    /// A key without an END line ends with the text that it stands in, at a quotation mark or a
+    /// tag: the rest of the response stays readable.
     pub(crate) fn scrub_private_keys(&mut self) {
         const BEGIN: &[u8] = b"-----BEGIN ";
         const DASHES: &[u8] = b"-----";
@@ -44,6 +47,7 @@ impl HttpResponse {
             let Some(label) = memchr::memmem::find(block, DASHES) else { continue };
             if block[..label].ends_with(b"PRIVATE KEY") {
                 let end = memchr::memmem::find(block, b"-----END ").unwrap_or(block.len());
+                let end = memchr::memchr2(b'"', b'<', &block[..end]).unwrap_or(end);
                 block[(label + DASHES.len()).min(end)..end].fill(b' ');
             }
         }
@@ -86,9 +90,19 @@ mod tests {
     }
 
     #[test]
-    fn private_key_without_an_end_is_overwritten_to_the_end_of_the_body() {
+    fn private_key_without_an_end_is_overwritten_to_the_end_of_its_text() {
         let begin = "-----BEGIN PRIVATE KEY-----";
-        assert_eq!(scrubbed(&format!("{begin}MIIC\"}}")), format!("{begin}      "));
+        assert_eq!(scrubbed(&format!("{begin}MIIC")), format!("{begin}    "));
+        for rest in ["\",\"Code\":\"NotFound\"}", "</Message><Code>NotFound</Code>"] {
+            assert_eq!(scrubbed(&format!("{begin}MIIC{rest}")), format!("{begin}    {rest}"));
+        }
+        // A certificate with such a name does not hide the others.
+        let list = format!("[{{\"name\":\"{begin}\"}},{{\"name\":\"web\"}}]");
+        assert_eq!(scrubbed(&list), list);
+        let end = "-----END PRIVATE KEY-----";
+        let both =
+            format!("[{{\"name\":\"{begin}\"}},{{\"name\":\"web\"}},{{\"name\":\"{end}\"}}]");
+        assert_eq!(scrubbed(&both), both);
         for body in [begin, "-----BEGIN PRIVATE KEY", "-----BEGIN ", ""] {
             assert_eq!(scrubbed(body), body);
         }

@@ -5,6 +5,7 @@
 
 use zeroize::Zeroizing;
 
+use crate::base::quote::is_printable;
 use crate::protocol::percent::{percent_decode, percent_encode};
 
 /// The mark in place of what was removed.
@@ -12,6 +13,12 @@ pub(crate) const REMOVED: &str = "[removed]";
 
 /// Longest text that is shown, in characters.
 const LONGEST: usize = 500;
+
+/// How often a secret that is searched for may be encoded. The string to sign is encoded twice.
+const ENCODINGS: usize = 3;
+
+/// How often a text is decoded to find a secret in it.
+const MOST_DECODINGS: usize = 16;
 
 /// Longest run of letters and digits that may be a word, an ID or a label of a host name.
 const LONGEST_WORD: usize = 36;
@@ -31,9 +38,13 @@ pub struct Secrets<'a> {
 impl Secrets<'_> {
     /// Returns `text` on one line, without the secrets and without what looks like one, cut to 500
     /// characters.
+    ///
+    /// The time that it takes is bounded, however long `text` is and however often it was encoded.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        let text = Zeroizing::new(cut_string_to_sign(text));
+        // What cannot be shown is not examined, unless a secret begins before and ends there.
+        let text = cut_string_to_sign(cut(text, LONGEST + self.longest_form()));
+        let text = Zeroizing::new(text);
         if text.contains("SignatureNonce") {
             // An echo of the whole request: any part of it may be secret.
             return REMOVED.to_owned();
@@ -41,28 +52,36 @@ impl Secrets<'_> {
         let mut text = Zeroizing::new(cut_pem(&text));
         for secret in self.others.iter().filter(|secret| !secret.is_empty()) {
             let mut form = Zeroizing::new((*secret).to_owned());
-            for _ in 0..3 {
+            for _ in 0..ENCODINGS {
                 text = Zeroizing::new(text.replace(form.as_str(), REMOVED));
                 form = Zeroizing::new(percent_encode(&form));
             }
         }
-        let mut text = self.cut_long_runs(&text);
-        if self.is_revealed_by(&text) {
+        let text = Zeroizing::new(self.cut_long_runs(&text));
+        let shown = cut(&text, LONGEST);
+        if self.is_revealed_by(shown) {
             return REMOVED.to_owned();
         }
         // One line, so that no server can forge log lines or terminal commands.
-        text = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        if let Some((at, _)) = text.char_indices().nth(LONGEST) {
-            text.truncate(at);
-            text.push('…');
+        let mut line: String =
+            shown.chars().map(|c| if is_printable(c) { c } else { ' ' }).collect();
+        if shown.len() < text.len() {
+            line.push('…');
         }
-        text
+        line
+    }
+
+    /// The length of the longest secret in its widest encoding, in bytes.
+    fn longest_form(&self) -> usize {
+        let longest = self.others.iter().copied().chain(self.private_key).map(str::len).max();
+        // Each encoding adds two bytes to a byte.
+        longest.unwrap_or(0) * (1 + 2 * ENCODINGS)
     }
 
     /// Returns whether `text` still holds a secret, however often it was encoded.
     fn is_revealed_by(&self, text: &str) -> bool {
         let mut text = Zeroizing::new(text.to_owned());
-        loop {
+        for _ in 0..MOST_DECODINGS {
             if self.others.iter().any(|secret| !secret.is_empty() && text.contains(secret)) {
                 return true;
             }
@@ -74,6 +93,8 @@ impl Secrets<'_> {
                 None => return false,
             }
         }
+        // No text that is worth showing is encoded so often.
+        true
     }
 
     /// Removes runs of base64 characters that are too long for a word, or occur in the private key.
@@ -100,6 +121,18 @@ impl Secrets<'_> {
         }
         shown.push_str(rest);
         shown
+    }
+}
+
+/// Returns the beginning of `text`: at most `longest` characters, without the run that the cut goes
+/// through, since a part of a secret may not be recognised as one.
+fn cut(text: &str, longest: usize) -> &str {
+    let Some((end, _)) = text.char_indices().nth(longest) else { return text };
+    let is_of_run = |c: char| c.is_ascii_graphic() && c != ',';
+    if text[end..].starts_with(is_of_run) {
+        text[..end].trim_end_matches(is_of_run)
+    } else {
+        &text[..end]
     }
 }
 
@@ -180,7 +213,38 @@ mod tests {
             assert_eq!(secrets().redact(message), message);
         }
         assert_eq!(secrets().redact("a\r\nERROR: forged \u{1b}[2J"), "a  ERROR: forged  [2J");
-        assert_eq!(secrets().redact(&"word ".repeat(1000)).chars().count(), LONGEST + 1);
+        let shown = secrets().redact(&"word ".repeat(1000));
+        assert_eq!(shown.chars().count(), LONGEST + 1);
+        assert!(shown.ends_with("word …"), "{shown}");
+        let hidden = "a\u{2028}b\u{202e}c\u{200b}d\u{9b}e";
+        assert_eq!(secrets().redact(hidden), "a b c d e");
+    }
+
+    #[test]
+    fn a_secret_that_a_cut_goes_through_is_dropped_whole() {
+        for before in 480..520 {
+            for (secret, times) in [("s3cr+t/", 0), ("s3cr+t/", 3), ("shortEnd+/==", 0)] {
+                let mut form = secret.to_owned();
+                for _ in 0..times {
+                    form = percent_encode(&form);
+                }
+                let shown = secrets().redact(&format!("{} {form} x", "y ".repeat(before / 2)));
+                assert!(!shown.contains("s3c") && !shown.contains("shortE"), "{before} {shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_time_is_bounded() {
+        // Each would take minutes if all of it were examined and decoded.
+        for text in
+            ["%25".repeat(1 << 18), "%2525".repeat(1 << 18), format!("%{}41", "25".repeat(1 << 18))]
+        {
+            assert_eq!(secrets().redact(&text).trim_end_matches('…'), "", "{}", &text[..10]);
+        }
+        let deep = (0..20).fold("plain text".to_owned(), |text, _| percent_encode(&text));
+        assert!(secrets().redact(&deep).ends_with(REMOVED));
+        assert_eq!(secrets().redact(&format!("%{}20x", "25".repeat(16))), REMOVED);
     }
 
     proptest! {
