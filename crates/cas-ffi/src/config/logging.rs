@@ -78,6 +78,7 @@ pub unsafe extern "C" fn cas_config_set_log(
         let user_data = UserData(user_data);
         config.0.set_logger(Logger::new(max, move |level, message| {
             let message = c_text(message);
+            let _host = cas_sys::HostLocale::new();
             // SAFETY: C passed a function of this type. The message lives until it returns.
             unsafe { log(user_data.get(), level as cas_log_level, message.as_ptr()) }
         }));
