@@ -30,7 +30,8 @@ pub const CAS_LOG_DEBUG: cas_log_level = 4;
 /// Receives log messages.
 ///
 /// It runs on the thread that made the call, and on several threads at once if
-/// several threads share a client. It must not throw a C++ exception.
+/// several threads share a client. It must not throw a C++ exception. It runs in
+/// the locale of the program; messages are English and UTF-8 in every locale.
 ///
 /// @param user_data  the pointer passed to cas_config_set_log
 /// @param level      the level of the message
