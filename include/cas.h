@@ -86,6 +86,38 @@
  * a deadline. It installs no signal handlers, raises no SIGPIPE, writes
  * nothing to stdout or stderr, and never calls exit.
  *
+ * Locale: Messages are in English and UTF-8, whatever setlocale says. During a
+ * call, the calling thread has the locale "C"; the log function runs in the
+ * locale of the program.
+ *
+ * Environment: cas_client_new reads these variables, each by getenv. libcas
+ * does not read them later, and uses none of them in a program with raised
+ * privileges: see cas_config_set_trust_environment.
+ *
+ * - Unless the program sets a proxy: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY,
+ *   NO_PROXY, https_proxy, http_proxy, all_proxy, no_proxy, REQUEST_METHOD.
+ *   The first client of a process reads them in any case.
+ * - Unless the program sets a CA file: SSL_CERT_FILE, SSL_CERT_DIR.
+ * - Unless the program sets an access key: HOME, ALIBABA_CLOUD_CONFIG_FILE,
+ *   ALIBABA_CLOUD_CREDENTIALS_FILE, ALIBABA_CLOUD_ECS_METADATA,
+ *   ALIBABA_CLOUD_ECS_METADATA_DISABLED, ALIBABA_CLOUD_IMDSV1_DISABLED,
+ *   ALIBABA_CLOUD_ROLE_SESSION_NAME, ALIBABA_CLOUD_STS_REGION,
+ *   ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED.
+ * - Unless the program sets an access key or a profile:
+ *   ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET,
+ *   ALIBABA_CLOUD_SECURITY_TOKEN, ALIBABA_CLOUD_ROLE_ARN,
+ *   ALIBABA_CLOUD_OIDC_PROVIDER_ARN, ALIBABA_CLOUD_OIDC_TOKEN_FILE,
+ *   ALIBABA_CLOUD_PROFILE, ALIBABA_CLOUD_CLI_PROFILE_DISABLED,
+ *   ALIBABA_CLOUD_CREDENTIALS_URI.
+ *
+ * Before version 2.41, getenv of glibc may crash if another thread adds or
+ * removes variables at that moment. Create clients before there are such
+ * threads, or let the program set all three, and create a first client early.
+ *
+ * If HOME is not set, the first call that needs a profile in the home directory
+ * asks the password database for it, once for each client. A process_command of
+ * a profile inherits the whole environment.
+ *
  * Secrets: libcas wipes private keys and secrets from its memory when their
  * handle is freed. They never appear in an error, a log message or a URL.
  */
@@ -567,6 +599,30 @@ cas_status cas_config_set_ca_file(cas_config *config, const char *path);
  * @since 0.1.0
  */
 cas_status cas_config_set_proxy(cas_config *config, const char *url);
+
+/* --- Environment ---------------------------------------------------------- */
+
+/**
+ * Lets libcas use the environment although the program runs with raised
+ * privileges. Default: false.
+ *
+ * A set-user-ID or set-group-ID program, and one with file capabilities, gets
+ * its environment from a less privileged user. libcas then ignores all
+ * variables, as secure_getenv does: access keys, HOME, files, proxies,
+ * SSL_CERT_FILE and SSL_CERT_DIR. The home directory is the one that the
+ * password database has for the effective user, and a process_command of a
+ * profile runs without an environment. Other options work as usual.
+ *
+ * Set it only if the program chooses its environment itself: a daemon that a
+ * service manager starts with a capability, for example. In a program without
+ * raised privileges it has no effect.
+ *
+ * @param config  the configuration
+ * @param trust   true to use the environment
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
+ */
+cas_status cas_config_set_trust_environment(cas_config *config, bool trust);
 
 /* --- Timeouts, retries and rate limit ------------------------------------- */
 

@@ -38,6 +38,9 @@ c_compiler() { links cc c && links gcc c; }
 sanitizers() { links gcc c -fsanitize=address,undefined && links gcc c -fsanitize=thread; }
 # `type -P` ignores what the shell has built in: the tests start /bin/kill.
 on_path() { type -P "$1"; }
+chinese_locale() {
+    localedef --no-archive --charmap=GBK --inputfile=zh_CN "$scratch/zh_CN.GBK"
+}
 python_with_venv() { python3 -c 'import ssl' && "$python" -c 'import ensurepip, ssl, venv'; }
 
 check_tools() {
@@ -57,6 +60,8 @@ check_tools() {
         tinyproxy-bin tinyproxy tinyproxy -v
     need microsocks 'SOCKS proxy (https://github.com/rofl0r/microsocks)' \
         microsocks microsocks on_path microsocks
+    need 'zh_CN.GBK' 'a locale that is not UTF-8: localedef and its sources' \
+        locales 'glibc-common glibc-locale-source' chinese_locale
     need 'Python 3 with venv' "runs the official SDKs ($python)" \
         'python3 python3-venv' python3 python_with_venv
     need kill 'stops the emulator' procps util-linux on_path kill

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 basics='awk bash cat cut dirname env grep head mktemp rm sed sort touch'
-tools='cargo cc gcc g++ openssl valgrind tinyproxy microsocks python3 kill find'
+tools='cargo cc gcc g++ openssl valgrind tinyproxy microsocks localedef python3 kill find'
 needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
 # A system with every tool; $1 is its package manager, $2 the ID and $3 the version in os-release.

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant, SystemTime};
 use ring::rand::SystemRandom;
 
 use crate::base::deadline::{Cancellation, Deadline};
-use crate::base::env::EnvSnapshot;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::{ClientId, Level};
 use crate::base::quote::quoted;
@@ -51,11 +50,11 @@ impl Client {
     pub fn new(config: &Config) -> Result<Self, Error> {
         config.check()?;
         let endpoint = config.resolved_endpoint()?;
-        let variables = Arc::new(EnvSnapshot::capture());
+        let variables = Arc::new(config.read_environment());
         let proxy_policy = config.proxy_policy(&endpoint, &variables)?;
         let root_store = match &config.ca_file {
             Some(path) => RootStore::from_file(path)?,
-            None => RootStore::from_env(),
+            None => RootStore::of_environment(&variables),
         };
         let http = Arc::new(HttpClient::new(
             config.connect_timeout,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::env::EnvSnapshot;
+use crate::base::env::{EnvSnapshot, Group};
 use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::{Level, Logger};
 use crate::base::secret::Secret;
@@ -46,6 +46,7 @@ pub struct Config {
     pub(crate) signature: Signature,
     pub(crate) user_agent: String,
     pub(crate) logger: Logger,
+    pub(crate) trust_environment: bool,
     /// Other options that were refused and not set again, each with its sentence.
     refused: Vec<(&'static str, String)>,
 }
@@ -70,6 +71,7 @@ impl Default for Config {
             signature: Signature::default(),
             user_agent: default_user_agent(),
             logger: Logger::default(),
+            trust_environment: false,
             refused: Vec::new(),
         }
     }
@@ -238,6 +240,29 @@ impl Config {
     /// Sets where the log messages of the client go.
     pub fn set_logger(&mut self, logger: Logger) {
         self.logger = logger;
+    }
+
+    /// Sets whether libcas uses the environment although the program runs with raised privileges
+    /// (set-user-ID, set-group-ID, file capabilities). Without this, it ignores the environment of
+    /// such a program.
+    pub fn set_trust_environment(&mut self, trust: bool) {
+        self.trust_environment = trust;
+    }
+
+    /// Reads what the program leaves to the environment, and nothing else.
+    pub(crate) fn read_environment(&self) -> EnvSnapshot {
+        let groups = [
+            (Group::Proxy, self.proxy.is_none()),
+            (Group::Roots, self.ca_file.is_none()),
+            (Group::Sources, self.access_key.is_none() && self.profile.is_none()),
+            (Group::Profiles, self.access_key.is_none()),
+        ];
+        let groups = groups.into_iter().filter_map(|(group, left)| left.then_some(group)).collect();
+        if self.trust_environment || !cas_sys::secure_execution() {
+            EnvSnapshot::read(groups)
+        } else {
+            EnvSnapshot::ignored(groups)
+        }
     }
 
     /// Records whether `option` was refused, until it is set again.

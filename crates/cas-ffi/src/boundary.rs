@@ -15,6 +15,8 @@ pub(crate) fn fallible(
     err: *mut *mut cas_error,
     body: impl FnOnce() -> Result<(), Error>,
 ) -> cas_status {
+    // Messages of the C library are in English and UTF-8.
+    let _c = cas_sys::CLocale::new();
     let (status, error) = match panic::catch(body) {
         Ok(()) => (CAS_OK, ptr::null_mut()),
         Err(error) if err.is_null() => (error.kind() as cas_status, ptr::null_mut()),

@@ -224,6 +224,37 @@ pub unsafe extern "C" fn cas_config_set_proxy(
     boundary::status_only(|| required_mut!(config).0.set_proxy(text!(url)))
 }
 
+// --- Environment ---
+
+/// Lets libcas use the environment although the program runs with raised
+/// privileges. Default: false.
+///
+/// A set-user-ID or set-group-ID program, and one with file capabilities, gets
+/// its environment from a less privileged user. libcas then ignores all
+/// variables, as secure_getenv does: access keys, HOME, files, proxies,
+/// SSL_CERT_FILE and SSL_CERT_DIR. The home directory is the one that the
+/// password database has for the effective user, and a process_command of a
+/// profile runs without an environment. Other options work as usual.
+///
+/// Set it only if the program chooses its environment itself: a daemon that a
+/// service manager starts with a capability, for example. In a program without
+/// raised privileges it has no effect.
+///
+/// @param config  the configuration
+/// @param trust   true to use the environment
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_trust_environment(
+    config: *mut cas_config,
+    trust: bool,
+) -> cas_status {
+    boundary::status_only(|| {
+        required_mut!(config).0.set_trust_environment(trust);
+        Ok(())
+    })
+}
+
 // --- Timeouts, retries and rate limit ---
 
 /// Sets how long making one connection may take. Default: 5000.

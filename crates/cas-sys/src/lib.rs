@@ -2,12 +2,15 @@
 //!
 //! This is the bottom crate of the workspace. It depends on libc, and on zeroize for its
 //! compiler barrier. Apart from `cas-ffi` it is the only crate with `unsafe`; every block states
-//! why it is sound. None of its functions takes a lock, so a child of fork can call all of them.
+//! why it is sound. None of its functions takes a lock, so a child of fork can call all of them;
+//! only `home_directory` calls functions of the C library that may.
 #![deny(missing_docs)]
 #![warn(clippy::undocumented_unsafe_blocks)]
 
 mod cancellation;
 mod fork;
+mod home_directory;
+mod locale;
 mod poll;
 mod secure_execution;
 mod signals;
@@ -15,6 +18,8 @@ mod zeroizing_alloc;
 
 pub use cancellation::DeferredCancellation;
 pub use fork::fork_generation;
+pub use home_directory::home_directory;
+pub use locale::{CLocale, HostLocale};
 pub use poll::{Readiness, wait_until_ready};
 pub use secure_execution::secure_execution;
 pub use signals::BlockedSignals;

@@ -20,6 +20,8 @@ pub const CRATES: [Declared; 4] = [
             "lib",
             "cancellation",
             "fork",
+            "home_directory",
+            "locale",
             "poll",
             "secure_execution",
             "signals",

@@ -1,6 +1,7 @@
 //! Temporary access keys of a RAM role from the Security Token Service (docs/service.md, Security
 //! Token Service).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::base::deadline::Deadline;
+use crate::base::env::Variable;
 use crate::base::quote::quoted;
 use crate::base::time::unix_seconds;
 use crate::credentials::context::ProviderContext;
@@ -24,9 +26,9 @@ use crate::service::transport::HttpTransport;
 use crate::service::types::Operation;
 
 const VERSION: &str = "2015-04-01";
-const REGION: &str = "ALIBABA_CLOUD_STS_REGION";
-const VPC: &str = "ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED";
-const SESSION_NAME: &str = "ALIBABA_CLOUD_ROLE_SESSION_NAME";
+const REGION: Variable = Variable::ALIBABA_CLOUD_STS_REGION;
+const VPC: Variable = Variable::ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED;
+const SESSION_NAME: Variable = Variable::ALIBABA_CLOUD_ROLE_SESSION_NAME;
 
 /// Life of a session in seconds by default, and the shortest that STS allows.
 const DEFAULT_DURATION: u32 = 3600;
@@ -90,9 +92,10 @@ pub(crate) fn assume(
     deadline: &Deadline,
 ) -> Result<KeyWithExpiry, CredentialsError> {
     let variables = &context.variables;
-    let session_name = role.session_name.as_deref().or_else(|| variables.get(SESSION_NAME));
-    let session_name =
-        session_name.map_or_else(|| format!("libcas-{}", unix_seconds(now)), ToOwned::to_owned);
+    let session_name = role.session_name.as_deref().map(Cow::from);
+    let session_name = session_name
+        .or_else(|| variables.get(SESSION_NAME))
+        .unwrap_or_else(|| format!("libcas-{}", unix_seconds(now)).into());
     let duration = duration(role.duration.as_deref())?.to_string();
     let action = if matches!(assertion, RoleAssertion::Oidc { .. }) {
         "AssumeRoleWithOIDC"
@@ -123,9 +126,9 @@ pub(crate) fn assume(
             None
         }
     };
-    let region = role.region.as_deref().or_else(|| variables.get(REGION));
+    let region = role.region.as_deref().map(Cow::from).or_else(|| variables.get(REGION));
     let vpc = role.vpc.unwrap_or_else(|| variables.is_true(VPC));
-    let caller = caller(context, &host(region, vpc), credentials)?;
+    let caller = caller(context, &host(region.as_deref(), vpc), credentials)?;
     let operation = Operation { ram: "sts", action, params };
     let response =
         caller.call::<Value>(&operation, &quoted(&role.arn), deadline).map_err(|failed| {

@@ -1,12 +1,13 @@
 //! The credential provider chain: the sources in the order of the official SDKs (docs/service.md,
 //! Credential chain).
 
-use std::path::PathBuf;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use crate::base::deadline::Deadline;
+use crate::base::env::Variable;
 use crate::base::logger::{Level, Logger};
 use crate::credentials::context::ProviderContext;
 use crate::credentials::ecs_ram_role;
@@ -14,17 +15,17 @@ use crate::credentials::ecs_ram_role::EcsRamRole;
 use crate::credentials::environment::Environment;
 use crate::credentials::oidc::Oidc;
 use crate::credentials::profile::cli::CliProfile;
-use crate::credentials::profile::file::ProfileFile;
+use crate::credentials::profile::file::{Location, ProfileFile};
 use crate::credentials::profile::ini::IniProfile;
 use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
 use crate::credentials::uri::CredentialsUri;
 use crate::service::provider::CredentialsError;
 
-const PROFILE: &str = "ALIBABA_CLOUD_PROFILE";
-const CLI_FILE: &str = "ALIBABA_CLOUD_CONFIG_FILE";
+const PROFILE: Variable = Variable::ALIBABA_CLOUD_PROFILE;
+const CLI_FILE: Variable = Variable::ALIBABA_CLOUD_CONFIG_FILE;
 const CLI_DEFAULT: &str = ".aliyun/config.json";
-const CLI_DISABLED: &str = "ALIBABA_CLOUD_CLI_PROFILE_DISABLED";
-const INI_FILE: &str = "ALIBABA_CLOUD_CREDENTIALS_FILE";
+const CLI_DISABLED: Variable = Variable::ALIBABA_CLOUD_CLI_PROFILE_DISABLED;
+const INI_FILE: Variable = Variable::ALIBABA_CLOUD_CREDENTIALS_FILE;
 /// The file of the official Go and Node.js packages, and that of the Python package.
 const INI_DEFAULTS: [&str; 2] = [".alibabacloud/credentials", ".alibabacloud/credentials.ini"];
 
@@ -32,6 +33,13 @@ const CORRECT_SOURCE: &str = "Correct the configuration of the source that faile
                               docs/credentials.md lists what each source needs.";
 const SET_PROFILE: &str = "Set a profile that exists in one of these files. libcas asks no other \
                            source if the program sets a profile.";
+
+const IGNORED: &str = "ignored, because the program runs with raised privileges (set-user-ID, \
+                       set-group-ID or file capabilities)";
+const SETTERS: &str = "libcas ignores the environment, because the program runs with raised \
+                       privileges: call cas_config_set_access_key, or cas_config_set_profile for a \
+                       profile in the home directory of the effective user. A program that \
+                       chooses its environment itself can call cas_config_set_trust_environment.";
 
 /// The value of [`ProviderChain::used`] before a source has returned a key.
 const NONE: usize = usize::MAX;
@@ -44,6 +52,8 @@ pub(crate) struct ProviderChain {
     used: AtomicUsize,
     /// Whether the program set a profile, so that only the profile files are asked.
     files_only: bool,
+    /// Whether libcas ignores the environment.
+    is_ignored: bool,
     logger: Logger,
 }
 
@@ -54,21 +64,26 @@ impl ProviderChain {
         let shared = || Arc::clone(context);
         let files_only = profile.is_some();
         let mut sources: Vec<Box<dyn NamedSource>> = Vec::new();
-        if !files_only {
+        let is_ignored = variables.is_ignored();
+        if is_ignored {
+            sources.push(DisabledSource::boxed("the environment", IGNORED));
+        } else if !files_only {
             sources.push(Box::new(Environment(shared())));
             sources.push(Box::new(Oidc(shared())));
         }
         sources.extend(profile_files(context, profile));
         if !files_only {
             sources.push(if variables.is_true(ecs_ram_role::DISABLED) {
-                DisabledSource::boxed("the instance RAM role", ecs_ram_role::DISABLED)
+                DisabledSource::by("the instance RAM role", ecs_ram_role::DISABLED)
             } else {
                 Box::new(EcsRamRole::of_environment(shared()))
             });
-            sources.push(Box::new(CredentialsUri::of_environment(shared())));
+            if !is_ignored {
+                sources.push(Box::new(CredentialsUri::of_environment(shared())));
+            }
         }
         let (used, logger) = (AtomicUsize::new(NONE), context.logger.clone());
-        Self { sources, used, files_only, logger }
+        Self { sources, used, files_only, is_ignored, logger }
     }
 
     fn used(&self) -> Option<&dyn NamedSource> {
@@ -88,7 +103,9 @@ impl ProviderChain {
             // The hint of one source may not apply to the others.
             [_, _, ..] => Some(CORRECT_SOURCE),
         };
-        let hint = hint.map(ToOwned::to_owned);
+        let setters = self.is_ignored.then_some(SETTERS);
+        let hints: Vec<_> = hint.into_iter().chain(setters).collect();
+        let hint = (!hints.is_empty()).then(|| hints.join(" "));
         CredentialsError { hint, ..CredentialsError::failed(reason).with_retryable(retryable) }
     }
 }
@@ -99,34 +116,25 @@ fn profile_files(
     profile: Option<&str>,
 ) -> Vec<Box<dyn NamedSource>> {
     let variables = &context.variables;
-    let chosen = profile.or_else(|| variables.get(PROFILE));
-    let file = |path: PathBuf, variable| ProfileFile {
-        context: Arc::clone(context),
-        path,
-        profile: chosen.map(ToOwned::to_owned),
-        variable,
-    };
-    let home = variables.home();
+    let chosen = profile.map(Cow::from).or_else(|| variables.get(PROFILE)).map(Cow::into_owned);
+    let file =
+        |location| ProfileFile { context: Arc::clone(context), location, profile: chosen.clone() };
+    let named =
+        |variable| variables.path(variable).map(|path| Location::Named(path.to_owned(), variable));
     let mut sources: Vec<Box<dyn NamedSource>> = Vec::new();
     // The switch turns the file off for the chain, not for a profile that the program sets.
     sources.push(if profile.is_none() && variables.is_true(CLI_DISABLED) {
-        DisabledSource::boxed(CLI_DEFAULT, CLI_DISABLED)
-    } else if let Some(path) = variables.get(CLI_FILE) {
-        Box::new(CliProfile::new(file(path.into(), Some(CLI_FILE))))
-    } else if let Some(home) = &home {
-        Box::new(CliProfile::new(file(home.join(CLI_DEFAULT), None)))
+        DisabledSource::by(CLI_DEFAULT, CLI_DISABLED)
     } else {
-        Box::new(DisabledSource {
-            name: "profile files",
-            reason: "the home directory is unknown (HOME is not set)".to_owned(),
-        })
+        let location = named(CLI_FILE).unwrap_or(Location::InHome(CLI_DEFAULT));
+        Box::new(CliProfile::new(file(location)))
     });
-    if let Some(path) = variables.get(INI_FILE) {
-        sources.push(Box::new(IniProfile(file(path.into(), Some(INI_FILE)))));
-    } else if let Some(home) = &home {
-        for name in INI_DEFAULTS {
-            sources.push(Box::new(IniProfile(file(home.join(name), None))));
-        }
+    let ini_files = match named(INI_FILE) {
+        Some(location) => vec![location],
+        None => INI_DEFAULTS.map(Location::InHome).into(),
+    };
+    for location in ini_files {
+        sources.push(Box::new(IniProfile(file(location))));
     }
     sources
 }
@@ -138,9 +146,13 @@ struct DisabledSource {
 }
 
 impl DisabledSource {
+    fn boxed(name: &'static str, reason: impl Into<String>) -> Box<dyn NamedSource> {
+        Box::new(Self { name, reason: reason.into() })
+    }
+
     /// Turned off by this environment variable.
-    fn boxed(name: &'static str, variable: &str) -> Box<dyn NamedSource> {
-        Box::new(Self { name, reason: format!("{variable} is set") })
+    fn by(name: &'static str, variable: Variable) -> Box<dyn NamedSource> {
+        Self::boxed(name, format!("{variable} is set"))
     }
 }
 
@@ -241,6 +253,7 @@ mod tests {
             sources,
             used: AtomicUsize::new(NONE),
             files_only: false,
+            is_ignored: false,
             logger: Logger::default(),
         }
     }
@@ -336,8 +349,11 @@ mod tests {
                 "the credentials URI"
             ]
         );
-        let off = [(CLI_DISABLED, "true"), (ecs_ram_role::DISABLED, "TRUE")];
-        let variables = [&off[..], &[home, (INI_FILE, "/i")]].concat();
+        let off = [
+            ("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "true"),
+            ("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "TRUE"),
+        ];
+        let variables = [&off[..], &[home, ("ALIBABA_CLOUD_CREDENTIALS_FILE", "/i")]].concat();
         let some_off = [
             "the environment",
             "OIDC",
@@ -347,7 +363,10 @@ mod tests {
             "the credentials URI",
         ];
         assert_eq!(names(&variables, None), some_off);
-        assert_eq!(names(&[home, (CLI_FILE, "/c")], Some("p")), ["\"/c\"", &go, &python]);
+        assert_eq!(
+            names(&[home, ("ALIBABA_CLOUD_CONFIG_FILE", "/c")], Some("p")),
+            ["\"/c\"", &go, &python]
+        );
         // A switch does not hide the file from a profile that the program sets.
         assert_eq!(names(&[home, off[0]], Some("p")), [cli, go, python]);
     }

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use once_cell::race::OnceBox;
 use ureq::AsSendBody;
 use ureq::http::Request;
 use zeroize::Zeroizing;
 
 use crate::base::deadline::Deadline;
-use crate::base::env::EnvSnapshot;
+use crate::base::env::{EnvSnapshot, Variable};
 use crate::base::logger::{Level, Logger};
 use crate::base::quote::quoted_path;
 use crate::credentials::files;
@@ -33,6 +34,8 @@ pub(crate) struct ProviderContext {
     pub(crate) logger: Logger,
     /// The files for which a warning about their mode has been logged.
     warned: Mutex<Vec<PathBuf>>,
+    /// What the password database said.
+    home: OnceBox<Option<PathBuf>>,
 }
 
 impl ProviderContext {
@@ -43,7 +46,38 @@ impl ProviderContext {
         signature: Signature,
         logger: Logger,
     ) -> Self {
-        Self { variables, connections, signature, logger, warned: Mutex::default() }
+        let (warned, home) = (Mutex::default(), OnceBox::new());
+        Self { variables, connections, signature, logger, warned, home }
+    }
+
+    /// The user's home directory: `HOME`, or else that of the password database. The database is
+    /// asked once, when a source first needs the directory: it may be a service that hangs.
+    pub(crate) fn home(&self) -> Result<&Path, CredentialsError> {
+        if let Some(home) = self.known_home() {
+            return Ok(home);
+        }
+        if self.home.get().is_none() {
+            // Without an answer, no other source is asked: it would stay in use for good.
+            let found = cas_sys::home_directory().map_err(|cause| {
+                let reason = format!("failed to look up the home directory of this user: {cause}");
+                CredentialsError::fatal(reason)
+                    .with_hint("Check the password database of this machine, and try again.")
+                    .with_retryable(true)
+            })?;
+            let _ = self.home.set(Box::new(found)); // another thread may have been faster
+        }
+        self.known_home().ok_or_else(|| {
+            let home = if self.variables.is_ignored() { "" } else { "HOME is not set, and " };
+            CredentialsError::not_configured(format!(
+                "the home directory is unknown ({home}the password database does not have it)"
+            ))
+        })
+    }
+
+    /// The same, unless the password database has to be asked for it.
+    pub(crate) fn known_home(&self) -> Option<&Path> {
+        let in_database = || self.home.get().and_then(Option::as_deref);
+        self.variables.path(Variable::HOME).or_else(in_database)
     }
 
     /// Reads a file with access keys. Logs a warning, once, if other users may read or change it.
@@ -51,7 +85,7 @@ impl ProviderContext {
     pub(crate) fn secret_file(
         &self,
         path: &Path,
-        variable: Option<&str>,
+        variable: Option<Variable>,
     ) -> Result<Zeroizing<String>, CredentialsError> {
         let text = files::read_text(path)?.ok_or_else(|| match variable {
             Some(variable) => CredentialsError::failed(format!(
@@ -109,7 +143,7 @@ impl ProviderContext {
         let proxy_policy = ProxyPolicy::Environment(Arc::clone(&variables));
         let connections = HttpClient::new(
             MAX_REQUEST_TIME,
-            RootStore::from_env(),
+            RootStore::of_environment(&variables),
             proxy_policy,
             "test".to_owned(),
         );
@@ -131,8 +165,12 @@ mod tests {
         let context = ProviderContext::of_test(&[]);
         let path = Path::new("/nonexistent/config.json");
         assert!(context.secret_file(path, None).unwrap_err().is_not_configured());
-        let error = context.secret_file(path, Some("THE_FILE")).unwrap_err();
-        assert!(!error.is_not_configured() && error.reason.contains("although THE_FILE names it"));
+        let error =
+            context.secret_file(path, Some(Variable::ALIBABA_CLOUD_CONFIG_FILE)).unwrap_err();
+        assert!(
+            !error.is_not_configured()
+                && error.reason.contains("although ALIBABA_CLOUD_CONFIG_FILE names it")
+        );
     }
 
     #[test]

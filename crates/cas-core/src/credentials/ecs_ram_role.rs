@@ -1,12 +1,14 @@
 //! The RAM role of the ECS instance that the program runs on, from the metadata service. See
 //! docs/service.md, Instance metadata.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ureq::http::Request;
 
 use crate::base::deadline::Deadline;
+use crate::base::env::Variable;
 use crate::base::quote::quoted;
 use crate::credentials::context::ProviderContext;
 use crate::credentials::response;
@@ -17,10 +19,10 @@ use crate::http::proxy::METADATA;
 use crate::http::response::HttpResponse;
 use crate::service::provider::CredentialsError;
 
-const ROLE: &str = "ALIBABA_CLOUD_ECS_METADATA";
+const ROLE: Variable = Variable::ALIBABA_CLOUD_ECS_METADATA;
 /// Turns the source off, in the chain and in profiles.
-pub(crate) const DISABLED: &str = "ALIBABA_CLOUD_ECS_METADATA_DISABLED";
-const V1_DISABLED: &str = "ALIBABA_CLOUD_IMDSV1_DISABLED";
+pub(crate) const DISABLED: Variable = Variable::ALIBABA_CLOUD_ECS_METADATA_DISABLED;
+const V1_DISABLED: Variable = Variable::ALIBABA_CLOUD_IMDSV1_DISABLED;
 
 const TOKEN_PATH: &str = "/latest/api/token";
 const ROLE_PATH: &str = "/latest/meta-data/ram/security-credentials/";
@@ -41,7 +43,7 @@ pub(crate) struct EcsRamRole {
 impl EcsRamRole {
     /// The role that the environment names, or else the one that the service names.
     pub(crate) fn of_environment(context: Arc<ProviderContext>) -> Self {
-        let role = context.variables.get(ROLE).map(ToOwned::to_owned);
+        let role = context.variables.get(ROLE).map(Cow::into_owned);
         Self { context, role }
     }
 
@@ -186,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_role_is_that_of_the_profile_or_of_the_environment() {
-        let context = ProviderContext::of_test(&[(ROLE, "of-environment")]);
+        let context = ProviderContext::of_test(&[("ALIBABA_CLOUD_ECS_METADATA", "of-environment")]);
         let role = |role: Option<&str>| {
             EcsRamRole::new(Arc::clone(&context), role.map(ToOwned::to_owned))
                 .role(&Deadline::over())
@@ -211,7 +213,7 @@ mod tests {
 
     #[test]
     fn the_switch_counts_for_profiles_too() {
-        let context = ProviderContext::of_test(&[(DISABLED, "true")]);
+        let context = ProviderContext::of_test(&[("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")]);
         let source = EcsRamRole::new(context, Some("web-role".to_owned()));
         let error = source.fetch(SystemTime::now(), &Deadline::over()).map(drop).unwrap_err();
         assert_eq!(error.reason, format!("{DISABLED} is set"));

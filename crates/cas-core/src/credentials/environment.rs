@@ -1,18 +1,20 @@
 //! The access key in environment variables, under the names that all official SDKs read.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::base::deadline::Deadline;
+use crate::base::env::Variable;
 use crate::base::secret::Secret;
 use crate::credentials::context::ProviderContext;
 use crate::credentials::source::{KeyWithExpiry, NamedSource, Source, clause};
 use crate::protocol::access_key::{AccessKey, check_access_key, check_security_token};
 use crate::service::provider::CredentialsError;
 
-const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
-const SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
-const TOKEN: &str = "ALIBABA_CLOUD_SECURITY_TOKEN";
+const ID: Variable = Variable::ALIBABA_CLOUD_ACCESS_KEY_ID;
+const SECRET: Variable = Variable::ALIBABA_CLOUD_ACCESS_KEY_SECRET;
+const TOKEN: Variable = Variable::ALIBABA_CLOUD_SECURITY_TOKEN;
 
 /// Access key ID, access key secret and, for a temporary key, the security token.
 pub(crate) struct Environment(pub(super) Arc<ProviderContext>);
@@ -44,13 +46,14 @@ impl Source for Environment {
         let invalid = |names: &str, sentence: &str| {
             CredentialsError::fatal(format!("invalid {names}: {}", clause(sentence)))
         };
-        check_access_key(id, secret).map_err(|why| invalid(&format!("{ID} or {SECRET}"), &why))?;
+        check_access_key(&id, &secret)
+            .map_err(|why| invalid(&format!("{ID} or {SECRET}"), &why))?;
         let token = get(TOKEN);
-        if let Some(token) = token {
-            check_security_token(token).map_err(|why| invalid(TOKEN, &why))?;
+        if let Some(token) = &token {
+            check_security_token(token).map_err(|why| invalid(&TOKEN.to_string(), &why))?;
         }
-        let owned = |text: &str| Secret::new(text.to_owned());
-        let key = AccessKey::new(id.to_owned(), owned(secret), token.map(owned));
+        let owned = |text: Cow<'_, str>| Secret::new(text.into_owned());
+        let key = AccessKey::new(id.into_owned(), owned(secret), token.map(owned));
         Ok(KeyWithExpiry::without_expiry(key))
     }
 }
@@ -58,6 +61,10 @@ impl Source for Environment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
+    const SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
+    const TOKEN: &str = "ALIBABA_CLOUD_SECURITY_TOKEN";
 
     fn read(variables: &[(&str, &str)]) -> Result<AccessKey, CredentialsError> {
         let context = ProviderContext::of_test(variables);

@@ -1,11 +1,12 @@
 //! A RAM role by an OIDC token (RRSA), as in pods of Container Service. See docs/service.md,
 //! Credential chain and Security Token Service.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::base::deadline::Deadline;
+use crate::base::env::Variable;
 use crate::base::quote::quoted_path;
 use crate::base::secret::Secret;
 use crate::credentials::assume_role::{Role, RoleAssertion, assume};
@@ -14,9 +15,9 @@ use crate::credentials::files::read_text;
 use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
 use crate::service::provider::CredentialsError;
 
-const ROLE_ARN: &str = "ALIBABA_CLOUD_ROLE_ARN";
-const PROVIDER_ARN: &str = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN";
-const TOKEN_FILE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
+const ROLE_ARN: Variable = Variable::ALIBABA_CLOUD_ROLE_ARN;
+const PROVIDER_ARN: Variable = Variable::ALIBABA_CLOUD_OIDC_PROVIDER_ARN;
+const TOKEN_FILE: Variable = Variable::ALIBABA_CLOUD_OIDC_TOKEN_FILE;
 
 /// Role, identity provider and token file from environment variables.
 pub(crate) struct Oidc(pub(super) Arc<ProviderContext>);
@@ -29,20 +30,29 @@ impl NamedSource for Oidc {
 
 impl Oidc {
     fn role(&self) -> Result<OidcRole, CredentialsError> {
-        let names = [ROLE_ARN, PROVIDER_ARN, TOKEN_FILE];
-        let get = |name| self.0.variables.get(name);
-        if let [Some(arn), Some(provider_arn), Some(token_file)] = names.map(get) {
+        let variables = &self.0.variables;
+        let (arn, provider_arn) = (variables.get(ROLE_ARN), variables.get(PROVIDER_ARN));
+        let token_file = variables.path(TOKEN_FILE);
+        let all = [
+            (ROLE_ARN, arn.is_some()),
+            (PROVIDER_ARN, provider_arn.is_some()),
+            (TOKEN_FILE, token_file.is_some()),
+        ];
+        if let (Some(arn), Some(provider_arn), Some(token_file)) = (arn, provider_arn, token_file) {
             return Ok(OidcRole {
                 context: Arc::clone(&self.0),
-                provider_arn: provider_arn.to_owned(),
+                provider_arn: provider_arn.into_owned(),
                 token_file: token_file.to_owned(),
-                role: Role { arn: arn.to_owned(), ..Role::default() },
+                role: Role { arn: arn.into_owned(), ..Role::default() },
             });
         }
-        let (set, missing): (Vec<_>, Vec<_>) =
-            names.into_iter().partition(|name| get(name).is_some());
+        let names = |is_set: bool| -> Vec<String> {
+            let chosen = all.iter().filter(|(_, set)| *set == is_set);
+            chosen.map(|(name, _)| name.to_string()).collect()
+        };
+        let (set, missing) = (names(true), names(false));
         // Other programs use the variable of the ARN too, so it may be set alone.
-        Err(if set.is_empty() || set == [ROLE_ARN] {
+        Err(if set.is_empty() || set == [ROLE_ARN.to_string()] {
             CredentialsError::not_configured(format!(
                 "{ROLE_ARN}, {PROVIDER_ARN} and {TOKEN_FILE} are not all set"
             ))
@@ -68,7 +78,7 @@ impl Source for Oidc {
 pub(crate) struct OidcRole {
     pub(crate) context: Arc<ProviderContext>,
     pub(crate) provider_arn: String,
-    pub(crate) token_file: String,
+    pub(crate) token_file: PathBuf,
     pub(crate) role: Role,
 }
 
@@ -78,7 +88,7 @@ impl Source for OidcRole {
         now: SystemTime,
         deadline: &Deadline,
     ) -> Result<KeyWithExpiry, CredentialsError> {
-        let token = read_token(Path::new(&self.token_file))?;
+        let token = read_token(&self.token_file)?;
         let (provider_arn, token) = (self.provider_arn.as_str(), token.expose());
         let assertion = RoleAssertion::Oidc { provider_arn, token };
         assume(&self.context, &self.role, assertion, now, deadline)
@@ -99,6 +109,10 @@ fn read_token(path: &Path) -> Result<Secret, CredentialsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ROLE_ARN: &str = "ALIBABA_CLOUD_ROLE_ARN";
+    const PROVIDER_ARN: &str = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN";
+    const TOKEN_FILE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
 
     fn error(variables: &[(&str, &str)]) -> CredentialsError {
         let context = ProviderContext::of_test(variables);

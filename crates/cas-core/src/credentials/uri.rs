@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use ureq::http::{self, Request};
 
 use crate::base::deadline::Deadline;
+use crate::base::env::Variable;
 use crate::credentials::context::ProviderContext;
 use crate::credentials::response;
 use crate::credentials::session_credentials::SessionCredentials;
@@ -14,7 +15,7 @@ use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
 use crate::http::endpoint::Endpoint;
 use crate::service::provider::CredentialsError;
 
-const URI: &str = "ALIBABA_CLOUD_CREDENTIALS_URI";
+const URI: Variable = Variable::ALIBABA_CLOUD_CREDENTIALS_URI;
 
 /// Sends GET without authentication.
 pub(crate) struct CredentialsUri {
@@ -92,7 +93,7 @@ mod tests {
             source.fetch(SystemTime::now(), &Deadline::over()).map(drop).unwrap_err()
         };
         assert!(error(&[]).is_not_configured());
-        let error = error(&[(URI, "ftp://hidden/")]);
+        let error = error(&[("ALIBABA_CLOUD_CREDENTIALS_URI", "ftp://hidden/")]);
         assert!(!error.is_not_configured() && error.reason.starts_with("invalid URL"));
         assert!(!error.reason.contains("hidden"));
     }

@@ -4,8 +4,10 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::config::AutoHeaderValue;
-use ureq::http::{Request, Response};
+use once_cell::race::OnceBox;
+use ureq::config::{AutoHeaderValue, Config};
+use ureq::http::header::USER_AGENT;
+use ureq::http::{HeaderValue, Request, Response};
 use ureq::unversioned::transport::Connector as _;
 use ureq::{Agent, AsSendBody, Body};
 use zeroize::Zeroizing;
@@ -13,7 +15,9 @@ use zeroize::Zeroizing;
 use crate::base::deadline::Deadline;
 use crate::http::deadline::RequestDeadline;
 use crate::http::failure::{SendProgress, TransportError};
-use crate::http::messages::{ended_early, incomplete_at_deadline, too_large, transport_error};
+use crate::http::messages::{
+    ended_early, environment_ignored, incomplete_at_deadline, too_large, transport_error,
+};
 use crate::http::per_process::PerProcess;
 use crate::http::proxy::ProxyPolicy;
 use crate::http::response::{HttpResponse, MAX_RESPONSE_BYTES};
@@ -37,7 +41,7 @@ pub(crate) struct HttpClient {
 }
 
 impl HttpClient {
-    /// Opens no connection yet. `user_agent` must be a valid header value.
+    /// Opens no connection yet. `user_agent` must be a valid header value, as `Config` checks.
     #[must_use]
     pub(crate) fn new(
         connect_timeout: Duration,
@@ -45,6 +49,8 @@ impl HttpClient {
         proxy_policy: ProxyPolicy,
         user_agent: String,
     ) -> Self {
+        let user_agent =
+            HeaderValue::try_from(user_agent).unwrap_or(HeaderValue::from_static("libcas"));
         let settings = Arc::new(Settings { connect_timeout, root_store, proxy_policy, user_agent });
         let agent = PerProcess::new(new_agent(&settings));
         Self { settings, agent }
@@ -59,13 +65,17 @@ impl HttpClient {
     /// is a success. `server` is the name of the server in messages.
     pub(crate) fn send(
         &self,
-        request: Request<impl AsSendBody>,
+        mut request: Request<impl AsSendBody>,
         server: &str,
         deadline: &Deadline,
     ) -> Result<HttpResponse, TransportError> {
         let _request = RequestDeadline::begin(deadline);
+        request.headers_mut().insert(USER_AGENT, self.settings.user_agent.clone());
         let agent = self.agent.get(|| new_agent(&self.settings));
-        let response = agent.run(request).map_err(|error| transport_error(error, server))?;
+        let response = agent.run(request).map_err(|error| {
+            let error = transport_error(error, server);
+            if self.settings.ignores_environment() { environment_ignored(error) } else { error }
+        })?;
         read_response(response, server)
     }
 }
@@ -113,21 +123,33 @@ fn read_response(response: Response<Body>, server: &str) -> Result<HttpResponse,
     Ok(result)
 }
 
+/// The configuration of ureq, which is the same for all clients.
+///
+/// It is made once per process: ureq reads the proxies of the environment for its defaults, which
+/// libcas then replaces. A child of fork, which makes a new agent, must not read them again.
+fn config() -> Config {
+    static CONFIG: OnceBox<Config> = OnceBox::new();
+    let make = || {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(AutoHeaderValue::None)
+            .accept(AutoHeaderValue::None)
+            .accept_encoding(AutoHeaderValue::None)
+            .max_idle_age(MAX_IDLE)
+            .max_idle_connections(MAX_IDLE_CONNECTIONS)
+            .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
+            .proxy(None)
+            .build();
+        Box::new(config)
+    };
+    CONFIG.get_or_init(make).clone()
+}
+
 fn new_agent(settings: &Arc<Settings>) -> Agent {
-    let config = Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .user_agent(&settings.user_agent)
-        .accept(AutoHeaderValue::None)
-        .accept_encoding(AutoHeaderValue::None)
-        .max_idle_age(MAX_IDLE)
-        .max_idle_connections(MAX_IDLE_CONNECTIONS)
-        .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
-        .proxy(None)
-        .build();
     let connector =
         ().chain(tcp::TcpConnector(Arc::clone(settings)))
             .chain(tls::TlsConnector::new(Arc::clone(settings)));
-    Agent::with_parts(config, connector, resolver::LazyResolver)
+    Agent::with_parts(config(), connector, resolver::LazyResolver)
 }

@@ -41,6 +41,18 @@ pub(super) fn transport_error(error: ureq::Error, server: &str) -> TransportErro
     if error.progress == SendProgress::ResponseStarted { error.permanent() } else { error }
 }
 
+/// Adds to the hint that libcas ignores the environment, if no connection was established.
+pub(super) fn environment_ignored(error: TransportError) -> TransportError {
+    if error.progress != SendProgress::NotSent {
+        return error;
+    }
+    let ignored = "The program runs with raised privileges, so libcas ignores the proxies, \
+                   SSL_CERT_FILE and SSL_CERT_DIR of the environment: call cas_config_set_proxy, \
+                   cas_config_set_ca_file or cas_config_set_trust_environment.";
+    let hint = error.hint.as_deref().unwrap_or("Check the network.");
+    TransportError { hint: Some(format!("{hint} {ignored}")), ..error }
+}
+
 /// The body of the response did not arrive before the deadline.
 pub(super) fn incomplete_at_deadline(server: &str) -> String {
     format!("the response from {server} was incomplete at the deadline")

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
-use cas_sys::BlockedSignals;
+use cas_sys::{BlockedSignals, CLocale};
 use once_cell::race::OnceBox;
 use ureq::config::Config;
 use ureq::http::Uri;
@@ -22,6 +22,9 @@ use crate::http::per_process::PerProcess;
 /// Most look-ups that run at once in a process. Each has a thread, which may hang for as long as
 /// the name service does.
 const MAX_LOOKUPS: usize = 16;
+
+/// The stack of such a thread: the default of std.
+const STACK_BYTES: usize = 2 << 20;
 
 /// Returns no address: ureq looks a name up before it looks for an open connection, and
 /// [`addresses`] does so only if there is none.
@@ -65,6 +68,8 @@ pub(crate) fn addresses(
 }
 
 fn system_lookup(host: &str) -> io::Result<Vec<IpAddr>> {
+    // The thread begins in the locale of the host program.
+    let _c = CLocale::new();
     Ok((host, 0).to_socket_addrs()?.map(|address| address.ip()).collect())
 }
 
@@ -145,7 +150,8 @@ impl Lookups {
         let (lookups, lookup) = (Arc::clone(self), Arc::clone(lookup));
         // The thread inherits the mask: signal handlers of the host program must not run on it.
         let _blocked = BlockedSignals::new();
-        let builder = thread::Builder::new().name("cas-resolve".to_owned());
+        // Without a size, std reads RUST_MIN_STACK.
+        let builder = thread::Builder::new().name("cas-resolve".to_owned()).stack_size(STACK_BYTES);
         builder.spawn(move || lookups.run(&lookup, resolve)).map(drop)
     }
 
@@ -154,8 +160,11 @@ impl Lookups {
             Ok(ips) if ips.is_empty() => Err(io::Error::other("the name has no address")),
             result => result,
         };
+        // A call that begins after this look-up has ended starts a new one.
+        let mut running = self.lock();
         let _ = lookup.result.set(result.map_err(Arc::new)); // set only here
-        self.lock().retain(|other| !Arc::ptr_eq(other, lookup));
+        running.retain(|other| !Arc::ptr_eq(other, lookup));
+        drop(running);
         self.ended.notify_all();
     }
 }

@@ -7,7 +7,6 @@
 //! these locations exists.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +16,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::base::env::{EnvSnapshot, Variable};
 use crate::base::error::{Error, ErrorKind};
 use crate::base::quote::quoted_path;
 use crate::http::failure::TransportError;
@@ -71,7 +71,10 @@ pub(crate) enum RootStore {
         directories: Vec<PathBuf>,
     },
     /// The system's store, read when the first TLS connection is opened, or the built-in roots.
-    System,
+    System {
+        /// Whether libcas ignores the locations that the environment names.
+        ignores_environment: bool,
+    },
 }
 
 /// Root certificates that were read: at least one.
@@ -99,22 +102,21 @@ impl LoadedRoots {
 }
 
 impl RootStore {
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else the system's store. The environment
-    /// is read now and never again: other threads of a C program may change it later.
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set, else the system's store.
     #[must_use]
-    pub(crate) fn from_env() -> Self {
-        Self::from_variables(|name| std::env::var_os(name))
-    }
-
-    fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        let non_empty = |name| variable(name).filter(|value| !value.is_empty());
-        match (non_empty("SSL_CERT_FILE"), non_empty("SSL_CERT_DIR")) {
-            (None, None) => Self::System,
+    pub(crate) fn of_environment(variables: &EnvSnapshot) -> Self {
+        match (variables.path(Variable::SSL_CERT_FILE), variables.path(Variable::SSL_CERT_DIR)) {
+            (None, None) => Self::System { ignores_environment: variables.is_ignored() },
             (file, directories) => Self::Environment {
                 file: file.map(PathBuf::from),
                 directories: directories.iter().flat_map(std::env::split_paths).collect(),
             },
         }
+    }
+
+    /// Whether libcas ignores the locations that the environment names.
+    pub(crate) fn ignores_environment(&self) -> bool {
+        matches!(self, Self::System { ignores_environment: true })
     }
 
     /// Only the certificates of a PEM file. It is read now, so that a wrong path is reported early.
@@ -149,7 +151,7 @@ impl RootStore {
             Self::Environment { file, directories } => {
                 load_environment(file.as_deref(), directories)
             }
-            Self::System => load_system(&BUNDLES, &DIRECTORIES),
+            Self::System { .. } => load_system(&BUNDLES, &DIRECTORIES),
         }
     }
 }
@@ -284,7 +286,7 @@ impl fmt::Debug for RootStore {
         match self {
             Self::File { source, .. } => f.debug_tuple("File").field(source).finish(),
             Self::Environment { .. } => f.write_str("Environment"),
-            Self::System => f.write_str("System"),
+            Self::System { .. } => f.write_str("System"),
         }
     }
 }

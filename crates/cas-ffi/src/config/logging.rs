@@ -30,7 +30,8 @@ pub const CAS_LOG_DEBUG: cas_log_level = 4;
 /// Receives log messages.
 ///
 /// It runs on the thread that made the call, and on several threads at once if
-/// several threads share a client. It may call other clients and
+/// several threads share a client. It runs in the locale of the program; messages
+/// are English and UTF-8 in every locale. It may call other clients and
 /// cas_client_cancel; every other call of the same client fails at once with
 /// CAS_ERR_INVALID_ARGUMENT. It must return: a C++ exception or pthread_exit
 /// that leaves it ends the process, and so may longjmp. It must not free the
@@ -82,6 +83,7 @@ pub unsafe extern "C" fn cas_config_set_log(
         let user_data = UserData(user_data);
         config.0.set_logger(Logger::new(max, move |level, message| {
             let message = c_text(message);
+            let _host = cas_sys::HostLocale::new();
             // SAFETY: C passed a function of this type. The message lives until it returns.
             unsafe { log(user_data.get(), level as cas_log_level, message.as_ptr()) }
         }));

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use once_cell::race::OnceBox;
 
 use crate::base::deadline::Deadline;
-use crate::base::quote::{quoted, quoted_path};
+use crate::base::quote::quoted;
 use crate::credentials::assume_role::{AssumedRole, Role};
 use crate::credentials::ecs_ram_role::EcsRamRole;
 use crate::credentials::oidc::OidcRole;
@@ -78,12 +78,18 @@ impl CliProfile {
             "OIDC" => Box::new(OidcRole {
                 context: context(),
                 provider_arn: required("oidc_provider_arn")?,
-                token_file: required("oidc_token_file")?,
+                token_file: required("oidc_token_file")?.into(),
                 role: role(&profile)?,
             }),
             "CloudSSO" => Box::new(CloudSso::new(context(), &profile)?),
-            "OAuth" => Box::new(OAuth::new(context(), self.file.path.clone(), name, &profile)?),
-            "External" => Box::new(CredentialProcess::new(&profile)?),
+            "OAuth" => {
+                let path = self.file.path()?.into_owned();
+                Box::new(OAuth::new(context(), path, name, &profile)?)
+            }
+            "External" => {
+                let is_isolated = self.file.context.variables.is_ignored();
+                Box::new(CredentialProcess::new(&profile, is_isolated)?)
+            }
             "CredentialsURI" => {
                 Box::new(CredentialsUri::new(context(), profile.required("credentials_uri")?))
             }
@@ -106,7 +112,7 @@ fn role(profile: &Profile) -> Result<Role, CredentialsError> {
 
 impl NamedSource for CliProfile {
     fn name(&self) -> String {
-        let path = quoted_path(&self.file.path);
+        let path = self.file.name();
         match self.used.get() {
             Some(profile) => format!("profile {} in {path}", quoted(profile)),
             None => path,
@@ -147,16 +153,15 @@ impl Source for CliProfile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
 
     use crate::credentials::context::ProviderContext;
+    use crate::credentials::profile::file::Location;
 
     fn cli(profile: Option<&str>) -> CliProfile {
         CliProfile::new(ProfileFile {
             context: ProviderContext::of_test(&[]),
-            path: PathBuf::from("/nonexistent"),
+            location: Location::InHome("nonexistent"),
             profile: profile.map(ToOwned::to_owned),
-            variable: None,
         })
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::base::deadline::Deadline;
-use crate::base::quote::{quoted, quoted_path};
+use crate::base::quote::quoted;
 use crate::base::secret::Secret;
 use crate::credentials::assume_role::AssumedRole;
 use crate::credentials::ecs_ram_role::EcsRamRole;
@@ -43,7 +43,7 @@ impl IniProfile {
             "oidc_role_arn" => Box::new(OidcRole {
                 context: context(),
                 provider_arn: profile.required("oidc_provider_arn")?.to_owned(),
-                token_file: profile.required("oidc_token_file_path")?.to_owned(),
+                token_file: profile.required("oidc_token_file_path")?.into(),
                 role: role()?,
             }),
             other => return Err(profile.unknown("type", other, TYPES)),
@@ -53,7 +53,7 @@ impl IniProfile {
 
 impl NamedSource for IniProfile {
     fn name(&self) -> String {
-        quoted_path(&self.0.path)
+        self.0.name()
     }
 }
 

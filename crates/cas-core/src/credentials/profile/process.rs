@@ -33,9 +33,16 @@ const HINT: &str = "Run process_command by hand: it must print one JSON object w
                     access_key_id, access_key_secret and, for mode StsToken, sts_token. libcas \
                     runs it without a shell, so ~, $ and | have no effect.";
 
+/// Where an isolated program is looked for.
+const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// The program and its arguments.
+#[derive(Debug)]
 pub(crate) struct CredentialProcess {
     arguments: Vec<String>,
+    /// Whether the environment and the working directory are those of a less privileged user, who
+    /// must not decide what the program does.
+    is_isolated: bool,
 }
 
 /// What the program prints.
@@ -59,16 +66,27 @@ fn output_error(reason: &str) -> CredentialsError {
 }
 
 impl CredentialProcess {
-    pub(crate) fn new(profile: &Profile) -> Result<Self, CredentialsError> {
+    pub(crate) fn new(profile: &Profile, is_isolated: bool) -> Result<Self, CredentialsError> {
         let command = profile.required("process_command")?;
         let arguments = shlex::split(command).filter(|arguments| !arguments.is_empty());
         let arguments =
             arguments.ok_or_else(|| profile.error("invalid process_command: unbalanced quotes"))?;
-        Ok(Self { arguments })
+        let program = &arguments[0];
+        if is_isolated && program.contains('/') && !program.starts_with('/') {
+            return Err(profile.error(&format!(
+                "process_command must be an absolute path, or a program in {SYSTEM_PATH}, because \
+                 this program runs with raised privileges"
+            )));
+        }
+        Ok(Self { arguments, is_isolated })
     }
 
     fn run(&self, deadline: &Deadline) -> Result<Zeroizing<Vec<u8>>, CredentialsError> {
-        let child = Command::new(&self.arguments[0])
+        let mut command = Command::new(&self.arguments[0]);
+        if self.is_isolated {
+            command.env_clear().env("PATH", SYSTEM_PATH).current_dir("/");
+        }
+        let child = command
             .args(&self.arguments[1..])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -181,7 +199,11 @@ impl Source for CredentialProcess {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
+
     use serde_json::{Value, json};
+
+    use crate::base::secret::Secret;
 
     fn read(output: Value) -> Result<KeyWithExpiry, CredentialsError> {
         json::fields::<ProcessOutput>(output).into_key()
@@ -207,6 +229,32 @@ mod tests {
         let mut output = complete();
         output["mode"] = json!("AK");
         assert_eq!(read(output).unwrap().key.security_token(), Some("t"));
+    }
+
+    fn process(command: &str, is_isolated: bool) -> Result<CredentialProcess, CredentialsError> {
+        let command = Secret::new(command.to_owned());
+        let fields = BTreeMap::from([("process_command".to_owned(), command)]);
+        CredentialProcess::new(&Profile::new("web", 1, fields), is_isolated)
+    }
+
+    #[test]
+    fn an_isolated_program_gets_nothing_from_a_less_privileged_user() {
+        let output = |is_isolated| {
+            let process = process("sh -c 'env; pwd'", is_isolated).unwrap();
+            let output = process.run(&Deadline::after(Duration::from_secs(60))).unwrap();
+            String::from_utf8_lossy(&output).into_owned()
+        };
+        let isolated = output(true);
+        assert!(isolated.contains(&format!("PATH={SYSTEM_PATH}\n")), "{isolated}");
+        assert!(isolated.ends_with("\n/\n") && !isolated.contains("CARGO"), "{isolated}");
+        assert!(output(false).contains("CARGO"));
+
+        for relative in ["./sh", "bin/sh", "../sh"] {
+            let error = process(relative, true).unwrap_err();
+            assert!(error.reason.contains("must be an absolute path"), "{}", error.reason);
+            assert!(process(relative, false).is_ok());
+        }
+        assert!(process("/bin/sh", true).is_ok() && process("sh", true).is_ok());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::env::EnvSnapshot;
+use crate::base::env::{EnvSnapshot, Variable};
 use crate::base::error::{Error, ErrorKind};
 use crate::http::endpoint::Endpoint;
 use crate::http::proxy::no_proxy::is_exempt;
@@ -44,34 +44,41 @@ impl ProxyPolicy {
             _ => Ok(None),
         }
     }
+
+    /// Whether libcas ignores the proxies of the environment.
+    pub(crate) fn ignores_environment(&self) -> bool {
+        matches!(self, Self::Environment(variables) if variables.is_ignored())
+    }
 }
 
 /// The proxy that the environment sets for `target`: `HTTPS_PROXY` or `HTTP_PROXY`, else
 /// `ALL_PROXY`, unless `NO_PROXY` exempts it. A name in capitals comes before the same name in
 /// small letters, as in the official SDKs.
 fn from_env(target: &Endpoint, variables: &EnvSnapshot) -> Result<Option<Proxy>, Error> {
-    let for_scheme = if target.is_plaintext() { "HTTP_PROXY" } else { "HTTPS_PROXY" };
-    let is_cgi = variables.get("REQUEST_METHOD").is_some();
-    let in_either_case = |name: &str| {
-        // In a CGI program, HTTP_PROXY holds a header of the request (CVE-2016-5385).
-        let capitals = (!(is_cgi && name == "HTTP_PROXY")).then(|| name.to_owned());
-        [capitals, Some(name.to_ascii_lowercase())]
-            .into_iter()
-            .flatten()
-            .find_map(|name| variables.get(&name).map(|value| (name, value)))
+    let is_cgi = variables.get(Variable::REQUEST_METHOD).is_some();
+    let for_scheme: &[Variable] = match (target.is_plaintext(), is_cgi) {
+        (false, _) => &[Variable::HTTPS_PROXY, Variable::https_proxy],
+        (true, false) => &[Variable::HTTP_PROXY, Variable::http_proxy],
+        // HTTP_PROXY holds a header of the request (CVE-2016-5385).
+        (true, true) => &[Variable::http_proxy],
     };
-    let Some((name, url)) = in_either_case(for_scheme).or_else(|| in_either_case("ALL_PROXY"))
+    let first = |names: &[Variable]| {
+        names.iter().find_map(|name| variables.get(*name).map(|value| (*name, value)))
+    };
+    let Some((name, url)) =
+        first(for_scheme).or_else(|| first(&[Variable::ALL_PROXY, Variable::all_proxy]))
     else {
         return Ok(None);
     };
-    if in_either_case("NO_PROXY").is_some_and(|(_, list)| is_exempt(list, target)) {
+    let exempt = first(&[Variable::NO_PROXY, Variable::no_proxy]);
+    if exempt.is_some_and(|(_, list)| is_exempt(&list, target)) {
         return Ok(None);
     }
-    Proxy::parse(url).map(Some).map_err(|cause| invalid_proxy(Some(&name), cause))
+    Proxy::parse(&url).map(Some).map_err(|cause| invalid_proxy(Some(name), cause))
 }
 
 /// The error for a proxy URL, from an environment variable or from the configuration.
-pub(crate) fn invalid_proxy(variable: Option<&str>, cause: &str) -> Error {
+pub(crate) fn invalid_proxy(variable: Option<Variable>, cause: &str) -> Error {
     let source = variable.map(|name| format!(" in {name}")).unwrap_or_default();
     Error::new(ErrorKind::InvalidArgument, format!("Invalid proxy{source}: {cause}."))
         .with_hint(FORMS)

@@ -1,10 +1,9 @@
 //! The locations of the root store, in directories made for the purpose.
 
-use std::cell::RefCell;
-
 use rcgen::{CertificateParams, KeyPair};
 
 use super::*;
+use crate::base::env::Group;
 
 /// A directory that is removed on drop.
 struct Scratch(PathBuf);
@@ -172,12 +171,12 @@ fn environment_replaces_the_system_store() {
 #[test]
 fn empty_variables_count_as_not_set() {
     let of = |file: &str, directories: &str| {
-        RootStore::from_variables(|name| {
-            Some(OsString::from(if name == "SSL_CERT_FILE" { file } else { directories }))
-        })
+        let variables = [("SSL_CERT_FILE", file), ("SSL_CERT_DIR", directories)];
+        RootStore::of_environment(&EnvSnapshot::from_iter(variables))
     };
-    assert!(matches!(of("", ""), RootStore::System));
-    assert!(matches!(RootStore::from_variables(|_| None), RootStore::System));
+    assert!(matches!(of("", ""), RootStore::System { ignores_environment: false }));
+    let none = RootStore::of_environment(&EnvSnapshot::default());
+    assert!(matches!(none, RootStore::System { ignores_environment: false }));
     let RootStore::Environment { file, directories } = of("", "/a:/b") else { panic!() };
     assert_eq!((file, directories), (None, vec!["/a".into(), "/b".into()]));
     let RootStore::Environment { file, directories } = of("/f", "") else { panic!() };
@@ -185,25 +184,8 @@ fn empty_variables_count_as_not_set() {
     // An empty list of directories does not select the system's store.
     let RootStore::Environment { file, directories } = of("", ":") else { panic!() };
     assert_fails(super::load_environment(file.as_deref(), &directories), &["SSL_CERT_DIR"]);
-}
-
-#[test]
-fn variables_are_read_once_when_the_store_is_made() {
-    let scratch = Scratch::new("once");
-    let file = scratch.write("file.pem", &certificate());
-    let value = RefCell::new(file.clone());
-    let reads = RefCell::new(Vec::new());
-    let store = RootStore::from_variables(|name| {
-        reads.borrow_mut().push(name.to_owned());
-        (name == "SSL_CERT_FILE").then(|| OsString::from(&*value.borrow()))
-    });
-    // Another thread of the program calls setenv.
-    "/nonexistent".clone_into(&mut value.borrow_mut());
-    for _ in 0..2 {
-        let roots = store.load().unwrap();
-        assert_eq!(roots.description, format!("\"{file}\" (SSL_CERT_FILE); 1 root"));
-    }
-    assert_eq!(reads.into_inner(), ["SSL_CERT_FILE", "SSL_CERT_DIR"]);
+    let ignored = RootStore::of_environment(&EnvSnapshot::ignored(vec![Group::Roots]));
+    assert!(matches!(ignored, RootStore::System { ignores_environment: true }));
 }
 
 #[test]

@@ -31,8 +31,9 @@ fn http_to(url: &str) -> HttpTransport {
 }
 
 fn http_by_env(url: &str, variables: EnvSnapshot) -> HttpTransport {
+    let root_store = RootStore::of_environment(&variables);
     let proxy_policy = ProxyPolicy::Environment(Arc::new(variables));
-    let client = HttpClient::new(LONG, RootStore::from_env(), proxy_policy, "test".to_owned());
+    let client = HttpClient::new(LONG, root_store, proxy_policy, "test".to_owned());
     HttpTransport::new(Arc::new(client), &Endpoint::parse(url).unwrap()).unwrap()
 }
 
