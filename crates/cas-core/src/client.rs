@@ -16,7 +16,6 @@ use crate::base::time::UnixTime;
 use crate::config::Config;
 use crate::credentials::{ProviderContext, default_provider};
 use crate::http::client::HttpClient;
-use crate::http::roots::RootStore;
 use crate::inspect;
 use crate::inspect::{Inspection, Severity};
 use crate::service::account::Account;
@@ -35,7 +34,7 @@ use crate::upload::run;
 
 /// A client of one endpoint. Any number of threads may use it at once, also after `fork`.
 ///
-/// Every method blocks, for at most the timeout of the [`Config`].
+/// Every method blocks, for at most the timeout of the [`Config`], or that of the [`Upload`].
 pub struct Client {
     account: Account,
     http: Arc<HttpClient>,
@@ -46,30 +45,25 @@ pub struct Client {
 impl Client {
     /// Creates a client. Reads the environment and the CA file; sends nothing.
     ///
-    /// Fails if an option is invalid or was refused by its setter and not set again.
+    /// Fails if a setter refused its value and none has set it right, with the error of the first.
     pub fn new(config: &Config) -> Result<Self, Error> {
         config.check()?;
         let endpoint = config.resolved_endpoint()?;
         let variables = Arc::new(EnvSnapshot::capture());
         let proxy_policy = config.proxy_policy(&endpoint, &variables)?;
-        let root_store = match &config.ca_file {
-            Some(path) => RootStore::from_file(path)?,
-            None => RootStore::from_env(),
-        };
         let http = Arc::new(HttpClient::new(
             config.connect_timeout,
-            root_store,
+            config.root_store()?,
             proxy_policy,
             config.user_agent.clone(),
         ));
         let transport = HttpTransport::new(Arc::clone(&http), &endpoint)?;
-        let profile = config.named_profile()?;
         let credentials: Box<dyn Provider> = if let Some(key) = config.static_key()? {
             Box::new(StaticProvider::new(key))
         } else {
             let (signature, logger) = (config.signature, config.logger.clone());
             let context = ProviderContext::new(variables, Arc::clone(&http), signature, logger);
-            default_provider(context, profile)
+            default_provider(context, config.profile.as_deref())
         };
         let caller = Caller {
             transport: Box::new(transport),
@@ -91,11 +85,13 @@ impl Client {
 
     /// Stores a certificate and its private key at the service, exactly once.
     ///
-    /// Checks both before anything is sent, unless [`Upload::set_skip_checks`] says otherwise. If
-    /// the outcome is unknown ([`ErrorKind::OutcomeUnknown`]), make the same call again.
+    /// Fails if a setter of `upload` refused its value and none has set it right. Checks both
+    /// before anything is sent, unless [`Upload::set_skip_checks`] says otherwise. If the outcome
+    /// is unknown ([`ErrorKind::OutcomeUnknown`]), make the same call again.
     pub fn upload(&self, upload: &Upload) -> Result<Receipt, Error> {
         let started = Instant::now();
-        let deadline = self.cancellation.deadline(started + self.timeout);
+        let timeout = upload.timeout.unwrap_or(self.timeout);
+        let deadline = self.cancellation.deadline(started + timeout);
         let result = self.checked(upload).and_then(|(key, inspection)| {
             let (certificate, key) = match &inspection {
                 Some(inspection) => (inspection.certificate_pem.as_str(), inspection.key_pem()),
@@ -178,6 +174,7 @@ impl Client {
 
     /// Checks an upload. Returns its key, and the inspection unless the checks are skipped.
     fn checked<'a>(&self, upload: &'a Upload) -> Result<(&'a [u8], Option<Inspection>), Error> {
+        upload.check()?;
         let name = &upload.name;
         let missing = |what| {
             Error::new(
@@ -265,6 +262,8 @@ mod tests {
         let error = Client::new(&config).map(drop).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
         assert_eq!(error.hint(), Some("Set a valid region."));
+        let region = "Invalid region: expected a region ID such as cn-hangzhou.";
+        assert_eq!(error.message(), format!("cas_config_set_region: {region}"));
     }
 
     #[test]
@@ -278,6 +277,11 @@ mod tests {
         let error = client.upload(&upload).unwrap_err();
         assert_eq!(error.message(), "Invalid upload of \"web\": missing certificate.");
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidArgument, 0));
+        upload.set_lang("de").unwrap_err();
+        let error = client.upload(&upload).unwrap_err();
+        let lang = "cas_request_set_lang: Invalid language: must be zh or en.";
+        assert_eq!((error.message(), error.attempts()), (lang, 0));
+        upload.set_lang("en").unwrap();
         upload.set_skip_checks(true);
         upload.set_certificate(b"\xff");
         let error = client.upload(&upload).unwrap_err();
