@@ -26,13 +26,10 @@
  *     cas_error *error = NULL;
  *     cas_status status;
  *
+ *     cas_request_set_name(request, "example.com-2026");
+ *     cas_request_load_cert_file(request, "chain.pem", NULL);
+ *     cas_request_load_key_file(request, "key.pem", NULL);
  *     status = cas_client_new(NULL, &client, &error);
- *     if (status == CAS_OK)
- *         status = cas_request_set_name(request, "example.com-2026");
- *     if (status == CAS_OK)
- *         status = cas_request_load_cert_file(request, "chain.pem", &error);
- *     if (status == CAS_OK)
- *         status = cas_request_load_key_file(request, "key.pem", &error);
  *     if (status == CAS_OK)
  *         status = cas_create_user_certificate(client, request, &result,
  *                                              &error);
@@ -65,6 +62,11 @@
  * on success. Any of these functions can return CAS_ERR_INTERNAL, which means
  * a bug in libcas.
  *
+ * Failures that you ignore: cas_client_new reports what a setter of a
+ * configuration refused, and an upload reports what a setter or loader of a
+ * request refused. Neither continues with another value. Check the status of
+ * every other function that returns one; gcc and clang warn if you do not.
+ *
  * NULL and invalid text: A NULL where a value is required, or text that is
  * not UTF-8, gives CAS_ERR_INVALID_ARGUMENT. A function that does not return
  * a status returns NULL, 0 or false instead. Arguments and output arguments
@@ -78,7 +80,10 @@
  * Units: Sizes are in bytes, times in milliseconds.
  *
  * Threads: Any number of threads may use one cas_client at the same time.
- * Use every other handle from one thread at a time.
+ * Use every other handle from one thread at a time. pthread_cancel of a thread
+ * inside libcas takes effect once the call has returned. libcas does not support
+ * threads with PTHREAD_CANCEL_ASYNCHRONOUS, which POSIX allows to call almost
+ * nothing.
  *
  * Fork: A cas_client stays usable in parent and child.
  *
@@ -97,7 +102,7 @@
  * - Unless the program sets a proxy: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY,
  *   NO_PROXY, https_proxy, http_proxy, all_proxy, no_proxy, REQUEST_METHOD.
  *   The first client of a process reads them in any case.
- * - Unless the program sets a CA file: SSL_CERT_FILE, SSL_CERT_DIR.
+ * - Unless the program sets a CA file or CA PEM: SSL_CERT_FILE, SSL_CERT_DIR.
  * - Unless the program sets an access key: HOME, ALIBABA_CLOUD_CONFIG_FILE,
  *   ALIBABA_CLOUD_CREDENTIALS_FILE, ALIBABA_CLOUD_ECS_METADATA,
  *   ALIBABA_CLOUD_ECS_METADATA_DISABLED, ALIBABA_CLOUD_IMDSV1_DISABLED,
@@ -118,11 +123,28 @@
  * asks the password database for it, once for each client. A process_command of
  * a profile inherits the whole environment.
  *
+ * Stack: 64 KiB are enough for any call, besides what your log function needs.
+ *
+ * Sockets: A client keeps its connections open between calls, until
+ * cas_client_free. All file descriptors of libcas are closed on exec
+ * (FD_CLOEXEC).
+ *
+ * Root store: The first TLS connection of a client reads the root certificates,
+ * in a child of fork once more. Before chroot, or before giving up the right to
+ * read them, make a call or use cas_config_set_ca_file or
+ * cas_config_set_ca_pem.
+ *
+ * Clocks: Timeouts and delays use CLOCK_MONOTONIC. Dates use the clock of this
+ * machine. Once the service has refused a request because the clocks differ,
+ * signatures, the expiry of access keys and the checks before an upload use the
+ * clock of the service. cas_inspect and the verification of TLS servers never
+ * do.
+ *
  * Secrets: libcas wipes private keys and secrets from its memory when their
  * handle is freed. They never appear in an error, a log message or a URL.
  */
-#ifndef CAS_H
-#define CAS_H
+#ifndef LIBCAS_CAS_H
+#define LIBCAS_CAS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -133,6 +155,13 @@
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wc99-extensions"
 #define CAS_POP_DIAGNOSTICS
+#endif
+
+/* On functions whose failure no later call reports. */
+#if defined(__GNUC__)
+#define CAS_WARN_UNUSED_RESULT __attribute__((__warn_unused_result__))
+#else
+#define CAS_WARN_UNUSED_RESULT
 #endif
 
 #ifdef __cplusplus
@@ -210,7 +239,23 @@ typedef struct cas_inspection cas_inspection;
 /* =============================================================================
  * Version
  * =============================================================================
+ *
+ * The constants are the version of this header, for the preprocessor.
+ * cas_version returns that of the library that the program runs with.
  */
+
+/** The major version. */
+#define CAS_VERSION_MAJOR 0
+
+/** The minor version. */
+#define CAS_VERSION_MINOR 1
+
+/** The patch version. */
+#define CAS_VERSION_PATCH 0
+
+/** The whole version as 0xMMmmpp, to compare: 0x000100 is 0.1.0. */
+#define CAS_VERSION_NUMBER \
+    (((CAS_VERSION_MAJOR << 16) | (CAS_VERSION_MINOR << 8)) | CAS_VERSION_PATCH)
 
 /**
  * Returns the version of libcas, such as "0.1.0". Thread-safe.
@@ -444,6 +489,12 @@ void cas_error_free(cas_error *error);
  *
  * Every option has a default, and a setter changes one. A client copies the
  * configuration: later changes do not affect it.
+ *
+ * If a setter refuses its value, for whatever reason, cas_client_new fails with
+ * the status and the reason of that setter, until a valid value is set. libcas
+ * never uses the value before it or the default instead, so a program may
+ * ignore what the setters return. To give a value up, create a new
+ * configuration.
  */
 
 /**
@@ -469,13 +520,23 @@ cas_config *cas_config_new(void);
  */
 void cas_config_free(cas_config *config);
 
+/**
+ * Returns why cas_client_new would refuse the configuration: the error of the
+ * first setter that refused its value and was not called again with a valid
+ * one.
+ *
+ * @param config  a configuration, or NULL
+ * @return the error, or NULL if no setter refused its value; valid until the
+ *         next call of a setter or cas_config_free. Do not free it
+ * @since 0.1.0
+ */
+const cas_error *cas_config_error(const cas_config *config);
+
 /* --- Credentials ---------------------------------------------------------- */
 
 /**
  * Sets the access key that signs the requests. libcas then uses no other
  * credential source.
- *
- * If the value is refused, cas_client_new fails until you set a valid one.
  *
  * @param config  the configuration
  * @param id      the access key ID, without white space
@@ -490,8 +551,6 @@ cas_status cas_config_set_access_key(cas_config *config,
 /**
  * Sets the security token that belongs to a temporary access key (STS).
  *
- * If the value is refused, cas_client_new fails until you set a valid one.
- *
  * @param config  the configuration
  * @param token   the security token
  * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
@@ -505,8 +564,7 @@ cas_status cas_config_set_security_token(cas_config *config, const char *token);
  * except a key set by cas_config_set_access_key, which comes first.
  *
  * Default: ALIBABA_CLOUD_PROFILE, else the current profile of the first file
- * and the profile "default" of the second. If the value is refused,
- * cas_client_new fails until you set a valid one.
+ * and the profile "default" of the second.
  *
  * @param config  the configuration
  * @param name    the name of the profile
@@ -520,8 +578,7 @@ cas_status cas_config_set_profile(cas_config *config, const char *name);
 /**
  * Sets the region whose endpoint libcas calls.
  *
- * Default: "cn-hangzhou", whatever profiles or the environment say. If the
- * value is refused, cas_client_new fails until you set a valid one.
+ * Default: "cn-hangzhou", whatever profiles or the environment say.
  *
  * @param config  the configuration
  * @param region  a region ID, such as "ap-southeast-1"
@@ -543,9 +600,6 @@ cas_status cas_config_set_vpc(cas_config *config, bool vpc);
 
 /**
  * Sets the endpoint to call instead of the region's.
- *
- * If the value is refused, cas_client_new fails and reports why until you set
- * a valid one. libcas never falls back to another endpoint.
  *
  * @param config    the configuration
  * @param endpoint  "host", "host:port", "https://host[:port]" or, in
@@ -573,8 +627,9 @@ cas_status cas_config_set_allow_plaintext(cas_config *config, bool allow);
  *
  * Default: the roots of SSL_CERT_FILE and SSL_CERT_DIR, else the system's,
  * else Mozilla's, which are built in. cas_client_new reads these two
- * variables; the first TLS connection reads the files they name. If the path is
- * refused, cas_client_new fails until you set a valid one.
+ * variables; the first TLS connection reads the files they name.
+ *
+ * Replaces the value of cas_config_set_ca_pem.
  *
  * @param config  the configuration
  * @param path    the path of the PEM file
@@ -584,12 +639,28 @@ cas_status cas_config_set_allow_plaintext(cas_config *config, bool allow);
 cas_status cas_config_set_ca_file(cas_config *config, const char *path);
 
 /**
+ * Sets a PEM bundle of root certificates from memory, as cas_config_set_ca_file
+ * does from a file. libcas reads it before the call returns, and refuses a text
+ * without a certificate.
+ *
+ * Replaces the value of cas_config_set_ca_file.
+ *
+ * @param config  the configuration
+ * @param pem     the text, at most 32 MiB
+ * @param len     its length in bytes, without a terminating NUL
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
+ */
+cas_status cas_config_set_ca_pem(cas_config *config,
+                                 const char *pem,
+                                 size_t len);
+
+/**
  * Sets the proxy to connect through.
  *
  * Default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment,
  * as they are when cas_client_new runs. They never apply to this machine
- * itself. If the value is refused, cas_client_new fails until you set a valid
- * one.
+ * itself.
  *
  * @param config  the configuration
  * @param url     "http://[user:password@]host:port"; "socks5://..." (libcas
@@ -772,7 +843,8 @@ typedef int32_t cas_log_level;
  * Receives log messages.
  *
  * It runs on the thread that made the call, and on several threads at once if
- * several threads share a client. It may call other clients and
+ * several threads share a client. It runs in the locale of the program; messages
+ * are English and UTF-8 in every locale. It may call other clients and
  * cas_client_cancel; every other call of the same client fails at once with
  * CAS_ERR_INVALID_ARGUMENT. It must return: a C++ exception or pthread_exit
  * that leaves it ends the process, and so may longjmp. It must not free the
@@ -783,9 +855,8 @@ typedef int32_t cas_log_level;
  * @param message    the message; valid until the function returns
  * @since 0.1.0
  */
-typedef void (*cas_log_fn)(void *user_data,
-                           cas_log_level level,
-                           const char *message);
+typedef void (*
+cas_log_fn)(void *user_data, cas_log_level level, const char *message);
 
 /**
  * Sends the log messages of clients made from this configuration to a
@@ -812,6 +883,8 @@ cas_status cas_config_set_log(cas_config *config,
 /**
  * Creates a client. It sends nothing.
  *
+ * Fails with the status of cas_config_error if that is not NULL.
+ *
  * @param config  the configuration, or NULL for every default; you may change
  *                or free it afterwards
  * @param out     receives the client; free it with cas_client_free
@@ -821,6 +894,7 @@ cas_status cas_config_set_log(cas_config *config,
  *         status
  * @since 0.1.0
  */
+CAS_WARN_UNUSED_RESULT
 cas_status cas_client_new(const cas_config *config,
                           cas_client **out,
                           cas_error **err);
@@ -864,6 +938,12 @@ void cas_client_free(cas_client *client);
  * =============================================================================
  *
  * Set a name, a certificate and a key; everything else is optional.
+ *
+ * If a setter or loader fails, for whatever reason, an upload of the request
+ * fails with that status and reason, until the value is set or loaded
+ * successfully. Nothing is sent, so a program may ignore what these functions
+ * return. The last call that sets or loads the certificate counts, and so does
+ * the last one for the key.
  */
 
 /**
@@ -881,6 +961,17 @@ cas_request *cas_request_new(void);
  * @since 0.1.0
  */
 void cas_request_free(cas_request *request);
+
+/**
+ * Returns why an upload would refuse the request: the error of the first setter
+ * or loader that failed and was not called again successfully.
+ *
+ * @param request  a request, or NULL
+ * @return the error, or NULL if none failed; valid until the next call of a
+ *         setter, a loader or cas_request_free. Do not free it
+ * @since 0.1.0
+ */
+const cas_error *cas_request_error(const cas_request *request);
 
 /* --- Required ------------------------------------------------------------- */
 
@@ -1056,6 +1147,17 @@ cas_status cas_request_set_reuse_any_name(cas_request *request, bool reuse);
  */
 cas_status cas_request_set_skip_checks(cas_request *request, bool skip);
 
+/**
+ * Sets how long the upload may take, retries included. Default: 0, the timeout
+ * of the client (cas_config_set_timeout_ms).
+ *
+ * @param request  the request
+ * @param ms       the timeout in milliseconds, or 0
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
+ */
+cas_status cas_request_set_timeout_ms(cas_request *request, uint32_t ms);
+
 /* =============================================================================
  * Upload
  * =============================================================================
@@ -1076,6 +1178,7 @@ cas_status cas_request_set_skip_checks(cas_request *request, bool skip);
  * @return CAS_OK or any other status
  * @since 0.1.0
  */
+CAS_WARN_UNUSED_RESULT
 cas_status cas_upload_certificate(const cas_client *client,
                                   const char *name,
                                   const char *cert_pem,
@@ -1087,7 +1190,8 @@ cas_status cas_upload_certificate(const cas_client *client,
  * Stores a certificate exactly once, whatever the network does. Thread-safe.
  *
  * If a response is lost, libcas checks whether the certificate is stored
- * before it sends anything again.
+ * before it sends anything again. Sends nothing, and fails with the status of
+ * cas_request_error, if that is not NULL.
  *
  * @param client   the client
  * @param request  the request; you may use it again or free it afterwards
@@ -1096,6 +1200,7 @@ cas_status cas_upload_certificate(const cas_client *client,
  * @return CAS_OK or any other status
  * @since 0.1.0
  */
+CAS_WARN_UNUSED_RESULT
 cas_status cas_create_user_certificate(const cas_client *client,
                                        const cas_request *request,
                                        cas_result **out,
@@ -1223,6 +1328,7 @@ void cas_result_free(cas_result *result);
  *         this ID, or another status
  * @since 0.1.0
  */
+CAS_WARN_UNUSED_RESULT
 cas_status cas_get_certificate(const cas_client *client,
                                int64_t cert_id,
                                cas_certificate **out,
@@ -1247,6 +1353,7 @@ void cas_certificate_free(cas_certificate *certificate);
  * @return CAS_OK or any other status
  * @since 0.1.0
  */
+CAS_WARN_UNUSED_RESULT
 cas_status cas_list_certificates(const cas_client *client,
                                  cas_certificate_list **out,
                                  cas_error **err);
@@ -1290,6 +1397,7 @@ void cas_certificate_list_free(cas_certificate_list *list);
  *         this ID, or another status
  * @since 0.1.0
  */
+CAS_WARN_UNUSED_RESULT
 cas_status cas_delete_certificate(const cas_client *client,
                                   int64_t cert_id,
                                   cas_error **err);
@@ -1402,6 +1510,7 @@ bool cas_certificate_expired(const cas_certificate *certificate);
  * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
  * @since 0.1.0
  */
+CAS_WARN_UNUSED_RESULT
 cas_status cas_inspect(const char *cert_pem,
                        size_t cert_len,
                        const char *key_pem,

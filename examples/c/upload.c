@@ -56,20 +56,16 @@ int main(int argc, char **argv)
 
     config = cas_config_new();
     request = cas_request_new();
+    /* What these functions refuse, cas_client_new and the upload report. */
     if (argc == 5)
-        cas_config_set_endpoint(config, argv[4]); /* cas_client_new reports an invalid one */
+        cas_config_set_endpoint(config, argv[4]);
+    cas_request_set_name(request, argv[1]);
+    cas_request_load_cert_file(request, argv[2], NULL);
+    cas_request_load_key_file(request, argv[3], NULL);
+    cas_request_set_lang(request, "en"); /* service messages are in Chinese by default */
+
     if (cas_client_new(config, &client, &error) != CAS_OK)
         goto failed;
-    if (cas_request_set_name(request, argv[1]) != CAS_OK) {
-        fprintf(stderr, "The name is not UTF-8 text.\n");
-        goto done;
-    }
-    if (cas_request_load_cert_file(request, argv[2], &error) != CAS_OK)
-        goto failed;
-    if (cas_request_load_key_file(request, argv[3], &error) != CAS_OK)
-        goto failed;
-
-    cas_request_set_lang(request, "en"); /* service messages are in Chinese by default */
     clock_gettime(CLOCK_MONOTONIC, &start);
     if (cas_create_user_certificate(client, request, &result, &error) != CAS_OK)
         goto failed;

@@ -15,7 +15,6 @@ use crate::base::time::UnixTime;
 use crate::config::Config;
 use crate::credentials::{ProviderContext, default_provider};
 use crate::http::client::HttpClient;
-use crate::http::roots::RootStore;
 use crate::inspect;
 use crate::inspect::{Inspection, Severity};
 use crate::service::account::Account;
@@ -34,7 +33,7 @@ use crate::upload::run;
 
 /// A client of one endpoint. Any number of threads may use it at once, also after `fork`.
 ///
-/// Every method blocks, for at most the timeout of the [`Config`].
+/// Every method blocks, for at most the timeout of the [`Config`], or that of the [`Upload`].
 pub struct Client {
     account: Account,
     http: Arc<HttpClient>,
@@ -46,32 +45,27 @@ pub struct Client {
 impl Client {
     /// Creates a client. Reads the environment and the CA file; sends nothing.
     ///
-    /// Fails if an option is invalid or was refused by its setter and not set again.
+    /// Fails if a setter refused its value and none has set it right, with the error of the first.
     pub fn new(config: &Config) -> Result<Self, Error> {
         config.check()?;
         let endpoint = config.resolved_endpoint()?;
         let variables = Arc::new(config.read_environment());
         let proxy_policy = config.proxy_policy(&endpoint, &variables)?;
-        let root_store = match &config.ca_file {
-            Some(path) => RootStore::from_file(path)?,
-            None => RootStore::of_environment(&variables),
-        };
         let http = Arc::new(HttpClient::new(
             config.connect_timeout,
-            root_store,
+            config.root_store(&variables)?,
             proxy_policy,
             config.user_agent.clone(),
         ));
         let transport = HttpTransport::new(Arc::clone(&http), &endpoint)?;
         let id = ClientId::new();
         let logger = config.logger.clone().of(id);
-        let profile = config.named_profile()?;
         let credentials: Box<dyn Provider> = if let Some(key) = config.static_key()? {
             Box::new(StaticProvider::new(key))
         } else {
             let (http, signature) = (Arc::clone(&http), config.signature);
             let context = ProviderContext::new(variables, http, signature, logger.clone());
-            default_provider(context, profile)
+            default_provider(context, config.profile.as_deref())
         };
         let caller = Caller {
             transport: Box::new(transport),
@@ -94,11 +88,12 @@ impl Client {
 
     /// Stores a certificate and its private key at the service, exactly once.
     ///
-    /// Checks both before anything is sent, unless [`Upload::set_skip_checks`] says otherwise. If
-    /// the outcome is unknown ([`ErrorKind::OutcomeUnknown`]), make the same call again.
+    /// Fails if a setter of `upload` refused its value and none has set it right. Checks both
+    /// before anything is sent, unless [`Upload::set_skip_checks`] says otherwise. If the outcome
+    /// is unknown ([`ErrorKind::OutcomeUnknown`]), make the same call again.
     pub fn upload(&self, upload: &Upload) -> Result<Receipt, Error> {
         let started = Instant::now();
-        let deadline = self.begin()?;
+        let deadline = self.begin(upload.timeout)?;
         let result = self.checked(upload).and_then(|(key, inspection)| {
             let (certificate, key) = match &inspection {
                 Some(inspection) => (inspection.certificate_pem.as_str(), inspection.key_pem()),
@@ -123,24 +118,24 @@ impl Client {
 
     /// Returns what the service says about one certificate, without its private key.
     pub fn get(&self, id: CertId) -> Result<Certificate, Error> {
-        self.logged(self.account.get(id, &self.begin()?))
+        self.logged(self.account.get(id, &self.begin(None)?))
     }
 
     /// Returns every certificate of the account, including expired ones.
     pub fn list(&self) -> Result<Vec<Certificate>, Error> {
-        self.logged(self.account.list(&self.begin()?))
+        self.logged(self.account.list(&self.begin(None)?))
     }
 
     /// Deletes a certificate.
     pub fn delete(&self, id: CertId) -> Result<(), Error> {
-        self.logged(self.account.delete(id, &self.begin()?))
+        self.logged(self.account.delete(id, &self.begin(None)?))
     }
 
     /// Returns whose credentials the client uses: the ID of the access key that signs the next
     /// request, and its source. Fetches the key if its source is remote; sends nothing to the
     /// service.
     pub fn credentials(&self) -> Result<CredentialsInfo, Error> {
-        self.logged(self.account.caller.credentials(&self.begin()?))
+        self.logged(self.account.caller.credentials(&self.begin(None)?))
     }
 
     /// Describes the root store that the client trusts: its file, its directory or the built-in
@@ -168,15 +163,15 @@ impl Client {
         self.cancellation.cancel();
     }
 
-    /// Begins a call.
-    fn begin(&self) -> Result<Deadline, Error> {
+    /// Begins a call, with its own timeout or the client's.
+    fn begin(&self, timeout: Option<Duration>) -> Result<Deadline, Error> {
         if self.id.is_logging() {
             let sentence = "Invalid call: the log function of a client called the same client.";
             return Err(Error::new(ErrorKind::InvalidArgument, sentence).with_hint(
                 "Make the call after the log function has returned, or use another client.",
             ));
         }
-        Ok(self.cancellation.deadline(Instant::now() + self.timeout))
+        Ok(self.cancellation.deadline(Instant::now() + timeout.unwrap_or(self.timeout)))
     }
 
     fn logged<T>(&self, result: Result<T, CallError>) -> Result<T, Error> {
@@ -188,6 +183,7 @@ impl Client {
 
     /// Checks an upload. Returns its key, and the inspection unless the checks are skipped.
     fn checked<'a>(&self, upload: &'a Upload) -> Result<(&'a [u8], Option<Inspection>), Error> {
+        upload.check()?;
         let name = &upload.name;
         let missing = |what| {
             Error::new(
@@ -275,6 +271,8 @@ mod tests {
         let error = Client::new(&config).map(drop).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
         assert_eq!(error.hint(), Some("Set a valid region."));
+        let region = "Invalid region: expected a region ID such as cn-hangzhou.";
+        assert_eq!(error.message(), format!("cas_config_set_region: {region}"));
     }
 
     #[test]
@@ -288,6 +286,11 @@ mod tests {
         let error = client.upload(&upload).unwrap_err();
         assert_eq!(error.message(), "Invalid upload of \"web\": missing certificate.");
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidArgument, 0));
+        upload.set_lang("de").unwrap_err();
+        let error = client.upload(&upload).unwrap_err();
+        let lang = "cas_request_set_lang: Invalid language: must be zh or en.";
+        assert_eq!((error.message(), error.attempts()), (lang, 0));
+        upload.set_lang("en").unwrap();
         upload.set_skip_checks(true);
         upload.set_certificate(b"\xff");
         let error = client.upload(&upload).unwrap_err();

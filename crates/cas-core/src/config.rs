@@ -1,5 +1,5 @@
-//! The options of a client. Setters refuse an invalid value at once; every message about an option
-//! is made here.
+//! The options of a client. Setters refuse an invalid value at once, and a client cannot be created
+//! until it is set right; every message about an option is made here.
 //!
 //! Uses `http`, `protocol` and `service` for the types of the options, and `base`.
 
@@ -10,10 +10,12 @@ use std::time::Duration;
 use crate::base::env::{EnvSnapshot, Group};
 use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::{Level, Logger};
+use crate::base::refusals::Refusals;
 use crate::base::secret::Secret;
 use crate::http::endpoint::Endpoint;
+use crate::http::proxy;
 use crate::http::proxy::{Proxy, ProxyPolicy};
-use crate::http::{endpoint, proxy};
+use crate::http::roots::RootStore;
 use crate::protocol::Signature;
 use crate::protocol::access_key::{AccessKey, check_access_key, check_security_token};
 use crate::service::regions;
@@ -21,23 +23,20 @@ use crate::service::regions::DEFAULT_REGION;
 use crate::service::version::ApiVersion;
 
 /// The options of a client; `default()` has every default.
+///
+/// After an error of a setter, no client can be created until a valid value is set: it would use
+/// another access key, call another host or trust other roots than the program wanted.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// A refused value stays refused until another one is set: without it, a client would use
-    /// another access key.
-    pub(crate) access_key: Option<Result<(String, Secret), String>>,
+    pub(crate) access_key: Option<(String, Secret)>,
     pub(crate) security_token: Option<Secret>,
-    /// Like `access_key`.
-    pub(crate) profile: Option<Result<String, String>>,
+    pub(crate) profile: Option<String>,
     pub(crate) region: String,
     pub(crate) vpc: bool,
-    /// Like `access_key`: without it, a client would call another host.
-    pub(crate) endpoint: Option<Result<Endpoint, String>>,
+    pub(crate) endpoint: Option<Endpoint>,
     pub(crate) allow_plaintext: bool,
-    /// `None` for the proxy of the environment. Like `access_key`: without it, requests would take
-    /// another route.
-    pub(crate) proxy: Option<Result<Option<Proxy>, String>>,
-    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) proxy: ProxyChoice,
+    pub(crate) roots: Option<ConfiguredRoots>,
     pub(crate) connect_timeout: Duration,
     pub(crate) timeout: Duration,
     pub(crate) max_attempts: u32,
@@ -47,8 +46,26 @@ pub struct Config {
     pub(crate) user_agent: String,
     pub(crate) logger: Logger,
     pub(crate) trust_environment: bool,
-    /// Other options that were refused and not set again, each with its sentence.
-    refused: Vec<(&'static str, String)>,
+    refusals: Refusals,
+}
+
+/// Which proxy the program chose.
+#[derive(Clone, Debug)]
+pub(crate) enum ProxyChoice {
+    /// Those of the environment.
+    Environment,
+    /// No proxy.
+    Direct,
+    Through(Proxy),
+}
+
+/// The root certificates that the program chose.
+#[derive(Clone, Debug)]
+pub(crate) enum ConfiguredRoots {
+    /// A PEM file, which is read when the client is created.
+    File(PathBuf),
+    /// A PEM text, already read.
+    Pem(RootStore),
 }
 
 impl Default for Config {
@@ -61,8 +78,8 @@ impl Default for Config {
             vpc: false,
             endpoint: None,
             allow_plaintext: false,
-            proxy: None,
-            ca_file: None,
+            proxy: ProxyChoice::Environment,
+            roots: None,
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(60),
             max_attempts: 4,
@@ -72,7 +89,7 @@ impl Default for Config {
             user_agent: default_user_agent(),
             logger: Logger::default(),
             trust_environment: false,
-            refused: Vec::new(),
+            refusals: Refusals::default(),
         }
     }
 }
@@ -81,7 +98,7 @@ fn default_user_agent() -> String {
     format!("libcas/{}", env!("CARGO_PKG_VERSION"))
 }
 
-/// The error of a setter for `option`, and how to fix it.
+/// The error for an invalid value of `option`, and how to fix it.
 fn refused(option: &str, sentence: &str) -> Error {
     invalid(sentence).with_hint(format!("Set a valid {option}."))
 }
@@ -90,39 +107,40 @@ fn invalid(sentence: &str) -> Error {
     Error::new(ErrorKind::InvalidArgument, sentence)
 }
 
+/// Fails unless the value of `option` is valid.
+fn ensure(is_valid: bool, option: &str, sentence: &str) -> Result<(), Error> {
+    if is_valid { Ok(()) } else { Err(refused(option, sentence)) }
+}
+
 impl Config {
-    /// Sets the access key to sign with, instead of the credential provider chain. After an error,
-    /// no client can be created until a valid key is set.
+    /// Sets the access key to sign with, instead of the credential provider chain.
     pub fn set_access_key(&mut self, id: &str, secret: Secret) -> Result<(), Error> {
-        match check_access_key(id, secret.expose()) {
-            Ok(()) => {
-                self.access_key = Some(Ok((id.to_owned(), secret)));
-                Ok(())
-            }
-            Err(sentence) => {
-                self.access_key = Some(Err(sentence.clone()));
-                Err(refused("access key", &sentence))
-            }
-        }
+        let checked = check_access_key(id, secret.expose())
+            .map_err(|sentence| refused("access key", &sentence));
+        self.refusals.accept("cas_config_set_access_key", checked)?;
+        self.access_key = Some((id.to_owned(), secret));
+        Ok(())
     }
 
     /// Sets the security token of a temporary access key (STS).
     pub fn set_security_token(&mut self, token: Secret) -> Result<(), Error> {
-        let checked = check_security_token(token.expose());
+        let checked = check_security_token(token.expose())
+            .map_err(|sentence| refused("security token", &sentence));
+        self.refusals.accept("cas_config_set_security_token", checked)?;
         self.security_token = Some(token);
-        self.note("security token", checked)
+        Ok(())
     }
 
     /// Sets the profile of the credential files that has the access key. libcas then uses no other
-    /// source, even if the profile does not exist. After an error, no client can be created until a
-    /// valid name is set.
+    /// source, even if the profile does not exist.
     pub fn set_profile(&mut self, name: &str) -> Result<(), Error> {
-        if name.trim().is_empty() || name.chars().any(char::is_control) {
-            let sentence = "Invalid profile name: it is empty or contains control characters.";
-            self.profile = Some(Err(sentence.to_owned()));
-            return Err(invalid(sentence).with_hint("Name a profile of the credential files."));
-        }
-        self.profile = Some(Ok(name.trim().to_owned()));
+        let is_valid = !name.trim().is_empty() && !name.chars().any(char::is_control);
+        let sentence = "Invalid profile name: it is empty or contains control characters.";
+        let checked = is_valid
+            .then_some(())
+            .ok_or_else(|| invalid(sentence).with_hint("Name a profile of the credential files."));
+        self.refusals.accept("cas_config_set_profile", checked)?;
+        self.profile = Some(name.trim().to_owned());
         Ok(())
     }
 
@@ -130,9 +148,10 @@ impl Config {
     pub fn set_region(&mut self, region: &str) -> Result<(), Error> {
         let plausible = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         let is_id = (1..=63).contains(&region.len()) && region.bytes().all(plausible);
-        region.clone_into(&mut self.region);
         let sentence = "Invalid region: expected a region ID such as cn-hangzhou.";
-        self.note("region", if is_id { Ok(()) } else { Err(sentence.to_owned()) })
+        self.refusals.accept("cas_config_set_region", ensure(is_id, "region", sentence))?;
+        region.clone_into(&mut self.region);
+        Ok(())
     }
 
     /// Sets whether to call the region's endpoint inside Alibaba Cloud's private network (VPC), for
@@ -141,13 +160,11 @@ impl Config {
         self.vpc = vpc;
     }
 
-    /// Sets the endpoint, instead of the region's. After an error, no client can be created until a
-    /// valid one is set.
+    /// Sets the endpoint, instead of the region's.
     pub fn set_endpoint(&mut self, endpoint: &str) -> Result<(), Error> {
         let parsed = Endpoint::parse(endpoint);
-        self.endpoint =
-            Some(parsed.as_ref().map(Clone::clone).map_err(|error| error.message().to_owned()));
-        parsed.map(drop)
+        self.endpoint = Some(self.refusals.accept("cas_config_set_endpoint", parsed)?);
+        Ok(())
     }
 
     /// Sets whether `http://` is allowed to other hosts than this machine.
@@ -155,41 +172,50 @@ impl Config {
         self.allow_plaintext = allow;
     }
 
-    /// Sets the proxy, instead of the environment's; an empty URL means no proxy. After an error,
-    /// no client can be created until a valid one is set.
+    /// Sets the proxy, instead of the environment's; an empty URL means no proxy.
     pub fn set_proxy(&mut self, url: &str) -> Result<(), Error> {
-        let parsed = if url.trim().is_empty() { Ok(None) } else { Proxy::parse(url).map(Some) };
-        let result = parsed.as_ref().map(drop).map_err(|cause| proxy::invalid_proxy(None, cause));
-        self.proxy = Some(parsed.map_err(ToOwned::to_owned));
-        result
+        let choice = if url.trim().is_empty() {
+            Ok(ProxyChoice::Direct)
+        } else {
+            Proxy::parse(url).map(ProxyChoice::Through)
+        };
+        let choice = choice.map_err(|cause| proxy::invalid_proxy(None, cause));
+        self.proxy = self.refusals.accept("cas_config_set_proxy", choice)?;
+        Ok(())
     }
 
     /// Sets the CA file: a PEM bundle that replaces the system's root store. It is read when the
-    /// client is created.
+    /// client is created. Replaces the CA PEM.
     pub fn set_ca_file(&mut self, path: &str) -> Result<(), Error> {
-        let checked = if path.is_empty() {
-            Err("Invalid CA file: the path is empty.".to_owned())
-        } else {
-            Ok(())
-        };
-        self.ca_file = Some(path.into());
-        self.note("CA file", checked)
+        let checked = ensure(!path.is_empty(), "CA file", "Invalid CA file: the path is empty.");
+        self.refusals.accept("cas_config_set_ca_file", checked)?;
+        self.roots = Some(ConfiguredRoots::File(path.into()));
+        Ok(())
+    }
+
+    /// Sets the CA PEM: a PEM bundle that replaces the system's root store. It is read now.
+    /// Replaces the CA file.
+    pub fn set_ca_pem(&mut self, pem: &[u8]) -> Result<(), Error> {
+        let parsed = RootStore::from_pem(pem);
+        let store = self.refusals.accept("cas_config_set_ca_pem", parsed)?;
+        self.roots = Some(ConfiguredRoots::Pem(store));
+        Ok(())
     }
 
     /// Sets the timeout of one connection: name resolution, TCP and TLS together.
     pub fn set_connect_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
-        if timeout.is_zero() {
-            return Err(refused("connect timeout", "Invalid connect timeout 0: must be positive."));
-        }
+        let sentence = "Invalid connect timeout 0: must be positive.";
+        let checked = ensure(!timeout.is_zero(), "connect timeout", sentence);
+        self.refusals.accept("cas_config_set_connect_timeout_ms", checked)?;
         self.connect_timeout = timeout;
         Ok(())
     }
 
     /// Sets the timeout of a whole call, including all attempts and delays.
     pub fn set_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
-        if timeout.is_zero() {
-            return Err(refused("timeout", "Invalid timeout 0: must be positive."));
-        }
+        let sentence = "Invalid timeout 0: must be positive.";
+        let checked = ensure(!timeout.is_zero(), "timeout", sentence);
+        self.refusals.accept("cas_config_set_timeout_ms", checked)?;
         self.timeout = timeout;
         Ok(())
     }
@@ -213,12 +239,9 @@ impl Config {
 
     /// Sets the most attempts to send a request; 1 means no retry.
     pub fn set_max_attempts(&mut self, attempts: u32) -> Result<(), Error> {
-        if attempts == 0 {
-            return Err(refused(
-                "number of attempts",
-                "Invalid number of attempts 0: must be positive.",
-            ));
-        }
+        let sentence = "Invalid number of attempts 0: must be positive.";
+        let checked = ensure(attempts > 0, "number of attempts", sentence);
+        self.refusals.accept("cas_config_set_max_attempts", checked)?;
         self.max_attempts = attempts;
         Ok(())
     }
@@ -227,12 +250,11 @@ impl Config {
     /// that of libcas.
     pub fn set_user_agent(&mut self, product: &str) -> Result<(), Error> {
         let printable = |b: u8| b == b' ' || b.is_ascii_graphic();
-        if product.trim().is_empty() || product.len() > 200 || !product.bytes().all(printable) {
-            return Err(refused(
-                "user agent",
-                "Invalid user agent: must be printable ASCII of 1 to 200 bytes.",
-            ));
-        }
+        let is_valid =
+            !product.trim().is_empty() && product.len() <= 200 && product.bytes().all(printable);
+        let sentence = "Invalid user agent: must be printable ASCII of 1 to 200 bytes.";
+        let checked = ensure(is_valid, "user agent", sentence);
+        self.refusals.accept("cas_config_set_user_agent", checked)?;
         self.user_agent = format!("{} {}", product.trim(), default_user_agent());
         Ok(())
     }
@@ -252,8 +274,8 @@ impl Config {
     /// Reads what the program leaves to the environment, and nothing else.
     pub(crate) fn read_environment(&self) -> EnvSnapshot {
         let groups = [
-            (Group::Proxy, self.proxy.is_none()),
-            (Group::Roots, self.ca_file.is_none()),
+            (Group::Proxy, matches!(self.proxy, ProxyChoice::Environment)),
+            (Group::Roots, self.roots.is_none()),
             (Group::Sources, self.access_key.is_none() && self.profile.is_none()),
             (Group::Profiles, self.access_key.is_none()),
         ];
@@ -265,28 +287,21 @@ impl Config {
         }
     }
 
-    /// Records whether `option` was refused, until it is set again.
-    fn note(&mut self, option: &'static str, checked: Result<(), String>) -> Result<(), Error> {
-        self.refused.retain(|(known, _)| *known != option);
-        checked.map_err(|sentence| {
-            self.refused.push((option, sentence.clone()));
-            refused(option, &sentence)
-        })
+    /// Records whether `setter`, a C function, set its value. After a failure, of any kind, no
+    /// client can be created until it succeeds.
+    pub fn record(&mut self, setter: &'static str, set: Result<(), Error>) -> Result<(), Error> {
+        self.refusals.accept(setter, set)
     }
 
-    /// Fails if an option was refused and not set again.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        match self.refused.first() {
-            Some((option, sentence)) => Err(refused(option, sentence)),
-            None => Ok(()),
-        }
+    /// Fails if an option was refused and not set right: with the error of the first one.
+    pub fn check(&self) -> Result<(), Error> {
+        self.refusals.check()
     }
 
     /// Returns the access key that the program set, if any.
     pub(crate) fn static_key(&self) -> Result<Option<AccessKey>, Error> {
         match (&self.access_key, &self.security_token) {
-            (Some(Err(sentence)), _) => Err(invalid(sentence).with_hint("Set a valid access key.")),
-            (Some(Ok((id, secret))), token) => {
+            (Some((id, secret)), token) => {
                 Ok(Some(AccessKey::new(id.clone(), secret.clone(), token.clone())))
             }
             (None, None) => Ok(None),
@@ -295,29 +310,27 @@ impl Config {
         }
     }
 
-    /// Returns the profile that the program set, if any.
-    pub(crate) fn named_profile(&self) -> Result<Option<&str>, Error> {
-        match &self.profile {
-            None => Ok(None),
-            Some(Ok(name)) => Ok(Some(name)),
-            Some(Err(sentence)) => {
-                Err(invalid(sentence).with_hint("Name a profile of the credential files."))
-            }
+    /// Returns the roots that the program chose, or else those of the environment or the system.
+    pub(crate) fn root_store(&self, variables: &EnvSnapshot) -> Result<RootStore, Error> {
+        match &self.roots {
+            Some(ConfiguredRoots::File(path)) => RootStore::from_file(path),
+            Some(ConfiguredRoots::Pem(store)) => Ok(store.clone()),
+            None => Ok(RootStore::of_environment(variables)),
         }
     }
 
-    /// Returns which requests use which proxy. Fails if the proxy of `endpoint` is invalid.
+    /// Returns which requests use which proxy. Fails if the environment's proxy of `endpoint` is
+    /// invalid.
     pub(crate) fn proxy_policy(
         &self,
         endpoint: &Endpoint,
         variables: &Arc<EnvSnapshot>,
     ) -> Result<ProxyPolicy, Error> {
+        let configured = |proxy| ProxyPolicy::Configured { proxy, endpoint: endpoint.clone() };
         let proxy_policy = match &self.proxy {
-            None => ProxyPolicy::Environment(Arc::clone(variables)),
-            Some(Ok(proxy)) => {
-                ProxyPolicy::Configured { proxy: proxy.clone(), endpoint: endpoint.clone() }
-            }
-            Some(Err(cause)) => return Err(proxy::invalid_proxy(None, cause)),
+            ProxyChoice::Environment => ProxyPolicy::Environment(Arc::clone(variables)),
+            ProxyChoice::Direct => configured(None),
+            ProxyChoice::Through(proxy) => configured(Some(proxy.clone())),
         };
         // A setting of the environment is parsed when it is used: report an invalid one now.
         proxy_policy.proxy_for(endpoint)?;
@@ -326,11 +339,7 @@ impl Config {
 
     /// Returns the endpoint to call.
     pub(crate) fn resolved_endpoint(&self) -> Result<Endpoint, Error> {
-        let endpoint = match &self.endpoint {
-            None => self.endpoint_of_region(),
-            Some(Ok(endpoint)) => endpoint.clone(),
-            Some(Err(sentence)) => return Err(invalid(sentence).with_hint(endpoint::FORMS)),
-        };
+        let endpoint = self.endpoint.clone().unwrap_or_else(|| self.endpoint_of_region());
         if endpoint.is_plaintext() && !endpoint.is_loopback() && !self.allow_plaintext {
             return Err(invalid(&format!(
                 "Plain HTTP to {endpoint} would expose the private key to the network."

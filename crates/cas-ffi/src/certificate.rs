@@ -75,6 +75,7 @@ fn id(number: i64) -> Result<CertId, Error> {
 /// @return CAS_OK, CAS_ERR_NOT_FOUND if the service has no certificate with
 ///         this ID, or another status
 /// @since 0.1.0
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_get_certificate(
     client: *const cas_client,
@@ -111,6 +112,7 @@ pub unsafe extern "C" fn cas_certificate_free(certificate: *mut cas_certificate)
 /// @param err     receives the error; may be NULL
 /// @return CAS_OK or any other status
 /// @since 0.1.0
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_list_certificates(
     client: *const cas_client,
@@ -173,6 +175,7 @@ pub unsafe extern "C" fn cas_certificate_list_free(list: *mut cas_certificate_li
 /// @return CAS_OK, CAS_ERR_NOT_FOUND if the service has no certificate with
 ///         this ID, or another status
 /// @since 0.1.0
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_delete_certificate(
     client: *const cas_client,

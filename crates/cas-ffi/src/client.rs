@@ -18,6 +18,8 @@ pub struct cas_client(pub(crate) Client);
 
 /// Creates a client. It sends nothing.
 ///
+/// Fails with the status of cas_config_error if that is not NULL.
+///
 /// @param config  the configuration, or NULL for every default; you may change
 ///                or free it afterwards
 /// @param out     receives the client; free it with cas_client_free
@@ -26,6 +28,7 @@ pub struct cas_client(pub(crate) Client);
 ///         if the file of cas_config_set_ca_file cannot be read, or another
 ///         status
 /// @since 0.1.0
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_client_new(
     config: *const cas_config,
@@ -35,7 +38,7 @@ pub unsafe extern "C" fn cas_client_new(
     boundary::fallible(err, || {
         let put = out!(out);
         let client = match optional!(config) {
-            Some(config) => Client::new(&config.0)?,
+            Some(config) => Client::new(&config.config)?,
             None => Client::new(&Config::default())?,
         };
         put(ffi::give(cas_client(client)));

@@ -2,6 +2,12 @@
 //!
 //! Every option has a default, and a setter changes one. A client copies the
 //! configuration: later changes do not affect it.
+//!
+//! If a setter refuses its value, for whatever reason, cas_client_new fails with
+//! the status and the reason of that setter, until a valid value is set. libcas
+//! never uses the value before it or the default instead, so a program may
+//! ignore what the setters return. To give a value up, create a new
+//! configuration.
 
 pub mod logging;
 
@@ -10,18 +16,39 @@ use std::time::Duration;
 
 use cas_core::ApiVersion;
 use cas_core::Config;
+use cas_core::Error;
 use cas_core::Secret;
 use cas_core::Signature;
 
 use crate::boundary;
-use crate::ffi::{self, free, invalid, required_mut, text};
+use crate::error::cas_error;
+use crate::ffi::{self, free, invalid, required, required_bytes, required_mut, text};
 use crate::panic;
 use crate::status::cas_status;
 
 /// The options of a client. Free it with cas_config_free.
 ///
 /// @since 0.1.0
-pub struct cas_config(pub(crate) Config);
+pub struct cas_config {
+    pub(crate) config: Config,
+    /// The error of the first refused setter.
+    error: Option<cas_error>,
+}
+
+/// Runs the body of a setter, and records under its name whether it succeeded.
+fn set(
+    config: *mut cas_config,
+    setter: &'static str,
+    body: impl FnOnce(&mut Config) -> Result<(), Error>,
+) -> cas_status {
+    boundary::status_only(|| {
+        let cas_config { config, error } = required_mut!(config);
+        let result = panic::catch(|| body(config));
+        let result = config.record(setter, result);
+        *error = config.check().err().as_ref().map(cas_error::from);
+        result
+    })
+}
 
 /// Creates a configuration with every option at its default.
 ///
@@ -35,7 +62,9 @@ pub struct cas_config(pub(crate) Config);
 /// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn cas_config_new() -> *mut cas_config {
-    panic::value_or(std::ptr::null_mut(), || Ok(ffi::give(cas_config(Config::default()))))
+    panic::value_or(std::ptr::null_mut(), || {
+        Ok(ffi::give(cas_config { config: Config::default(), error: None }))
+    })
 }
 
 /// Frees a configuration and wipes its secrets. Clients made from it are not
@@ -51,12 +80,25 @@ pub unsafe extern "C" fn cas_config_free(config: *mut cas_config) {
     });
 }
 
+/// Returns why cas_client_new would refuse the configuration: the error of the
+/// first setter that refused its value and was not called again with a valid
+/// one.
+///
+/// @param config  a configuration, or NULL
+/// @return the error, or NULL if no setter refused its value; valid until the
+///         next call of a setter or cas_config_free. Do not free it
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_error(config: *const cas_config) -> *const cas_error {
+    panic::value_or(std::ptr::null(), || {
+        Ok(required!(config).error.as_ref().map_or(std::ptr::null(), std::ptr::from_ref))
+    })
+}
+
 // --- Credentials ---
 
 /// Sets the access key that signs the requests. libcas then uses no other
 /// credential source.
-///
-/// If the value is refused, cas_client_new fails until you set a valid one.
 ///
 /// @param config  the configuration
 /// @param id      the access key ID, without white space
@@ -69,14 +111,12 @@ pub unsafe extern "C" fn cas_config_set_access_key(
     id: *const c_char,
     secret: *const c_char,
 ) -> cas_status {
-    boundary::status_only(|| {
-        required_mut!(config).0.set_access_key(text!(id), Secret::new(text!(secret).to_owned()))
+    set(config, "cas_config_set_access_key", |config| {
+        config.set_access_key(text!(id), Secret::new(text!(secret).to_owned()))
     })
 }
 
 /// Sets the security token that belongs to a temporary access key (STS).
-///
-/// If the value is refused, cas_client_new fails until you set a valid one.
 ///
 /// @param config  the configuration
 /// @param token   the security token
@@ -87,8 +127,8 @@ pub unsafe extern "C" fn cas_config_set_security_token(
     config: *mut cas_config,
     token: *const c_char,
 ) -> cas_status {
-    boundary::status_only(|| {
-        required_mut!(config).0.set_security_token(Secret::new(text!(token).to_owned()))
+    set(config, "cas_config_set_security_token", |config| {
+        config.set_security_token(Secret::new(text!(token).to_owned()))
     })
 }
 
@@ -97,8 +137,7 @@ pub unsafe extern "C" fn cas_config_set_security_token(
 /// except a key set by cas_config_set_access_key, which comes first.
 ///
 /// Default: ALIBABA_CLOUD_PROFILE, else the current profile of the first file
-/// and the profile "default" of the second. If the value is refused,
-/// cas_client_new fails until you set a valid one.
+/// and the profile "default" of the second.
 ///
 /// @param config  the configuration
 /// @param name    the name of the profile
@@ -109,15 +148,14 @@ pub unsafe extern "C" fn cas_config_set_profile(
     config: *mut cas_config,
     name: *const c_char,
 ) -> cas_status {
-    boundary::status_only(|| required_mut!(config).0.set_profile(text!(name)))
+    set(config, "cas_config_set_profile", |config| config.set_profile(text!(name)))
 }
 
 // --- Endpoint ---
 
 /// Sets the region whose endpoint libcas calls.
 ///
-/// Default: "cn-hangzhou", whatever profiles or the environment say. If the
-/// value is refused, cas_client_new fails until you set a valid one.
+/// Default: "cn-hangzhou", whatever profiles or the environment say.
 ///
 /// @param config  the configuration
 /// @param region  a region ID, such as "ap-southeast-1"
@@ -128,7 +166,7 @@ pub unsafe extern "C" fn cas_config_set_region(
     config: *mut cas_config,
     region: *const c_char,
 ) -> cas_status {
-    boundary::status_only(|| required_mut!(config).0.set_region(text!(region)))
+    set(config, "cas_config_set_region", |config| config.set_region(text!(region)))
 }
 
 /// Selects the endpoint of the region inside Alibaba Cloud's private network
@@ -140,16 +178,13 @@ pub unsafe extern "C" fn cas_config_set_region(
 /// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_config_set_vpc(config: *mut cas_config, vpc: bool) -> cas_status {
-    boundary::status_only(|| {
-        required_mut!(config).0.set_vpc(vpc);
+    set(config, "cas_config_set_vpc", |config| {
+        config.set_vpc(vpc);
         Ok(())
     })
 }
 
 /// Sets the endpoint to call instead of the region's.
-///
-/// If the value is refused, cas_client_new fails and reports why until you set
-/// a valid one. libcas never falls back to another endpoint.
 ///
 /// @param config    the configuration
 /// @param endpoint  "host", "host:port", "https://host[:port]" or, in
@@ -161,7 +196,7 @@ pub unsafe extern "C" fn cas_config_set_endpoint(
     config: *mut cas_config,
     endpoint: *const c_char,
 ) -> cas_status {
-    boundary::status_only(|| required_mut!(config).0.set_endpoint(text!(endpoint)))
+    set(config, "cas_config_set_endpoint", |config| config.set_endpoint(text!(endpoint)))
 }
 
 /// Allows http:// endpoints on hosts other than this machine. Default: false.
@@ -175,8 +210,8 @@ pub unsafe extern "C" fn cas_config_set_allow_plaintext(
     config: *mut cas_config,
     allow: bool,
 ) -> cas_status {
-    boundary::status_only(|| {
-        required_mut!(config).0.set_allow_plaintext(allow);
+    set(config, "cas_config_set_allow_plaintext", |config| {
+        config.set_allow_plaintext(allow);
         Ok(())
     })
 }
@@ -188,8 +223,9 @@ pub unsafe extern "C" fn cas_config_set_allow_plaintext(
 ///
 /// Default: the roots of SSL_CERT_FILE and SSL_CERT_DIR, else the system's,
 /// else Mozilla's, which are built in. cas_client_new reads these two
-/// variables; the first TLS connection reads the files they name. If the path is
-/// refused, cas_client_new fails until you set a valid one.
+/// variables; the first TLS connection reads the files they name.
+///
+/// Replaces the value of cas_config_set_ca_pem.
 ///
 /// @param config  the configuration
 /// @param path    the path of the PEM file
@@ -200,15 +236,34 @@ pub unsafe extern "C" fn cas_config_set_ca_file(
     config: *mut cas_config,
     path: *const c_char,
 ) -> cas_status {
-    boundary::status_only(|| required_mut!(config).0.set_ca_file(text!(path)))
+    set(config, "cas_config_set_ca_file", |config| config.set_ca_file(text!(path)))
+}
+
+/// Sets a PEM bundle of root certificates from memory, as cas_config_set_ca_file
+/// does from a file. libcas reads it before the call returns, and refuses a text
+/// without a certificate.
+///
+/// Replaces the value of cas_config_set_ca_file.
+///
+/// @param config  the configuration
+/// @param pem     the text, at most 32 MiB
+/// @param len     its length in bytes, without a terminating NUL
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_config_set_ca_pem(
+    config: *mut cas_config,
+    pem: *const c_char,
+    len: usize,
+) -> cas_status {
+    set(config, "cas_config_set_ca_pem", |config| config.set_ca_pem(required_bytes!(pem, len)))
 }
 
 /// Sets the proxy to connect through.
 ///
 /// Default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment,
 /// as they are when cas_client_new runs. They never apply to this machine
-/// itself. If the value is refused, cas_client_new fails until you set a valid
-/// one.
+/// itself.
 ///
 /// @param config  the configuration
 /// @param url     "http://[user:password@]host:port"; "socks5://..." (libcas
@@ -221,7 +276,7 @@ pub unsafe extern "C" fn cas_config_set_proxy(
     config: *mut cas_config,
     url: *const c_char,
 ) -> cas_status {
-    boundary::status_only(|| required_mut!(config).0.set_proxy(text!(url)))
+    set(config, "cas_config_set_proxy", |config| config.set_proxy(text!(url)))
 }
 
 // --- Environment ---
@@ -249,8 +304,8 @@ pub unsafe extern "C" fn cas_config_set_trust_environment(
     config: *mut cas_config,
     trust: bool,
 ) -> cas_status {
-    boundary::status_only(|| {
-        required_mut!(config).0.set_trust_environment(trust);
+    set(config, "cas_config_set_trust_environment", |config| {
+        config.set_trust_environment(trust);
         Ok(())
     })
 }
@@ -268,8 +323,8 @@ pub unsafe extern "C" fn cas_config_set_connect_timeout_ms(
     config: *mut cas_config,
     ms: u32,
 ) -> cas_status {
-    boundary::status_only(|| {
-        required_mut!(config).0.set_connect_timeout(Duration::from_millis(ms.into()))
+    set(config, "cas_config_set_connect_timeout_ms", |config| {
+        config.set_connect_timeout(Duration::from_millis(ms.into()))
     })
 }
 
@@ -281,7 +336,9 @@ pub unsafe extern "C" fn cas_config_set_connect_timeout_ms(
 /// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_config_set_timeout_ms(config: *mut cas_config, ms: u32) -> cas_status {
-    boundary::status_only(|| required_mut!(config).0.set_timeout(Duration::from_millis(ms.into())))
+    set(config, "cas_config_set_timeout_ms", |config| {
+        config.set_timeout(Duration::from_millis(ms.into()))
+    })
 }
 
 /// Sets the maximum number of times that one call sends a certificate.
@@ -299,7 +356,7 @@ pub unsafe extern "C" fn cas_config_set_max_attempts(
     config: *mut cas_config,
     attempts: u32,
 ) -> cas_status {
-    boundary::status_only(|| required_mut!(config).0.set_max_attempts(attempts))
+    set(config, "cas_config_set_max_attempts", |config| config.set_max_attempts(attempts))
 }
 
 /// Sets how many uploads per second a client starts, all its threads together.
@@ -318,8 +375,8 @@ pub unsafe extern "C" fn cas_config_set_rate_limit(
     config: *mut cas_config,
     per_second: u32,
 ) -> cas_status {
-    boundary::status_only(|| {
-        required_mut!(config).0.set_rate_limit(per_second);
+    set(config, "cas_config_set_rate_limit", |config| {
+        config.set_rate_limit(per_second);
         Ok(())
     })
 }
@@ -348,7 +405,7 @@ pub const CAS_API_2020_04_07: cas_api = 2;
 /// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_config_set_api(config: *mut cas_config, api: cas_api) -> cas_status {
-    boundary::status_only(|| {
+    set(config, "cas_config_set_api", |config| {
         let version = match api {
             CAS_API_AUTO => None,
             CAS_API_2018_07_13 => Some(ApiVersion::V2018_07_13),
@@ -360,7 +417,7 @@ pub unsafe extern "C" fn cas_config_set_api(config: *mut cas_config, api: cas_ap
                 ));
             }
         };
-        required_mut!(config).0.set_api(version);
+        config.set_api(version);
         Ok(())
     })
 }
@@ -386,7 +443,7 @@ pub unsafe extern "C" fn cas_config_set_signature(
     config: *mut cas_config,
     signature: cas_signature,
 ) -> cas_status {
-    boundary::status_only(|| {
+    set(config, "cas_config_set_signature", |config| {
         let signature = match signature {
             CAS_SIGNATURE_HMAC_SHA1 => Signature::HmacSha1,
             CAS_SIGNATURE_ACS3 => Signature::Acs3,
@@ -397,7 +454,7 @@ pub unsafe extern "C" fn cas_config_set_signature(
                 ));
             }
         };
-        required_mut!(config).0.set_signature(signature);
+        config.set_signature(signature);
         Ok(())
     })
 }
@@ -414,7 +471,7 @@ pub unsafe extern "C" fn cas_config_set_user_agent(
     config: *mut cas_config,
     product: *const c_char,
 ) -> cas_status {
-    boundary::status_only(|| required_mut!(config).0.set_user_agent(text!(product)))
+    set(config, "cas_config_set_user_agent", |config| config.set_user_agent(text!(product)))
 }
 
 #[cfg(test)]

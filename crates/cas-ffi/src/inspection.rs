@@ -81,6 +81,7 @@ impl From<&Inspection> for cas_inspection {
 /// @param err       receives the error; may be NULL
 /// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
 /// @since 0.1.0
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspect(
     cert_pem: *const c_char,

@@ -1,16 +1,25 @@
 //! Request.
 //!
 //! Set a name, a certificate and a key; everything else is optional.
+//!
+//! If a setter or loader fails, for whatever reason, an upload of the request
+//! fails with that status and reason, until the value is set or loaded
+//! successfully. Nothing is sent, so a program may ignore what these functions
+//! return. The last call that sets or loads the certificate counts, and so does
+//! the last one for the key.
 
 use std::ffi::c_char;
 use std::path::Path;
+use std::ptr;
+use std::time::Duration;
 
+use cas_core::Error;
 use cas_core::OnConflict;
 use cas_core::Upload;
 
 use crate::boundary;
 use crate::error::cas_error;
-use crate::ffi::{self, free, invalid, must_be_text, required_bytes, required_mut, text};
+use crate::ffi::{self, free, invalid, must_be_text, required, required_bytes, required_mut, text};
 use crate::panic;
 use crate::status::cas_status;
 
@@ -18,7 +27,36 @@ use crate::status::cas_status;
 /// cas_request_free.
 ///
 /// @since 0.1.0
-pub struct cas_request(pub(crate) Upload);
+pub struct cas_request {
+    pub(crate) upload: Upload,
+    /// The error of the first setter or loader that failed.
+    error: Option<cas_error>,
+}
+
+/// Runs the body of a loader, and records under its name whether it succeeded.
+fn load(
+    request: *mut cas_request,
+    err: *mut *mut cas_error,
+    loader: &'static str,
+    body: impl FnOnce(&mut Upload) -> Result<(), Error>,
+) -> cas_status {
+    boundary::fallible(err, || {
+        let cas_request { upload, error } = required_mut!(request);
+        let result = panic::catch(|| body(upload));
+        let result = upload.record(loader, result);
+        *error = upload.check().err().as_ref().map(cas_error::from);
+        result
+    })
+}
+
+/// The same for a setter, which reports its failure by its status alone.
+fn set(
+    request: *mut cas_request,
+    setter: &'static str,
+    body: impl FnOnce(&mut Upload) -> Result<(), Error>,
+) -> cas_status {
+    load(request, ptr::null_mut(), setter, body)
+}
 
 /// Creates a request with nothing set.
 ///
@@ -26,7 +64,9 @@ pub struct cas_request(pub(crate) Upload);
 /// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn cas_request_new() -> *mut cas_request {
-    panic::value_or(std::ptr::null_mut(), || Ok(ffi::give(cas_request(Upload::new()))))
+    panic::value_or(ptr::null_mut(), || {
+        Ok(ffi::give(cas_request { upload: Upload::new(), error: None }))
+    })
 }
 
 /// Frees a request and wipes its key.
@@ -39,6 +79,20 @@ pub unsafe extern "C" fn cas_request_free(request: *mut cas_request) {
         free!(request);
         Ok(())
     });
+}
+
+/// Returns why an upload would refuse the request: the error of the first setter
+/// or loader that failed and was not called again successfully.
+///
+/// @param request  a request, or NULL
+/// @return the error, or NULL if none failed; valid until the next call of a
+///         setter, a loader or cas_request_free. Do not free it
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_request_error(request: *const cas_request) -> *const cas_error {
+    panic::value_or(ptr::null(), || {
+        Ok(required!(request).error.as_ref().map_or(ptr::null(), ptr::from_ref))
+    })
 }
 
 // --- Required ---
@@ -57,8 +111,8 @@ pub unsafe extern "C" fn cas_request_set_name(
     request: *mut cas_request,
     name: *const c_char,
 ) -> cas_status {
-    boundary::status_only(|| {
-        required_mut!(request).0.set_name(text!(name));
+    set(request, "cas_request_set_name", |request| {
+        request.set_name(text!(name));
         Ok(())
     })
 }
@@ -80,12 +134,9 @@ pub unsafe extern "C" fn cas_request_set_cert_pem(
     pem: *const c_char,
     len: usize,
 ) -> cas_status {
-    boundary::status_only(|| {
-        let request = required_mut!(request);
-        let bytes = required_bytes!(pem, len);
-        // Stored even if invalid: an upload that ignores this error fails with the details.
-        request.0.set_certificate(bytes);
-        must_be_text(bytes, "pem").map(drop)
+    set(request, "cas_request_set_cert_pem", |request| {
+        request.set_certificate(must_be_text(required_bytes!(pem, len), "pem")?);
+        Ok(())
     })
 }
 
@@ -102,11 +153,9 @@ pub unsafe extern "C" fn cas_request_set_key_pem(
     pem: *const c_char,
     len: usize,
 ) -> cas_status {
-    boundary::status_only(|| {
-        let request = required_mut!(request);
-        let bytes = required_bytes!(pem, len);
-        request.0.set_key(bytes);
-        must_be_text(bytes, "pem").map(drop)
+    set(request, "cas_request_set_key_pem", |request| {
+        request.set_key(must_be_text(required_bytes!(pem, len), "pem")?);
+        Ok(())
     })
 }
 
@@ -125,9 +174,8 @@ pub unsafe extern "C" fn cas_request_load_cert_file(
     path: *const c_char,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    boundary::fallible(err, || {
-        let request = required_mut!(request);
-        request.0.load_certificate(Path::new(text!(path)))
+    load(request, err, "cas_request_load_cert_file", |request| {
+        request.load_certificate(Path::new(text!(path)))
     })
 }
 
@@ -145,9 +193,8 @@ pub unsafe extern "C" fn cas_request_load_key_file(
     path: *const c_char,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    boundary::fallible(err, || {
-        let request = required_mut!(request);
-        request.0.load_key(Path::new(text!(path)))
+    load(request, err, "cas_request_load_key_file", |request| {
+        request.load_key(Path::new(text!(path)))
     })
 }
 
@@ -164,7 +211,7 @@ pub unsafe extern "C" fn cas_request_set_lang(
     request: *mut cas_request,
     lang: *const c_char,
 ) -> cas_status {
-    boundary::status_only(|| required_mut!(request).0.set_lang(text!(lang)))
+    set(request, "cas_request_set_lang", |request| request.set_lang(text!(lang)))
 }
 
 /// Sets the IP address of the person on whose behalf the program makes the
@@ -179,7 +226,7 @@ pub unsafe extern "C" fn cas_request_set_source_ip(
     request: *mut cas_request,
     ip: *const c_char,
 ) -> cas_status {
-    boundary::status_only(|| required_mut!(request).0.set_source_ip(text!(ip)))
+    set(request, "cas_request_set_source_ip", |request| request.set_source_ip(text!(ip)))
 }
 
 /// What to do if another certificate already has the name. libcas compares the
@@ -218,7 +265,7 @@ pub unsafe extern "C" fn cas_request_set_on_conflict(
     request: *mut cas_request,
     on_conflict: cas_on_conflict,
 ) -> cas_status {
-    boundary::status_only(|| {
+    set(request, "cas_request_set_on_conflict", |request| {
         let rule = match on_conflict {
             CAS_ON_CONFLICT_REUSE => OnConflict::Reuse,
             CAS_ON_CONFLICT_FAIL => OnConflict::Fail,
@@ -231,7 +278,7 @@ pub unsafe extern "C" fn cas_request_set_on_conflict(
                 ));
             }
         };
-        required_mut!(request).0.set_on_conflict(rule);
+        request.set_on_conflict(rule);
         Ok(())
     })
 }
@@ -249,8 +296,8 @@ pub unsafe extern "C" fn cas_request_set_reuse_any_name(
     request: *mut cas_request,
     reuse: bool,
 ) -> cas_status {
-    boundary::status_only(|| {
-        required_mut!(request).0.set_reuse_any_name(reuse);
+    set(request, "cas_request_set_reuse_any_name", |request| {
+        request.set_reuse_any_name(reuse);
         Ok(())
     })
 }
@@ -272,8 +319,26 @@ pub unsafe extern "C" fn cas_request_set_skip_checks(
     request: *mut cas_request,
     skip: bool,
 ) -> cas_status {
-    boundary::status_only(|| {
-        required_mut!(request).0.set_skip_checks(skip);
+    set(request, "cas_request_set_skip_checks", |request| {
+        request.set_skip_checks(skip);
+        Ok(())
+    })
+}
+
+/// Sets how long the upload may take, retries included. Default: 0, the timeout
+/// of the client (cas_config_set_timeout_ms).
+///
+/// @param request  the request
+/// @param ms       the timeout in milliseconds, or 0
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_request_set_timeout_ms(
+    request: *mut cas_request,
+    ms: u32,
+) -> cas_status {
+    set(request, "cas_request_set_timeout_ms", |request| {
+        request.set_timeout((ms > 0).then(|| Duration::from_millis(ms.into())));
         Ok(())
     })
 }

@@ -27,6 +27,7 @@ use crate::status::cas_status;
 /// @param err       receives the error; may be NULL
 /// @return CAS_OK or any other status
 /// @since 0.1.0
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_upload_certificate(
     client: *const cas_client,
@@ -51,7 +52,8 @@ pub unsafe extern "C" fn cas_upload_certificate(
 /// Stores a certificate exactly once, whatever the network does. Thread-safe.
 ///
 /// If a response is lost, libcas checks whether the certificate is stored
-/// before it sends anything again.
+/// before it sends anything again. Sends nothing, and fails with the status of
+/// cas_request_error, if that is not NULL.
 ///
 /// @param client   the client
 /// @param request  the request; you may use it again or free it afterwards
@@ -59,6 +61,7 @@ pub unsafe extern "C" fn cas_upload_certificate(
 /// @param err      receives the error; may be NULL
 /// @return CAS_OK or any other status
 /// @since 0.1.0
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_create_user_certificate(
     client: *const cas_client,
@@ -70,7 +73,7 @@ pub unsafe extern "C" fn cas_create_user_certificate(
         let client = required!(client);
         let request = required!(request);
         let put = out!(out);
-        put(ffi::give(cas_result::from(&upload(&client.0, &request.0)?)));
+        put(ffi::give(cas_result::from(&upload(&client.0, &request.upload)?)));
         Ok(())
     })
 }

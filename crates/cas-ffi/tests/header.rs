@@ -54,20 +54,26 @@ fn declared_name(declaration: &str) -> String {
     before.rsplit([' ', '*']).next().unwrap().to_owned()
 }
 
-/// Closes a comment of one line on that line, and puts a long return type on a line of its own.
+/// Closes a comment of one line on that line, and puts a long value or return type on a line of its
+/// own.
 fn tidied(declaration: &str) -> String {
+    let is_long = declaration.lines().any(|line| line.len() > WIDTH);
     if let Some((before, arguments)) = declaration.rsplit_once('(')
         && let Some((before, name)) = before.rsplit_once('*')
-        && declaration.lines().any(|line| line.len() > WIDTH)
+        && is_long
+        && !declaration.contains("#define ")
     {
         let arguments: Vec<&str> = arguments.lines().map(str::trim).collect();
         return format!("{before}*\n{name}({}", arguments.join(" "));
     }
-    match declaration.lines().collect::<Vec<_>>()[..] {
-        ["/**", text, " */", ref code @ ..] if text.len() + 5 <= WIDTH => {
-            format!("/**{} */\n{}", &text[2..], code.join("\n"))
-        }
-        _ => declaration.to_owned(),
+    let (comment, code) = declaration.rsplit_once('\n').unwrap_or(("", declaration));
+    let code = match code.strip_prefix("#define ").and_then(|code| code.split_once(' ')) {
+        Some((name, value)) if is_long => format!("#define {name} \\\n    {value}"),
+        _ => code.to_owned(),
+    };
+    match comment.lines().collect::<Vec<_>>()[..] {
+        ["/**", text, " */"] if text.len() + 5 <= WIDTH => format!("/**{} */\n{code}", &text[2..]),
+        _ => format!("{comment}\n{code}"),
     }
 }
 

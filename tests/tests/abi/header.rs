@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use acceptance::program::STRICT;
-use acceptance::{Program, artefact, installed, run, scratch, top};
+use acceptance::{Program, artefact, compile, installed, run, scratch, top};
 
 /// The names that the header declares.
 pub struct Names {
@@ -33,19 +33,22 @@ pub fn names() -> Names {
     let code: Vec<&str> = code.lines().filter(|line| !is_guard(line)).collect();
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let text = code.join("\n");
-    let words = text.split(|c| !is_word(c)).filter(|word| !word.is_empty());
-    let with_prefix = |prefix: &str| -> BTreeSet<String> {
-        words.clone().filter(|word| word.starts_with(prefix)).map(ToOwned::to_owned).collect()
-    };
-    let all = with_prefix("cas_");
+    let words = text.split(|c| !is_word(c)).filter(|word| word.starts_with("cas_"));
+    let all: BTreeSet<String> = words.map(ToOwned::to_owned).collect();
     let having = |parts: fn(&str) -> Vec<String>| -> BTreeSet<String> {
         let has = |name: &&String| parts(name).iter().any(|part| text.contains(part));
         all.iter().filter(has).cloned().collect()
     };
+    // `#define NAME number`; what an attribute stands for is no number.
+    let constant = |line: &&str| -> Option<String> {
+        let (name, value) = line.strip_prefix("#define ")?.split_once(' ')?;
+        (!value.starts_with("__")).then(|| name.to_owned())
+    };
     let opaque_types = having(|name| vec![format!("typedef struct {name} {name};")]);
     let functions = having(|name| vec![format!("{name}(")]);
     let types = &(&all - &functions) - &opaque_types;
-    Names { functions, opaque_types, types, constants: with_prefix("CAS_") }
+    let constants = code.iter().filter_map(constant).collect();
+    Names { functions, opaque_types, types, constants }
 }
 
 /// A program that uses every name once and succeeds.
@@ -95,8 +98,9 @@ int main(void)
 #[test]
 fn every_name_compiles_without_a_warning_in_every_standard() {
     let source = program();
-    let c: &[&str] = &["-std=c89", "-std=c99", "-std=c11", "-std=c17"];
-    let cpp: &[&str] = &["-std=c++98", "-std=c++11", "-std=c++20"];
+    let c: &[&str] = &["-std=c89", "-std=gnu89", "-std=c99", "-std=c11", "-std=c17", "-std=gnu17"];
+    let cpp: &[&str] =
+        &["-std=c++98", "-std=gnu++98", "-std=c++11", "-std=c++14", "-std=c++17", "-std=c++20"];
     let release = artefact("libcas.so").parent().unwrap().display().to_string();
     for (compiler, language, standards) in
         [("gcc", "c", c), ("g++", "c++", cpp), ("clang", "c", c), ("clang++", "c++", cpp)]
@@ -157,9 +161,11 @@ fn the_numbers_of_the_constants_never_change() {
         .map(|line| line.split_once(' ').unwrap())
         .map(|(name, number)| (name.to_owned(), number.to_owned()))
         .collect();
+    // The version is no promise.
     let print: String = names()
         .constants
         .iter()
+        .filter(|name| !name.starts_with("CAS_VERSION_"))
         .map(|name| format!("    printf(\"{name} %ld\\n\", (long){name});\n"))
         .collect();
     let directory = scratch("constants");
@@ -178,4 +184,88 @@ fn the_numbers_of_the_constants_never_change() {
         .map(|(name, number)| (name.to_owned(), number.to_owned()))
         .collect();
     assert_eq!(printed, promised);
+}
+
+/// The functions whose failure no later call reports.
+const MUST_CHECK: [&str; 7] = [
+    "cas_client_new",
+    "cas_create_user_certificate",
+    "cas_delete_certificate",
+    "cas_get_certificate",
+    "cas_inspect",
+    "cas_list_certificates",
+    "cas_upload_certificate",
+];
+
+/// A call of every function that returns a status, which it ignores.
+fn calls() -> String {
+    let header = fs::read_to_string(top().join("include/cas.h")).unwrap();
+    let declared = header.lines().enumerate().filter_map(|(number, line)| {
+        let name = line.strip_prefix("cas_status ")?.split_once('(')?.0;
+        let rest: String = header.lines().skip(number).collect();
+        let arguments = rest.split_once('(')?.1.split_once(");")?.0;
+        let zeros = vec!["0"; arguments.matches(',').count() + 1].join(", ");
+        Some(format!("    {name}({zeros});\n"))
+    });
+    format!("#include \"cas.h\"\nvoid all(void)\n{{\n{}}}\n", declared.collect::<String>())
+}
+
+#[test]
+fn compilers_warn_where_a_failure_is_ignored_that_nothing_reports_later() {
+    let source = scratch("ignored").join("ignored.c");
+    let calls = calls();
+    assert!(calls.matches("cas_config_set_").count() > 15, "{calls}");
+    assert!(calls.contains("    cas_request_load_key_file(0, 0, 0);\n"), "{calls}");
+    fs::write(&source, calls).unwrap();
+    for (compiler, language, standard) in [
+        ("gcc", "c", "-std=c89"),
+        ("gcc", "c", "-std=gnu17"),
+        ("g++", "c++", "-std=c++98"),
+        ("g++", "c++", "-std=c++20"),
+    ] {
+        let outcome = Program::bare(compiler)
+            .env("LC_ALL", "C")
+            .args(["-c", standard, "-x", language, "-I"])
+            .args([&top().join("include"), &source])
+            .args(["-o", "/dev/null"])
+            .run();
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        let warned: BTreeSet<&str> = outcome
+            .stderr
+            .lines()
+            .filter(|line| line.contains("[-Wunused-result]"))
+            .map(|line| line.split_once("ignoring return value of '").unwrap().1)
+            // `int32_t cas_f(...)` or `cas_f`.
+            .map(|rest| rest.split(['(', '\'']).next().unwrap().rsplit(' ').next().unwrap())
+            .collect();
+        assert_eq!(warned, BTreeSet::from(MUST_CHECK), "{compiler} {standard}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn the_version_of_the_header_is_that_of_the_library() {
+    let directory = scratch("version");
+    let source = directory.join("version.c");
+    let text = r#"
+#include <stdio.h>
+#include "cas.h"
+#if CAS_VERSION_NUMBER < 0x000100 || !defined(LIBCAS_CAS_H)
+#error "the preprocessor knows another version"
+#endif
+int main(void)
+{
+    printf("%d.%d.%d %06x %s\n", CAS_VERSION_MAJOR, CAS_VERSION_MINOR, CAS_VERSION_PATCH,
+           (unsigned)CAS_VERSION_NUMBER, cas_version());
+    return 0;
+}
+"#;
+    fs::write(&source, text).unwrap();
+    let program = compile(source.to_str().unwrap(), &[]);
+    let printed = Program::new(program).succeed();
+    let [header, number, library] = printed.split_whitespace().collect::<Vec<_>>()[..] else {
+        panic!("{printed}")
+    };
+    assert_eq!(header, library);
+    let parts = library.split('.').map(|part| format!("{:02x}", part.parse::<u32>().unwrap()));
+    assert_eq!(number, parts.collect::<String>());
 }

@@ -28,14 +28,17 @@ fn upload_c_prints_the_id_and_explains_its_failures() {
     }
     assert_eq!(Program::new(&upload).run().code, Some(2));
     let bad = start().arg("not an endpoint").run();
-    assert!(bad.stderr.contains("CAS_ERR_INVALID_ARGUMENT: Invalid endpoint"), "{}", bad.stderr);
+    let says = "CAS_ERR_INVALID_ARGUMENT: cas_config_set_endpoint: Invalid endpoint";
+    assert!(bad.stderr.contains(says), "{}", bad.stderr);
     assert!(bad.stderr.contains("What to do: Set it to"), "{}", bad.stderr);
     let key = fs::read_to_string(&chain().key).unwrap();
     let pasted = Program::new(&upload).arg("web").arg(&key).arg(&key).run();
     assert!(pasted.stderr.contains("Failed to read the file (a PEM text)"), "{}", pasted.stderr);
     let missing = Program::new(&upload).arg("web").arg("/nonexistent").arg(&chain().key).run();
     assert!(
-        missing.stderr.contains("CAS_ERR_IO: Failed to read the file \"/nonexistent\""),
+        missing.stderr.contains(
+            "CAS_ERR_IO: cas_request_load_cert_file: Failed to read the file \"/nonexistent\""
+        ),
         "{}",
         missing.stderr
     );

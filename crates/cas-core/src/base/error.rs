@@ -42,9 +42,10 @@ pub enum ErrorKind {
 }
 
 /// The error of a call. It never contains a key, secret, token, signature or string to sign.
+#[derive(Clone)]
 pub struct Error(Box<Details>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Details {
     kind: ErrorKind,
     message: String,
@@ -125,6 +126,13 @@ impl Error {
         self.0.service_message.clone_from(service_message);
         self.0.request_id.clone_from(request_id);
         self.0.http_status = *http_status;
+        self
+    }
+
+    /// Puts the name of the C function that failed in front of the message.
+    #[must_use]
+    pub(crate) fn with_function(mut self, name: &str) -> Self {
+        self.0.message = format!("{name}: {}", self.0.message);
         self
     }
 

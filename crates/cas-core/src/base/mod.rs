@@ -1,5 +1,5 @@
-//! Foundations: errors, logging, secrets, deadlines, environment variables, files, time,
-//! random numbers, text.
+//! Foundations: errors, refused values, logging, secrets, deadlines, environment variables, files,
+//! time, random numbers, text.
 //!
 //! All other folders may use it; it uses none of them.
 
@@ -11,5 +11,6 @@ pub(crate) mod hex;
 pub(crate) mod logger;
 pub(crate) mod quote;
 pub(crate) mod random;
+pub(crate) mod refusals;
 pub(crate) mod secret;
 pub(crate) mod time;

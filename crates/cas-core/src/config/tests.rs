@@ -2,45 +2,118 @@
 
 use super::*;
 
+/// What `set` sets to a value that is refused, and to a valid one.
+type Set = fn(&mut Config, bool) -> Result<(), Error>;
+
+/// Every setter that can refuse a value.
+const SETTERS: [(&str, Set); 11] = [
+    ("cas_config_set_access_key", |config, valid| {
+        config.set_access_key("id", secret(if valid { "s" } else { "s\n" }))
+    }),
+    ("cas_config_set_security_token", |config, valid| {
+        config.set_security_token(secret(if valid { "t" } else { "" }))
+    }),
+    ("cas_config_set_profile", |config, valid| config.set_profile(if valid { "web" } else { " " })),
+    ("cas_config_set_region", |config, valid| {
+        config.set_region(if valid { "cn-beijing" } else { "Not a region" })
+    }),
+    ("cas_config_set_endpoint", |config, valid| {
+        config.set_endpoint(if valid { "127.0.0.1" } else { "host/path" })
+    }),
+    ("cas_config_set_proxy", |config, valid| {
+        config.set_proxy(if valid { "" } else { "ftp://proxy" })
+    }),
+    ("cas_config_set_ca_file", |config, valid| {
+        config.set_ca_file(if valid { "/ca.pem" } else { "" })
+    }),
+    ("cas_config_set_connect_timeout_ms", |config, valid| {
+        config.set_connect_timeout(Duration::from_millis(valid.into()))
+    }),
+    ("cas_config_set_timeout_ms", |config, valid| {
+        config.set_timeout(Duration::from_millis(valid.into()))
+    }),
+    ("cas_config_set_max_attempts", |config, valid| config.set_max_attempts(valid.into())),
+    ("cas_config_set_user_agent", |config, valid| {
+        config.set_user_agent(if valid { "deployer/3.2" } else { "a\r\nX-Evil: 1" })
+    }),
+];
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text.to_owned())
+}
+
 #[test]
-fn invalid_options_are_refused_by_their_setters() {
+fn a_refused_option_stays_refused_until_it_is_set_right() {
+    for (setter, set) in SETTERS {
+        for set_before in [false, true] {
+            let mut config = Config::default();
+            if set_before {
+                set(&mut config, true).unwrap();
+            }
+            let error = set(&mut config, false).unwrap_err();
+            let reported = config.check().unwrap_err();
+            assert_eq!(reported.message(), format!("{setter}: {}", error.message()));
+            assert_eq!((reported.kind(), reported.hint()), (error.kind(), error.hint()));
+            assert!(error.hint().is_some(), "{setter}");
+            set(&mut config, true).unwrap();
+            config.check().unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_first_refused_option_is_reported() {
     let mut config = Config::default();
-    let secret = |text: &str| Secret::new(text.to_owned());
+    for (_, set) in SETTERS {
+        set(&mut config, false).unwrap_err();
+    }
+    for (setter, set) in SETTERS {
+        assert!(config.check().unwrap_err().message().starts_with(setter));
+        set(&mut config, true).unwrap();
+    }
+    config.check().unwrap();
+}
+
+#[test]
+fn a_value_that_was_refused_before_it_came_here_is_recorded_as_well() {
+    let mut config = Config::default();
+    config.record("cas_config_set_api", Err(invalid("Invalid."))).unwrap_err();
+    assert_eq!(config.check().unwrap_err().message(), "cas_config_set_api: Invalid.");
+    config.record("cas_config_set_api", Ok(())).unwrap();
+    config.check().unwrap();
+}
+
+#[test]
+fn other_invalid_options_are_refused_by_their_setters() {
+    let mut config = Config::default();
     assert!(config.set_access_key("", secret("s")).is_err());
     assert!(config.set_access_key("i", secret("")).is_err());
-    assert!(config.set_access_key("i", secret("s\n")).is_err());
     assert!(config.set_access_key(" i", secret("s")).is_err());
-    assert!(config.set_security_token(secret("")).is_err());
     assert!(config.set_security_token(secret("t\n")).is_err());
-    assert!(config.set_profile(" ").is_err());
     assert!(config.set_profile("a\nb").is_err());
-    assert!(config.set_region("Not a region").is_err());
     assert!(config.set_region("").is_err());
-    assert!(config.set_endpoint("host/path").is_err());
-    assert!(config.set_ca_file("").is_err());
-    assert!(config.set_connect_timeout(Duration::ZERO).is_err());
-    assert!(config.set_timeout(Duration::ZERO).is_err());
-    assert!(config.set_max_attempts(0).is_err());
-    assert!(config.set_user_agent("a\r\nX-Evil: 1").is_err());
     assert!(config.set_user_agent(" ").is_err());
-    assert!(config.check().is_err());
-    // libcas does not fall back to another endpoint, key or profile.
-    assert!(config.resolved_endpoint().unwrap_err().message().contains("endpoint"));
-    assert!(config.static_key().unwrap_err().message().contains("access key"));
-    assert!(config.named_profile().unwrap_err().message().contains("profile"));
-    config.set_endpoint("127.0.0.1").unwrap();
-    config.set_access_key("i", secret("s")).unwrap();
-    config.set_profile("p").unwrap();
-    config.set_region("cn-beijing").unwrap();
-    config.set_ca_file("/ca.pem").unwrap();
-    assert!(config.check().unwrap_err().message().contains("security token"));
-    config.set_security_token(secret("t")).unwrap();
+    assert!(config.set_ca_pem(b"").is_err());
+}
+
+#[test]
+fn the_ca_that_was_set_last_counts() {
+    let mut config = Config::default();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let root = rcgen::CertificateParams::default().self_signed(&key).unwrap();
+    config.set_ca_pem(root.pem().as_bytes()).unwrap();
+    assert_eq!(config.root_store(&EnvSnapshot::default()).unwrap().load().unwrap().store.len(), 1);
+    config.set_ca_file("/nonexistent/ca.pem").unwrap();
+    assert_eq!(config.root_store(&EnvSnapshot::default()).unwrap_err().kind(), ErrorKind::Io);
+    let error = config.set_ca_pem(key.serialize_pem().as_bytes()).unwrap_err();
+    assert_eq!(error.message(), "Invalid CA PEM: it contains no certificate.");
+    let reported = config.check().unwrap_err();
+    assert_eq!(reported.message(), format!("cas_config_set_ca_pem: {}", error.message()));
+    config.set_ca_pem(root.pem().as_bytes()).unwrap();
     config.check().unwrap();
-    assert!(
-        config.named_profile().is_ok()
-            && config.resolved_endpoint().is_ok()
-            && config.static_key().is_ok()
-    );
+    let description =
+        config.root_store(&EnvSnapshot::default()).unwrap().load().unwrap().description;
+    assert_eq!(description, "the CA PEM of the program; 1 root");
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! The root store: the certificate authorities that libcas trusts, and where they come from.
 //!
-//! The first of these that is set or exists: the CA file of the configuration; `SSL_CERT_FILE` and
-//! `SSL_CERT_DIR`; the system's store; the Mozilla roots built into libcas. libcas never falls back
-//! from a store that was configured to a broader one: if it is unusable, the call fails. The first
-//! usable location of the system's store counts, and the built-in roots are used only if none of
-//! these locations exists.
+//! The first of these that is set or exists: the CA file or CA PEM of the configuration;
+//! `SSL_CERT_FILE` and `SSL_CERT_DIR`; the system's store; the Mozilla roots built into libcas.
+//! libcas never falls back from a store that was configured to a broader one: if it is unusable,
+//! the call fails. The first usable location of the system's store counts, and the built-in roots
+//! are used only if none of these locations exists.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
@@ -54,14 +54,23 @@ const DIRECTORIES: [&str; 8] = [
     "/etc/security/certificates",   // OpenHarmony
 ];
 
+/// The most bytes of a CA PEM.
+const MAX_PEM_BYTES: usize = 32 << 20;
+
+/// Hint for a CA file or CA PEM without roots.
+const PEM_FORM: &str = "Use PEM with at least one -----BEGIN CERTIFICATE----- block.";
+
 /// Where the trusted root certificates come from.
+#[derive(Clone)]
 pub(crate) enum RootStore {
-    /// The CA file of the configuration, already read.
-    File {
+    /// The CA file or CA PEM of the configuration, already read.
+    Configured {
         /// At least one.
         roots: RootCertStore,
         /// For messages.
         source: String,
+        /// As in [`LoadedRoots`].
+        how_to_add: &'static str,
     },
     /// The locations that the environment names, read when the first TLS connection is opened.
     Environment {
@@ -125,9 +134,7 @@ impl RootStore {
         let roots = read_file(path).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => {
                 let message = format!("The CA file {quoted} {error}.");
-                Error::new(ErrorKind::InvalidArgument, message).with_hint(
-                    "Use a PEM file with at least one -----BEGIN CERTIFICATE----- block.",
-                )
+                Error::new(ErrorKind::InvalidArgument, message).with_hint(PEM_FORM)
             }
             _ => {
                 Error::new(ErrorKind::Io, format!("Failed to read the CA file {quoted}: {error}."))
@@ -137,17 +144,36 @@ impl RootStore {
                     )
             }
         })?;
-        Ok(Self::File { roots, source: format!("the CA file {quoted}") })
+        Ok(Self::Configured {
+            roots,
+            source: format!("the CA file {quoted}"),
+            how_to_add: "add its certificate to the CA file, because libcas uses no other roots",
+        })
+    }
+
+    /// Only the certificates of a PEM text that the program passed.
+    pub(crate) fn from_pem(pem: &[u8]) -> Result<Self, Error> {
+        let invalid = |problem: &str| {
+            Error::new(ErrorKind::InvalidArgument, format!("Invalid CA PEM: it {problem}."))
+                .with_hint(PEM_FORM)
+        };
+        if pem.len() > MAX_PEM_BYTES {
+            return Err(invalid("is larger than 32 MiB"));
+        }
+        Ok(Self::Configured {
+            roots: parse(pem).map_err(invalid)?,
+            source: "the CA PEM of the program".to_owned(),
+            how_to_add: "add its certificate to the CA PEM that the program sets, because libcas \
+                         uses no other roots",
+        })
     }
 
     /// Returns the roots; reads them if they are not read yet.
     pub(crate) fn load(&self) -> Result<LoadedRoots, TransportError> {
         match self {
-            Self::File { roots, source } => Ok(LoadedRoots::new(
-                roots.clone(),
-                source,
-                "add its certificate to the CA file, because libcas uses no other roots",
-            )),
+            Self::Configured { roots, source, how_to_add } => {
+                Ok(LoadedRoots::new(roots.clone(), source, how_to_add))
+            }
             Self::Environment { file, directories } => {
                 load_environment(file.as_deref(), directories)
             }
@@ -237,17 +263,20 @@ type Reader = fn(&Path) -> io::Result<RootCertStore>;
 /// Reads the certificates of a PEM file; `InvalidData` if it has none. Invalid certificates next to
 /// valid ones are ignored, as is usual.
 fn read_file(path: &Path) -> io::Result<RootCertStore> {
-    let text = fs::read(path)?;
+    parse(&fs::read(path)?).map_err(|problem| io::Error::new(io::ErrorKind::InvalidData, problem))
+}
+
+/// Reads the certificates of a PEM text. Fails if it has none.
+fn parse(pem: &[u8]) -> Result<RootCertStore, &'static str> {
     let (mut roots, mut any_invalid) = (RootCertStore::empty(), false);
-    for certificate in CertificateDer::pem_slice_iter(&text) {
+    for certificate in CertificateDer::pem_slice_iter(pem) {
         any_invalid |= !certificate.is_ok_and(|certificate| roots.add(certificate).is_ok());
     }
-    if roots.is_empty() {
-        let problem =
-            if any_invalid { "contains no valid certificate" } else { "contains no certificate" };
-        return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+    match roots.is_empty() {
+        false => Ok(roots),
+        true if any_invalid => Err("contains no valid certificate"),
+        true => Err("contains no certificate"),
     }
-    Ok(roots)
 }
 
 /// Reads the certificates in the files of a directory; `NotFound` if there are none. A file that
@@ -284,7 +313,7 @@ fn read_directory(path: &Path) -> io::Result<RootCertStore> {
 impl fmt::Debug for RootStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File { source, .. } => f.debug_tuple("File").field(source).finish(),
+            Self::Configured { source, .. } => f.debug_tuple("Configured").field(source).finish(),
             Self::Environment { .. } => f.write_str("Environment"),
             Self::System { .. } => f.write_str("System"),
         }

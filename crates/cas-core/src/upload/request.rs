@@ -5,18 +5,23 @@ use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use crate::base::error::{Error, ErrorKind};
 use crate::base::file::read_bounded;
 use crate::base::quote::{quoted, quoted_path};
+use crate::base::refusals::Refusals;
 use crate::inspect;
 use crate::service::types::{CertId, Lang};
 use crate::service::version::ApiVersion;
 use crate::upload::events::{OnConflict, Outcome};
 
 /// A certificate to upload.
+///
+/// After an error of a setter or loader, nothing is sent until a valid value is set: an upload
+/// would send what was set before.
 #[derive(Clone, Default)]
 pub struct Upload {
     pub(crate) name: String,
@@ -28,6 +33,9 @@ pub struct Upload {
     pub(crate) on_conflict: OnConflict,
     pub(crate) reuse_any_name: bool,
     pub(crate) skip_checks: bool,
+    /// `None` for the client's.
+    pub(crate) timeout: Option<Duration>,
+    refusals: Refusals,
 }
 
 /// Prints no PEM text.
@@ -57,24 +65,28 @@ impl Upload {
 
     /// Sets the certificate chain, PEM. The bytes are copied.
     pub fn set_certificate(&mut self, pem: &[u8]) {
+        self.refusals.clear("cas_request_set_cert_pem");
         self.certificate = Zeroizing::new(pem.to_owned());
     }
 
     /// Sets the private key, PEM. The bytes are copied; the copy is zeroized on drop, the caller's
     /// bytes are not.
     pub fn set_key(&mut self, pem: &[u8]) {
+        self.refusals.clear("cas_request_set_key_pem");
         self.key = Some(Zeroizing::new(pem.to_owned()));
     }
 
     /// Reads the certificate chain from a PEM file of at most 1 MiB, now.
     pub fn load_certificate(&mut self, path: &Path) -> Result<(), Error> {
-        self.certificate = read_pem(path)?;
+        let read = read_pem(path);
+        self.certificate = self.refusals.accept("cas_request_load_cert_file", read)?;
         Ok(())
     }
 
     /// Reads the private key from a PEM file of at most 1 MiB, now.
     pub fn load_key(&mut self, path: &Path) -> Result<(), Error> {
-        self.key = Some(read_pem(path)?);
+        let read = read_pem(path);
+        self.key = Some(self.refusals.accept("cas_request_load_key_file", read)?);
         Ok(())
     }
 
@@ -82,20 +94,19 @@ impl Upload {
     pub fn set_lang(&mut self, lang: &str) -> Result<(), Error> {
         let lang = Lang::parse(lang).ok_or_else(|| {
             Error::new(ErrorKind::InvalidArgument, "Invalid language: must be zh or en.")
-        })?;
-        self.lang = Some(lang);
+        });
+        self.lang = Some(self.refusals.accept("cas_request_set_lang", lang)?);
         Ok(())
     }
 
     /// Sets the IP address of the person on whose behalf the call is made, for the service's audit
     /// trail.
     pub fn set_source_ip(&mut self, ip: &str) -> Result<(), Error> {
-        if ip.parse::<IpAddr>().is_err() {
-            return Err(Error::new(
-                ErrorKind::InvalidArgument,
-                "Invalid source address: must be an IP address.",
-            ));
-        }
+        let checked = ip.parse::<IpAddr>().map_err(|_| {
+            let message = "Invalid source address: must be an IP address.";
+            Error::new(ErrorKind::InvalidArgument, message)
+        });
+        self.refusals.accept("cas_request_set_source_ip", checked)?;
         self.source_ip = Some(ip.to_owned());
         Ok(())
     }
@@ -113,6 +124,23 @@ impl Upload {
     /// Sets whether to skip the local checks and send the input as it is.
     pub fn set_skip_checks(&mut self, skip: bool) {
         self.skip_checks = skip;
+    }
+
+    /// Sets how long this upload may take, including all attempts and delays. `None` means as long
+    /// as any call of the client.
+    pub fn set_timeout(&mut self, timeout: Option<Duration>) {
+        self.timeout = timeout;
+    }
+
+    /// Records whether `setter`, a C function, set its value. After a failure, of any kind, nothing
+    /// is sent until it succeeds.
+    pub fn record(&mut self, setter: &'static str, set: Result<(), Error>) -> Result<(), Error> {
+        self.refusals.accept(setter, set)
+    }
+
+    /// Fails if a value was refused and not set right: with the error of the first one.
+    pub fn check(&self) -> Result<(), Error> {
+        self.refusals.check()
     }
 }
 
@@ -206,6 +234,30 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.message().contains("/nonexistent/cert.pem"));
         assert_eq!(read_pem(Path::new("/dev/zero")).unwrap_err().kind(), ErrorKind::Certificate);
+    }
+
+    #[test]
+    fn a_refused_value_stays_refused_until_it_is_set_right() {
+        let mut upload = Upload::new();
+        let is_refused_by = |upload: &Upload, setter: &str| {
+            upload.check().is_err_and(|error| error.message().starts_with(setter))
+        };
+        let nowhere = Path::new("/nonexistent");
+        upload.set_certificate(b"before");
+        upload.load_certificate(nowhere).unwrap_err();
+        assert_eq!(upload.check().unwrap_err().kind(), ErrorKind::Io);
+        assert!(is_refused_by(&upload, "cas_request_load_cert_file: Failed to read"));
+        upload.load_key(nowhere).unwrap_err();
+        upload.set_certificate(b"after");
+        assert!(is_refused_by(&upload, "cas_request_load_key_file: "));
+        upload.set_key(b"after");
+        upload.set_lang("de").unwrap_err();
+        assert!(is_refused_by(&upload, "cas_request_set_lang: "));
+        upload.set_lang("zh").unwrap();
+        upload.set_source_ip("here").unwrap_err();
+        assert!(is_refused_by(&upload, "cas_request_set_source_ip: "));
+        upload.set_source_ip("::1").unwrap();
+        upload.check().unwrap();
     }
 
     #[test]

@@ -5,9 +5,8 @@ use std::ffi::{c_char, c_void};
 
 use cas_core::{Level, Logger};
 
-use super::cas_config;
-use crate::boundary;
-use crate::ffi::{c_text, invalid, required_mut};
+use super::{cas_config, set};
+use crate::ffi::{c_text, invalid};
 use crate::status::cas_status;
 
 // --- Logging ---
@@ -62,10 +61,9 @@ pub unsafe extern "C" fn cas_config_set_log(
     user_data: *mut c_void,
     max: cas_log_level,
 ) -> cas_status {
-    boundary::status_only(|| {
-        let config = required_mut!(config);
+    set(config, "cas_config_set_log", |config| {
         let Some(log) = log else {
-            config.0.set_logger(Logger::default());
+            config.set_logger(Logger::default());
             return Ok(());
         };
         let max = match max {
@@ -81,7 +79,7 @@ pub unsafe extern "C" fn cas_config_set_log(
             }
         };
         let user_data = UserData(user_data);
-        config.0.set_logger(Logger::new(max, move |level, message| {
+        config.set_logger(Logger::new(max, move |level, message| {
             let message = c_text(message);
             let _host = cas_sys::HostLocale::new();
             // SAFETY: C passed a function of this type. The message lives until it returns.
