@@ -3,4 +3,5 @@
 pub mod cut;
 pub mod delay;
 pub mod proxy;
+pub mod relay;
 pub mod tls;
