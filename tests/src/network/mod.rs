@@ -4,4 +4,5 @@ pub mod cut;
 pub mod delay;
 pub mod proxy;
 pub mod relay;
+pub mod silent;
 pub mod tls;
