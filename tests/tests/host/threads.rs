@@ -1,11 +1,13 @@
 //! Threads, forks, signals and locales of the host program.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 
 use acceptance::network::relay::Relay;
+use acceptance::program::compile_preload;
 use acceptance::stub::Reply;
-use acceptance::{Emulator, Outcome, Program, Stub, chain, compile};
+use acceptance::{Emulator, Outcome, Program, Stub, chain, compile, scratch};
 
 /// The exit status of a program that the system does not allow to do what it is there for.
 const SKIPPED: i32 = 77;
@@ -86,5 +88,36 @@ fn a_child_shares_no_connection_even_if_it_has_the_process_id_of_its_parent() {
                 assert_eq!(connections.len(), processes, "{what}: a connection for each");
             }
         }
+    }
+}
+
+#[test]
+fn a_name_service_that_hangs_costs_sixteen_threads() {
+    let directory = scratch("names");
+    let (hangs, log) = (directory.join("hangs"), directory.join("log"));
+    fs::write(&hangs, "").unwrap();
+    let emulator = Emulator::start(&[]);
+    let printed = Program::new(compile("tests/fixtures/c/lookups.c", &[]))
+        .env("LD_PRELOAD", compile_preload("tests/fixtures/c/name_service.c"))
+        .env("NAME_SERVICE_HANGS", &hangs)
+        .env("NAME_SERVICE_LOG", &log)
+        .with_chain()
+        .arg(emulator.port().to_string())
+        .arg("1000")
+        .arg(&hangs)
+        .succeed();
+    println!("{printed}");
+    assert_eq!(emulator.certificates().len(), 40);
+}
+
+/// `tests/fixtures/c/daemon.c` over HTTP and HTTPS.
+#[test]
+fn a_daemon_may_close_all_descriptors() {
+    let program = compile("tests/fixtures/c/daemon.c", &[]);
+    let [cert, key] = chain().files();
+    for emulator in [Emulator::start(&[]), Emulator::start_tls(cert, key, &[])] {
+        let daemon = Program::new(&program).arg(emulator.url()).with_chain();
+        let outcome = daemon.arg(&chain().root).run();
+        assert_eq!(outcome.code, Some(0), "{}: {outcome:?}", emulator.url());
     }
 }
