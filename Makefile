@@ -44,6 +44,11 @@ test: setup-test build $(VENV)/.ready $(PLANTED)/libcas.so ## every test (INSTAL
 	@rm -rf target/acceptance
 	RUST_TEST_THREADS=$$(($$(nproc) * 2)) $(CARGO) test --workspace --locked --no-fail-fast
 
+.PHONY: test-cancel
+test-cancel: setup-test build ## cas_client_cancel in every state, 200 times each, and the times
+	CANCEL_TIMES=$${CANCEL_TIMES:-200} $(CARGO) test --package acceptance --locked --test host \
+		-- --nocapture cancel::
+
 .PHONY: test-bare
 test-bare: ## `make run` and `make test` in an empty Debian system (as root; slow)
 	@tools/test-bare.sh

@@ -81,11 +81,17 @@
  *
  * Threads: Any number of threads may use one cas_client at the same time.
  * Use every other handle from one thread at a time. pthread_cancel of a thread
- * inside libcas takes effect once the call has returned. libcas does not support
- * threads with PTHREAD_CANCEL_ASYNCHRONOUS, which POSIX allows to call almost
+ * inside libcas takes effect once the call has returned. Do not call libcas from
+ * a thread with PTHREAD_CANCEL_ASYNCHRONOUS: POSIX allows it to call almost
  * nothing.
  *
- * Fork: A cas_client stays usable in parent and child.
+ * Fork: A cas_client stays usable in parent and child, which then share no
+ * connection and no cached key, even if both have the same process ID. This
+ * holds for fork, _Fork and the system calls, from any number of threads; after
+ * a call other than fork, the C library itself may not be usable. Before Linux
+ * 4.14, libcas does not detect a child that has the ID of its parent (in
+ * another PID namespace) and was not made by fork. A child that shares its
+ * parent's memory (vfork, CLONE_VM) must not use libcas.
  *
  * The process: libcas starts no threads, except to look up a host name within
  * a deadline. It installs no signal handlers, raises no SIGPIPE, writes

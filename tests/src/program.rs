@@ -29,6 +29,12 @@ pub fn compile_against(source: &str, library: &Path, flags: &[&str]) -> PathBuf 
     build(source, &[&link, flags].concat())
 }
 
+/// Compiles it against `cas.h` and `libcas.a`.
+pub fn compile_static(source: &str) -> PathBuf {
+    let archive = artefact("libcas.a");
+    build(source, &["-Iinclude", archive.to_str().unwrap(), "-lm", "-ldl", "-lpthread"])
+}
+
 /// Compiles a C source to a library that is preloaded into programs.
 pub fn compile_preload(source: &str) -> PathBuf {
     // glibc declares connect with a transparent union, which ISO C does not have.

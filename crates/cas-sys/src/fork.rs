@@ -8,8 +8,8 @@
 //!
 //! So the kernel keeps the mark: a page with `MADV_WIPEONFORK` (Linux 4.14) reads as zeros in a
 //! child, however it was made. A child of vfork shares the memory of its parent and therefore its
-//! generation. `BoringSSL` and AWS-LC detect forks in the same way. On kernels without it,
-//! libcas compares process IDs.
+//! generation. `BoringSSL` and AWS-LC detect forks in the same way. On kernels without it, a
+//! `pthread_atfork` handler and the process ID detect all children but those that both miss.
 
 use std::process;
 use std::ptr;
@@ -23,16 +23,20 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 ///
 /// A call costs two loads from memory. It takes no lock, does not allocate, and may be made from
 /// any thread, also in a child of a multi-threaded process. Where the kernel is older than Linux
-/// 4.14, or an emulator ignores `madvise`, the number comes from the process ID: a call then costs
-/// a system call, and does not detect a child that has the ID of its parent.
+/// 4.14, or an emulator ignores `madvise`, a call costs a system call, and the first call takes the
+/// C library's lock of `pthread_atfork`. It then does not detect a child that has the ID of its
+/// parent and was made without running the handlers of fork.
 #[must_use]
 pub fn fork_generation() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     match wiped_on_fork() {
         Some(mark) => generation_of_mark(mark, &LAST),
-        None => generation_of_pid(process::id(), &LAST),
+        None => generation_of_pid(process::id(), &LAST_OF_PID),
     }
 }
+
+/// The last generation of [`generation_of_pid`].
+static LAST_OF_PID: AtomicU64 = AtomicU64::new(0);
 
 /// `mark` is 0 in a new process. `last` is the last generation given to it or to an ancestor.
 fn generation_of_mark(mark: &AtomicU64, last: &AtomicU64) -> u64 {
@@ -60,6 +64,18 @@ fn generation_of_pid(pid: u32, last: &AtomicU64) -> u64 {
     known
 }
 
+/// From now on, a child of fork has another generation than its parent, even with the same ID.
+///
+/// The handler stays registered for the life of the process, so the code must never be unmapped:
+/// libcas.so is linked with `-z nodelete`. If memory is short, only the process ID detects forks.
+fn count_forks() {
+    extern "C" fn in_the_child() {
+        LAST_OF_PID.fetch_add(1 << 32, Ordering::AcqRel);
+    }
+    // SAFETY: the handler only changes an atomic number, which is allowed in any child.
+    unsafe { libc::pthread_atfork(None, None, Some(in_the_child)) };
+}
+
 /// A number that the kernel sets to 0 in a child of fork; `None` where the kernel cannot.
 ///
 /// It is made on first use and never freed. Threads that arrive together each make one and agree
@@ -71,7 +87,10 @@ fn wiped_on_fork() -> Option<&'static AtomicU64> {
 
     let mut mark = MARK.load(Ordering::Acquire);
     if mark.is_null() {
-        let new = map_wiped_on_fork().unwrap_or(unsupported);
+        let new = map_wiped_on_fork().unwrap_or_else(|| {
+            count_forks(); // several threads may register it, which does no harm
+            unsupported
+        });
         mark = match MARK.compare_exchange(mark, new, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => new,
             Err(first) => {
@@ -173,6 +192,19 @@ mod tests {
             mark.load(Ordering::Relaxed) == 0 && generation_of_mark(mark, &last) == 2
         }));
         assert_eq!(generation_of_mark(mark, &last), 1);
+    }
+
+    #[test]
+    fn without_the_kernels_help_a_handler_detects_a_child_with_the_same_id() {
+        count_forks();
+        let parent = generation_of_pid(7, &LAST_OF_PID);
+        assert!(in_a_child(|| {
+            let child = generation_of_pid(7, &LAST_OF_PID);
+            child != parent
+                && child == generation_of_pid(7, &LAST_OF_PID)
+                && in_a_child(|| ![parent, child].contains(&generation_of_pid(7, &LAST_OF_PID)))
+        }));
+        assert_eq!(generation_of_pid(7, &LAST_OF_PID), parent);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //!
 //! This is the bottom crate of the workspace. It depends on libc, and on zeroize for its
 //! compiler barrier. Apart from `cas-ffi` it is the only crate with `unsafe`; every block states
-//! why it is sound. None of its functions takes a lock, so a child of fork can call all of them;
-//! only `home_directory` calls functions of the C library that may.
+//! why it is sound. A child of fork can call all of its functions: none takes a lock, except
+//! `home_directory`, which calls functions of the C library that may, and the first
+//! [`fork_generation`] of a program on a kernel before Linux 4.14.
 #![deny(missing_docs)]
 #![warn(clippy::undocumented_unsafe_blocks)]
 

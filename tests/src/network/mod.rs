@@ -3,4 +3,6 @@
 pub mod cut;
 pub mod delay;
 pub mod proxy;
+pub mod relay;
+pub mod silent;
 pub mod tls;

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use acceptance::program::compile_against;
-use acceptance::{Emulator, Program, artefact, compile, installed, top};
+use acceptance::network::tls::OneVersion;
+use acceptance::program::{compile_against, compile_static};
+use acceptance::{Emulator, Outcome, Program, artefact, chain, compile, installed, top};
 
 /// Programs that take ENDPOINT CERT KEY and more.
 const PROGRAMS: [(&str, &[&str]); 6] = [
@@ -54,6 +55,56 @@ fn valgrind_finds_no_error_and_no_leak() {
         };
         let outcome = program.run();
         assert_eq!(outcome.code, Some(0), "{source}:\n{}\n{}", outcome.stdout, outcome.stderr);
+    }
+}
+
+/// A run of `tests/fixtures/c/over_tls.c` under valgrind, with these options.
+fn over_tls(program: &Path, options: &[&str], endpoint: &str, what: &str) -> Outcome {
+    Program::new("valgrind")
+        .args(["--quiet", "--error-exitcode=99", "--leak-check=full"])
+        .arg("--show-leak-kinds=definite,indirect,possible")
+        .arg("--errors-for-leak-kinds=definite,indirect,possible")
+        .args(options)
+        .arg(program)
+        .arg(endpoint)
+        .with_chain()
+        .arg(&chain().root)
+        .arg(what)
+        .run()
+}
+
+#[test]
+fn valgrind_finds_no_error_over_tls_with_the_suppressions_of_the_examples() {
+    let file = format!("--suppressions={}", top().join("examples/valgrind.supp").display());
+    let suppressed: &[&str] = &[&file];
+    let [cert, key] = chain().files();
+    for (linked, program) in [
+        ("libcas.so", compile("tests/fixtures/c/over_tls.c", &[])),
+        ("libcas.a", compile_static("tests/fixtures/c/over_tls.c")),
+    ] {
+        let emulator = || Emulator::start_tls(cert, key, &[]);
+        let outcome = over_tls(&program, suppressed, emulator().url(), "calls");
+        assert_eq!(outcome.code, Some(0), "{linked}, TLS 1.3:\n{}", outcome.stderr);
+        let older = OneVersion::start("TLSv1_2", cert.as_ref(), key.as_ref());
+        let outcome = over_tls(&program, suppressed, &older.url(), "upload");
+        assert_eq!(outcome.code, Some(0), "{linked}, TLS 1.2:\n{}", outcome.stderr);
+
+        // The file hides nothing else.
+        for (mistake, report) in [
+            ("uninitialised", "uninitialised value"),
+            ("overflow", "Invalid read of size"),
+            ("leak", "definitely lost"),
+        ] {
+            let outcome = over_tls(&program, suppressed, emulator().url(), mistake);
+            assert_eq!(outcome.code, Some(99), "{linked}, {mistake}:\n{}", outcome.stderr);
+            assert!(outcome.stderr.contains(report), "{linked}, {mistake}:\n{}", outcome.stderr);
+        }
+
+        // ring chooses its assembler by the processor that valgrind emulates.
+        let outcome = over_tls(&program, &[], emulator().url(), "calls");
+        if outcome.code != Some(99) {
+            println!("valgrind has nothing to report on this machine; the file is not needed");
+        }
     }
 }
 

@@ -4,5 +4,6 @@ mod callbacks;
 mod cancel;
 mod environment;
 mod files;
+mod locale;
 mod refusals;
 mod threads;

@@ -1,104 +1,123 @@
-//! Threads, forks, signals and locales of the host program.
+//! Threads, forks, signals and descriptors of the host program.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-use acceptance::{Emulator, Program, compile, installed, run, scratch};
+use acceptance::network::relay::Relay;
+use acceptance::program::compile_preload;
+use acceptance::stub::Reply;
+use acceptance::{Emulator, Outcome, Program, Stub, chain, compile, scratch};
 
-/// "Refused" in Chinese, in GBK.
-const REFUSED: &[u8] = b"\xbe\xdc\xbe\xf8";
+/// The exit status of a program that the system does not allow to do what it is there for.
+const SKIPPED: i32 = 77;
 
-/// The messages of the C library that `locale.c` meets.
-const MESSAGES: [&str; 5] = [
-    "Connection refused",
-    "Is a directory",
-    "Name or service not known",
-    "No such file or directory",
-    "Permission denied",
+/// Whether a program was allowed to run; it must have succeeded then.
+#[track_caller]
+fn ran(what: &str, outcome: &Outcome) -> bool {
+    if outcome.code == Some(SKIPPED) {
+        println!("NOT TESTED here, {what}: {}", outcome.stderr);
+        return false;
+    }
+    assert_eq!(outcome.code, Some(0), "{what}: {}\n{}", outcome.stdout, outcome.stderr);
+    assert_eq!(outcome.stderr, "", "{what}");
+    true
+}
+
+/// A program that has no access key, and looks for one nowhere.
+fn without_key(program: &Path) -> Program {
+    let program = Program::new(program).without("ALIBABA_CLOUD_ACCESS_KEY_ID");
+    program.without("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+}
+
+/// The response of a credentials URI.
+const KEY: &[u8] = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"Code\": \"Success\", \
+    \"AccessKeyId\": \"STS.id\", \"AccessKeySecret\": \"secret\", \"SecurityToken\": \"token\", \
+    \"Expiration\": \"2099-01-01T00:00:00Z\"}";
+
+/// Every way in which a child can be made, and whether libcas detects it on an old kernel even if
+/// it has the ID of its parent.
+const FORKS: [(&str, usize, bool); 6] = [
+    ("fork", 2, true),
+    ("grandchild", 3, true),
+    ("threads", 2, true),
+    ("_Fork", 2, false),
+    ("fork-call", 2, false),
+    ("clone-call", 2, false),
 ];
 
-/// Generates the locale `zh_CN.GBK` below a directory for `LOCPATH`.
-fn generate_locale(directory: &Path) {
-    assert!(installed("localedef"), "localedef is needed: install it");
-    run(Command::new("localedef")
-        .args(["--no-archive", "--charmap=GBK", "--inputfile=zh_CN"])
-        .arg(directory.join("zh_CN.GBK")));
-}
-
-/// Writes a catalogue that translates [`MESSAGES`], in the format of GNU gettext.
-fn write_catalogue(directory: &Path) {
-    let head = b"Content-Type: text/plain; charset=GBK\n".as_slice();
-    // They are sorted, the header first.
-    let entries: Vec<(&str, &[u8])> =
-        std::iter::once(("", head)).chain(MESSAGES.map(|message| (message, REFUSED))).collect();
-    let (tables, count) = (28, entries.len());
-    let mut numbers = vec![0x9504_12de, 0, count, tables, tables + 8 * count, 0, 0];
-    let (mut strings, start) = (Vec::new(), tables + 16 * count);
-    let originals = entries.iter().map(|(original, _)| original.as_bytes());
-    for text in originals.chain(entries.iter().map(|(_, translation)| *translation)) {
-        numbers.extend([text.len(), start + strings.len()]);
-        strings.extend([text, b"\0"].concat());
-    }
-    let numbers = numbers.iter().flat_map(|number| u32::try_from(*number).unwrap().to_le_bytes());
-    let bytes: Vec<u8> = numbers.chain(strings).collect();
-    let directory = directory.join("zh_CN/LC_MESSAGES");
-    fs::create_dir_all(&directory).unwrap();
-    fs::write(directory.join("libc.mo"), bytes).unwrap();
-}
-
-/// `locale.c` in an environment where the C library's messages are Chinese.
-fn in_chinese(emulator: &Emulator, program: Program) -> Program {
-    let directory: PathBuf = scratch("locale");
-    let home = directory.join("home");
-    fs::create_dir_all(home.join(".aliyun")).unwrap();
-    let profile = |name: &str, command: &str| {
-        let mode = "External";
-        serde_json::json!({"name": name, "mode": mode, "process_command": command})
+#[test]
+fn a_child_shares_no_connection_even_if_it_has_the_process_id_of_its_parent() {
+    let program = compile("tests/fixtures/c/same_pid.c", &[]);
+    let [cert, key] = chain().files();
+    let run = |host: Program, endpoint: &str, case: [&str; 3]| {
+        host.arg(endpoint).with_chain().arg(&chain().root).args(case).run()
     };
-    let profiles = [profile("missing", "/nonexistent/program"), profile("forbidden", "/dev/null")];
-    let json = serde_json::json!({"current": "missing", "profiles": profiles});
-    fs::write(home.join(".aliyun/config.json"), json.to_string()).unwrap();
-    program
-        .env("LOCPATH", &directory)
-        .env("HOME", home)
-        .arg(emulator.url())
-        .with_chain()
-        .arg(&directory)
+    for (how, processes, on_old_kernels) in FORKS {
+        for (namespace, kernel) in
+            [("same", "new"), ("new", "new"), ("same", "old"), ("new", "old")]
+        {
+            if (namespace, kernel) == ("new", "old") && !on_old_kernels {
+                continue; // as the header says
+            }
+            let what = format!("{how}, {namespace} namespace, {kernel} kernel");
+            let emulator = Emulator::start_tls(cert, key, &[]);
+            let relay = Relay::start(emulator.port());
+            let endpoint = format!("https://127.0.0.1:{}", relay.port());
+            let case = [namespace, kernel, how];
+            if !ran(&what, &run(Program::new(&program), &endpoint, case)) {
+                continue;
+            }
+            let beginnings = relay.beginnings();
+            // A ClientHello: record header, message header, version, random number.
+            let randoms: BTreeSet<_> = beginnings.iter().map(|bytes| &bytes[11..43]).collect();
+            assert_eq!(randoms.len(), beginnings.len(), "{what}: TLS connections share keys");
+            if how != "threads" {
+                assert_eq!(beginnings.len(), processes, "{what}: a TLS connection for each");
+            }
+
+            let emulator = Emulator::start(&["--sts", "STS.id:secret:token"]);
+            let keys = Stub::start(vec![Reply::SendAndClose(KEY.to_vec())]);
+            let host = without_key(&program).env("ALIBABA_CLOUD_CREDENTIALS_URI", keys.url());
+            assert!(ran(&what, &run(host, emulator.url(), case)));
+            assert_eq!(keys.requests().len(), processes, "{what}: an access key for each");
+            if how != "threads" {
+                let requests = emulator.requests();
+                let connections: BTreeSet<_> =
+                    requests.iter().map(|request| request["connection"].to_string()).collect();
+                assert_eq!(connections.len(), processes, "{what}: a connection for each");
+            }
+        }
+    }
 }
 
 #[test]
-fn messages_are_english_in_every_locale() {
-    let directory = scratch("locale");
-    generate_locale(&directory);
-    write_catalogue(&directory);
+fn a_name_service_that_hangs_costs_sixteen_threads() {
+    let directory = scratch("names");
+    let (hangs, log) = (directory.join("hangs"), directory.join("log"));
+    fs::write(&hangs, "").unwrap();
     let emulator = Emulator::start(&[]);
-    let program = || Program::bare(compile("tests/fixtures/c/locale.c", &["-rdynamic"]));
-    for thread in [&[][..], &["thread"]] {
-        let outcome = in_chinese(&emulator, program()).args(thread).run();
-        assert_eq!(outcome.code, Some(0), "{}\n{}", outcome.stdout, outcome.stderr);
-        for (field, part) in [
-            ("missing file", "No such file or directory"),
-            ("directory", "directory"),
-            ("missing CA file", "No such file or directory"),
-            ("refused", "Connection refused"),
-            ("no name", "Name or service not known"),
-            ("no command", "No such file or directory"),
-            ("no permission", "Permission denied"),
-        ] {
-            outcome.assert_says(field, &[part]);
-        }
-        let log: Vec<_> = outcome.stdout.lines().filter(|line| line.starts_with("log=")).collect();
-        for part in ["Connection refused", "Name or service not known", "Permission denied"] {
-            assert!(log.iter().any(|line| line.contains(part)), "{part}: {log:?}");
-        }
-        // What is not UTF-8 was replaced when it was read.
-        assert!(outcome.stdout.is_ascii(), "{}", outcome.stdout);
+    let printed = Program::new(compile("tests/fixtures/c/lookups.c", &[]))
+        .env("LD_PRELOAD", compile_preload("tests/fixtures/c/name_service.c"))
+        .env("NAME_SERVICE_HANGS", &hangs)
+        .env("NAME_SERVICE_LOG", &log)
+        .with_chain()
+        .arg(emulator.port().to_string())
+        .arg("1000")
+        .arg(&hangs)
+        .succeed();
+    println!("{printed}");
+    assert_eq!(emulator.certificates().len(), 40);
+}
+
+/// `tests/fixtures/c/daemon.c` over HTTP and HTTPS.
+#[test]
+fn a_daemon_may_close_all_descriptors() {
+    let program = compile("tests/fixtures/c/daemon.c", &[]);
+    let [cert, key] = chain().files();
+    for emulator in [Emulator::start(&[]), Emulator::start_tls(cert, key, &[])] {
+        let daemon = Program::new(&program).arg(emulator.url()).with_chain();
+        let outcome = daemon.arg(&chain().root).run();
+        assert_eq!(outcome.code, Some(0), "{}: {outcome:?}", emulator.url());
     }
-    let valgrind = Program::bare("valgrind")
-        .args(["--quiet", "--error-exitcode=99", "--leak-check=full"])
-        .args(["--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect"])
-        .arg(compile("tests/fixtures/c/locale.c", &["-rdynamic"]));
-    let outcome = in_chinese(&emulator, valgrind).run();
-    assert_eq!(outcome.code, Some(0), "{}\n{}", outcome.stdout, outcome.stderr);
 }

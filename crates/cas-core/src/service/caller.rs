@@ -112,10 +112,6 @@ impl Caller {
             in_doubt |= failure.in_doubt;
             failure.in_doubt = in_doubt;
             tried += u32::from(failure.tried);
-            if deadline.is_cancelled() && !failure.class.is_final() {
-                failure.error = cancelled(operation.action, subject);
-                failure.class = FailureClass::Permanent;
-            }
             failure.error = failure.error.with_attempts(tried);
             let delay = match failure.class {
                 FailureClass::Correctable(correction) if !corrected.contains(&correction) => {
@@ -131,6 +127,12 @@ impl Caller {
             match delay {
                 Some(delay) if !last && self.wait(delay, deadline, Some(&failure.error)) => {
                     attempt += 1;
+                }
+                // During the attempt or the wait.
+                _ if deadline.is_cancelled() && !failure.class.is_final() => {
+                    failure.error = cancelled(operation.action, subject).with_attempts(tried);
+                    failure.class = FailureClass::Permanent;
+                    return Err(failure);
                 }
                 _ => return Err(failure),
             }

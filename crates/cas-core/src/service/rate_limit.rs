@@ -37,12 +37,7 @@ impl RateLimiter {
         deadline: Instant,
     ) -> Option<Duration> {
         let now = self.micros(now);
-        let limit = match self.limit {
-            0 if now < self.slow_until.load(Ordering::Relaxed) => documented(version),
-            0 => return Some(Duration::ZERO),
-            limit => limit,
-        };
-        let between = 1_000_000 / u64::from(limit);
+        let Some(between) = self.between(version, now) else { return Some(Duration::ZERO) };
         let deadline = self.micros(deadline);
         let taken = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
             let turn = next.max(now);
@@ -50,6 +45,25 @@ impl RateLimiter {
         });
         let turn = taken.ok()?.max(now);
         Some(Duration::from_micros(turn - now))
+    }
+
+    /// Gives back a turn that was taken and is not used: a queue that is cancelled must not delay
+    /// the uploads that come after it.
+    pub(crate) fn give_back(&self, version: ApiVersion, now: Instant) {
+        if let Some(between) = self.between(version, self.micros(now)) {
+            let earlier = |next: u64| Some(next.saturating_sub(between));
+            let _ = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, earlier);
+        }
+    }
+
+    /// The time between two turns in microseconds; `None` if there is no limit.
+    fn between(&self, version: ApiVersion, now: u64) -> Option<u64> {
+        let limit = match self.limit {
+            0 if now < self.slow_until.load(Ordering::Relaxed) => documented(version),
+            0 => return None,
+            limit => limit,
+        };
+        Some(1_000_000 / u64::from(limit))
     }
 
     /// Records that the service throttled a call: the documented rate applies for a minute.
@@ -113,6 +127,21 @@ mod tests {
         assert_eq!(rate_limiter.acquire(V2018_07_13, start, deadline), Some(Duration::ZERO));
         assert_eq!(rate_limiter.acquire(V2018_07_13, start, deadline), None);
         assert_eq!(millis(&rate_limiter, V2018_07_13, start), 1_000);
+    }
+
+    #[test]
+    fn turns_that_are_given_back_are_taken_again() {
+        let start = Instant::now();
+        let rate_limiter = RateLimiter::new(1, start);
+        let turns = [0; 4].map(|_| millis(&rate_limiter, V2018_07_13, start));
+        assert_eq!(turns, [0, 1_000, 2_000, 3_000]);
+        for _ in 0..3 {
+            rate_limiter.give_back(V2018_07_13, start);
+        }
+        assert_eq!(millis(&rate_limiter, V2018_07_13, start), 1_000);
+        let unlimited = RateLimiter::new(0, start);
+        unlimited.give_back(V2018_07_13, start);
+        assert_eq!(millis(&unlimited, V2018_07_13, start), 0);
     }
 
     #[test]

@@ -136,6 +136,9 @@ impl UploadRun<'_> {
             None
         };
         if !turn.is_some_and(|turn| caller.wait(turn, self.deadline, None)) {
+            if turn.is_some() {
+                rate_limiter.give_back(version, Instant::now());
+            }
             if self.deadline.is_cancelled() {
                 self.history.attempts_not_sent += 1;
             }

@@ -414,3 +414,17 @@ fn a_success_counts_even_if_the_call_is_cancelled() {
     let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
     caller.call::<IgnoredAny>(&operation, "CertId 7", &deadline).unwrap();
 }
+
+#[test]
+fn a_call_that_is_cancelled_between_two_attempts_says_so() {
+    let cancellation = Cancellation::default();
+    let deadline = cancellation.deadline(Instant::now() + AN_HOUR);
+    let (mut caller, _) = caller(vec![failure(SendProgress::NotSent, false)]);
+    caller.logger = Logger::new(Level::Warn, move |_, message| {
+        assert!(message.contains("Retry in"), "{message}");
+        cancellation.cancel();
+    });
+    let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
+    let failure = caller.call::<IgnoredAny>(&operation, "CertId 7", &deadline).unwrap_err();
+    assert_eq!((failure.error.kind(), failure.error.attempts()), (ErrorKind::Cancelled, 1));
+}
