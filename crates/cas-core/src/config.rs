@@ -3,7 +3,7 @@
 //!
 //! Uses `http`, `protocol` and `service` for the types of the options, and `base`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -164,8 +164,8 @@ impl Config {
 
     /// Sets the CA file: a PEM bundle that replaces the system's root store. It is read when the
     /// client is created.
-    pub fn set_ca_file(&mut self, path: &str) -> Result<(), Error> {
-        let checked = if path.is_empty() {
+    pub fn set_ca_file(&mut self, path: &Path) -> Result<(), Error> {
+        let checked = if path.as_os_str().is_empty() {
             Err("Invalid CA file: the path is empty.".to_owned())
         } else {
             Ok(())

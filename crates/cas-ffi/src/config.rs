@@ -14,7 +14,7 @@ use cas_core::Secret;
 use cas_core::Signature;
 
 use crate::boundary;
-use crate::ffi::{self, free, invalid, required_mut, text};
+use crate::ffi::{self, file_path, free, invalid, required_mut, text};
 use crate::panic;
 use crate::status::cas_status;
 
@@ -184,7 +184,8 @@ pub unsafe extern "C" fn cas_config_set_allow_plaintext(
 // --- Root store and proxy ---
 
 /// Sets a PEM bundle of root certificates that replaces the root store.
-/// cas_client_new reads the file, and fails if it holds no certificate.
+/// cas_client_new reads the file, and fails if it holds no certificate. The
+/// file has at most 32 MiB.
 ///
 /// Default: the roots of SSL_CERT_FILE and SSL_CERT_DIR, else the system's,
 /// else Mozilla's, which are built in. cas_client_new reads these two
@@ -192,7 +193,7 @@ pub unsafe extern "C" fn cas_config_set_allow_plaintext(
 /// refused, cas_client_new fails until you set a valid one.
 ///
 /// @param config  the configuration
-/// @param path    the path of the PEM file
+/// @param path    the path of the PEM file; it need not be UTF-8
 /// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
 /// @since 0.1.0
 #[unsafe(no_mangle)]
@@ -200,7 +201,7 @@ pub unsafe extern "C" fn cas_config_set_ca_file(
     config: *mut cas_config,
     path: *const c_char,
 ) -> cas_status {
-    boundary::status_only(|| required_mut!(config).0.set_ca_file(text!(path)))
+    boundary::status_only(|| required_mut!(config).0.set_ca_file(file_path!(path)))
 }
 
 /// Sets the proxy to connect through.

@@ -3,14 +3,15 @@
 //! Set a name, a certificate and a key; everything else is optional.
 
 use std::ffi::c_char;
-use std::path::Path;
 
 use cas_core::OnConflict;
 use cas_core::Upload;
 
 use crate::boundary;
 use crate::error::cas_error;
-use crate::ffi::{self, free, invalid, must_be_text, required_bytes, required_mut, text};
+use crate::ffi::{
+    self, file_path, free, invalid, must_be_text, required_bytes, required_mut, text,
+};
 use crate::panic;
 use crate::status::cas_status;
 
@@ -70,7 +71,7 @@ pub unsafe extern "C" fn cas_request_set_name(
 /// and says how to convert them.
 ///
 /// @param request  the request
-/// @param pem      the text; libcas copies it
+/// @param pem      the text, at most 2 MiB; libcas copies it
 /// @param len      its length in bytes, without a terminating NUL
 /// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
 /// @since 0.1.0
@@ -84,7 +85,7 @@ pub unsafe extern "C" fn cas_request_set_cert_pem(
         let request = required_mut!(request);
         let bytes = required_bytes!(pem, len);
         // Stored even if invalid: an upload that ignores this error fails with the details.
-        request.0.set_certificate(bytes);
+        request.0.set_certificate(bytes)?;
         must_be_text(bytes, "pem").map(drop)
     })
 }
@@ -92,7 +93,7 @@ pub unsafe extern "C" fn cas_request_set_cert_pem(
 /// Sets the private key from unencrypted PEM text.
 ///
 /// @param request  the request
-/// @param pem      the text; libcas copies it
+/// @param pem      the text, at most 2 MiB; libcas copies it
 /// @param len      its length in bytes, without a terminating NUL
 /// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
 /// @since 0.1.0
@@ -105,7 +106,7 @@ pub unsafe extern "C" fn cas_request_set_key_pem(
     boundary::status_only(|| {
         let request = required_mut!(request);
         let bytes = required_bytes!(pem, len);
-        request.0.set_key(bytes);
+        request.0.set_key(bytes)?;
         must_be_text(bytes, "pem").map(drop)
     })
 }
@@ -114,7 +115,8 @@ pub unsafe extern "C" fn cas_request_set_key_pem(
 /// returns. A file that is not PEM, such as DER, is refused here.
 ///
 /// @param request  the request
-/// @param path     the path of the file
+/// @param path     the path of a file or pipe of at most 1 MiB; it need not be
+///                 UTF-8
 /// @param err      receives the error; may be NULL
 /// @return CAS_OK, CAS_ERR_IO if the file cannot be read, CAS_ERR_CERTIFICATE
 ///         if it is not a PEM file, or CAS_ERR_INVALID_ARGUMENT
@@ -127,14 +129,15 @@ pub unsafe extern "C" fn cas_request_load_cert_file(
 ) -> cas_status {
     boundary::fallible(err, || {
         let request = required_mut!(request);
-        request.0.load_certificate(Path::new(text!(path)))
+        request.0.load_certificate(file_path!(path))
     })
 }
 
 /// Reads the private key from a PEM file, before the call returns.
 ///
 /// @param request  the request
-/// @param path     the path of the file
+/// @param path     the path of a file or pipe of at most 1 MiB; it need not be
+///                 UTF-8
 /// @param err      receives the error; may be NULL
 /// @return CAS_OK, CAS_ERR_IO if the file cannot be read, CAS_ERR_CERTIFICATE
 ///         if it is not a PEM file, or CAS_ERR_INVALID_ARGUMENT
@@ -147,7 +150,7 @@ pub unsafe extern "C" fn cas_request_load_key_file(
 ) -> cas_status {
     boundary::fallible(err, || {
         let request = required_mut!(request);
-        request.0.load_key(Path::new(text!(path)))
+        request.0.load_key(file_path!(path))
     })
 }
 

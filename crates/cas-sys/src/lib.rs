@@ -6,12 +6,14 @@
 #![deny(missing_docs)]
 #![warn(clippy::undocumented_unsafe_blocks)]
 
+mod address_space;
 mod fork;
 mod poll;
 mod secure_execution;
 mod signals;
 mod zeroizing_alloc;
 
+pub use address_space::has_address_space;
 pub use fork::fork_generation;
 pub use poll::{Readiness, wait_until_ready};
 pub use secure_execution::secure_execution;

@@ -16,7 +16,15 @@ pub struct Declared {
 pub const CRATES: [Declared; 4] = [
     Declared {
         name: "cas-sys",
-        layers: &["lib", "fork", "poll", "secure_execution", "signals", "zeroizing_alloc"],
+        layers: &[
+            "lib",
+            "address_space",
+            "fork",
+            "poll",
+            "secure_execution",
+            "signals",
+            "zeroizing_alloc",
+        ],
         uses: &[],
         may_be_unsafe: true,
     },

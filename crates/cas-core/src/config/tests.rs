@@ -17,7 +17,7 @@ fn invalid_options_are_refused_by_their_setters() {
     assert!(config.set_region("Not a region").is_err());
     assert!(config.set_region("").is_err());
     assert!(config.set_endpoint("host/path").is_err());
-    assert!(config.set_ca_file("").is_err());
+    assert!(config.set_ca_file(Path::new("")).is_err());
     assert!(config.set_connect_timeout(Duration::ZERO).is_err());
     assert!(config.set_timeout(Duration::ZERO).is_err());
     assert!(config.set_max_attempts(0).is_err());
@@ -32,7 +32,7 @@ fn invalid_options_are_refused_by_their_setters() {
     config.set_access_key("i", secret("s")).unwrap();
     config.set_profile("p").unwrap();
     config.set_region("cn-beijing").unwrap();
-    config.set_ca_file("/ca.pem").unwrap();
+    config.set_ca_file(Path::new("/ca.pem")).unwrap();
     assert!(config.check().unwrap_err().message().contains("security token"));
     config.set_security_token(secret("t")).unwrap();
     config.check().unwrap();

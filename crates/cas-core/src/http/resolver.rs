@@ -14,6 +14,7 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
 use crate::base::deadline::Deadline;
+use crate::base::exhaustion::Exhaustion;
 use crate::http::endpoint::without_brackets;
 use crate::http::failure::TransportError;
 use crate::http::messages::not_resolved;
@@ -65,7 +66,11 @@ pub(crate) fn addresses(
 }
 
 fn system_lookup(host: &str) -> io::Result<Vec<IpAddr>> {
-    Ok((host, 0).to_socket_addrs()?.map(|address| address.ip()).collect())
+    match (host, 0).to_socket_addrs() {
+        Ok(addresses) => Ok(addresses.map(|address| address.ip()).collect()),
+        // The system's look-up does not say that it could open no file or socket.
+        Err(error) => Err(Exhaustion::of_descriptors().map_or(error, Into::into)),
+    }
 }
 
 /// The addresses of a host. All calls that wait for them share the error.
@@ -146,7 +151,10 @@ impl Lookups {
         // The thread inherits the mask: signal handlers of the host program must not run on it.
         let _blocked = BlockedSignals::new();
         let builder = thread::Builder::new().name("cas-resolve".to_owned());
-        builder.spawn(move || lookups.run(&lookup, resolve)).map(drop)
+        builder
+            .spawn(move || lookups.run(&lookup, resolve))
+            .map(drop)
+            .map_err(|error| Exhaustion::of_start(&error).map_or(error, Into::into))
     }
 
     fn run(&self, lookup: &Arc<Lookup>, resolve: fn(&str) -> io::Result<Vec<IpAddr>>) {

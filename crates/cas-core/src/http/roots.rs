@@ -17,7 +17,11 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::base::deadline::Deadline;
 use crate::base::error::{Error, ErrorKind};
+use crate::base::exhaustion::{Exhaustion, clause_of};
+use crate::base::file;
+use crate::base::memory;
 use crate::base::quote::quoted_path;
 use crate::http::failure::TransportError;
 
@@ -120,26 +124,24 @@ impl RootStore {
     /// Only the certificates of a PEM file. It is read now, so that a wrong path is reported early.
     pub(crate) fn from_file(path: &Path) -> Result<Self, Error> {
         let quoted = quoted_path(path);
-        let roots = read_file(path).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => {
-                let message = format!("The CA file {quoted} {error}.");
-                Error::new(ErrorKind::InvalidArgument, message).with_hint(
+        let roots = read_file(path, &Deadline::after(file::PIPE_TIME)).map_err(|cause| {
+            if cause.kind() == io::ErrorKind::InvalidData {
+                let message = format!("The CA file {quoted} {cause}.");
+                return Error::new(ErrorKind::InvalidArgument, message).with_hint(
                     "Use a PEM file with at least one -----BEGIN CERTIFICATE----- block.",
-                )
+                );
             }
-            _ => {
-                Error::new(ErrorKind::Io, format!("Failed to read the CA file {quoted}: {error}."))
-                    .with_hint(
-                        "Set the path of a PEM file that this program can read, not the PEM text \
-                     itself.",
-                    )
-            }
+            file::read_error(
+                &format!("the CA file {quoted}"),
+                &cause,
+                "Set the path of a PEM file that this program can read, not the PEM text itself.",
+            )
         })?;
         Ok(Self::File { roots, source: format!("the CA file {quoted}") })
     }
 
-    /// Returns the roots; reads them if they are not read yet.
-    pub(crate) fn load(&self) -> Result<LoadedRoots, TransportError> {
+    /// Returns the roots; reads them before `deadline` if they are not read yet.
+    pub(crate) fn load(&self, deadline: &Deadline) -> Result<LoadedRoots, TransportError> {
         match self {
             Self::File { roots, source } => Ok(LoadedRoots::new(
                 roots.clone(),
@@ -147,9 +149,9 @@ impl RootStore {
                 "add its certificate to the CA file, because libcas uses no other roots",
             )),
             Self::Environment { file, directories } => {
-                load_environment(file.as_deref(), directories)
+                load_environment(file.as_deref(), directories, deadline)
             }
-            Self::System => load_system(&BUNDLES, &DIRECTORIES),
+            Self::System => load_system(&BUNDLES, &DIRECTORIES, deadline),
         }
     }
 }
@@ -159,6 +161,7 @@ impl RootStore {
 fn load_environment(
     file: Option<&Path>,
     directories: &[PathBuf],
+    deadline: &Deadline,
 ) -> Result<LoadedRoots, TransportError> {
     let (mut store, mut sources, mut problems) = (RootCertStore::empty(), Vec::new(), Vec::new());
     let file = file.map(|path| (path, "SSL_CERT_FILE", read_file as Reader));
@@ -167,11 +170,12 @@ fn load_environment(
     let mut file_is_usable = true;
     for (path, variable, read) in file.into_iter().chain(directories) {
         let location = format!("{} ({variable})", quoted_path(path));
-        match read(path) {
+        match read(path, deadline) {
             Ok(more) => {
                 store.extend(more.roots);
                 sources.push(location);
             }
+            Err(error) if file::is_retryable(&error) => return Err(not_read(&location, &error)),
             Err(error) => {
                 file_is_usable &= variable == "SSL_CERT_DIR";
                 problems.push(format!("{location}: {error}"));
@@ -195,20 +199,25 @@ fn load_environment(
 }
 
 /// Loads the first usable location, or the built-in roots if no location exists.
-fn load_system(bundles: &[&str], directories: &[&str]) -> Result<LoadedRoots, TransportError> {
+fn load_system(
+    bundles: &[&str],
+    directories: &[&str],
+    deadline: &Deadline,
+) -> Result<LoadedRoots, TransportError> {
     let how_to_add = "set SSL_CERT_FILE or cas_config_set_ca_file to its PEM bundle";
     let bundles = bundles.iter().map(|path| (path, read_file as Reader));
     let directories = directories.iter().map(|path| (path, read_directory as Reader));
     let mut problems = Vec::new();
     for (path, read) in bundles.chain(directories) {
         let location = format!("the system's {path}");
-        match read(Path::new(path)) {
+        match read(Path::new(path), deadline) {
             Ok(roots) => return Ok(LoadedRoots::new(roots, &location, how_to_add)),
             Err(error)
                 if matches!(
                     error.kind(),
                     io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
                 ) => {}
+            Err(error) if file::is_retryable(&error) => return Err(not_read(&location, &error)),
             Err(error) => problems.push(format!("{location}: {error}")),
         }
     }
@@ -229,13 +238,22 @@ fn not_loaded(problems: &[String], hint: &str) -> TransportError {
     TransportError::not_sent(message).with_hint(hint).permanent()
 }
 
+/// The store exists, but cannot be read now: neither a part of it nor another one replaces it.
+fn not_read(location: &str, error: &io::Error) -> TransportError {
+    let cause = clause_of(error);
+    TransportError::not_sent(format!("failed to load root certificates: {location}: {cause}"))
+        .with_hint_for(error, file::hint(error, ""))
+}
+
 /// Reads the roots at a path. `Ok` holds at least one.
-type Reader = fn(&Path) -> io::Result<RootCertStore>;
+type Reader = fn(&Path, &Deadline) -> io::Result<RootCertStore>;
 
 /// Reads the certificates of a PEM file; `InvalidData` if it has none. Invalid certificates next to
 /// valid ones are ignored, as is usual.
-fn read_file(path: &Path) -> io::Result<RootCertStore> {
-    let text = fs::read(path)?;
+fn read_file(path: &Path, deadline: &Deadline) -> io::Result<RootCertStore> {
+    let text = file::read(path, file::MAX_ROOTS_BYTES, deadline)?.bytes;
+    // The roots take less memory than their text.
+    memory::check(text.len())?;
     let (mut roots, mut any_invalid) = (RootCertStore::empty(), false);
     for certificate in CertificateDer::pem_slice_iter(&text) {
         any_invalid |= !certificate.is_ok_and(|certificate| roots.add(certificate).is_ok());
@@ -250,20 +268,23 @@ fn read_file(path: &Path) -> io::Result<RootCertStore> {
 
 /// Reads the certificates in the files of a directory; `NotFound` if there are none. A file that
 /// has several names is read once, and subdirectories are not read.
-fn read_directory(path: &Path) -> io::Result<RootCertStore> {
+fn read_directory(path: &Path, deadline: &Deadline) -> io::Result<RootCertStore> {
     let (mut roots, mut problem) = (RootCertStore::empty(), None);
     let mut seen = BTreeSet::new();
     for entry in fs::read_dir(path)? {
         let file = entry?.path();
         // This follows links, which may be broken.
-        let is_new = fs::metadata(&file).is_ok_and(|metadata| {
-            metadata.is_file() && seen.insert((metadata.dev(), metadata.ino()))
-        });
+        let is_new = match fs::metadata(&file) {
+            Ok(metadata) => metadata.is_file() && seen.insert((metadata.dev(), metadata.ino())),
+            Err(error) if Exhaustion::of(&error).is_some() => return Err(error),
+            Err(_) => false,
+        };
         if !is_new {
             continue;
         }
-        match read_file(&file) {
+        match read_file(&file, deadline) {
             Ok(more) => roots.extend(more.roots),
+            Err(error) if Exhaustion::of(&error).is_some() => return Err(error),
             // Other files are allowed next to certificates.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
             Err(error) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use crate::base::deadline::Deadline;
 use crate::credentials::context::ProviderContext;
 use crate::service::provider::CredentialsError;
 
@@ -19,7 +20,7 @@ pub(crate) struct ProfileFile {
 }
 
 impl ProfileFile {
-    pub(crate) fn read(&self) -> Result<Zeroizing<String>, CredentialsError> {
-        self.context.secret_file(&self.path, self.variable)
+    pub(crate) fn read(&self, deadline: &Deadline) -> Result<Zeroizing<String>, CredentialsError> {
+        self.context.secret_file(&self.path, self.variable, deadline)
     }
 }
