@@ -72,16 +72,31 @@
  * a status returns NULL, 0 or false instead. Arguments and output arguments
  * are required unless their description says otherwise.
  *
- * Strings: Text is UTF-8 and ends in NUL. libcas copies the strings that you
- * pass before the call returns. A string that it returns belongs to the
- * handle it came from and stays valid until you free that handle. Do not free
- * the string.
+ * Strings: Text is UTF-8 and ends in NUL. Paths are bytes, as the system has
+ * them: they need not be UTF-8. libcas copies the strings that you pass before
+ * the call returns. A string that it returns belongs to the handle it came from
+ * and stays valid until you free that handle. Do not free the string.
+ *
+ * Sizes: PEM text has at most 2 MiB, every other string 64 KiB. A longer one
+ * gives CAS_ERR_INVALID_ARGUMENT, as does PEM text for which there is not
+ * enough memory.
+ *
+ * Files: libcas reads regular files and pipes, of at most 1 MiB; files with
+ * root certificates have at most 32 MiB. It follows symbolic links. A pipe must
+ * be closed before the deadline of the call, and within 5 seconds where the
+ * call has none: in cas_client_new, cas_request_load_cert_file and
+ * cas_request_load_key_file.
+ *
+ * Memory and descriptors: If file descriptors, threads or memory for one of
+ * the above run out, the call fails with an error that says so, and is worth
+ * making again. If memory runs out anywhere else in libcas, such as for a
+ * message, the process aborts.
  *
  * Units: Sizes are in bytes, times in milliseconds.
  *
  * Threads: Any number of threads may use one cas_client at the same time.
  * Use every other handle from one thread at a time. pthread_cancel of a thread
- * inside libcas takes effect once the call has returned. Do not call libcas from
+ * inside libcas takes effect once the call has returned. Do not call libcas in
  * a thread with PTHREAD_CANCEL_ASYNCHRONOUS: POSIX allows it to call almost
  * nothing.
  *
@@ -629,7 +644,8 @@ cas_status cas_config_set_allow_plaintext(cas_config *config, bool allow);
 
 /**
  * Sets a PEM bundle of root certificates that replaces the root store.
- * cas_client_new reads the file, and fails if it holds no certificate.
+ * cas_client_new reads the file, and fails if it holds no certificate. The
+ * file has at most 32 MiB.
  *
  * Default: the roots of SSL_CERT_FILE and SSL_CERT_DIR, else the system's,
  * else Mozilla's, which are built in. cas_client_new reads these two
@@ -638,7 +654,7 @@ cas_status cas_config_set_allow_plaintext(cas_config *config, bool allow);
  * Replaces the value of cas_config_set_ca_pem.
  *
  * @param config  the configuration
- * @param path    the path of the PEM file
+ * @param path    the path of the PEM file; it need not be UTF-8
  * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
  * @since 0.1.0
  */
@@ -1002,7 +1018,7 @@ cas_status cas_request_set_name(cas_request *request, const char *name);
  * and says how to convert them.
  *
  * @param request  the request
- * @param pem      the text; libcas copies it
+ * @param pem      the text, at most 2 MiB; libcas copies it
  * @param len      its length in bytes, without a terminating NUL
  * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
  * @since 0.1.0
@@ -1015,7 +1031,7 @@ cas_status cas_request_set_cert_pem(cas_request *request,
  * Sets the private key from unencrypted PEM text.
  *
  * @param request  the request
- * @param pem      the text; libcas copies it
+ * @param pem      the text, at most 2 MiB; libcas copies it
  * @param len      its length in bytes, without a terminating NUL
  * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
  * @since 0.1.0
@@ -1029,7 +1045,8 @@ cas_status cas_request_set_key_pem(cas_request *request,
  * returns. A file that is not PEM, such as DER, is refused here.
  *
  * @param request  the request
- * @param path     the path of the file
+ * @param path     the path of a file or pipe of at most 1 MiB; it need not be
+ *                 UTF-8
  * @param err      receives the error; may be NULL
  * @return CAS_OK, CAS_ERR_IO if the file cannot be read, CAS_ERR_CERTIFICATE
  *         if it is not a PEM file, or CAS_ERR_INVALID_ARGUMENT
@@ -1043,7 +1060,8 @@ cas_status cas_request_load_cert_file(cas_request *request,
  * Reads the private key from a PEM file, before the call returns.
  *
  * @param request  the request
- * @param path     the path of the file
+ * @param path     the path of a file or pipe of at most 1 MiB; it need not be
+ *                 UTF-8
  * @param err      receives the error; may be NULL
  * @return CAS_OK, CAS_ERR_IO if the file cannot be read, CAS_ERR_CERTIFICATE
  *         if it is not a PEM file, or CAS_ERR_INVALID_ARGUMENT
@@ -1507,9 +1525,10 @@ bool cas_certificate_expired(const cas_certificate *certificate);
  * CAS_OK means that libcas looked at them. It does not mean that they are fit
  * for an upload, or that there was anything to read: see the findings.
  *
- * @param cert_pem  the certificate and its chain as PEM text
+ * @param cert_pem  the certificate and its chain as PEM text, at most 2 MiB
  * @param cert_len  the length of cert_pem in bytes, without a terminating NUL
- * @param key_pem   the private key as PEM text, or NULL for none
+ * @param key_pem   the private key as PEM text, at most 2 MiB, or NULL for
+ *                  none
  * @param key_len   the length of key_pem in bytes, without a terminating NUL
  * @param out       receives the inspection; free it with cas_inspection_free
  * @param err       receives the error; may be NULL

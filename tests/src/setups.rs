@@ -1,11 +1,12 @@
 //! Hosts with access keys in every supported place, and uploads from them.
 
+use std::ffi::OsStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::{Emulator, FakeCloud, Outcome, Session, compile};
+use crate::{Emulator, FakeCloud, Outcome, Program, Session, compile};
 
 /// Where the official command line tool keeps its profiles, below the home directory.
 pub const CLI: &str = ".aliyun/config.json";
@@ -162,6 +163,11 @@ impl Host {
     #[track_caller]
     pub fn upload(&self, more: &[(&str, &str)]) -> Outcome {
         upload(&self.cloud, &self.emulator, &self.settings(more))
+    }
+
+    /// A program in the environment of this host.
+    pub fn program(&self, path: impl AsRef<OsStr>) -> Program {
+        self.cloud.program(path).envs(&self.settings(&[]))
     }
 
     /// A program that uploads whenever it is asked to.

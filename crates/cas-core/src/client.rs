@@ -141,11 +141,12 @@ impl Client {
     /// Describes the root store that the client trusts: its file, its directory or the built-in
     /// roots, and the number of roots. Reads the store, as the next connection would.
     pub fn root_store(&self) -> Result<String, Error> {
-        self.http.roots().map(|roots| roots.description).map_err(|failure| {
+        self.http.roots(&self.begin(None)?).map(|roots| roots.description).map_err(|failure| {
             let error = Error::new(
                 ErrorKind::Network,
                 format!("Failed to read the root store: {failure}."),
-            );
+            )
+            .with_retryable(!failure.permanent);
             match failure.hint {
                 Some(hint) => error.with_hint(hint),
                 None => error,
@@ -197,6 +198,8 @@ impl Client {
         if upload.certificate.is_empty() {
             return Err(missing("certificate"));
         }
+        inspect::check_size("certificate", &upload.certificate)?;
+        inspect::check_size("key", key)?;
         if upload.skip_checks {
             return Ok((key, None));
         }
@@ -257,7 +260,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("libcas-{}-roots.pem", std::process::id()));
         std::fs::write(&path, root.pem()).unwrap();
         let mut config = config("testid");
-        config.set_ca_file(path.to_str().unwrap()).unwrap();
+        config.set_ca_file(&path).unwrap();
         let client = Client::new(&config);
         std::fs::remove_file(&path).unwrap();
         let shown = client.unwrap().root_store().unwrap();
@@ -282,7 +285,7 @@ mod tests {
         upload.set_name("web");
         let error = client.upload(&upload).unwrap_err();
         assert_eq!(error.message(), "Invalid upload of \"web\": missing private key.");
-        upload.set_key(b"made for this test");
+        upload.set_key(b"made for this test").unwrap();
         let error = client.upload(&upload).unwrap_err();
         assert_eq!(error.message(), "Invalid upload of \"web\": missing certificate.");
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidArgument, 0));
@@ -292,7 +295,7 @@ mod tests {
         assert_eq!((error.message(), error.attempts()), (lang, 0));
         upload.set_lang("en").unwrap();
         upload.set_skip_checks(true);
-        upload.set_certificate(b"\xff");
+        upload.set_certificate(b"\xff").unwrap();
         let error = client.upload(&upload).unwrap_err();
         assert_eq!(error.message(), "Nothing was sent: the certificate is not UTF-8.");
     }

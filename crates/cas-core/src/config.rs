@@ -3,7 +3,7 @@
 //!
 //! Uses `http`, `protocol` and `service` for the types of the options, and `base`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -186,8 +186,9 @@ impl Config {
 
     /// Sets the CA file: a PEM bundle that replaces the system's root store. It is read when the
     /// client is created. Replaces the CA PEM.
-    pub fn set_ca_file(&mut self, path: &str) -> Result<(), Error> {
-        let checked = ensure(!path.is_empty(), "CA file", "Invalid CA file: the path is empty.");
+    pub fn set_ca_file(&mut self, path: &Path) -> Result<(), Error> {
+        let checked =
+            ensure(!path.as_os_str().is_empty(), "CA file", "Invalid CA file: the path is empty.");
         self.refusals.accept("cas_config_set_ca_file", checked)?;
         self.roots = Some(ConfiguredRoots::File(path.into()));
         Ok(())

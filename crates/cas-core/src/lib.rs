@@ -53,7 +53,7 @@ pub use base::time::UnixTime;
 pub use client::Client;
 pub use config::Config;
 pub use inspect::{
-    Facts, Finding, FindingKind, Inspection, Severity, inspect, inspect_now, not_text,
+    Facts, Finding, FindingKind, Inspection, Severity, check_size, inspect, inspect_now, not_text,
 };
 pub use protocol::Signature;
 pub use protocol::redact::Secrets;

@@ -22,7 +22,7 @@ use cas_core::Signature;
 
 use crate::boundary;
 use crate::error::cas_error;
-use crate::ffi::{self, free, invalid, required, required_bytes, required_mut, text};
+use crate::ffi::{self, file_path, free, invalid, required, required_bytes, required_mut, text};
 use crate::panic;
 use crate::status::cas_status;
 
@@ -219,7 +219,8 @@ pub unsafe extern "C" fn cas_config_set_allow_plaintext(
 // --- Root store and proxy ---
 
 /// Sets a PEM bundle of root certificates that replaces the root store.
-/// cas_client_new reads the file, and fails if it holds no certificate.
+/// cas_client_new reads the file, and fails if it holds no certificate. The
+/// file has at most 32 MiB.
 ///
 /// Default: the roots of SSL_CERT_FILE and SSL_CERT_DIR, else the system's,
 /// else Mozilla's, which are built in. cas_client_new reads these two
@@ -228,7 +229,7 @@ pub unsafe extern "C" fn cas_config_set_allow_plaintext(
 /// Replaces the value of cas_config_set_ca_pem.
 ///
 /// @param config  the configuration
-/// @param path    the path of the PEM file
+/// @param path    the path of the PEM file; it need not be UTF-8
 /// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
 /// @since 0.1.0
 #[unsafe(no_mangle)]
@@ -236,7 +237,7 @@ pub unsafe extern "C" fn cas_config_set_ca_file(
     config: *mut cas_config,
     path: *const c_char,
 ) -> cas_status {
-    set(config, "cas_config_set_ca_file", |config| config.set_ca_file(text!(path)))
+    set(config, "cas_config_set_ca_file", |config| config.set_ca_file(file_path!(path)))
 }
 
 /// Sets a PEM bundle of root certificates from memory, as cas_config_set_ca_file

@@ -1,11 +1,16 @@
 //! Reads the pointers that C passes in and makes those that it receives. Nothing else in the crate
 //! dereferences a pointer.
 
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, OsStr, c_char};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::slice;
 
 use cas_core::FindingKind;
 use cas_core::{Error, ErrorKind};
+
+/// Longest string that is not PEM text, in bytes.
+const MAX_STRING_BYTES: usize = 64 * 1024;
 
 /// An error with `CAS_ERR_INVALID_ARGUMENT`.
 pub(crate) fn invalid(message: String, hint: &str) -> Error {
@@ -65,6 +70,14 @@ macro_rules! text {
     };
 }
 
+/// Borrows a NUL-terminated string as a path, whose bytes need not be UTF-8.
+macro_rules! file_path {
+    ($pointer:ident) => {
+        // SAFETY: C passes NULL or a NUL-terminated string.
+        unsafe { $crate::ffi::read_path($pointer, stringify!($pointer)) }?
+    };
+}
+
 /// Borrows the bytes of a NUL-terminated string.
 macro_rules! text_bytes {
     ($pointer:ident) => {
@@ -106,7 +119,8 @@ macro_rules! free {
 }
 
 pub(crate) use {
-    free, optional, optional_bytes, out, required, required_bytes, required_mut, text, text_bytes,
+    file_path, free, optional, optional_bytes, out, required, required_bytes, required_mut, text,
+    text_bytes,
 };
 
 /// Borrows a NUL-terminated string as UTF-8 text.
@@ -118,13 +132,38 @@ pub(crate) unsafe fn read_text<'a>(
     argument: &str,
 ) -> Result<&'a str, Error> {
     // SAFETY: the caller upholds this function's own condition.
-    let bytes = unsafe { read_text_bytes(pointer, argument) }?;
+    let bytes = short(unsafe { read_text_bytes(pointer, argument) }?, argument)?;
     std::str::from_utf8(bytes).map_err(|_| {
         invalid(
             format!("Invalid argument {argument}: must be UTF-8."),
             "Convert the text to UTF-8 before the call.",
         )
     })
+}
+
+/// Borrows a NUL-terminated string as a path.
+///
+/// # Safety
+/// As for [`read_text_bytes`].
+pub(crate) unsafe fn read_path<'a>(
+    pointer: *const c_char,
+    argument: &str,
+) -> Result<&'a Path, Error> {
+    // SAFETY: the caller upholds this function's own condition.
+    let bytes = short(unsafe { read_text_bytes(pointer, argument) }?, argument)?;
+    Ok(Path::new(OsStr::from_bytes(bytes)))
+}
+
+/// Refuses a string that is too long to be copied.
+fn short<'a>(bytes: &'a [u8], argument: &str) -> Result<&'a [u8], Error> {
+    let length = bytes.len();
+    if length > MAX_STRING_BYTES {
+        return Err(invalid(
+            format!("Invalid argument {argument}: {length} bytes are more than 64 KiB."),
+            "Check that this is the right argument, and that it ends in NUL.",
+        ));
+    }
+    Ok(bytes)
 }
 
 /// Borrows the bytes of a NUL-terminated string.

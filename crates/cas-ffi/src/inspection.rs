@@ -7,7 +7,7 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use cas_core::{Facts, Inspection};
+use cas_core::{Facts, Inspection, check_size};
 
 use crate::boundary;
 use crate::error::cas_error;
@@ -73,9 +73,10 @@ impl From<&Inspection> for cas_inspection {
 /// CAS_OK means that libcas looked at them. It does not mean that they are fit
 /// for an upload, or that there was anything to read: see the findings.
 ///
-/// @param cert_pem  the certificate and its chain as PEM text
+/// @param cert_pem  the certificate and its chain as PEM text, at most 2 MiB
 /// @param cert_len  the length of cert_pem in bytes, without a terminating NUL
-/// @param key_pem   the private key as PEM text, or NULL for none
+/// @param key_pem   the private key as PEM text, at most 2 MiB, or NULL for
+///                  none
 /// @param key_len   the length of key_pem in bytes, without a terminating NUL
 /// @param out       receives the inspection; free it with cas_inspection_free
 /// @param err       receives the error; may be NULL
@@ -95,6 +96,8 @@ pub unsafe extern "C" fn cas_inspect(
         let certificate = required_bytes!(cert_pem, cert_len);
         let key = optional_bytes!(key_pem, key_len);
         let put = out!(out);
+        check_size("cert_pem", certificate)?;
+        check_size("key_pem", key.unwrap_or_default())?;
         must_be_text(certificate, "cert_pem")?;
         must_be_text(key.unwrap_or_default(), "key_pem")?;
         put(ffi::give(cas_inspection::from(&cas_core::inspect_now(certificate, key))));

@@ -9,7 +9,6 @@
 //! the last one for the key.
 
 use std::ffi::c_char;
-use std::path::Path;
 use std::ptr;
 use std::time::Duration;
 
@@ -19,7 +18,9 @@ use cas_core::Upload;
 
 use crate::boundary;
 use crate::error::cas_error;
-use crate::ffi::{self, free, invalid, must_be_text, required, required_bytes, required_mut, text};
+use crate::ffi::{
+    self, file_path, free, invalid, must_be_text, required, required_bytes, required_mut, text,
+};
 use crate::panic;
 use crate::status::cas_status;
 
@@ -124,7 +125,7 @@ pub unsafe extern "C" fn cas_request_set_name(
 /// and says how to convert them.
 ///
 /// @param request  the request
-/// @param pem      the text; libcas copies it
+/// @param pem      the text, at most 2 MiB; libcas copies it
 /// @param len      its length in bytes, without a terminating NUL
 /// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
 /// @since 0.1.0
@@ -135,15 +136,14 @@ pub unsafe extern "C" fn cas_request_set_cert_pem(
     len: usize,
 ) -> cas_status {
     set(request, "cas_request_set_cert_pem", |request| {
-        request.set_certificate(must_be_text(required_bytes!(pem, len), "pem")?);
-        Ok(())
+        request.set_certificate(must_be_text(required_bytes!(pem, len), "pem")?)
     })
 }
 
 /// Sets the private key from unencrypted PEM text.
 ///
 /// @param request  the request
-/// @param pem      the text; libcas copies it
+/// @param pem      the text, at most 2 MiB; libcas copies it
 /// @param len      its length in bytes, without a terminating NUL
 /// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
 /// @since 0.1.0
@@ -154,8 +154,7 @@ pub unsafe extern "C" fn cas_request_set_key_pem(
     len: usize,
 ) -> cas_status {
     set(request, "cas_request_set_key_pem", |request| {
-        request.set_key(must_be_text(required_bytes!(pem, len), "pem")?);
-        Ok(())
+        request.set_key(must_be_text(required_bytes!(pem, len), "pem")?)
     })
 }
 
@@ -163,7 +162,8 @@ pub unsafe extern "C" fn cas_request_set_key_pem(
 /// returns. A file that is not PEM, such as DER, is refused here.
 ///
 /// @param request  the request
-/// @param path     the path of the file
+/// @param path     the path of a file or pipe of at most 1 MiB; it need not be
+///                 UTF-8
 /// @param err      receives the error; may be NULL
 /// @return CAS_OK, CAS_ERR_IO if the file cannot be read, CAS_ERR_CERTIFICATE
 ///         if it is not a PEM file, or CAS_ERR_INVALID_ARGUMENT
@@ -175,14 +175,15 @@ pub unsafe extern "C" fn cas_request_load_cert_file(
     err: *mut *mut cas_error,
 ) -> cas_status {
     load(request, err, "cas_request_load_cert_file", |request| {
-        request.load_certificate(Path::new(text!(path)))
+        request.load_certificate(file_path!(path))
     })
 }
 
 /// Reads the private key from a PEM file, before the call returns.
 ///
 /// @param request  the request
-/// @param path     the path of the file
+/// @param path     the path of a file or pipe of at most 1 MiB; it need not be
+///                 UTF-8
 /// @param err      receives the error; may be NULL
 /// @return CAS_OK, CAS_ERR_IO if the file cannot be read, CAS_ERR_CERTIFICATE
 ///         if it is not a PEM file, or CAS_ERR_INVALID_ARGUMENT
@@ -193,9 +194,7 @@ pub unsafe extern "C" fn cas_request_load_key_file(
     path: *const c_char,
     err: *mut *mut cas_error,
 ) -> cas_status {
-    load(request, err, "cas_request_load_key_file", |request| {
-        request.load_key(Path::new(text!(path)))
-    })
+    load(request, err, "cas_request_load_key_file", |request| request.load_key(file_path!(path)))
 }
 
 // --- Optional ---

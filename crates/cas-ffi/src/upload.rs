@@ -41,8 +41,8 @@ pub unsafe extern "C" fn cas_upload_certificate(
         let client = required!(client);
         let mut request = Upload::new();
         request.set_name(text!(name));
-        request.set_certificate(must_be_text(text_bytes!(cert_pem), "cert_pem")?);
-        request.set_key(must_be_text(text_bytes!(key_pem), "key_pem")?);
+        request.set_certificate(must_be_text(text_bytes!(cert_pem), "cert_pem")?)?;
+        request.set_key(must_be_text(text_bytes!(key_pem), "key_pem")?)?;
         let put = out!(cert_id);
         put(upload(&client.0, &request)?.cert_id.get());
         Ok(())

@@ -8,6 +8,7 @@
 #![deny(missing_docs)]
 #![warn(clippy::undocumented_unsafe_blocks)]
 
+mod address_space;
 mod cancellation;
 mod fork;
 mod home_directory;
@@ -17,6 +18,7 @@ mod secure_execution;
 mod signals;
 mod zeroizing_alloc;
 
+pub use address_space::has_address_space;
 pub use cancellation::DeferredCancellation;
 pub use fork::fork_generation;
 pub use home_directory::home_directory;

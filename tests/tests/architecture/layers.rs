@@ -18,6 +18,7 @@ pub const CRATES: [Declared; 4] = [
         name: "cas-sys",
         layers: &[
             "lib",
+            "address_space",
             "cancellation",
             "fork",
             "home_directory",

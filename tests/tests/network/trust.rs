@@ -264,7 +264,7 @@ fn an_unusable_store_in_the_environment_fails_without_a_fallback() {
         (vec![("SSL_CERT_FILE", garbage)], [garbage, "contains no certificate"]),
         (vec![("SSL_CERT_FILE", damaged)], [damaged, "contains no valid certificate"]),
         (vec![("SSL_CERT_FILE", cut)], [cut, "contains no valid certificate"]),
-        (vec![("SSL_CERT_FILE", &nothing)], [&nothing, "Is a directory"]),
+        (vec![("SSL_CERT_FILE", &nothing)], [&nothing, "it is a directory"]),
         (
             vec![("SSL_CERT_FILE", empty), ("SSL_CERT_DIR", &hashed)],
             [empty, "contains no certificate"],

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::base::exhaustion::Exhaustion;
+
 /// The kind of an error. The numbers are those of the C interface (`cas_status`) and keep their
 /// meaning forever.
 #[non_exhaustive]
@@ -56,6 +58,8 @@ struct Details {
     http_status: Option<u16>,
     attempts: u32,
     retryable: bool,
+    /// The resource of the system that is used up, if that is the cause.
+    exhaustion: Option<Exhaustion>,
 }
 
 impl Error {
@@ -85,6 +89,7 @@ impl Error {
                     | ErrorKind::OutcomeUnknown
                     | ErrorKind::Cancelled
             ),
+            exhaustion: None,
         }))
     }
 
@@ -149,6 +154,19 @@ impl Error {
     pub fn with_retryable(mut self, retryable: bool) -> Self {
         self.0.retryable = retryable;
         self
+    }
+
+    /// Records that a resource of the system is used up: sets the hint, and that the error is
+    /// retryable.
+    #[must_use]
+    pub(crate) fn with_exhaustion(mut self, exhaustion: Exhaustion) -> Self {
+        self.0.exhaustion = Some(exhaustion);
+        self.with_hint(exhaustion.hint()).with_retryable(true)
+    }
+
+    /// The resource of the system that is used up, if that is the cause.
+    pub(crate) fn exhaustion(&self) -> Option<Exhaustion> {
+        self.0.exhaustion
     }
 
     /// The kind of the error.

@@ -1,5 +1,7 @@
 //! Quotes names, paths and other text of the program in messages.
 
+use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Longest part of a name or path that libcas quotes although it may be base64: a SHA-1 in
@@ -63,9 +65,20 @@ pub(crate) fn quoted_public(text: &str) -> String {
     format!("\"{shown}\"")
 }
 
-/// [`quoted`] for a path.
+/// [`quoted`] for a path. If it is not UTF-8, its bytes beyond ASCII are shown like `\xff`.
 pub(crate) fn quoted_path(path: &Path) -> String {
-    quoted(&path.to_string_lossy())
+    if let Some(text) = path.to_str() {
+        return quoted(text);
+    }
+    let mut shown = String::new();
+    for &byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii() {
+            shown.push(char::from(byte));
+        } else {
+            let _ = write!(shown, "\\x{byte:02x}"); // writing to a String cannot fail
+        }
+    }
+    quoted(&shown)
 }
 
 #[cfg(test)]
@@ -94,5 +107,7 @@ mod tests {
         assert_eq!(quoted_public(key), format!("\"{key}\""));
         let path = format!("/var/lib/{}/live/www.example.com/fullchain.pem", "0f".repeat(32));
         assert_eq!(quoted(&path), format!("\"{path}\""));
+        let gbk = std::ffi::OsStr::from_bytes(b"/etc/\xd6\xa4\xca\xe9/a.pem");
+        assert_eq!(quoted_path(Path::new(gbk)), r#""/etc/\xd6\xa4\xca\xe9/a.pem""#);
     }
 }

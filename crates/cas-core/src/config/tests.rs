@@ -1,6 +1,7 @@
 //! Options: what a setter refuses, and what a client does with it.
 
 use super::*;
+use crate::base::deadline::Deadline;
 
 /// What `set` sets to a value that is refused, and to a valid one.
 type Set = fn(&mut Config, bool) -> Result<(), Error>;
@@ -24,7 +25,7 @@ const SETTERS: [(&str, Set); 11] = [
         config.set_proxy(if valid { "" } else { "ftp://proxy" })
     }),
     ("cas_config_set_ca_file", |config, valid| {
-        config.set_ca_file(if valid { "/ca.pem" } else { "" })
+        config.set_ca_file(Path::new(if valid { "/ca.pem" } else { "" }))
     }),
     ("cas_config_set_connect_timeout_ms", |config, valid| {
         config.set_connect_timeout(Duration::from_millis(valid.into()))
@@ -102,8 +103,17 @@ fn the_ca_that_was_set_last_counts() {
     let key = rcgen::KeyPair::generate().unwrap();
     let root = rcgen::CertificateParams::default().self_signed(&key).unwrap();
     config.set_ca_pem(root.pem().as_bytes()).unwrap();
-    assert_eq!(config.root_store(&EnvSnapshot::default()).unwrap().load().unwrap().store.len(), 1);
-    config.set_ca_file("/nonexistent/ca.pem").unwrap();
+    assert_eq!(
+        config
+            .root_store(&EnvSnapshot::default())
+            .unwrap()
+            .load(&Deadline::over())
+            .unwrap()
+            .store
+            .len(),
+        1
+    );
+    config.set_ca_file(Path::new("/nonexistent/ca.pem")).unwrap();
     assert_eq!(config.root_store(&EnvSnapshot::default()).unwrap_err().kind(), ErrorKind::Io);
     let error = config.set_ca_pem(key.serialize_pem().as_bytes()).unwrap_err();
     assert_eq!(error.message(), "Invalid CA PEM: it contains no certificate.");
@@ -111,8 +121,12 @@ fn the_ca_that_was_set_last_counts() {
     assert_eq!(reported.message(), format!("cas_config_set_ca_pem: {}", error.message()));
     config.set_ca_pem(root.pem().as_bytes()).unwrap();
     config.check().unwrap();
-    let description =
-        config.root_store(&EnvSnapshot::default()).unwrap().load().unwrap().description;
+    let description = config
+        .root_store(&EnvSnapshot::default())
+        .unwrap()
+        .load(&Deadline::over())
+        .unwrap()
+        .description;
     assert_eq!(description, "the CA PEM of the program; 1 root");
 }
 

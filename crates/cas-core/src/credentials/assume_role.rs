@@ -132,12 +132,7 @@ pub(crate) fn assume(
     let operation = Operation { ram: "sts", action, params };
     let response =
         caller.call::<Value>(&operation, &quoted(&role.arn), deadline).map_err(|failed| {
-            let error = failed.error;
-            CredentialsError {
-                hint: error.hint().map(ToOwned::to_owned),
-                ..CredentialsError::failed(clause(error.message()))
-                    .with_retryable(error.is_retryable())
-            }
+            CredentialsError::of_call(clause(failed.error.message()), &failed.error)
         })?;
     let response: AssumeRoleResponse = json::fields(response.fields);
     response.credentials.into_key(&caller.endpoint)

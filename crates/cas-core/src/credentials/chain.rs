@@ -99,6 +99,10 @@ impl ProviderChain {
         let retryable = failed.iter().any(|error| error.retryable);
         let hint = match failed.as_slice() {
             [] => self.files_only.then_some(SET_PROFILE),
+            // It ended the search, so it is what has to be corrected.
+            [.., error] if error.is_fatal() => {
+                Some(error.hint.as_deref().unwrap_or(CORRECT_SOURCE))
+            }
             [error] => Some(error.hint.as_deref().unwrap_or(CORRECT_SOURCE)),
             // The hint of one source may not apply to the others.
             [_, _, ..] => Some(CORRECT_SOURCE),
@@ -217,6 +221,7 @@ impl Source for ProviderChain {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io;
     use std::sync::Mutex;
 
     use crate::base::secret::Secret;
@@ -283,6 +288,26 @@ mod tests {
         let malformed = Err(CredentialsError::fatal("it contains a line break"));
         let chain = chain(vec![("one", vec![malformed]), ("two", vec![Ok("a")])]);
         assert_eq!(fetch(&chain).unwrap_err().reason, "one: it contains a line break");
+    }
+
+    #[test]
+    fn a_source_that_cannot_be_asked_now_is_not_replaced() {
+        let emfile = io::Error::from_raw_os_error(libc::EMFILE);
+        let now = || Err(CredentialsError::of_io("failed to read it", &emfile));
+        let missing = io::ErrorKind::PermissionDenied.into();
+        let failed = || Err(CredentialsError::of_io("failed to read it", &missing));
+        let chain = chain(vec![
+            ("one", vec![failed(), failed()]),
+            ("two", vec![now(), Ok("a")]),
+            ("three", vec![Ok("b"), Ok("b")]),
+        ]);
+        let error = fetch(&chain).unwrap_err();
+        assert!(error.reason.ends_with(
+            "two: failed to read it: this process has too many open \
+                                        files (EMFILE)"
+        ));
+        assert!(error.retryable && error.hint.unwrap().contains("ulimit -n"));
+        assert_eq!(fetch(&chain).unwrap(), "a");
     }
 
     #[test]

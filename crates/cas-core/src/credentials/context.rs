@@ -86,8 +86,9 @@ impl ProviderContext {
         &self,
         path: &Path,
         variable: Option<Variable>,
+        deadline: &Deadline,
     ) -> Result<Zeroizing<String>, CredentialsError> {
-        let text = files::read_text(path)?.ok_or_else(|| match variable {
+        let text = files::read_text(path, deadline)?.ok_or_else(|| match variable {
             Some(variable) => CredentialsError::failed(format!(
                 "file not found, although {variable} names it (libcas does not expand ~)"
             )),
@@ -124,12 +125,8 @@ impl ProviderContext {
         host: &str,
         deadline: &Deadline,
     ) -> Result<HttpResponse, CredentialsError> {
-        self.connections.send(request, host, &deadline.within(MAX_REQUEST_TIME)).map_err(
-            |failure| CredentialsError {
-                hint: failure.hint,
-                ..CredentialsError::failed(failure.message).with_retryable(!failure.permanent)
-            },
-        )
+        let deadline = deadline.within(MAX_REQUEST_TIME);
+        self.connections.send(request, host, &deadline).map_err(CredentialsError::of_request)
     }
 }
 
@@ -164,9 +161,10 @@ mod tests {
     fn a_missing_file_is_an_error_only_if_a_variable_names_it() {
         let context = ProviderContext::of_test(&[]);
         let path = Path::new("/nonexistent/config.json");
-        assert!(context.secret_file(path, None).unwrap_err().is_not_configured());
-        let error =
-            context.secret_file(path, Some(Variable::ALIBABA_CLOUD_CONFIG_FILE)).unwrap_err();
+        let over = Deadline::over();
+        assert!(context.secret_file(path, None, &over).unwrap_err().is_not_configured());
+        let variable = Some(Variable::ALIBABA_CLOUD_CONFIG_FILE);
+        let error = context.secret_file(path, variable, &over).unwrap_err();
         assert!(
             !error.is_not_configured()
                 && error.reason.contains("although ALIBABA_CLOUD_CONFIG_FILE names it")

@@ -17,7 +17,7 @@ use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
 use crate::http::failure::SendProgress;
 use crate::http::proxy::METADATA;
 use crate::http::response::HttpResponse;
-use crate::service::provider::CredentialsError;
+use crate::service::provider::{CredentialsError, CredentialsErrorKind};
 
 const ROLE: Variable = Variable::ALIBABA_CLOUD_ECS_METADATA;
 /// Turns the source off, in the chain and in profiles.
@@ -64,7 +64,9 @@ impl EcsRamRole {
         let response = match self.send(request, &[], deadline) {
             Ok(response) => response,
             // The service exists. In a container, the response may not get through.
-            Err((SendProgress::Sent | SendProgress::ResponseStarted, _)) if v1_allowed => {
+            Err((SendProgress::Sent | SendProgress::ResponseStarted, error))
+                if v1_allowed && !error.is_fatal() =>
+            {
                 return Ok(None);
             }
             Err((_, error)) => return Err(error),
@@ -113,12 +115,17 @@ impl EcsRamRole {
         })?;
         self.context.connections.send(request, METADATA, deadline).map_err(|failure| {
             // If no role is configured and the service cannot be reached, this is not an instance.
-            let error = if failure.progress == SendProgress::NotSent && self.role.is_none() {
-                CredentialsError::not_configured(failure.message)
+            let progress = failure.progress;
+            let error = CredentialsError::of_request(failure);
+            if error.is_fatal() {
+                return (progress, error);
+            }
+            let kind = if progress == SendProgress::NotSent && self.role.is_none() {
+                CredentialsErrorKind::NotConfigured
             } else {
-                CredentialsError::failed(failure.message)
+                CredentialsErrorKind::Failed
             };
-            (failure.progress, error.with_retryable(!failure.permanent))
+            (progress, CredentialsError { kind, hint: None, ..error })
         })
     }
 

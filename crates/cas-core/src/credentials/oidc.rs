@@ -88,7 +88,7 @@ impl Source for OidcRole {
         now: SystemTime,
         deadline: &Deadline,
     ) -> Result<KeyWithExpiry, CredentialsError> {
-        let token = read_token(&self.token_file)?;
+        let token = read_token(&self.token_file, deadline)?;
         let (provider_arn, token) = (self.provider_arn.as_str(), token.expose());
         let assertion = RoleAssertion::Oidc { provider_arn, token };
         assume(&self.context, &self.role, assertion, now, deadline)
@@ -96,10 +96,10 @@ impl Source for OidcRole {
 }
 
 /// The token in a file, without the line end.
-fn read_token(path: &Path) -> Result<Secret, CredentialsError> {
+fn read_token(path: &Path, deadline: &Deadline) -> Result<Secret, CredentialsError> {
     let failed =
         |what| CredentialsError::failed(format!("OIDC token file {what}: {}", quoted_path(path)));
-    let text = read_text(path)?.ok_or_else(|| failed("not found"))?;
+    let text = read_text(path, deadline)?.ok_or_else(|| failed("not found"))?;
     match text.trim() {
         "" => Err(failed("is empty")),
         token => Ok(Secret::new(token.to_owned())),
@@ -161,7 +161,7 @@ mod tests {
     fn the_line_end_is_not_part_of_the_token() {
         let path = std::env::temp_dir().join(format!("libcas-{}-token", std::process::id()));
         std::fs::write(&path, "eyJ.e30.c2ln\r\n").unwrap();
-        assert_eq!(read_token(&path).unwrap().expose(), "eyJ.e30.c2ln");
+        assert_eq!(read_token(&path, &Deadline::over()).unwrap().expose(), "eyJ.e30.c2ln");
         std::fs::remove_file(path).unwrap();
     }
 }

@@ -56,9 +56,9 @@ impl HttpClient {
         Self { settings, agent }
     }
 
-    /// Reads the trusted roots.
-    pub(crate) fn roots(&self) -> Result<LoadedRoots, TransportError> {
-        self.settings.root_store.load()
+    /// Reads the trusted roots before `deadline`.
+    pub(crate) fn roots(&self, deadline: &Deadline) -> Result<LoadedRoots, TransportError> {
+        self.settings.root_store.load(deadline)
     }
 
     /// Sends `request` and reads the whole response before `deadline`. A response with any status

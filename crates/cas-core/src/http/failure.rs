@@ -1,7 +1,8 @@
 //! Why a request got no response, and how far it got.
 
-use std::fmt;
+use std::{fmt, io};
 
+use crate::base::exhaustion::Exhaustion;
 use crate::http::deadline::RequestDeadline;
 
 /// How far a request got before it failed.
@@ -28,6 +29,8 @@ pub struct TransportError {
     pub hint: Option<String>,
     /// Whether a retry is certain to fail too.
     pub permanent: bool,
+    /// Whether a resource of the system is used up: neither the server nor the network failed.
+    pub(crate) exhaustion: Option<Exhaustion>,
     /// HTTP status of a response that started.
     pub http_status: Option<u16>,
     /// Request ID of a response that started.
@@ -47,6 +50,7 @@ impl TransportError {
             message,
             hint: None,
             permanent: false,
+            exhaustion: None,
             http_status: None,
             request_id: None,
         }
@@ -59,6 +63,15 @@ impl TransportError {
     pub(crate) fn permanent(mut self) -> Self {
         self.permanent = true;
         self
+    }
+
+    /// Adds what to do about `cause`: `otherwise`, unless a resource of the system is used up.
+    pub(crate) fn with_hint_for(mut self, cause: &io::Error, otherwise: impl Into<String>) -> Self {
+        self.exhaustion = Exhaustion::of(cause);
+        match self.exhaustion {
+            Some(exhaustion) => self.with_hint(exhaustion.hint()),
+            None => self.with_hint(otherwise),
+        }
     }
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {

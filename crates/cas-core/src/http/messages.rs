@@ -7,6 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::base::error::Error;
+use crate::base::exhaustion::{Exhaustion, clause_of};
 use crate::http::deadline::RequestDeadline;
 use crate::http::failure::{SendProgress, TransportError};
 use crate::http::response::MAX_RESPONSE_BYTES;
@@ -28,7 +29,8 @@ pub(super) fn transport_error(error: ureq::Error, server: &str) -> TransportErro
             (SendProgress::Sent, format!("{server} did not respond before the deadline"))
         }
         ureq::Error::Io(error) => {
-            (SendProgress::Sent, format!("the connection to {server} failed: {error}"))
+            let cause = clause_of(error);
+            (SendProgress::Sent, format!("the connection to {server} failed: {cause}"))
         }
         ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
             (SendProgress::ResponseStarted, format!("the response from {server} is not valid HTTP"))
@@ -36,8 +38,14 @@ pub(super) fn transport_error(error: ureq::Error, server: &str) -> TransportErro
         _ => (SendProgress::Sent, format!("the request to {server} failed")),
     };
     let any_sent = RequestDeadline::any_sent();
-    let error =
-        TransportError::new(if any_sent { progress } else { SendProgress::NotSent }, message);
+    let progress = if any_sent { progress } else { SendProgress::NotSent };
+    let failed = TransportError::new(progress, message);
+    let error = match error {
+        ureq::Error::Io(cause) if Exhaustion::of(&cause).is_some() => {
+            failed.with_hint_for(&cause, "")
+        }
+        _ => failed,
+    };
     if error.progress == SendProgress::ResponseStarted { error.permanent() } else { error }
 }
 
@@ -90,13 +98,10 @@ pub(super) fn connect_failed(
         let hint = "Check the network and any firewall, or increase the connect timeout.";
         ("timed out".to_owned(), hint.to_owned())
     } else {
-        (
-            error.to_string(),
-            format!("Check {setting}, and look for a firewall or proxy in between."),
-        )
+        (clause_of(error), format!("Check {setting}, and look for a firewall or proxy in between."))
     };
     TransportError::not_sent(format!("failed to connect to {server}{host}:{port}: {cause}"))
-        .with_hint(hint)
+        .with_hint_for(error, hint)
 }
 
 /// The name look-up of `host` failed, within `timeout`.
@@ -107,8 +112,11 @@ pub(super) fn not_resolved(host: &str, timeout: Duration, error: &io::Error) -> 
         io::ErrorKind::ResourceBusy => {
             format!("too many other look-ups did not end within {ms} ms")
         }
-        _ => error.to_string(),
+        _ => clause_of(error),
     };
     TransportError::not_sent(format!("failed to resolve the host name {host}: {cause}"))
-        .with_hint("Check the spelling of the name, and the DNS and network of this machine.")
+        .with_hint_for(
+            error,
+            "Check the spelling of the name, and the DNS and network of this machine.",
+        )
 }

@@ -14,6 +14,7 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
 use crate::base::deadline::Deadline;
+use crate::base::exhaustion::Exhaustion;
 use crate::http::endpoint::without_brackets;
 use crate::http::failure::TransportError;
 use crate::http::messages::not_resolved;
@@ -70,7 +71,11 @@ pub(crate) fn addresses(
 fn system_lookup(host: &str) -> io::Result<Vec<IpAddr>> {
     // The thread begins in the locale of the host program.
     let _c = CLocale::new();
-    Ok((host, 0).to_socket_addrs()?.map(|address| address.ip()).collect())
+    match (host, 0).to_socket_addrs() {
+        Ok(addresses) => Ok(addresses.map(|address| address.ip()).collect()),
+        // The system's look-up does not say that it could open no file or socket.
+        Err(error) => Err(Exhaustion::of_descriptors().map_or(error, Into::into)),
+    }
 }
 
 /// The addresses of a host. All calls that wait for them share the error.
@@ -152,7 +157,10 @@ impl Lookups {
         let _blocked = BlockedSignals::new();
         // Without a size, std reads RUST_MIN_STACK.
         let builder = thread::Builder::new().name("cas-resolve".to_owned()).stack_size(STACK_BYTES);
-        builder.spawn(move || lookups.run(&lookup, resolve)).map(drop)
+        builder
+            .spawn(move || lookups.run(&lookup, resolve))
+            .map(drop)
+            .map_err(|error| Exhaustion::of_start(&error).map_or(error, Into::into))
     }
 
     fn run(&self, lookup: &Arc<Lookup>, resolve: fn(&str) -> io::Result<Vec<IpAddr>>) {

@@ -16,8 +16,12 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::base::deadline::Deadline;
 use crate::base::env::{EnvSnapshot, Variable};
 use crate::base::error::{Error, ErrorKind};
+use crate::base::exhaustion::{Exhaustion, clause_of};
+use crate::base::file;
+use crate::base::memory;
 use crate::base::quote::quoted_path;
 use crate::http::failure::TransportError;
 
@@ -53,9 +57,6 @@ const DIRECTORIES: [&str; 8] = [
     "/etc/certs/CA",                // Solaris, illumos
     "/etc/security/certificates",   // OpenHarmony
 ];
-
-/// The most bytes of a CA PEM.
-const MAX_PEM_BYTES: usize = 32 << 20;
 
 /// Hint for a CA file or CA PEM without roots.
 const PEM_FORM: &str = "Use PEM with at least one -----BEGIN CERTIFICATE----- block.";
@@ -131,18 +132,16 @@ impl RootStore {
     /// Only the certificates of a PEM file. It is read now, so that a wrong path is reported early.
     pub(crate) fn from_file(path: &Path) -> Result<Self, Error> {
         let quoted = quoted_path(path);
-        let roots = read_file(path).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => {
-                let message = format!("The CA file {quoted} {error}.");
-                Error::new(ErrorKind::InvalidArgument, message).with_hint(PEM_FORM)
+        let roots = read_file(path, &Deadline::after(file::PIPE_TIME)).map_err(|cause| {
+            if cause.kind() == io::ErrorKind::InvalidData {
+                let message = format!("The CA file {quoted} {cause}.");
+                return Error::new(ErrorKind::InvalidArgument, message).with_hint(PEM_FORM);
             }
-            _ => {
-                Error::new(ErrorKind::Io, format!("Failed to read the CA file {quoted}: {error}."))
-                    .with_hint(
-                        "Set the path of a PEM file that this program can read, not the PEM text \
-                     itself.",
-                    )
-            }
+            file::read_error(
+                &format!("the CA file {quoted}"),
+                &cause,
+                "Set the path of a PEM file that this program can read, not the PEM text itself.",
+            )
         })?;
         Ok(Self::Configured {
             roots,
@@ -157,9 +156,14 @@ impl RootStore {
             Error::new(ErrorKind::InvalidArgument, format!("Invalid CA PEM: it {problem}."))
                 .with_hint(PEM_FORM)
         };
-        if pem.len() > MAX_PEM_BYTES {
+        if pem.len() > file::MAX_ROOTS_BYTES {
             return Err(invalid("is larger than 32 MiB"));
         }
+        // The roots take less memory than their text.
+        memory::check(pem.len()).map_err(|cause| {
+            let message = format!("Failed to read the CA PEM: {cause}.");
+            Error::new(ErrorKind::InvalidArgument, message).with_exhaustion(cause)
+        })?;
         Ok(Self::Configured {
             roots: parse(pem).map_err(invalid)?,
             source: "the CA PEM of the program".to_owned(),
@@ -168,16 +172,16 @@ impl RootStore {
         })
     }
 
-    /// Returns the roots; reads them if they are not read yet.
-    pub(crate) fn load(&self) -> Result<LoadedRoots, TransportError> {
+    /// Returns the roots; reads them before `deadline` if they are not read yet.
+    pub(crate) fn load(&self, deadline: &Deadline) -> Result<LoadedRoots, TransportError> {
         match self {
             Self::Configured { roots, source, how_to_add } => {
                 Ok(LoadedRoots::new(roots.clone(), source, how_to_add))
             }
             Self::Environment { file, directories } => {
-                load_environment(file.as_deref(), directories)
+                load_environment(file.as_deref(), directories, deadline)
             }
-            Self::System { .. } => load_system(&BUNDLES, &DIRECTORIES),
+            Self::System { .. } => load_system(&BUNDLES, &DIRECTORIES, deadline),
         }
     }
 }
@@ -187,6 +191,7 @@ impl RootStore {
 fn load_environment(
     file: Option<&Path>,
     directories: &[PathBuf],
+    deadline: &Deadline,
 ) -> Result<LoadedRoots, TransportError> {
     let (mut store, mut sources, mut problems) = (RootCertStore::empty(), Vec::new(), Vec::new());
     let file = file.map(|path| (path, "SSL_CERT_FILE", read_file as Reader));
@@ -195,11 +200,12 @@ fn load_environment(
     let mut file_is_usable = true;
     for (path, variable, read) in file.into_iter().chain(directories) {
         let location = format!("{} ({variable})", quoted_path(path));
-        match read(path) {
+        match read(path, deadline) {
             Ok(more) => {
                 store.extend(more.roots);
                 sources.push(location);
             }
+            Err(error) if file::is_retryable(&error) => return Err(not_read(&location, &error)),
             Err(error) => {
                 file_is_usable &= variable == "SSL_CERT_DIR";
                 problems.push(format!("{location}: {error}"));
@@ -223,20 +229,25 @@ fn load_environment(
 }
 
 /// Loads the first usable location, or the built-in roots if no location exists.
-fn load_system(bundles: &[&str], directories: &[&str]) -> Result<LoadedRoots, TransportError> {
+fn load_system(
+    bundles: &[&str],
+    directories: &[&str],
+    deadline: &Deadline,
+) -> Result<LoadedRoots, TransportError> {
     let how_to_add = "set SSL_CERT_FILE or cas_config_set_ca_file to its PEM bundle";
     let bundles = bundles.iter().map(|path| (path, read_file as Reader));
     let directories = directories.iter().map(|path| (path, read_directory as Reader));
     let mut problems = Vec::new();
     for (path, read) in bundles.chain(directories) {
         let location = format!("the system's {path}");
-        match read(Path::new(path)) {
+        match read(Path::new(path), deadline) {
             Ok(roots) => return Ok(LoadedRoots::new(roots, &location, how_to_add)),
             Err(error)
                 if matches!(
                     error.kind(),
                     io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
                 ) => {}
+            Err(error) if file::is_retryable(&error) => return Err(not_read(&location, &error)),
             Err(error) => problems.push(format!("{location}: {error}")),
         }
     }
@@ -257,19 +268,29 @@ fn not_loaded(problems: &[String], hint: &str) -> TransportError {
     TransportError::not_sent(message).with_hint(hint).permanent()
 }
 
+/// The store exists, but cannot be read now: neither a part of it nor another one replaces it.
+fn not_read(location: &str, error: &io::Error) -> TransportError {
+    let cause = clause_of(error);
+    TransportError::not_sent(format!("failed to load root certificates: {location}: {cause}"))
+        .with_hint_for(error, file::hint(error, ""))
+}
+
 /// Reads the roots at a path. `Ok` holds at least one.
-type Reader = fn(&Path) -> io::Result<RootCertStore>;
+type Reader = fn(&Path, &Deadline) -> io::Result<RootCertStore>;
 
 /// Reads the certificates of a PEM file; `InvalidData` if it has none. Invalid certificates next to
 /// valid ones are ignored, as is usual.
-fn read_file(path: &Path) -> io::Result<RootCertStore> {
-    parse(&fs::read(path)?).map_err(|problem| io::Error::new(io::ErrorKind::InvalidData, problem))
+fn read_file(path: &Path, deadline: &Deadline) -> io::Result<RootCertStore> {
+    let text = file::read(path, file::MAX_ROOTS_BYTES, deadline)?.bytes;
+    // The roots take less memory than their text.
+    memory::check(text.len())?;
+    parse(&text).map_err(|problem| io::Error::new(io::ErrorKind::InvalidData, problem))
 }
 
 /// Reads the certificates of a PEM text. Fails if it has none.
-fn parse(pem: &[u8]) -> Result<RootCertStore, &'static str> {
+fn parse(text: &[u8]) -> Result<RootCertStore, &'static str> {
     let (mut roots, mut any_invalid) = (RootCertStore::empty(), false);
-    for certificate in CertificateDer::pem_slice_iter(pem) {
+    for certificate in CertificateDer::pem_slice_iter(text) {
         any_invalid |= !certificate.is_ok_and(|certificate| roots.add(certificate).is_ok());
     }
     match roots.is_empty() {
@@ -281,20 +302,23 @@ fn parse(pem: &[u8]) -> Result<RootCertStore, &'static str> {
 
 /// Reads the certificates in the files of a directory; `NotFound` if there are none. A file that
 /// has several names is read once, and subdirectories are not read.
-fn read_directory(path: &Path) -> io::Result<RootCertStore> {
+fn read_directory(path: &Path, deadline: &Deadline) -> io::Result<RootCertStore> {
     let (mut roots, mut problem) = (RootCertStore::empty(), None);
     let mut seen = BTreeSet::new();
     for entry in fs::read_dir(path)? {
         let file = entry?.path();
         // This follows links, which may be broken.
-        let is_new = fs::metadata(&file).is_ok_and(|metadata| {
-            metadata.is_file() && seen.insert((metadata.dev(), metadata.ino()))
-        });
+        let is_new = match fs::metadata(&file) {
+            Ok(metadata) => metadata.is_file() && seen.insert((metadata.dev(), metadata.ino())),
+            Err(error) if Exhaustion::of(&error).is_some() => return Err(error),
+            Err(_) => false,
+        };
         if !is_new {
             continue;
         }
-        match read_file(&file) {
+        match read_file(&file, deadline) {
             Ok(more) => roots.extend(more.roots),
+            Err(error) if Exhaustion::of(&error).is_some() => return Err(error),
             // Other files are allowed next to certificates.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
             Err(error) => {

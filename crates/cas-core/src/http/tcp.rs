@@ -13,6 +13,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
 use crate::base::deadline::{Deadline, TICK};
+use crate::base::exhaustion::Exhaustion;
 use crate::http::buffers::WireBuffers;
 use crate::http::deadline::{RequestDeadline, is_interruption};
 use crate::http::endpoint::Endpoint;
@@ -79,6 +80,8 @@ fn connect_any<T>(
         limit.tick()?;
         match connect(*address, &limit.within(limit.time_left() / share)) {
             Ok(stream) => return Ok(stream),
+            // No other address is the remedy.
+            Err(error) if Exhaustion::of(&error).is_some() => return Err(error),
             Err(error) => last = error,
         }
     }

@@ -15,6 +15,7 @@ mod inspection;
 mod key_match;
 mod pem;
 mod public_key;
+mod size;
 mod upload_name;
 
 use std::time::SystemTime;
@@ -26,6 +27,8 @@ pub use findings::{Finding, FindingKind, Severity};
 pub(crate) use fingerprint::Fingerprint;
 pub use formats::not_text;
 pub use inspection::Inspection;
+pub use size::check_size;
+pub(crate) use size::copied;
 pub(crate) use upload_name::check_name;
 
 use crate::base::time::UnixTime;

@@ -176,6 +176,9 @@ impl CallContext<'_> {
         };
         let mut error =
             Error::new(kind, sentence).with_hint(hint).with_retryable(!failure.permanent);
+        if let Some(exhaustion) = failure.exhaustion {
+            error = error.with_exhaustion(exhaustion);
+        }
         if let Some(status) = failure.http_status {
             let request_id = self.safe_id(failure.request_id);
             error = error.with_response(status, request_id);

@@ -1,10 +1,15 @@
 //! The trait of credential providers, as the caller sees it, and the provider with a fixed access
 //! key. The other providers are in `credentials`, above this module.
 
+use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::base::deadline::Deadline;
+use crate::base::error::Error;
+use crate::base::exhaustion::{Exhaustion, clause_of};
+use crate::base::file;
+use crate::http::failure::TransportError;
 use crate::protocol::access_key::AccessKey;
 
 /// Why a credential source or the provider returned no access key. Contains no secret.
@@ -27,8 +32,9 @@ pub(crate) enum CredentialsErrorKind {
     NotConfigured,
     /// The source is configured and failed. The next source is asked, and the failure is logged.
     Failed,
-    /// The source holds a malformed access key. No other source is asked: the program must not
-    /// continue under another identity.
+    /// The source holds a malformed access key, or it cannot be asked now because a resource of
+    /// the system is used up or a file is not written yet. No other source is asked: the program
+    /// must not continue under another identity.
     Fatal,
 }
 
@@ -43,6 +49,40 @@ impl CredentialsError {
 
     pub(crate) fn fatal(reason: impl Into<String>) -> Self {
         Self::new(CredentialsErrorKind::Fatal, reason.into())
+    }
+
+    /// A failure to use `what`, which is fatal if the cause says nothing about it.
+    pub(crate) fn of_io(what: &str, cause: &io::Error) -> Self {
+        let error = Self::failed(format!("{what}: {}", clause_of(cause)));
+        if file::is_retryable(cause) { error.for_now(file::hint(cause, "")) } else { error }
+    }
+
+    /// A request of the source got no response.
+    pub(crate) fn of_request(failure: TransportError) -> Self {
+        Self { hint: failure.hint, ..Self::failed(failure.message) }
+            .with_retryable(!failure.permanent)
+            .unless_exhausted(failure.exhaustion)
+    }
+
+    /// A call of the source failed. `reason` is the message of `error` as a clause.
+    pub(crate) fn of_call(reason: String, error: &Error) -> Self {
+        let hint = error.hint().map(ToOwned::to_owned);
+        Self { hint, ..Self::failed(reason) }
+            .with_retryable(error.is_retryable())
+            .unless_exhausted(error.exhaustion())
+    }
+
+    /// Makes it fatal if a resource of the system is used up.
+    fn unless_exhausted(self, exhaustion: Option<Exhaustion>) -> Self {
+        match exhaustion {
+            Some(exhaustion) => self.for_now(exhaustion.hint()),
+            None => self,
+        }
+    }
+
+    /// The source cannot be asked now, and no other one replaces it.
+    fn for_now(self, hint: &str) -> Self {
+        self.with_kind(CredentialsErrorKind::Fatal).with_hint(hint).with_retryable(true)
     }
 
     #[cold]

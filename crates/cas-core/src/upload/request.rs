@@ -1,7 +1,6 @@
 //! The input of an upload and its receipt. Uses `inspect` to check that a file is text.
 
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
@@ -9,8 +8,9 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::base::deadline::Deadline;
 use crate::base::error::{Error, ErrorKind};
-use crate::base::file::read_bounded;
+use crate::base::file;
 use crate::base::quote::{quoted, quoted_path};
 use crate::base::refusals::Refusals;
 use crate::inspect;
@@ -63,17 +63,19 @@ impl Upload {
         name.clone_into(&mut self.name);
     }
 
-    /// Sets the certificate chain, PEM. The bytes are copied.
-    pub fn set_certificate(&mut self, pem: &[u8]) {
-        self.refusals.clear("cas_request_set_cert_pem");
-        self.certificate = Zeroizing::new(pem.to_owned());
+    /// Sets the certificate chain, PEM of at most 2 MiB. The bytes are copied.
+    pub fn set_certificate(&mut self, pem: &[u8]) -> Result<(), Error> {
+        let copied = inspect::copied("certificate", pem);
+        self.certificate = self.refusals.accept("cas_request_set_cert_pem", copied)?;
+        Ok(())
     }
 
-    /// Sets the private key, PEM. The bytes are copied; the copy is zeroized on drop, the caller's
-    /// bytes are not.
-    pub fn set_key(&mut self, pem: &[u8]) {
-        self.refusals.clear("cas_request_set_key_pem");
-        self.key = Some(Zeroizing::new(pem.to_owned()));
+    /// Sets the private key, PEM of at most 2 MiB. The bytes are copied; the copy is zeroized on
+    /// drop, the caller's bytes are not.
+    pub fn set_key(&mut self, pem: &[u8]) -> Result<(), Error> {
+        let copied = inspect::copied("key", pem);
+        self.key = Some(self.refusals.accept("cas_request_set_key_pem", copied)?);
+        Ok(())
     }
 
     /// Reads the certificate chain from a PEM file of at most 1 MiB, now.
@@ -144,36 +146,30 @@ impl Upload {
     }
 }
 
-/// Largest PEM file that is read, in bytes.
-const MAX_FILE_BYTES: usize = 1 << 20;
-
 /// Reads a PEM file, which may hold a key, without leaving a copy of it behind.
 fn read_pem(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let shown = quoted_path(path);
-    let unreadable = |error| {
-        Error::new(ErrorKind::Io, format!("Failed to read the file {shown}: {error}.")).with_hint(
-            "Give the path of a PEM file that this program may read, not the PEM text itself.",
-        )
-    };
     let refuse = |what: &str, hint: &str| {
         Err(Error::new(ErrorKind::Certificate, format!("The file {shown} {what}.")).with_hint(hint))
     };
-    let file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    let size = usize::try_from(metadata.len()).unwrap_or(MAX_FILE_BYTES);
-    // The size of a pipe is unknown.
-    let size = Some(size).filter(|size| metadata.is_file() && *size > 0);
-    let bytes = match read_bounded(file, size.unwrap_or(MAX_FILE_BYTES), MAX_FILE_BYTES) {
-        Ok(bytes) => bytes,
+    let limit = Deadline::after(file::PIPE_TIME);
+    let file::Contents { bytes, grew } = match file::read(path, file::MAX_BYTES, &limit) {
+        Ok(contents) => contents,
         Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
             return refuse(
                 "is larger than 1 MiB",
                 "Check the path: a certificate chain or private key has a few kilobytes.",
             );
         }
-        Err(error) => return Err(unreadable(error)),
+        Err(error) => {
+            return Err(file::read_error(
+                &format!("the file {shown}"),
+                &error,
+                "Give the path of a PEM file that this program may read, not the PEM text itself.",
+            ));
+        }
     };
-    if size.is_some_and(|size| bytes.len() > size) {
+    if grew {
         return refuse("grew while libcas read it", "Read it again once it is written.");
     }
     if bytes.is_empty() {
@@ -233,7 +229,7 @@ mod tests {
         let error = read_pem(Path::new("/nonexistent/cert.pem")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.message().contains("/nonexistent/cert.pem"));
-        assert_eq!(read_pem(Path::new("/dev/zero")).unwrap_err().kind(), ErrorKind::Certificate);
+        assert_eq!(read_pem(Path::new("/dev/zero")).unwrap_err().kind(), ErrorKind::Io);
     }
 
     #[test]
@@ -243,14 +239,14 @@ mod tests {
             upload.check().is_err_and(|error| error.message().starts_with(setter))
         };
         let nowhere = Path::new("/nonexistent");
-        upload.set_certificate(b"before");
+        upload.set_certificate(b"before").unwrap();
         upload.load_certificate(nowhere).unwrap_err();
         assert_eq!(upload.check().unwrap_err().kind(), ErrorKind::Io);
         assert!(is_refused_by(&upload, "cas_request_load_cert_file: Failed to read"));
         upload.load_key(nowhere).unwrap_err();
-        upload.set_certificate(b"after");
+        upload.set_certificate(b"after").unwrap();
         assert!(is_refused_by(&upload, "cas_request_load_key_file: "));
-        upload.set_key(b"after");
+        upload.set_key(b"after").unwrap();
         upload.set_lang("de").unwrap_err();
         assert!(is_refused_by(&upload, "cas_request_set_lang: "));
         upload.set_lang("zh").unwrap();
@@ -263,8 +259,8 @@ mod tests {
     #[test]
     fn debug_prints_no_key() {
         let mut upload = Upload::new();
-        upload.set_key(b"hidden");
-        upload.set_certificate(b"hidden");
+        upload.set_key(b"hidden").unwrap();
+        upload.set_certificate(b"hidden").unwrap();
         upload.set_name("-----BEGIN PRIVATE KEY-----hidden");
         assert!(!format!("{upload:?}").contains("hidden"));
     }

@@ -126,7 +126,7 @@ impl Source for CliProfile {
         now: SystemTime,
         deadline: &Deadline,
     ) -> Result<KeyWithExpiry, CredentialsError> {
-        let text = self.file.read()?;
+        let text = self.file.read(deadline)?;
         let config = ConfigFile::parse(&text)?;
         let chosen = self.used.get().or(self.file.profile.as_ref());
         let name = chosen

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use crate::base::deadline::Deadline;
 use crate::base::env::Variable;
 use crate::base::quote::quoted_path;
 use crate::credentials::context::ProviderContext;
@@ -35,12 +36,12 @@ impl ProfileFile {
         })
     }
 
-    pub(crate) fn read(&self) -> Result<Zeroizing<String>, CredentialsError> {
+    pub(crate) fn read(&self, deadline: &Deadline) -> Result<Zeroizing<String>, CredentialsError> {
         let variable = match self.location {
             Location::Named(_, variable) => Some(variable),
             Location::InHome(_) => None,
         };
-        self.context.secret_file(&self.path()?, variable)
+        self.context.secret_file(&self.path()?, variable, deadline)
     }
 
     /// Its path, quoted for messages.

@@ -63,7 +63,7 @@ impl Source for IniProfile {
         now: SystemTime,
         deadline: &Deadline,
     ) -> Result<KeyWithExpiry, CredentialsError> {
-        let text = self.0.read()?;
+        let text = self.0.read(deadline)?;
         let name = self.0.profile.as_deref().unwrap_or(DEFAULT);
         let profile = parse(&text, name)?.ok_or_else(|| {
             CredentialsError::not_configured(format!("profile {} not found", quoted(name)))

@@ -11,6 +11,8 @@ use ureq::http::Request;
 use zeroize::Zeroizing;
 
 use crate::base::deadline::Deadline;
+use crate::base::exhaustion::{Exhaustion, clause_of};
+use crate::base::file;
 use crate::base::logger::Level;
 use crate::base::quote::quoted_path;
 use crate::base::secret::Secret;
@@ -77,8 +79,8 @@ impl OAuth {
     }
 
     /// The tokens in the file now. Another program may have renewed them.
-    fn read_tokens(&self) -> Result<Tokens, CredentialsError> {
-        let text = self.context.secret_file(&self.path, None)?;
+    fn read_tokens(&self, deadline: &Deadline) -> Result<Tokens, CredentialsError> {
+        let text = self.context.secret_file(&self.path, None, deadline)?;
         let profile = ConfigFile::parse(&text)?.profile(&self.name);
         profile
             .map(|profile| Tokens::of(&profile))
@@ -156,7 +158,11 @@ impl OAuth {
             // If the new token cannot be written, the sign-in ends. So the file is prepared before
             // the token is used.
             let file = self.prepare(&tokens).map_err(|cause| {
-                CredentialsError::failed(self.write_failure(&cause)).with_hint(
+                let error = CredentialsError::of_io(&self.write_failure(), &cause);
+                if error.is_fatal() {
+                    return error;
+                }
+                error.with_hint(
                     "Make the file and its directory writable for this program, and check that \
                      the disk has room.",
                 )
@@ -186,7 +192,7 @@ impl OAuth {
 
     /// The text of the file with these tokens in the profile, and nothing else changed.
     fn content(&self, tokens: &Tokens) -> io::Result<Zeroizing<String>> {
-        let whole = files::read_with_mark(&self.path)?;
+        let whole = files::read_with_mark(&self.path, &Deadline::after(file::PIPE_TIME))?;
         let (mark, text) = files::split_mark(&whole);
         let config = ConfigFile::parse(text).ok();
         let object = config.as_ref().and_then(|config| config.raw_profile(&self.name));
@@ -201,20 +207,19 @@ impl OAuth {
 
     /// Writes the tokens. The file is read again: another program may have changed it.
     fn write(&self, file: Replacement, tokens: &Tokens) {
-        if let Err(cause) = self.content(tokens).and_then(|content| file.commit(&content)) {
+        if let Err(cause) = file.commit(|| self.content(tokens)) {
             self.log_write_failure(&cause);
         }
     }
 
-    fn write_failure(&self, cause: &io::Error) -> String {
-        let path = quoted_path(&self.path);
-        format!("failed to write the renewed sign-in to {path}: {cause}")
+    fn write_failure(&self) -> String {
+        format!("failed to write the renewed sign-in to {}", quoted_path(&self.path))
     }
 
     fn log_write_failure(&self, cause: &io::Error) {
-        self.context
-            .logger
-            .log(Level::Warn, || format!("In {}: {}.", self.place, self.write_failure(cause)));
+        self.context.logger.log(Level::Warn, || {
+            format!("In {}: {}: {}.", self.place, self.write_failure(), clause_of(cause))
+        });
     }
 }
 
@@ -234,7 +239,7 @@ impl Source for OAuth {
         };
         // The tokens, and the current key if it is valid.
         let read = || {
-            let mut tokens = self.read_tokens()?;
+            let mut tokens = self.read_tokens(deadline)?;
             let current = tokens.key.take().filter(|key| lives(key, Duration::ZERO));
             Ok((tokens, current))
         };
@@ -250,6 +255,11 @@ impl Source for OAuth {
                     "another program did not finish renewing the sign-in before the deadline";
                 let error = CredentialsError::failed(reason).with_retryable(true);
                 return self.or_current(Err(error), current);
+            }
+            // Without the lock, two programs may use the same refresh token.
+            Err(error) if Exhaustion::of(&error).is_some() => {
+                let what = format!("failed to lock {}", quoted_path(&self.path));
+                return self.or_current(Err(CredentialsError::of_io(&what, &error)), current);
             }
             Err(_) => None,
         };

@@ -2,7 +2,7 @@
 //! docs/service.md, External processes.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -12,7 +12,8 @@ use socket2::Socket;
 use zeroize::Zeroizing;
 
 use crate::base::deadline::Deadline;
-use crate::base::file::read_bounded;
+use crate::base::exhaustion::Exhaustion;
+use crate::base::file::read_pipe;
 use crate::base::time;
 use crate::credentials::json::{self, SecretText};
 use crate::credentials::profile::fields::Profile;
@@ -22,12 +23,11 @@ use crate::service::provider::{CredentialsError, CredentialsErrorKind};
 /// Longest run of the program, as in the official packages.
 const MAX_RUN_TIME: Duration = Duration::from_secs(60);
 
-/// Interval at which the program's output and exit status are polled.
+/// Interval at which the program's exit status is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Largest output in bytes, and the expected one.
+/// Largest output, in bytes.
 const MAX_OUTPUT_BYTES: usize = 64 * 1024;
-const EXPECTED_OUTPUT_BYTES: usize = 4 * 1024;
 
 const HINT: &str = "Run process_command by hand: it must print one JSON object with mode, \
                     access_key_id, access_key_secret and, for mode StsToken, sts_token. libcas \
@@ -61,6 +61,11 @@ fn error(reason: &str) -> CredentialsError {
     CredentialsError::failed(format!("process_command {reason}")).with_hint(HINT)
 }
 
+fn io_error(what: &str, cause: &io::Error) -> CredentialsError {
+    let error = CredentialsError::of_io(&format!("process_command {what}"), cause);
+    if error.is_fatal() { error } else { error.with_hint(HINT) }
+}
+
 fn output_error(reason: &str) -> CredentialsError {
     CredentialsError::failed(format!("{reason} in the output of process_command")).with_hint(HINT)
 }
@@ -92,17 +97,20 @@ impl CredentialProcess {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|cause| error(&format!("failed to start: {cause}")))?;
+            .map_err(|cause| {
+                let cause = Exhaustion::of_start(&cause).map_or(cause, Into::into);
+                io_error("failed to start", &cause)
+            })?;
         let mut child = KillOnDrop(child);
         let output = match child.0.stdout.take() {
-            Some(stdout) => Pipe::new(stdout.into(), deadline)
-                .and_then(|pipe| read_bounded(pipe, EXPECTED_OUTPUT_BYTES, MAX_OUTPUT_BYTES)),
+            Some(stdout) => non_blocking(stdout.into())
+                .and_then(|pipe| read_pipe(&pipe, MAX_OUTPUT_BYTES, deadline)),
             None => Ok(Zeroizing::default()),
         };
         let output = output.map_err(|cause| match cause.kind() {
             io::ErrorKind::TimedOut => error("did not finish in time"),
             io::ErrorKind::FileTooLarge => error("printed more than 64 KiB"),
-            _ => error(&format!("started, but reading its output failed: {cause}")),
+            _ => io_error("started, but reading its output failed", &cause),
         })?;
         loop {
             match child.0.try_wait() {
@@ -131,34 +139,11 @@ impl Drop for KillOnDrop {
     }
 }
 
-/// A pipe that is read until a deadline, without a thread.
-struct Pipe<'a> {
-    file: File,
-    deadline: &'a Deadline,
-}
-
-impl<'a> Pipe<'a> {
-    fn new(pipe: OwnedFd, deadline: &'a Deadline) -> io::Result<Self> {
-        // Pipes and sockets share the flag.
-        let pipe = Socket::from(pipe);
-        pipe.set_nonblocking(true)?;
-        Ok(Self { file: File::from(OwnedFd::from(pipe)), deadline })
-    }
-}
-
-impl Read for Pipe<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.file.read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if !self.deadline.sleep(POLL_INTERVAL) {
-                        return Err(io::ErrorKind::TimedOut.into());
-                    }
-                }
-                result => return result,
-            }
-        }
-    }
+/// A pipe that does not block. Pipes and sockets share the flag.
+fn non_blocking(pipe: OwnedFd) -> io::Result<File> {
+    let pipe = Socket::from(pipe);
+    pipe.set_nonblocking(true)?;
+    Ok(File::from(OwnedFd::from(pipe)))
 }
 
 impl ProcessOutput {

@@ -7,7 +7,10 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use crate::base::deadline::Deadline;
+use crate::base::exhaustion::Exhaustion;
 
 /// Interval at which a lock of another program is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -20,16 +23,22 @@ const SPARE_BYTES: usize = 16 * 1024;
 pub(crate) struct Lock(File);
 
 impl Lock {
-    /// Waits for the lock: [`io::ErrorKind::TimedOut`] at the deadline. `None` if the file system
-    /// does not support locks.
+    /// Waits for the lock: [`io::ErrorKind::TimedOut`] at the deadline. `None` if the directory
+    /// may not be read or the file system does not support locks.
     pub(crate) fn beside(path: &Path, deadline: &Deadline) -> io::Result<Option<Self>> {
         let path = fs::canonicalize(path)?;
-        let Some(directory) = path.parent().and_then(|directory| File::open(directory).ok()) else {
-            return Ok(None);
+        let Some(directory) = path.parent() else { return Ok(None) };
+        let directory = match File::open(directory) {
+            Ok(directory) => directory,
+            Err(error) if Exhaustion::of(&error).is_some() => return Err(error),
+            Err(_) => return Ok(None),
         };
         loop {
             match directory.try_lock() {
                 Ok(()) => return Ok(Some(Self(directory))),
+                Err(TryLockError::Error(error)) if Exhaustion::of(&error).is_some() => {
+                    return Err(error);
+                }
                 Err(TryLockError::Error(_)) => return Ok(None),
                 Err(TryLockError::WouldBlock) if !deadline.sleep(POLL_INTERVAL) => {
                     return Err(io::ErrorKind::TimedOut.into());
@@ -52,6 +61,8 @@ pub(crate) struct Replacement {
     path: PathBuf,
     temporary: PathBuf,
     file: File,
+    /// A file descriptor for reading the file again before it is replaced.
+    spare: Option<File>,
 }
 
 impl Replacement {
@@ -60,14 +71,19 @@ impl Replacement {
     pub(crate) fn prepare(path: &Path, content: &str) -> io::Result<Self> {
         // A symbolic link stays one.
         let path = fs::canonicalize(path)?;
-        let old = OpenOptions::new().write(true).open(&path)?.metadata()?;
+        let mut options = OpenOptions::new();
+        let old = options.write(true).custom_flags(libc::O_NONBLOCK).open(&path)?.metadata()?;
+        if !old.is_file() {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "it is not a regular file"));
+        }
         let mut temporary = path.clone().into_os_string();
         temporary.push(format!(".libcas-{}", std::process::id()));
         let temporary = PathBuf::from(temporary);
         // A program with the same process ID may have left one behind.
         let _ = fs::remove_file(&temporary);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        let mut replacement = Self { path, temporary, file };
+        let mut replacement = Self { path, temporary, file, spare: None };
+        replacement.spare = Some(replacement.file.try_clone()?);
         let file = &mut replacement.file;
         file.write_all(content.as_bytes())?;
         file.write_all(&[b' '; SPARE_BYTES])?;
@@ -80,8 +96,14 @@ impl Replacement {
         Ok(replacement)
     }
 
-    /// Writes the final content and renames the temporary file to the file.
-    pub(crate) fn commit(mut self, content: &str) -> io::Result<()> {
+    /// Writes the final content, which `content` makes from the file as it is now, and renames the
+    /// temporary file to the file.
+    pub(crate) fn commit(
+        mut self,
+        content: impl FnOnce() -> io::Result<Zeroizing<String>>,
+    ) -> io::Result<()> {
+        drop(self.spare.take());
+        let content = content()?;
         self.file.rewind()?;
         self.file.write_all(content.as_bytes())?;
         self.file.set_len(content.len() as u64)?;
@@ -141,7 +163,10 @@ mod tests {
             .unwrap();
         drop(Replacement::prepare(&link, "old").unwrap());
         assert_eq!(fs::read_to_string(&link).unwrap(), "old");
-        Replacement::prepare(&link, "old").unwrap().commit("something new").unwrap();
+        Replacement::prepare(&link, "old")
+            .unwrap()
+            .commit(|| Ok("something new".to_owned().into()))
+            .unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "something new");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         let metadata = fs::metadata(&file).unwrap();

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::base::exhaustion::clause_of;
 use crate::http::failure::TransportError;
 use crate::http::proxy::url::Proxy;
 
@@ -14,10 +15,12 @@ pub(super) fn connection_failed(proxy: &Proxy, error: &io::Error) -> TransportEr
         io::ErrorKind::UnexpectedEof => {
             format!("the proxy {proxy} closed the connection without a response")
         }
-        _ => format!("the connection to the proxy {proxy} failed: {error}"),
+        _ => format!("the connection to the proxy {proxy} failed: {}", clause_of(error)),
     };
-    TransportError::not_sent(message)
-        .with_hint("Check the proxy address, and that the proxy speaks the protocol of its URL.")
+    TransportError::not_sent(message).with_hint_for(
+        error,
+        "Check the proxy address, and that the proxy speaks the protocol of its URL.",
+    )
 }
 
 /// The proxy did not connect to `host` and `port`.

@@ -1,5 +1,7 @@
 //! The locations of the root store, in directories made for the purpose.
 
+use std::time::Duration;
+
 use rcgen::{CertificateParams, KeyPair};
 
 use super::*;
@@ -41,12 +43,20 @@ fn certificate() -> String {
     params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
 }
 
+fn soon() -> Deadline {
+    Deadline::after(Duration::from_secs(60))
+}
+
+fn load_system(bundles: &[&str], directories: &[&str]) -> Result<LoadedRoots, TransportError> {
+    super::load_system(bundles, directories, &soon())
+}
+
 fn load_environment(
     file: Option<&str>,
     directories: &[&str],
 ) -> Result<LoadedRoots, TransportError> {
     let directories: Vec<_> = directories.iter().map(PathBuf::from).collect();
-    super::load_environment(file.map(Path::new), &directories)
+    super::load_environment(file.map(Path::new), &directories, &soon())
 }
 
 /// The roots fail to load, and the message contains `parts`.
@@ -101,7 +111,10 @@ fn invalid_certificates_next_to_valid_ones_are_ignored() {
     let invalid = certificate().replace("MII", "MI");
     let mixed = scratch
         .write("mixed.pem", &[&invalid, &certificate(), &invalid].map(String::as_str).concat());
-    assert_eq!(RootStore::from_file(Path::new(&mixed)).unwrap().load().unwrap().store.len(), 1);
+    assert_eq!(
+        RootStore::from_file(Path::new(&mixed)).unwrap().load(&soon()).unwrap().store.len(),
+        1
+    );
 }
 
 #[test]
@@ -183,7 +196,10 @@ fn empty_variables_count_as_not_set() {
     assert_eq!((file, directories), (Some("/f".into()), vec![]));
     // An empty list of directories does not select the system's store.
     let RootStore::Environment { file, directories } = of("", ":") else { panic!() };
-    assert_fails(super::load_environment(file.as_deref(), &directories), &["SSL_CERT_DIR"]);
+    assert_fails(
+        super::load_environment(file.as_deref(), &directories, &soon()),
+        &["SSL_CERT_DIR"],
+    );
     let ignored = RootStore::of_environment(&EnvSnapshot::ignored(vec![Group::Roots]));
     assert!(matches!(ignored, RootStore::System { ignores_environment: true }));
 }
@@ -194,7 +210,7 @@ fn ca_file_is_read_when_the_store_is_made() {
     let file = scratch.write("file.pem", &certificate());
     let store = RootStore::from_file(Path::new(&file)).unwrap();
     fs::remove_file(&file).unwrap();
-    assert_eq!(store.load().unwrap().description, format!("the CA file \"{file}\"; 1 root"));
+    assert_eq!(store.load(&soon()).unwrap().description, format!("the CA file \"{file}\"; 1 root"));
 
     let empty = scratch.write("empty.pem", "");
     let error = RootStore::from_file(Path::new(&empty)).unwrap_err();

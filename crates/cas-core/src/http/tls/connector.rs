@@ -14,6 +14,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport, TransportAdapter,
 };
 
+use crate::base::deadline::Deadline;
 use crate::http::buffers::WireBuffers;
 use crate::http::deadline::RequestDeadline;
 use crate::http::endpoint::without_brackets;
@@ -51,9 +52,12 @@ impl TlsConnector {
         Self { settings, config: OnceCell::new() }
     }
 
-    fn config(&self) -> Result<&(Arc<ClientConfig>, LoadedRoots), TransportError> {
+    fn config(
+        &self,
+        limit: &Deadline,
+    ) -> Result<&(Arc<ClientConfig>, LoadedRoots), TransportError> {
         self.config.get_or_try_init(|| {
-            let roots = self.settings.root_store.load()?;
+            let roots = self.settings.root_store.load(limit)?;
             let config = config(&roots).map_err(|error| setup_failed(&error))?;
             Ok((Arc::new(config), roots))
         })
@@ -102,7 +106,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let host = details.uri.host().unwrap_or_default();
         let bare = without_brackets(host);
         let server = details.uri.authority().map_or(host, |authority| authority.as_str());
-        let (config, roots) = self.config()?;
+        let (config, roots) = self.config(&RequestDeadline::limit()?)?;
         let name = ServerName::try_from(bare.to_owned()).map_err(|_| invalid_server_name(host))?;
         let mut session = ClientConnection::new(Arc::clone(config), name)
             .map_err(|error| setup_failed(&error))?;

@@ -5,6 +5,7 @@ use std::io;
 use rustls::pki_types::UnixTime as PkiTime;
 use rustls::{AlertDescription, CertificateError, OtherError, PeerIncompatible};
 
+use crate::base::exhaustion::clause_of;
 use crate::base::quote::quoted_public;
 use crate::base::time::UnixTime;
 use crate::http::failure::TransportError;
@@ -48,7 +49,8 @@ pub(super) fn handshake_error(
     let failed = |cause: &str| format!("the TLS handshake with {server} failed: {cause}");
     let Some(cause) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
     else {
-        return TransportError::not_sent(failed(&error.to_string())).with_hint(CHECK_PORT);
+        return TransportError::not_sent(failed(&clause_of(error)))
+            .with_hint_for(error, CHECK_PORT);
     };
     let (message, hint) = match cause {
         rustls::Error::InvalidCertificate(reason) => {

@@ -16,6 +16,7 @@ use rustls::{
 use super::connector::config;
 use super::messages::handshake_error;
 use super::verifier::{DiagnosingVerifier, Untrusted, diagnose};
+use crate::base::deadline::Deadline;
 use crate::http::roots::RootStore;
 
 fn key() -> KeyPair {
@@ -148,7 +149,7 @@ fn server_must_hold_the_private_key_of_its_certificate() {
     let leaf = params("leaf", IsCa::ExplicitNoCa).signed_by(&own, &root).unwrap();
     let path = std::env::temp_dir().join(format!("libcas-{}-root.pem", std::process::id()));
     std::fs::write(&path, root.pem()).unwrap();
-    let roots = RootStore::from_file(&path).unwrap().load().unwrap();
+    let roots = RootStore::from_file(&path).unwrap().load(&Deadline::over()).unwrap();
     std::fs::remove_file(&path).unwrap();
     let client = Arc::new(config(&roots).unwrap());
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {

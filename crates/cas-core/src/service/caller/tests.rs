@@ -72,6 +72,7 @@ pub(crate) fn failure(progress: SendProgress, permanent: bool) -> ScriptedResult
         message: what,
         hint: None,
         permanent,
+        exhaustion: None,
         http_status: None,
         request_id: None,
     })
