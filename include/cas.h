@@ -88,9 +88,12 @@
  * another PID namespace) and was not made by fork. A child that shares its
  * parent's memory (vfork, CLONE_VM) must not use libcas.
  *
- * The process: libcas starts no threads, except to look up a host name within
- * a deadline. It installs no signal handlers, raises no SIGPIPE, writes
- * nothing to stdout or stderr, and never calls exit.
+ * The process: libcas starts no threads, except at most 16 that look up host
+ * names within a deadline and block all signals. It installs no signal
+ * handlers, raises no SIGPIPE, writes nothing to stdout or stderr, and never
+ * calls exit. A program may close all descriptors between two calls, as daemons
+ * do: libcas then opens new connections, and leaves alone what the program
+ * opens under the same numbers.
  *
  * Secrets: libcas wipes private keys and secrets from its memory when their
  * handle is freed. They never appear in an error, a log message or a URL.
