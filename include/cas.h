@@ -108,9 +108,12 @@
  * another PID namespace) and was not made by fork. A child that shares its
  * parent's memory (vfork, CLONE_VM) must not use libcas.
  *
- * The process: libcas starts no threads, except to look up a host name within
- * a deadline. It installs no signal handlers, raises no SIGPIPE, writes
- * nothing to stdout or stderr, and never calls exit.
+ * The process: libcas starts no threads, except at most 16 that look up host
+ * names within a deadline and block all signals. It installs no signal
+ * handlers, raises no SIGPIPE, writes nothing to stdout or stderr, and never
+ * calls exit. A program may close all descriptors between two calls, as daemons
+ * do: libcas then opens new connections, and leaves alone what the program
+ * opens under the same numbers.
  *
  * Locale: Messages are in English and UTF-8, whatever setlocale says. During a
  * call, the calling thread has the locale "C"; the log function runs in the
@@ -865,20 +868,21 @@ typedef int32_t cas_log_level;
  * Receives log messages.
  *
  * It runs on the thread that made the call, and on several threads at once if
- * several threads share a client. It runs in the locale of the program; messages
- * are English and UTF-8 in every locale. It may call other clients and
- * cas_client_cancel; every other call of the same client fails at once with
- * CAS_ERR_INVALID_ARGUMENT. It must return: a C++ exception or pthread_exit
- * that leaves it ends the process, and so may longjmp. It must not free the
- * client.
+ * several threads share a client. It runs in the locale of the program;
+ * messages are English and UTF-8 in every locale. It may call other clients
+ * and cas_client_cancel; every other call of the same client fails at once
+ * with CAS_ERR_INVALID_ARGUMENT. It must return: a C++ exception or
+ * pthread_exit that leaves it ends the process, and so may longjmp. It must
+ * not free the client.
  *
  * @param user_data  the pointer passed to cas_config_set_log
  * @param level      the level of the message
  * @param message    the message; valid until the function returns
  * @since 0.1.0
  */
-typedef void (*
-cas_log_fn)(void *user_data, cas_log_level level, const char *message);
+typedef void (*cas_log_fn)(void *user_data,
+                           cas_log_level level,
+                           const char *message);
 
 /**
  * Sends the log messages of clients made from this configuration to a

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -109,7 +109,9 @@ fn connect(address: SocketAddr, limit: &Deadline) -> io::Result<TcpStream> {
 
 /// A TCP connection.
 pub(crate) struct Tcp {
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
+    /// Its own address, by which it is known again.
+    local: SocketAddr,
     buffers: WireBuffers,
     /// Whether the last operation was a read that returned bytes.
     just_read: bool,
@@ -123,7 +125,8 @@ impl Tcp {
         stream.set_read_timeout(Some(TICK))?;
         stream.set_write_timeout(Some(TICK))?;
         Ok(Self {
-            stream,
+            local: stream.local_addr()?,
+            stream: Arc::new(stream),
             buffers: WireBuffers::new(),
             just_read: false,
             read_timeout: TICK,
@@ -131,8 +134,15 @@ impl Tcp {
         })
     }
 
+    /// Whether the descriptor is still that of this connection. A program that closes all
+    /// descriptors, as daemons do, may have opened another socket or file under its number.
+    fn is_own(&self) -> bool {
+        self.stream.local_addr().is_ok_and(|local| local == self.local)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         let Self { stream, buffers, write_timeout, .. } = self;
+        let mut stream = &**stream;
         buffers.send_pending(|mut bytes| {
             while !bytes.is_empty() {
                 limit_timeout(write_timeout, |timeout| stream.set_write_timeout(Some(timeout)))?;
@@ -182,6 +192,7 @@ impl Transport for Tcp {
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
         self.flush()?;
         let Self { stream, buffers, read_timeout, .. } = self;
+        let mut stream = &**stream;
         let received = loop {
             limit_timeout(read_timeout, |timeout| stream.set_read_timeout(Some(timeout)))?;
             match stream.read(buffers.input_append_buf()) {
@@ -197,15 +208,27 @@ impl Transport for Tcp {
 
     /// Whether the connection can carry another request: the server has sent nothing and has not
     /// closed it. ureq asks after a response and again before the next request. Only the second
-    /// time needs a system call.
+    /// time needs system calls.
     fn is_open(&mut self) -> bool {
-        if std::mem::take(&mut self.just_read) {
+        if mem::take(&mut self.just_read) {
             return true;
         }
+        if !self.is_own() {
+            return false;
+        }
         let mut byte = [MaybeUninit::uninit()];
-        let peeked = SockRef::from(&self.stream)
+        let peeked = SockRef::from(&*self.stream)
             .recv_with_flags(&mut byte, libc::MSG_PEEK | libc::MSG_DONTWAIT);
         matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl Drop for Tcp {
+    fn drop(&mut self) {
+        if !self.is_own() {
+            // Never closed: the descriptor belongs to the program.
+            mem::forget(Arc::clone(&self.stream));
+        }
     }
 }
 

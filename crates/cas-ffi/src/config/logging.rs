@@ -29,12 +29,12 @@ pub const CAS_LOG_DEBUG: cas_log_level = 4;
 /// Receives log messages.
 ///
 /// It runs on the thread that made the call, and on several threads at once if
-/// several threads share a client. It runs in the locale of the program; messages
-/// are English and UTF-8 in every locale. It may call other clients and
-/// cas_client_cancel; every other call of the same client fails at once with
-/// CAS_ERR_INVALID_ARGUMENT. It must return: a C++ exception or pthread_exit
-/// that leaves it ends the process, and so may longjmp. It must not free the
-/// client.
+/// several threads share a client. It runs in the locale of the program;
+/// messages are English and UTF-8 in every locale. It may call other clients
+/// and cas_client_cancel; every other call of the same client fails at once
+/// with CAS_ERR_INVALID_ARGUMENT. It must return: a C++ exception or
+/// pthread_exit that leaves it ends the process, and so may longjmp. It must
+/// not free the client.
 ///
 /// @param user_data  the pointer passed to cas_config_set_log
 /// @param level      the level of the message
