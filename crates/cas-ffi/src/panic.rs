@@ -14,8 +14,8 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Runs `body`. A panic becomes an error, and prints nothing to stderr. `pthread_cancel` is put off:
-/// Rust frames cannot be unwound by it.
+/// Runs `body`. A panic becomes an error, and prints nothing to stderr. `pthread_cancel` is put
+/// off: Rust frames cannot be unwound by it.
 pub(crate) fn catch<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     // Not a `Once`: a child forked while another thread runs it would wait forever.
     static HOOKED: AtomicBool = AtomicBool::new(false);

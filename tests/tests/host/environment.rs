@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use acceptance::program::{compile_against, compile_preload};
 use acceptance::stub::Reply;
 use acceptance::{
-    Emulator, Outcome, Program, Stub, artefact, chain, compile, installed, run, scratch, top,
+    Emulator, Outcome, Process, Program, Stub, artefact, chain, compile, installed, run, scratch,
+    top,
 };
 
 /// The user who owns nothing.
@@ -304,8 +305,8 @@ impl Privileged {
     }
 
     /// Set-user-ID to nobody, and run by root.
-    fn set_user_id() -> Option<Self> {
-        let this = Self::new("set-user-id")?;
+    fn set_user_id(test: &str) -> Option<Self> {
+        let this = Self::new(&format!("set-user-id-{test}"))?;
         chown(&this.program, Some(NOBODY), None).unwrap();
         fs::set_permissions(&this.program, Permissions::from_mode(0o4755)).unwrap();
         Some(this)
@@ -321,7 +322,7 @@ impl Privileged {
         let mut setcap = Command::new("setcap");
         setcap.env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin");
         setcap.arg("cap_net_bind_service=ep").arg(&this.program);
-        if !setcap.status().unwrap().success() {
+        if Process::start(&mut setcap).finish().code != Some(0) {
             eprintln!("NOT TESTED: file capabilities, because the file system has none");
             return None;
         }
@@ -468,7 +469,7 @@ fn check_network(program: &Privileged, upload: impl Fn(&[(&str, &str)]) -> Outco
 
 #[test]
 fn a_set_user_id_program_ignores_the_environment() {
-    let Some(program) = Privileged::set_user_id() else { return };
+    let Some(program) = Privileged::set_user_id("environment") else { return };
     check_access_keys(&program, |settings| program.run(settings));
     check_network(&program, |settings| program.run(settings));
 }
@@ -484,15 +485,16 @@ fn a_program_with_file_capabilities_ignores_the_environment() {
 /// environment. A namespace of its own gives this user a home directory.
 #[test]
 fn a_set_user_id_program_uses_the_home_of_its_effective_user() {
-    let Some(program) = Privileged::set_user_id() else { return };
+    let Some(program) = Privileged::set_user_id("home") else { return };
     let passwd = "root:x:0:0::/root:/bin/sh\n".to_owned()
         + &format!("nobody:x:{NOBODY}:{NOBODY}::{}:/bin/sh\n", program.file("own").display());
     let passwd = program.write("passwd", &passwd);
     let in_namespace = |command: &mut Command| {
         let mount = "mount --bind \"$0\" /etc/passwd && exec \"$@\"";
-        command.args(["--mount", "sh", "-c", mount]).arg(&passwd).arg("true").status()
+        let command = command.args(["--mount", "sh", "-c", mount]).arg(&passwd).arg("true");
+        Process::start(command).finish().code == Some(0)
     };
-    if !in_namespace(&mut Command::new("unshare")).is_ok_and(|status| status.success()) {
+    if !installed("unshare") || !in_namespace(&mut Command::new("unshare")) {
         eprintln!("NOT TESTED: the home directory, because this process may not mount files");
         return;
     }
@@ -537,9 +539,12 @@ fn a_set_user_id_program_uses_the_home_of_its_effective_user() {
 /// Without a network, so that the metadata service cannot be reached whoever runs the test.
 #[test]
 fn a_set_user_id_program_still_asks_for_the_instance_role() {
-    let Some(program) = Privileged::set_user_id() else { return };
+    let Some(program) = Privileged::set_user_id("role") else { return };
     let mut unshare = Command::new("unshare");
-    if !installed("unshare") || !unshare.args(["--net", "true"]).status().unwrap().success() {
+    let isolates = |unshare: &mut Command| {
+        Process::start(unshare.args(["--net", "true"])).finish().code == Some(0)
+    };
+    if !installed("unshare") || !isolates(&mut unshare) {
         eprintln!("NOT TESTED: the instance role, because this process may not unshare a network");
         return;
     }

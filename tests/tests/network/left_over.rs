@@ -2,8 +2,8 @@
 
 use acceptance::{Process, Program, chain, report};
 
-/// Responds to each request twice, in one segment and one or two records, with CertIds that count up.
-/// Prints its port, and then the number of the connection for each request.
+/// Responds to each request twice, in one segment and one or two records, with CertIds that count
+/// up. Prints its port, and then the number of the connection for each request.
 const SERVER: &str = r#"
 import socket, ssl, sys, threading
 chain, key, version, records, padding = sys.argv[1:]
