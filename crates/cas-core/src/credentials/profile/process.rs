@@ -133,8 +133,10 @@ struct KillOnDrop(Child);
 impl Drop for KillOnDrop {
     fn drop(&mut self) {
         if !matches!(self.0.try_wait(), Ok(Some(_)) | Err(_)) {
-            let _ = self.0.kill(); // may have exited meanwhile
-            let _ = self.0.wait();
+            // A set-user-ID program cannot be killed, and may run for ever.
+            if self.0.kill().is_ok() {
+                let _ = self.0.wait();
+            }
         }
     }
 }
