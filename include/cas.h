@@ -64,8 +64,10 @@
  *
  * Failures that you ignore: cas_client_new reports what a setter of a
  * configuration refused, and an upload reports what a setter or loader of a
- * request refused. Neither continues with another value. Check the status of
- * every other function that returns one; gcc and clang warn if you do not.
+ * request refused. Neither continues with another value. Nothing remembers the
+ * failure of cas_client_new, an upload, cas_get_certificate,
+ * cas_list_certificates, cas_delete_certificate or cas_inspect: gcc and clang
+ * warn if you ignore their status.
  *
  * NULL and invalid text: A NULL where a value is required, or text that is
  * not UTF-8, gives CAS_ERR_INVALID_ARGUMENT. A function that does not return
@@ -109,11 +111,11 @@
  * parent's memory (vfork, CLONE_VM) must not use libcas.
  *
  * The process: libcas starts no threads, except at most 16 that look up host
- * names within a deadline and block all signals. It installs no signal
- * handlers, raises no SIGPIPE, writes nothing to stdout or stderr, and never
- * calls exit. A program may close all descriptors between two calls, as daemons
- * do: libcas then opens new connections, and leaves alone what the program
- * opens under the same numbers.
+ * names and one that asks the password database, all of which block all
+ * signals. It installs no signal handlers, raises no SIGPIPE, writes nothing to
+ * stdout or stderr, and never calls exit. A program may close all descriptors
+ * between two calls, as daemons do: libcas then opens new connections, and
+ * leaves alone what the program opens under the same numbers.
  *
  * Locale: Messages are in English and UTF-8, whatever setlocale says. During a
  * call, the calling thread has the locale "C"; the log function runs in the
@@ -144,8 +146,10 @@
  * threads, or let the program set all three, and create a first client early.
  *
  * If HOME is not set, the first call that needs a profile in the home directory
- * asks the password database for it, once for each client. A process_command of
- * a profile inherits the whole environment.
+ * asks the password database for it, on a thread of its own: once for each
+ * client, or once a minute while it fails. A process_command of a profile is
+ * found by PATH and inherits the whole environment. The C library has variables
+ * of its own for name look-ups, such as RES_OPTIONS and LOCALDOMAIN.
  *
  * Stack: 64 KiB are enough for any call, besides what your log function needs.
  *
@@ -309,7 +313,8 @@ typedef int32_t cas_status;
 
 /**
  * The call itself is invalid: a NULL, text that is not UTF-8, an invalid
- * endpoint, an empty name. Fix the call; do not retry.
+ * endpoint, an empty name. Fix the call; do not retry. Also if there is not
+ * enough memory for a text; cas_error_retryable is then true.
  */
 #define CAS_ERR_INVALID_ARGUMENT 1
 

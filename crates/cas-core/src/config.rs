@@ -134,13 +134,15 @@ impl Config {
     /// Sets the profile of the credential files that has the access key. libcas then uses no other
     /// source, even if the profile does not exist.
     pub fn set_profile(&mut self, name: &str) -> Result<(), Error> {
-        let is_valid = !name.trim().is_empty() && !name.chars().any(char::is_control);
-        let sentence = "Invalid profile name: it is empty or contains control characters.";
+        let is_valid =
+            !name.is_empty() && name.trim() == name && !name.chars().any(char::is_control);
+        let sentence = "Invalid profile name: it is empty, contains control characters, or begins \
+                        or ends with white space.";
         let checked = is_valid
             .then_some(())
             .ok_or_else(|| invalid(sentence).with_hint("Name a profile of the credential files."));
         self.refusals.accept("cas_config_set_profile", checked)?;
-        self.profile = Some(name.trim().to_owned());
+        self.profile = Some(name.to_owned());
         Ok(())
     }
 
@@ -174,7 +176,7 @@ impl Config {
 
     /// Sets the proxy, instead of the environment's; an empty URL means no proxy.
     pub fn set_proxy(&mut self, url: &str) -> Result<(), Error> {
-        let choice = if url.trim().is_empty() {
+        let choice = if url.is_empty() {
             Ok(ProxyChoice::Direct)
         } else {
             Proxy::parse(url).map(ProxyChoice::Through)
@@ -307,7 +309,7 @@ impl Config {
             }
             (None, None) => Ok(None),
             (None, Some(_)) => Err(invalid("The security token is set, but not its access key.")
-                .with_hint("Set the ID and the secret of the temporary access key as well.")),
+                .with_hint("Call cas_config_set_access_key with its ID and secret as well.")),
         }
     }
 
@@ -345,7 +347,9 @@ impl Config {
             return Err(invalid(&format!(
                 "Plain HTTP to {endpoint} would expose the private key to the network."
             ))
-            .with_hint("Use https, or allow plaintext if the network is trusted."));
+            .with_hint(
+                "Use https. If the network is trusted, call cas_config_set_allow_plaintext.",
+            ));
         }
         Ok(endpoint)
     }

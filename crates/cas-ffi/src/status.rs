@@ -26,7 +26,8 @@ macro_rules! statuses {
 /// Success.
 pub const CAS_OK: cas_status = 0;
 /// The call itself is invalid: a NULL, text that is not UTF-8, an invalid
-/// endpoint, an empty name. Fix the call; do not retry.
+/// endpoint, an empty name. Fix the call; do not retry. Also if there is not
+/// enough memory for a text; cas_error_retryable is then true.
 pub const CAS_ERR_INVALID_ARGUMENT: cas_status = 1;
 /// libcas refused the certificate, its key or its name before any network
 /// traffic. Fix what the message names; cas_inspect reports every finding.

@@ -253,7 +253,20 @@ fn the_password_database_is_asked_once_and_only_for_profiles() {
     let message = trace.outcome.field("message");
     assert!(message.contains("failed to look up the home directory"), "{message}");
     assert!(!message.contains("127.0.0.1"), "{message}");
-    assert_eq!(asked_database(&trace.first), 0);
+    assert_eq!((asked_database(&trace.first), asked_database(&trace.later)), (0, 1));
+    // Nor is it asked again by each attempt of a call.
+    let four = ("CAS_MAX_ATTEMPTS", "4");
+    let trace = Trace::of(bare_report(&[endpoint, off, broken, four]));
+    trace.outcome.assert_fields(&[("status", "CAS_ERR_CREDENTIALS"), ("retryable", "1")]);
+    assert_eq!((asked_database(&trace.first), asked_database(&trace.later)), (0, 1));
+
+    // It hangs and is needed: the call ends at its deadline.
+    let short = ("CAS_TIMEOUT_MS", "1000");
+    let trace = Trace::of(bare_report(&[endpoint, off, ("TRACE_HANG", "1"), short, uri]));
+    trace.outcome.assert_fields(&[("status", "CAS_ERR_CREDENTIALS"), ("retryable", "1")]);
+    trace.outcome.assert_says("message", &["the password database did not respond"]);
+    trace.outcome.assert_says("hint", &["Set HOME"]);
+    assert_eq!((asked_database(&trace.first), asked_database(&trace.later)), (0, 1));
 }
 
 // --- Raised privileges ---

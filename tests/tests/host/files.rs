@@ -310,7 +310,7 @@ fn other_resources_that_are_used_up_are_named() {
         ("open", "23", emulator.url(), "CAS_ERR_IO", "too many open files (ENFILE)", "fs.file-max"),
         ("open", "12", emulator.url(), "CAS_ERR_IO", "not enough memory (ENOMEM)", "ulimit -v"),
         ("socket", "23", emulator.url(), network, "too many open files (ENFILE)", "fs.file-max"),
-        ("socket", "105", tls.url(), network, "not enough memory (ENOMEM)", "ulimit -v"),
+        ("socket", "105", tls.url(), network, "no buffer space for a socket (ENOBUFS)", "sysctl"),
         ("socket", "12", tls.url(), network, "not enough memory (ENOMEM)", "ulimit -v"),
         ("pthread_create", "11", &named, network, "too many threads", "ulimit -u"),
         (

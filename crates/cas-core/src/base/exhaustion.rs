@@ -15,6 +15,8 @@ pub(crate) enum Exhaustion {
     SystemDescriptors,
     /// The memory of this process or of the system.
     Memory,
+    /// The memory of the kernel for sockets.
+    Buffers,
     /// The same, for a block of that many bytes.
     MemoryFor(usize),
     /// The number of threads and processes.
@@ -27,7 +29,8 @@ impl Exhaustion {
         match error.raw_os_error() {
             Some(libc::EMFILE) => Some(Self::Descriptors),
             Some(libc::ENFILE) => Some(Self::SystemDescriptors),
-            Some(libc::ENOMEM | libc::ENOBUFS) => Some(Self::Memory),
+            Some(libc::ENOMEM) => Some(Self::Memory),
+            Some(libc::ENOBUFS) => Some(Self::Buffers),
             _ => error.get_ref().and_then(|inner| inner.downcast_ref()).copied(),
         }
     }
@@ -60,6 +63,10 @@ impl Exhaustion {
                 "Raise the limit of the system, sysctl fs.file-max, or stop programs that have \
                  many files open."
             }
+            Self::Buffers => {
+                "Close sockets that are no longer needed, or give the system more memory for \
+                 sockets: sysctl net.core and net.ipv4.tcp_mem."
+            }
             Self::Memory | Self::MemoryFor(_) => {
                 "Free memory, or raise the limit: ulimit -v (RLIMIT_AS), or MemoryMax= of a \
                  systemd service or the memory limit of the container."
@@ -80,6 +87,7 @@ impl fmt::Display for Exhaustion {
             Self::Descriptors => f.write_str("this process has too many open files (EMFILE)"),
             Self::SystemDescriptors => f.write_str("the system has too many open files (ENFILE)"),
             Self::Memory => f.write_str("not enough memory (ENOMEM)"),
+            Self::Buffers => f.write_str("no buffer space for a socket (ENOBUFS)"),
             Self::MemoryFor(bytes) => write!(f, "not enough memory for {bytes} bytes"),
             Self::Threads => f.write_str("too many threads or processes (EAGAIN)"),
         }
@@ -109,7 +117,7 @@ mod tests {
             (libc::EMFILE, Exhaustion::Descriptors),
             (libc::ENFILE, Exhaustion::SystemDescriptors),
             (libc::ENOMEM, Exhaustion::Memory),
-            (libc::ENOBUFS, Exhaustion::Memory),
+            (libc::ENOBUFS, Exhaustion::Buffers),
         ] {
             let error = io::Error::from_raw_os_error(number);
             assert_eq!(Exhaustion::of(&error), Some(expected));

@@ -1,10 +1,10 @@
 //! What all sources work with: environment variables, files with secrets, and HTTP.
 
-use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use once_cell::race::OnceBox;
 use ureq::AsSendBody;
@@ -13,7 +13,9 @@ use zeroize::Zeroizing;
 
 use crate::base::deadline::Deadline;
 use crate::base::env::{EnvSnapshot, Variable};
+use crate::base::exhaustion::Exhaustion;
 use crate::base::logger::{Level, Logger};
+use crate::base::lookups::{Lookups, OfProcess};
 use crate::base::quote::quoted_path;
 use crate::credentials::files;
 use crate::http::client::HttpClient;
@@ -24,6 +26,26 @@ use crate::service::provider::CredentialsError;
 /// Longest time for one request of a source. The official SDKs allow 5 s to connect and 10 s for
 /// the response (docs/service.md, Credentials URI).
 pub(crate) const MAX_REQUEST_TIME: Duration = Duration::from_secs(15);
+
+/// Shortest time between two questions to the password database, after one that failed.
+const HOME_RETRY_INTERVAL: Duration = Duration::from_secs(60);
+
+static HOME_LOOKUPS: OfProcess<Option<PathBuf>> = OfProcess::new();
+
+/// Without an answer, no other source is asked: it would stay in use for good.
+fn home_error(cause: &io::Error) -> CredentialsError {
+    const WHAT: &str = "failed to look up the home directory of this user";
+    if Exhaustion::of(cause).is_some() {
+        return CredentialsError::of_io(WHAT, cause);
+    }
+    let reason = match cause.kind() {
+        io::ErrorKind::TimedOut => "the password database did not respond".to_owned(),
+        _ => cause.to_string(),
+    };
+    CredentialsError::fatal(format!("{WHAT}: {reason}"))
+        .with_hint("Set HOME, or check the password database of this machine.")
+        .with_retryable(true)
+}
 
 /// Shared by all sources of a client.
 pub(crate) struct ProviderContext {
@@ -36,6 +58,8 @@ pub(crate) struct ProviderContext {
     warned: Mutex<Vec<PathBuf>>,
     /// What the password database said.
     home: OnceBox<Option<PathBuf>>,
+    /// How it failed to say anything, and when.
+    no_home: Mutex<Option<(Instant, CredentialsError)>>,
 }
 
 impl ProviderContext {
@@ -46,25 +70,32 @@ impl ProviderContext {
         signature: Signature,
         logger: Logger,
     ) -> Self {
-        let (warned, home) = (Mutex::default(), OnceBox::new());
-        Self { variables, connections, signature, logger, warned, home }
+        let (warned, home, no_home) = (Mutex::default(), OnceBox::new(), Mutex::default());
+        Self { variables, connections, signature, logger, warned, home, no_home }
     }
 
     /// The user's home directory: `HOME`, or else that of the password database. The database is
-    /// asked once, when a source first needs the directory: it may be a service that hangs.
-    pub(crate) fn home(&self) -> Result<&Path, CredentialsError> {
-        if let Some(home) = self.known_home() {
-            return Ok(home);
-        }
-        if self.home.get().is_none() {
-            // Without an answer, no other source is asked: it would stay in use for good.
-            let found = cas_sys::home_directory().map_err(|cause| {
-                let reason = format!("failed to look up the home directory of this user: {cause}");
-                CredentialsError::fatal(reason)
-                    .with_hint("Check the password database of this machine, and try again.")
-                    .with_retryable(true)
-            })?;
-            let _ = self.home.set(Box::new(found)); // another thread may have been faster
+    /// asked once, when a source first needs the directory, and after a failure once a minute. It
+    /// may be a service that hangs, so a thread asks it.
+    pub(crate) fn home(&self, deadline: &Deadline) -> Result<&Path, CredentialsError> {
+        if self.known_home().is_none() && self.home.get().is_none() {
+            if let Some(error) = self.recent_failure() {
+                return Err(error);
+            }
+            let lookups = Lookups::of_process(&HOME_LOOKUPS, 1);
+            match lookups.look_up("the effective user", deadline, |_| cas_sys::home_directory()) {
+                Ok(found) => drop(self.home.set(Box::new(found))), // another thread may be faster
+                Err(cause) => {
+                    let error = home_error(&cause);
+                    // The thread goes on asking after the deadline: that is not asked again either.
+                    if let Ok(mut failure) = self.no_home.try_lock()
+                        && cause.kind() != io::ErrorKind::TimedOut
+                    {
+                        *failure = Some((Instant::now(), error.clone()));
+                    }
+                    return Err(error);
+                }
+            }
         }
         self.known_home().ok_or_else(|| {
             let home = if self.variables.is_ignored() { "" } else { "HOME is not set, and " };
@@ -72,6 +103,13 @@ impl ProviderContext {
                 "the home directory is unknown ({home}the password database does not have it)"
             ))
         })
+    }
+
+    /// The failure of the last minute. Does not wait, as in [`Self::is_first_warning`].
+    fn recent_failure(&self) -> Option<CredentialsError> {
+        let failure = self.no_home.try_lock().ok()?;
+        let (at, error) = failure.as_ref()?;
+        (at.elapsed() < HOME_RETRY_INTERVAL).then(|| error.clone())
     }
 
     /// The same, unless the password database has to be asked for it.

@@ -13,12 +13,12 @@ use ureq::{Agent, AsSendBody, Body};
 use zeroize::Zeroizing;
 
 use crate::base::deadline::Deadline;
+use crate::base::per_process::PerProcess;
 use crate::http::deadline::RequestDeadline;
 use crate::http::failure::{SendProgress, TransportError};
 use crate::http::messages::{
     ended_early, environment_ignored, incomplete_at_deadline, too_large, transport_error,
 };
-use crate::http::per_process::PerProcess;
 use crate::http::proxy::ProxyPolicy;
 use crate::http::response::{HttpResponse, MAX_RESPONSE_BYTES};
 use crate::http::roots::{LoadedRoots, RootStore};

@@ -56,7 +56,8 @@ pub(super) fn environment_ignored(error: TransportError) -> TransportError {
     }
     let ignored = "The program runs with raised privileges, so libcas ignores the proxies, \
                    SSL_CERT_FILE and SSL_CERT_DIR of the environment: call cas_config_set_proxy, \
-                   cas_config_set_ca_file or cas_config_set_trust_environment.";
+                   cas_config_set_ca_file, cas_config_set_ca_pem or \
+                   cas_config_set_trust_environment.";
     let hint = error.hint.as_deref().unwrap_or("Check the network.");
     TransportError { hint: Some(format!("{hint} {ignored}")), ..error }
 }

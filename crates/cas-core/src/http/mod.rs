@@ -13,7 +13,6 @@ mod deadline;
 pub(crate) mod endpoint;
 pub(crate) mod failure;
 mod messages;
-mod per_process;
 pub(crate) mod proxy;
 mod resolver;
 pub(crate) mod response;

@@ -58,6 +58,9 @@ const DIRECTORIES: [&str; 8] = [
     "/etc/security/certificates",   // OpenHarmony
 ];
 
+/// The memory for reading roots, in multiples of their text. Very small certificates take most.
+const WORK: usize = 8;
+
 /// Hint for a CA file or CA PEM without roots.
 const PEM_FORM: &str = "Use PEM with at least one -----BEGIN CERTIFICATE----- block.";
 
@@ -65,14 +68,7 @@ const PEM_FORM: &str = "Use PEM with at least one -----BEGIN CERTIFICATE----- bl
 #[derive(Clone)]
 pub(crate) enum RootStore {
     /// The CA file or CA PEM of the configuration, already read.
-    Configured {
-        /// At least one.
-        roots: RootCertStore,
-        /// For messages.
-        source: String,
-        /// As in [`LoadedRoots`].
-        how_to_add: &'static str,
-    },
+    Configured(LoadedRoots),
     /// The locations that the environment names, read when the first TLS connection is opened.
     Environment {
         /// `SSL_CERT_FILE`, at the time when the client was made.
@@ -88,6 +84,7 @@ pub(crate) enum RootStore {
 }
 
 /// Root certificates that were read: at least one.
+#[derive(Clone)]
 pub(crate) struct LoadedRoots {
     pub(crate) store: Arc<RootCertStore>,
     /// Their source and number, for messages.
@@ -97,18 +94,28 @@ pub(crate) struct LoadedRoots {
 }
 
 impl LoadedRoots {
-    fn new(mut store: RootCertStore, source: &str, how_to_add: &'static str) -> Self {
-        let mut unique = Vec::with_capacity(store.len());
-        for root in store.roots {
-            if !unique.contains(&root) {
-                unique.push(root);
-            }
-        }
-        store.roots = unique;
+    fn new(store: RootCertStore, source: &str, how_to_add: &'static str) -> Self {
+        let store = without_duplicates(store);
         let plural = if store.len() == 1 { "" } else { "s" };
         let description = format!("{source}; {} root{plural}", store.len());
         Self { store: Arc::new(store), description, how_to_add }
     }
+}
+
+/// Stores often have a root in several files.
+fn without_duplicates(mut store: RootCertStore) -> RootCertStore {
+    let mut seen = BTreeSet::new();
+    let is_first: Vec<bool> = store
+        .roots
+        .iter()
+        .map(|root| {
+            let constraints = root.name_constraints.as_deref();
+            seen.insert((&*root.subject, &*root.subject_public_key_info, constraints))
+        })
+        .collect();
+    let mut is_first = is_first.into_iter();
+    store.roots.retain(|_| is_first.next().unwrap_or(true));
+    store
 }
 
 impl RootStore {
@@ -143,11 +150,11 @@ impl RootStore {
                 "Set the path of a PEM file that this program can read, not the PEM text itself.",
             )
         })?;
-        Ok(Self::Configured {
+        Ok(Self::Configured(LoadedRoots::new(
             roots,
-            source: format!("the CA file {quoted}"),
-            how_to_add: "add its certificate to the CA file, because libcas uses no other roots",
-        })
+            &format!("the CA file {quoted}"),
+            "add its certificate to the CA file, because libcas uses no other roots",
+        )))
     }
 
     /// Only the certificates of a PEM text that the program passed.
@@ -159,29 +166,28 @@ impl RootStore {
         if pem.len() > file::MAX_ROOTS_BYTES {
             return Err(invalid("is larger than 32 MiB"));
         }
-        // The roots take less memory than their text.
-        memory::check(pem.len()).map_err(|cause| {
+        memory::check(WORK * pem.len()).map_err(|cause| {
             let message = format!("Failed to read the CA PEM: {cause}.");
             Error::new(ErrorKind::InvalidArgument, message).with_exhaustion(cause)
         })?;
-        Ok(Self::Configured {
-            roots: parse(pem).map_err(invalid)?,
-            source: "the CA PEM of the program".to_owned(),
-            how_to_add: "add its certificate to the CA PEM that the program sets, because libcas \
-                         uses no other roots",
-        })
+        Ok(Self::Configured(LoadedRoots::new(
+            parse(pem).map_err(invalid)?,
+            "the CA PEM of the program",
+            "add its certificate to the CA PEM that the program sets, because libcas uses no other \
+             roots",
+        )))
     }
 
     /// Returns the roots; reads them before `deadline` if they are not read yet.
     pub(crate) fn load(&self, deadline: &Deadline) -> Result<LoadedRoots, TransportError> {
         match self {
-            Self::Configured { roots, source, how_to_add } => {
-                Ok(LoadedRoots::new(roots.clone(), source, how_to_add))
-            }
+            Self::Configured(roots) => Ok(roots.clone()),
             Self::Environment { file, directories } => {
                 load_environment(file.as_deref(), directories, deadline)
             }
-            Self::System { .. } => load_system(&BUNDLES, &DIRECTORIES, deadline),
+            Self::System { ignores_environment } => {
+                load_system(&BUNDLES, &DIRECTORIES, *ignores_environment, deadline)
+            }
         }
     }
 }
@@ -232,9 +238,14 @@ fn load_environment(
 fn load_system(
     bundles: &[&str],
     directories: &[&str],
+    ignores_environment: bool,
     deadline: &Deadline,
 ) -> Result<LoadedRoots, TransportError> {
-    let how_to_add = "set SSL_CERT_FILE or cas_config_set_ca_file to its PEM bundle";
+    let how_to_add = if ignores_environment {
+        "pass its PEM bundle to cas_config_set_ca_file or cas_config_set_ca_pem"
+    } else {
+        "set SSL_CERT_FILE or cas_config_set_ca_file to its PEM bundle"
+    };
     let bundles = bundles.iter().map(|path| (path, read_file as Reader));
     let directories = directories.iter().map(|path| (path, read_directory as Reader));
     let mut problems = Vec::new();
@@ -254,8 +265,8 @@ fn load_system(
     if !problems.is_empty() {
         return Err(not_loaded(
             &problems,
-            "Repair the CA certificates of the system, or set SSL_CERT_FILE or \
-             cas_config_set_ca_file to a PEM bundle.",
+            "Repair the CA certificates of the system, or pass a PEM bundle to \
+             cas_config_set_ca_file or cas_config_set_ca_pem.",
         ));
     }
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
@@ -282,8 +293,7 @@ type Reader = fn(&Path, &Deadline) -> io::Result<RootCertStore>;
 /// valid ones are ignored, as is usual.
 fn read_file(path: &Path, deadline: &Deadline) -> io::Result<RootCertStore> {
     let text = file::read(path, file::MAX_ROOTS_BYTES, deadline)?.bytes;
-    // The roots take less memory than their text.
-    memory::check(text.len())?;
+    memory::check(WORK * text.len())?;
     parse(&text).map_err(|problem| io::Error::new(io::ErrorKind::InvalidData, problem))
 }
 
@@ -306,6 +316,7 @@ fn read_directory(path: &Path, deadline: &Deadline) -> io::Result<RootCertStore>
     let (mut roots, mut problem) = (RootCertStore::empty(), None);
     let mut seen = BTreeSet::new();
     for entry in fs::read_dir(path)? {
+        deadline.tick()?;
         let file = entry?.path();
         // This follows links, which may be broken.
         let is_new = match fs::metadata(&file) {
@@ -337,7 +348,9 @@ fn read_directory(path: &Path, deadline: &Deadline) -> io::Result<RootCertStore>
 impl fmt::Debug for RootStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Configured { source, .. } => f.debug_tuple("Configured").field(source).finish(),
+            Self::Configured(roots) => {
+                f.debug_tuple("Configured").field(&roots.description).finish()
+            }
             Self::Environment { .. } => f.write_str("Environment"),
             Self::System { .. } => f.write_str("System"),
         }

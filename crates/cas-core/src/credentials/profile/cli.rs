@@ -44,6 +44,7 @@ impl CliProfile {
         config: &ConfigFile<'_>,
         name: &str,
         above: &mut Vec<String>,
+        deadline: &Deadline,
     ) -> Result<Box<dyn Source>, CredentialsError> {
         let Some(profile) = config.profile(name) else {
             return Err(if above.is_empty() {
@@ -71,7 +72,7 @@ impl CliProfile {
                     let base = quoted(&base);
                     return Err(profile.error(&format!("source_profile leads back to {base}")));
                 }
-                let base = self.source(config, &base, above);
+                let base = self.source(config, &base, above, deadline);
                 assumed(base.map_err(|error| error.at(&profile.place))?)?
             }
             "EcsRamRole" => Box::new(EcsRamRole::new(context(), profile.text("ram_role_name"))),
@@ -83,7 +84,7 @@ impl CliProfile {
             }),
             "CloudSSO" => Box::new(CloudSso::new(context(), &profile)?),
             "OAuth" => {
-                let path = self.file.path()?.into_owned();
+                let path = self.file.path(deadline)?.into_owned();
                 Box::new(OAuth::new(context(), path, name, &profile)?)
             }
             "External" => {
@@ -132,7 +133,7 @@ impl Source for CliProfile {
         let name = chosen
             .or(config.current.as_ref())
             .ok_or_else(|| CredentialsError::failed("no current profile is set"))?;
-        let source = self.source(&config, name, &mut Vec::new()).map_err(|error| {
+        let source = self.source(&config, name, &mut Vec::new(), deadline).map_err(|error| {
             // The profile that the program or the environment names may be in another file, but the
             // current profile must exist.
             if error.is_not_configured() && chosen.is_none() {
@@ -168,7 +169,7 @@ mod tests {
     fn source(json: &str, name: Option<&str>) -> Result<(), CredentialsError> {
         let config = ConfigFile::parse(json)?;
         let name = name.map(ToOwned::to_owned).or_else(|| config.current.clone()).unwrap();
-        cli(None).source(&config, &name, &mut Vec::new()).map(drop)
+        cli(None).source(&config, &name, &mut Vec::new(), &Deadline::over()).map(drop)
     }
 
     const CONFIG: &str = r#"{

@@ -29,10 +29,10 @@ pub(crate) struct ProfileFile {
 }
 
 impl ProfileFile {
-    pub(crate) fn path(&self) -> Result<Cow<'_, Path>, CredentialsError> {
+    pub(crate) fn path(&self, deadline: &Deadline) -> Result<Cow<'_, Path>, CredentialsError> {
         Ok(match &self.location {
             Location::Named(path, _) => Cow::Borrowed(path),
-            Location::InHome(path) => Cow::Owned(self.context.home()?.join(path)),
+            Location::InHome(path) => Cow::Owned(self.context.home(deadline)?.join(path)),
         })
     }
 
@@ -41,7 +41,7 @@ impl ProfileFile {
             Location::Named(_, variable) => Some(variable),
             Location::InHome(_) => None,
         };
-        self.context.secret_file(&self.path()?, variable, deadline)
+        self.context.secret_file(&self.path(deadline)?, variable, deadline)
     }
 
     /// Its path, quoted for messages.

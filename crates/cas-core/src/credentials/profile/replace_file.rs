@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::base::deadline::Deadline;
 use crate::base::exhaustion::Exhaustion;
+use crate::base::random::nonce;
 
 /// Interval at which a lock of another program is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -77,10 +78,9 @@ impl Replacement {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "it is not a regular file"));
         }
         let mut temporary = path.clone().into_os_string();
-        temporary.push(format!(".libcas-{}", std::process::id()));
+        // Programs on other machines and in other containers may share the directory and the ID.
+        temporary.push(format!(".libcas-{}", nonce().map_err(io::Error::other)?));
         let temporary = PathBuf::from(temporary);
-        // A program with the same process ID may have left one behind.
-        let _ = fs::remove_file(&temporary);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
         let mut replacement = Self { path, temporary, file, spare: None };
         replacement.spare = Some(replacement.file.try_clone()?);
@@ -159,8 +159,6 @@ mod tests {
             None
         };
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        fs::write(directory.join(format!("real.libcas-{}", std::process::id())), "left behind")
-            .unwrap();
         drop(Replacement::prepare(&link, "old").unwrap());
         assert_eq!(fs::read_to_string(&link).unwrap(), "old");
         Replacement::prepare(&link, "old")

@@ -48,7 +48,7 @@ fn soon() -> Deadline {
 }
 
 fn load_system(bundles: &[&str], directories: &[&str]) -> Result<LoadedRoots, TransportError> {
-    super::load_system(bundles, directories, &soon())
+    super::load_system(bundles, directories, false, &soon())
 }
 
 fn load_environment(
