@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use acceptance::network::silent::{Full, Silent};
 use acceptance::program::compile_preload;
-use acceptance::{Emulator, Outcome, Program, chain, compile, other_chain, scratch};
+use acceptance::{Emulator, Outcome, Program, chain, compile, other_chain, run, scratch};
 
 const CANCELLED: &str = "CAS_ERR_CANCELLED";
 const UNKNOWN: &str = "CAS_ERR_OUTCOME_UNKNOWN";
@@ -169,7 +170,11 @@ fn waiting_for_a_turn() {
     let emulator = Emulator::start(&[]);
     // One of the threads has its turn at once, and after a second another one.
     let settings = [("CAS_RATE_LIMIT", "1"), ("THREADS", "60")];
-    cancel("rate limit", emulator.url(), "upload", &[CANCELLED, "CAS_OK"], &settings);
+    cancel("rate limit over HTTP", emulator.url(), "upload", &[CANCELLED, "CAS_OK"], &settings);
+    let [cert, key] = chain().files();
+    let emulator = Emulator::start_tls(cert, key, &[]);
+    let trusted = [&settings[..], &[("CAS_CA_FILE", chain().root.to_str().unwrap())]].concat();
+    cancel("rate limit over HTTPS", emulator.url(), "upload", &[CANCELLED, "CAS_OK"], &trusted);
 }
 
 /// A program without access key whose home directory is new.
@@ -206,6 +211,15 @@ fn waiting_for_an_access_key() {
         let what = format!("process_command, {threads} threads");
         check(&what, program, emulator.url(), "upload", &[CANCELLED]);
     }
+    let (program, home) = without_key("cancel-pipe");
+    fs::create_dir_all(home.join(".aliyun")).unwrap();
+    run(Command::new("mkfifo").arg(home.join(".aliyun/config.json")));
+    check("config.json is a pipe", program, emulator.url(), "upload", &[CANCELLED]);
+    let (program, scratch) = without_key("cancel-passwd");
+    let program = program.without("HOME").env("TRACE", scratch.join("trace"));
+    let preload = compile_preload("tests/fixtures/c/trace_environment.c");
+    let program = program.env("TRACE_HANG", "1").env("LD_PRELOAD", preload);
+    check("password database", program, emulator.url(), "upload", &[CANCELLED]);
     assert_eq!(emulator.requests().len(), 0);
 }
 
@@ -215,9 +229,13 @@ fn looking_up_what_a_lost_response_said() {
     let slow = fault("DescribeUserCertificateList", r#""kind":"delay","ms":600000"#);
     let emulator = Emulator::start(&["--fault", &lost, "--fault", &slow]);
     let settings = [("MARK", "Sending DescribeUserCertificateList")];
-    cancel("look-up", emulator.url(), "upload", &[UNKNOWN], &settings);
+    cancel("look-up over HTTP", emulator.url(), "upload", &[UNKNOWN], &settings);
     // All of them are stored: the status says so.
     assert_eq!(emulator.certificates().len(), times() + 1);
+    let [cert, key] = chain().files();
+    let emulator = Emulator::start_tls(cert, key, &["--fault", &lost, "--fault", &slow]);
+    let trusted = [settings[0], ("CAS_CA_FILE", chain().root.to_str().unwrap())];
+    cancel("look-up over HTTPS", emulator.url(), "upload", &[UNKNOWN], &trusted);
 }
 
 #[test]
