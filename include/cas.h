@@ -92,7 +92,7 @@
  * Memory and descriptors: If file descriptors, threads or memory for one of
  * the above run out, the call fails with an error that says so, and is worth
  * making again. If memory runs out anywhere else in libcas, such as for a
- * message, the process aborts.
+ * message, the process aborts, with a line on standard error.
  *
  * Units: Sizes are in bytes, times in milliseconds.
  *
@@ -108,7 +108,8 @@
  * a call other than fork, the C library itself may not be usable. Before Linux
  * 4.14, libcas does not detect a child that has the ID of its parent (in
  * another PID namespace) and was not made by fork. A child that shares its
- * parent's memory (vfork, CLONE_VM) must not use libcas.
+ * parent's memory (vfork, CLONE_VM) must not use libcas. In a child made in a
+ * log function, the client that logged is usable once that function returns.
  *
  * The process: libcas starts no threads, except at most 16 that look up host
  * names and one that asks the password database, all of which block all
@@ -875,10 +876,11 @@ typedef int32_t cas_log_level;
  * It runs on the thread that made the call, and on several threads at once if
  * several threads share a client. It runs in the locale of the program;
  * messages are English and UTF-8 in every locale. It may call other clients
- * and cas_client_cancel; every other call of the same client fails at once
- * with CAS_ERR_INVALID_ARGUMENT. It must return: a C++ exception or
- * pthread_exit that leaves it ends the process, and so may longjmp. It must
- * not free the client.
+ * and cas_client_cancel; every other call of the same client on this thread
+ * fails at once with CAS_ERR_INVALID_ARGUMENT. It must not wait for another
+ * thread that calls the same client, and must not free the client. It must
+ * return: a C++ exception or pthread_exit that leaves it ends the process, and
+ * so may longjmp. It must not allow pthread_cancel.
  *
  * @param user_data  the pointer passed to cas_config_set_log
  * @param level      the level of the message
@@ -1051,14 +1053,15 @@ cas_status cas_request_set_key_pem(cas_request *request,
 
 /**
  * Reads the certificate and its chain from a PEM file, before the call
- * returns. A file that is not PEM, such as DER, is refused here.
+ * returns. A file that is not text, such as DER, is refused here; the upload
+ * checks the text.
  *
  * @param request  the request
  * @param path     the path of a file or pipe of at most 1 MiB; it need not be
  *                 UTF-8
  * @param err      receives the error; may be NULL
  * @return CAS_OK, CAS_ERR_IO if the file cannot be read, CAS_ERR_CERTIFICATE
- *         if it is not a PEM file, or CAS_ERR_INVALID_ARGUMENT
+ *         if it is not text, or CAS_ERR_INVALID_ARGUMENT
  * @since 0.1.0
  */
 cas_status cas_request_load_cert_file(cas_request *request,
@@ -1073,7 +1076,7 @@ cas_status cas_request_load_cert_file(cas_request *request,
  *                 UTF-8
  * @param err      receives the error; may be NULL
  * @return CAS_OK, CAS_ERR_IO if the file cannot be read, CAS_ERR_CERTIFICATE
- *         if it is not a PEM file, or CAS_ERR_INVALID_ARGUMENT
+ *         if it is not text, or CAS_ERR_INVALID_ARGUMENT
  * @since 0.1.0
  */
 cas_status cas_request_load_key_file(cas_request *request,

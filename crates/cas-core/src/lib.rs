@@ -47,13 +47,15 @@ mod service;
 mod upload;
 
 pub use base::error::{Error, ErrorKind};
+pub use base::file::MAX_ROOTS_BYTES;
 pub use base::logger::{Level, Logger};
 pub use base::secret::Secret;
 pub use base::time::UnixTime;
 pub use client::Client;
 pub use config::Config;
 pub use inspect::{
-    Facts, Finding, FindingKind, Inspection, Severity, check_size, inspect, inspect_now, not_text,
+    Facts, Finding, FindingKind, Inspection, MAX_PEM_BYTES, Severity, check_size, inspect,
+    inspect_now, not_text,
 };
 pub use protocol::Signature;
 pub use protocol::redact::Secrets;

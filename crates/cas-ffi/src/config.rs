@@ -17,6 +17,7 @@ use std::time::Duration;
 use cas_core::ApiVersion;
 use cas_core::Config;
 use cas_core::Error;
+use cas_core::MAX_ROOTS_BYTES;
 use cas_core::Secret;
 use cas_core::Signature;
 
@@ -257,7 +258,9 @@ pub unsafe extern "C" fn cas_config_set_ca_pem(
     pem: *const c_char,
     len: usize,
 ) -> cas_status {
-    set(config, "cas_config_set_ca_pem", |config| config.set_ca_pem(required_bytes!(pem, len)))
+    set(config, "cas_config_set_ca_pem", |config| {
+        config.set_ca_pem(required_bytes!(pem, len, MAX_ROOTS_BYTES))
+    })
 }
 
 /// Sets the proxy to connect through.

@@ -88,18 +88,18 @@ macro_rules! text_bytes {
 
 /// Borrows `length` bytes. NULL is an error that names the argument.
 macro_rules! required_bytes {
-    ($pointer:ident, $length:ident) => {
+    ($pointer:ident, $length:ident, $max:expr) => {
         // SAFETY: C passes NULL or the address of that many bytes.
-        unsafe { $crate::ffi::read_bytes($pointer, $length, stringify!($pointer)) }?
+        unsafe { $crate::ffi::read_bytes($pointer, $length, $max, stringify!($pointer)) }?
             .ok_or_else(|| $crate::ffi::null(stringify!($pointer)))?
     };
 }
 
 /// Borrows `length` bytes; `None` for NULL.
 macro_rules! optional_bytes {
-    ($pointer:ident, $length:ident) => {
+    ($pointer:ident, $length:ident, $max:expr) => {
         // SAFETY: as in `required_bytes`.
-        unsafe { $crate::ffi::read_bytes($pointer, $length, stringify!($pointer)) }?
+        unsafe { $crate::ffi::read_bytes($pointer, $length, $max, stringify!($pointer)) }?
     };
 }
 
@@ -192,27 +192,29 @@ pub(crate) fn must_be_text<'a>(bytes: &'a [u8], argument: &str) -> Result<&'a [u
     }
 }
 
-/// Borrows `length` bytes; `None` for NULL. Ignores NUL bytes at the end, which C programs
-/// sometimes count by mistake.
+/// Borrows `length` bytes, at most `max`, a whole number of MiB; `None` for NULL. Ignores NUL bytes
+/// at the end, which C programs sometimes count by mistake.
 ///
 /// # Safety
 /// `pointer` is NULL or the address of `length` bytes that live for `'a`.
 pub(crate) unsafe fn read_bytes<'a>(
     pointer: *const c_char,
     length: usize,
+    max: usize,
     argument: &str,
 ) -> Result<Option<&'a [u8]>, Error> {
     if pointer.is_null() {
         return Ok(None);
     }
-    if isize::try_from(length).is_err() {
+    // Before anything is read: a wrong length goes beyond the bytes.
+    if length > max {
+        let max = max >> 20;
         return Err(invalid(
-            format!("Invalid length of {argument}: {length} bytes is too long."),
+            format!("Invalid argument {argument}: {length} bytes are more than {max} MiB."),
             "Pass the length in bytes; a negative number becomes a very large one.",
         ));
     }
-    // SAFETY: the caller upholds this function's own condition, and `length` is at most
-    // `isize::MAX`.
+    // SAFETY: the caller upholds this function's own condition, and `length` is at most `max`.
     let bytes = unsafe { slice::from_raw_parts(pointer.cast::<u8>(), length) };
     let end = bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
     Ok(Some(&bytes[..end]))
@@ -244,10 +246,10 @@ mod tests {
                     .contains("name: must be UTF-8")
             );
             assert_eq!(read_text(c"n\xc3\xa9".as_ptr(), "name").unwrap(), "né");
-            assert_eq!(read_bytes(std::ptr::null(), 0, "pem").unwrap(), None);
-            assert!(read_bytes(c"x".as_ptr(), usize::MAX, "pem").is_err());
-            assert_eq!(read_bytes(c"abc".as_ptr(), 2, "pem").unwrap(), Some(&b"ab"[..]));
-            assert_eq!(read_bytes(c"abc".as_ptr(), 4, "pem").unwrap(), Some(&b"abc"[..]));
+            assert_eq!(read_bytes(std::ptr::null(), 0, 1 << 20, "pem").unwrap(), None);
+            assert!(read_bytes(c"x".as_ptr(), usize::MAX, 1 << 20, "pem").is_err());
+            assert_eq!(read_bytes(c"abc".as_ptr(), 2, 1 << 20, "pem").unwrap(), Some(&b"ab"[..]));
+            assert_eq!(read_bytes(c"abc".as_ptr(), 4, 1 << 20, "pem").unwrap(), Some(&b"abc"[..]));
         }
     }
 

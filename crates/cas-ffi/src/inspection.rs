@@ -7,7 +7,7 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use cas_core::{Facts, Inspection, check_size};
+use cas_core::{Facts, Inspection, MAX_PEM_BYTES, check_size};
 
 use crate::boundary;
 use crate::error::cas_error;
@@ -93,8 +93,8 @@ pub unsafe extern "C" fn cas_inspect(
     err: *mut *mut cas_error,
 ) -> cas_status {
     boundary::fallible(err, || {
-        let certificate = required_bytes!(cert_pem, cert_len);
-        let key = optional_bytes!(key_pem, key_len);
+        let certificate = required_bytes!(cert_pem, cert_len, MAX_PEM_BYTES);
+        let key = optional_bytes!(key_pem, key_len, MAX_PEM_BYTES);
         let put = out!(out);
         check_size("cert_pem", certificate)?;
         check_size("key_pem", key.unwrap_or_default())?;

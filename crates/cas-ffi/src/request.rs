@@ -13,6 +13,7 @@ use std::ptr;
 use std::time::Duration;
 
 use cas_core::Error;
+use cas_core::MAX_PEM_BYTES;
 use cas_core::OnConflict;
 use cas_core::Upload;
 
@@ -136,7 +137,7 @@ pub unsafe extern "C" fn cas_request_set_cert_pem(
     len: usize,
 ) -> cas_status {
     set(request, "cas_request_set_cert_pem", |request| {
-        request.set_certificate(must_be_text(required_bytes!(pem, len), "pem")?)
+        request.set_certificate(must_be_text(required_bytes!(pem, len, MAX_PEM_BYTES), "pem")?)
     })
 }
 
@@ -154,19 +155,20 @@ pub unsafe extern "C" fn cas_request_set_key_pem(
     len: usize,
 ) -> cas_status {
     set(request, "cas_request_set_key_pem", |request| {
-        request.set_key(must_be_text(required_bytes!(pem, len), "pem")?)
+        request.set_key(must_be_text(required_bytes!(pem, len, MAX_PEM_BYTES), "pem")?)
     })
 }
 
 /// Reads the certificate and its chain from a PEM file, before the call
-/// returns. A file that is not PEM, such as DER, is refused here.
+/// returns. A file that is not text, such as DER, is refused here; the upload
+/// checks the text.
 ///
 /// @param request  the request
 /// @param path     the path of a file or pipe of at most 1 MiB; it need not be
 ///                 UTF-8
 /// @param err      receives the error; may be NULL
 /// @return CAS_OK, CAS_ERR_IO if the file cannot be read, CAS_ERR_CERTIFICATE
-///         if it is not a PEM file, or CAS_ERR_INVALID_ARGUMENT
+///         if it is not text, or CAS_ERR_INVALID_ARGUMENT
 /// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_load_cert_file(
@@ -186,7 +188,7 @@ pub unsafe extern "C" fn cas_request_load_cert_file(
 ///                 UTF-8
 /// @param err      receives the error; may be NULL
 /// @return CAS_OK, CAS_ERR_IO if the file cannot be read, CAS_ERR_CERTIFICATE
-///         if it is not a PEM file, or CAS_ERR_INVALID_ARGUMENT
+///         if it is not text, or CAS_ERR_INVALID_ARGUMENT
 /// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_request_load_key_file(

@@ -32,6 +32,13 @@ impl DeferredCancellation {
         unsafe { pthread_setcancelstate(DISABLE, &raw mut previous) };
         Self { previous, this_thread: PhantomData }
     }
+
+    /// Puts the cancellation off again, after code of the host program that may have allowed it.
+    pub fn renew() {
+        let mut unused = 0;
+        // SAFETY: as in `new`.
+        unsafe { pthread_setcancelstate(DISABLE, &raw mut unused) };
+    }
 }
 
 impl Drop for DeferredCancellation {

@@ -10,20 +10,24 @@
 
 mod address_space;
 mod cancellation;
+mod file_id;
 mod fork;
 mod home_directory;
 mod locale;
 mod poll;
+mod process_group;
 mod secure_execution;
 mod signals;
 mod zeroizing_alloc;
 
 pub use address_space::has_address_space;
 pub use cancellation::DeferredCancellation;
+pub use file_id::FileId;
 pub use fork::fork_generation;
 pub use home_directory::home_directory;
 pub use locale::{CLocale, HostLocale};
 pub use poll::{Readiness, wait_until_ready};
+pub use process_group::kill_process_group;
 pub use secure_execution::secure_execution;
 pub use signals::BlockedSignals;
 pub use zeroizing_alloc::ZeroizingAlloc;

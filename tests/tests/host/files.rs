@@ -102,6 +102,13 @@ fn assert_refused(outcome: &Outcome, status: &str, case: &str, message: &str) {
 }
 
 #[test]
+fn threads_do_not_wait_longer_than_their_timeout_for_roots_that_another_reads() {
+    let (_, tls) = emulators();
+    let program = Program::new(compile("tests/fixtures/c/slow_roots.c", &[]));
+    program.arg(tls.url()).with_chain().arg(fifo("slow roots")).succeed();
+}
+
+#[test]
 fn pipes_that_nobody_closes_end_with_an_error() {
     let (emulator, tls) = emulators();
     let mut held = Vec::new();

@@ -23,8 +23,8 @@ use crate::base::memory::zeroed;
 /// Largest file that is read, in bytes, unless it holds root certificates.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
 
-/// Largest file with root certificates.
-pub(crate) const MAX_ROOTS_BYTES: usize = 32 << 20;
+/// Largest file or text with root certificates, in bytes.
+pub const MAX_ROOTS_BYTES: usize = 32 << 20;
 
 /// How long a function without a deadline waits for a pipe.
 pub(crate) const PIPE_TIME: Duration = Duration::from_secs(5);

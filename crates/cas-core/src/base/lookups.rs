@@ -40,6 +40,9 @@ pub(crate) struct Lookups<T> {
 /// Where the look-ups of the process are kept.
 pub(crate) type OfProcess<T> = OnceBox<PerProcess<Arc<Lookups<T>>>>;
 
+/// The look-ups that run, locked.
+type Running<'a, T> = MutexGuard<'a, Vec<Arc<Lookup<T>>>>;
+
 impl<T: Clone + Send + Sync + 'static> Lookups<T> {
     pub(crate) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, running: Mutex::default(), ended: Condvar::new() })
@@ -52,7 +55,7 @@ impl<T: Clone + Send + Sync + 'static> Lookups<T> {
         place.get_or_init(|| Box::new(PerProcess::new(make()))).get(make)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Lookup<T>>>> {
+    fn lock(&self) -> Running<'_, T> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -89,10 +92,10 @@ impl<T: Clone + Send + Sync + 'static> Lookups<T> {
     /// Waits for the end of any look-up, and no longer than until the limit has to be checked.
     fn wait<'a>(
         &self,
-        running: MutexGuard<'a, Vec<Arc<Lookup<T>>>>,
+        running: Running<'a, T>,
         limit: &Deadline,
         otherwise: io::ErrorKind,
-    ) -> Result<MutexGuard<'a, Vec<Arc<Lookup<T>>>>, Arc<io::Error>> {
+    ) -> Result<Running<'a, T>, Arc<io::Error>> {
         let tick = limit.tick().map_err(|_| Arc::new(otherwise.into()))?;
         let (running, _) =
             self.ended.wait_timeout(running, tick).unwrap_or_else(PoisonError::into_inner);

@@ -4,11 +4,11 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::mem::{self, MaybeUninit};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cas_sys::{Readiness, wait_until_ready};
+use cas_sys::{FileId, Readiness, wait_until_ready};
 use socket2::{Domain, SockRef, Socket, Type};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
@@ -104,14 +104,21 @@ fn connect(address: SocketAddr, limit: &Deadline) -> io::Result<TcpStream> {
         Err(error) => return Err(error),
     }
     socket.set_nonblocking(false)?;
-    Ok(socket.into())
+    above_standard_streams(socket.into())
+}
+
+/// If the program has closed its standard input, output or error, a socket may get its number, and
+/// what the program prints would be sent.
+fn above_standard_streams(stream: TcpStream) -> io::Result<TcpStream> {
+    // A duplicate is never below 3.
+    if stream.as_raw_fd() > libc::STDERR_FILENO { Ok(stream) } else { stream.try_clone() }
 }
 
 /// A TCP connection.
 pub(crate) struct Tcp {
     stream: Arc<TcpStream>,
-    /// Its own address, by which it is known again.
-    local: SocketAddr,
+    /// By which its descriptor is known again.
+    id: FileId,
     buffers: WireBuffers,
     /// Whether the last operation was a read that returned bytes.
     just_read: bool,
@@ -125,7 +132,7 @@ impl Tcp {
         stream.set_read_timeout(Some(TICK))?;
         stream.set_write_timeout(Some(TICK))?;
         Ok(Self {
-            local: stream.local_addr()?,
+            id: FileId::of(stream.as_fd())?,
             stream: Arc::new(stream),
             buffers: WireBuffers::new(),
             just_read: false,
@@ -137,7 +144,7 @@ impl Tcp {
     /// Whether the descriptor is still that of this connection. A program that closes all
     /// descriptors, as daemons do, may have opened another socket or file under its number.
     fn is_own(&self) -> bool {
-        self.stream.local_addr().is_ok_and(|local| local == self.local)
+        FileId::of(self.stream.as_fd()).is_ok_and(|id| id == self.id)
     }
 
     fn flush(&mut self) -> io::Result<()> {

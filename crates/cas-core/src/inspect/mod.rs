@@ -27,8 +27,8 @@ pub use findings::{Finding, FindingKind, Severity};
 pub(crate) use fingerprint::Fingerprint;
 pub use formats::not_text;
 pub use inspection::Inspection;
-pub use size::check_size;
 pub(crate) use size::copied;
+pub use size::{MAX_PEM_BYTES, check_size};
 pub(crate) use upload_name::check_name;
 
 use crate::base::time::UnixTime;

@@ -145,7 +145,7 @@ impl CallContext<'_> {
         let cause = failure.message;
         let sent = format!("{action} for {subject} was sent, but {cause}.");
         let (kind, sentence, hint) = match failure.progress {
-            SendProgress::NotSent if failure.deadline_passed => (
+            SendProgress::NotSent if failure.deadline_passed && !failure.permanent => (
                 ErrorKind::Timeout,
                 format!("{action} for {subject} timed out before it was sent: {cause}."),
                 "Nothing was sent. Check the network, or set a longer timeout.".to_owned(),

@@ -31,10 +31,11 @@ pub const CAS_LOG_DEBUG: cas_log_level = 4;
 /// It runs on the thread that made the call, and on several threads at once if
 /// several threads share a client. It runs in the locale of the program;
 /// messages are English and UTF-8 in every locale. It may call other clients
-/// and cas_client_cancel; every other call of the same client fails at once
-/// with CAS_ERR_INVALID_ARGUMENT. It must return: a C++ exception or
-/// pthread_exit that leaves it ends the process, and so may longjmp. It must
-/// not free the client.
+/// and cas_client_cancel; every other call of the same client on this thread
+/// fails at once with CAS_ERR_INVALID_ARGUMENT. It must not wait for another
+/// thread that calls the same client, and must not free the client. It must
+/// return: a C++ exception or pthread_exit that leaves it ends the process, and
+/// so may longjmp. It must not allow pthread_cancel.
 ///
 /// @param user_data  the pointer passed to cas_config_set_log
 /// @param level      the level of the message
@@ -84,6 +85,7 @@ pub unsafe extern "C" fn cas_config_set_log(
             let _host = cas_sys::HostLocale::new();
             // SAFETY: C passed a function of this type. The message lives until it returns.
             unsafe { log(user_data.get(), level as cas_log_level, message.as_ptr()) }
+            cas_sys::DeferredCancellation::renew();
         }));
         Ok(())
     })

@@ -24,6 +24,9 @@ use crate::service::provider::CredentialsError;
 const MODES: &str = "AK, StsToken, RamRoleArn, ChainableRamRoleArn, EcsRamRole, OIDC, CloudSSO, \
                      OAuth, External and CredentialsURI";
 
+/// How many roles may be assumed one with another. Each needs room on the stack of the program.
+const MOST_ROLES: usize = 4;
+
 /// One profile of config.json.
 pub(crate) struct CliProfile {
     file: ProfileFile,
@@ -71,6 +74,9 @@ impl CliProfile {
                 if above.contains(&base) {
                     let base = quoted(&base);
                     return Err(profile.error(&format!("source_profile leads back to {base}")));
+                }
+                if above.len() > MOST_ROLES {
+                    return Err(profile.error("source_profile: more than 4 roles in a chain"));
                 }
                 let base = self.source(config, &base, above, deadline);
                 assumed(base.map_err(|error| error.at(&profile.place))?)?
@@ -222,6 +228,24 @@ mod tests {
             assert_eq!(error.reason, reason);
             assert_eq!(error.is_not_configured(), not_configured, "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_chain_has_at_most_four_roles() {
+        let role = |i: i32| {
+            let base = i - 1;
+            format!(
+                r#"{{"name": "{i}", "mode": "ChainableRamRoleArn", "source_profile": "{base}",
+                    "ram_role_arn": "acs:ram::1:role/x"}},"#
+            )
+        };
+        let roles: Vec<_> = (1..6).map(role).collect();
+        let key = r#"{"name": "0", "mode": "AK", "access_key_id": "a", "access_key_secret": "b"}"#;
+        let json = format!(r#"{{"profiles": [{}{key}]}}"#, roles.concat());
+        source(&json, Some("4")).unwrap();
+        let error = source(&json, Some("5")).unwrap_err();
+        assert!(error.reason.ends_with("more than 4 roles in a chain"), "{}", error.reason);
+        assert!(!error.is_not_configured());
     }
 
     #[test]

@@ -4,7 +4,9 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
@@ -22,6 +24,9 @@ use crate::service::provider::{CredentialsError, CredentialsErrorKind};
 
 /// Longest run of the program, as in the official packages.
 const MAX_RUN_TIME: Duration = Duration::from_secs(60);
+
+/// How often the exit status is polled after the program was killed.
+const MOST_POLLS_AFTER_KILL: u32 = 8;
 
 /// Interval at which the program's exit status is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
@@ -86,23 +91,30 @@ impl CredentialProcess {
         Ok(Self { arguments, is_isolated })
     }
 
-    fn run(&self, deadline: &Deadline) -> Result<Zeroizing<Vec<u8>>, CredentialsError> {
+    /// Runs the program. If it leads a process group, what it starts ends with it.
+    fn run(
+        &self,
+        leads_group: bool,
+        deadline: &Deadline,
+    ) -> Result<Zeroizing<Vec<u8>>, CredentialsError> {
         let mut command = Command::new(&self.arguments[0]);
         if self.is_isolated {
             command.env_clear().env("PATH", SYSTEM_PATH).current_dir("/");
         }
-        let child = command
+        command
             .args(&self.arguments[1..])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|cause| {
-                let cause = Exhaustion::of_start(&cause).map_or(cause, Into::into);
-                io_error("failed to start", &cause)
-            })?;
-        let mut child = KillOnDrop(child);
-        let output = match child.0.stdout.take() {
+            .stderr(Stdio::null());
+        if leads_group {
+            command.process_group(0);
+        }
+        let child = command.spawn().map_err(|cause| {
+            let cause = Exhaustion::of_start(&cause).map_or(cause, Into::into);
+            io_error("failed to start", &cause)
+        })?;
+        let mut running = Running { child, leads_group, has_ended: false };
+        let output = match running.child.stdout.take() {
             Some(stdout) => non_blocking(stdout.into())
                 .and_then(|pipe| read_pipe(&pipe, MAX_OUTPUT_BYTES, deadline)),
             None => Ok(Zeroizing::default()),
@@ -113,7 +125,7 @@ impl CredentialProcess {
             _ => io_error("started, but reading its output failed", &cause),
         })?;
         loop {
-            match child.0.try_wait() {
+            match running.exit_status() {
                 Ok(Some(status)) if status.success() => return Ok(output),
                 Ok(Some(status)) => return Err(error(&format!("failed ({status})"))),
                 Ok(None) if !deadline.sleep(POLL_INTERVAL) => {
@@ -127,16 +139,39 @@ impl CredentialProcess {
     }
 }
 
-/// Kills the program if it still runs, and reaps it.
-struct KillOnDrop(Child);
+/// A started program. When dropped before it was seen to end, it is killed and reaped, with what it
+/// has started if it leads a process group.
+struct Running {
+    child: Child,
+    leads_group: bool,
+    has_ended: bool,
+}
 
-impl Drop for KillOnDrop {
+impl Running {
+    fn exit_status(&mut self) -> io::Result<Option<ExitStatus>> {
+        let status = self.child.try_wait();
+        self.has_ended = !matches!(status, Ok(None));
+        status
+    }
+}
+
+impl Drop for Running {
     fn drop(&mut self) {
-        if !matches!(self.0.try_wait(), Ok(Some(_)) | Err(_)) {
-            // A set-user-ID program cannot be killed, and may run for ever.
-            if self.0.kill().is_ok() {
-                let _ = self.0.wait();
+        // Reaped by the host program, so that another process may have its ID by now.
+        if self.has_ended || self.exit_status().is_err() {
+            return;
+        }
+        if self.leads_group {
+            cas_sys::kill_process_group(self.child.id());
+        } else {
+            let _ = self.child.kill();
+        }
+        // A set-user-ID program cannot be killed, and may run for ever.
+        for _ in 0..MOST_POLLS_AFTER_KILL {
+            if !matches!(self.exit_status(), Ok(None)) {
+                return;
             }
+            thread::sleep(POLL_INTERVAL);
         }
     }
 }
@@ -177,7 +212,10 @@ impl ProcessOutput {
 
 impl Source for CredentialProcess {
     fn fetch(&self, _: SystemTime, deadline: &Deadline) -> Result<KeyWithExpiry, CredentialsError> {
-        let output = self.run(&deadline.within(MAX_RUN_TIME))?;
+        // Only the foreground group of a terminal may read from it, and a program that a person has
+        // started may ask that person.
+        let leads_group = File::open("/dev/tty").is_err();
+        let output = self.run(leads_group, &deadline.within(MAX_RUN_TIME))?;
         let output = serde_json::from_slice(&output).map_err(|_| error("printed invalid JSON"))?;
         json::fields::<ProcessOutput>(output).into_key()
     }
@@ -187,6 +225,7 @@ impl Source for CredentialProcess {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
+    use std::fs;
 
     use serde_json::{Value, json};
 
@@ -228,7 +267,7 @@ mod tests {
     fn an_isolated_program_gets_nothing_from_a_less_privileged_user() {
         let output = |is_isolated| {
             let process = process("sh -c 'env; pwd'", is_isolated).unwrap();
-            let output = process.run(&Deadline::after(Duration::from_secs(60))).unwrap();
+            let output = process.run(false, &Deadline::after(Duration::from_secs(60))).unwrap();
             String::from_utf8_lossy(&output).into_owned()
         };
         let isolated = output(true);
@@ -242,6 +281,26 @@ mod tests {
             assert!(process(relative, false).is_ok());
         }
         assert!(process("/bin/sh", true).is_ok() && process("sh", true).is_ok());
+    }
+
+    #[test]
+    fn what_a_program_started_ends_with_it() {
+        let pid = std::env::temp_dir().join(format!("process-command-{}", std::process::id()));
+        let path = pid.display();
+        let is_alive = |pid: &str| {
+            let status = fs::read_to_string(format!("/proc/{}/status", pid.trim()));
+            status.is_ok_and(|status| !status.contains("State:\tZ"))
+        };
+        for rest in ["wait", "exit"] {
+            let process = process(&format!("sh -c 'sleep 600 & echo $! > {path}; {rest}'"), false);
+            let limit = Deadline::after(Duration::from_secs(1));
+            let error = process.unwrap().run(true, &limit).unwrap_err();
+            assert!(error.reason.contains("did not finish in time"), "{}", error.reason);
+            let started = fs::read_to_string(&pid).unwrap();
+            let polls = (0..1000).take_while(|_| is_alive(&started));
+            assert!(polls.map(|_| thread::sleep(POLL_INTERVAL)).count() < 1000, "{rest}");
+        }
+        fs::remove_file(&pid).unwrap();
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use once_cell::sync::OnceCell;
+use once_cell::race::OnceBox;
 use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::{CryptoProvider, KeyProvider};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
@@ -21,7 +21,9 @@ use crate::http::endpoint::without_brackets;
 use crate::http::failure::TransportError;
 use crate::http::roots::LoadedRoots;
 use crate::http::settings::Settings;
-use crate::http::tls::messages::{handshake_error, invalid_server_name, setup_failed};
+use crate::http::tls::messages::{
+    handshake_error, invalid_server_name, roots_not_loaded, setup_failed,
+};
 use crate::http::tls::verifier::DiagnosingVerifier;
 
 /// Loads no key: libcas never uses a TLS client certificate. With rustls's own provider, all of
@@ -42,25 +44,55 @@ impl KeyProvider for NoClientKeys {
 /// not wait for a thread of its parent that is loading the roots.
 pub(crate) struct TlsConnector {
     settings: Arc<Settings>,
-    /// Made for the first TLS connection, because loading the system's store takes long. The roots
-    /// are kept for error messages.
-    config: OnceCell<(Arc<ClientConfig>, LoadedRoots)>,
+    /// Made for the first TLS connection, because loading the system's store takes long.
+    config: OnceBox<TlsConfig>,
+    /// Whether a thread is loading the roots, and what wakes those that wait for it.
+    loading: Mutex<bool>,
+    loaded: Condvar,
+}
+
+/// What all connections share. The roots are kept for error messages.
+type TlsConfig = (Arc<ClientConfig>, LoadedRoots);
+
+/// Ends the loading when it is dropped, also after a failure.
+struct Loading<'a>(&'a TlsConnector);
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        *self.0.lock() = false;
+        self.0.loaded.notify_all();
+    }
 }
 
 impl TlsConnector {
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        Self { settings, config: OnceCell::new() }
+        let (config, loading, loaded) = (OnceBox::new(), Mutex::new(false), Condvar::new());
+        Self { settings, config, loading, loaded }
     }
 
-    fn config(
-        &self,
-        limit: &Deadline,
-    ) -> Result<&(Arc<ClientConfig>, LoadedRoots), TransportError> {
-        self.config.get_or_try_init(|| {
-            let roots = self.settings.root_store.load(limit)?;
-            let config = config(&roots).map_err(|error| setup_failed(&error))?;
-            Ok((Arc::new(config), roots))
-        })
+    /// Loads the roots, or waits for the thread that does, but no longer than until `limit`.
+    fn config(&self, limit: &Deadline) -> Result<&TlsConfig, TransportError> {
+        let mut loading = self.lock();
+        loop {
+            if let Some(config) = self.config.get() {
+                return Ok(config);
+            }
+            if !*loading {
+                *loading = true;
+                drop(loading);
+                let _loading = Loading(self);
+                let roots = self.settings.root_store.load(limit)?;
+                let config = config(&roots).map_err(|error| setup_failed(&error))?;
+                return Ok(self.config.get_or_init(|| Box::new((Arc::new(config), roots))));
+            }
+            let tick = limit.tick().map_err(|_| roots_not_loaded())?;
+            (loading, _) =
+                self.loaded.wait_timeout(loading, tick).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -28,6 +28,12 @@ pub(super) fn setup_failed(error: &rustls::Error) -> TransportError {
     TransportError::not_sent(format!("failed to set up TLS: {error}"))
 }
 
+/// Another thread did not finish loading the roots in time.
+pub(super) fn roots_not_loaded() -> TransportError {
+    TransportError::not_sent("the root certificates were not loaded in time")
+        .with_hint("Check the disk or network that the root store is on, or set a longer timeout.")
+}
+
 /// `host` cannot be the name of a TLS server.
 pub(super) fn invalid_server_name(host: &str) -> TransportError {
     TransportError::not_sent(format!("invalid TLS server name {host}"))
