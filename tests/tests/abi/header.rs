@@ -39,7 +39,7 @@ pub fn names() -> Names {
         let has = |name: &&String| parts(name).iter().any(|part| text.contains(part));
         all.iter().filter(has).cloned().collect()
     };
-    // `#define NAME number`; what an attribute stands for is no number.
+    // `#define NAME number`; the value of an attribute macro is not a number.
     let constant = |line: &&str| -> Option<String> {
         let (name, value) = line.strip_prefix("#define ")?.split_once(' ')?;
         (!value.starts_with("__")).then(|| name.to_owned())
@@ -161,7 +161,7 @@ fn the_numbers_of_the_constants_never_change() {
         .map(|line| line.split_once(' ').unwrap())
         .map(|(name, number)| (name.to_owned(), number.to_owned()))
         .collect();
-    // The version is no promise.
+    // The version changes with every release.
     let print: String = names()
         .constants
         .iter()

@@ -187,7 +187,7 @@ pub(crate) fn read_error(what: &str, cause: &io::Error, otherwise: &str) -> Erro
     }
 }
 
-/// Whether the same file may be readable later although nobody changes it.
+/// Whether a later attempt to read the unchanged file may succeed.
 pub(crate) fn is_retryable(error: &io::Error) -> bool {
     Exhaustion::of(error).is_some() || error.kind() == io::ErrorKind::TimedOut
 }
