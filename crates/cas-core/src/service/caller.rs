@@ -13,6 +13,7 @@ use crate::base::error::Error;
 use crate::base::logger::{Level, Logger};
 use crate::base::random::{nonce, random};
 use crate::base::time;
+use crate::http::deadline::Connection;
 use crate::protocol::access_key::{AccessKey, display_id};
 use crate::protocol::failure_class::{Correction, FailureClass};
 use crate::protocol::fields::parse;
@@ -68,9 +69,10 @@ impl Caller {
         &self,
         operation: &Operation<'_>,
         subject: &str,
+        connection: Connection,
         limit: &Deadline,
     ) -> Result<Response<T>, CallError> {
-        let response = self.attempt_once(operation, subject, limit)?;
+        let response = self.attempt_once(operation, subject, connection, limit)?;
         self.typed(operation, subject, response)
     }
 
@@ -102,10 +104,11 @@ impl Caller {
         let mut in_doubt = false;
         let mut corrected = Vec::new();
         let mut tried = 0;
+        let mut connection = Connection::Any;
         loop {
             let last = attempt >= self.max_attempts;
             let limit = if last { deadline.clone() } else { deadline.halfway() };
-            let mut failure = match self.attempt_once(operation, subject, &limit) {
+            let mut failure = match self.attempt_once(operation, subject, connection, &limit) {
                 Ok(response) => return Ok(response),
                 Err(failure) => failure,
             };
@@ -127,6 +130,7 @@ impl Caller {
             match delay {
                 Some(delay) if !last && self.wait(delay, deadline, Some(&failure.error)) => {
                     attempt += 1;
+                    connection = Connection::New;
                 }
                 // During the attempt or the wait.
                 _ if deadline.is_cancelled() && !failure.class.is_final() => {
@@ -177,6 +181,7 @@ impl Caller {
         &self,
         operation: &Operation<'_>,
         subject: &str,
+        connection: Connection,
         limit: &Deadline,
     ) -> Result<Response, CallError> {
         let action = operation.action;
@@ -218,8 +223,10 @@ impl Caller {
             credentials: self.credentials.as_deref(),
             form: &form,
         };
-        let mut response =
-            self.transport.post(&form, limit).map_err(|failure| context.no_response(failure))?;
+        let mut response = self
+            .transport
+            .post(&form, connection, limit)
+            .map_err(|failure| context.no_response(failure))?;
         response.scrub_private_keys();
         self.logger.log(Level::Debug, || received(action, subject, &response, started.elapsed()));
         context.read(&response).map_err(|(class, error)| {

@@ -9,6 +9,7 @@ use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::Level;
 use crate::base::quote::quoted;
 use crate::base::random::{nonce, random};
+use crate::http::deadline::Connection;
 use crate::protocol::failure_class::FailureClass;
 use crate::service::account::Account;
 use crate::service::backoff;
@@ -54,7 +55,7 @@ pub(crate) fn upload(
     loop {
         let event = match step {
             Step::Lookup(wait) => run.lookup(wait)?,
-            Step::Send(name, wait) => run.send(name, wait)?,
+            Step::Send(name, wait) => run.send(name, wait, connection(&machine))?,
             Step::Delete(id) => run.delete(id),
             Step::Done(id, outcome) => return Ok(run.receipt(&machine, id, outcome)),
             Step::Fail(reason) => return Err(run.error(&machine, reason)),
@@ -127,7 +128,7 @@ impl UploadRun<'_> {
         }
     }
 
-    fn send(&mut self, name: Name, wait: Wait) -> Result<Event, Error> {
+    fn send(&mut self, name: Name, wait: Wait, to: Connection) -> Result<Event, Error> {
         let Account { caller, versions, rate_limiter, .. } = self.account;
         let version = versions.current();
         let turn = if caller.wait(duration(wait)?, self.deadline, self.history.error.as_ref()) {
@@ -158,7 +159,7 @@ impl UploadRun<'_> {
         };
         let operation = version.upload(&new);
         let limit = self.deadline.halfway();
-        let mut failure = match caller.attempt::<NewId>(&operation, &quoted(new.name), &limit) {
+        let mut failure = match caller.attempt::<NewId>(&operation, &quoted(new.name), to, &limit) {
             Ok(response) => {
                 self.history.response = Some((version, response.request_id));
                 return Ok(Event::Stored(response.fields.cert_id));
@@ -246,6 +247,11 @@ impl UploadRun<'_> {
         };
         failed.error(reason, last).with_attempts(self.attempts(machine))
     }
+}
+
+/// What is sent again takes a new connection.
+fn connection(machine: &Machine) -> Connection {
+    if machine.sent() > 1 { Connection::New } else { Connection::Any }
 }
 
 fn duration(wait: Wait) -> Result<Duration, Error> {
