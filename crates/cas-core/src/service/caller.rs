@@ -101,6 +101,7 @@ impl Caller {
         deadline: &Deadline,
     ) -> Result<Response, CallError> {
         let mut attempt = 1;
+        let mut throttled = 0;
         let mut in_doubt = false;
         let mut corrected = Vec::new();
         let mut tried = 0;
@@ -116,20 +117,28 @@ impl Caller {
             failure.in_doubt = in_doubt;
             tried += u32::from(failure.tried);
             failure.error = failure.error.with_attempts(tried);
+            // A throttled request is not an attempt, unless the program wants a single one.
+            let counts =
+                !matches!(failure.class, FailureClass::Throttled(_)) || self.max_attempts == 1;
+            throttled += u32::from(!counts);
             let delay = match failure.class {
                 FailureClass::Correctable(correction) if !corrected.contains(&correction) => {
                     corrected.push(correction);
                     Some(Duration::ZERO)
                 }
-                FailureClass::NotSent
-                | FailureClass::OutcomeUnknown
-                | FailureClass::Throttled(None) => Some(backoff::delay(attempt, random()?)),
-                FailureClass::Throttled(Some(requested)) => Some(requested),
+                FailureClass::NotSent | FailureClass::OutcomeUnknown => {
+                    Some(backoff::delay(attempt, random()?))
+                }
+                FailureClass::Throttled(requested) => {
+                    backoff::throttled(throttled, requested, deadline.time_left(), random()?)
+                }
                 _ => None,
             };
             match delay {
-                Some(delay) if !last && self.wait(delay, deadline, Some(&failure.error)) => {
-                    attempt += 1;
+                Some(delay)
+                    if (!last || !counts) && self.wait(delay, deadline, Some(&failure.error)) =>
+                {
+                    attempt += u32::from(counts);
                     connection = Connection::New;
                 }
                 // During the attempt or the wait.

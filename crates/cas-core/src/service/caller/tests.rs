@@ -157,11 +157,11 @@ fn every_failure_has_its_class() {
         (response(502, "<html></html>"), FailureClass::OutcomeUnknown),
         (response(200, ""), FailureClass::OutcomeUnknown),
         (response(400, "{\"Code\":\"Na"), FailureClass::OutcomeUnknown),
-        // What sends these did not pass the request on.
-        (response(403, "<html></html>"), FailureClass::Refused),
+        // What sends these did not pass the request on, unless they replace its response.
+        (response(403, "<html></html>"), FailureClass::Ambiguous),
         (response(429, "<html></html>"), FailureClass::Throttled(None)),
         (response(408, "<html></html>"), FailureClass::OutcomeUnknown),
-        (response(302, ""), FailureClass::Refused),
+        (response(302, ""), FailureClass::Ambiguous),
     ] {
         let shown = format!("{outcome:?}");
         let failed = attempt(outcome).unwrap_err();
