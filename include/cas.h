@@ -332,25 +332,30 @@ typedef int32_t cas_status;
 #define CAS_ERR_CREDENTIALS 3
 
 /**
- * No connection: DNS, TCP, proxy or TLS failed. The request did not reach the
- * service. Check the network, or retry later.
+ * DNS, TCP, the proxy or TLS failed. No attempt of an upload that ends with
+ * this status has stored the certificate. Check the network, or retry later.
  */
 #define CAS_ERR_NETWORK 4
 
 /**
- * The deadline passed, and the request was certainly not applied. Retry, or
- * allow more time.
+ * The deadline passed before the request was sent. No attempt of an upload
+ * that ends with this status has stored the certificate. Retry, or allow more
+ * time.
  */
 #define CAS_ERR_TIMEOUT 5
 
 /**
  * The service responded with an error. See cas_error_service_code and the hint.
+ * An upload that ends with this status was refused. If the code is one that
+ * libcas does not know, libcas has also looked the certificate up.
  */
 #define CAS_ERR_SERVICE 6
 
 /**
- * The service kept throttling the calls until the attempts or the deadline ran
- * out. Retry later, or set a rate limit.
+ * The service, or a proxy, throttled the call until its deadline, or asked for
+ * a longer delay than that, or the only attempt was throttled. No attempt of an
+ * upload that ends with this status has stored the certificate. Retry later,
+ * or set a rate limit.
  */
 #define CAS_ERR_THROTTLED 7
 
@@ -361,15 +366,21 @@ typedef int32_t cas_status;
 #define CAS_ERR_NAME_TAKEN 8
 
 /**
- * libcas could not understand the response. An upload was not stored, as far
- * as the list of certificates shows. Check the endpoint and the proxies on the
- * way.
+ * The response is not from the API. An upload ends with this status if
+ * something on the way rejected the request, with a redirect or an HTTP 4xx
+ * page, and the list of certificates does not show the certificate or cannot be
+ * read. Check the endpoint and the proxies on the way.
  */
 #define CAS_ERR_PROTOCOL 9
 
 /**
- * The upload may have been stored, and libcas could not determine whether it
- * was. The hint says how to find out.
+ * An attempt may have stored the certificate, and no look-up until the
+ * deadline, or in the 20 seconds after the last attempt, has shown it. This
+ * status takes precedence over the errors of later attempts. The message quotes
+ * the last one, whose code and RequestId the error has. Make the same call
+ * again: it finds what is stored. The hint says how else to find out. Other
+ * calls end with this status if their response did not arrive before the
+ * deadline.
  */
 #define CAS_ERR_OUTCOME_UNKNOWN 10
 
@@ -750,10 +761,13 @@ cas_status cas_config_set_timeout_ms(cas_config *config, uint32_t ms);
 
 /**
  * Sets the maximum number of times that one call sends a certificate.
- * Attempts that found no connection count. Default: 4.
+ * Attempts that found no connection count. Attempts that the service throttled
+ * do not, unless the number is 1: libcas repeats them until the deadline.
+ * Default: 4.
  *
  * Look-ups, lists and deletions have the same number of attempts for each of
- * their requests.
+ * their requests. While an attempt may have stored the certificate, libcas
+ * looks it up repeatedly, whatever the number is.
  *
  * @param config    the configuration
  * @param attempts  the number of attempts; 1 turns retries off, 0 is invalid

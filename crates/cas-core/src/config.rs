@@ -240,7 +240,8 @@ impl Config {
         self.signature = signature;
     }
 
-    /// Sets the most attempts to send a request; 1 means no retry.
+    /// Sets the most attempts to send a request; 1 means no retry. Throttled attempts count only
+    /// then.
     pub fn set_max_attempts(&mut self, attempts: u32) -> Result<(), Error> {
         let sentence = "Invalid number of attempts 0: must be positive.";
         let checked = ensure(attempts > 0, "number of attempts", sentence);

@@ -346,10 +346,13 @@ pub unsafe extern "C" fn cas_config_set_timeout_ms(config: *mut cas_config, ms: 
 }
 
 /// Sets the maximum number of times that one call sends a certificate.
-/// Attempts that found no connection count. Default: 4.
+/// Attempts that found no connection count. Attempts that the service throttled
+/// do not, unless the number is 1: libcas repeats them until the deadline.
+/// Default: 4.
 ///
 /// Look-ups, lists and deletions have the same number of attempts for each of
-/// their requests.
+/// their requests. While an attempt may have stored the certificate, libcas
+/// looks it up repeatedly, whatever the number is.
 ///
 /// @param config    the configuration
 /// @param attempts  the number of attempts; 1 turns retries off, 0 is invalid

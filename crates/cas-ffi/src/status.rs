@@ -35,26 +35,37 @@ pub const CAS_ERR_CERTIFICATE: cas_status = 2;
 /// libcas found or fetched no usable access key. Configure one: see
 /// docs/credentials.md.
 pub const CAS_ERR_CREDENTIALS: cas_status = 3;
-/// No connection: DNS, TCP, proxy or TLS failed. The request did not reach the
-/// service. Check the network, or retry later.
+/// DNS, TCP, the proxy or TLS failed. No attempt of an upload that ends with
+/// this status has stored the certificate. Check the network, or retry later.
 pub const CAS_ERR_NETWORK: cas_status = 4;
-/// The deadline passed, and the request was certainly not applied. Retry, or
-/// allow more time.
+/// The deadline passed before the request was sent. No attempt of an upload
+/// that ends with this status has stored the certificate. Retry, or allow more
+/// time.
 pub const CAS_ERR_TIMEOUT: cas_status = 5;
 /// The service responded with an error. See cas_error_service_code and the hint.
+/// An upload that ends with this status was refused. If the code is one that
+/// libcas does not know, libcas has also looked the certificate up.
 pub const CAS_ERR_SERVICE: cas_status = 6;
-/// The service kept throttling the calls until the attempts or the deadline ran
-/// out. Retry later, or set a rate limit.
+/// The service, or a proxy, throttled the call until its deadline, or asked for
+/// a longer delay than that, or the only attempt was throttled. No attempt of an
+/// upload that ends with this status has stored the certificate. Retry later,
+/// or set a rate limit.
 pub const CAS_ERR_THROTTLED: cas_status = 7;
 /// A different certificate already has this name; with CAS_ON_CONFLICT_FAIL,
 /// any certificate. Choose another name or another conflict rule.
 pub const CAS_ERR_NAME_TAKEN: cas_status = 8;
-/// libcas could not understand the response. An upload was not stored, as far
-/// as the list of certificates shows. Check the endpoint and the proxies on the
-/// way.
+/// The response is not from the API. An upload ends with this status if
+/// something on the way rejected the request, with a redirect or an HTTP 4xx
+/// page, and the list of certificates does not show the certificate or cannot be
+/// read. Check the endpoint and the proxies on the way.
 pub const CAS_ERR_PROTOCOL: cas_status = 9;
-/// The upload may have been stored, and libcas could not determine whether it
-/// was. The hint says how to find out.
+/// An attempt may have stored the certificate, and no look-up until the
+/// deadline, or in the 20 seconds after the last attempt, has shown it. This
+/// status takes precedence over the errors of later attempts. The message quotes
+/// the last one, whose code and RequestId the error has. Make the same call
+/// again: it finds what is stored. The hint says how else to find out. Other
+/// calls end with this status if their response did not arrive before the
+/// deadline.
 pub const CAS_ERR_OUTCOME_UNKNOWN: cas_status = 10;
 /// libcas failed to read a local file. Check its path and permissions.
 pub const CAS_ERR_IO: cas_status = 11;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 use acceptance::stub::Reply;
 use acceptance::{Emulator, Outcome, Program, Stub, chain, compile, other_chain, run, scratch};
@@ -168,7 +169,7 @@ fn an_echoed_request_is_redacted_in_every_form() {
         key.replace('\n', ""),
         format!("secret {SECRET} token {TOKEN}"),
     ];
-    for echo in &echoes {
+    let check = |echo: &String| {
         let quoted = json(echo);
         let piece: String = echo.replace('\n', "").chars().skip(60).take(60).collect();
         for reply in [
@@ -215,13 +216,20 @@ fn an_echoed_request_is_redacted_in_every_form() {
             Reply::SendAndClose(echo.clone().into_bytes()),
         ] {
             let stub = Stub::start(vec![reply]);
-            let outcome = report(&stub.url(), &[("CAS_MAX_ATTEMPTS", "1")]);
+            let settings = [("CAS_MAX_ATTEMPTS", "1"), ("CAS_TIMEOUT_MS", "1000")];
+            let outcome = report(&stub.url(), &settings);
             assert_ne!(outcome.field("status"), "CAS_OK");
             for part in ["SignatureNonce", "Signature=", "Signature%3D", "Signature%253D"] {
                 assert!(!outcome.stdout.contains(part), "{}", outcome.stdout);
             }
         }
-    }
+    };
+    // Most of them end in doubt, at the deadline.
+    thread::scope(|scope| {
+        for echo in &echoes {
+            scope.spawn(|| check(echo));
+        }
+    });
 }
 
 #[test]
@@ -310,7 +318,7 @@ fn errors_do_not_quote_a_key_passed_in_the_wrong_place() {
 
 #[test]
 fn network_failures_reveal_no_secret() {
-    for (reply, timeout) in [(Reply::Nothing, "2000"), (Reply::SendAndClose(Vec::new()), "20000")] {
+    for (reply, timeout) in [(Reply::Nothing, "2000"), (Reply::SendAndClose(Vec::new()), "3000")] {
         let stub = Stub::start(vec![reply]);
         let outcome = report(&stub.url(), &[("CAS_TIMEOUT_MS", timeout)]);
         assert_eq!(outcome.field("status"), "CAS_ERR_OUTCOME_UNKNOWN");

@@ -19,6 +19,7 @@ use crate::base::lookups::{Lookups, OfProcess};
 use crate::base::quote::quoted_path;
 use crate::credentials::files;
 use crate::http::client::HttpClient;
+use crate::http::deadline::Connection;
 use crate::http::response::HttpResponse;
 use crate::protocol::Signature;
 use crate::service::provider::CredentialsError;
@@ -164,7 +165,9 @@ impl ProviderContext {
         deadline: &Deadline,
     ) -> Result<HttpResponse, CredentialsError> {
         let deadline = deadline.within(MAX_REQUEST_TIME);
-        self.connections.send(request, host, &deadline).map_err(CredentialsError::of_request)
+        self.connections
+            .send(request, host, Connection::Any, &deadline)
+            .map_err(CredentialsError::of_request)
     }
 }
 

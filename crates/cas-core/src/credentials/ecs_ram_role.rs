@@ -14,6 +14,7 @@ use crate::credentials::context::ProviderContext;
 use crate::credentials::response;
 use crate::credentials::session_credentials::SessionCredentials;
 use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
+use crate::http::deadline::Connection;
 use crate::http::failure::SendProgress;
 use crate::http::proxy::METADATA;
 use crate::http::response::HttpResponse;
@@ -113,7 +114,8 @@ impl EcsRamRole {
         let request = request.body(body).map_err(|_| {
             (SendProgress::NotSent, CredentialsError::failed("failed to build the request"))
         })?;
-        self.context.connections.send(request, METADATA, deadline).map_err(|failure| {
+        let response = self.context.connections.send(request, METADATA, Connection::Any, deadline);
+        response.map_err(|failure| {
             // If no role is configured and the service cannot be reached, this is not an instance.
             let progress = failure.progress;
             let error = CredentialsError::of_request(failure);

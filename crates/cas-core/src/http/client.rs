@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::base::deadline::Deadline;
 use crate::base::per_process::PerProcess;
-use crate::http::deadline::RequestDeadline;
+use crate::http::deadline::{Connection, RequestDeadline};
 use crate::http::failure::{SendProgress, TransportError};
 use crate::http::messages::{
     ended_early, environment_ignored, incomplete_at_deadline, too_large, transport_error,
@@ -67,9 +67,10 @@ impl HttpClient {
         &self,
         mut request: Request<impl AsSendBody>,
         server: &str,
+        connection: Connection,
         deadline: &Deadline,
     ) -> Result<HttpResponse, TransportError> {
-        let _request = RequestDeadline::begin(deadline);
+        let _request = RequestDeadline::begin(deadline, connection);
         request.headers_mut().insert(USER_AGENT, self.settings.user_agent.clone());
         let agent = self.agent.get(|| new_agent(&self.settings));
         let response = agent.run(request).map_err(|error| {

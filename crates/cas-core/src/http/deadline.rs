@@ -1,4 +1,5 @@
-//! The deadline of the request that a thread is sending, and how much of the request it has sent.
+//! The deadline of the request that a thread is sending, which connections it may use, and how much
+//! of the request it has sent.
 
 use std::cell::RefCell;
 use std::io;
@@ -6,6 +7,16 @@ use std::mem::ManuallyDrop;
 use std::time::Duration;
 
 use crate::base::deadline::Deadline;
+
+/// The connection that a request may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Connection {
+    /// One that earlier requests have used, or a new one.
+    Any,
+    /// A new one, for a request that is sent again: what made the last attempt fail may concern the
+    /// others too.
+    New,
+}
 
 /// The request that the current thread is sending.
 ///
@@ -15,6 +26,8 @@ pub(crate) struct RequestDeadline {
     deadline: Deadline,
     /// The deadline that applies now: while a connection is being made, it may be an earlier one.
     limit: Deadline,
+    /// The connection to use; `Any` once a new one is established.
+    connection: Connection,
     /// Bytes that the kernel has accepted since the connection was established.
     sent: usize,
 }
@@ -51,8 +64,13 @@ fn update(change: impl FnOnce(&mut RequestDeadline)) {
 impl RequestDeadline {
     /// Starts a request that must be complete before `deadline`. It ends when the result is
     /// dropped.
-    pub(crate) fn begin(deadline: &Deadline) -> Current {
-        set(Some(Self { deadline: deadline.clone(), limit: deadline.clone(), sent: 0 }));
+    pub(crate) fn begin(deadline: &Deadline, connection: Connection) -> Current {
+        set(Some(Self {
+            deadline: deadline.clone(),
+            limit: deadline.clone(),
+            connection,
+            sent: 0,
+        }));
         Current
     }
 
@@ -80,8 +98,14 @@ impl RequestDeadline {
     pub(crate) fn connected() {
         update(|request| {
             request.limit = request.deadline.clone();
+            request.connection = Connection::Any;
             request.sent = 0;
         });
+    }
+
+    /// Whether the request may use a connection that earlier requests have used.
+    pub(crate) fn may_reuse() -> bool {
+        read(|request| request.connection == Connection::Any).unwrap_or(true)
     }
 
     /// The kernel has accepted `bytes` more bytes.
@@ -127,7 +151,7 @@ mod tests {
 
     #[test]
     fn connect_timeout_applies_until_the_connection_is_established() {
-        let _request = RequestDeadline::begin(&Deadline::after(HOUR));
+        let _request = RequestDeadline::begin(&Deadline::after(HOUR), Connection::Any);
         RequestDeadline::connecting(MINUTE);
         assert!(time_left() <= MINUTE);
         RequestDeadline::connected();
@@ -137,25 +161,36 @@ mod tests {
         RequestDeadline::connecting(Duration::ZERO);
         assert_eq!(RequestDeadline::tick().unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert!(!RequestDeadline::passed());
-        let _request = RequestDeadline::begin(&Deadline::over());
+        let _request = RequestDeadline::begin(&Deadline::over(), Connection::Any);
         assert!(RequestDeadline::passed());
     }
 
     #[test]
     fn bytes_sent_to_establish_the_connection_do_not_count() {
-        let _request = RequestDeadline::begin(&Deadline::after(HOUR));
+        let _request = RequestDeadline::begin(&Deadline::after(HOUR), Connection::Any);
         RequestDeadline::sent(100);
         RequestDeadline::connected();
         assert!(!RequestDeadline::any_sent());
         RequestDeadline::sent(1);
         assert!(RequestDeadline::any_sent());
-        let _request = RequestDeadline::begin(&Deadline::after(HOUR));
+        let _request = RequestDeadline::begin(&Deadline::after(HOUR), Connection::Any);
         assert!(!RequestDeadline::any_sent());
     }
 
     #[test]
+    fn a_request_that_is_sent_again_waits_for_a_new_connection() {
+        assert!(RequestDeadline::may_reuse());
+        let _request = RequestDeadline::begin(&Deadline::after(HOUR), Connection::New);
+        assert!(!RequestDeadline::may_reuse());
+        RequestDeadline::connecting(MINUTE);
+        assert!(!RequestDeadline::may_reuse());
+        RequestDeadline::connected();
+        assert!(RequestDeadline::may_reuse());
+    }
+
+    #[test]
     fn without_a_request_there_is_no_time() {
-        drop(RequestDeadline::begin(&Deadline::after(HOUR)));
+        drop(RequestDeadline::begin(&Deadline::after(HOUR), Connection::Any));
         assert!(RequestDeadline::limit().is_err() && RequestDeadline::tick().is_err());
         assert!(!RequestDeadline::any_sent() && !RequestDeadline::passed());
     }
@@ -163,7 +198,8 @@ mod tests {
     #[test]
     fn a_cancelled_request_has_no_time() {
         let cancellation = Cancellation::default();
-        let _request = RequestDeadline::begin(&cancellation.deadline(Instant::now() + HOUR));
+        let _request =
+            RequestDeadline::begin(&cancellation.deadline(Instant::now() + HOUR), Connection::Any);
         RequestDeadline::connecting(MINUTE);
         assert!(RequestDeadline::tick().is_ok() && !RequestDeadline::cancelled());
         cancellation.cancel();

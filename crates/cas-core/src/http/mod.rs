@@ -9,7 +9,7 @@
 
 mod buffers;
 pub(crate) mod client;
-mod deadline;
+pub(crate) mod deadline;
 pub(crate) mod endpoint;
 pub(crate) mod failure;
 mod messages;

@@ -213,10 +213,13 @@ impl Transport for Tcp {
         Ok(received > 0)
     }
 
-    /// Whether the connection can carry another request: the server has sent nothing and has not
-    /// closed it. ureq asks after a response and again before the next request. Only the second
-    /// time needs system calls.
+    /// Whether the connection can carry another request: the request may use it, and the server has
+    /// sent nothing and has not closed it. ureq asks after a response and again before the next
+    /// request. Only the second time needs system calls.
     fn is_open(&mut self) -> bool {
+        if !RequestDeadline::may_reuse() {
+            return false;
+        }
         if mem::take(&mut self.just_read) {
             return true;
         }

@@ -29,7 +29,8 @@ impl ErrorClass {
     }
 }
 
-/// A code, its meaning, and the hint. A code that ends in `*` stands for all that begin with it.
+/// A code, its meaning, and the hint. A code that ends in `*` stands for all that begin with it,
+/// one that begins with `*` for all that end with it.
 type Row = (&'static str, Meaning, &'static str);
 
 /// The kind of error that a code becomes, and what it means for the call.
@@ -45,6 +46,8 @@ const NOT_FOUND: Meaning = (ErrorKind::NotFound, FailureClass::Refused);
 const PERMISSION: Meaning = (ErrorKind::Permission, FailureClass::Refused);
 /// Refused for a reason that has nothing to do with what is stored.
 const REFUSED: Meaning = (ErrorKind::Service, FailureClass::Refused);
+/// Refused because of the certificate or the key.
+const REJECTED: Meaning = (ErrorKind::Service, FailureClass::CertificateRejected);
 /// Refused, perhaps because the certificate is stored already.
 const AMBIGUOUS: Meaning = (ErrorKind::Service, FailureClass::Ambiguous);
 /// The access key was not accepted; another one may be.
@@ -59,6 +62,8 @@ const UNKNOWN: Meaning = (ErrorKind::Service, FailureClass::OutcomeUnknown);
 const SLOW_DOWN: &str = "Make fewer calls per second: the documented limits are 10 for \
                          CreateUserCertificate and for lists, and 100 for UploadUserCertificate.";
 const INTERNAL: &str = "The service failed internally. Call again later.";
+const CONFLICT: &str = "The service is working on another request for this certificate. Call again \
+                        later.";
 const OTHER_NAME: &str = "Choose another name, or set another on_conflict rule.";
 const LIST: &str = "List the certificates to see which IDs exist.";
 const PROTECTED: &str =
@@ -97,10 +102,10 @@ const KNOWN: &[Row] = &[
     ("NameRepeat",                       NAME_TAKEN,   OTHER_NAME),   // C
     ("ParamRepeat",                      NAME_TAKEN,   OTHER_NAME),   // C, the name repeats
     ("NotFound",                         NOT_FOUND,    LIST),         // S
-    ("-1008",                            REFUSED,      NOT_PEM),      // S
-    ("ParseCertificateFailed",           REFUSED,      NOT_PEM),      // C
-    ("PrivateKeyFormatError",            REFUSED,      NOT_PEM),      // A
-    ("CertKeyNotMatch",                  REFUSED,      OTHER_KEY),    // A
+    ("-1008",                            REJECTED,     NOT_PEM),      // S
+    ("ParseCertificateFailed",           REJECTED,     NOT_PEM),      // C
+    ("PrivateKeyFormatError",            REJECTED,     NOT_PEM),      // A
+    ("CertKeyNotMatch",                  REJECTED,     OTHER_KEY),    // A
     ("InsufficientQuota",                AMBIGUOUS,    QUOTA),        // C
     ("InvalidStatus.DeleteProtection",   REFUSED,      PROTECTED),    // C
     ("InvalidAccessKeyId.NotFound",      ACCESS_KEY,   KEY_ID),       // G, S
@@ -126,7 +131,10 @@ const KNOWN: &[Row] = &[
     ("InvalidProtocol.NeedSsl",          REFUSED,      HTTPS),        // G
     ("EntityNotExist.Role",              REFUSED,      NO_ROLE),      // T
     ("AuthenticationFail.OIDCToken*",    REFUSED,      OIDC_TOKEN),   // T
-    ("InternalError",                    UNKNOWN,      INTERNAL),     // G, HTTP 500
+    ("InternalError*",                   UNKNOWN,      INTERNAL),     // G, HTTP 500
+    ("SystemError",                      UNKNOWN,      INTERNAL),     // A
+    ("OperationConflict",                UNKNOWN,      CONFLICT),     // A
+    ("*Processing",                      UNKNOWN,      CONFLICT),     // A
     ("ServiceUnavailable",               UNKNOWN,      INTERNAL),     // G, HTTP 503
     ("OperationDenied.SystemUpgrading",  UNKNOWN,      INTERNAL),     // C
 ];
@@ -137,10 +145,12 @@ const NAME_TAKEN_MESSAGES: [&str; 2] = ["certificate name already exists", "åç
 /// Classifies `code`; `message` and `http_status` decide where the code is not listed.
 #[must_use]
 pub(crate) fn classify(code: &str, message: &str, http_status: u16) -> ErrorClass {
-    let known = KNOWN.iter().find(|(known, ..)| match known.strip_suffix('*') {
-        Some(family) => code.starts_with(family),
-        None => code == *known,
-    });
+    let known =
+        KNOWN.iter().find(|(known, ..)| match (known.strip_suffix('*'), known.strip_prefix('*')) {
+            (Some(beginning), _) => code.starts_with(beginning),
+            (None, Some(end)) => code.ends_with(end),
+            (None, None) => code == *known,
+        });
     let message = Zeroizing::new(message.to_lowercase());
     let ((kind, class), hint) = match known {
         Some((_, meaning, hint)) => (*meaning, *hint),
@@ -148,7 +158,7 @@ pub(crate) fn classify(code: &str, message: &str, http_status: u16) -> ErrorClas
             (NAME_TAKEN, OTHER_NAME)
         }
         None if http_status == 429 => (THROTTLED, SLOW_DOWN),
-        None if http_status >= 500 => (UNKNOWN, INTERNAL),
+        None if http_status >= 500 || http_status == 408 => (UNKNOWN, INTERNAL),
         None => (AMBIGUOUS, ""),
     };
     ErrorClass { kind, class, hint }
@@ -172,7 +182,11 @@ mod tests {
             ("Forbidden.RiskControl", "", 403, Service, false),
             ("InvalidAccessKeyId.NotFound", "", 404, Service, false),
             ("InternalError", "", 500, Service, true),
+            ("InternalError.Database", "", 400, Service, true),
+            ("CertificateProcessing", "", 400, Service, true),
+            ("OperationConflict", "", 400, Service, true),
             ("Unheard.Of", "", 502, Service, true),
+            ("Unheard.Of", "", 408, Service, true),
             ("Unheard.Of", "", 400, Service, false),
             ("-1008", "", 400, Service, false),
             ("NotFound", "", 404, NotFound, false),
@@ -187,7 +201,7 @@ mod tests {
     #[test]
     fn no_row_is_shadowed_by_another() {
         for (code, _, hint) in KNOWN {
-            let code = code.trim_end_matches('*');
+            let code = code.trim_matches('*');
             assert_eq!(classify(code, "", 400).hint, *hint, "{code}");
         }
     }

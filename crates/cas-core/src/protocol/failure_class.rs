@@ -23,9 +23,11 @@ pub(crate) enum FailureClass {
     VersionGone,
     /// Refused: another certificate, or this one, has the name.
     NameTaken,
-    /// Refused, perhaps because the certificate is stored already: the list of certificates
-    /// decides.
+    /// Refused by something on the way, or with a code that libcas does not know, perhaps because
+    /// the certificate is stored already: one look at the list of certificates decides.
     Ambiguous,
+    /// Refused because of the certificate or the key itself: no attempt can have stored it.
+    CertificateRejected,
     /// Refused for a reason that has nothing to do with what is stored.
     Refused,
 }
@@ -33,7 +35,19 @@ pub(crate) enum FailureClass {
 impl FailureClass {
     /// Whether the service has answered, and another attempt of the same call does not help.
     pub(crate) fn is_final(self) -> bool {
-        matches!(self, Self::VersionGone | Self::NameTaken | Self::Ambiguous | Self::Refused)
+        matches!(
+            self,
+            Self::VersionGone
+                | Self::NameTaken
+                | Self::Ambiguous
+                | Self::CertificateRejected
+                | Self::Refused
+        )
+    }
+
+    /// Whether the same request may succeed later.
+    pub(crate) fn is_passing(self) -> bool {
+        matches!(self, Self::NotSent | Self::OutcomeUnknown | Self::Throttled(_) | Self::Ambiguous)
     }
 }
 

@@ -112,7 +112,7 @@ impl HttpResponse {
                 request_id: request_id(self, &fields),
             },
             _ if (200..300).contains(&self.status) => ApiResponse::Success(fields),
-            _ => self.damaged("error without a Code"),
+            _ => self.foreign(self.measured("error without a Code")),
         }
     }
 

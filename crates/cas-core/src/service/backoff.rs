@@ -8,6 +8,9 @@ const FIRST: Duration = Duration::from_millis(200);
 /// Longest delay of all.
 const MAX: Duration = Duration::from_secs(10);
 
+/// Least time that a throttled call leaves for its next attempt.
+const LAST: Duration = Duration::from_millis(250);
+
 /// Returns the delay after attempt number `attempt`, from 1: between zero and a bound that doubles,
 /// so that clients that fail together do not retry together. `random` is uniform.
 #[must_use]
@@ -15,6 +18,19 @@ pub(crate) fn delay(attempt: u32, random: u64) -> Duration {
     let bound = FIRST.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(MAX);
     let micros = u64::try_from(bound.as_micros()).unwrap_or(u64::MAX);
     Duration::from_micros(random % (micros + 1))
+}
+
+/// Returns the delay after the service has throttled `times` attempts and `requested` a delay, if
+/// another attempt fits in the time that is `left`. Near the deadline the delays are shorter.
+#[must_use]
+pub(crate) fn throttled(
+    times: u32,
+    requested: Option<Duration>,
+    left: Duration,
+    random: u64,
+) -> Option<Duration> {
+    let delay = delay(times, random).min(left / 2).max(requested.unwrap_or_default());
+    (delay + LAST <= left).then_some(delay)
 }
 
 #[cfg(test)]
@@ -30,6 +46,18 @@ mod tests {
             assert_eq!(delay(attempt, micros), Duration::from_millis(bound));
             assert_eq!(delay(attempt, micros + 1), Duration::ZERO);
         }
+    }
+
+    #[test]
+    fn throttled_calls_go_on_until_the_deadline() {
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+        let longest = 10_000_000;
+        assert_eq!(throttled(7, None, minute, longest), Some(10 * second));
+        assert_eq!(throttled(7, None, 4 * second, longest), Some(2 * second));
+        assert_eq!(throttled(7, Some(3 * second), 4 * second, longest), Some(3 * second));
+        assert_eq!(throttled(1, Some(3 * second), minute, longest), Some(3 * second));
+        assert_eq!(throttled(1, Some(minute), minute, 0), None);
+        assert_eq!(throttled(1, None, LAST / 2, 0), None);
     }
 
     proptest! {

@@ -13,6 +13,7 @@ use crate::base::error::Error;
 use crate::base::logger::{Level, Logger};
 use crate::base::random::{nonce, random};
 use crate::base::time;
+use crate::http::deadline::Connection;
 use crate::protocol::access_key::{AccessKey, display_id};
 use crate::protocol::failure_class::{Correction, FailureClass};
 use crate::protocol::fields::parse;
@@ -68,9 +69,10 @@ impl Caller {
         &self,
         operation: &Operation<'_>,
         subject: &str,
+        connection: Connection,
         limit: &Deadline,
     ) -> Result<Response<T>, CallError> {
-        let response = self.attempt_once(operation, subject, limit)?;
+        let response = self.attempt_once(operation, subject, connection, limit)?;
         self.typed(operation, subject, response)
     }
 
@@ -99,13 +101,15 @@ impl Caller {
         deadline: &Deadline,
     ) -> Result<Response, CallError> {
         let mut attempt = 1;
+        let mut throttled = 0;
         let mut in_doubt = false;
         let mut corrected = Vec::new();
         let mut tried = 0;
+        let mut connection = Connection::Any;
         loop {
             let last = attempt >= self.max_attempts;
             let limit = if last { deadline.clone() } else { deadline.halfway() };
-            let mut failure = match self.attempt_once(operation, subject, &limit) {
+            let mut failure = match self.attempt_once(operation, subject, connection, &limit) {
                 Ok(response) => return Ok(response),
                 Err(failure) => failure,
             };
@@ -113,20 +117,29 @@ impl Caller {
             failure.in_doubt = in_doubt;
             tried += u32::from(failure.tried);
             failure.error = failure.error.with_attempts(tried);
+            // A throttled request is not an attempt, unless the program wants a single one.
+            let counts =
+                !matches!(failure.class, FailureClass::Throttled(_)) || self.max_attempts == 1;
+            throttled += u32::from(!counts);
             let delay = match failure.class {
                 FailureClass::Correctable(correction) if !corrected.contains(&correction) => {
                     corrected.push(correction);
                     Some(Duration::ZERO)
                 }
-                FailureClass::NotSent
-                | FailureClass::OutcomeUnknown
-                | FailureClass::Throttled(None) => Some(backoff::delay(attempt, random()?)),
-                FailureClass::Throttled(Some(requested)) => Some(requested),
+                FailureClass::NotSent | FailureClass::OutcomeUnknown => {
+                    Some(backoff::delay(attempt, random()?))
+                }
+                FailureClass::Throttled(requested) => {
+                    backoff::throttled(throttled, requested, deadline.time_left(), random()?)
+                }
                 _ => None,
             };
             match delay {
-                Some(delay) if !last && self.wait(delay, deadline, Some(&failure.error)) => {
-                    attempt += 1;
+                Some(delay)
+                    if (!last || !counts) && self.wait(delay, deadline, Some(&failure.error)) =>
+                {
+                    attempt += u32::from(counts);
+                    connection = Connection::New;
                 }
                 // During the attempt or the wait.
                 _ if deadline.is_cancelled() && !failure.class.is_final() => {
@@ -177,6 +190,7 @@ impl Caller {
         &self,
         operation: &Operation<'_>,
         subject: &str,
+        connection: Connection,
         limit: &Deadline,
     ) -> Result<Response, CallError> {
         let action = operation.action;
@@ -218,8 +232,10 @@ impl Caller {
             credentials: self.credentials.as_deref(),
             form: &form,
         };
-        let mut response =
-            self.transport.post(&form, limit).map_err(|failure| context.no_response(failure))?;
+        let mut response = self
+            .transport
+            .post(&form, connection, limit)
+            .map_err(|failure| context.no_response(failure))?;
         response.scrub_private_keys();
         self.logger.log(Level::Debug, || received(action, subject, &response, started.elapsed()));
         context.read(&response).map_err(|(class, error)| {

@@ -14,12 +14,12 @@ impl FailureClass {
         }
     }
 
-    /// Classifies a response that is not the service's: only if the request was rejected in transit
-    /// is it certain that the service did not apply it.
+    /// Classifies a response that is not the service's. If the request was rejected in transit, the
+    /// service has not applied it, unless the response was replaced on its way back.
     pub(crate) fn of_unrecognized(rejected_in_transit: bool, http_status: u16) -> Self {
         match (rejected_in_transit, http_status) {
             (true, 429) => Self::Throttled(None),
-            (true, _) => Self::Refused,
+            (true, _) => Self::Ambiguous,
             (false, _) => Self::OutcomeUnknown,
         }
     }

@@ -59,7 +59,7 @@ impl CallContext<'_> {
             }
             ApiResponse::Unrecognized { content, rejected_in_transit } => {
                 let class = FailureClass::of_unrecognized(rejected_in_transit, response.status);
-                Err((class, self.unrecognized(&content, response)))
+                Err((class, self.unrecognized(class, &content, response)))
             }
         }
     }
@@ -127,15 +127,23 @@ impl CallContext<'_> {
         }
     }
 
-    fn unrecognized(&self, content: &str, response: &HttpResponse) -> Error {
+    fn unrecognized(&self, class: FailureClass, content: &str, response: &HttpResponse) -> Error {
         let Self { operation: Operation { action, .. }, endpoint, subject, .. } = self;
         let content = self.secrets().redact(content);
-        let sentence =
-            format!("Invalid response from {endpoint} to {action} for {subject}: {content}.");
-        Error::new(ErrorKind::Protocol, sentence)
-            .with_hint(CHECK_ENDPOINT)
-            .with_response(response.status, self.safe_id(response.request_id()))
-            .with_retryable(response.status >= 500 || matches!(response.status, 408 | 429))
+        let error = if matches!(class, FailureClass::Throttled(_)) {
+            let sentence =
+                format!("{endpoint}, or a proxy, throttled {action} for {subject}: {content}.");
+            Error::new(ErrorKind::Throttled, sentence).with_retryable(true).with_hint(
+                "Make fewer calls per second. Check which limit the proxies on the way have.",
+            )
+        } else {
+            let sentence =
+                format!("Invalid response from {endpoint} to {action} for {subject}: {content}.");
+            Error::new(ErrorKind::Protocol, sentence)
+                .with_hint(CHECK_ENDPOINT)
+                .with_retryable(response.status >= 500 || response.status == 408)
+        };
+        error.with_response(response.status, self.safe_id(response.request_id()))
     }
 
     /// Describes an attempt that got no whole response.

@@ -84,24 +84,48 @@ impl NameStatus {
             Name::Alternate => self.alternate,
         }
     }
+
+    /// Whether libcas could not compare an owner of the names.
+    pub(crate) fn any_unclear(self) -> bool {
+        [self.requested, self.alternate].iter().any(|owner| matches!(owner, NameOwner::Unclear(_)))
+    }
 }
 
-/// How long to wait before a step.
+/// What the run knows when an event has happened. Times are counted from the start of the upload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub now: Duration,
+    pub deadline: Duration,
+    /// Whether the service recognises another attempt as the same request: every one so far had the
+    /// `ClientToken`, which only 2020-04-07 has.
+    pub idempotent: bool,
+}
+
+impl Moment {
+    /// The time until the deadline.
+    pub(crate) fn left(self) -> Duration {
+        self.deadline.saturating_sub(self.now)
+    }
+}
+
+/// How long to wait before the certificate is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
     /// No wait.
     None,
     /// The delay of [`crate::service::backoff::delay`] for this number of failures, from 1.
     Backoff(u32),
-    /// As long as the service requested.
-    Requested(Duration),
+    /// The delay of [`crate::service::backoff::throttled`] after the service throttled this number
+    /// of attempts, with the delay that it requested.
+    Throttled(Option<Duration>, u32),
 }
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Look up the list of certificates; the event is [`Event::Listed`] or [`Event::LookupFailed`].
-    Lookup(Wait),
+    /// Look up the list of certificates after a pause; the event is [`Event::Listed`] or
+    /// [`Event::LookupFailed`].
+    Lookup(Duration),
     /// Send the certificate under this name.
     Send(Name, Wait),
     /// Delete the replaced certificate; the event is [`Event::Deleted`] or [`Event::NotDeleted`].
@@ -135,7 +159,7 @@ pub(crate) enum Event {
     /// The look-up succeeded.
     Listed(NameStatus),
     /// The look-up failed after all of its attempts.
-    LookupFailed,
+    LookupFailed(FailureClass),
     /// The service stored the certificate.
     Stored(CertId),
     /// The attempt failed. After `VersionGone`, another version is used.

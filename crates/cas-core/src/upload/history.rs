@@ -24,6 +24,7 @@ pub(super) struct History {
 impl History {
     /// Records a successful look-up.
     pub(super) fn add_listing(&mut self, listing: Listing) {
+        self.lookup_error = None;
         self.response = Some((listing.version, listing.request_id.clone()));
         self.listing = Some(listing);
     }

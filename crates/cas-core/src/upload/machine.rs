@@ -1,12 +1,14 @@
 //! The exactly-once upload as a state machine: an event goes in, the next step comes out.
 //!
-//! No sockets, clock or randomness: [`crate::upload::run`] executes the steps. The rules, and the
-//! outcome of every failure, are in docs/exactly-once.md.
+//! No sockets, clock or randomness: [`crate::upload::run`] executes the steps and says what time it
+//! is. The rules, and the outcome of every failure, are in docs/exactly-once.md.
+
+use std::time::Duration;
 
 use crate::protocol::failure_class::FailureClass;
 use crate::service::types::CertId;
 use crate::upload::events::{
-    Event, FailReason, Name, NameOwner, NameStatus, OnConflict, Outcome, Rules, Step, Wait,
+    Event, FailReason, Moment, Name, NameOwner, NameStatus, OnConflict, Outcome, Rules, Step, Wait,
 };
 
 /// Why the list is looked up.
@@ -14,7 +16,7 @@ use crate::upload::events::{
 enum LookupReason {
     /// Nothing was sent yet.
     BeforeSending,
-    /// What was sent may have been stored.
+    /// What was sent may have been stored, and may be sent again.
     OutcomeUnknown,
     /// The name is taken.
     NameTaken,
@@ -32,12 +34,22 @@ enum State {
     Ended,
 }
 
-/// How often a look-up is repeated for a certificate that must be listed: new ones may be listed
-/// late. The delays between are those of a backoff, 16 seconds in all on average.
-const LOOKUPS_IF_TAKEN: u32 = 8;
+/// How long after an attempt libcas looks for a certificate that must or may be listed: new ones
+/// may be listed late.
+const LOOKING: Duration = Duration::from_secs(20);
 
-/// The same for a certificate that may be listed, after the last attempt: 1.5 seconds on average.
-const LOOKUPS_IF_IN_DOUBT: u32 = 4;
+/// The pauses before the second look-up after an attempt and those that follow; the last one is
+/// repeated. The first two add up to [`SETTLED`].
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(750), Duration::from_millis(1250), Duration::from_secs(2)];
+
+/// Near the deadline, pauses are shorter, down to this one.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// A certificate that is not listed this long after an attempt, in at least [`LOOKUPS_TO_SETTLE`]
+/// look-ups, may be sent again although the service would not recognise a repeated request.
+const SETTLED: Duration = Duration::from_secs(2);
+const LOOKUPS_TO_SETTLE: u32 = 3;
 
 /// One upload in progress.
 #[derive(Clone, Debug)]
@@ -47,12 +59,23 @@ pub(crate) struct Machine {
     name: Name,
     /// How often the certificate was sent.
     sent: u32,
+    /// How many of these attempts were throttled and do not count as attempts.
+    throttled: u32,
     /// Whether an attempt under `name` may have stored the certificate.
     in_doubt: bool,
-    /// Consecutive look-ups that did not list the certificate.
+    /// When the last attempt ended, and until when at least the certificate is looked up then.
+    attempted: Duration,
+    settled: Duration,
+    /// Look-ups since then that did not list the certificate, and pauses between them.
     empty_lookups: u32,
+    pauses: usize,
+    /// When the last look-up began, and whether one of them took longer than [`SETTLED`].
+    lookup_began: Duration,
+    slow_lookups: bool,
     /// Which corrections were made, by the number of the correction.
     corrected: [bool; 2],
+    /// Whether the certificate was sent again because a taken name turned out to be free.
+    sent_to_free_name: bool,
     /// The certificate that the upload replaces.
     replaced: Option<CertId>,
 }
@@ -64,22 +87,34 @@ impl Machine {
     /// has the name, the look-up comes first, before the private key is sent.
     #[must_use]
     pub(crate) fn begin(rules: Rules) -> (Self, Step) {
-        let mut machine = Self {
+        let looks_first = rules.on_conflict != OnConflict::Reuse || rules.any_name;
+        let machine = Self {
             rules,
-            state: State::Ended,
+            state: if looks_first {
+                State::LookingUp(LookupReason::BeforeSending)
+            } else {
+                State::Sending
+            },
             name: Name::Requested,
-            sent: 0,
+            sent: u32::from(!looks_first),
+            throttled: 0,
             in_doubt: false,
+            attempted: Duration::ZERO,
+            settled: Duration::ZERO,
             empty_lookups: 0,
+            pauses: 0,
+            lookup_began: Duration::ZERO,
+            slow_lookups: false,
             corrected: [false; 2],
+            sent_to_free_name: false,
             replaced: None,
         };
-        let step = if rules.on_conflict == OnConflict::Reuse && !rules.any_name {
-            machine.send(Wait::None, FailReason::Last)
+        let first = if looks_first {
+            Step::Lookup(Duration::ZERO)
         } else {
-            machine.lookup(LookupReason::BeforeSending, Wait::None)
+            Step::Send(Name::Requested, Wait::None)
         };
-        (machine, step)
+        (machine, first)
     }
 
     /// Returns how often the certificate was sent so far.
@@ -100,20 +135,23 @@ impl Machine {
         self.name
     }
 
-    /// Returns the step that follows `event`.
-    pub(crate) fn next(&mut self, event: Event) -> Step {
+    /// Returns the step that follows `event`, which happened at `at`.
+    pub(crate) fn next(&mut self, event: Event, at: Moment) -> Step {
         match (self.state, event) {
-            (State::LookingUp(reason), Event::Listed(names)) => self.listed(reason, names),
-            (
-                State::LookingUp(LookupReason::BeforeSending | LookupReason::Ambiguous),
-                Event::LookupFailed,
-            ) => self.fail(FailReason::Last),
-            (State::LookingUp(_), Event::LookupFailed) => self.fail(FailReason::Unknown),
+            (State::LookingUp(reason), Event::Listed(names)) => self.listed(reason, names, at),
+            (State::LookingUp(reason), Event::LookupFailed(class)) => {
+                self.lookup_failed(reason, class, at)
+            }
             (State::LookingUp(reason), Event::DeadlineTooNear) => self.no_time_to_look_up(reason),
+            (State::Sending, Event::Stored(id)) => self.stored(id, Outcome::Created),
+            (State::Sending, Event::Failed(class)) => self.failed(class, at),
+            (State::Sending, Event::DeadlineTooNear) => {
+                self.sent -= 1;
+                self.give_up(FailReason::Last, at)
+            }
             (State::LookingUp(_) | State::Sending, Event::Cancelled) => {
                 self.fail(FailReason::Cancelled)
             }
-            (State::Sending, event) => self.sending(event),
             (State::Deleting(id), Event::Deleted) => self.done(id, Outcome::Replaced),
             (
                 State::Deleting(id),
@@ -123,81 +161,107 @@ impl Machine {
         }
     }
 
-    fn sending(&mut self, event: Event) -> Step {
-        match event {
-            Event::Stored(id) => self.stored(id, Outcome::Created),
-            Event::Failed(class) => self.failed(class),
-            Event::DeadlineTooNear => {
-                self.sent -= 1;
-                self.fail(FailReason::Last)
-            }
-            Event::Listed(_)
-            | Event::LookupFailed
-            | Event::Deleted
-            | Event::NotDeleted
-            | Event::Cancelled => self.fail(FailReason::Bug),
-        }
-    }
-
-    fn failed(&mut self, class: FailureClass) -> Step {
+    /// An attempt failed.
+    fn failed(&mut self, class: FailureClass, at: Moment) -> Step {
+        self.attempted = at.now;
+        self.settled = at.now + SETTLED.min(at.left() / 4);
+        (self.empty_lookups, self.pauses, self.slow_lookups) = (0, 0, false);
         match class {
             FailureClass::OutcomeUnknown => {
                 self.in_doubt = true;
-                self.lookup(LookupReason::OutcomeUnknown, Wait::None)
+                self.lookup(LookupReason::OutcomeUnknown, Duration::ZERO, at)
             }
-            FailureClass::NotSent | FailureClass::Throttled(None) => {
-                self.send(Wait::Backoff(self.sent), FailReason::Last)
-            }
-            FailureClass::Throttled(Some(delay)) => {
-                self.send(Wait::Requested(delay), FailReason::Last)
+            FailureClass::NotSent => self.send(Wait::Backoff(self.sent), FailReason::Last, at),
+            FailureClass::Throttled(delay) => {
+                // The service has not looked at the request, so it is not an attempt, unless the
+                // program wants a single one.
+                self.throttled += u32::from(self.rules.max_attempts > 1);
+                self.send(Wait::Throttled(delay, self.throttled), FailReason::Last, at)
             }
             // Once: a second correction of the same kind would not help either.
             FailureClass::Correctable(correction) if !self.corrected[correction as usize] => {
                 self.corrected[correction as usize] = true;
-                self.send(Wait::None, FailReason::Last)
+                self.send(Wait::None, FailReason::Last, at)
             }
-            FailureClass::VersionGone => self.send(Wait::None, FailReason::Last),
+            FailureClass::VersionGone => self.send(Wait::None, FailReason::Last, at),
             FailureClass::NameTaken if self.may_not_reuse() => self.fail(FailReason::Last),
-            FailureClass::NameTaken => self.lookup(LookupReason::NameTaken, Wait::None),
-            FailureClass::Ambiguous => self.lookup(LookupReason::Ambiguous, Wait::None),
+            FailureClass::NameTaken => self.lookup(LookupReason::NameTaken, Duration::ZERO, at),
+            FailureClass::Ambiguous => self.lookup(LookupReason::Ambiguous, Duration::ZERO, at),
+            FailureClass::CertificateRejected => {
+                // The service would have rejected it in every other attempt as well.
+                self.in_doubt = false;
+                self.fail(FailReason::Last)
+            }
             FailureClass::Correctable(_) | FailureClass::Refused | FailureClass::Permanent => {
-                self.give_up(FailReason::Last)
+                self.give_up(FailReason::Last, at)
             }
         }
     }
 
-    fn listed(&mut self, reason: LookupReason, names: NameStatus) -> Step {
+    fn listed(&mut self, reason: LookupReason, names: NameStatus, at: Moment) -> Step {
         match (names.owner(self.name), reason) {
             (NameOwner::Same(id), _) if self.may_not_reuse() => {
                 self.fail(FailReason::NameTaken(id))
             }
             (NameOwner::Same(id), _) => self.already_stored(id),
-            (NameOwner::Different(id), _) => self.conflict(id, names),
-            (NameOwner::Unclear(_), _) if self.in_doubt => self.fail(FailReason::Unknown),
+            (NameOwner::Different(id), _) => self.conflict(id, names, at),
+            // Another look-up may be able to compare it.
+            (NameOwner::Unclear(_), _) if self.in_doubt => {
+                self.look_again(reason, Duration::ZERO, at)
+            }
             (NameOwner::Unclear(id), _) => self.fail(FailReason::NameTaken(id)),
             (NameOwner::Free, LookupReason::BeforeSending) => {
                 match self.usable_under_other_name(names) {
                     Some(id) => self.already_stored(id),
-                    None => self.send(Wait::None, FailReason::Last),
+                    None => self.send(Wait::None, FailReason::Last, at),
                 }
             }
-            (NameOwner::Free, LookupReason::OutcomeUnknown) => {
-                self.send(Wait::Backoff(self.sent), FailReason::Last)
-            }
-            (NameOwner::Free, LookupReason::NameTaken) => self.lookup_again(
-                LookupReason::NameTaken,
-                LOOKUPS_IF_TAKEN,
-                self.taken_but_not_listed(),
-            ),
-            (NameOwner::Free, LookupReason::Ambiguous) => self.give_up(FailReason::Last),
-            (NameOwner::Free, LookupReason::LastAttempt) => {
-                self.lookup_again(LookupReason::LastAttempt, LOOKUPS_IF_IN_DOUBT, FailReason::Last)
+            (NameOwner::Free, reason) => {
+                self.empty_lookups += 1;
+                self.slow_lookups |= at.now.saturating_sub(self.lookup_began) > SETTLED;
+                self.not_listed(reason, at)
             }
         }
     }
 
+    /// The certificate must be listed or may be, and is not.
+    fn not_listed(&mut self, reason: LookupReason, at: Moment) -> Step {
+        let enough = LOOKUPS_TO_SETTLE - u32::from(self.slow_lookups);
+        let settled = at.now >= self.settled && self.empty_lookups >= enough;
+        match reason {
+            LookupReason::Ambiguous => self.give_up(FailReason::Last, at),
+            LookupReason::OutcomeUnknown if !self.may_send() => {
+                self.look_again(LookupReason::LastAttempt, Duration::ZERO, at)
+            }
+            LookupReason::OutcomeUnknown if settled || at.idempotent => {
+                self.send(Wait::Backoff(self.sent), FailReason::Last, at)
+            }
+            // The certificate that had the name has been deleted.
+            LookupReason::NameTaken if settled && !self.sent_to_free_name && self.may_send() => {
+                self.sent_to_free_name = true;
+                self.send(Wait::None, FailReason::Last, at)
+            }
+            reason => self.look_again(reason, Duration::ZERO, at),
+        }
+    }
+
+    fn lookup_failed(&mut self, reason: LookupReason, class: FailureClass, at: Moment) -> Step {
+        let requested = match class {
+            FailureClass::Throttled(Some(delay)) => delay,
+            _ => Duration::ZERO,
+        };
+        let passing = class.is_passing() && requested < at.left();
+        match reason {
+            LookupReason::BeforeSending => self.fail(FailReason::Last),
+            LookupReason::Ambiguous if !self.in_doubt || !passing => self.fail(FailReason::Last),
+            LookupReason::Ambiguous => self.look_again(LookupReason::LastAttempt, requested, at),
+            reason if passing => self.look_again(reason, requested, at),
+            _ => self.fail(FailReason::Unknown),
+        }
+    }
+
     /// A different certificate, `owner`, has the name.
-    fn conflict(&mut self, owner: CertId, names: NameStatus) -> Step {
+    fn conflict(&mut self, owner: CertId, names: NameStatus, at: Moment) -> Step {
         let taken = FailReason::NameTaken(owner);
         // A different certificate has the name, so no attempt stored this one.
         self.in_doubt = false;
@@ -219,7 +283,7 @@ impl Machine {
             }
             NameOwner::Same(_) | NameOwner::Free => {
                 self.name = Name::Alternate;
-                self.send(Wait::None, taken)
+                self.send(Wait::None, taken, at)
             }
         }
     }
@@ -236,6 +300,11 @@ impl Machine {
     /// Under `Fail`, only what this upload stored counts, and no attempt may have stored anything.
     fn may_not_reuse(&self) -> bool {
         self.rules.on_conflict == OnConflict::Fail && !self.in_doubt
+    }
+
+    /// Whether the certificate may be sent again.
+    fn may_send(&self) -> bool {
+        self.sent - self.throttled < self.rules.max_attempts
     }
 
     /// The certificate is stored. If an attempt of this upload may have stored it, it counts as
@@ -256,52 +325,56 @@ impl Machine {
     }
 
     /// Sends the certificate, or gives up after the last attempt.
-    fn send(&mut self, wait: Wait, otherwise: FailReason) -> Step {
-        if self.sent >= self.rules.max_attempts {
-            return self.give_up(otherwise);
+    fn send(&mut self, wait: Wait, otherwise: FailReason, at: Moment) -> Step {
+        if !self.may_send() {
+            return self.give_up(otherwise, at);
         }
         self.sent += 1;
-        self.empty_lookups = 0;
         self.state = State::Sending;
         Step::Send(self.name, wait)
     }
 
     /// Stops sending. If an earlier attempt is in doubt, looks the certificate up, as it may be
     /// listed late.
-    fn give_up(&mut self, reason: FailReason) -> Step {
-        if self.in_doubt {
-            self.empty_lookups = 0;
-            return self.lookup_again(LookupReason::LastAttempt, LOOKUPS_IF_IN_DOUBT, reason);
+    fn give_up(&mut self, reason: FailReason, at: Moment) -> Step {
+        if !self.in_doubt {
+            return self.fail(reason);
         }
-        self.fail(reason)
+        if self.empty_lookups == 0 && self.pauses == 0 {
+            return self.lookup(LookupReason::LastAttempt, Duration::ZERO, at);
+        }
+        self.look_again(LookupReason::LastAttempt, Duration::ZERO, at)
     }
 
-    fn lookup(&mut self, reason: LookupReason, wait: Wait) -> Step {
+    fn lookup(&mut self, reason: LookupReason, pause: Duration, at: Moment) -> Step {
         self.state = State::LookingUp(reason);
-        Step::Lookup(wait)
+        self.lookup_began = at.now + pause;
+        Step::Lookup(pause)
     }
 
-    fn lookup_again(&mut self, reason: LookupReason, at_most: u32, otherwise: FailReason) -> Step {
-        if self.empty_lookups >= at_most {
-            return self.fail(otherwise);
+    /// Looks up again after a pause of at least `requested`, until [`LOOKING`] after the last
+    /// attempt. Shortens the pause if the deadline is near: better an early look-up than none.
+    fn look_again(&mut self, reason: LookupReason, requested: Duration, at: Moment) -> Step {
+        let left = (self.attempted + LOOKING).saturating_sub(at.now);
+        let pause = PAUSES[self.pauses.min(PAUSES.len() - 1)].min(at.left() / 4).min(left);
+        if pause < SHORTEST_PAUSE || requested > left {
+            return self.no_time_to_look_up(reason);
         }
-        self.empty_lookups += 1;
-        self.lookup(reason, Wait::Backoff(self.empty_lookups))
+        self.pauses += 1;
+        self.lookup(reason, pause.max(requested), at)
     }
 
     fn no_time_to_look_up(&mut self, reason: LookupReason) -> Step {
         let reason = match reason {
-            LookupReason::BeforeSending | LookupReason::Ambiguous | LookupReason::LastAttempt => {
-                FailReason::Last
+            LookupReason::BeforeSending | LookupReason::Ambiguous => FailReason::Last,
+            LookupReason::NameTaken if self.empty_lookups > 0 && !self.in_doubt => {
+                FailReason::TakenButNotListed
             }
-            LookupReason::NameTaken if self.empty_lookups > 0 => self.taken_but_not_listed(),
-            LookupReason::OutcomeUnknown | LookupReason::NameTaken => FailReason::Unknown,
+            LookupReason::OutcomeUnknown | LookupReason::NameTaken | LookupReason::LastAttempt => {
+                FailReason::Unknown
+            }
         };
         self.fail(reason)
-    }
-
-    fn taken_but_not_listed(&self) -> FailReason {
-        if self.in_doubt { FailReason::Unknown } else { FailReason::TakenButNotListed }
     }
 
     fn done(&mut self, id: CertId, outcome: Outcome) -> Step {
@@ -309,9 +382,13 @@ impl Machine {
         Step::Done(id, outcome)
     }
 
+    /// Ends the upload. An attempt in doubt outweighs the error of a later one.
     fn fail(&mut self, reason: FailReason) -> Step {
         self.state = State::Ended;
-        Step::Fail(reason)
+        match reason {
+            FailReason::Last if self.in_doubt => Step::Fail(FailReason::Unknown),
+            reason => Step::Fail(reason),
+        }
     }
 }
 

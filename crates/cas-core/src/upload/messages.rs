@@ -39,14 +39,11 @@ impl FailedUpload<'_> {
         with_response_of(error, last.as_ref())
     }
 
-    /// The error of the last attempt. If an attempt is in doubt, a look-up did not list it.
+    /// The error of the last attempt.
     fn last(&self, last: Option<Error>) -> Error {
         match last {
             Some(last) if last.kind() == ErrorKind::OutcomeUnknown => {
                 with_response_of(self.unknown(Some(&last)), Some(&last))
-            }
-            Some(last) if self.in_doubt => {
-                last.with_sentence("The list of certificates does not show it.")
             }
             Some(last) => last,
             None => bug(),
@@ -109,6 +106,9 @@ impl FailedUpload<'_> {
         let happened = last.map_or("", Error::message);
         let lookup = match lookup_error {
             Some(error) => error.message(),
+            None if listing.as_ref().is_some_and(|listing| listing.names.any_unclear()) => {
+                "libcas could not compare it with the certificate that the list shows."
+            }
             None if listing.is_some() => "The list of certificates does not show it yet.",
             None => "No time was left to look it up.",
         };

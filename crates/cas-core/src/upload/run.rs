@@ -9,13 +9,14 @@ use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::Level;
 use crate::base::quote::quoted;
 use crate::base::random::{nonce, random};
+use crate::http::deadline::Connection;
 use crate::protocol::failure_class::FailureClass;
 use crate::service::account::Account;
 use crate::service::backoff;
 use crate::service::types::{CertId, NewCertificate, NewId};
 use crate::service::version::ApiVersion;
 use crate::upload::events::{
-    Event, FailReason, Name, NameOwner, OnConflict, Outcome, Rules, Step, Wait,
+    Event, FailReason, Moment, Name, NameOwner, OnConflict, Outcome, Rules, Step, Wait,
 };
 use crate::upload::history::History;
 use crate::upload::lookup::Query;
@@ -47,19 +48,21 @@ pub(crate) fn upload(
         key,
         deadline,
         names: Names::new(&upload.name, certificate),
+        started: Instant::now(),
+        sent_without_token: false,
         token: OnceCell::new(),
         history: History::default(),
     };
     let (mut machine, mut step) = Machine::begin(rules);
     loop {
         let event = match step {
-            Step::Lookup(wait) => run.lookup(wait)?,
-            Step::Send(name, wait) => run.send(name, wait)?,
+            Step::Lookup(pause) => run.lookup(pause),
+            Step::Send(name, wait) => run.send(name, wait, connection(&machine))?,
             Step::Delete(id) => run.delete(id),
             Step::Done(id, outcome) => return Ok(run.receipt(&machine, id, outcome)),
             Step::Fail(reason) => return Err(run.error(&machine, reason)),
         };
-        step = machine.next(event);
+        step = machine.next(event, run.moment());
     }
 }
 
@@ -71,12 +74,23 @@ struct UploadRun<'a> {
     key: &'a str,
     deadline: &'a Deadline,
     names: Names<'a>,
+    started: Instant,
+    /// Whether an attempt had no idempotency token.
+    sent_without_token: bool,
     /// The idempotency token, the same for each attempt; only 2020-04-07 has it.
     token: OnceCell<String>,
     history: History,
 }
 
 impl UploadRun<'_> {
+    fn moment(&self) -> Moment {
+        Moment {
+            now: self.started.elapsed(),
+            deadline: self.deadline.instant().saturating_duration_since(self.started),
+            idempotent: !self.sent_without_token,
+        }
+    }
+
     /// Returns the idempotency token: an upload under another name is another one to the service.
     fn token(&self, name: Name) -> Result<String, Error> {
         let token = self.token.get_or_try_init(nonce)?;
@@ -86,13 +100,11 @@ impl UploadRun<'_> {
         })
     }
 
-    fn lookup(&mut self, wait: Wait) -> Result<Event, Error> {
-        // A look-up changes nothing: better an early one than none.
-        let delay = duration(wait)?.min(self.deadline.time_left() / 2);
-        if !self.account.caller.wait(delay, self.deadline, None) {
-            return Ok(self.out_of_time());
+    fn lookup(&mut self, pause: Duration) -> Event {
+        if !self.account.caller.wait(pause, self.deadline, None) {
+            return self.out_of_time();
         }
-        if let Some(error) = &self.history.error {
+        if let Some(error) = self.history.error.as_ref().filter(|_| pause.is_zero()) {
             // A taken name is not unusual: a program may upload the same certificate every night.
             let level =
                 if error.kind() == ErrorKind::NameTaken { Level::Info } else { Level::Warn };
@@ -110,31 +122,26 @@ impl UploadRun<'_> {
             Ok(listing) => {
                 let names = listing.names;
                 self.history.add_listing(listing);
-                let owners = [names.requested, names.alternate];
-                if owners.iter().any(|owner| matches!(owner, NameOwner::Unclear(_)))
-                    && self.deadline.is_cancelled()
-                {
+                if names.any_unclear() && self.deadline.is_cancelled() {
                     // The comparison was cancelled, so it says nothing.
-                    return Ok(Event::Cancelled);
+                    return Event::Cancelled;
                 }
-                Ok(Event::Listed(names))
+                Event::Listed(names)
             }
-            Err(failure) if failure.error.kind() == ErrorKind::Cancelled => Ok(Event::Cancelled),
+            Err(failure) if failure.error.kind() == ErrorKind::Cancelled => Event::Cancelled,
             Err(failure) => {
                 self.history.add_lookup_error(failure.error);
-                Ok(Event::LookupFailed)
+                Event::LookupFailed(failure.class)
             }
         }
     }
 
-    fn send(&mut self, name: Name, wait: Wait) -> Result<Event, Error> {
+    fn send(&mut self, name: Name, wait: Wait, to: Connection) -> Result<Event, Error> {
         let Account { caller, versions, rate_limiter, .. } = self.account;
         let version = versions.current();
-        let turn = if caller.wait(duration(wait)?, self.deadline, self.history.error.as_ref()) {
-            rate_limiter.acquire(version, Instant::now(), self.deadline.instant())
-        } else {
-            None
-        };
+        let turn = duration(wait, self.deadline)?
+            .filter(|delay| caller.wait(*delay, self.deadline, self.history.error.as_ref()))
+            .and_then(|_| rate_limiter.acquire(version, Instant::now(), self.deadline.instant()));
         if !turn.is_some_and(|turn| caller.wait(turn, self.deadline, None)) {
             if turn.is_some() {
                 rate_limiter.give_back(version, Instant::now());
@@ -157,8 +164,9 @@ impl UploadRun<'_> {
             client_token: &token,
         };
         let operation = version.upload(&new);
+        self.sent_without_token |= version == ApiVersion::V2018_07_13;
         let limit = self.deadline.halfway();
-        let mut failure = match caller.attempt::<NewId>(&operation, &quoted(new.name), &limit) {
+        let mut failure = match caller.attempt::<NewId>(&operation, &quoted(new.name), to, &limit) {
             Ok(response) => {
                 self.history.response = Some((version, response.request_id));
                 return Ok(Event::Stored(response.fields.cert_id));
@@ -248,11 +256,19 @@ impl UploadRun<'_> {
     }
 }
 
-fn duration(wait: Wait) -> Result<Duration, Error> {
+/// What is sent again takes a new connection.
+fn connection(machine: &Machine) -> Connection {
+    if machine.sent() > 1 { Connection::New } else { Connection::Any }
+}
+
+/// `None` if there is no time for the attempt that follows.
+fn duration(wait: Wait, deadline: &Deadline) -> Result<Option<Duration>, Error> {
     Ok(match wait {
-        Wait::None => Duration::ZERO,
-        Wait::Backoff(failures) => backoff::delay(failures, random()?),
-        Wait::Requested(delay) => delay,
+        Wait::None => Some(Duration::ZERO),
+        Wait::Backoff(failures) => Some(backoff::delay(failures, random()?)),
+        Wait::Throttled(requested, times) => {
+            backoff::throttled(times, requested, deadline.time_left(), random()?)
+        }
     })
 }
 

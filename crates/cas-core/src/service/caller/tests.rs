@@ -25,7 +25,7 @@ struct Scripted {
 }
 
 impl Transport for Scripted {
-    fn post(&self, form: &SignedForm, _: &Deadline) -> ScriptedResult {
+    fn post(&self, form: &SignedForm, _: Connection, _: &Deadline) -> ScriptedResult {
         self.sent.lock().unwrap().push(String::from_utf8(form.as_bytes().to_vec()).unwrap());
         self.outcomes.lock().unwrap().pop_front().expect("no more attempts than outcomes")
     }
@@ -40,11 +40,11 @@ struct CancelledDuring {
 }
 
 impl Transport for CancelledDuring {
-    fn post(&self, form: &SignedForm, limit: &Deadline) -> ScriptedResult {
+    fn post(&self, form: &SignedForm, connection: Connection, limit: &Deadline) -> ScriptedResult {
         if self.scripted.sent.lock().unwrap().len() == self.before {
             self.cancellation.cancel();
         }
-        self.scripted.post(form, limit)
+        self.scripted.post(form, connection, limit)
     }
 }
 
@@ -113,7 +113,12 @@ pub(crate) fn attempt(outcome: ScriptedResult) -> Result<Response, CallError> {
         client_token: "t",
     };
     let operation = ApiVersion::V2018_07_13.upload(&new);
-    caller(vec![outcome]).0.attempt(&operation, "\"web\"", &Deadline::after(AN_HOUR))
+    caller(vec![outcome]).0.attempt(
+        &operation,
+        "\"web\"",
+        Connection::Any,
+        &Deadline::after(AN_HOUR),
+    )
 }
 
 /// Calls an operation that may be repeated; returns the result and the number of requests.
@@ -152,11 +157,11 @@ fn every_failure_has_its_class() {
         (response(502, "<html></html>"), FailureClass::OutcomeUnknown),
         (response(200, ""), FailureClass::OutcomeUnknown),
         (response(400, "{\"Code\":\"Na"), FailureClass::OutcomeUnknown),
-        // What sends these did not pass the request on.
-        (response(403, "<html></html>"), FailureClass::Refused),
+        // What sends these did not pass the request on, unless they replace its response.
+        (response(403, "<html></html>"), FailureClass::Ambiguous),
         (response(429, "<html></html>"), FailureClass::Throttled(None)),
         (response(408, "<html></html>"), FailureClass::OutcomeUnknown),
-        (response(302, ""), FailureClass::Refused),
+        (response(302, ""), FailureClass::Ambiguous),
     ] {
         let shown = format!("{outcome:?}");
         let failed = attempt(outcome).unwrap_err();
@@ -337,7 +342,9 @@ fn a_success_without_its_fields_leaves_the_outcome_unknown() {
     let failure = |body: &str| {
         let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
         let (caller, _) = caller(vec![response(200, body)]);
-        caller.attempt::<NewId>(&operation, "CertId 7", &Deadline::after(AN_HOUR)).unwrap_err()
+        caller
+            .attempt::<NewId>(&operation, "CertId 7", Connection::Any, &Deadline::after(AN_HOUR))
+            .unwrap_err()
     };
     for (body, cause) in [
         (r#"{"RequestId":"R-1"}"#, "missing field `CertId`"),
@@ -358,18 +365,18 @@ fn a_success_without_its_fields_leaves_the_outcome_unknown() {
     }
 }
 
-/// Records until when each attempt may wait, and gets no response.
-struct Limits(Arc<Mutex<Vec<Instant>>>);
+/// Records until when each attempt may wait and which connection it may use, and gets no response.
+struct Limits(Arc<Mutex<Vec<(Instant, Connection)>>>);
 
 impl Transport for Limits {
-    fn post(&self, _: &SignedForm, limit: &Deadline) -> ScriptedResult {
-        self.0.lock().unwrap().push(limit.instant());
+    fn post(&self, _: &SignedForm, connection: Connection, limit: &Deadline) -> ScriptedResult {
+        self.0.lock().unwrap().push((limit.instant(), connection));
         failure(SendProgress::Sent, false)
     }
 }
 
 #[test]
-fn only_the_last_attempt_may_use_all_the_time() {
+fn only_the_last_attempt_may_use_all_the_time_and_it_takes_a_new_connection() {
     let limits = Arc::new(Mutex::new(Vec::new()));
     let (mut caller, _) = caller(vec![]);
     caller.transport = Box::new(Limits(Arc::clone(&limits)));
@@ -378,8 +385,9 @@ fn only_the_last_attempt_may_use_all_the_time() {
     let deadline = &Deadline::after(AN_HOUR);
     caller.call::<IgnoredAny>(&operation, "CertId 7", deadline).unwrap_err();
     let limits = limits.lock().unwrap();
-    assert!(limits[0] + AN_HOUR / 3 < deadline.instant(), "{limits:?}");
-    assert_eq!(limits[1..], [deadline.instant()]);
+    assert!(limits[0].0 + AN_HOUR / 3 < deadline.instant(), "{limits:?}");
+    assert_eq!(limits[0].1, Connection::Any);
+    assert_eq!(limits[1..], [(deadline.instant(), Connection::New)]);
 }
 
 #[test]

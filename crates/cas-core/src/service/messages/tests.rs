@@ -10,7 +10,11 @@ fn a_foreign_response_is_retryable_if_that_may_help() {
     {
         let error = attempt(response(status, "<html></html>")).unwrap_err().error;
         assert_eq!(error.is_retryable(), retryable, "{status}");
-        assert!(error.message().starts_with("Invalid response from cas.example"), "{error}");
+        let (kind, begins) = match status {
+            429 => (ErrorKind::Throttled, "cas.example, or a proxy, throttled"),
+            _ => (ErrorKind::Protocol, "Invalid response from cas.example"),
+        };
+        assert!(error.kind() == kind && error.message().starts_with(begins), "{error}");
     }
 }
 

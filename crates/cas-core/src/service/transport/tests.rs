@@ -49,7 +49,7 @@ fn post(
     form: &SignedForm,
     timeout: Duration,
 ) -> Result<HttpResponse, TransportError> {
-    http.post(form, &Deadline::after(timeout))
+    http.post(form, Connection::Any, &Deadline::after(timeout))
 }
 
 const LONG: Duration = Duration::from_secs(60);
@@ -267,5 +267,24 @@ fn connection_is_reused_until_the_server_closes_it() {
         }
     };
     assert_eq!(response.body.as_slice(), b"2");
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_new_connection_replaces_those_that_are_open() {
+    let serve = |mut stream: TcpStream| {
+        let _ = stream.set_read_timeout(Some(LONG));
+        for _ in 0..2 {
+            read_request(&mut stream, 0);
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1").unwrap();
+        }
+        // Closed by the client.
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    };
+    let (http, thread) = server(vec![serve, serve]);
+    for connection in [Connection::Any, Connection::Any, Connection::New, Connection::Any] {
+        http.post(&form(0), connection, &Deadline::after(LONG)).unwrap();
+    }
+    drop(http);
     thread.join().unwrap();
 }

@@ -26,6 +26,7 @@ const UNSENT: Event = Event::Failed(NotSent);
 const NAME_TAKEN: Event = Event::Failed(FailureClass::NameTaken);
 const AMBIGUOUS: Event = Event::Failed(Ambiguous);
 const REFUSED: Event = Event::Failed(Refused);
+const REJECTED: Event = Event::Failed(CertificateRejected);
 const VERSION_GONE: Event = Event::Failed(VersionGone);
 
 fn corrected(correction: Correction) -> Event {
@@ -37,22 +38,59 @@ fn throttled(delay: Option<Duration>) -> Event {
 }
 
 const FREE: Event = Event::Listed(UNUSED);
+/// A look-up that fails in passing, and one that is refused.
+const NOT_LISTED: Event = LookupFailed(NotSent);
+const DENIED: Event = LookupFailed(Refused);
 
-/// Plays `events` and returns the step after the last one.
-fn play(on_conflict: OnConflict, max_attempts: u32, events: &[Event]) -> Step {
-    let (mut machine, mut step) =
-        Machine::begin(Rules { on_conflict, any_name: false, max_attempts });
-    for event in events {
-        assert!(!matches!(step, Step::Done(..) | Step::Fail(_)), "{step:?} before {event:?}");
-        step = machine.next(*event);
+const AT: Moment = Moment { now: Duration::ZERO, deadline: HOUR, idempotent: false };
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn pause(ms: u64) -> Step {
+    Step::Lookup(Duration::from_millis(ms))
+}
+
+/// How long the run waits before a step.
+fn wait_of(step: Step) -> Duration {
+    match step {
+        Step::Lookup(wait) | Step::Send(_, Wait::Throttled(Some(wait), _)) => wait,
+        _ => Duration::ZERO,
     }
-    step
+}
+
+/// Plays `events`, which take no time beside the pauses, and returns the step after the last one.
+fn play(on_conflict: OnConflict, max_attempts: u32, events: &[Event]) -> Step {
+    let rules = Rules { on_conflict, any_name: false, max_attempts };
+    let timed: Vec<_> = events.iter().map(|event| (*event, Duration::ZERO)).collect();
+    play_timed(rules, false, HOUR, &timed).0
+}
+
+/// Plays `events`, each of which takes a time; returns the step after the last one, and when it
+/// begins.
+fn play_timed(
+    rules: Rules,
+    idempotent: bool,
+    deadline: Duration,
+    events: &[(Event, Duration)],
+) -> (Step, Duration) {
+    let (mut machine, mut step) = Machine::begin(rules);
+    let mut now = Duration::ZERO;
+    for (event, takes) in events {
+        assert!(!matches!(step, Step::Done(..) | Step::Fail(_)), "{step:?} before {event:?}");
+        now += wait_of(step) + *takes;
+        step = machine.next(*event, Moment { now, deadline, idempotent });
+    }
+    (step, now + wait_of(step))
 }
 
 use Correction::{AccessKey, Clock};
 use Event::{Cancelled, DeadlineTooNear, Deleted, LookupFailed, NotDeleted, Stored};
 use FailureClass::{
-    Ambiguous, Correctable, NotSent, OutcomeUnknown, Refused, Throttled, VersionGone,
+    Ambiguous, CertificateRejected, Correctable, NotSent, OutcomeUnknown, Refused, Throttled,
+    VersionGone,
 };
 use OnConflict::{Fail, Rename, Replace, Reuse};
 
@@ -62,31 +100,84 @@ fn a_plain_upload_is_one_request() {
     assert_eq!(play(Reuse, 4, &[Stored(id(1))]), Step::Done(id(1), Outcome::Created));
 }
 
+/// Looks three times over two seconds after a lost response, and finds nothing.
+const SETTLED_FREE: [Event; 4] = [LOST, FREE, FREE, FREE];
+
 #[test]
 fn a_lost_response_is_looked_up_before_another_attempt() {
-    assert_eq!(play(Reuse, 4, &[LOST]), Step::Lookup(Wait::None));
+    assert_eq!(play(Reuse, 4, &[LOST]), Step::Lookup(Duration::ZERO));
     assert_eq!(play(Reuse, 4, &[LOST, same(7)]), Step::Done(id(7), Outcome::Created));
-    assert_eq!(play(Reuse, 4, &[LOST, FREE]), Step::Send(Name::Requested, Wait::Backoff(1)));
-    assert_eq!(play(Reuse, 4, &[LOST, LookupFailed]), Step::Fail(FailReason::Unknown));
+    assert_eq!(play(Reuse, 4, &[LOST, FREE]), pause(750));
+    assert_eq!(play(Reuse, 4, &[LOST, FREE, FREE]), pause(1250));
+    assert_eq!(play(Reuse, 4, &SETTLED_FREE), Step::Send(Name::Requested, Wait::Backoff(1)));
+    assert_eq!(play(Reuse, 4, &[LOST, DENIED]), Step::Fail(FailReason::Unknown));
+    assert_eq!(play(Reuse, 4, &[LOST, NOT_LISTED]), pause(750));
     assert_eq!(play(Reuse, 4, &[LOST, DeadlineTooNear]), Step::Fail(FailReason::Unknown));
     assert_eq!(play(Reuse, 4, &[LOST, different(7)]), Step::Fail(FailReason::NameTaken(id(7))));
     // Listed late: the second attempt finds the name taken by the first.
-    let late = [LOST, FREE, NAME_TAKEN, FREE, FREE, same(7)];
+    let late = [&SETTLED_FREE[..], &[NAME_TAKEN, FREE, FREE, same(7)]].concat();
     assert_eq!(play(Reuse, 4, &late), Step::Done(id(7), Outcome::Created));
     assert_eq!(play(Fail, 4, &[&[FREE][..], &late].concat()), Step::Done(id(7), Outcome::Created));
 }
 
 #[test]
-fn after_the_last_attempt_the_look_up_is_repeated() {
-    assert_eq!(play(Reuse, 1, &[LOST, FREE]), Step::Lookup(Wait::Backoff(1)));
+fn look_ups_that_take_time_count_and_a_token_makes_them_needless() {
+    let rules = Rules { on_conflict: Reuse, any_name: false, max_attempts: 4 };
+    let again = Step::Send(Name::Requested, Wait::Backoff(1));
+    let after = |idempotent, deadline, takes: &[u64]| {
+        let look_ups = takes.iter().map(|ms| (FREE, Duration::from_millis(*ms)));
+        let events: Vec<_> = std::iter::once((LOST, Duration::ZERO)).chain(look_ups).collect();
+        play_timed(rules, idempotent, deadline, &events).0
+    };
+    assert_eq!(after(true, HOUR, &[0]), again);
+    // Two look-ups of more than two seconds, or three of any length over two seconds.
+    assert_eq!(after(false, HOUR, &[2_100]), pause(750));
+    assert_eq!(after(false, HOUR, &[2_100, 2_100]), again);
+    assert_eq!(after(false, HOUR, &[500, 500]), pause(1250));
+    assert_eq!(after(false, HOUR, &[500, 500, 0]), again);
+    assert_eq!(after(false, HOUR, &[0, 0, 0]), again);
+    // Three look-ups that are not that slow.
+    assert_eq!(after(false, HOUR, &[1_900, 1_900]), pause(1250));
+    // The deadline asks for less.
+    assert_eq!(after(false, seconds(2), &[0]), pause(500));
+    assert_eq!(after(false, seconds(2), &[0, 0]), pause(375));
+    assert_eq!(after(false, seconds(2), &[0, 0, 0]), again);
+}
+
+#[test]
+fn a_doubt_outweighs_every_later_error() {
+    assert_eq!(play(Reuse, 1, &[LOST, FREE]), pause(750));
     assert_eq!(play(Reuse, 1, &[LOST, FREE, FREE, same(7)]), Step::Done(id(7), Outcome::Created));
-    assert_eq!(play(Reuse, 1, &[LOST, FREE, FREE, FREE, FREE, FREE]), Step::Fail(FailReason::Last));
-    // Also if the last attempt is refused.
-    assert_eq!(play(Reuse, 4, &[LOST, FREE, REFUSED]), Step::Lookup(Wait::Backoff(1)));
-    assert_eq!(
-        play(Reuse, 4, &[LOST, FREE, REFUSED, DeadlineTooNear]),
-        Step::Fail(FailReason::Last)
-    );
+    let in_vain = |before: &[Event], look_up| {
+        let rules = Rules { on_conflict: Reuse, any_name: false, max_attempts: 2 };
+        let mut events: Vec<_> = before.iter().map(|event| (*event, Duration::ZERO)).collect();
+        for _ in 0..30 {
+            let (step, now) = play_timed(rules, false, HOUR, &events);
+            match step {
+                Step::Lookup(_) => events.push((look_up, Duration::ZERO)),
+                step => return (step, now, events.len() - before.len()),
+            }
+        }
+        panic!("it looks for ever");
+    };
+    let unknown = Step::Fail(FailReason::Unknown);
+    for last in [LOST, REFUSED, AMBIGUOUS, UNSENT, NAME_TAKEN] {
+        let events = [&SETTLED_FREE[..], &[last]].concat();
+        for look_up in [FREE, NOT_LISTED] {
+            let (step, now, look_ups) = in_vain(&events, look_up);
+            assert_eq!(step, unknown, "{last:?}");
+            assert!(now > seconds(20) && now <= seconds(22), "{last:?} {now:?}");
+            assert!((10..14).contains(&look_ups), "{last:?} {look_ups}");
+        }
+        let found = [&events[..], &[FREE, same(7)]].concat();
+        assert_eq!(play(Reuse, 2, &found), Step::Done(id(7), Outcome::Created), "{last:?}");
+        assert_eq!(play(Reuse, 2, &[&events[..], &[DENIED]].concat()), unknown, "{last:?}");
+    }
+    let out_of_time = [&SETTLED_FREE[..], &[DeadlineTooNear, DeadlineTooNear]].concat();
+    assert_eq!(play(Reuse, 4, &out_of_time), unknown);
+    // What is wrong with the certificate was wrong in the attempt in doubt as well.
+    let rejected = [&SETTLED_FREE[..], &[REJECTED]].concat();
+    assert_eq!(play(Reuse, 4, &rejected), Step::Fail(FailReason::Last));
 }
 
 #[test]
@@ -96,23 +187,55 @@ fn a_taken_name_is_decided_by_the_certificate() {
         play(Reuse, 4, &[NAME_TAKEN, different(7)]),
         Step::Fail(FailReason::NameTaken(id(7)))
     );
-    assert_eq!(play(Reuse, 4, &[NAME_TAKEN, LookupFailed]), Step::Fail(FailReason::Unknown));
-    let in_vain = [&[NAME_TAKEN][..], &[FREE; 9]].concat();
+    assert_eq!(play(Reuse, 4, &[NAME_TAKEN, DENIED]), Step::Fail(FailReason::Unknown));
+    assert_eq!(play(Reuse, 4, &[NAME_TAKEN, NOT_LISTED]), pause(750));
+    let in_vain = [&[NAME_TAKEN][..], &[FREE; 12]].concat();
+    assert_eq!(play(Reuse, 1, &in_vain), Step::Fail(FailReason::TakenButNotListed));
+    let failing = [&[NAME_TAKEN][..], &[NOT_LISTED; 12]].concat();
+    assert_eq!(play(Reuse, 1, &failing), Step::Fail(FailReason::Unknown));
+    // Its owner may have been deleted: it is sent once more.
+    let freed = [NAME_TAKEN, FREE, FREE, FREE];
+    assert_eq!(play(Reuse, 4, &freed), Step::Send(Name::Requested, Wait::None));
+    let in_vain = [&freed[..], &[NAME_TAKEN], &[FREE; 12]].concat();
     assert_eq!(play(Reuse, 4, &in_vain), Step::Fail(FailReason::TakenButNotListed));
-    let doubtful = [&[LOST, FREE, NAME_TAKEN][..], &[FREE; 9]].concat();
-    assert_eq!(play(Reuse, 4, &doubtful), Step::Fail(FailReason::Unknown));
     // An unknown code may mean the same.
     assert_eq!(play(Reuse, 4, &[AMBIGUOUS, same(7)]), Step::Done(id(7), Outcome::Reused));
     assert_eq!(play(Reuse, 4, &[AMBIGUOUS, FREE]), Step::Fail(FailReason::Last));
-    assert_eq!(play(Reuse, 4, &[AMBIGUOUS, LookupFailed]), Step::Fail(FailReason::Last));
+    for failed in [NOT_LISTED, DENIED, LookupFailed(Ambiguous), LookupFailed(Throttled(None))] {
+        assert_eq!(play(Reuse, 4, &[AMBIGUOUS, failed]), Step::Fail(FailReason::Last));
+    }
+}
+
+#[test]
+fn a_look_up_that_is_refused_for_good_ends_the_search() {
+    let unknown = Step::Fail(FailReason::Unknown);
+    for after in [LOST, NAME_TAKEN] {
+        for class in [OutcomeUnknown, NotSent, Ambiguous, Throttled(None)] {
+            assert_eq!(play(Reuse, 4, &[after, LookupFailed(class)]), pause(750), "{class:?}");
+        }
+        for class in [Refused, VersionGone, FailureClass::Permanent, Correctable(AccessKey)] {
+            assert_eq!(play(Reuse, 4, &[after, LookupFailed(class)]), unknown, "{class:?}");
+        }
+        // A delay that the service requests is kept, unless it is too long.
+        let throttled = |delay| LookupFailed(Throttled(Some(delay)));
+        assert_eq!(play(Reuse, 4, &[after, throttled(seconds(5))]), pause(5_000));
+        assert_eq!(play(Reuse, 4, &[after, throttled(seconds(30))]), unknown);
+        assert_eq!(play(Reuse, 4, &[after, throttled(HOUR)]), unknown);
+    }
+    // What was turned away after a doubt is looked up as long as the doubt.
+    let turned_away = [&SETTLED_FREE[..], &[AMBIGUOUS]].concat();
+    for failed in [FREE, NOT_LISTED, LookupFailed(Ambiguous)] {
+        assert_eq!(play(Reuse, 4, &[&turned_away[..], &[failed]].concat()), pause(750));
+    }
+    assert_eq!(play(Reuse, 4, &[&turned_away[..], &[DENIED]].concat()), unknown);
 }
 
 #[test]
 fn fail_does_not_reuse_a_stored_certificate() {
-    assert_eq!(play(Fail, 4, &[]), Step::Lookup(Wait::None));
+    assert_eq!(play(Fail, 4, &[]), Step::Lookup(Duration::ZERO));
     assert_eq!(play(Fail, 4, &[same(7)]), Step::Fail(FailReason::NameTaken(id(7))));
     assert_eq!(play(Fail, 4, &[FREE, NAME_TAKEN]), Step::Fail(FailReason::Last));
-    assert_eq!(play(Fail, 4, &[LookupFailed]), Step::Fail(FailReason::Last));
+    assert_eq!(play(Fail, 4, &[NOT_LISTED]), Step::Fail(FailReason::Last));
     assert_eq!(play(Fail, 4, &[FREE, LOST, same(7)]), Step::Done(id(7), Outcome::Created));
 }
 
@@ -169,10 +292,10 @@ fn any_name_counts_if_the_rules_say_so() {
     let begin =
         |on_conflict, any_name| Machine::begin(Rules { on_conflict, any_name, max_attempts: 4 });
     let (mut machine, step) = begin(Reuse, true);
-    assert_eq!(step, Step::Lookup(Wait::None));
-    assert_eq!(machine.next(third_name), Step::Done(id(9), Outcome::Reused));
+    assert_eq!(step, Step::Lookup(Duration::ZERO));
+    assert_eq!(machine.next(third_name, AT), Step::Done(id(9), Outcome::Reused));
     let (mut machine, _) = begin(Fail, false);
-    assert_eq!(machine.next(third_name), Step::Send(Name::Requested, Wait::None));
+    assert_eq!(machine.next(third_name, AT), Step::Send(Name::Requested, Wait::None));
 }
 
 #[test]
@@ -207,9 +330,19 @@ fn each_correction_is_retried_once_and_a_requested_delay_is_kept() {
     let wait = Duration::from_millis(200);
     assert_eq!(
         play(Reuse, 4, &[throttled(Some(wait))]),
-        Step::Send(Name::Requested, Wait::Requested(wait))
+        Step::Send(Name::Requested, Wait::Throttled(Some(wait), 1))
     );
     assert_eq!(play(Reuse, 2, &[UNSENT, UNSENT]), Step::Fail(FailReason::Last));
+    // Throttling goes on until the deadline, unless a single attempt is allowed.
+    let often = [throttled(None); 20];
+    assert_eq!(play(Reuse, 2, &often), Step::Send(Name::Requested, Wait::Throttled(None, 20)));
+    let ended = [&often[..], &[DeadlineTooNear]].concat();
+    assert_eq!(play(Reuse, 2, &ended), Step::Fail(FailReason::Last));
+    assert_eq!(play(Reuse, 1, &[throttled(None)]), Step::Fail(FailReason::Last));
+    assert_eq!(
+        play(Reuse, 2, &[&often[..], &[UNSENT]].concat()),
+        Step::Send(Name::Requested, Wait::Backoff(21))
+    );
     assert_eq!(play(Reuse, 4, &[UNSENT, DeadlineTooNear]), Step::Fail(FailReason::Last));
 }
 
@@ -230,8 +363,8 @@ fn an_impossible_event_is_a_bug() {
     assert_eq!(play(Fail, 4, &[Stored(id(1))]), Step::Fail(FailReason::Bug));
     let (mut machine, _) =
         Machine::begin(Rules { on_conflict: Reuse, any_name: false, max_attempts: 1 });
-    machine.next(Stored(id(1)));
-    assert_eq!(machine.next(Stored(id(1))), Step::Fail(FailReason::Bug));
+    machine.next(Stored(id(1)), AT);
+    assert_eq!(machine.next(Stored(id(1)), AT), Step::Fail(FailReason::Bug));
 }
 
 fn any_id() -> impl Strategy<Value = CertId> {
@@ -260,7 +393,9 @@ fn any_event() -> impl Strategy<Value = Event> {
         3 => Just(LOST),
         2 => Just(NAME_TAKEN),
         1 => Just(UNSENT),
-        1 => Just(LookupFailed),
+        1 => Just(NOT_LISTED),
+        1 => Just(DENIED),
+        1 => Just(REJECTED),
         1 => Just(throttled(None)),
         1 => Just(throttled(Some(Duration::from_millis(5)))),
         1 => Just(corrected(Clock)),
@@ -288,10 +423,12 @@ fn any_rules() -> impl Strategy<Value = Rules> {
 fn follows(step: Step, event: Event) -> bool {
     match step {
         Step::Lookup(_) => {
-            matches!(event, Event::Listed(_) | LookupFailed | DeadlineTooNear | Cancelled)
+            matches!(event, Event::Listed(_) | LookupFailed(_) | DeadlineTooNear | Cancelled)
         }
         Step::Delete(_) => matches!(event, Deleted | NotDeleted | DeadlineTooNear | Cancelled),
-        Step::Send(..) => !matches!(event, Event::Listed(_) | LookupFailed | Deleted | NotDeleted),
+        Step::Send(..) => {
+            !matches!(event, Event::Listed(_) | LookupFailed(_) | Deleted | NotDeleted)
+        }
         Step::Done(..) | Step::Fail(_) => false,
     }
 }
@@ -306,7 +443,8 @@ proptest! {
         events in proptest::collection::vec(any_event(), 200..400),
     ) {
         let (mut machine, mut step) = Machine::begin(rules);
-        let mut sent = 0;
+        let mut now = Duration::ZERO;
+        let (mut sent, mut throttles) = (0, 0);
         // Whether an attempt is in doubt and not looked up since; every ID that an event named.
         let mut unconfirmed = false;
         let mut ids = Vec::new();
@@ -316,6 +454,7 @@ proptest! {
                 Step::Send(..) => {
                     prop_assert!(!unconfirmed, "sent again without a look-up");
                     sent += u32::from(event != DeadlineTooNear && follows(step, event));
+                    throttles += u32::from(matches!(event, Event::Failed(Throttled(_))));
                 }
                 Step::Delete(id) => deleted.push(id),
                 Step::Done(..) | Step::Fail(_) => break,
@@ -336,9 +475,11 @@ proptest! {
                 }
                 _ => {}
             }
-            step = machine.next(event);
+            now += wait_of(step);
+            step = machine.next(event, Moment { now, deadline: HOUR, idempotent: false });
         }
-        prop_assert!(sent <= rules.max_attempts && machine.sent() == sent);
+        prop_assert!(sent <= rules.max_attempts + throttles && machine.sent() == sent);
+        prop_assert!(rules.max_attempts > 1 || sent <= 1);
         match step {
             Step::Done(id, outcome) => {
                 prop_assert!(ids.contains(&id), "a CertId of no event");
@@ -360,11 +501,12 @@ proptest! {
         events in proptest::collection::vec(any_event(), 400),
     ) {
         let (mut machine, mut step) = Machine::begin(rules);
+        let mut now = Duration::ZERO;
         for event in events {
             if matches!(step, Step::Done(..) | Step::Fail(_)) { break }
-            step = machine.next(event);
+            now += wait_of(step) + seconds(1);
+            step = machine.next(event, Moment { now, deadline: HOUR, idempotent: false });
         }
         prop_assert!(matches!(step, Step::Done(..) | Step::Fail(_)));
-        prop_assert!(machine.sent() <= rules.max_attempts);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::base::deadline::Deadline;
-use crate::http::deadline::RequestDeadline;
+use crate::http::deadline::{Connection, RequestDeadline};
 
 /// What a proxy must receive, and what it sends then.
 type Step<'a> = (&'a [u8], &'a [u8]);
@@ -35,7 +35,8 @@ fn open_through(
                 stream.write_all(&[response, rest].concat()).unwrap();
             }
         });
-        let _request = RequestDeadline::begin(&Deadline::after(Duration::from_secs(60)));
+        let _request =
+            RequestDeadline::begin(&Deadline::after(Duration::from_secs(60)), Connection::Any);
         let mut stream = TcpStream::connect(address).unwrap();
         open(&mut stream, &proxy, host, 443)?;
         let mut rest = [0; IN_TUNNEL.len()];
@@ -103,7 +104,8 @@ fn endless_head_of_an_http_proxy_is_rejected() {
             let _ = stream.write_all(head.as_bytes());
             let _ = stream.read(&mut [0]);
         });
-        let _request = RequestDeadline::begin(&Deadline::after(Duration::from_secs(60)));
+        let _request =
+            RequestDeadline::begin(&Deadline::after(Duration::from_secs(60)), Connection::Any);
         let mut stream = TcpStream::connect(address).unwrap();
         let error = open(&mut stream, &proxy, "cas.example", 443).unwrap_err();
         assert!(error.message.contains("does not speak HTTP"), "{error}");
@@ -184,7 +186,7 @@ fn proxy_that_closes_the_connection_or_is_silent_is_reported() {
     let address = listener.local_addr().unwrap();
     for scheme in ["http", "socks5"] {
         let proxy = Proxy::parse(&format!("{scheme}://{address}")).unwrap();
-        let begin = |timeout| RequestDeadline::begin(&Deadline::after(timeout));
+        let begin = |timeout| RequestDeadline::begin(&Deadline::after(timeout), Connection::Any);
         let _request = begin(Duration::from_secs(60));
         let mut stream = TcpStream::connect(address).unwrap();
         let mut accepted = listener.accept().unwrap().0;
