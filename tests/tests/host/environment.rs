@@ -86,7 +86,7 @@ fn the_header_lists_every_variable_that_is_read() {
         proxy.iter().filter(|name| *name != "REQUEST_METHOD").cloned().collect();
     let access_key = ("CAS_ACCESS_KEY", "id:secret");
     for (settings, expected) in [
-        // Nothing else makes this program find an access key, and it asks nobody for one.
+        // Nothing else makes this program find an access key, and it asks no server for one.
         (
             &[("HOME", "/nonexistent"), ("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")][..],
             vec![&proxy, &roots, &key, &key_or_profile],

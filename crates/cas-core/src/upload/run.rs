@@ -206,7 +206,7 @@ impl UploadRun<'_> {
         }
     }
 
-    /// There is no time for a step.
+    /// The deadline leaves no time for the next step.
     fn out_of_time(&mut self) -> Event {
         if self.deadline.is_cancelled() {
             return Event::Cancelled;
@@ -261,7 +261,7 @@ fn connection(machine: &Machine) -> Connection {
     if machine.sent() > 1 { Connection::New } else { Connection::Any }
 }
 
-/// `None` if there is no time for the attempt that follows.
+/// `None` if the deadline leaves no time for the attempt that follows.
 fn duration(wait: Wait, deadline: &Deadline) -> Result<Option<Duration>, Error> {
     Ok(match wait {
         Wait::None => Some(Duration::ZERO),
