@@ -2,6 +2,8 @@
 
 pub mod cut;
 pub mod delay;
+pub mod filter;
+pub mod hold;
 pub mod proxy;
 pub mod relay;
 pub mod silent;

@@ -1,8 +1,13 @@
 //! Uploads: at most one copy is stored, and every failure is reported.
 
 mod conflicts;
+mod crowds;
 mod doubt;
 mod exactly_once;
 mod failures;
+mod filters;
+mod interrupted;
+mod mixed;
 mod refusals;
 mod survival;
+mod truth;
