@@ -70,11 +70,7 @@ impl Account {
         deadline: &Deadline,
     ) -> Result<Listing, CallError> {
         self.in_current_version(|version| {
-            let mut names = NameStatus {
-                requested: NameOwner::Free,
-                alternate: NameOwner::Free,
-                third_name: None,
-            };
+            let mut names = NameStatus::FREE;
             let mut third_certificate = None;
             let request_id = self.each_certificate(version, deadline, |listed| {
                 let place = if listed.name == query.requested {

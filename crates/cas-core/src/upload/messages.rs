@@ -197,7 +197,7 @@ mod tests {
 
     /// The error for `reason` after a look-up with this owner of the name.
     fn error(reason: FailReason, owner: NameOwner) -> Error {
-        let names = NameStatus { requested: owner, alternate: NameOwner::Free, third_name: None };
+        let names = NameStatus { requested: owner, ..NameStatus::FREE };
         let version = ApiVersion::V2018_07_13;
         let listing = Listing { names, third_certificate: None, version, request_id: None };
         let history = History { listing: Some(listing), ..History::default() };
