@@ -13,7 +13,9 @@ use crate::protocol::failure_class::FailureClass;
 use crate::service::caller::Caller;
 use crate::service::certificate::{Certificate, Page};
 use crate::service::failure::CallError;
-use crate::service::messages::{cancelled_in_doubt, relying_on_list, version_changed};
+use crate::service::messages::{
+    deletion_unknown, relying_on_list, version_changed, with_next_version,
+};
 use crate::service::rate_limit::RateLimiter;
 use crate::service::types::{CertId, PAGE_SIZE};
 use crate::service::version::{ApiVersion, Versions};
@@ -100,17 +102,17 @@ impl Account {
             Err(failure) if failure.in_doubt && failure.error.kind() == ErrorKind::NotFound => {
                 Ok(())
             }
-            Err(failure) if failure.in_doubt && failure.error.kind() == ErrorKind::Cancelled => {
-                let attempts = failure.error.attempts();
-                let error = cancelled_in_doubt("Deletion", &subject).with_attempts(attempts);
+            // An attempt that may have deleted it outweighs the error of a later one.
+            Err(failure) if failure.in_doubt => {
+                let error = deletion_unknown(&subject, &failure.error);
                 Err(CallError { error, ..failure })
             }
             other => other.map(drop),
         }
     }
 
-    /// Runs `call` in the current version, and once more in the next if the service no longer has
-    /// it.
+    /// Runs `call` in the current version. If the service no longer has it, runs `call` once more in
+    /// the next, unless the program wants a single attempt.
     pub(crate) fn in_current_version<T>(
         &self,
         mut call: impl FnMut(ApiVersion) -> Result<T, CallError>,
@@ -120,7 +122,13 @@ impl Account {
             match call(version) {
                 Err(failure)
                     if failure.class == FailureClass::VersionGone
-                        && self.version_gone(version, &failure.error) => {}
+                        && self.version_gone(version, &failure.error) =>
+                {
+                    if self.caller.max_attempts == 1 {
+                        let error = with_next_version(failure.error);
+                        return Err(CallError { error, ..failure });
+                    }
+                }
                 other => return other,
             }
         }
