@@ -31,6 +31,22 @@ pub(crate) struct Account {
     pub(crate) region: String,
 }
 
+/// What was read of the lists.
+pub(crate) struct Entries {
+    pages: Vec<Page>,
+    /// The RequestId of the last request.
+    pub(crate) request_id: Option<String>,
+}
+
+impl Entries {
+    /// The certificates in the order of the lists, each once.
+    pub(crate) fn certificates(&self) -> Vec<&Certificate> {
+        let mut ids = BTreeSet::new();
+        let all = self.pages.iter().flat_map(|page| &page.certificates);
+        all.filter(|certificate| ids.insert(certificate.id)).collect()
+    }
+}
+
 impl Account {
     /// Returns what the service says about one certificate, without its private key.
     pub(crate) fn get(&self, id: CertId, deadline: &Deadline) -> Result<Certificate, CallError> {
@@ -44,25 +60,20 @@ impl Account {
     /// Returns every certificate of the account, each once.
     pub(crate) fn list(&self, deadline: &Deadline) -> Result<Vec<Certificate>, CallError> {
         self.in_current_version(|version| {
-            let mut all = Vec::new();
-            self.each_certificate(version, deadline, |certificate| {
-                all.push(certificate);
-                false
-            })?;
-            Ok(all)
+            let entries = self.read_list(version, deadline, |_| false)?;
+            Ok(entries.certificates().into_iter().cloned().collect())
         })
     }
 
-    /// Passes each certificate of each list to `take`, once, until it returns true. Returns the
-    /// RequestId of the last request.
-    pub(crate) fn each_certificate(
+    /// Reads the lists page by page, to their end or until `enough` returns true for a certificate.
+    pub(crate) fn read_list(
         &self,
         version: ApiVersion,
         deadline: &Deadline,
-        mut take: impl FnMut(Certificate) -> bool,
-    ) -> Result<Option<String>, CallError> {
+        mut enough: impl FnMut(&Certificate) -> bool,
+    ) -> Result<Entries, CallError> {
         let mut ids = BTreeSet::new();
-        let mut request_id = None;
+        let mut read = Entries { pages: Vec::new(), request_id: None };
         for list in version.lists() {
             let mut entries = 0;
             for number in 1..=MAX_PAGES {
@@ -70,24 +81,26 @@ impl Account {
                 let response =
                     self.caller.call::<Page>(&operation, "all certificates", deadline)?;
                 let page = response.fields;
-                request_id = response.request_id;
+                read.request_id = response.request_id;
                 entries += page.entries;
                 // A server that repeats a page has no more of them.
                 let repeated = !page.certificates.is_empty()
                     && page.certificates.iter().all(|certificate| ids.contains(&certificate.id));
-                for certificate in page.certificates {
-                    if ids.insert(certificate.id) && take(certificate) {
-                        return Ok(request_id);
-                    }
-                }
+                ids.extend(page.certificates.iter().map(|certificate| certificate.id));
                 // Without a total, the first page that is not full is the last.
                 let last = page.total.map_or(page.entries < PAGE_SIZE, |total| entries >= total);
-                if last || repeated || page.entries == 0 {
+                let last = last || repeated || page.entries == 0;
+                let found = page.certificates.iter().any(&mut enough);
+                read.pages.push(page);
+                if found {
+                    return Ok(read);
+                }
+                if last {
                     break;
                 }
             }
         }
-        Ok(request_id)
+        Ok(read)
     }
 
     /// Deletes a certificate.
