@@ -378,9 +378,10 @@ typedef int32_t cas_status;
  * deadline, or in the 20 seconds after the last attempt, has shown it. This
  * status takes precedence over the errors of later attempts. The message quotes
  * the last one, whose code and RequestId the error has. Make the same call
- * again: it finds what is stored. The hint says how else to find out. Other
- * calls end with this status if their response did not arrive before the
- * deadline.
+ * again: it finds what is stored. The hint says how else to find out. A
+ * deletion ends with this status if an attempt may have deleted the
+ * certificate. Other calls end with it if their response did not arrive before
+ * the deadline.
  */
 #define CAS_ERR_OUTCOME_UNKNOWN 10
 
@@ -1148,9 +1149,14 @@ typedef int32_t cas_on_conflict;
 #define CAS_ON_CONFLICT_RENAME 2
 
 /**
- * As CAS_ON_CONFLICT_RENAME; libcas then deletes the other certificate. If the
- * deletion fails, this certificate stays stored, the outcome is
- * CAS_OUTCOME_CREATED, and a log message says why.
+ * As CAS_ON_CONFLICT_RENAME; libcas then deletes the certificate that had the
+ * name before the call. If none had it, libcas stores this one under NAME and
+ * then deletes the one that an earlier call left under NAME-<8 hex digits>: if
+ * there is exactly one, whose subject alternative names and key type are the
+ * same and whose validity begins earlier. libcas deletes no other certificate;
+ * a log message names those that are left. If the deletion fails, this
+ * certificate stays stored, the outcome is CAS_OUTCOME_CREATED, and a log
+ * message says why.
  */
 #define CAS_ON_CONFLICT_REPLACE 3
 
@@ -1278,7 +1284,7 @@ typedef int32_t cas_outcome;
 /** The same certificate was already stored. */
 #define CAS_OUTCOME_REUSED 1
 
-/** The certificate is stored, and the one that had its name is deleted. */
+/** The certificate is stored, and the one that it replaces is deleted. */
 #define CAS_OUTCOME_REPLACED 2
 
 /**

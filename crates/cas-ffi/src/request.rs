@@ -246,9 +246,14 @@ pub const CAS_ON_CONFLICT_FAIL: cas_on_conflict = 1;
 /// A different certificate keeps its name. libcas stores this one as
 /// NAME-<first 8 hex digits of its SHA-256>.
 pub const CAS_ON_CONFLICT_RENAME: cas_on_conflict = 2;
-/// As CAS_ON_CONFLICT_RENAME; libcas then deletes the other certificate. If the
-/// deletion fails, this certificate stays stored, the outcome is
-/// CAS_OUTCOME_CREATED, and a log message says why.
+/// As CAS_ON_CONFLICT_RENAME; libcas then deletes the certificate that had the
+/// name before the call. If none had it, libcas stores this one under NAME and
+/// then deletes the one that an earlier call left under NAME-<8 hex digits>: if
+/// there is exactly one, whose subject alternative names and key type are the
+/// same and whose validity begins earlier. libcas deletes no other certificate;
+/// a log message names those that are left. If the deletion fails, this
+/// certificate stays stored, the outcome is CAS_OUTCOME_CREATED, and a log
+/// message says why.
 pub const CAS_ON_CONFLICT_REPLACE: cas_on_conflict = 3;
 
 /// Sets what to do if another certificate has the name. Default:

@@ -33,7 +33,7 @@ pub type cas_outcome = i32;
 pub const CAS_OUTCOME_CREATED: cas_outcome = 0;
 /// The same certificate was already stored.
 pub const CAS_OUTCOME_REUSED: cas_outcome = 1;
-/// The certificate is stored, and the one that had its name is deleted.
+/// The certificate is stored, and the one that it replaces is deleted.
 pub const CAS_OUTCOME_REPLACED: cas_outcome = 2;
 
 impl From<&Receipt> for cas_result {

@@ -63,9 +63,10 @@ pub const CAS_ERR_PROTOCOL: cas_status = 9;
 /// deadline, or in the 20 seconds after the last attempt, has shown it. This
 /// status takes precedence over the errors of later attempts. The message quotes
 /// the last one, whose code and RequestId the error has. Make the same call
-/// again: it finds what is stored. The hint says how else to find out. Other
-/// calls end with this status if their response did not arrive before the
-/// deadline.
+/// again: it finds what is stored. The hint says how else to find out. A
+/// deletion ends with this status if an attempt may have deleted the
+/// certificate. Other calls end with it if their response did not arrive before
+/// the deadline.
 pub const CAS_ERR_OUTCOME_UNKNOWN: cas_status = 10;
 /// libcas failed to read a local file. Check its path and permissions.
 pub const CAS_ERR_IO: cas_status = 11;

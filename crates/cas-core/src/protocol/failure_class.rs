@@ -23,9 +23,12 @@ pub(crate) enum FailureClass {
     VersionGone,
     /// Refused: another certificate, or this one, has the name.
     NameTaken,
-    /// Refused by something on the way, or with a code that libcas does not know, perhaps because
-    /// the certificate is stored already: one look at the list of certificates decides.
+    /// Refused with a code that libcas does not know, or for the quota, perhaps because the
+    /// certificate is stored already: one look at the list of certificates decides.
     Ambiguous,
+    /// Answered by something on the way, which may have replaced the service's response: one look
+    /// at the list of certificates decides.
+    RejectedInTransit,
     /// Refused because of the certificate or the key itself: no attempt can have stored it.
     CertificateRejected,
     /// Refused for a reason that has nothing to do with what is stored.
@@ -40,6 +43,7 @@ impl FailureClass {
             Self::VersionGone
                 | Self::NameTaken
                 | Self::Ambiguous
+                | Self::RejectedInTransit
                 | Self::CertificateRejected
                 | Self::Refused
         )
@@ -47,7 +51,14 @@ impl FailureClass {
 
     /// Whether the same request may succeed later.
     pub(crate) fn is_passing(self) -> bool {
-        matches!(self, Self::NotSent | Self::OutcomeUnknown | Self::Throttled(_) | Self::Ambiguous)
+        matches!(
+            self,
+            Self::NotSent
+                | Self::OutcomeUnknown
+                | Self::Throttled(_)
+                | Self::Ambiguous
+                | Self::RejectedInTransit
+        )
     }
 }
 

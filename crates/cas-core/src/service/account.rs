@@ -13,7 +13,9 @@ use crate::protocol::failure_class::FailureClass;
 use crate::service::caller::Caller;
 use crate::service::certificate::{Certificate, Page};
 use crate::service::failure::CallError;
-use crate::service::messages::{cancelled_in_doubt, relying_on_list, version_changed};
+use crate::service::messages::{
+    deletion_unknown, relying_on_list, version_changed, with_next_version,
+};
 use crate::service::rate_limit::RateLimiter;
 use crate::service::types::{CertId, PAGE_SIZE};
 use crate::service::version::{ApiVersion, Versions};
@@ -29,6 +31,22 @@ pub(crate) struct Account {
     pub(crate) region: String,
 }
 
+/// What was read of the lists.
+pub(crate) struct Entries {
+    pages: Vec<Page>,
+    /// The RequestId of the last request.
+    pub(crate) request_id: Option<String>,
+}
+
+impl Entries {
+    /// The certificates in the order of the lists, each once.
+    pub(crate) fn certificates(&self) -> Vec<&Certificate> {
+        let mut ids = BTreeSet::new();
+        let all = self.pages.iter().flat_map(|page| &page.certificates);
+        all.filter(|certificate| ids.insert(certificate.id)).collect()
+    }
+}
+
 impl Account {
     /// Returns what the service says about one certificate, without its private key.
     pub(crate) fn get(&self, id: CertId, deadline: &Deadline) -> Result<Certificate, CallError> {
@@ -42,25 +60,20 @@ impl Account {
     /// Returns every certificate of the account, each once.
     pub(crate) fn list(&self, deadline: &Deadline) -> Result<Vec<Certificate>, CallError> {
         self.in_current_version(|version| {
-            let mut all = Vec::new();
-            self.each_certificate(version, deadline, |certificate| {
-                all.push(certificate);
-                false
-            })?;
-            Ok(all)
+            let entries = self.read_list(version, deadline, |_| false)?;
+            Ok(entries.certificates().into_iter().cloned().collect())
         })
     }
 
-    /// Passes each certificate of each list to `take`, once, until it returns true. Returns the
-    /// RequestId of the last request.
-    pub(crate) fn each_certificate(
+    /// Reads the lists page by page, to their end or until `enough` returns true for a certificate.
+    pub(crate) fn read_list(
         &self,
         version: ApiVersion,
         deadline: &Deadline,
-        mut take: impl FnMut(Certificate) -> bool,
-    ) -> Result<Option<String>, CallError> {
+        mut enough: impl FnMut(&Certificate) -> bool,
+    ) -> Result<Entries, CallError> {
         let mut ids = BTreeSet::new();
-        let mut request_id = None;
+        let mut read = Entries { pages: Vec::new(), request_id: None };
         for list in version.lists() {
             let mut entries = 0;
             for number in 1..=MAX_PAGES {
@@ -68,24 +81,26 @@ impl Account {
                 let response =
                     self.caller.call::<Page>(&operation, "all certificates", deadline)?;
                 let page = response.fields;
-                request_id = response.request_id;
+                read.request_id = response.request_id;
                 entries += page.entries;
                 // A server that repeats a page has no more of them.
                 let repeated = !page.certificates.is_empty()
                     && page.certificates.iter().all(|certificate| ids.contains(&certificate.id));
-                for certificate in page.certificates {
-                    if ids.insert(certificate.id) && take(certificate) {
-                        return Ok(request_id);
-                    }
-                }
+                ids.extend(page.certificates.iter().map(|certificate| certificate.id));
                 // Without a total, the first page that is not full is the last.
                 let last = page.total.map_or(page.entries < PAGE_SIZE, |total| entries >= total);
-                if last || repeated || page.entries == 0 {
+                let last = last || repeated || page.entries == 0;
+                let found = page.certificates.iter().any(&mut enough);
+                read.pages.push(page);
+                if found {
+                    return Ok(read);
+                }
+                if last {
                     break;
                 }
             }
         }
-        Ok(request_id)
+        Ok(read)
     }
 
     /// Deletes a certificate.
@@ -100,17 +115,17 @@ impl Account {
             Err(failure) if failure.in_doubt && failure.error.kind() == ErrorKind::NotFound => {
                 Ok(())
             }
-            Err(failure) if failure.in_doubt && failure.error.kind() == ErrorKind::Cancelled => {
-                let attempts = failure.error.attempts();
-                let error = cancelled_in_doubt("Deletion", &subject).with_attempts(attempts);
+            // An attempt that may have deleted it outweighs the error of a later one.
+            Err(failure) if failure.in_doubt => {
+                let error = deletion_unknown(&subject, &failure.error);
                 Err(CallError { error, ..failure })
             }
             other => other.map(drop),
         }
     }
 
-    /// Runs `call` in the current version, and once more in the next if the service no longer has
-    /// it.
+    /// Runs `call` in the current version. If the service no longer has it, runs `call` once more in
+    /// the next, unless the program wants a single attempt.
     pub(crate) fn in_current_version<T>(
         &self,
         mut call: impl FnMut(ApiVersion) -> Result<T, CallError>,
@@ -120,7 +135,13 @@ impl Account {
             match call(version) {
                 Err(failure)
                     if failure.class == FailureClass::VersionGone
-                        && self.version_gone(version, &failure.error) => {}
+                        && self.version_gone(version, &failure.error) =>
+                {
+                    if self.caller.max_attempts == 1 {
+                        let error = with_next_version(failure.error);
+                        return Err(CallError { error, ..failure });
+                    }
+                }
                 other => return other,
             }
         }

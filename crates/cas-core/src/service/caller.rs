@@ -127,11 +127,11 @@ impl Caller {
                     Some(Duration::ZERO)
                 }
                 FailureClass::NotSent | FailureClass::OutcomeUnknown => {
-                    Some(backoff::delay(attempt, random()?))
+                    random().ok().map(|random| backoff::delay(attempt, random))
                 }
-                FailureClass::Throttled(requested) => {
-                    backoff::throttled(throttled, requested, deadline.time_left(), random()?)
-                }
+                FailureClass::Throttled(requested) => random().ok().and_then(|random| {
+                    backoff::throttled(throttled, requested, deadline.time_left(), random)
+                }),
                 _ => None,
             };
             match delay {

@@ -19,7 +19,7 @@ impl FailureClass {
     pub(crate) fn of_unrecognized(rejected_in_transit: bool, http_status: u16) -> Self {
         match (rejected_in_transit, http_status) {
             (true, 429) => Self::Throttled(None),
-            (true, _) => Self::Ambiguous,
+            (true, _) => Self::RejectedInTransit,
             (false, _) => Self::OutcomeUnknown,
         }
     }

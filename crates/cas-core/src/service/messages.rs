@@ -241,10 +241,14 @@ pub(crate) fn cancelled(action: &str, subject: &str) -> Error {
     Error::new(ErrorKind::Cancelled, sentence).with_hint(AGAIN)
 }
 
-/// Another thread cancelled a deletion that may have been done.
-pub(crate) fn cancelled_in_doubt(action: &str, subject: &str) -> Error {
-    let sentence = format!("{action} for {subject} was cancelled, and may have been done.");
-    Error::new(ErrorKind::OutcomeUnknown, sentence).with_hint(AGAIN)
+/// A deletion that failed after an attempt that may have been applied; `last` is its last error.
+pub(crate) fn deletion_unknown(subject: &str, last: &Error) -> Error {
+    let happened = last.message();
+    let sentence = format!("Failed to find out whether {subject} is deleted. {happened}");
+    Error::new(ErrorKind::OutcomeUnknown, sentence)
+        .with_service_details_of(last)
+        .with_attempts(last.attempts())
+        .with_hint("Delete it again: an error that says that it does not exist is a success then.")
 }
 
 /// A success without the fields that the operation returns.
@@ -267,6 +271,11 @@ pub(crate) fn incomplete(
 /// The service no longer has the version of the API, so another one is used from now on.
 pub(crate) fn version_changed(error: &Error, version: &dyn Display) -> String {
     format!("{error} libcas uses API version {version} from now on.")
+}
+
+/// Adds how to go on after the service no longer has the version that was used.
+pub(crate) fn with_next_version(error: Error) -> Error {
+    error.with_retryable(true).with_hint("Call again: libcas then uses the next API version.")
 }
 
 /// A failed attempt that is repeated after `delay`.

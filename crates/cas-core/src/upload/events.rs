@@ -17,7 +17,9 @@ pub enum OnConflict {
     Fail = 1,
     /// A different certificate keeps the name; this one is stored under an alternate name.
     Rename = 2,
-    /// Like `Rename`, but the other certificate is deleted once this one is stored.
+    /// Like `Rename`, but once this certificate is stored, the one that it replaces is deleted:
+    /// the one that had the name before the upload, or the one that an earlier `Replace` stored
+    /// under an alternate name.
     Replace = 3,
 }
 
@@ -75,9 +77,24 @@ pub(crate) struct NameStatus {
     pub alternate: NameOwner,
     /// The same certificate under any third name.
     pub third_name: Option<CertId>,
+    /// The owner of a name that differs from the requested one only in case or in spaces at the
+    /// end. To the service it may be the same name.
+    pub similar: NameOwner,
+    /// The certificate that a renewal under the requested name replaces although it has a name that
+    /// an earlier `Replace` gave it.
+    pub predecessor: Option<CertId>,
 }
 
 impl NameStatus {
+    /// Nothing is listed under any of the names.
+    pub(crate) const FREE: Self = Self {
+        requested: NameOwner::Free,
+        alternate: NameOwner::Free,
+        third_name: None,
+        similar: NameOwner::Free,
+        predecessor: None,
+    };
+
     pub(crate) fn owner(self, name: Name) -> NameOwner {
         match name {
             Name::Requested => self.requested,
@@ -87,7 +104,9 @@ impl NameStatus {
 
     /// Whether libcas could not compare an owner of the names.
     pub(crate) fn any_unclear(self) -> bool {
-        [self.requested, self.alternate].iter().any(|owner| matches!(owner, NameOwner::Unclear(_)))
+        [self.requested, self.alternate, self.similar]
+            .iter()
+            .any(|owner| matches!(owner, NameOwner::Unclear(_)))
     }
 }
 

@@ -1,10 +1,13 @@
 //! Looks a certificate up at the service. The certificate decides, not a message or a name alone.
 
+use std::cell::RefCell;
+
 use crate::base::deadline::Deadline;
 use crate::inspect::Fingerprint;
 use crate::service::account::Account;
 use crate::service::certificate::Certificate;
 use crate::service::failure::CallError;
+use crate::service::types::CertId;
 use crate::service::version::ApiVersion;
 use crate::upload::events::{NameOwner, NameStatus};
 
@@ -70,79 +73,103 @@ impl Account {
         deadline: &Deadline,
     ) -> Result<Listing, CallError> {
         self.in_current_version(|version| {
-            let mut names = NameStatus {
-                requested: NameOwner::Free,
-                alternate: NameOwner::Free,
-                third_name: None,
+            let comparison = Comparison {
+                account: self,
+                version,
+                leaf: query.leaf,
+                deadline,
+                owners: RefCell::default(),
             };
-            let mut third_certificate = None;
-            let request_id = self.each_certificate(version, deadline, |listed| {
-                let place = if listed.name == query.requested {
-                    Some(&mut names.requested)
-                } else if query.alternate == Some(&listed.name) {
-                    Some(&mut names.alternate)
-                } else {
-                    None
-                };
-                if let Some(place) = place {
-                    // If two have the same name, this certificate counts rather than the other.
-                    if !matches!(place, NameOwner::Same(_)) {
-                        let owner = self.compare(version, &listed, query.leaf, deadline);
-                        if *place == NameOwner::Free || matches!(owner, NameOwner::Same(_)) {
-                            *place = owner;
-                        }
-                    }
-                } else if query.any_name
-                    && third_certificate.is_none()
-                    && self.is_same(version, &listed, query.leaf, deadline)
-                {
-                    names.third_name = Some(listed.id);
-                    third_certificate = Some(listed);
-                }
-                // The result is final.
-                matches!(names.requested, NameOwner::Same(_))
-            })?;
-            Ok(Listing { names, third_certificate, version, request_id })
+            // This certificate under the requested name is final, whatever else is listed.
+            let is_proof = |listed: &Certificate| {
+                listed.name == query.requested
+                    && matches!(comparison.owner(listed), NameOwner::Same(_))
+            };
+            let entries = self.read_list(version, deadline, is_proof)?;
+            let (names, third) = evaluate(query, &entries.certificates(), &comparison);
+            let third_certificate = third.cloned();
+            Ok(Listing { names, third_certificate, version, request_id: entries.request_id })
         })
     }
+}
 
+/// Returns which of the listed certificates have the names of `query`, and the one under a third
+/// name that is the certificate to look up.
+fn evaluate<'a>(
+    query: &Query<'_>,
+    listed: &[&'a Certificate],
+    comparison: &Comparison<'_>,
+) -> (NameStatus, Option<&'a Certificate>) {
+    let mut names = NameStatus::FREE;
+    let mut third = None;
+    for &certificate in listed {
+        let place = if certificate.name == query.requested {
+            Some(&mut names.requested)
+        } else if query.alternate == Some(&certificate.name) {
+            Some(&mut names.alternate)
+        } else {
+            None
+        };
+        if let Some(place) = place {
+            // If two have the same name, this certificate counts rather than the other.
+            if !matches!(place, NameOwner::Same(_)) {
+                let owner = comparison.owner(certificate);
+                if *place == NameOwner::Free || matches!(owner, NameOwner::Same(_)) {
+                    *place = owner;
+                }
+            }
+            if matches!(names.requested, NameOwner::Same(_)) {
+                break; // final
+            }
+        } else if query.any_name && third.is_none() && comparison.is_same(certificate) {
+            names.third_name = Some(certificate.id);
+            third = Some(certificate);
+        }
+    }
+    (names, third)
+}
+
+/// Compares listed certificates with the one to look up.
+struct Comparison<'a> {
+    account: &'a Account,
+    version: ApiVersion,
+    leaf: Option<&'a Fingerprint>,
+    deadline: &'a Deadline,
+    /// Results that needed a request.
+    owners: RefCell<Vec<(CertId, NameOwner)>>,
+}
+
+impl Comparison<'_> {
     /// Whether a certificate under a third name is the one to look up. Only a matching fingerprint
     /// is worth a request for the certificate itself.
-    fn is_same(
-        &self,
-        version: ApiVersion,
-        listed: &Certificate,
-        leaf: Option<&Fingerprint>,
-        deadline: &Deadline,
-    ) -> bool {
-        let matches = leaf.map(|leaf| compare_fingerprints(listed, leaf));
+    fn is_same(&self, listed: &Certificate) -> bool {
+        let matches = self.leaf.map(|leaf| compare_fingerprints(listed, leaf));
         matches!(matches, Some(FingerprintMatch::Same | FingerprintMatch::Sha1Only))
-            && matches!(self.compare(version, listed, leaf, deadline), NameOwner::Same(_))
+            && matches!(self.owner(listed), NameOwner::Same(_))
     }
 
     /// Compares a listed certificate with the one to look up. If SHA-1 alone matches, the stored
     /// certificate decides, provided that the service gives it.
-    fn compare(
-        &self,
-        version: ApiVersion,
-        listed: &Certificate,
-        leaf: Option<&Fingerprint>,
-        deadline: &Deadline,
-    ) -> NameOwner {
+    fn owner(&self, listed: &Certificate) -> NameOwner {
         let id = listed.id;
-        let Some(leaf) = leaf else { return NameOwner::Unclear(id) };
+        let Some(leaf) = self.leaf else { return NameOwner::Unclear(id) };
         let fingerprints = compare_fingerprints(listed, leaf);
         match fingerprints {
             FingerprintMatch::Same => return NameOwner::Same(id),
             FingerprintMatch::Different => return NameOwner::Different(id),
             FingerprintMatch::Sha1Only | FingerprintMatch::Unclear => {}
         }
-        match self.stored_fingerprint(version, id, deadline) {
+        if let Some((_, owner)) = self.owners.borrow().iter().find(|(known, _)| *known == id) {
+            return *owner;
+        }
+        let owner = match self.account.stored_fingerprint(self.version, id, self.deadline) {
             Some(stored) if stored.sha256 == leaf.sha256 => NameOwner::Same(id),
             Some(_) => NameOwner::Different(id),
             None if fingerprints == FingerprintMatch::Sha1Only => NameOwner::Same(id),
             None => NameOwner::Unclear(id),
-        }
+        };
+        self.owners.borrow_mut().push((id, owner));
+        owner
     }
 }
 
@@ -157,7 +184,6 @@ mod tests {
     use crate::protocol::fields::parse;
     use crate::service::account::tests::account;
     use crate::service::caller::tests::response;
-    use crate::service::types::CertId;
 
     fn pem(content: &str) -> String {
         let der = BASE64_STANDARD.encode(content);

@@ -20,8 +20,8 @@ enum LookupReason {
     OutcomeUnknown,
     /// The name is taken.
     NameTaken,
-    /// The upload was refused with a code that may mean that the name is taken.
-    Ambiguous,
+    /// The upload was refused, perhaps because the certificate is stored already.
+    Refused,
     /// Nothing more is sent, and an earlier attempt is in doubt.
     LastAttempt,
 }
@@ -63,6 +63,9 @@ pub(crate) struct Machine {
     throttled: u32,
     /// Whether an attempt under `name` may have stored the certificate.
     in_doubt: bool,
+    /// Whether something on the way answered an attempt under `name`, and may have replaced the
+    /// response of the service.
+    rejected_in_transit: bool,
     /// When the last attempt ended, and until when at least the certificate is looked up then.
     attempted: Duration,
     settled: Duration,
@@ -76,7 +79,8 @@ pub(crate) struct Machine {
     corrected: [bool; 2],
     /// Whether the certificate was sent again because a taken name turned out to be free.
     sent_to_free_name: bool,
-    /// The certificate that the upload replaces.
+    /// The certificate that the upload replaces. The look-up before the first attempt has shown it:
+    /// one that came later is never deleted.
     replaced: Option<CertId>,
 }
 
@@ -99,6 +103,7 @@ impl Machine {
             sent: u32::from(!looks_first),
             throttled: 0,
             in_doubt: false,
+            rejected_in_transit: false,
             attempted: Duration::ZERO,
             settled: Duration::ZERO,
             empty_lookups: 0,
@@ -186,7 +191,11 @@ impl Machine {
             FailureClass::VersionGone => self.send(Wait::None, FailReason::Last, at),
             FailureClass::NameTaken if self.may_not_reuse() => self.fail(FailReason::Last),
             FailureClass::NameTaken => self.lookup(LookupReason::NameTaken, Duration::ZERO, at),
-            FailureClass::Ambiguous => self.lookup(LookupReason::Ambiguous, Duration::ZERO, at),
+            FailureClass::Ambiguous => self.lookup(LookupReason::Refused, Duration::ZERO, at),
+            FailureClass::RejectedInTransit => {
+                self.rejected_in_transit = true;
+                self.lookup(LookupReason::Refused, Duration::ZERO, at)
+            }
             FailureClass::CertificateRejected => {
                 // The service would have rejected it in every other attempt as well.
                 self.in_doubt = false;
@@ -199,12 +208,26 @@ impl Machine {
     }
 
     fn listed(&mut self, reason: LookupReason, names: NameStatus, at: Moment) -> Step {
-        match (names.owner(self.name), reason) {
+        let owner = match names.owner(self.name) {
+            // The service says that the name is taken, so a similar one is the same to it.
+            NameOwner::Free
+                if reason == LookupReason::NameTaken && self.name == Name::Requested =>
+            {
+                names.similar
+            }
+            owner => owner,
+        };
+        match (owner, reason) {
             (NameOwner::Same(id), _) if self.may_not_reuse() => {
                 self.fail(FailReason::NameTaken(id))
             }
             (NameOwner::Same(id), _) => self.already_stored(id),
-            (NameOwner::Different(id), _) => self.conflict(id, names, at),
+            (NameOwner::Different(id), _) => {
+                if reason == LookupReason::BeforeSending {
+                    self.replaces(Some(id));
+                }
+                self.conflict(id, names, at)
+            }
             // Another look-up may be able to compare it.
             (NameOwner::Unclear(_), _) if self.in_doubt => {
                 self.look_again(reason, Duration::ZERO, at)
@@ -213,7 +236,10 @@ impl Machine {
             (NameOwner::Free, LookupReason::BeforeSending) => {
                 match self.usable_under_other_name(names) {
                     Some(id) => self.already_stored(id),
-                    None => self.send(Wait::None, FailReason::Last, at),
+                    None => {
+                        self.replaces(names.predecessor);
+                        self.send(Wait::None, FailReason::Last, at)
+                    }
                 }
             }
             (NameOwner::Free, reason) => {
@@ -229,7 +255,7 @@ impl Machine {
         let enough = LOOKUPS_TO_SETTLE - u32::from(self.slow_lookups);
         let settled = at.now >= self.settled && self.empty_lookups >= enough;
         match reason {
-            LookupReason::Ambiguous => self.give_up(FailReason::Last, at),
+            LookupReason::Refused => self.give_up(FailReason::Last, at),
             LookupReason::OutcomeUnknown if !self.may_send() => {
                 self.look_again(LookupReason::LastAttempt, Duration::ZERO, at)
             }
@@ -253,8 +279,8 @@ impl Machine {
         let passing = class.is_passing() && requested < at.left();
         match reason {
             LookupReason::BeforeSending => self.fail(FailReason::Last),
-            LookupReason::Ambiguous if !self.in_doubt || !passing => self.fail(FailReason::Last),
-            LookupReason::Ambiguous => self.look_again(LookupReason::LastAttempt, requested, at),
+            LookupReason::Refused if !self.in_doubt || !passing => self.fail(FailReason::Last),
+            LookupReason::Refused => self.look_again(LookupReason::LastAttempt, requested, at),
             reason if passing => self.look_again(reason, requested, at),
             _ => self.fail(FailReason::Unknown),
         }
@@ -265,11 +291,9 @@ impl Machine {
         let taken = FailReason::NameTaken(owner);
         // A different certificate has the name, so no attempt stored this one.
         self.in_doubt = false;
+        self.rejected_in_transit = false;
         if self.rules.on_conflict == OnConflict::Fail {
             return self.fail(taken);
-        }
-        if self.name == Name::Requested && self.rules.on_conflict == OnConflict::Replace {
-            self.replaced = Some(owner);
         }
         if let Some(id) = self.usable_under_other_name(names) {
             return self.already_stored(id);
@@ -297,9 +321,19 @@ impl Machine {
         }
     }
 
+    /// Records what the look-up before the first attempt shows that `Replace` replaces.
+    fn replaces(&mut self, replaced: Option<CertId>) {
+        self.replaced = replaced.filter(|_| self.rules.on_conflict == OnConflict::Replace);
+    }
+
+    /// Whether this upload may have stored the certificate that a look-up shows.
+    fn may_have_stored(&self) -> bool {
+        self.in_doubt || self.rejected_in_transit
+    }
+
     /// Under `Fail`, only what this upload stored counts, and no attempt may have stored anything.
     fn may_not_reuse(&self) -> bool {
-        self.rules.on_conflict == OnConflict::Fail && !self.in_doubt
+        self.rules.on_conflict == OnConflict::Fail && !self.may_have_stored()
     }
 
     /// Whether the certificate may be sent again.
@@ -310,7 +344,7 @@ impl Machine {
     /// The certificate is stored. If an attempt of this upload may have stored it, it counts as
     /// created: a program that acts on new certificates would otherwise miss one.
     fn already_stored(&mut self, id: CertId) -> Step {
-        let outcome = if self.in_doubt { Outcome::Created } else { Outcome::Reused };
+        let outcome = if self.may_have_stored() { Outcome::Created } else { Outcome::Reused };
         self.stored(id, outcome)
     }
 
@@ -366,7 +400,7 @@ impl Machine {
 
     fn no_time_to_look_up(&mut self, reason: LookupReason) -> Step {
         let reason = match reason {
-            LookupReason::BeforeSending | LookupReason::Ambiguous => FailReason::Last,
+            LookupReason::BeforeSending | LookupReason::Refused => FailReason::Last,
             LookupReason::NameTaken if self.empty_lookups > 0 && !self.in_doubt => {
                 FailReason::TakenButNotListed
             }

@@ -150,11 +150,6 @@ pub(super) fn timed_out(name: &str) -> Error {
         .with_hint("Nothing was sent. Set a longer timeout or a higher rate limit.")
 }
 
-/// Adds how to go on after the service no longer has the version that was used.
-pub(super) fn with_next_version(error: Error) -> Error {
-    error.with_retryable(true).with_hint("Call again: libcas then uses the next API version.")
-}
-
 /// An upload that succeeded in `elapsed`.
 pub(crate) fn upload_succeeded(receipt: &Receipt, elapsed: Duration) -> String {
     let Receipt { cert_id, name, request_id, outcome, .. } = receipt;
@@ -197,7 +192,7 @@ mod tests {
 
     /// The error for `reason` after a look-up with this owner of the name.
     fn error(reason: FailReason, owner: NameOwner) -> Error {
-        let names = NameStatus { requested: owner, alternate: NameOwner::Free, third_name: None };
+        let names = NameStatus { requested: owner, ..NameStatus::FREE };
         let version = ApiVersion::V2018_07_13;
         let listing = Listing { names, third_certificate: None, version, request_id: None };
         let history = History { listing: Some(listing), ..History::default() };

@@ -13,6 +13,7 @@ use crate::http::deadline::Connection;
 use crate::protocol::failure_class::FailureClass;
 use crate::service::account::Account;
 use crate::service::backoff;
+use crate::service::messages::with_next_version;
 use crate::service::types::{CertId, NewCertificate, NewId};
 use crate::service::version::ApiVersion;
 use crate::upload::events::{
@@ -21,9 +22,7 @@ use crate::upload::events::{
 use crate::upload::history::History;
 use crate::upload::lookup::Query;
 use crate::upload::machine::Machine;
-use crate::upload::messages::{
-    FailedUpload, looking_up, not_deleted, timed_out, with_next_version,
-};
+use crate::upload::messages::{FailedUpload, looking_up, not_deleted, timed_out};
 use crate::upload::names::Names;
 use crate::upload::request::{Receipt, Upload};
 
@@ -57,7 +56,7 @@ pub(crate) fn upload(
     loop {
         let event = match step {
             Step::Lookup(pause) => run.lookup(pause),
-            Step::Send(name, wait) => run.send(name, wait, connection(&machine))?,
+            Step::Send(name, wait) => run.send(name, wait, connection(&machine)),
             Step::Delete(id) => run.delete(id),
             Step::Done(id, outcome) => return Ok(run.receipt(&machine, id, outcome)),
             Step::Fail(reason) => return Err(run.error(&machine, reason)),
@@ -136,7 +135,15 @@ impl UploadRun<'_> {
         }
     }
 
-    fn send(&mut self, name: Name, wait: Wait, to: Connection) -> Result<Event, Error> {
+    fn send(&mut self, name: Name, wait: Wait, to: Connection) -> Event {
+        self.try_to_send(name, wait, to).unwrap_or_else(|error| {
+            self.history.add_attempt(error.into());
+            Event::Failed(FailureClass::Permanent)
+        })
+    }
+
+    /// Fails without random numbers.
+    fn try_to_send(&mut self, name: Name, wait: Wait, to: Connection) -> Result<Event, Error> {
         let Account { caller, versions, rate_limiter, .. } = self.account;
         let version = versions.current();
         let turn = duration(wait, self.deadline)?

@@ -79,6 +79,13 @@ fn a_call_changes_the_version_once() {
     let failure = account.get(id, &deadline()).unwrap_err();
     assert_eq!(failure.error.service_code(), Some("InvalidAction.NotFound"));
     assert_eq!(sent.lock().unwrap().len(), 2);
+    // The next call uses the other version if one attempt is allowed.
+    let (mut account, sent) = self::account(vec![gone(), response(200, r#"{"Id":7}"#)]);
+    account.caller.max_attempts = 1;
+    let error = account.get(id, &deadline()).unwrap_err().error;
+    assert_eq!((error.is_retryable(), sent.lock().unwrap().len()), (true, 1));
+    assert!(error.hint().unwrap().starts_with("Call again"), "{error}");
+    account.get(id, &deadline()).unwrap();
 }
 
 #[test]
@@ -105,6 +112,25 @@ fn a_deletion_in_doubt_that_finds_nothing_succeeded() {
 }
 
 #[test]
+fn a_deletion_in_doubt_outweighs_a_later_error() {
+    let id = CertId::new(7).unwrap();
+    let denied = || response(403, r#"{"Code":"Forbidden.RAM","RequestId":"R"}"#);
+    for outcomes in [
+        vec![failure(SendProgress::Sent, false), denied()],
+        (0..4).map(|_| failure(SendProgress::Sent, false)).collect(),
+        vec![failure(SendProgress::Sent, false), response(502, ""), response(403, "<html></html>")],
+    ] {
+        let (account, _) = account(outcomes);
+        let error = account.delete(id, &deadline()).unwrap_err().error;
+        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::OutcomeUnknown, true));
+        assert!(error.message().starts_with("Failed to find out whether CertId 7"), "{error}");
+        assert!(error.attempts() > 1, "{error}");
+    }
+    let (account, _) = account(vec![failure(SendProgress::NotSent, false), denied()]);
+    assert_eq!(account.delete(id, &deadline()).unwrap_err().error.kind(), ErrorKind::Permission);
+}
+
+#[test]
 fn a_deadline_ends_a_list() {
     let (account, _) = account(vec![failure(SendProgress::NotSent, false)]);
     let soon = &Deadline::after(Duration::from_millis(1));
@@ -116,7 +142,11 @@ fn a_cancelled_deletion_may_have_been_done_once_it_was_sent() {
     let id = CertId::new(7).unwrap();
     for (outcome, kind, part) in [
         (failure(SendProgress::NotSent, false), ErrorKind::Cancelled, "was cancelled."),
-        (failure(SendProgress::Sent, false), ErrorKind::OutcomeUnknown, "may have been done."),
+        (
+            failure(SendProgress::Sent, false),
+            ErrorKind::OutcomeUnknown,
+            "whether CertId 7 is deleted. DeleteUserCertificate for CertId 7 was cancelled.",
+        ),
     ] {
         let (mut account, _) = account(vec![]);
         let (transport, deadline) = cancelled_after(0, vec![outcome]);

@@ -158,10 +158,10 @@ fn every_failure_has_its_class() {
         (response(200, ""), FailureClass::OutcomeUnknown),
         (response(400, "{\"Code\":\"Na"), FailureClass::OutcomeUnknown),
         // What sends these did not pass the request on, unless they replace its response.
-        (response(403, "<html></html>"), FailureClass::Ambiguous),
+        (response(403, "<html></html>"), FailureClass::RejectedInTransit),
         (response(429, "<html></html>"), FailureClass::Throttled(None)),
         (response(408, "<html></html>"), FailureClass::OutcomeUnknown),
-        (response(302, ""), FailureClass::Ambiguous),
+        (response(302, ""), FailureClass::RejectedInTransit),
     ] {
         let shown = format!("{outcome:?}");
         let failed = attempt(outcome).unwrap_err();

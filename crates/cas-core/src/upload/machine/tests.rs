@@ -1,17 +1,17 @@
-//! Each rule, and what holds for any sequence of events.
+//! Each rule.
 
 use super::*;
 use crate::protocol::failure_class::Correction;
 use crate::service::types::CertId;
-use proptest::prelude::*;
 use std::time::Duration;
+
+mod properties;
 
 fn id(number: i64) -> CertId {
     CertId::new(number).unwrap()
 }
 
-const UNUSED: NameStatus =
-    NameStatus { requested: NameOwner::Free, alternate: NameOwner::Free, third_name: None };
+const UNUSED: NameStatus = NameStatus::FREE;
 
 fn same(number: i64) -> Event {
     Event::Listed(NameStatus { requested: NameOwner::Same(id(number)), ..UNUSED })
@@ -25,6 +25,7 @@ const LOST: Event = Event::Failed(OutcomeUnknown);
 const UNSENT: Event = Event::Failed(NotSent);
 const NAME_TAKEN: Event = Event::Failed(FailureClass::NameTaken);
 const AMBIGUOUS: Event = Event::Failed(Ambiguous);
+const PAGE: Event = Event::Failed(RejectedInTransit);
 const REFUSED: Event = Event::Failed(Refused);
 const REJECTED: Event = Event::Failed(CertificateRejected);
 const VERSION_GONE: Event = Event::Failed(VersionGone);
@@ -89,8 +90,8 @@ fn play_timed(
 use Correction::{AccessKey, Clock};
 use Event::{Cancelled, DeadlineTooNear, Deleted, LookupFailed, NotDeleted, Stored};
 use FailureClass::{
-    Ambiguous, CertificateRejected, Correctable, NotSent, OutcomeUnknown, Refused, Throttled,
-    VersionGone,
+    Ambiguous, CertificateRejected, Correctable, NotSent, OutcomeUnknown, Refused,
+    RejectedInTransit, Throttled, VersionGone,
 };
 use OnConflict::{Fail, Rename, Replace, Reuse};
 
@@ -161,7 +162,7 @@ fn a_doubt_outweighs_every_later_error() {
         panic!("it looks for ever");
     };
     let unknown = Step::Fail(FailReason::Unknown);
-    for last in [LOST, REFUSED, AMBIGUOUS, UNSENT, NAME_TAKEN] {
+    for last in [LOST, REFUSED, AMBIGUOUS, PAGE, UNSENT, NAME_TAKEN] {
         let events = [&SETTLED_FREE[..], &[last]].concat();
         for look_up in [FREE, NOT_LISTED] {
             let (step, now, look_ups) = in_vain(&events, look_up);
@@ -198,12 +199,63 @@ fn a_taken_name_is_decided_by_the_certificate() {
     assert_eq!(play(Reuse, 4, &freed), Step::Send(Name::Requested, Wait::None));
     let in_vain = [&freed[..], &[NAME_TAKEN], &[FREE; 12]].concat();
     assert_eq!(play(Reuse, 4, &in_vain), Step::Fail(FailReason::TakenButNotListed));
-    // An unknown code may mean the same.
-    assert_eq!(play(Reuse, 4, &[AMBIGUOUS, same(7)]), Step::Done(id(7), Outcome::Reused));
-    assert_eq!(play(Reuse, 4, &[AMBIGUOUS, FREE]), Step::Fail(FailReason::Last));
-    for failed in [NOT_LISTED, DENIED, LookupFailed(Ambiguous), LookupFailed(Throttled(None))] {
-        assert_eq!(play(Reuse, 4, &[AMBIGUOUS, failed]), Step::Fail(FailReason::Last));
+}
+
+#[test]
+fn one_look_up_follows_what_was_refused_for_an_unknown_reason() {
+    // An unknown code may mean that the name is taken. A page may replace any response.
+    for (refused, outcome) in [(AMBIGUOUS, Outcome::Reused), (PAGE, Outcome::Created)] {
+        assert_eq!(play(Reuse, 4, &[refused, same(7)]), Step::Done(id(7), outcome));
+        assert_eq!(play(Reuse, 4, &[refused, FREE]), Step::Fail(FailReason::Last));
+        let conflict = Step::Fail(FailReason::NameTaken(id(7)));
+        assert_eq!(play(Reuse, 4, &[refused, different(7)]), conflict);
+        let classes = [Ambiguous, RejectedInTransit, Throttled(None)].map(LookupFailed);
+        for failed in [&[NOT_LISTED, DENIED], &classes[..]].concat() {
+            assert_eq!(play(Reuse, 4, &[refused, failed]), Step::Fail(FailReason::Last));
+        }
     }
+    let found = |refused| play(Fail, 4, &[FREE, refused, same(7)]);
+    assert_eq!(found(AMBIGUOUS), Step::Fail(FailReason::NameTaken(id(7))));
+    assert_eq!(found(PAGE), Step::Done(id(7), Outcome::Created));
+}
+
+#[test]
+fn a_similar_name_counts_once_the_service_says_that_the_name_is_taken() {
+    let similar = |owner| Event::Listed(NameStatus { similar: owner, ..UNUSED });
+    let (this, other) = (NameOwner::Same(id(7)), NameOwner::Different(id(8)));
+    assert_eq!(play(Reuse, 4, &[NAME_TAKEN, similar(this)]), Step::Done(id(7), Outcome::Reused));
+    let taken = Step::Fail(FailReason::NameTaken(id(8)));
+    assert_eq!(play(Reuse, 4, &[NAME_TAKEN, similar(other)]), taken);
+    assert_eq!(play(Reuse, 4, &[LOST, similar(this)]), pause(750));
+    let sent = Step::Send(Name::Requested, Wait::None);
+    for owner in [this, other] {
+        assert_eq!(play(Fail, 4, &[similar(owner)]), sent);
+        assert_eq!(play(Replace, 4, &[similar(owner)]), sent);
+    }
+    // It was not the name's owner before the upload, so it stays.
+    let renamed = [similar(other), NAME_TAKEN, similar(other), Stored(id(9))];
+    assert_eq!(play(Replace, 4, &renamed), Step::Done(id(9), Outcome::Created));
+}
+
+#[test]
+fn replace_deletes_only_what_it_saw_before_it_sent() {
+    let left_over = Event::Listed(NameStatus { predecessor: Some(id(5)), ..UNUSED });
+    assert_eq!(play(Replace, 4, &[left_over, Stored(id(8))]), Step::Delete(id(5)));
+    assert_eq!(play(Replace, 4, &[left_over, LOST, same(8)]), Step::Delete(id(5)));
+    assert_eq!(play(Rename, 4, &[left_over, Stored(id(8))]), Step::Done(id(8), Outcome::Created));
+    let deleted = [left_over, Stored(id(8)), Deleted];
+    assert_eq!(play(Replace, 4, &deleted), Step::Done(id(8), Outcome::Replaced));
+    // Seen too late, or beside the owner of the name.
+    let late = [FREE, LOST, left_over, left_over, left_over, Stored(id(8))];
+    assert_eq!(play(Replace, 4, &late), Step::Done(id(8), Outcome::Created));
+    let both =
+        NameStatus { predecessor: Some(id(5)), requested: NameOwner::Different(id(6)), ..UNUSED };
+    assert_eq!(play(Replace, 4, &[Event::Listed(both), Stored(id(8))]), Step::Delete(id(6)));
+    // Another upload was faster: its certificate stays.
+    let faster = [FREE, NAME_TAKEN, different(6), Stored(id(8))];
+    assert_eq!(play(Replace, 4, &faster), Step::Done(id(8), Outcome::Created));
+    let faster = [left_over, NAME_TAKEN, different(6), Stored(id(8))];
+    assert_eq!(play(Replace, 4, &faster), Step::Delete(id(5)));
 }
 
 #[test]
@@ -248,18 +300,14 @@ fn rename_and_replace_keep_the_old_certificate_until_the_new_one_is_stored() {
         let taken_too = NameStatus {
             requested: NameOwner::Different(id(5)),
             alternate: NameOwner::Different(id(6)),
-            third_name: None,
+            ..UNUSED
         };
         assert_eq!(
             play(rule, 4, &[Event::Listed(taken_too)]),
             Step::Fail(FailReason::NameTaken(id(6)))
         );
         // The same certificate is never stored twice.
-        let renamed = NameStatus {
-            requested: NameOwner::Free,
-            alternate: NameOwner::Same(id(6)),
-            third_name: None,
-        };
+        let renamed = NameStatus { alternate: NameOwner::Same(id(6)), ..UNUSED };
         assert_eq!(play(rule, 4, &[Event::Listed(renamed)]), Step::Done(id(6), Outcome::Reused));
     }
     assert_eq!(
@@ -279,7 +327,7 @@ fn rename_and_replace_keep_the_old_certificate_until_the_new_one_is_stored() {
     let half = NameStatus {
         requested: NameOwner::Different(id(5)),
         alternate: NameOwner::Same(id(8)),
-        third_name: None,
+        ..UNUSED
     };
     assert_eq!(play(Replace, 4, &[Event::Listed(half)]), Step::Delete(id(5)));
     assert_eq!(play(Rename, 4, &[Event::Listed(half)]), Step::Done(id(8), Outcome::Reused));
@@ -305,7 +353,7 @@ fn a_different_certificate_under_the_name_settles_a_doubt() {
     let renamed_before = NameStatus {
         requested: NameOwner::Different(id(7)),
         alternate: NameOwner::Same(id(9)),
-        third_name: None,
+        ..UNUSED
     };
     let events = [FREE, LOST, Event::Listed(renamed_before)];
     assert_eq!(play(Rename, 4, &events), Step::Done(id(9), Outcome::Reused));
@@ -365,148 +413,4 @@ fn an_impossible_event_is_a_bug() {
         Machine::begin(Rules { on_conflict: Reuse, any_name: false, max_attempts: 1 });
     machine.next(Stored(id(1)), AT);
     assert_eq!(machine.next(Stored(id(1)), AT), Step::Fail(FailReason::Bug));
-}
-
-fn any_id() -> impl Strategy<Value = CertId> {
-    (1i64..4).prop_map(id)
-}
-
-fn any_owner() -> impl Strategy<Value = NameOwner> {
-    prop_oneof![
-        3 => Just(NameOwner::Free),
-        1 => any_id().prop_map(NameOwner::Same),
-        1 => any_id().prop_map(NameOwner::Different),
-        1 => any_id().prop_map(NameOwner::Unclear),
-    ]
-}
-
-fn any_status() -> impl Strategy<Value = NameStatus> {
-    (any_owner(), any_owner(), proptest::option::of(any_id())).prop_map(
-        |(requested, alternate, third_name)| NameStatus { requested, alternate, third_name },
-    )
-}
-
-fn any_event() -> impl Strategy<Value = Event> {
-    prop_oneof![
-        4 => any_status().prop_map(Event::Listed),
-        1 => any_id().prop_map(Stored),
-        3 => Just(LOST),
-        2 => Just(NAME_TAKEN),
-        1 => Just(UNSENT),
-        1 => Just(NOT_LISTED),
-        1 => Just(DENIED),
-        1 => Just(REJECTED),
-        1 => Just(throttled(None)),
-        1 => Just(throttled(Some(Duration::from_millis(5)))),
-        1 => Just(corrected(Clock)),
-        1 => Just(corrected(AccessKey)),
-        1 => Just(VERSION_GONE),
-        1 => Just(AMBIGUOUS),
-        1 => Just(REFUSED),
-        1 => Just(Deleted),
-        1 => Just(NotDeleted),
-        1 => Just(DeadlineTooNear),
-        1 => Just(Cancelled),
-    ]
-}
-
-fn any_rules() -> impl Strategy<Value = Rules> {
-    let on_conflict = prop_oneof![Just(Reuse), Just(Fail), Just(Rename), Just(Replace)];
-    (on_conflict, any::<bool>(), 1u32..6).prop_map(|(on_conflict, any_name, max_attempts)| Rules {
-        on_conflict,
-        any_name,
-        max_attempts,
-    })
-}
-
-/// Whether `event` can follow `step`; anything else is a bug in the run.
-fn follows(step: Step, event: Event) -> bool {
-    match step {
-        Step::Lookup(_) => {
-            matches!(event, Event::Listed(_) | LookupFailed(_) | DeadlineTooNear | Cancelled)
-        }
-        Step::Delete(_) => matches!(event, Deleted | NotDeleted | DeadlineTooNear | Cancelled),
-        Step::Send(..) => {
-            !matches!(event, Event::Listed(_) | LookupFailed(_) | Deleted | NotDeleted)
-        }
-        Step::Done(..) | Step::Fail(_) => false,
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
-
-    /// For any sequence of possible events.
-    #[test]
-    fn an_upload_ends_and_keeps_its_promises(
-        rules in any_rules(),
-        events in proptest::collection::vec(any_event(), 200..400),
-    ) {
-        let (mut machine, mut step) = Machine::begin(rules);
-        let mut now = Duration::ZERO;
-        let (mut sent, mut throttles) = (0, 0);
-        // Whether an attempt is in doubt and not looked up since; every ID that an event named.
-        let mut unconfirmed = false;
-        let mut ids = Vec::new();
-        let mut deleted = Vec::new();
-        for event in events {
-            match step {
-                Step::Send(..) => {
-                    prop_assert!(!unconfirmed, "sent again without a look-up");
-                    sent += u32::from(event != DeadlineTooNear && follows(step, event));
-                    throttles += u32::from(matches!(event, Event::Failed(Throttled(_))));
-                }
-                Step::Delete(id) => deleted.push(id),
-                Step::Done(..) | Step::Fail(_) => break,
-                Step::Lookup(_) => {}
-            }
-            if !follows(step, event) {
-                continue;
-            }
-            match event {
-                LOST => unconfirmed = true,
-                Stored(id) => ids.push(id),
-                Event::Listed(names) => {
-                    unconfirmed = false;
-                    for owner in [names.requested, names.alternate] {
-                        if let NameOwner::Same(id) = owner { ids.push(id) }
-                    }
-                    ids.extend(names.third_name);
-                }
-                _ => {}
-            }
-            now += wait_of(step);
-            step = machine.next(event, Moment { now, deadline: HOUR, idempotent: false });
-        }
-        prop_assert!(sent <= rules.max_attempts + throttles && machine.sent() == sent);
-        prop_assert!(rules.max_attempts > 1 || sent <= 1);
-        match step {
-            Step::Done(id, outcome) => {
-                prop_assert!(ids.contains(&id), "a CertId of no event");
-                prop_assert!(!deleted.contains(&id), "the certificate itself was deleted");
-                prop_assert!(outcome != Outcome::Replaced || rules.on_conflict == Replace);
-            }
-            Step::Fail(reason) => {
-                prop_assert!(reason != FailReason::Bug);
-                prop_assert!(deleted.is_empty(), "deleted without storing the new certificate");
-            }
-            _ => prop_assert!(false, "it does not end: {step:?}"),
-        }
-    }
-
-    /// For any sequence of events, possible or not.
-    #[test]
-    fn an_upload_ends_even_after_impossible_events(
-        rules in any_rules(),
-        events in proptest::collection::vec(any_event(), 400),
-    ) {
-        let (mut machine, mut step) = Machine::begin(rules);
-        let mut now = Duration::ZERO;
-        for event in events {
-            if matches!(step, Step::Done(..) | Step::Fail(_)) { break }
-            now += wait_of(step) + seconds(1);
-            step = machine.next(event, Moment { now, deadline: HOUR, idempotent: false });
-        }
-        prop_assert!(matches!(step, Step::Done(..) | Step::Fail(_)));
-    }
 }
