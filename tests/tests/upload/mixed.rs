@@ -1,12 +1,13 @@
 //! An attempt in doubt, and a second one that fails in another way, as `docs/exactly-once.md`
 //! documents it; and certificates that are listed late.
 
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use acceptance::network::filter::{Filter, Treatment};
 use acceptance::stub::Reply;
-use acceptance::{Chain, Emulator, Outcome, chain, other_chain, report};
+use acceptance::{Chain, Emulator, Outcome, chain, other_chain, report, run as run_command};
 use serde_json::json;
 
 use crate::exactly_once::{Api, RULES, run_all, table};
@@ -54,8 +55,16 @@ fn second(failure: &str) -> Treatment {
                 "InvalidVersion" | "InvalidAccessKeyId.NotFound" => "404 Not Found",
                 _ => "400 Bad Request",
             };
-            let date = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
-            let date = if code == "InvalidTimeStamp.Expired" { date } else { "" };
+            // The request took too long on the way: the clock is right.
+            let date = match code {
+                "InvalidTimeStamp.Expired" => &*run_command(
+                    Command::new("date")
+                        .env("LC_ALL", "C")
+                        .arg("-u")
+                        .arg("+Date: %a, %d %b %Y %H:%M:%S GMT\r"),
+                ),
+                _ => "",
+            };
             http(status, date, &json!({"Code": code, "RequestId": "A-1"}).to_string())
         }
     }
