@@ -94,7 +94,10 @@ fn run(cell: &Cell) -> Result<(), String> {
         let cell = format!("{what}, {reach:?}, {api:?}, {}", RULES[*rule]);
         Err(format!("{cell}: {reason}, not {end}\n{}", outcome.stdout))
     };
-    if ended(&outcome) != end {
+    // Throttled until the deadline: on a busy machine, the last attempt may get its response too
+    // late, which leaves a doubt, or leads to a look-up that finds the certificate.
+    let is_late = end == "CAS_ERR_THROTTLED" && [OK, UNKNOWN].contains(&outcome.field("status"));
+    if ended(&outcome) != end && !is_late {
         return wrong("ended otherwise");
     }
     let stored = emulator.certificates();
