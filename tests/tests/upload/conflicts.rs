@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use acceptance::stub::Reply;
 use acceptance::{Chain, Emulator, Outcome, Stub, chain, other_chain, report, scratch};
+use rcgen::{
+    CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, SignatureAlgorithm,
+    date_time_ymd,
+};
 use serde_json::Value;
 
 fn upload(endpoint: &str, name: &str, chain: &Chain, settings: &[(&str, &str)]) -> Outcome {
@@ -115,18 +119,22 @@ fn reuse_any_name_accepts_the_same_certificate_under_any_name() {
 
 /// A certificate that expired long ago, with its key.
 fn expired() -> Chain {
-    let directory = scratch("expired");
-    let key = rcgen::KeyPair::generate().unwrap();
-    let mut params = rcgen::CertificateParams::new(vec!["expired.example".to_owned()]).unwrap();
-    params.not_before = rcgen::date_time_ymd(2019, 1, 1);
-    params.not_after = rcgen::date_time_ymd(2020, 1, 1);
-    let file = |name: &str, text: String| -> PathBuf {
-        let path = directory.join(name);
-        fs::write(&path, text).unwrap();
-        path
-    };
-    let chain = file("cert.pem", params.self_signed(&key).unwrap().pem());
-    Chain { root: chain.clone(), chain, key: file("key.pem", key.serialize_pem()) }
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["expired.example".to_owned()]).unwrap();
+    params.not_before = date_time_ymd(2019, 1, 1);
+    params.not_after = date_time_ymd(2020, 1, 1);
+    files("expired", &params.self_signed(&key).unwrap().pem(), &key.serialize_pem())
+}
+
+/// Files of a self-signed certificate and its key.
+fn files(directory: &str, certificate: &str, key: &str) -> Chain {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let directory = scratch(&format!("{directory}-{number}"));
+    let (chain, key_file) = (directory.join("cert.pem"), directory.join("key.pem"));
+    fs::write(&chain, certificate).unwrap();
+    fs::write(&key_file, key).unwrap();
+    Chain { root: chain.clone(), chain, key: key_file }
 }
 
 #[test]
@@ -282,6 +290,80 @@ fn replace_stores_before_it_deletes_and_succeeds_if_the_deletion_fails() {
 
         let at = |action: &str| first.iter().rposition(|one| one.starts_with(action)).unwrap();
         assert!(at("DeleteUser") > at(if api.1 == "1" { "CreateUser" } else { "UploadUser" }));
+    }
+}
+
+/// A self-signed certificate for these names that is valid from this year on.
+fn certificate(names: &[&str], year: i32, algorithm: &'static SignatureAlgorithm) -> Chain {
+    let key = KeyPair::generate_for(algorithm).unwrap();
+    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.not_before = date_time_ymd(year, 1, 1);
+    params.not_after = date_time_ymd(2099, 1, 1);
+    files("renewal", &params.self_signed(&key).unwrap().pem(), &key.serialize_pem())
+}
+
+/// The alternate name that libcas makes for a certificate.
+fn alternate(chain: &Chain) -> String {
+    let emulator = Emulator::start(&[]);
+    upload(emulator.url(), "any", chain, &[]);
+    format!("web-{}", listed(&emulator, "sha256")[..8].to_lowercase())
+}
+
+const P256: &SignatureAlgorithm = &PKCS_ECDSA_P256_SHA256;
+const WARNINGS: (&str, &str) = ("CAS_LOG", "2");
+
+#[test]
+fn replace_leaves_one_certificate_renewal_after_renewal() {
+    for api in ["1", "2"] {
+        let api = ("CAS_API", api);
+        let emulator = Emulator::start(&[]);
+        upload(emulator.url(), "api", other_chain(), &[api]);
+        upload(emulator.url(), "web-20260102", other_chain(), &[api]);
+        let mut names = BTreeSet::new();
+        for renewal in 0..5 {
+            let renewed = certificate(&["b.example", "a.example"], 2020 + renewal, P256);
+            let outcome = upload(emulator.url(), "web", &renewed, &[api, REPLACE, WARNINGS]);
+            let expected = if renewal == 0 { "0" } else { "2" };
+            outcome.assert_fields(&[("status", "CAS_OK"), ("outcome", expected)]);
+            assert!(!outcome.stdout.contains("did not delete"), "{}", outcome.stdout);
+            let stored = emulator.certificates();
+            assert_eq!(stored.len(), 3, "renewal {renewal}");
+            assert_eq!(stored[2]["name"], outcome.field("name"));
+            assert_eq!(outcome.field("name") == "web", renewal % 2 == 0);
+            names.insert(outcome.field("name").to_owned());
+        }
+        assert_eq!(names.len(), 3);
+    }
+}
+
+#[test]
+fn replace_leaves_what_is_no_predecessor_and_says_so() {
+    let new = certificate(&["a.example"], 2025, P256);
+    let one = |names: &[&str], year, algorithm| vec![certificate(names, year, algorithm)];
+    for others in [
+        one(&["a.example", "b.example"], 2020, P256),
+        one(&["b.example"], 2020, P256),
+        one(&["a.example"], 2020, &PKCS_ED25519),
+        one(&["a.example"], 2025, P256),
+        one(&["a.example"], 2026, P256),
+        (0..2).map(|year| certificate(&["a.example"], 2020 + year, P256)).collect(),
+    ] {
+        for api in ["1", "2"] {
+            let api = ("CAS_API", api);
+            let emulator = Emulator::start(&[]);
+            for other in &others {
+                upload(emulator.url(), &alternate(other), other, &[api]);
+            }
+            let outcome = upload(emulator.url(), "web", &new, &[api, REPLACE, WARNINGS]);
+            outcome.assert_fields(&[("name", "web"), ("outcome", "0")]);
+            for (id, other) in (1..).zip(&others) {
+                let warning = format!("\"{}\" (CertId {id})", alternate(other));
+                assert!(outcome.stdout.contains(&warning), "{}", outcome.stdout);
+            }
+            assert!(outcome.stdout.contains("did not delete \"web-"), "{}", outcome.stdout);
+            assert_eq!(emulator.certificates().len(), others.len() + 1);
+        }
     }
 }
 

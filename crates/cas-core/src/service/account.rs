@@ -8,7 +8,6 @@ use crate::base::deadline::Deadline;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::Level;
 use crate::base::random::nonce;
-use crate::inspect::Fingerprint;
 use crate::protocol::failure_class::FailureClass;
 use crate::service::caller::Caller;
 use crate::service::certificate::{Certificate, Page};
@@ -124,8 +123,8 @@ impl Account {
         }
     }
 
-    /// Runs `call` in the current version. If the service no longer has it, runs `call` once more in
-    /// the next, unless the program wants a single attempt.
+    /// Runs `call` in the current version. If the service no longer has it, runs `call` once more
+    /// in the next, unless the program wants a single attempt.
     pub(crate) fn in_current_version<T>(
         &self,
         mut call: impl FnMut(ApiVersion) -> Result<T, CallError>,
@@ -157,17 +156,17 @@ impl Account {
         changes
     }
 
-    /// Fetches the stored certificate and returns its fingerprint, if the service gives it.
-    pub(crate) fn stored_fingerprint(
+    /// Fetches the stored certificate, PEM, if the service gives it.
+    pub(crate) fn stored_certificate(
         &self,
         version: ApiVersion,
         id: CertId,
         deadline: &Deadline,
-    ) -> Option<Fingerprint> {
+    ) -> Option<String> {
         let operation = version.detail(id, true);
         let subject = format!("CertId {id}");
         match self.caller.call::<Certificate>(&operation, &subject, deadline) {
-            Ok(response) => Fingerprint::of_pem(&response.fields.pem),
+            Ok(response) => Some(response.fields.pem),
             Err(failure) => {
                 let message = || relying_on_list(&failure.error);
                 self.caller.logger.log(Level::Debug, message);

@@ -9,7 +9,7 @@ const FIRST: Duration = Duration::from_millis(200);
 const MAX: Duration = Duration::from_secs(10);
 
 /// Least time that a throttled call leaves for its next attempt.
-const LAST: Duration = Duration::from_millis(250);
+const LAST: Duration = Duration::from_secs(1);
 
 /// Returns the delay after attempt number `attempt`, from 1: between zero and a bound that doubles,
 /// so that clients that fail together do not retry together. `random` is uniform.

@@ -10,6 +10,7 @@ use crate::service::failure::CallError;
 use crate::service::types::CertId;
 use crate::service::version::ApiVersion;
 use crate::upload::events::{NameOwner, NameStatus};
+use crate::upload::left_overs::{self, LeftOver};
 
 /// What to look up.
 pub(crate) struct Query<'a> {
@@ -21,6 +22,8 @@ pub(crate) struct Query<'a> {
     pub(crate) any_name: bool,
     /// The fingerprint of the certificate, if it can be read.
     pub(crate) leaf: Option<&'a Fingerprint>,
+    /// The PEM, if the upload replaces what an earlier one left under an alternate name.
+    pub(crate) renewal: Option<&'a str>,
 }
 
 /// The result of a look-up.
@@ -29,6 +32,8 @@ pub(crate) struct Listing {
     pub(crate) names: NameStatus,
     /// The certificate behind `names.third_name`.
     pub(crate) third_certificate: Option<Certificate>,
+    /// What earlier uploads left under alternate names; empty without [`Query::renewal`].
+    pub(crate) left_overs: Vec<LeftOver>,
     /// The API version of the lists.
     pub(crate) version: ApiVersion,
     /// The RequestId of the last request.
@@ -86,9 +91,17 @@ impl Account {
                     && matches!(comparison.owner(listed), NameOwner::Same(_))
             };
             let entries = self.read_list(version, deadline, is_proof)?;
-            let (names, third) = evaluate(query, &entries.certificates(), &comparison);
+            let listed = entries.certificates();
+            let (mut names, third) = evaluate(query, &listed, &comparison);
             let third_certificate = third.cloned();
-            Ok(Listing { names, third_certificate, version, request_id: entries.request_id })
+            let mut left = Vec::new();
+            if let Some(renewal) = query.renewal {
+                let fetch = |id| self.stored_certificate(version, id, deadline);
+                (left, names.predecessor) =
+                    left_overs::find(query.requested, renewal, &listed, &fetch);
+            }
+            let request_id = entries.request_id;
+            Ok(Listing { names, third_certificate, left_overs: left, version, request_id })
         })
     }
 }
@@ -103,10 +116,13 @@ fn evaluate<'a>(
     let mut names = NameStatus::FREE;
     let mut third = None;
     for &certificate in listed {
-        let place = if certificate.name == query.requested {
+        let name = certificate.name.as_str();
+        let place = if name == query.requested {
             Some(&mut names.requested)
-        } else if query.alternate == Some(&certificate.name) {
+        } else if query.alternate == Some(name) {
             Some(&mut names.alternate)
+        } else if is_similar(name, query.requested) {
+            Some(&mut names.similar)
         } else {
             None
         };
@@ -121,12 +137,20 @@ fn evaluate<'a>(
             if matches!(names.requested, NameOwner::Same(_)) {
                 break; // final
             }
-        } else if query.any_name && third.is_none() && comparison.is_same(certificate) {
+        }
+        let is_third = name != query.requested && query.alternate != Some(name);
+        if is_third && query.any_name && third.is_none() && comparison.is_same(certificate) {
             names.third_name = Some(certificate.id);
             third = Some(certificate);
         }
     }
     (names, third)
+}
+
+/// Whether two names differ in nothing but case and spaces at the end.
+fn is_similar(one: &str, other: &str) -> bool {
+    let (one, other) = (one.trim_end(), other.trim_end());
+    one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
 }
 
 /// Compares listed certificates with the one to look up.
@@ -162,7 +186,8 @@ impl Comparison<'_> {
         if let Some((_, owner)) = self.owners.borrow().iter().find(|(known, _)| *known == id) {
             return *owner;
         }
-        let owner = match self.account.stored_fingerprint(self.version, id, self.deadline) {
+        let stored = self.account.stored_certificate(self.version, id, self.deadline);
+        let owner = match stored.as_deref().and_then(Fingerprint::of_pem) {
             Some(stored) if stored.sha256 == leaf.sha256 => NameOwner::Same(id),
             Some(_) => NameOwner::Different(id),
             None if fingerprints == FingerprintMatch::Sha1Only => NameOwner::Same(id),
@@ -204,8 +229,14 @@ mod tests {
         let outcomes = std::iter::once(&list).chain(details);
         let (account, sent) =
             account(outcomes.map(|body| response(200, &body.to_string())).collect());
-        let query =
-            Query { requested: "web", alternate: Some("web-1"), any_name, leaf: Some(&leaf()) };
+        let leaf = leaf();
+        let query = Query {
+            requested: "web",
+            alternate: Some("web-1"),
+            any_name,
+            leaf: Some(&leaf),
+            renewal: None,
+        };
         let deadline = &Deadline::after(Duration::from_secs(3600));
         let listing = account.lookup(&query, deadline).unwrap();
         let requests = sent.lock().unwrap().len();

@@ -69,12 +69,13 @@ pub(crate) struct Machine {
     /// When the last attempt ended, and until when at least the certificate is looked up then.
     attempted: Duration,
     settled: Duration,
-    /// Look-ups since then that did not list the certificate, and pauses between them.
+    /// Look-ups since then that did not list the certificate, how many of them it takes to send
+    /// again, and pauses between them.
     empty_lookups: u32,
+    lookups_to_settle: u32,
     pauses: usize,
-    /// When the last look-up began, and whether one of them took longer than [`SETTLED`].
+    /// When the last look-up began.
     lookup_began: Duration,
-    slow_lookups: bool,
     /// Which corrections were made, by the number of the correction.
     corrected: [bool; 2],
     /// Whether the certificate was sent again because a taken name turned out to be free.
@@ -107,9 +108,9 @@ impl Machine {
             attempted: Duration::ZERO,
             settled: Duration::ZERO,
             empty_lookups: 0,
+            lookups_to_settle: LOOKUPS_TO_SETTLE,
             pauses: 0,
             lookup_began: Duration::ZERO,
-            slow_lookups: false,
             corrected: [false; 2],
             sent_to_free_name: false,
             replaced: None,
@@ -126,6 +127,12 @@ impl Machine {
     #[must_use]
     pub(crate) fn sent(&self) -> u32 {
         self.sent
+    }
+
+    /// Returns the certificate that this upload replaces.
+    #[must_use]
+    pub(crate) fn replaced(&self) -> Option<CertId> {
+        self.replaced
     }
 
     /// Returns whether an attempt may have stored the certificate without a response.
@@ -170,7 +177,8 @@ impl Machine {
     fn failed(&mut self, class: FailureClass, at: Moment) -> Step {
         self.attempted = at.now;
         self.settled = at.now + SETTLED.min(at.left() / 4);
-        (self.empty_lookups, self.pauses, self.slow_lookups) = (0, 0, false);
+        (self.empty_lookups, self.pauses) = (0, 0);
+        self.lookups_to_settle = LOOKUPS_TO_SETTLE;
         match class {
             FailureClass::OutcomeUnknown => {
                 self.in_doubt = true;
@@ -234,17 +242,17 @@ impl Machine {
             }
             (NameOwner::Unclear(id), _) => self.fail(FailReason::NameTaken(id)),
             (NameOwner::Free, LookupReason::BeforeSending) => {
-                match self.usable_under_other_name(names) {
-                    Some(id) => self.already_stored(id),
-                    None => {
-                        self.replaces(names.predecessor);
-                        self.send(Wait::None, FailReason::Last, at)
-                    }
+                if let Some(id) = self.usable_under_other_name(names) {
+                    return self.already_stored(id);
                 }
+                self.replaces(names.predecessor);
+                self.send(Wait::None, FailReason::Last, at)
             }
             (NameOwner::Free, reason) => {
                 self.empty_lookups += 1;
-                self.slow_lookups |= at.now.saturating_sub(self.lookup_began) > SETTLED;
+                if at.now.saturating_sub(self.lookup_began) > SETTLED {
+                    self.lookups_to_settle = LOOKUPS_TO_SETTLE - 1;
+                }
                 self.not_listed(reason, at)
             }
         }
@@ -252,8 +260,7 @@ impl Machine {
 
     /// The certificate must be listed or may be, and is not.
     fn not_listed(&mut self, reason: LookupReason, at: Moment) -> Step {
-        let enough = LOOKUPS_TO_SETTLE - u32::from(self.slow_lookups);
-        let settled = at.now >= self.settled && self.empty_lookups >= enough;
+        let settled = at.now >= self.settled && self.empty_lookups >= self.lookups_to_settle;
         match reason {
             LookupReason::Refused => self.give_up(FailReason::Last, at),
             LookupReason::OutcomeUnknown if !self.may_send() => {

@@ -11,6 +11,7 @@ use crate::service::messages::AGAIN;
 use crate::service::types::CertId;
 use crate::upload::events::{FailReason, NameOwner, Outcome};
 use crate::upload::history::History;
+use crate::upload::left_overs::LeftOver;
 use crate::upload::names::Names;
 use crate::upload::request::Receipt;
 
@@ -174,6 +175,22 @@ pub(super) fn looking_up(after: &Error, name: &str) -> String {
     format!("{after} Looking up whether {} is stored.", quoted(name))
 }
 
+/// Log line about certificates that a `Replace` did not delete.
+pub(super) fn left_over(name: &str, others: &[LeftOver]) -> String {
+    let shown: Vec<_> = others
+        .iter()
+        .take(8)
+        .map(|other| format!("{} (CertId {})", quoted(&other.name), other.id))
+        .collect();
+    let more = others.len() - shown.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!(
+        "The upload of {} did not delete {}{more}. Delete what nothing uses any more.",
+        quoted(name),
+        shown.join(", ")
+    )
+}
+
 /// Log line about a replaced certificate that could not be deleted.
 pub(super) fn not_deleted(id: CertId, error: &Error) -> String {
     format!("Failed to delete the replaced certificate, CertId {id}: {error}")
@@ -194,7 +211,13 @@ mod tests {
     fn error(reason: FailReason, owner: NameOwner) -> Error {
         let names = NameStatus { requested: owner, ..NameStatus::FREE };
         let version = ApiVersion::V2018_07_13;
-        let listing = Listing { names, third_certificate: None, version, request_id: None };
+        let listing = Listing {
+            names,
+            third_certificate: None,
+            left_overs: Vec::new(),
+            version,
+            request_id: None,
+        };
         let history = History { listing: Some(listing), ..History::default() };
         let names = Names::new("web", "not PEM");
         let failed = FailedUpload {

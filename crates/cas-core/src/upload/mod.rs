@@ -6,6 +6,7 @@
 
 pub(crate) mod events;
 mod history;
+pub(crate) mod left_overs;
 pub(crate) mod lookup;
 pub(crate) mod machine;
 pub(crate) mod messages;

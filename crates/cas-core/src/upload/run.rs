@@ -20,9 +20,10 @@ use crate::upload::events::{
     Event, FailReason, Moment, Name, NameOwner, OnConflict, Outcome, Rules, Step, Wait,
 };
 use crate::upload::history::History;
+use crate::upload::left_overs::LeftOver;
 use crate::upload::lookup::Query;
 use crate::upload::machine::Machine;
-use crate::upload::messages::{FailedUpload, looking_up, not_deleted, timed_out};
+use crate::upload::messages::{FailedUpload, left_over, looking_up, not_deleted, timed_out};
 use crate::upload::names::Names;
 use crate::upload::request::{Receipt, Upload};
 
@@ -50,15 +51,19 @@ pub(crate) fn upload(
         started: Instant::now(),
         sent_without_token: false,
         token: OnceCell::new(),
+        left_overs: Vec::new(),
         history: History::default(),
     };
     let (mut machine, mut step) = Machine::begin(rules);
     loop {
         let event = match step {
-            Step::Lookup(pause) => run.lookup(pause),
+            Step::Lookup(pause) => run.lookup(pause, machine.sent() == 0),
             Step::Send(name, wait) => run.send(name, wait, connection(&machine)),
             Step::Delete(id) => run.delete(id),
-            Step::Done(id, outcome) => return Ok(run.receipt(&machine, id, outcome)),
+            Step::Done(id, outcome) => {
+                run.warn_of_left_overs(&machine, id);
+                return Ok(run.receipt(&machine, id, outcome));
+            }
             Step::Fail(reason) => return Err(run.error(&machine, reason)),
         };
         step = machine.next(event, run.moment());
@@ -78,6 +83,8 @@ struct UploadRun<'a> {
     sent_without_token: bool,
     /// The idempotency token, the same for each attempt; only 2020-04-07 has it.
     token: OnceCell<String>,
+    /// What the look-up before the first attempt showed of earlier uploads.
+    left_overs: Vec<LeftOver>,
     history: History,
 }
 
@@ -99,7 +106,7 @@ impl UploadRun<'_> {
         })
     }
 
-    fn lookup(&mut self, pause: Duration) -> Event {
+    fn lookup(&mut self, pause: Duration, before_sending: bool) -> Event {
         if !self.account.caller.wait(pause, self.deadline, None) {
             return self.out_of_time();
         }
@@ -116,10 +123,13 @@ impl UploadRun<'_> {
             alternate: if renames { self.names.alternate() } else { None },
             any_name: self.upload.reuse_any_name,
             leaf: self.names.leaf(),
+            renewal: (before_sending && self.upload.on_conflict == OnConflict::Replace)
+                .then_some(self.certificate),
         };
         match self.account.lookup(&query, self.deadline) {
-            Ok(listing) => {
+            Ok(mut listing) => {
                 let names = listing.names;
+                self.left_overs.append(&mut listing.left_overs);
                 self.history.add_listing(listing);
                 if names.any_unclear() && self.deadline.is_cancelled() {
                     // The comparison was cancelled, so it says nothing.
@@ -220,6 +230,24 @@ impl UploadRun<'_> {
         }
         self.history.error.get_or_insert_with(|| timed_out(&self.upload.name));
         Event::DeadlineTooNear
+    }
+
+    /// Names what a `Replace` did not delete: the certificates of earlier uploads, and one that
+    /// another program stored under the name meanwhile.
+    fn warn_of_left_overs(&mut self, machine: &Machine, stored: CertId) {
+        if self.upload.on_conflict != OnConflict::Replace {
+            return;
+        }
+        let names = self.history.listing.as_ref().map(|listing| listing.names);
+        if let Some(NameOwner::Different(id)) = names.map(|names| names.requested) {
+            self.left_overs.push(LeftOver { id, name: self.upload.name.clone() });
+        }
+        // The log has said what became of the replaced one.
+        self.left_overs.retain(|other| other.id != stored && Some(other.id) != machine.replaced());
+        if !self.left_overs.is_empty() {
+            let message = || left_over(&self.upload.name, &self.left_overs);
+            self.account.caller.logger.log(Level::Warn, message);
+        }
     }
 
     fn attempts(&self, machine: &Machine) -> u32 {
