@@ -22,6 +22,8 @@ pub enum Treatment {
     /// The service gets the request. The client gets what this makes of the response, and the
     /// connection is closed. It may wait.
     Change(Box<dyn FnOnce(Vec<u8>) -> Vec<u8> + Send>),
+    /// The service gets the request twice, and the client the second response.
+    Repeat,
     /// The kernel refuses connections for this time, and the request is treated so. Once for each
     /// filter.
     Refuse(Duration, Box<Treatment>),
@@ -114,6 +116,12 @@ fn serve(mut client: TcpStream, shared: &Shared) {
         }
         let change = match treatment {
             Treatment::Pass => None,
+            Treatment::Repeat => {
+                if forward(&request, shared.service).is_none() {
+                    return;
+                }
+                None
+            }
             Treatment::Change(change) => Some(change),
             Treatment::Answer(bytes) => {
                 let _ = client.write_all(&bytes); // the client may be gone
@@ -121,7 +129,7 @@ fn serve(mut client: TcpStream, shared: &Shared) {
             }
             Treatment::LoseRequest | Treatment::Refuse(..) => return,
         };
-        let Some(response) = forward(request, shared.service) else { return };
+        let Some(response) = forward(&request, shared.service) else { return };
         let passes = change.is_none();
         let response = match change {
             Some(change) => change(response),
@@ -143,7 +151,7 @@ impl Shared {
 }
 
 /// The response of the service, if it gives one.
-fn forward((head, body): (String, String), service: u16) -> Option<Vec<u8>> {
+fn forward((head, body): &(String, String), service: u16) -> Option<Vec<u8>> {
     let mut server = TcpStream::connect(("127.0.0.1", service)).ok()?;
     server.set_read_timeout(Some(WAIT)).unwrap();
     server.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).ok()?;

@@ -196,7 +196,8 @@ fn run(
 
 #[test]
 fn processes_with_one_name_end_with_true_statuses() {
-    (chain(), other_chain());
+    chain();
+    other_chain();
     let chains = many_chains();
     let mut cells = Vec::new();
     for crowd in [Crowd::Same, Crowd::Different, Crowd::Taken] {
@@ -206,7 +207,7 @@ fn processes_with_one_name_end_with_true_statuses() {
                     // A selection: each rule and each version, once with each crowd.
                     let selected = !is_lossy
                         && crowd != Crowd::Taken
-                        && (rule + usize::from(api == Api::New) + crowd as usize) % 2 == 0;
+                        && (rule + api as usize + crowd as usize).is_multiple_of(2);
                     if selected || in_full() {
                         cells.push((crowd, api, rule, is_lossy));
                     }

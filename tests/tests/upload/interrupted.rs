@@ -14,7 +14,9 @@ use acceptance::network::filter::{Filter, Treatment};
 use acceptance::network::hold::Hold;
 use acceptance::network::silent::Silent;
 use acceptance::program::compile_preload;
-use acceptance::{Chain, Emulator, Outcome, Program, chain, other_chain, report, run, scratch};
+use acceptance::{
+    Chain, Emulator, Outcome, Process, Program, chain, other_chain, report, run, scratch,
+};
 
 use crate::crowds::{many_chains, random};
 use crate::exactly_once::{Api, RULES, run_all};
@@ -53,48 +55,48 @@ fn again(emulator: &Emulator, settings: &[(&str, &str)], rule: &str) -> Result<(
     Ok(())
 }
 
-/// Kills a process when its request number `number` has arrived, before or after the service gets
-/// it.
-fn kill_at(
-    (api, rule, taken): (Api, usize, bool),
-    number: usize,
-    is_applied: bool,
-) -> Result<(), String> {
-    let settings = [("CAS_API", api.number()), ("CAS_ON_CONFLICT", ["0", "1", "2", "3"][rule])];
-    let emulator = emulator(taken);
+/// An upload: version, number of the rule, and whether another certificate has the name.
+type Upload = (Api, usize, bool);
+
+/// Lets a process get to its request number `number`, and calls `interrupt` before or after the
+/// service gets that. The response is delivered when `interrupt` returns.
+fn interrupt(
+    emulator: &Emulator,
+    settings: &[(&str, &str)],
+    (number, is_applied): (usize, bool),
+    interrupt: impl FnOnce(Process) -> Process,
+) -> Process {
     let (arrives, arrived) = channel();
-    // Dropped at the end, which ends the wait.
-    let (_killed, killing) = channel::<()>();
-    let (count, channels) = (AtomicUsize::new(0), Mutex::new(Some((arrives, killing))));
+    // Dropped after the interruption, which ends the wait.
+    let (interrupted, waiting) = channel::<()>();
+    let (count, channels) = (AtomicUsize::new(0), Mutex::new(Some((arrives, waiting))));
     let filter = Filter::start(emulator.port(), move |_| {
         if count.fetch_add(1, Ordering::SeqCst) + 1 != number {
             return Treatment::Pass;
         }
-        let (arrives, killing) = channels.lock().unwrap().take().unwrap();
+        let (arrives, waiting) = channels.lock().unwrap().take().unwrap();
         let wait = move || {
             arrives.send(()).unwrap();
-            let _ = killing.recv();
+            let _ = waiting.recv();
         };
         if is_applied {
-            return Treatment::Change(Box::new(move |_| {
+            return Treatment::Change(Box::new(move |response| {
                 wait();
-                Vec::new()
+                response
             }));
         }
         wait();
         Treatment::LoseRequest
     });
-    let process = upload(&filter.url(), chain(), &settings).start();
-    arrived.recv_timeout(WAIT).map_err(|_| "the upload has fewer requests".to_owned())?;
-    process.kill();
-    again(&emulator, &settings, RULES[rule]).map_err(|reason| {
-        format!("{api:?}, {}, request {number}, applied: {is_applied}: {reason}", RULES[rule])
-    })
+    let process = upload(&filter.url(), chain(), settings).start();
+    arrived.recv_timeout(WAIT).expect("the upload has fewer requests");
+    let process = interrupt(process);
+    drop(interrupted);
+    process
 }
 
-#[test]
-fn an_upload_that_is_killed_at_any_request_succeeds_in_the_next_process() {
-    (chain(), other_chain());
+/// Every request of every upload, and whether it is applied before the interruption.
+fn all_requests() -> Vec<(Upload, (usize, bool))> {
     let mut cells = Vec::new();
     for api in [Api::Old, Api::New] {
         for (rule, taken) in HOLDERS {
@@ -103,21 +105,83 @@ fn an_upload_that_is_killed_at_any_request_succeeds_in_the_next_process() {
             let emulator = emulator(taken);
             let before = emulator.requests().len();
             upload(emulator.url(), chain(), &settings).succeed();
-            let requests = emulator.requests().len() - before;
-            for number in 1..=requests {
-                cells.extend(
-                    [false, true].map(|is_applied| ((api, rule, taken), number, is_applied)),
-                );
+            for number in 1..=emulator.requests().len() - before {
+                cells.extend([false, true].map(|applied| ((api, rule, taken), (number, applied))));
             }
         }
     }
-    run_all(&cells, |_| false, |&(upload, number, is_applied)| kill_at(upload, number, is_applied));
+    cells
+}
+
+#[test]
+fn an_upload_that_is_killed_at_any_request_succeeds_in_the_next_process() {
+    chain();
+    other_chain();
+    let cells = all_requests();
+    run_all(
+        &cells,
+        |_| false,
+        |&((api, rule, taken), point)| {
+            let settings =
+                [("CAS_API", api.number()), ("CAS_ON_CONFLICT", ["0", "1", "2", "3"][rule])];
+            let emulator = emulator(taken);
+            let process = interrupt(&emulator, &settings, point, |process| {
+                run(Command::new("kill").arg("-KILL").arg(process.id().to_string()));
+                process
+            });
+            assert_eq!(process.finish().code, None);
+            again(&emulator, &settings, RULES[rule])
+                .map_err(|reason| format!("{api:?}, {}, {point:?}: {reason}", RULES[rule]))
+        },
+    );
     println!("{} cells", cells.len());
 }
 
 #[test]
-fn an_upload_that_is_killed_at_any_time_succeeds_in_the_next_process() {
-    (chain(), other_chain());
+fn an_upload_that_is_stopped_at_any_request_ends_with_a_true_status() {
+    chain();
+    other_chain();
+    let cells = all_requests();
+    let deadline = Duration::from_secs(4);
+    run_all(
+        &cells,
+        |_| true,
+        |&((api, rule, taken), point)| {
+            let settings = [
+                ("CAS_API", api.number()),
+                ("CAS_ON_CONFLICT", ["0", "1", "2", "3"][rule]),
+                ("CAS_TIMEOUT_MS", &deadline.as_millis().to_string()),
+            ];
+            let emulator = emulator(taken);
+            let started = Instant::now();
+            let process = interrupt(&emulator, &settings, point, |process| {
+                stop(process.id());
+                process
+            });
+            let over = started + deadline + Duration::from_millis(500);
+            thread::sleep(over.saturating_duration_since(Instant::now()));
+            run(Command::new("kill").arg("-CONT").arg(process.id().to_string()));
+            let outcome = process.finish();
+            let others = copies(&emulator.certificates(), other_chain()).len();
+            let is_kept = others == usize::from(taken) || ended(&outcome) == "replaced";
+            let wrong = |reason: &str| {
+                let cell = format!("{api:?}, {}, {point:?}", RULES[rule]);
+                Err(format!("{cell}: {reason}\n{}", outcome.stdout))
+            };
+            // A deletion whose response came too late is reported as created.
+            if !is_kept && (RULES[rule], ended(&outcome)) != ("REPLACE", "created") {
+                return wrong("the other certificate");
+            }
+            check(&emulator, chain(), &outcome).or_else(|reason| wrong(&reason))
+        },
+    );
+    println!("{} cells", cells.len());
+}
+
+#[test]
+fn uploads_that_are_killed_at_any_time_succeed_in_the_next_process() {
+    chain();
+    other_chain();
     let mut cells = Vec::new();
     for number in 0..times().unwrap_or(1) * 8 {
         for api in [Api::Old, Api::New] {
@@ -131,17 +195,18 @@ fn an_upload_that_is_killed_at_any_time_succeeds_in_the_next_process() {
             let settings =
                 [("CAS_API", api.number()), ("CAS_ON_CONFLICT", ["0", "1", "2", "3"][rule])];
             let emulator = emulator(taken);
-            let count = AtomicUsize::new(number);
+            let count = AtomicUsize::new(number * 1_000);
             let filter = Filter::start(emulator.port(), move |_| {
-                match random(count.fetch_add(1_000, Ordering::Relaxed)) % 100 {
+                match random(count.fetch_add(1, Ordering::Relaxed)) % 100 {
                     0..40 => Treatment::lose_response(),
                     _ => Treatment::Pass,
                 }
             });
-            // Three processes one after the other, killed earlier or later; any time will do.
-            for time in 0..3 {
-                let process = upload(&filter.url(), chain(), &settings).start();
-                thread::sleep(Duration::from_micros(random(number * 3 + time) % 40_000));
+            // Some finish before. Any time will do.
+            let processes: Vec<_> =
+                (0..4).map(|_| upload(&filter.url(), chain(), &settings).start()).collect();
+            for (time, process) in processes.into_iter().enumerate() {
+                thread::sleep(Duration::from_micros(random(number * 4 + time) % 20_000));
                 process.kill();
             }
             again(&emulator, &settings, RULES[rule])

@@ -53,8 +53,8 @@ pub fn check(emulator: &Emulator, chain: &Chain, outcome: &Outcome) -> Result<()
 /// Checks that the CertId and the name of a success are those of one of the copies.
 pub fn reported(copies: &[&Value], outcome: &Outcome) -> Result<(), String> {
     let is_reported = |copy: &&Value| {
-        outcome.field("cert_id") == copy["cert_id"].to_string()
-            && outcome.field("name") == copy["name"].as_str().unwrap()
+        let (id, name) = (copy["cert_id"].to_string(), copy["name"].as_str().unwrap());
+        (outcome.field("cert_id"), outcome.field("name")) == (&id, name)
     };
     let found = copies.iter().any(is_reported);
     if found { Ok(()) } else { Err(format!("none of {} copies is reported", copies.len())) }
