@@ -8,6 +8,7 @@ mod failures;
 mod filters;
 mod interrupted;
 mod mixed;
+mod random_faults;
 mod refusals;
 mod survival;
 mod truth;
