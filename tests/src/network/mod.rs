@@ -3,7 +3,6 @@
 pub mod cut;
 pub mod delay;
 pub mod filter;
-pub mod hold;
 pub mod proxy;
 pub mod relay;
 pub mod silent;

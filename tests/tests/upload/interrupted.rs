@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use acceptance::limits::WAIT;
 use acceptance::network::filter::{Filter, Treatment};
-use acceptance::network::hold::Hold;
 use acceptance::network::silent::Silent;
 use acceptance::program::compile_preload;
 use acceptance::{
@@ -225,71 +224,6 @@ fn stop(process: u32) {
         assert!(started.elapsed() < WAIT, "it does not stop");
         thread::yield_now();
     }
-}
-
-/// What lies in the socket of a stopped process when its deadline has passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Delivered {
-    Whole,
-    Part,
-    Nothing,
-}
-
-#[test]
-fn a_process_that_is_stopped_past_its_deadline_reads_the_response_that_has_arrived() {
-    let mut cells = Vec::new();
-    for is_tls in [false, true] {
-        for api in [Api::Old, Api::New] {
-            for delivered in [Delivered::Whole, Delivered::Part, Delivered::Nothing] {
-                cells.push((is_tls, api, delivered));
-            }
-        }
-    }
-    let [cert, key] = chain().files();
-    let root = chain().root.to_str().unwrap();
-    let size = [cert, key].map(|path| fs::read(path).unwrap().len()).iter().sum();
-    run_all(
-        &cells,
-        |_| true,
-        |&(is_tls, api, delivered)| {
-            // Half of it is for the first attempt.
-            let deadline = Duration::from_secs(8);
-            let (emulator, scheme) = match is_tls {
-                true => (Emulator::start_tls(cert, key, &[]), "https"),
-                false => (Emulator::start(&[]), "http"),
-            };
-            // In TLS, session tickets come before the response.
-            let hold = Hold::start(emulator.port(), size, if is_tls { 400 } else { 1 });
-            let settings = [
-                ("CAS_API", api.number()),
-                ("CAS_CA_FILE", root),
-                ("CAS_TIMEOUT_MS", &deadline.as_millis().to_string()),
-            ];
-            let started = Instant::now();
-            let url = format!("{scheme}://127.0.0.1:{}", hold.port());
-            let process = upload(&url, chain(), &settings).start();
-            hold.wait();
-            stop(process.id());
-            match delivered {
-                Delivered::Whole => hold.release(0),
-                Delivered::Part => hold.release(20),
-                Delivered::Nothing => {}
-            }
-            // The deadline counts from after the start of the process. It is stopped by now.
-            let margin = Duration::from_secs(1);
-            thread::sleep((started + deadline + margin).saturating_duration_since(Instant::now()));
-            run(Command::new("kill").arg("-CONT").arg(process.id().to_string()));
-            let outcome = process.finish();
-            let what = format!("TLS: {is_tls}, {api:?}, {delivered:?}\n{}", outcome.stdout);
-            let expected = if delivered == Delivered::Whole { OK } else { UNKNOWN };
-            if outcome.field("status") != expected {
-                return Err(format!("not {expected}: {what}"));
-            }
-            let is_true = is_tls || check(&emulator, chain(), &outcome).is_ok();
-            if is_true { Ok(()) } else { Err(format!("not true: {what}")) }
-        },
-    );
-    println!("{} cells", cells.len());
 }
 
 /// A clock that a test moves, in seconds from the real one.
