@@ -47,7 +47,11 @@ impl HttpResponse {
             let Some(label) = memchr::memmem::find(block, DASHES) else { continue };
             if block[..label].ends_with(b"PRIVATE KEY") {
                 let end = memchr::memmem::find(block, b"-----END ").unwrap_or(block.len());
-                let end = memchr::memchr2(b'"', b'<', &block[..end]).unwrap_or(end);
+                // `]` may begin the end of a CDATA section.
+                let end = memchr::memchr3(b'"', b'<', b']', &block[..end]).unwrap_or(end);
+                let backslashes = block[..end].iter().rev().take_while(|&&b| b == b'\\').count();
+                // The last one may be needed to escape what follows.
+                let end = end - backslashes % 2;
                 block[(label + DASHES.len()).min(end)..end].fill(b' ');
             }
         }
@@ -95,6 +99,15 @@ mod tests {
         assert_eq!(scrubbed(&format!("{begin}MIIC")), format!("{begin}    "));
         for rest in ["\",\"Code\":\"NotFound\"}", "</Message><Code>NotFound</Code>"] {
             assert_eq!(scrubbed(&format!("{begin}MIIC{rest}")), format!("{begin}    {rest}"));
+        }
+        for (key, left) in [
+            (r#"MIIC\"x","Code":"NotFound"}"#, r#"    \"x","Code":"NotFound"}"#),
+            (r#"MIIC\\","Code":"NotFound"}"#, r#"      ","Code":"NotFound"}"#),
+            (r#"MIIC\\\"x"}"#, r#"      \"x"}"#),
+            (r"\", r"\"),
+            ("MIIC]]></Message>", "    ]]></Message>"),
+        ] {
+            assert_eq!(scrubbed(&format!("{begin}{key}")), format!("{begin}{left}"));
         }
         // A certificate with such a name does not hide the others.
         let list = format!("[{{\"name\":\"{begin}\"}},{{\"name\":\"web\"}}]");
