@@ -4,6 +4,7 @@ mod endpoints;
 mod http_forms;
 mod left_over;
 mod proxies;
+mod responses;
 mod stopped;
 mod tls_versions;
 mod trust;
