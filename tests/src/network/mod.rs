@@ -2,6 +2,7 @@
 
 pub mod cut;
 pub mod delay;
+pub mod odd;
 pub mod proxy;
 pub mod relay;
 pub mod silent;
