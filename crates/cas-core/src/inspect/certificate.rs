@@ -15,6 +15,7 @@ use crate::base::hex;
 use crate::base::time::UnixTime;
 use crate::inspect::dn;
 use crate::inspect::fingerprint::Fingerprint;
+use crate::inspect::pem;
 use crate::inspect::public_key::PublicKey;
 
 /// Facts about a certificate.
@@ -40,6 +41,14 @@ pub struct Facts {
     pub key_type: String,
     /// Whether the basic constraints mark a CA certificate.
     pub is_ca: bool,
+}
+
+impl Facts {
+    /// Facts about the first certificate in a PEM text, if it can be read.
+    pub(crate) fn of_pem(text: &str) -> Option<Self> {
+        let der = pem::first_certificate(text)?;
+        ParsedCertificate::parse(&der).map(|certificate| certificate.facts())
+    }
 }
 
 /// A certificate whose extensions are parsed on demand.

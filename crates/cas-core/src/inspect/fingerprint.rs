@@ -20,11 +20,7 @@ impl Fingerprint {
     /// the text has no certificate or the certificate's PEM is invalid.
     #[must_use]
     pub(crate) fn of_pem(text: &str) -> Option<Self> {
-        let unescaped = pem::unescape(text);
-        let text = unescaped.as_deref().map_or(text, String::as_str);
-        let (blocks, _) = pem::blocks(text).ok()?;
-        let der = blocks.iter().find(|block| block.label == "CERTIFICATE")?.decode().ok()?;
-        Some(Self::of_der(&der))
+        pem::first_certificate(text).map(|der| Self::of_der(&der))
     }
 
     pub(super) fn of_der(der: &[u8]) -> Self {

@@ -284,6 +284,14 @@ impl PemBlock<'_> {
     }
 }
 
+/// The first certificate in a text, whatever its layout: DER. `None` if the PEM is invalid.
+pub(super) fn first_certificate(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let unescaped = unescape(text);
+    let text = unescaped.as_deref().map_or(text, String::as_str);
+    let (blocks, _) = blocks(text).ok()?;
+    blocks.iter().find(|block| block.label == "CERTIFICATE")?.decode().ok()
+}
+
 /// Whether a line has correct padding and no unused bits set. Lines that [`decode`] rejects count
 /// as canonical.
 fn is_canonical(line: &str) -> bool {

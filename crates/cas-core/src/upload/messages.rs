@@ -199,7 +199,7 @@ mod tests {
     fn error(reason: FailReason, owner: NameOwner) -> Error {
         let names = NameStatus { requested: owner, alternate: NameOwner::Free, third_name: None };
         let version = ApiVersion::V2018_07_13;
-        let listing = Listing { names, third_certificate: None, version, request_id: None };
+        let listing = Listing { names, third_name: None, version, request_id: None };
         let history = History { listing: Some(listing), ..History::default() };
         let names = Names::new("web", "not PEM");
         let failed = FailedUpload {

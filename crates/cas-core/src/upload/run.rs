@@ -56,7 +56,7 @@ pub(crate) fn upload(
     let (mut machine, mut step) = Machine::begin(rules);
     loop {
         let event = match step {
-            Step::Lookup(pause) => run.lookup(pause),
+            Step::Lookup(pause) => run.lookup(pause, machine.sent() == 0),
             Step::Send(name, wait) => run.send(name, wait, connection(&machine))?,
             Step::Delete(id) => run.delete(id),
             Step::Done(id, outcome) => return Ok(run.receipt(&machine, id, outcome)),
@@ -100,7 +100,7 @@ impl UploadRun<'_> {
         })
     }
 
-    fn lookup(&mut self, pause: Duration) -> Event {
+    fn lookup(&mut self, pause: Duration, is_first: bool) -> Event {
         if !self.account.caller.wait(pause, self.deadline, None) {
             return self.out_of_time();
         }
@@ -112,11 +112,15 @@ impl UploadRun<'_> {
             self.account.caller.logger.log(level, message);
         }
         let renames = matches!(self.upload.on_conflict, OnConflict::Rename | OnConflict::Replace);
+        // What this rule does depends on other entries.
+        let needs_whole_list = is_first && self.upload.on_conflict == OnConflict::Replace;
+        let domain = if needs_whole_list { None } else { self.names.domain() };
         let query = Query {
             requested: &self.upload.name,
             alternate: if renames { self.names.alternate() } else { None },
             any_name: self.upload.reuse_any_name,
             leaf: self.names.leaf(),
+            domain: domain.as_deref(),
         };
         match self.account.lookup(&query, self.deadline) {
             Ok(listing) => {
@@ -222,10 +226,10 @@ impl UploadRun<'_> {
     fn receipt(self, machine: &Machine, id: CertId, outcome: Outcome) -> Receipt {
         let attempts = self.attempts(machine);
         let History { listing, response, .. } = self.history;
-        let third = listing.as_ref().and_then(|listing| listing.third_certificate.as_ref());
         let names = listing.as_ref().map(|listing| listing.names);
-        let name = match third.filter(|certificate| certificate.id == id) {
-            Some(certificate) => certificate.name.clone(),
+        let third = names.is_some_and(|names| names.third_name == Some(id));
+        let name = match listing.and_then(|listing| listing.third_name).filter(|_| third) {
+            Some(name) => name,
             None if names.is_some_and(|names| names.alternate == NameOwner::Same(id)) => {
                 self.names.get(Name::Alternate).to_owned()
             }
