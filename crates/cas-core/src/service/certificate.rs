@@ -127,14 +127,19 @@ pub(crate) struct Page {
     pub total: Option<usize>,
     /// How many entries this page has, including those without a certificate.
     pub entries: usize,
+    /// How many entries a page has, if the response says so.
+    pub size: Option<usize>,
     /// The certificates of this page.
     pub certificates: Vec<Certificate>,
+    /// The names of the entries whose certificate ID cannot be read.
+    pub unreadable: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct PageFields {
     total_count: Text,
+    show_size: Text,
     certificate_order_list: Value,
     certificate_list: Value,
 }
@@ -143,7 +148,8 @@ impl TryFrom<PageFields> for Page {
     type Error = &'static str;
 
     fn try_from(fields: PageFields) -> Result<Self, Self::Error> {
-        let total = fields.total_count.integer().and_then(|total| total.try_into().ok());
+        let number = |text: &Text| text.integer().and_then(|number| number.try_into().ok());
+        let (total, size) = (number(&fields.total_count), number(&fields.show_size));
         let list = match (fields.certificate_order_list, fields.certificate_list) {
             (Value::Null, list) | (list, _) => list,
         };
@@ -151,13 +157,22 @@ impl TryFrom<PageFields> for Page {
         let entries = match list {
             Value::Array(entries) => entries,
             entry @ Value::Object(_) => vec![entry],
-            Value::Null if total.is_some() => Vec::new(),
+            // A total without a list says nothing about its entries.
+            Value::Null if total == Some(0) => Vec::new(),
             Value::String(empty) if empty.is_empty() => Vec::new(),
             _ => return Err("missing certificate list"),
         };
-        let count = entries.len();
-        let certificates = entries.into_iter().filter_map(|entry| parse(entry).ok()).collect();
-        Ok(Self { total, entries: count, certificates })
+        let mut page =
+            Self { total, size, entries: entries.len(), certificates: vec![], unreadable: vec![] };
+        for entry in entries {
+            let name = entry.get("Name").or_else(|| entry.get("name")).and_then(Value::as_str);
+            let name = name.unwrap_or_default().to_owned();
+            match parse(entry) {
+                Ok(certificate) => page.certificates.push(certificate),
+                Err(_) => page.unreadable.push(name),
+            }
+        }
+        Ok(page)
     }
 }
 
@@ -319,6 +334,10 @@ mod tests {
                 Some((Some(1), 1, 1)),
             ),
             (json!({"totalCount": 0}), Some((Some(0), 0, 0))),
+            (json!({"TotalCount": 0, "CertificateList": null}), Some((Some(0), 0, 0))),
+            (json!({"TotalCount": 5}), None),
+            (json!({"TotalCount": 5, "CertificateList": null}), None),
+            (json!({"TotalCount": -1}), None),
             (json!({"CertificateList": []}), Some((None, 0, 0))),
             (json!({"CertificateList": ""}), Some((None, 0, 0))),
             (json!({"CertificateOrderList": [{"OrderId": 5}, "odd"]}), Some((None, 2, 0))),
@@ -329,5 +348,19 @@ mod tests {
         ] {
             assert_eq!(page(response.clone()), expected, "{response}");
         }
+    }
+
+    #[test]
+    fn the_names_of_entries_without_an_id_are_kept() {
+        let page: Page = parse(json!({"ShowSize": "20", "CertificateList": [
+            {"id": 1, "name": "web"},
+            {"id": 9_223_372_036_854_775_808_u64, "name": "too large"},
+            {"id": "x", "Name": "no number"},
+            {"name": [7]},
+            "odd",
+        ]}))
+        .unwrap();
+        assert_eq!((page.size, page.entries, page.certificates.len()), (Some(20), 5, 1));
+        assert_eq!(page.unreadable, ["too large", "no number", "", ""]);
     }
 }
