@@ -10,6 +10,7 @@ use ring::rand::SystemRandom;
 use crate::base::deadline::{Cancellation, Deadline};
 use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::{ClientId, Level};
+use crate::base::per_process::PerProcess;
 use crate::base::quote::quoted;
 use crate::base::time::UnixTime;
 use crate::config::Config;
@@ -81,6 +82,7 @@ impl Client {
             versions: Versions::new(config.api),
             rate_limiter: RateLimiter::new(config.rate_limit, Instant::now()),
             region: config.region.clone(),
+            readings: PerProcess::new(Arc::default()),
         };
         let cancellation = Cancellation::default();
         Ok(Self { account, http, timeout: config.timeout, cancellation, id })

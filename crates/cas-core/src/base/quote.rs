@@ -18,14 +18,21 @@ pub(crate) fn is_printable(c: char) -> bool {
         && !matches!(
             c,
             '\u{ad}'
+                | '\u{34f}'
                 | '\u{61c}'
-                | '\u{180e}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
                 | '\u{200b}'..='\u{200f}'
                 | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
                 | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
         )
 }
 
@@ -89,9 +96,19 @@ mod tests {
     fn quoted_text_is_short_and_never_a_key() {
         assert_eq!(quoted("web"), "\"web\"");
         assert_eq!(quoted("a\nb"), "\"a\u{fffd}b\"");
-        for hidden in
-            ['\u{1b}', '\u{85}', '\u{2028}', '\u{202e}', '\u{2066}', '\u{200b}', '\u{feff}']
-        {
+        for hidden in [
+            '\u{1b}',
+            '\u{85}',
+            '\u{34f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{200b}',
+            '\u{3164}',
+            '\u{feff}',
+            '\u{e0041}',
+        ] {
             assert_eq!(quoted(&format!("a{hidden}b")), "\"a\u{fffd}b\"", "{hidden:?}");
         }
         assert_eq!(quoted("名称 é"), "\"名称 é\"");

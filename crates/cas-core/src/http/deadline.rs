@@ -8,6 +8,10 @@ use std::time::Duration;
 
 use crate::base::deadline::Deadline;
 
+/// How often a response is read after its deadline. Each time at least one byte of it has arrived,
+/// usually all of it.
+const LATE_READS: u32 = 1024;
+
 /// The connection that a request may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Connection {
@@ -30,6 +34,8 @@ pub(crate) struct RequestDeadline {
     connection: Connection,
     /// Bytes that the kernel has accepted since the connection was established.
     sent: usize,
+    /// How often the response may still be read after the deadline.
+    late_reads: u32,
 }
 
 thread_local! {
@@ -70,6 +76,7 @@ impl RequestDeadline {
             limit: deadline.clone(),
             connection,
             sent: 0,
+            late_reads: LATE_READS,
         }));
         Current
     }
@@ -111,6 +118,18 @@ impl RequestDeadline {
     /// The kernel has accepted `bytes` more bytes.
     pub(crate) fn sent(bytes: usize) {
         update(|request| request.sent += bytes);
+    }
+
+    /// Whether what has arrived of a response is read although its deadline has passed. A process
+    /// that was stopped, or a thread that did not run, finds the response in the socket. Nothing
+    /// waits for it, and a server that goes on sending does not prolong the call.
+    pub(crate) fn may_read_late() -> bool {
+        let mut may = false;
+        update(|request| {
+            may = request.sent > 0 && request.late_reads > 0 && !request.deadline.is_cancelled();
+            request.late_reads = request.late_reads.saturating_sub(1);
+        });
+        may
     }
 
     /// The deadline that applies now.
@@ -189,10 +208,26 @@ mod tests {
     }
 
     #[test]
+    fn only_a_response_is_read_late_and_not_for_ever() {
+        let cancellation = Cancellation::default();
+        let deadline = cancellation.deadline(Instant::now());
+        let _request = RequestDeadline::begin(&deadline, Connection::Any);
+        assert!(!RequestDeadline::may_read_late());
+        RequestDeadline::sent(1);
+        assert_eq!((0..2 * LATE_READS).filter(|_| RequestDeadline::may_read_late()).count(), 1023);
+        let _request = RequestDeadline::begin(&deadline, Connection::Any);
+        RequestDeadline::sent(1);
+        assert!(RequestDeadline::may_read_late());
+        cancellation.cancel();
+        assert!(!RequestDeadline::may_read_late());
+    }
+
+    #[test]
     fn without_a_request_there_is_no_time() {
         drop(RequestDeadline::begin(&Deadline::after(HOUR), Connection::Any));
         assert!(RequestDeadline::limit().is_err() && RequestDeadline::tick().is_err());
         assert!(!RequestDeadline::any_sent() && !RequestDeadline::passed());
+        assert!(!RequestDeadline::may_read_late());
     }
 
     #[test]

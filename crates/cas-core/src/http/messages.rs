@@ -77,6 +77,11 @@ pub(super) fn too_large(server: &str) -> String {
     format!("the response from {server} exceeds {MAX_RESPONSE_BYTES} bytes")
 }
 
+/// A server or proxy sent something before the first request, or closed the connection.
+pub(super) fn unasked() -> io::Error {
+    io::Error::other("it was closed or sent data before the request")
+}
+
 /// The target or its proxy is invalid.
 pub(super) fn invalid_route(error: &Error) -> TransportError {
     let mut clause = error.message().trim_end_matches('.').to_owned();

@@ -40,16 +40,24 @@ impl HttpResponse {
     pub(crate) fn scrub_private_keys(&mut self) {
         const BEGIN: &[u8] = b"-----BEGIN ";
         const DASHES: &[u8] = b"-----";
-        let labels: Vec<usize> =
-            memchr::memmem::find_iter(&self.body, BEGIN).map(|at| at + BEGIN.len()).collect();
-        for start in labels {
-            let block = &mut self.body[start..];
-            let Some(label) = memchr::memmem::find(block, DASHES) else { continue };
-            if block[..label].ends_with(b"PRIVATE KEY") {
-                let end = memchr::memmem::find(block, b"-----END ").unwrap_or(block.len());
-                let end = memchr::memchr2(b'"', b'<', &block[..end]).unwrap_or(end);
-                block[(label + DASHES.len()).min(end)..end].fill(b' ');
+        // Each byte is examined once: a response may begin a key thousands of times.
+        let mut done = 0;
+        while let Some(at) = memchr::memmem::find(&self.body[done..], BEGIN) {
+            done += at + BEGIN.len();
+            let block = &mut self.body[done..];
+            let Some(label) = memchr::memmem::find(block, DASHES) else { break };
+            if !block[..label].ends_with(b"PRIVATE KEY") {
+                continue;
             }
+            let key = &mut block[label + DASHES.len()..];
+            // `]` may begin the end of a CDATA section.
+            let end = memchr::memchr3(b'"', b'<', b']', key).unwrap_or(key.len());
+            let end = memchr::memmem::find(&key[..end], b"-----END ").unwrap_or(end);
+            let backslashes = key[..end].iter().rev().take_while(|&&b| b == b'\\').count();
+            // The last one may be needed to escape what follows.
+            let end = end - backslashes % 2;
+            key[..end].fill(b' ');
+            done += label + DASHES.len() + end;
         }
     }
 
@@ -90,11 +98,31 @@ mod tests {
     }
 
     #[test]
+    fn the_time_to_overwrite_keys_is_bounded() {
+        let begin = "-----BEGIN PRIVATE KEY-----";
+        // Each would take a minute if every key were searched to the end of the response.
+        for text in [begin.to_owned(), format!("{begin}\","), "-----BEGIN ".to_owned()] {
+            let mut body = text.repeat((4 << 20) / text.len());
+            body.push_str("\"-----BEGIN PRIVATE KEY-----MIIC");
+            assert!(scrubbed(&body).ends_with("PRIVATE KEY-----    "), "{text}");
+        }
+    }
+
+    #[test]
     fn private_key_without_an_end_is_overwritten_to_the_end_of_its_text() {
         let begin = "-----BEGIN PRIVATE KEY-----";
         assert_eq!(scrubbed(&format!("{begin}MIIC")), format!("{begin}    "));
         for rest in ["\",\"Code\":\"NotFound\"}", "</Message><Code>NotFound</Code>"] {
             assert_eq!(scrubbed(&format!("{begin}MIIC{rest}")), format!("{begin}    {rest}"));
+        }
+        for (key, left) in [
+            (r#"MIIC\"x","Code":"NotFound"}"#, r#"    \"x","Code":"NotFound"}"#),
+            (r#"MIIC\\","Code":"NotFound"}"#, r#"      ","Code":"NotFound"}"#),
+            (r#"MIIC\\\"x"}"#, r#"      \"x"}"#),
+            (r"\", r"\"),
+            ("MIIC]]></Message>", "    ]]></Message>"),
+        ] {
+            assert_eq!(scrubbed(&format!("{begin}{key}")), format!("{begin}{left}"));
         }
         // A certificate with such a name does not hide the others.
         let list = format!("[{{\"name\":\"{begin}\"}},{{\"name\":\"web\"}}]");

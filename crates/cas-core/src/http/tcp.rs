@@ -18,7 +18,7 @@ use crate::http::buffers::WireBuffers;
 use crate::http::deadline::{RequestDeadline, is_interruption};
 use crate::http::endpoint::Endpoint;
 use crate::http::failure::TransportError;
-use crate::http::messages::{connect_failed, invalid_route};
+use crate::http::messages::{connect_failed, invalid_route, unasked};
 use crate::http::proxy::{Proxy, tunnel};
 use crate::http::resolver;
 use crate::http::settings::Settings;
@@ -47,7 +47,7 @@ impl Connector<()> for TcpConnector {
         if let Some(proxy) = proxy {
             tunnel::open(&mut stream, proxy, host, port)?;
         }
-        Ok(Some(Tcp::new(stream).map_err(failed)?))
+        Ok(Some(Tcp::new(stream, !details.needs_tls()).map_err(failed)?))
     }
 }
 
@@ -120,6 +120,8 @@ pub(crate) struct Tcp {
     /// By which its descriptor is known again.
     id: FileId,
     buffers: WireBuffers,
+    /// Whether the next request is the first, and plain HTTP.
+    first_request: bool,
     /// Whether the last operation was a read that returned bytes.
     just_read: bool,
     read_timeout: Duration,
@@ -127,14 +129,15 @@ pub(crate) struct Tcp {
 }
 
 impl Tcp {
-    fn new(stream: TcpStream) -> io::Result<Self> {
+    fn new(stream: TcpStream, http: bool) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(TICK))?;
         stream.set_write_timeout(Some(TICK))?;
         Ok(Self {
             id: FileId::of(stream.as_fd())?,
             stream: Arc::new(stream),
-            buffers: WireBuffers::new(),
+            buffers: WireBuffers::new(http),
+            first_request: http,
             just_read: false,
             read_timeout: TICK,
             write_timeout: TICK,
@@ -147,7 +150,19 @@ impl Tcp {
         FileId::of(self.stream.as_fd()).is_ok_and(|id| id == self.id)
     }
 
+    /// Whether the server has sent nothing that was not read, and has not closed the connection.
+    fn is_silent(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        let peeked = SockRef::from(&*self.stream)
+            .recv_with_flags(&mut byte, libc::MSG_PEEK | libc::MSG_DONTWAIT);
+        matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
+        // A proxy, for one, may send more than its response to CONNECT.
+        if self.buffers.has_pending() && mem::take(&mut self.first_request) && !self.is_silent() {
+            return Err(unasked());
+        }
         let Self { stream, buffers, write_timeout, .. } = self;
         let mut stream = &**stream;
         buffers.send_pending(|mut bytes| {
@@ -201,14 +216,22 @@ impl Transport for Tcp {
         let Self { stream, buffers, read_timeout, .. } = self;
         let mut stream = &**stream;
         let received = loop {
-            limit_timeout(read_timeout, |timeout| stream.set_read_timeout(Some(timeout)))?;
+            let in_time =
+                limit_timeout(read_timeout, |timeout| stream.set_read_timeout(Some(timeout)));
+            if let Err(error) = in_time {
+                let has_arrived = RequestDeadline::may_read_late()
+                    && wait_until_ready(stream.as_fd(), Readiness::Readable, Duration::ZERO)?;
+                if !has_arrived {
+                    return Err(error.into());
+                }
+            }
             match stream.read(buffers.input_append_buf()) {
-                Ok(received) => break received,
+                Ok(received) if buffers.received(received) => break received,
+                Ok(_) => {}
                 Err(error) if is_interruption(&error) => {}
                 Err(error) => return Err(error.into()),
             }
         };
-        self.buffers.input_appended(received);
         self.just_read = received > 0;
         Ok(received > 0)
     }
@@ -223,13 +246,7 @@ impl Transport for Tcp {
         if mem::take(&mut self.just_read) {
             return true;
         }
-        if !self.is_own() {
-            return false;
-        }
-        let mut byte = [MaybeUninit::uninit()];
-        let peeked = SockRef::from(&*self.stream)
-            .recv_with_flags(&mut byte, libc::MSG_PEEK | libc::MSG_DONTWAIT);
-        matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        self.is_own() && self.is_silent()
     }
 }
 

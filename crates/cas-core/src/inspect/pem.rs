@@ -97,14 +97,6 @@ pub(super) fn unescape(text: &str) -> Option<Zeroizing<String>> {
     (*unescaped != text).then_some(unescaped)
 }
 
-/// The DER of the first certificate in a PEM text, whatever its layout.
-pub(super) fn first_certificate(text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let unescaped = unescape(text);
-    let text = unescaped.as_deref().map_or(text, String::as_str);
-    let (blocks, _) = blocks(text).ok()?;
-    blocks.iter().find(|block| block.label == "CERTIFICATE")?.decode().ok()
-}
-
 /// All blocks of `text`, in order.
 pub(super) fn blocks(text: &str) -> Result<(Vec<PemBlock<'_>>, TextOutside), PemError> {
     let mut blocks = Vec::new();
@@ -290,6 +282,14 @@ impl PemBlock<'_> {
         let (headers, base64) = self.body.split_at(headers_length(self.body));
         decode(base64, self.line + count_line_ends(headers))
     }
+}
+
+/// The first certificate in a text, whatever its layout: DER. `None` if the PEM is invalid.
+pub(super) fn first_certificate(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let unescaped = unescape(text);
+    let text = unescaped.as_deref().map_or(text, String::as_str);
+    let (blocks, _) = blocks(text).ok()?;
+    blocks.iter().find(|block| block.label == "CERTIFICATE")?.decode().ok()
 }
 
 /// Whether a line has correct padding and no unused bits set. Lines that [`decode`] rejects count

@@ -10,7 +10,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::http::response::{HttpResponse, is_request_id};
-use crate::protocol::fields::{Text, parse};
+use crate::protocol::fields::{Text, from_json, parse};
 use crate::protocol::xml;
 
 /// What a response says. `Debug` prints the variant only, nothing that a server sent.
@@ -84,7 +84,7 @@ impl HttpResponse {
         let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body).trim_ascii();
         let fields = match body.first() {
             None => return self.foreign(format!("empty body (HTTP {})", self.status)),
-            Some(b'{') => match serde_json::from_slice(body) {
+            Some(b'{') => match from_json(body) {
                 Ok(fields) => fields,
                 Err(_) => return self.damaged("truncated or invalid JSON"),
             },

@@ -1,26 +1,31 @@
 //! One account at one endpoint: operations on its certificates, in the API version in use.
 
-use std::collections::BTreeSet;
+use std::mem;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::base::deadline::Deadline;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::Level;
+use crate::base::per_process::PerProcess;
 use crate::base::random::nonce;
 use crate::protocol::failure_class::FailureClass;
 use crate::service::caller::Caller;
-use crate::service::certificate::{Certificate, Page};
+use crate::service::certificate::Certificate;
 use crate::service::failure::CallError;
 use crate::service::messages::{
-    deletion_unknown, relying_on_list, version_changed, with_next_version,
+    ListFailure, cancelled, deletion_unknown, reading_list, relying_on_list, unusable_list,
+    version_changed, with_next_version,
 };
 use crate::service::rate_limit::RateLimiter;
-use crate::service::types::{CertId, PAGE_SIZE};
+use crate::service::readings::{Entries, Readings, Turn};
+use crate::service::types::CertId;
 use crate::service::version::{ApiVersion, Versions};
 
-/// More pages than any account has: a limit for a server that never ends its list.
-const MAX_PAGES: usize = 10_000;
+/// The subject of a request for a list, and what it does, in messages.
+const ALL: &str = "all certificates";
+const LISTING: &str = "The list";
 
 /// What all calls of one client share.
 pub(crate) struct Account {
@@ -28,22 +33,7 @@ pub(crate) struct Account {
     pub(crate) versions: Versions,
     pub(crate) rate_limiter: RateLimiter,
     pub(crate) region: String,
-}
-
-/// What was read of the lists.
-pub(crate) struct Entries {
-    pages: Vec<Page>,
-    /// The RequestId of the last request.
-    pub(crate) request_id: Option<String>,
-}
-
-impl Entries {
-    /// The certificates in the order of the lists, each once.
-    pub(crate) fn certificates(&self) -> Vec<&Certificate> {
-        let mut ids = BTreeSet::new();
-        let all = self.pages.iter().flat_map(|page| &page.certificates);
-        all.filter(|certificate| ids.insert(certificate.id)).collect()
-    }
+    pub(crate) readings: PerProcess<Arc<Readings>>,
 }
 
 impl Account {
@@ -59,47 +49,68 @@ impl Account {
     /// Returns every certificate of the account, each once.
     pub(crate) fn list(&self, deadline: &Deadline) -> Result<Vec<Certificate>, CallError> {
         self.in_current_version(|version| {
-            let entries = self.read_list(version, deadline, |_| false)?;
-            Ok(entries.certificates().into_iter().cloned().collect())
+            let entries = self.read_list(&Readings::default(), version, deadline, &|_| false)?;
+            Ok(entries.into_certificates())
         })
     }
 
-    /// Reads the lists page by page, to their end or until `enough` returns true for a certificate.
+    /// Reads the lists page by page, together with other threads, to their end or until `enough`
+    /// returns true for a certificate.
+    #[cold]
     pub(crate) fn read_list(
         &self,
+        readings: &Readings,
         version: ApiVersion,
         deadline: &Deadline,
-        mut enough: impl FnMut(&Certificate) -> bool,
+        enough: &dyn Fn(&Certificate) -> bool,
     ) -> Result<Entries, CallError> {
-        let mut ids = BTreeSet::new();
-        let mut read = Entries { pages: Vec::new(), request_id: None };
-        for list in version.lists() {
-            let mut entries = 0;
-            for number in 1..=MAX_PAGES {
-                let operation = version.list_page(*list, number);
-                let response =
-                    self.caller.call::<Page>(&operation, "all certificates", deadline)?;
-                let page = response.fields;
-                read.request_id = response.request_id;
-                entries += page.entries;
-                // A server that repeats a page has no more of them.
-                let repeated = !page.certificates.is_empty()
-                    && page.certificates.iter().all(|certificate| ids.contains(&certificate.id));
-                ids.extend(page.certificates.iter().map(|certificate| certificate.id));
-                // Without a total, the first page that is not full is the last.
-                let last = page.total.map_or(page.entries < PAGE_SIZE, |total| entries >= total);
-                let last = last || repeated || page.entries == 0;
-                let found = page.certificates.iter().any(&mut enough);
-                read.pages.push(page);
-                if found {
-                    return Ok(read);
+        let mut reader = readings.reader(version, deadline);
+        loop {
+            let failure = match reader.turn() {
+                Turn::Request(list, number, size) => {
+                    let operation = version.list_page(list, number, size);
+                    reader.add(self.caller.call(&operation, ALL, deadline)?);
+                    continue;
                 }
-                if last {
-                    break;
+                Turn::Look(from) => {
+                    let pages = &reader.seen().pages[from..];
+                    if !pages.iter().flat_map(|page| &page.certificates).any(enough) {
+                        continue;
+                    }
+                    return Ok(mem::take(reader.seen()));
                 }
+                Turn::End => return Ok(mem::take(reader.seen())),
+                Turn::Alone => {
+                    drop(reader);
+                    return self.read_list(&Readings::default(), version, deadline, enough);
+                }
+                Turn::Unstable => ListFailure::Unstable,
+                Turn::Over if deadline.is_cancelled() => {
+                    return Err(cancelled(LISTING, ALL).into());
+                }
+                Turn::Over => ListFailure::Late,
+            };
+            return Err(unusable_list(&self.caller.endpoint, failure));
+        }
+    }
+
+    /// Asks for the certificates of `domain`. What is not among them may exist all the same. `None`
+    /// if the service has no such list, or the call fails in half of the time that is left.
+    #[cold]
+    pub(crate) fn search(
+        &self,
+        version: ApiVersion,
+        domain: &str,
+        deadline: &Deadline,
+    ) -> Option<Entries> {
+        let operation = version.search(domain)?;
+        match self.caller.call(&operation, ALL, &deadline.halfway()) {
+            Ok(response) => Some(Entries::of_page(response)),
+            Err(failure) => {
+                self.caller.logger.log(Level::Debug, || reading_list(&failure.error));
+                None
             }
         }
-        Ok(read)
     }
 
     /// Deletes a certificate.

@@ -48,11 +48,8 @@ impl fmt::Debug for Certificate {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct CertificateFields {
-    #[serde(deserialize_with = "scalar")]
     certificate_id: Option<Text>,
-    #[serde(deserialize_with = "scalar")]
     cert_id: Option<Text>,
-    #[serde(deserialize_with = "scalar")]
     id: Option<Text>,
     name: Text,
     #[serde(deserialize_with = "scalar")]
@@ -130,14 +127,19 @@ pub(crate) struct Page {
     pub total: Option<usize>,
     /// How many entries this page has, including those without a certificate.
     pub entries: usize,
+    /// How many entries a page has, if the response says so.
+    pub size: Option<usize>,
     /// The certificates of this page.
     pub certificates: Vec<Certificate>,
+    /// The names of the entries whose certificate ID cannot be read.
+    pub unreadable: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct PageFields {
     total_count: Text,
+    show_size: Text,
     certificate_order_list: Value,
     certificate_list: Value,
 }
@@ -146,7 +148,8 @@ impl TryFrom<PageFields> for Page {
     type Error = &'static str;
 
     fn try_from(fields: PageFields) -> Result<Self, Self::Error> {
-        let total = fields.total_count.integer().and_then(|total| total.try_into().ok());
+        let number = |text: &Text| text.integer().and_then(|number| number.try_into().ok());
+        let (total, size) = (number(&fields.total_count), number(&fields.show_size));
         let list = match (fields.certificate_order_list, fields.certificate_list) {
             (Value::Null, list) | (list, _) => list,
         };
@@ -154,13 +157,22 @@ impl TryFrom<PageFields> for Page {
         let entries = match list {
             Value::Array(entries) => entries,
             entry @ Value::Object(_) => vec![entry],
-            Value::Null if total.is_some() => Vec::new(),
+            // A total without a list says nothing about its entries.
+            Value::Null if total == Some(0) => Vec::new(),
             Value::String(empty) if empty.is_empty() => Vec::new(),
             _ => return Err("missing certificate list"),
         };
-        let count = entries.len();
-        let certificates = entries.into_iter().filter_map(|entry| parse(entry).ok()).collect();
-        Ok(Self { total, entries: count, certificates })
+        let mut page =
+            Self { total, size, entries: entries.len(), certificates: vec![], unreadable: vec![] };
+        for entry in entries {
+            let name = entry.get("Name").or_else(|| entry.get("name")).and_then(Value::as_str);
+            let name = name.unwrap_or_default().to_owned();
+            match parse(entry) {
+                Ok(certificate) => page.certificates.push(certificate),
+                Err(_) => page.unreadable.push(name),
+            }
+        }
+        Ok(page)
     }
 }
 
@@ -267,7 +279,7 @@ mod tests {
     fn only_documented_names_are_the_id() {
         // Whatever else a response has, what is compared, replaced and deleted is this ID.
         for other in ["certId", "certificateId", "CERTID", "ID"] {
-            for name in ["id", "Id", "CertId", "CertificateId"] {
+            for name in ["id", "Id"] {
                 assert_eq!(certificate(json!({name: 7, other: 6})).id.get(), 7, "{name} {other}");
             }
             assert!(parse::<Certificate>(json!({other: 6})).is_err(), "{other}");
@@ -275,12 +287,30 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_a_text_leaves_the_next_one_to_count() {
-        for nothing in [json!(null), json!([]), json!({}), json!(["x"])] {
-            for (first, second) in [("CertificateId", "CertId"), ("CertId", "Id"), ("Id", "id")] {
-                let one = certificate(json!({first: nothing, second: 7}));
-                assert_eq!(one.id.get(), 7, "{first} {nothing}");
+    fn different_ids_are_none() {
+        for (one, other) in [
+            ("CertId", "CertificateId"),
+            ("CertId", "certId"),
+            ("CertificateId", "certificateId"),
+            ("Id", "id"),
+        ] {
+            for value in [json!(6), json!([7]), json!({})] {
+                let fields = json!({one: 7, other: value});
+                assert!(parse::<Certificate>(fields.clone()).is_err(), "{fields}");
             }
+            assert_eq!(certificate(json!({one: 7, other: "7"})).id.get(), 7, "{one} {other}");
+        }
+        for unclear in ["CertificateId", "CertId"] {
+            assert!(parse::<Certificate>(json!({unclear: [6, 7], "Id": 7})).is_err(), "{unclear}");
+        }
+    }
+
+    #[test]
+    fn a_name_without_a_text_leaves_the_next_one_to_count() {
+        for (first, second) in [("CertificateId", "CertId"), ("CertId", "Id"), ("Id", "id")] {
+            assert_eq!(certificate(json!({first: null, second: 7})).id.get(), 7, "{first}");
+        }
+        for nothing in [json!(null), json!([]), json!({}), json!(["x"])] {
             for (first, second) in [("Common", "CommonName"), ("CommonName", "common")] {
                 let one = certificate(json!({"id": 7, first: nothing, second: "c"}));
                 assert_eq!(one.common_name, "c", "{first} {nothing}");
@@ -304,6 +334,10 @@ mod tests {
                 Some((Some(1), 1, 1)),
             ),
             (json!({"totalCount": 0}), Some((Some(0), 0, 0))),
+            (json!({"TotalCount": 0, "CertificateList": null}), Some((Some(0), 0, 0))),
+            (json!({"TotalCount": 5}), None),
+            (json!({"TotalCount": 5, "CertificateList": null}), None),
+            (json!({"TotalCount": -1}), None),
             (json!({"CertificateList": []}), Some((None, 0, 0))),
             (json!({"CertificateList": ""}), Some((None, 0, 0))),
             (json!({"CertificateOrderList": [{"OrderId": 5}, "odd"]}), Some((None, 2, 0))),
@@ -314,5 +348,19 @@ mod tests {
         ] {
             assert_eq!(page(response.clone()), expected, "{response}");
         }
+    }
+
+    #[test]
+    fn the_names_of_entries_without_an_id_are_kept() {
+        let page: Page = parse(json!({"ShowSize": "20", "CertificateList": [
+            {"id": 1, "name": "web"},
+            {"id": 9_223_372_036_854_775_808_u64, "name": "too large"},
+            {"id": "x", "Name": "no number"},
+            {"name": [7]},
+            "odd",
+        ]}))
+        .unwrap();
+        assert_eq!((page.size, page.entries, page.certificates.len()), (Some(20), 5, 1));
+        assert_eq!(page.unreadable, ["too large", "no number", "", ""]);
     }
 }

@@ -268,6 +268,50 @@ pub(crate) fn incomplete(
     CallError::new(FailureClass::OutcomeUnknown, error)
 }
 
+/// Why what was read of the list of certificates proves nothing.
+#[derive(Clone, Copy)]
+pub(crate) enum ListFailure {
+    /// It changed whenever it was read, so that an entry may have been missed each time.
+    Unstable,
+    /// It has a name that was looked up, without the ID of its certificate.
+    Unreadable,
+    /// The deadline passed while another thread read it.
+    Late,
+}
+
+#[cold]
+pub(crate) fn unusable_list(endpoint: &str, failure: ListFailure) -> CallError {
+    let (class, kind, what, hint) = match failure {
+        ListFailure::Unstable => (
+            FailureClass::OutcomeUnknown,
+            ErrorKind::Protocol,
+            "changed each time that it was read",
+            "Make the same call again when fewer certificates are deleted.",
+        ),
+        ListFailure::Unreadable => (
+            FailureClass::OutcomeUnknown,
+            ErrorKind::Protocol,
+            "is incomplete: missing certificate ID",
+            CHECK_ENDPOINT,
+        ),
+        ListFailure::Late => (
+            FailureClass::NotSent,
+            ErrorKind::Timeout,
+            "was not read in time",
+            "Set a longer timeout.",
+        ),
+    };
+    let error = Error::new(kind, format!("The list of certificates of {endpoint} {what}."))
+        .with_hint(hint)
+        .with_retryable(!matches!(failure, ListFailure::Unreadable));
+    CallError::new(class, error)
+}
+
+/// The certificates of a domain could not be listed.
+pub(crate) fn reading_list(error: &Error) -> String {
+    format!("{error} libcas reads the whole list.")
+}
+
 /// The service no longer has the version of the API, so another one is used from now on.
 pub(crate) fn version_changed(error: &Error, version: &dyn Display) -> String {
     format!("{error} libcas uses API version {version} from now on.")

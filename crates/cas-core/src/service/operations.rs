@@ -26,12 +26,22 @@ impl ApiVersion {
         }
     }
 
-    /// One page of a list; pages count from 1.
+    /// One page of a list; pages count from 1 and have `size` entries.
     #[must_use]
-    pub fn list_page(self, list: List, page: usize) -> Operation<'static> {
+    pub fn list_page(self, list: List, page: usize, size: usize) -> Operation<'static> {
         match self {
-            Self::V2018_07_13 => v2018_07_13::describe_user_certificate_list(page),
-            Self::V2020_04_07 => v2020_04_07::list_user_certificate_order(list, page),
+            Self::V2018_07_13 => v2018_07_13::describe_user_certificate_list(page, size),
+            Self::V2020_04_07 => v2020_04_07::list_user_certificate_order(list, page, size),
+        }
+    }
+
+    /// The first page of the certificates of a domain. `None` in the older version, whose list has
+    /// no filter.
+    #[must_use]
+    pub fn search(self, domain: &str) -> Option<Operation<'_>> {
+        match self {
+            Self::V2018_07_13 => None,
+            Self::V2020_04_07 => Some(v2020_04_07::search_user_certificate_order(domain)),
         }
     }
 
@@ -79,7 +89,7 @@ mod tests {
         let id = CertId::new(7).unwrap();
         for version in [ApiVersion::V2018_07_13, ApiVersion::V2020_04_07] {
             let upload = version.upload(&NEW);
-            let list = version.list_page(version.lists()[0], 1);
+            let list = version.list_page(version.lists()[0], 1, 50);
             let detail = version.detail(id, false);
             let delete = version.delete(id, "t");
             for Operation { ram, action, .. } in [upload, list, detail, delete] {
@@ -111,7 +121,7 @@ mod tests {
     #[test]
     fn the_lists_include_expired_and_uploaded_certificates() {
         let pages = |version: ApiVersion| -> Vec<String> {
-            version.lists().iter().map(|list| query(&version.list_page(*list, 2))).collect()
+            version.lists().iter().map(|list| query(&version.list_page(*list, 2, 50))).collect()
         };
         assert_eq!(
             pages(ApiVersion::V2018_07_13),
@@ -126,6 +136,16 @@ mod tests {
                 "Action=ListUserCertificateOrder&CurrentPage=2&Format=JSON&OrderType=CERT\
                  &ShowSize=50&Status=EXPIRED&Version=2020-04-07",
             ]
+        );
+    }
+
+    #[test]
+    fn only_the_newer_version_has_a_search() {
+        assert!(ApiVersion::V2018_07_13.search("example.com").is_none());
+        assert_eq!(
+            query(&ApiVersion::V2020_04_07.search("example.com").unwrap()),
+            "Action=ListUserCertificateOrder&CurrentPage=1&Format=JSON&Keyword=example.com\
+             &OrderType=CERT&ShowSize=50&Version=2020-04-07"
         );
     }
 

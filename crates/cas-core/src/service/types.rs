@@ -118,9 +118,6 @@ pub struct NewCertificate<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct List(pub(crate) &'static str);
 
-/// Entries of a page: the documented default of both versions (docs/service.md, Lists and paging).
-pub(crate) const PAGE_SIZE: usize = 50;
-
 /// A successful response.
 pub(crate) struct Response<T = Value> {
     /// The operation's fields.

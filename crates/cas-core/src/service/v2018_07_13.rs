@@ -1,6 +1,6 @@
 //! Operations of API version 2018-07-13 (docs/service.md, Version 2018-07-13).
 
-use crate::service::types::{CertId, List, NewCertificate, Operation, PAGE_SIZE};
+use crate::service::types::{CertId, List, NewCertificate, Operation};
 use crate::service::version::ApiVersion;
 
 const VERSION: ApiVersion = ApiVersion::V2018_07_13;
@@ -22,9 +22,9 @@ pub(super) fn create_user_certificate<'a>(new: &NewCertificate<'a>) -> Operation
     operation
 }
 
-pub(super) fn describe_user_certificate_list(page: usize) -> Operation<'static> {
+pub(super) fn describe_user_certificate_list(page: usize, size: usize) -> Operation<'static> {
     Operation::new("DescribeUserCertificateList", VERSION)
-        .with("ShowSize", PAGE_SIZE.to_string())
+        .with("ShowSize", size.to_string())
         .with("CurrentPage", page.to_string())
 }
 

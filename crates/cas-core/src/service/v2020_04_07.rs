@@ -1,7 +1,8 @@
 //! Operations of API version 2020-04-07 (docs/service.md, Version 2020-04-07). It has no parameters
 //! for language and source address.
 
-use crate::service::types::{CertId, List, NewCertificate, Operation, PAGE_SIZE};
+use crate::service::paging::PAGE_SIZE;
+use crate::service::types::{CertId, List, NewCertificate, Operation};
 use crate::service::version::ApiVersion;
 
 const VERSION: ApiVersion = ApiVersion::V2020_04_07;
@@ -19,12 +20,21 @@ pub(super) fn upload_user_certificate<'a>(new: &NewCertificate<'a>) -> Operation
 }
 
 /// The default order type, CPACK, lists orders; CERT lists uploaded and issued certificates.
-pub(super) fn list_user_certificate_order(list: List, page: usize) -> Operation<'static> {
+pub(super) fn list_user_certificate_order(
+    list: List,
+    page: usize,
+    size: usize,
+) -> Operation<'static> {
     let operation = Operation::new("ListUserCertificateOrder", VERSION)
         .with("OrderType", "CERT")
-        .with("ShowSize", PAGE_SIZE.to_string())
+        .with("ShowSize", size.to_string())
         .with("CurrentPage", page.to_string());
     if list.0.is_empty() { operation } else { operation.with("Status", list.0) }
+}
+
+/// `Keyword` is a part of a domain. What it does not find may be in the list all the same.
+pub(super) fn search_user_certificate_order(domain: &str) -> Operation<'_> {
+    list_user_certificate_order(LISTS[0], 1, PAGE_SIZE).with("Keyword", domain)
 }
 
 /// `CertFilter` omits the private key from the response, and the certificate with it.

@@ -1,12 +1,14 @@
 //! Looks a certificate up at the service. The certificate decides, not a message or a name alone.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use crate::base::deadline::Deadline;
 use crate::inspect::Fingerprint;
 use crate::service::account::Account;
 use crate::service::certificate::Certificate;
 use crate::service::failure::CallError;
+use crate::service::messages::{ListFailure, unusable_list};
 use crate::service::types::CertId;
 use crate::service::version::ApiVersion;
 use crate::upload::events::{NameOwner, NameStatus};
@@ -24,14 +26,22 @@ pub(crate) struct Query<'a> {
     pub(crate) leaf: Option<&'a Fingerprint>,
     /// The PEM, if the upload replaces what an earlier one left under an alternate name.
     pub(crate) renewal: Option<&'a str>,
+    /// A domain of the certificate, to search for before the whole list is read.
+    pub(crate) domain: Option<&'a str>,
+}
+
+impl Query<'_> {
+    fn asks_for(&self, name: &str) -> bool {
+        name == self.requested || self.alternate == Some(name)
+    }
 }
 
 /// The result of a look-up.
 #[derive(Debug)]
 pub(crate) struct Listing {
     pub(crate) names: NameStatus,
-    /// The certificate behind `names.third_name`.
-    pub(crate) third_certificate: Option<Certificate>,
+    /// The name of `names.third_name`.
+    pub(crate) third_name: Option<String>,
     /// What earlier uploads left under alternate names; empty without [`Query::renewal`].
     pub(crate) left_overs: Vec<LeftOver>,
     /// The API version of the lists.
@@ -72,11 +82,13 @@ fn compare_fingerprints(listed: &Certificate, leaf: &Fingerprint) -> Fingerprint
 impl Account {
     /// Reads the lists, and returns which certificates have the names of `query` and where the
     /// certificate itself is.
+    #[cold]
     pub(crate) fn lookup(
         &self,
         query: &Query<'_>,
         deadline: &Deadline,
     ) -> Result<Listing, CallError> {
+        let readings = self.readings.get(Arc::default);
         self.in_current_version(|version| {
             let comparison = Comparison {
                 account: self,
@@ -90,10 +102,18 @@ impl Account {
                 listed.name == query.requested
                     && matches!(comparison.owner(listed), NameOwner::Same(_))
             };
-            let entries = self.read_list(version, deadline, is_proof)?;
+            let found = query.domain.and_then(|domain| self.search(version, domain, deadline));
+            let entries = match found {
+                Some(found) if found.certificates().into_iter().any(is_proof) => found,
+                _ => self.read_list(&readings, version, deadline, &is_proof)?,
+            };
             let listed = entries.certificates();
             let (mut names, third) = evaluate(query, &listed, &comparison);
-            let third_certificate = third.cloned();
+            let has_proof = matches!(names.requested, NameOwner::Same(_));
+            if !has_proof && entries.unreadable().any(|name| query.asks_for(name)) {
+                return Err(unusable_list(&self.caller.endpoint, ListFailure::Unreadable));
+            }
+            let third_name = third.map(|certificate| certificate.name.clone());
             let mut left = Vec::new();
             if let Some(renewal) = query.renewal {
                 let fetch = |id| self.stored_certificate(version, id, deadline);
@@ -101,13 +121,14 @@ impl Account {
                     left_overs::find(query.requested, renewal, &listed, &fetch);
             }
             let request_id = entries.request_id;
-            Ok(Listing { names, third_certificate, left_overs: left, version, request_id })
+            Ok(Listing { names, third_name, left_overs: left, version, request_id })
         })
     }
 }
 
 /// Returns which of the listed certificates have the names of `query`, and the one under a third
 /// name that is the certificate to look up.
+#[cold]
 fn evaluate<'a>(
     query: &Query<'_>,
     listed: &[&'a Certificate],
@@ -206,6 +227,7 @@ mod tests {
     use base64::prelude::{BASE64_STANDARD, Engine as _};
     use serde_json::{Value, json};
 
+    use crate::protocol::failure_class::FailureClass;
     use crate::protocol::fields::parse;
     use crate::service::account::tests::account;
     use crate::service::caller::tests::response;
@@ -236,6 +258,7 @@ mod tests {
             any_name,
             leaf: Some(&leaf),
             renewal: None,
+            domain: None,
         };
         let deadline = &Deadline::after(Duration::from_secs(3600));
         let listing = account.lookup(&query, deadline).unwrap();
@@ -322,7 +345,87 @@ mod tests {
         ];
         let (listing, requests) = lookup(&entries, &[], true);
         assert_eq!((listing.names.third_name, requests), (Some(id(3)), 1));
-        assert_eq!(listing.third_certificate.unwrap().name, "c");
+        assert_eq!(listing.third_name.unwrap(), "c");
         assert_eq!(lookup(&entries, &[], false).0.names.third_name, None);
+    }
+
+    #[test]
+    fn an_unreadable_id_under_a_name_that_is_looked_up_proves_nothing() {
+        let unreadable = |name: &str| json!({"id": "x", "name": name});
+        let listing = |entries: &[Value], alternate| {
+            let list = json!({"TotalCount": entries.len(), "CertificateList": entries});
+            let (account, _) = account(vec![response(200, &list.to_string())]);
+            let leaf = Some(&leaf());
+            let query = Query {
+                requested: "web",
+                alternate,
+                any_name: false,
+                leaf,
+                domain: None,
+                renewal: None,
+            };
+            account.lookup(&query, &Deadline::after(Duration::from_secs(3600)))
+        };
+        for name in ["web", "web-1"] {
+            let failure = listing(&[unreadable(name)], Some("web-1")).unwrap_err();
+            assert!(failure.class == FailureClass::OutcomeUnknown, "{name}");
+            assert_eq!(
+                failure.error.message(),
+                "The list of certificates of cas.example is incomplete: missing certificate ID."
+            );
+        }
+        for name in ["web-1", "other", ""] {
+            let names = listing(&[unreadable(name)], None).unwrap().names;
+            assert_eq!(names.requested, NameOwner::Free, "{name}");
+        }
+        let same = json!({"id": 2, "name": "web", "Sha2": leaf().sha256});
+        let names = listing(&[unreadable("web"), same], None).unwrap().names;
+        assert_eq!(names.requested, NameOwner::Same(id(2)));
+    }
+
+    #[test]
+    fn the_search_for_a_domain_ends_the_look_up_only_with_a_proof() {
+        let other = "B".repeat(64);
+        let web = |sha256: &str| json!({"CertificateId": 5, "Name": "web", "Sha2": sha256});
+        let same = || web(&leaf().sha256);
+        let list = |entries: Vec<Value>| {
+            let list = json!({"TotalCount": entries.len(), "CertificateOrderList": entries});
+            response(200, &list.to_string())
+        };
+        let refused = || response(400, r#"{"Code":"Unheard.Of"}"#);
+        let incomplete = || response(200, r#"{"TotalCount":5}"#);
+        let renamed = || json!({"CertificateId": 5, "Name": "x", "Sha2": leaf().sha256});
+        for (outcomes, expected) in [
+            (vec![list(vec![same()])], NameOwner::Same(id(5))),
+            (vec![list(vec![]), list(vec![same()])], NameOwner::Same(id(5))),
+            (vec![list(vec![web(&other)]), list(vec![same()])], NameOwner::Same(id(5))),
+            (vec![list(vec![renamed()]), list(vec![same()])], NameOwner::Same(id(5))),
+            (vec![refused(), list(vec![same()])], NameOwner::Same(id(5))),
+            (vec![incomplete(), list(vec![]), list(vec![])], NameOwner::Free),
+            (vec![list(vec![web(&other)]), list(vec![]), list(vec![])], NameOwner::Free),
+            (
+                vec![list(vec![]), list(vec![web(&other)]), list(vec![])],
+                NameOwner::Different(id(5)),
+            ),
+        ] {
+            let requests = outcomes.len();
+            let (account, sent) = account(outcomes);
+            assert!(account.versions.mark_gone(ApiVersion::V2018_07_13));
+            let query = Query {
+                requested: "web",
+                alternate: None,
+                any_name: false,
+                leaf: Some(&leaf()),
+                renewal: None,
+                domain: Some("example.com"),
+            };
+            let deadline = Deadline::after(Duration::from_secs(3600));
+            let names = account.lookup(&query, &deadline).unwrap().names;
+            assert_eq!(names.requested, expected);
+            let sent = sent.lock().unwrap();
+            assert!(sent[0].contains("&Keyword=example.com&"), "{}", sent[0]);
+            assert!(sent[1..].iter().all(|form| !form.contains("Keyword")), "{sent:?}");
+            assert_eq!(sent.len(), requests);
+        }
     }
 }

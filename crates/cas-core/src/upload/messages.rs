@@ -211,13 +211,8 @@ mod tests {
     fn error(reason: FailReason, owner: NameOwner) -> Error {
         let names = NameStatus { requested: owner, ..NameStatus::FREE };
         let version = ApiVersion::V2018_07_13;
-        let listing = Listing {
-            names,
-            third_certificate: None,
-            left_overs: Vec::new(),
-            version,
-            request_id: None,
-        };
+        let listing =
+            Listing { names, third_name: None, left_overs: Vec::new(), version, request_id: None };
         let history = History { listing: Some(listing), ..History::default() };
         let names = Names::new("web", "not PEM");
         let failed = FailedUpload {

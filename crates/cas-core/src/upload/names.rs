@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use crate::inspect::Fingerprint;
+use crate::inspect::{Facts, Fingerprint};
 use crate::upload::events::Name;
 
 /// The names of an upload. The certificate is read only if something depends on it: a plain upload
@@ -43,6 +43,17 @@ impl<'a> Names<'a> {
         self.read().map(|alternate| &alternate.leaf)
     }
 
+    /// Returns a domain of the certificate as a search finds it in any of its names.
+    #[cold]
+    pub(super) fn domain(&self) -> Option<String> {
+        let Facts { common_name, mut sans, .. } = Facts::of_pem(self.certificate)?;
+        sans.insert(0, common_name);
+        sans.iter()
+            .map(|name| name.strip_prefix("*.").unwrap_or(name))
+            .find(is_domain)
+            .map(Into::into)
+    }
+
     fn read(&self) -> Option<&AlternateName> {
         let read = || {
             let leaf = Fingerprint::of_pem(self.certificate)?;
@@ -51,6 +62,14 @@ impl<'a> Names<'a> {
         };
         self.alternate.get_or_init(read).as_ref()
     }
+}
+
+/// Whether a name is a domain, rather than an IP address, a person or a company.
+fn is_domain(name: &&str) -> bool {
+    let is_label = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    name.contains('.')
+        && name.bytes().all(is_label)
+        && name.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
 #[cfg(test)]
@@ -73,6 +92,31 @@ mod tests {
     fn an_unreadable_certificate_has_the_requested_name_only() {
         let names = Names::new("web", "not PEM");
         assert_eq!(names.get(Name::Alternate), "web");
+        assert_eq!(names.domain(), None);
         assert!(names.alternate().is_none() && names.leaf().is_none());
+    }
+
+    #[test]
+    fn the_common_name_or_the_first_san_that_is_a_domain_is_searched_for() {
+        use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+        let key = KeyPair::generate().unwrap();
+        for (common_name, sans, expected) in [
+            ("www.example.com", &["example.com"][..], Some("www.example.com")),
+            ("", &["192.0.2.1", "someone@example.com", "example.com"], Some("example.com")),
+            ("*.example.com", &[], Some("example.com")),
+            ("Example Ltd.", &["*.example.org", "example.com"], Some("example.org")),
+            ("xn--fiqs8s.example", &[], Some("xn--fiqs8s.example")),
+            ("localhost", &["192.0.2.1", "2001:db8::1"], None),
+            ("", &[], None),
+        ] {
+            let sans: Vec<_> = sans.iter().map(|san| (*san).to_owned()).collect();
+            let mut params = CertificateParams::new(sans).unwrap();
+            params.distinguished_name = DistinguishedName::new();
+            if !common_name.is_empty() {
+                params.distinguished_name.push(DnType::CommonName, common_name);
+            }
+            let pem = params.self_signed(&key).unwrap().pem();
+            assert_eq!(Names::new("web", &pem).domain().as_deref(), expected, "{common_name}");
+        }
     }
 }

@@ -106,7 +106,7 @@ impl UploadRun<'_> {
         })
     }
 
-    fn lookup(&mut self, pause: Duration, before_sending: bool) -> Event {
+    fn lookup(&mut self, pause: Duration, is_first: bool) -> Event {
         if !self.account.caller.wait(pause, self.deadline, None) {
             return self.out_of_time();
         }
@@ -118,13 +118,16 @@ impl UploadRun<'_> {
             self.account.caller.logger.log(level, message);
         }
         let renames = matches!(self.upload.on_conflict, OnConflict::Rename | OnConflict::Replace);
+        // What this rule does depends on other entries.
+        let needs_whole_list = is_first && self.upload.on_conflict == OnConflict::Replace;
+        let domain = if needs_whole_list { None } else { self.names.domain() };
         let query = Query {
             requested: &self.upload.name,
             alternate: if renames { self.names.alternate() } else { None },
             any_name: self.upload.reuse_any_name,
             leaf: self.names.leaf(),
-            renewal: (before_sending && self.upload.on_conflict == OnConflict::Replace)
-                .then_some(self.certificate),
+            renewal: needs_whole_list.then_some(self.certificate),
+            domain: domain.as_deref(),
         };
         match self.account.lookup(&query, self.deadline) {
             Ok(mut listing) => {
@@ -257,10 +260,10 @@ impl UploadRun<'_> {
     fn receipt(self, machine: &Machine, id: CertId, outcome: Outcome) -> Receipt {
         let attempts = self.attempts(machine);
         let History { listing, response, .. } = self.history;
-        let third = listing.as_ref().and_then(|listing| listing.third_certificate.as_ref());
         let names = listing.as_ref().map(|listing| listing.names);
-        let name = match third.filter(|certificate| certificate.id == id) {
-            Some(certificate) => certificate.name.clone(),
+        let third = names.is_some_and(|names| names.third_name == Some(id));
+        let name = match listing.and_then(|listing| listing.third_name).filter(|_| third) {
+            Some(name) => name,
             None if names.is_some_and(|names| names.alternate == NameOwner::Same(id)) => {
                 self.names.get(Name::Alternate).to_owned()
             }

@@ -20,6 +20,7 @@ use crate::base::time;
 use crate::credentials::json::{self, SecretText};
 use crate::credentials::profile::fields::Profile;
 use crate::credentials::source::{KeyWithExpiry, Source, checked_access_key};
+use crate::protocol::fields::from_json;
 use crate::service::provider::{CredentialsError, CredentialsErrorKind};
 
 /// Longest run of the program, as in the official packages.
@@ -216,7 +217,7 @@ impl Source for CredentialProcess {
         // started may ask that person.
         let leads_group = File::open("/dev/tty").is_err();
         let output = self.run(leads_group, &deadline.within(MAX_RUN_TIME))?;
-        let output = serde_json::from_slice(&output).map_err(|_| error("printed invalid JSON"))?;
+        let output = from_json(&output).map_err(|_| error("printed invalid JSON"))?;
         json::fields::<ProcessOutput>(output).into_key()
     }
 }

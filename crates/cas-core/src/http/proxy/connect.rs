@@ -52,17 +52,26 @@ fn authorization(proxy: &Proxy) -> Zeroizing<String> {
 /// Sends the request and reads the head of the response, byte by byte.
 fn exchange(stream: &mut DeadlineStream<'_>, request: &[u8]) -> io::Result<Vec<u8>> {
     stream.write(request)?;
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") && head.len() < MAX_HEAD_BYTES {
-        let byte: [u8; 1] = stream.read_array()?;
-        head.extend(byte);
+    loop {
+        let mut head = Vec::new();
+        while !is_whole(&head) && head.len() < MAX_HEAD_BYTES {
+            let byte: [u8; 1] = stream.read_array()?;
+            head.extend(byte);
+        }
+        // Another response follows (RFC 9110, section 15.2).
+        if !matches!(status(&head), Some(100 | 102..=199)) {
+            return Ok(head);
+        }
     }
-    Ok(head)
+}
+
+fn is_whole(head: &[u8]) -> bool {
+    head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n")
 }
 
 /// The status in a whole head that starts with a line such as `HTTP/1.1 200 OK`.
 fn status(head: &[u8]) -> Option<u16> {
-    let is_http = head.starts_with(b"HTTP/1.") && head.ends_with(b"\r\n\r\n");
+    let is_http = head.starts_with(b"HTTP/1.") && is_whole(head);
     let digits = is_http.then(|| head.get(9..12))??;
     std::str::from_utf8(digits).ok()?.parse().ok()
 }

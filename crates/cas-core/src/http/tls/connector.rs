@@ -19,6 +19,7 @@ use crate::http::buffers::WireBuffers;
 use crate::http::deadline::RequestDeadline;
 use crate::http::endpoint::without_brackets;
 use crate::http::failure::TransportError;
+use crate::http::messages::unasked;
 use crate::http::roots::LoadedRoots;
 use crate::http::settings::Settings;
 use crate::http::tls::messages::{
@@ -142,23 +143,97 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let name = ServerName::try_from(bare.to_owned()).map_err(|_| invalid_server_name(host))?;
         let mut session = ClientConnection::new(Arc::clone(config), name)
             .map_err(|error| setup_failed(&error))?;
-        let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
+        let socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
+        let mut socket = RecordStream { socket, records: Records::default() };
         session
             .complete_io(&mut socket)
             .map_err(|error| handshake_error(server, bare, &error, roots))?;
         RequestDeadline::connected();
         let stream = StreamOwned::new(session, socket);
-        Ok(Some(Either::B(Tls { stream, buffers: WireBuffers::new() })))
+        let mut tls = Tls { stream, buffers: WireBuffers::new(true) };
+        if !tls.is_silent() {
+            return Err(unasked().into());
+        }
+        Ok(Some(Either::B(tls)))
+    }
+}
+
+/// The bytes below TLS.
+struct RecordStream {
+    socket: TransportAdapter,
+    records: Records,
+}
+
+/// Whether what was read ends with a whole record. rustls does not tell, and keeps the beginning of
+/// the next one.
+#[derive(Default)]
+struct Records {
+    /// How much of the header of a record was read, in bytes.
+    header: usize,
+    /// What is left of the record.
+    length: usize,
+}
+
+/// Type, version and length (RFC 8446, section 5.1).
+const RECORD_HEADER_BYTES: usize = 5;
+
+impl Records {
+    fn are_whole(&self) -> bool {
+        self.header == 0
+    }
+
+    fn add(&mut self, mut bytes: &[u8]) {
+        while let Some((&first, rest)) = bytes.split_first() {
+            if self.header < RECORD_HEADER_BYTES {
+                self.header += 1;
+                // The last two bytes of the header.
+                self.length = ((self.length << 8) | usize::from(first)) & 0xffff;
+                bytes = rest;
+            } else {
+                let part = self.length.min(bytes.len());
+                self.length -= part;
+                bytes = &bytes[part..];
+            }
+            if self.header == RECORD_HEADER_BYTES && self.length == 0 {
+                self.header = 0;
+            }
+        }
+    }
+}
+
+impl Read for RecordStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.socket.read(buffer)?;
+        self.records.add(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+impl Write for RecordStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
     }
 }
 
 /// A TLS connection.
 pub(crate) struct Tls {
-    stream: StreamOwned<ClientConnection, TransportAdapter>,
+    stream: StreamOwned<ClientConnection, RecordStream>,
     buffers: WireBuffers,
 }
 
 impl Tls {
+    /// Whether all that was decrypted was read, and more may follow.
+    fn is_silent(&mut self) -> bool {
+        self.stream
+            .conn
+            .process_new_packets()
+            .is_ok_and(|state| state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed())
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         let Self { stream, buffers } = self;
         buffers.send_pending(|bytes| stream.write_all(bytes))
@@ -179,17 +254,19 @@ impl Transport for Tls {
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
         self.flush()?;
-        let received = self.stream.read(self.buffers.input_append_buf())?;
-        self.buffers.input_appended(received);
-        Ok(received > 0)
+        loop {
+            let received = self.stream.read(self.buffers.input_append_buf())?;
+            if self.buffers.received(received) {
+                return Ok(received > 0);
+            }
+        }
     }
 
     /// Whether the connection can carry another request. What is left of a response, or came after
     /// it, would be taken for the response to the next request.
     fn is_open(&mut self) -> bool {
-        let decrypted = self.stream.conn.process_new_packets();
-        let all_read = decrypted.is_ok_and(|state| state.plaintext_bytes_to_read() == 0);
-        let socket = self.stream.sock.get_mut();
+        let all_read = self.is_silent() && self.stream.sock.records.are_whole();
+        let socket = self.stream.sock.socket.get_mut();
         all_read && socket.buffers().input().is_empty() && socket.is_open()
     }
 
@@ -200,6 +277,25 @@ impl Transport for Tls {
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Tls").field(self.stream.sock.get_ref()).finish()
+        f.debug_tuple("Tls").field(self.stream.sock.socket.get_ref()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn part_of_a_record_is_noticed() {
+        let records = [&[23, 3, 3, 0, 0][..], &[23, 3, 3, 1, 2], &[7; 258], &[21, 3, 3, 0, 1, 0]];
+        let (bytes, whole) = (records.concat(), [0, 5, 5 + 5 + 258, 5 + 5 + 258 + 6]);
+        for end in 0..=bytes.len() {
+            for split in 0..=end {
+                let mut records = Records::default();
+                records.add(&bytes[..split]);
+                records.add(&bytes[split..end]);
+                assert_eq!(records.are_whole(), whole.contains(&end), "{split} {end}");
+            }
+        }
     }
 }

@@ -20,6 +20,7 @@ pub(crate) fn account(outcomes: Vec<ScriptedResult>) -> (Account, Arc<Mutex<Vec<
         versions: Versions::new(None),
         rate_limiter: RateLimiter::new(0, Instant::now()),
         region: "cn-hangzhou".to_owned(),
+        readings: PerProcess::new(Arc::default()),
     };
     (account, sent)
 }
@@ -50,13 +51,25 @@ fn pages_are_read_until_the_last() {
     assert_eq!(listed(vec![page(Some(0), 0..0)]), (vec![], 1));
     let all: Vec<i64> = (1..61).collect();
     assert_eq!(listed(vec![page(Some(60), 1..51), page(Some(60), 51..61)]), (all.clone(), 2));
-    // Without a total, a page that is not full is the last.
-    assert_eq!(listed(vec![page(None, 1..51), page(None, 51..61)]), (all, 2));
-    let fifty: Vec<i64> = (1..51).collect();
-    assert_eq!(listed(vec![page(None, 1..51), page(None, 0..0)]), (fifty.clone(), 2));
-    // A server that ignores the page number, or promises more than it has.
-    assert_eq!(listed(vec![page(Some(99), 1..51), page(Some(99), 1..51)]), (fifty.clone(), 2));
-    assert_eq!(listed(vec![page(Some(99), 1..51), page(Some(99), 0..0)]), (fifty, 2));
+    // Without a total, an empty page is the last.
+    let pages = vec![page(None, 1..51), page(None, 51..61), page(None, 0..0)];
+    assert_eq!(listed(pages), (all, 3));
+    // A list that changed is read again.
+    let pages = vec![page(Some(60), 1..51), page(Some(59), 51..60), page(Some(1), 7..8)];
+    assert_eq!(listed(pages), (vec![7], 3));
+}
+
+#[test]
+fn a_list_that_never_stays_the_same_is_an_error() {
+    let pages = (0..10).map(|number| page(Some(100 - number), 1..51)).collect();
+    let (account, sent) = account(pages);
+    let failure = account.list(&deadline()).unwrap_err();
+    assert!(failure.class.is_passing() && failure.error.is_retryable());
+    assert_eq!(
+        failure.error.message(),
+        "The list of certificates of cas.example changed each time that it was read."
+    );
+    assert_eq!(sent.lock().unwrap().len(), 10);
 }
 
 #[test]

@@ -59,6 +59,9 @@ fn connect(login: &str, header: &str, response: &str) -> Result<(), TransportErr
 fn http_proxy_opens_a_tunnel() {
     connect("", "", "HTTP/1.1 200 OK\r\nVia: test\r\n\r\n").unwrap();
     connect("", "", "HTTP/1.0 299 Fine\r\n\r\n").unwrap();
+    connect("", "", "HTTP/1.1 200 OK\n\n").unwrap();
+    let interim = "HTTP/1.1 100 Continue\r\nVia: test\r\n\r\nHTTP/1.1 199 Wait\r\n\r\n";
+    connect("", "", &format!("{interim}HTTP/1.1 200 OK\r\n\r\n")).unwrap();
     let header = "Proxy-Authorization: Basic dXNlcjpwOmE=\r\n";
     connect("user:p%3Aa@", header, "HTTP/1.1 200 OK\r\n\r\n").unwrap();
 }
@@ -74,7 +77,7 @@ fn http_proxy_that_rejects_is_reported_by_status() {
         ("504", "it responded with HTTP 504", false),
         ("505", "it responded with HTTP 505", true),
         ("300", "it responded with HTTP 300", true),
-        ("199", "it responded with HTTP 199", true),
+        ("101", "it responded with HTTP 101", true),
         ("abc", "does not speak HTTP", true),
     ] {
         let header = "Proxy-Authorization: Basic dTpw\r\n";

@@ -1,0 +1,119 @@
+//! Which page of a list to request next, and whether the pages that were read are the whole list.
+//! Pure: no I/O, no clock (docs/service.md, How libcas reads lists).
+
+use std::collections::BTreeSet;
+
+use crate::service::certificate::Page;
+use crate::service::types::CertId;
+
+/// Entries of a page: the documented default of both versions, which no source forbids.
+pub(crate) const PAGE_SIZE: usize = 50;
+
+/// More pages than any account has: a limit for a server that never ends its list.
+const MAX_PAGES: usize = 10_000;
+
+/// How often a list that changes while it is read is read from its first page.
+pub(crate) const MAX_READINGS: u32 = 5;
+
+/// What to do after a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Request the next page.
+    Page,
+    /// The list is complete.
+    End,
+    /// An entry may have been missed: forget the pages, and request the first one again.
+    Again,
+    /// As `Again`, but the list was read often enough.
+    Unstable,
+}
+
+/// One list, read page by page.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Paging {
+    /// The page to request, from 1.
+    number: usize,
+    /// The entries to request for each page.
+    size: usize,
+    /// How often the first page was requested.
+    readings: u32,
+    /// Entries of the pages so far.
+    entries: usize,
+    /// Entries of the first page.
+    first: usize,
+    /// How many entries the last page says that the list has.
+    total: Option<usize>,
+    /// The certificates of the pages so far.
+    ids: BTreeSet<CertId>,
+    /// The entries of an earlier reading that ended before its total was reached.
+    short: Option<usize>,
+}
+
+impl Paging {
+    pub(crate) fn new() -> Self {
+        Self::reading(1, PAGE_SIZE, None)
+    }
+
+    fn reading(readings: u32, size: usize, short: Option<usize>) -> Self {
+        let (number, entries, first, total, ids) = (1, 0, 0, None, BTreeSet::new());
+        Self { number, size, readings, entries, first, total, ids, short }
+    }
+
+    /// The number of the page to request, and how many entries to request.
+    pub(crate) fn request(&self) -> (usize, usize) {
+        (self.number, self.size)
+    }
+
+    /// Takes the page that was requested.
+    #[cold]
+    pub(crate) fn add(&mut self, page: &Page) -> Next {
+        let mut is_new = page.certificates.is_empty() && page.entries > 0;
+        for certificate in &page.certificates {
+            is_new |= self.ids.insert(certificate.id);
+        }
+        if self.number == 1 {
+            self.first = page.entries;
+            // The service may allow smaller pages only, or have larger ones.
+            let most = self.size.max(page.entries);
+            self.size = page.size.filter(|size| *size > 0).map_or(self.size, |size| size.min(most));
+        }
+        if let (Some(before), Some(now)) = (self.total, page.total) {
+            // After a deletion, an entry may have moved to a page that was read before. An addition
+            // alone hides nothing, but may hide a deletion.
+            if now < before || now != before && self.readings == 1 {
+                return self.again(self.size, self.short);
+            }
+        }
+        self.total = page.total.or(self.total);
+        // A page that was read before adds nothing: the server may repeat it for ever.
+        if is_new {
+            self.entries += page.entries;
+        }
+        match self.total {
+            Some(total) if self.entries >= total => Next::End,
+            _ if is_new && self.number < MAX_PAGES => {
+                self.number += 1;
+                Next::Page
+            }
+            _ if is_new => Next::Unstable,
+            // An entry moved, or the service counts what it does not list: then another reading
+            // ends in the same way. Pages as small as the first one lose nothing if the service
+            // shortens pages and does not say so.
+            Some(_) if self.short != Some(self.entries) => {
+                self.again(self.first.clamp(1, self.size), Some(self.entries))
+            }
+            _ => Next::End,
+        }
+    }
+
+    fn again(&mut self, size: usize, short: Option<usize>) -> Next {
+        if self.readings == MAX_READINGS {
+            return Next::Unstable;
+        }
+        *self = Self::reading(self.readings + 1, size, short);
+        Next::Again
+    }
+}
+
+#[cfg(test)]
+mod tests;
