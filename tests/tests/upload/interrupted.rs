@@ -20,7 +20,7 @@ use acceptance::{
 use crate::crowds::{many_chains, random};
 use crate::exactly_once::{Api, RULES, run_all};
 use crate::mixed::HOLDERS;
-use crate::truth::{NAME_TAKEN, OK, UNKNOWN, check, copies, ended, reported, times};
+use crate::truth::{NAME_TAKEN, UNKNOWN, check, copies, ended, reported, times};
 
 fn upload(url: &str, chain: &Chain, settings: &[(&str, &str)]) -> Program {
     report(url, settings, "web", &chain.chain, &chain.key)
@@ -215,12 +215,12 @@ fn uploads_that_are_killed_at_any_time_succeed_in_the_next_process() {
     println!("{} cells", cells.len());
 }
 
-/// Stops a process, and waits until it is.
+/// Stops a process, and waits until it is stopped, or has ended before.
 fn stop(process: u32) {
     run(Command::new("kill").arg("-STOP").arg(process.to_string()));
     let started = Instant::now();
     let state = || fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    while !state().rsplit(')').next().unwrap().starts_with(" T") {
+    while !state().rsplit(')').next().unwrap().trim_start().starts_with(['T', 'Z']) {
         assert!(started.elapsed() < WAIT, "it does not stop");
         thread::yield_now();
     }
