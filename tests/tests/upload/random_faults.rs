@@ -2,8 +2,8 @@
 //! applied. So every status must be true.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use acceptance::stub::Reply;
 use acceptance::{Chain, Emulator, Outcome, chain, other_chain, report};
 use serde_json::json;
 
-use crate::crowds::random;
+use crate::crowds::{many_chains, random};
 use crate::exactly_once::{Api, RULES, run_all};
 use crate::truth::{NAME_TAKEN, OK, check, copies, ended, reported, times};
 
@@ -76,23 +76,16 @@ fn fault(choices: &Choices) -> (String, Treatment) {
     (name.to_owned(), treatment)
 }
 
-fn run(seed: usize, counts: &Mutex<BTreeMap<String, usize>>) -> Result<(), String> {
-    let choices = Choices { seed, made: AtomicUsize::new(0) };
-    let api = choices.one_of(&[Api::Auto, Api::Old, Api::New]);
-    let rule = usize::try_from(choices.below(4)).unwrap();
-    let holder = choices.one_of(&[None, None, Some(chain()), Some(other_chain())]);
-    let lag_ms = choices.one_of(&[0, 0, 500, 2_000, 5_000, 3_600_000]);
-    let attempts = choices.one_of(&["1", "2", "4"]);
+/// What happened to each request.
+type Log = Arc<Mutex<Vec<String>>>;
+
+/// Puts a filter with random faults before an emulator. Version 2018-07-13 may end after some
+/// requests.
+fn faulty(emulator: &Emulator, choices: Choices) -> (Filter, Log) {
     let retired = choices.below(30);
     let percent = choices.one_of(&[20, 50, 80]);
-
-    let emulator = Emulator::start(&[]);
-    if let Some(holder) = holder {
-        upload(emulator.url(), holder, &[]).assert_fields(&[("cert_id", "1")]);
-    }
-    emulator.fault(&json!({"kind": "lag", "ms": lag_ms}).to_string());
-    let log = std::sync::Arc::new(Mutex::new(Vec::new()));
-    let requests = std::sync::Arc::clone(&log);
+    let log = Log::default();
+    let requests = Arc::clone(&log);
     let filter = Filter::start(emulator.port(), move |action| {
         let mut log = log.lock().unwrap();
         let is_old = ["CreateUserCertificate", "DescribeUserCertificateList"].contains(&action);
@@ -108,6 +101,23 @@ fn run(seed: usize, counts: &Mutex<BTreeMap<String, usize>>) -> Result<(), Strin
         log.push(format!("{action} {name}"));
         treatment
     });
+    (filter, requests)
+}
+
+fn run(seed: usize, counts: &Mutex<BTreeMap<String, usize>>) -> Result<(), String> {
+    let choices = Choices { seed, made: AtomicUsize::new(0) };
+    let api = choices.one_of(&[Api::Auto, Api::Old, Api::New]);
+    let rule = usize::try_from(choices.below(4)).unwrap();
+    let holder = choices.one_of(&[None, None, Some(chain()), Some(other_chain())]);
+    let lag_ms = choices.one_of(&[0, 0, 500, 2_000, 5_000, 3_600_000]);
+    let attempts = choices.one_of(&["1", "2", "4"]);
+
+    let emulator = Emulator::start(&[]);
+    if let Some(holder) = holder {
+        upload(emulator.url(), holder, &[]).assert_fields(&[("cert_id", "1")]);
+    }
+    emulator.fault(&json!({"kind": "lag", "ms": lag_ms}).to_string());
+    let (filter, requests) = faulty(&emulator, choices);
     let settings = [
         ("CAS_API", api.number()),
         ("CAS_ON_CONFLICT", ["0", "1", "2", "3"][rule]),
@@ -154,4 +164,41 @@ fn every_status_is_true_whatever_fails() {
     let counts = Mutex::default();
     run_all(&seeds, |_| true, |&seed| run(seed, &counts));
     println!("{} uploads: {:?}", seeds.len(), counts.into_inner().unwrap());
+}
+
+/// Three processes with a certificate each and one name, under rules that delete nothing.
+fn compete(seed: usize) -> Result<(), String> {
+    let choices = Choices { seed: seed + 1_000_000, made: AtomicUsize::new(0) };
+    let lag_ms = choices.one_of(&[0, 500, 2_000, 3_600_000]);
+    let members: Vec<_> = many_chains()[..3]
+        .iter()
+        .map(|chain| (chain, choices.one_of(&[Api::Auto, Api::Old, Api::New]), choices.below(3)))
+        .collect();
+    let emulator = Emulator::start(&[]);
+    emulator.fault(&json!({"kind": "lag", "ms": lag_ms}).to_string());
+    let (filter, requests) = faulty(&emulator, choices);
+    let start = |(chain, api, rule): &(&Chain, Api, u64)| {
+        let settings = [
+            ("CAS_API", api.number()),
+            ("CAS_ON_CONFLICT", &*rule.to_string()),
+            ("CAS_TIMEOUT_MS", "8000"),
+        ];
+        report(&filter.url(), &settings, "web", &chain.chain, &chain.key).start()
+    };
+    let processes: Vec<_> = members.iter().map(start).collect();
+    let outcomes: Vec<_> = processes.into_iter().map(|process| process.finish()).collect();
+    for (outcome, (chain, api, rule)) in outcomes.iter().zip(&members) {
+        check(&emulator, chain, outcome).map_err(|reason| {
+            let log = requests.lock().unwrap().join("\n");
+            format!("{seed}: {api:?}, {rule}, {lag_ms} ms: {reason}\n{log}\n{}", outcome.stdout)
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn every_status_of_competing_uploads_is_true_whatever_fails() {
+    let seeds: Vec<usize> = (0..times().unwrap_or(1) * 48).collect();
+    run_all(&seeds, |_| true, |&seed| compete(seed));
+    println!("{} times three uploads", seeds.len());
 }
