@@ -90,7 +90,7 @@ fn run(cell: &Cell) -> Result<(), String> {
         ("CAS_API", api.number()),
         ("CAS_ON_CONFLICT", ["0", "1", "2", "3"][*rule]),
         ("CAS_MAX_ATTEMPTS", "2"),
-        ("CAS_TIMEOUT_MS", if lasts { "6000" } else { "60000" }),
+        ("CAS_TIMEOUT_MS", if lasts { "8000" } else { "60000" }),
     ];
     let outcome = report(&filter.url(), &settings, "web", &chain().chain, &chain().key).run();
     let wrong = |reason: &str| {
