@@ -215,7 +215,7 @@ fn the_certificate_decides_if_it_and_the_list_disagree() {
                 "CertificateList":[{{"id":"7","name":"web","fingerprint":"{sha1}"}}]}}"#
         ),
         format!(
-            r#"{{"CertificateList":[{{"Id":7,"Name":"web","Fingerprint":"{}"}}]}}"#,
+            r#"{{"TotalCount":1,"CertificateList":[{{"Id":7,"Name":"web","Fingerprint":"{}"}}]}}"#,
             coloned.join(":")
         ),
     ];

@@ -43,12 +43,13 @@ pub struct Facts {
     pub is_ca: bool,
 }
 
-impl Facts {
-    /// Facts about the first certificate in a PEM text, if it can be read.
-    pub(crate) fn of_pem(text: &str) -> Option<Self> {
-        let der = pem::first_certificate(text)?;
-        ParsedCertificate::parse(&der).map(|certificate| certificate.facts())
-    }
+/// The common name and the SANs of the first certificate in a PEM text; none if it cannot be read.
+pub(crate) fn names_of_pem(text: &str) -> Vec<String> {
+    let Some(der) = pem::first_certificate(text) else { return Vec::new() };
+    let Some(certificate) = ParsedCertificate::parse(&der) else { return Vec::new() };
+    let mut names = certificate.sans();
+    names.insert(0, certificate.common_name());
+    names
 }
 
 /// A certificate whose extensions are parsed on demand.

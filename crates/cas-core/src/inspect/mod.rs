@@ -23,6 +23,7 @@ use std::time::SystemTime;
 use ring::rand::{SecureRandom, SystemRandom};
 
 pub use certificate::Facts;
+pub(crate) use certificate::names_of_pem;
 pub use findings::{Finding, FindingKind, Severity};
 pub(crate) use fingerprint::Fingerprint;
 pub use formats::not_text;

@@ -16,8 +16,7 @@ use crate::service::caller::Caller;
 use crate::service::certificate::Certificate;
 use crate::service::failure::CallError;
 use crate::service::messages::{
-    ListFailure, cancelled, cancelled_in_doubt, reading_list, relying_on_list, unusable_list,
-    version_changed,
+    ListFailure, cancelled, cancelled_in_doubt, relying_on_list, unusable_list, version_changed,
 };
 use crate::service::rate_limit::RateLimiter;
 use crate::service::readings::{Entries, Readings, Turn};
@@ -105,13 +104,7 @@ impl Account {
         deadline: &Deadline,
     ) -> Option<Entries> {
         let operation = version.search(domain)?;
-        match self.caller.call(&operation, ALL, &deadline.halfway()) {
-            Ok(response) => Some(Entries::of_page(response)),
-            Err(failure) => {
-                self.caller.logger.log(Level::Debug, || reading_list(&failure.error));
-                None
-            }
-        }
+        self.caller.call(&operation, ALL, &deadline.halfway()).ok().map(Entries::of_page)
     }
 
     /// Deletes a certificate.
