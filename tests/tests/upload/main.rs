@@ -4,5 +4,6 @@ mod conflicts;
 mod doubt;
 mod exactly_once;
 mod failures;
+mod large_accounts;
 mod refusals;
 mod survival;
