@@ -37,6 +37,14 @@ pub enum Reply {
 }
 
 impl Reply {
+    /// The bytes to send.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Send(bytes) | Self::SendAndClose(bytes) => bytes,
+            Self::Nothing => &[],
+        }
+    }
+
     /// An HTTP response.
     pub fn http(status: &str, headers: &str, body: &str) -> Self {
         Self::Send(
@@ -60,7 +68,7 @@ impl Stub {
             for (connection, stream) in listener.incoming().enumerate() {
                 let mut stream = stream.unwrap();
                 stream.set_read_timeout(Some(WAIT)).unwrap();
-                while let Some((head, body)) = read_request(&mut stream) {
+                while let Some((head, body)) = read_message(&mut stream) {
                     if sender.send(Request { head, body, connection }).is_err() {
                         return;
                     }
@@ -115,8 +123,8 @@ impl Stub {
     }
 }
 
-/// `None` when the client has closed the connection.
-fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
+/// Head and body of a request or a response; `None` when the connection was closed before its end.
+pub(crate) fn read_message(stream: &mut TcpStream) -> Option<(String, String)> {
     let mut bytes = Vec::new();
     let mut buffer = vec![0; 1 << 20];
     loop {

@@ -2,6 +2,7 @@
 
 pub mod cut;
 pub mod delay;
+pub mod filter;
 pub mod odd;
 pub mod proxy;
 pub mod relay;

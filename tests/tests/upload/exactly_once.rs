@@ -12,7 +12,7 @@ use acceptance::limits::WAIT;
 use acceptance::{Chain, Emulator, Outcome, chain, other_chain, report, top};
 use serde_json::{Value, json};
 
-const RULES: [&str; 4] = ["REUSE", "FAIL", "RENAME", "REPLACE"];
+pub const RULES: [&str; 4] = ["REUSE", "FAIL", "RENAME", "REPLACE"];
 const KINDS: [&str; 13] = [
     "drop-before",
     "drop-after",
@@ -115,7 +115,7 @@ fn upload(emulator: &Emulator, name: &str, chain: &Chain, settings: &[(&str, &st
 }
 
 /// The table under the heading that begins with `column`, by its first column.
-fn table(column: &str) -> BTreeMap<String, Vec<String>> {
+pub fn table(column: &str) -> BTreeMap<String, Vec<String>> {
     let document = fs::read_to_string(top().join("docs/exactly-once.md")).unwrap();
     let cells = |line: &str| -> Vec<String> {
         line.trim_matches('|').split(" | ").map(|cell| cell.trim().replace('`', "")).collect()
