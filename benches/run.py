@@ -35,13 +35,22 @@ TARGET_SIZE = 3_300_000
 # A certificate and its key.
 PAIR = [WORK / "chain.pem", WORK / "leaf.key"]
 EC_PAIR = [WORK / "ec.pem", WORK / "ec.key"]
+# A pair whose domain libcas searches for.
+DOMAIN_PAIR = [WORK / "domain.pem", WORK / "domain.key"]
 # libcas sends them without checks, as the peers do.
 SKIP_CHECKS = {"SKIP_CHECKS": "1"}
 
 LIBCAS = [WORK / "cas_upload"]
 LIBCURL = [WORK / "curl_upload"]
+REPORT = WORK / "report"
 SDK = [SDK_PYTHON, PEERS / "sdk_upload.py"]
 CALLERS = {"libcas": LIBCAS, "libcurl": LIBCURL, "Python SDK": SDK}
+
+# The versions of the API: the number in the C API, the actions.
+VERSIONS = {
+    "2018-07-13": ("1", "CreateUserCertificate", "DescribeUserCertificateList"),
+    "2020-04-07": ("2", "UploadUserCertificate", "ListUserCertificateOrder"),
+}
 
 
 def main():
@@ -66,6 +75,7 @@ def main():
     ratio = size / TARGET_SIZE
     table.add("libcas.so, bytes", f"{size:,}", f"{TARGET_SIZE:,}", ratio, 1, "the target")
     table.show()
+    lookups(1 if options.quick else 5)
     return 1 if options.enforce and table.missed else 0
 
 
@@ -90,16 +100,17 @@ def prepare():
     run([*compiler, "-o", *LIBCURL, PEERS / "curl_upload.c", "-lcurl", "-lcrypto"])
     against_libcas = [f"-I{ROOT}/include", f"-L{RELEASE}", "-lcas", f"-Wl,-rpath,{RELEASE}"]
     run([*compiler, "-o", *LIBCAS, PEERS / "cas_upload.c", *against_libcas])
+    run([*compiler, "-o", REPORT, ROOT / "tests/fixtures/c/report.c", *against_libcas])
     run([ROOT / "examples/make-chain.sh", WORK, "localhost"])
     # Three certificates, as in earlier comparisons. The checks remove the root.
     root = (WORK / "root.pem").read_bytes()
     (WORK / "chain.pem").write_bytes((WORK / "chain.pem").read_bytes() + root)
     # A self-signed pair whose key is faster to check.
-    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-noenc", "-days", "90", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost",
-         "-addext", "basicConstraints=critical,CA:FALSE",
-         "-keyout", WORK / "ec.key", "-out", WORK / "ec.pem"])
+    for domain, (certificate, key) in [("localhost", EC_PAIR), ("bench.example", DOMAIN_PAIR)]:
+        run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-noenc", "-days", "90", "-subj", f"/CN={domain}",
+             "-addext", f"subjectAltName=DNS:{domain}",
+             "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", certificate])
     (WORK / "trusted.pem").write_bytes(SYSTEM_ROOTS.read_bytes() + root)
 
 
@@ -174,6 +185,57 @@ def cold(table, emulator, rounds):
     add_rows(table, "cold HTTPS, wall ms", wall, 1e3, TARGET_COLD)
 
 
+def lookups(rounds):
+    """Requests and time of a look-up, by the number of certificates in the account."""
+    print()
+    print(f"{'look-up':<26}{'certificates':>13}{'requests':>10}{'wall ms':>10}")
+    with Emulator() as emulator:
+        report(emulator, "oldest", "1", {}, PAIR)
+        stored = 1
+        for certificates in [100, 1_000, 10_000]:
+            say(f"look-ups, {certificates:,} certificates")
+            upload(emulator, LIBCAS, certificates - stored, None, SKIP_CHECKS, reset=False)
+            stored = certificates
+            for version, (number, create, lists) in VERSIONS.items():
+                # Another certificate has the name, so the whole list is read, and nothing is sent.
+                fail = {"CAS_ON_CONFLICT": "1"}
+                whole = [report(emulator, "oldest", number, fail, DOMAIN_PAIR, lists, "NAME_TAKEN")
+                         for _ in range(rounds)]
+                show_lookup(f"whole list, {version}", certificates, whole)
+            for version, (number, create, lists) in VERSIONS.items():
+                found = []
+                for _ in range(rounds):
+                    fault = {"action": create, "kind": "drop-after", "times": 1}
+                    emulator.control("/_emulator/faults", json.dumps(fault).encode())
+                    stored += 1
+                    found.append(report(emulator, f"new-{stored}", number, {}, DOMAIN_PAIR, lists))
+                show_lookup(f"lost response, {version}", certificates, found)
+
+
+def report(emulator, name, version, settings, pair, action="", status="OK"):
+    """Uploads with report.c. Returns the number of requests of an action, and the seconds."""
+    def requests():
+        return [request["request_id"] for request in emulator.control("/_emulator/requests")
+                if request["action"] == action]
+    before = set(requests())
+    environment = {"PATH": os.environ["PATH"], "CAS_ENDPOINT": emulator.url, "CAS_API": version,
+                   "CAS_TIMEOUT_MS": "120000", "CAS_ACCESS_KEY": "testid:testsecret", **settings}
+    start = time.perf_counter()
+    printed = subprocess.run([REPORT, name, *pair], env=environment, stdout=subprocess.PIPE,
+                             text=True).stdout
+    wall = time.perf_counter() - start
+    if not re.search(f"^status=CAS_(ERR_)?{status}$", printed, re.MULTILINE):
+        stop(f"unexpected end of an upload:\n{printed}")
+    return len(set(requests()) - before), wall
+
+
+def show_lookup(what, certificates, results):
+    requests = {count for count, _ in results}
+    wall = statistics.median(wall for _, wall in results) * 1e3
+    shown = "-".join(map(str, sorted(requests)))
+    print(f"{what:<26}{certificates:>13,}{shown:>10}{wall:>10,.1f}", flush=True)
+
+
 def add_rows(table, what, times, scale, target):
     """The target applies to libcurl; the SDK is shown for comparison."""
     medians = {name: statistics.median(values) * scale for name, values in times.items()}
@@ -198,8 +260,9 @@ class Usage:
         self.cpu = rusage.ru_utime + rusage.ru_stime
 
 
-def upload(emulator, caller, calls, ca_file, more_environment, pair=PAIR):
-    emulator.reset()
+def upload(emulator, caller, calls, ca_file, more_environment, pair=PAIR, reset=True):
+    if reset:
+        emulator.reset()
     command = [*caller, emulator.url, *pair, str(calls)]
     if ca_file:
         command.append(ca_file)

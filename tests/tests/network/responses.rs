@@ -43,9 +43,37 @@ fn a_response_with_two_ids_or_codes_is_no_success() {
             });
         }
     });
-    let body = r#"{"CertId":1,"CertId":"1","certId":1,"CertificateId":""}"#;
-    let outcome = upload("60000", &[("200 OK", body)]);
+    let same = r#"{"CertId":1,"CertId":"1","certId":1,"CertificateId":""}"#;
+    let outcome = upload("60000", &[("200 OK", same)]);
     outcome.assert_fields(&[("status", "CAS_OK"), ("cert_id", "1")]);
+}
+
+#[test]
+fn an_entry_of_a_list_with_two_ids_is_not_taken_for_the_certificate() {
+    let fingerprint = fingerprint();
+    let taken = ("400 Bad Request", r#"{"Code":"NameRepeat"}"#);
+    for (ids, found) in [
+        (r#""id":7"#, true),
+        (r#""id":7,"id":"7""#, true),
+        (r#""id":7,"id":8"#, false),
+        (r#""id":7,"Id":8"#, false),
+        (r#""CertificateId":7,"CertId":8,"Id":7"#, false),
+    ] {
+        let entry = format!(r#"{{{ids},"name":"web","fingerprint":"{fingerprint}"}}"#);
+        let list = format!(r#"{{"TotalCount":1,"CertificateList":[{entry}]}}"#);
+        let timeout = if found { "60000" } else { "2000" };
+        let outcome = upload(timeout, &[taken, ("200 OK", &list)]);
+        assert_eq!(outcome.stdout.contains("cert_id=7"), found, "{ids}: {}", outcome.stdout);
+        assert_eq!(outcome.stdout.contains("status=CAS_OK"), found, "{ids}: {}", outcome.stdout);
+    }
+}
+
+/// The SHA-1 fingerprint of the certificate that is uploaded.
+fn fingerprint() -> String {
+    let mut openssl = Command::new("openssl");
+    let print = ["x509", "-noout", "-fingerprint", "-sha1", "-in"];
+    let printed = run(openssl.args(print).arg(&chain().chain));
+    printed.trim().split_once('=').unwrap().1.to_owned()
 }
 
 #[test]
@@ -73,10 +101,7 @@ fn a_cut_private_key_leaves_the_code() {
 
 #[test]
 fn a_certificate_with_the_name_of_a_private_key_does_not_hide_the_list() {
-    let mut openssl = Command::new("openssl");
-    let print = ["x509", "-noout", "-fingerprint", "-sha1", "-in"];
-    let printed = run(openssl.args(print).arg(&chain().chain));
-    let (_, fingerprint) = printed.trim().split_once('=').unwrap();
+    let fingerprint = fingerprint();
     for name in [
         "-----BEGIN PRIVATE KEY-----",
         r#"-----BEGIN PRIVATE KEY-----\"x"#,

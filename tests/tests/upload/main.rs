@@ -7,6 +7,7 @@ mod exactly_once;
 mod failures;
 mod filters;
 mod interrupted;
+mod large_accounts;
 mod mixed;
 mod random_faults;
 mod refusals;

@@ -57,9 +57,11 @@ impl Secrets<'_> {
                 form = Zeroizing::new(percent_encode(&form));
             }
         }
-        let text = Zeroizing::new(self.cut_long_runs(&text));
+        let mut key = Zeroizing::new(String::with_capacity(self.private_key.map_or(0, str::len)));
+        key.extend(self.private_key.unwrap_or_default().split_whitespace());
+        let text = Zeroizing::new(cut_secret_runs(&text, &key));
         let shown = cut(&text, LONGEST);
-        if self.is_revealed_by(shown) {
+        if self.is_revealed_by(shown, &key) {
             return REMOVED.to_owned();
         }
         // One line, so that no server can forge log lines or terminal commands.
@@ -78,14 +80,14 @@ impl Secrets<'_> {
         longest.unwrap_or(0) * (1 + 2 * ENCODINGS)
     }
 
-    /// Returns whether `text` still holds a secret, however often it was encoded.
-    fn is_revealed_by(&self, text: &str) -> bool {
+    /// Returns whether `text` still holds a secret, however often it was encoded. `key` is the
+    /// private key without white space.
+    fn is_revealed_by(&self, text: &str, key: &str) -> bool {
         let mut text = Zeroizing::new(text.to_owned());
         for _ in 0..MOST_DECODINGS {
-            if self.others.iter().any(|secret| !secret.is_empty() && text.contains(secret)) {
-                return true;
-            }
-            if self.cut_long_runs(&text).matches(REMOVED).count() > text.matches(REMOVED).count() {
+            if self.others.iter().any(|secret| !secret.is_empty() && text.contains(secret))
+                || text.split(|c| !is_base64(c)).any(|run| is_secret(run, key))
+            {
                 return true;
             }
             match percent_decode(&text) {
@@ -96,32 +98,38 @@ impl Secrets<'_> {
         // No text that is worth showing is encoded so often.
         true
     }
+}
 
-    /// Removes runs of base64 characters that are too long for a word, or occur in the private key.
-    fn cut_long_runs(&self, text: &str) -> String {
-        let key = self.private_key.unwrap_or_default();
-        let mut unbroken = Zeroizing::new(String::with_capacity(key.len()));
-        unbroken.extend(key.split_whitespace());
-        // A piece of the key counts anywhere in a run: other characters may adjoin it.
-        let of_key = |run: &str| {
-            run.as_bytes().windows(SHORTEST_KEY_PIECE).any(|piece| {
-                unbroken.as_bytes().windows(SHORTEST_KEY_PIECE).any(|of_key| of_key == piece)
-            })
+/// Removes secret runs, in more of `text` than can be shown but not in all of it: the search for
+/// pieces of a long key takes time. What follows is dropped.
+fn cut_secret_runs(text: &str, key: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    // A character has at most four bytes.
+    while shown.len() <= LONGEST * 4 {
+        let Some(start) = rest.find(is_base64) else {
+            shown.push_str(rest);
+            break;
         };
-        let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
-        let mut shown = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(start) = rest.find(is_base64) {
-            shown.push_str(&rest[..start]);
-            let run = &rest[start..];
-            let run = &run[..run.find(|c| !is_base64(c)).unwrap_or(run.len())];
-            let secret = run.len() > LONGEST_WORD || of_key(run);
-            shown.push_str(if secret { REMOVED } else { run });
-            rest = &rest[start + run.len()..];
-        }
-        shown.push_str(rest);
-        shown
+        let run = &rest[start..];
+        let run = &run[..run.find(|c| !is_base64(c)).unwrap_or(run.len())];
+        shown.push_str(&rest[..start]);
+        shown.push_str(if is_secret(run, key) { REMOVED } else { run });
+        rest = &rest[start + run.len()..];
     }
+    shown
+}
+
+fn is_base64(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')
+}
+
+/// Whether a run of base64 characters is too long for a word, or has a piece of the private key
+/// anywhere: other characters may adjoin it.
+fn is_secret(run: &str, key: &str) -> bool {
+    let pieces = run.as_bytes().windows(SHORTEST_KEY_PIECE);
+    run.len() > LONGEST_WORD
+        || pieces.into_iter().any(|piece| memchr::memmem::find(key.as_bytes(), piece).is_some())
 }
 
 /// Returns the beginning of `text`: at most `longest` characters, without the run that the cut goes
@@ -241,6 +249,13 @@ mod tests {
             ["%25".repeat(1 << 18), "%2525".repeat(1 << 18), format!("%{}41", "25".repeat(1 << 18))]
         {
             assert_eq!(secrets().redact(&text).trim_end_matches('…'), "", "{}", &text[..10]);
+        }
+        let key = "0123456789abcdef+/\n".repeat(1 << 14);
+        let long_key = Secrets { private_key: Some(&key), others: Vec::new() };
+        for text in ["words of text ", "abcdefgh01234567 ", "x23456789abcdex "] {
+            let shown = long_key.redact(&text.repeat(1 << 16));
+            assert!(shown.ends_with('…') && shown.chars().count() <= LONGEST + 1, "{shown}");
+            assert_eq!(shown.contains(REMOVED), text.contains("34567"), "{shown}");
         }
         let deep = (0..20).fold("plain text".to_owned(), |text, _| percent_encode(&text));
         assert!(secrets().redact(&deep).ends_with(REMOVED));

@@ -15,8 +15,8 @@ use crate::service::caller::Caller;
 use crate::service::certificate::Certificate;
 use crate::service::failure::CallError;
 use crate::service::messages::{
-    ListFailure, cancelled, deletion_unknown, reading_list, relying_on_list, unusable_list,
-    version_changed, with_next_version,
+    ListFailure, cancelled, deletion_unknown, relying_on_list, unusable_list, version_changed,
+    with_next_version,
 };
 use crate::service::rate_limit::RateLimiter;
 use crate::service::readings::{Entries, Readings, Turn};
@@ -104,13 +104,7 @@ impl Account {
         deadline: &Deadline,
     ) -> Option<Entries> {
         let operation = version.search(domain)?;
-        match self.caller.call(&operation, ALL, &deadline.halfway()) {
-            Ok(response) => Some(Entries::of_page(response)),
-            Err(failure) => {
-                self.caller.logger.log(Level::Debug, || reading_list(&failure.error));
-                None
-            }
-        }
+        self.caller.call(&operation, ALL, &deadline.halfway()).ok().map(Entries::of_page)
     }
 
     /// Deletes a certificate.

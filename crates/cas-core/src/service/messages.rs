@@ -307,11 +307,6 @@ pub(crate) fn unusable_list(endpoint: &str, failure: ListFailure) -> CallError {
     CallError::new(class, error)
 }
 
-/// The certificates of a domain could not be listed.
-pub(crate) fn reading_list(error: &Error) -> String {
-    format!("{error} libcas reads the whole list.")
-}
-
 /// The service no longer has the version of the API, so another one is used from now on.
 pub(crate) fn version_changed(error: &Error, version: &dyn Display) -> String {
     format!("{error} libcas uses API version {version} from now on.")

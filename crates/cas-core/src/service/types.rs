@@ -83,6 +83,8 @@ pub struct Operation<'a> {
 }
 
 impl<'a> Operation<'a> {
+    // Not inlined into each operation.
+    #[inline(never)]
     pub(crate) fn new(action: &'static str, version: ApiVersion) -> Self {
         let mut params = Params::new();
         params.set("Action", action);
@@ -91,6 +93,7 @@ impl<'a> Operation<'a> {
         Self { ram: "yundun-cert", action, params }
     }
 
+    #[inline(never)]
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<Cow<'a, str>>) -> Self {
         self.params.set(name, value);
         self

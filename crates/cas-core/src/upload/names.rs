@@ -46,12 +46,10 @@ impl<'a> Names<'a> {
     /// Returns a domain of the certificate as a search finds it in any of its names.
     #[cold]
     pub(super) fn domain(&self) -> Option<String> {
-        let Facts { common_name, mut sans, .. } = Facts::of_pem(self.certificate)?;
-        sans.insert(0, common_name);
-        sans.iter()
-            .map(|name| name.strip_prefix("*.").unwrap_or(name))
-            .find(is_domain)
-            .map(Into::into)
+        let Facts { common_name, sans, .. } = Facts::of_pem(self.certificate)?;
+        let names = std::iter::once(&common_name).chain(&sans);
+        let mut domains = names.map(|name| name.strip_prefix("*.").unwrap_or(name));
+        domains.find(|name| is_domain(name)).map(ToOwned::to_owned)
     }
 
     fn read(&self) -> Option<&AlternateName> {
@@ -65,7 +63,7 @@ impl<'a> Names<'a> {
 }
 
 /// Whether a name is a domain, rather than an IP address, a person or a company.
-fn is_domain(name: &&str) -> bool {
+fn is_domain(name: &str) -> bool {
     let is_label = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     name.contains('.')
         && name.bytes().all(is_label)

@@ -1,6 +1,8 @@
 //! `DescribeUserCertificateList` of version 2018-07-13 and `ListUserCertificateOrder` of version
 //! 2020-04-07.
 
+use std::convert::Infallible;
+use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
@@ -9,7 +11,7 @@ use super::context::Context;
 use super::errors::ApiError;
 use super::summary::Summary;
 use crate::clock;
-use crate::store::StoredCertificate;
+use crate::store::{Candidate, StoreError, StoredCertificate};
 
 /// How long before its end a certificate has the status `WILLEXPIRED`.
 const WILL_EXPIRE: Duration = Duration::from_secs(30 * 86_400);
@@ -118,7 +120,7 @@ pub(super) fn describe_user_certificate_list(
     context: &Context<'_>,
 ) -> Result<DescribeListOutput, ApiError> {
     let range = PageRange::parse(context)?;
-    let listed = context.store.listed()?;
+    let (total, listed) = context.store.listed(|_| Ok(true), range.entries())?;
     let item = |stored: &StoredCertificate| DescribeItem {
         id: stored.cert_id,
         name: stored.name.clone(),
@@ -136,8 +138,8 @@ pub(super) fn describe_user_certificate_list(
         buy_in_aliyun: false,
     };
     Ok(DescribeListOutput {
-        page: range.page(context, listed.len()),
-        certificate_list: range.of(&listed).map(item).collect(),
+        page: range.page(context, total),
+        certificate_list: listed.iter().map(item).collect(),
     })
 }
 
@@ -148,12 +150,18 @@ pub(super) fn list_user_certificate_order(context: &Context<'_>) -> Result<ListO
     let keyword = context.parameters.non_empty("Keyword");
     let group = context.parameters.non_empty("ResourceGroupId");
 
-    let mut listed = if uploads { context.store.listed()? } else { Vec::new() };
-    listed.retain(|stored| {
-        filter.selects(Status::of(stored, context.now))
-            && keyword.is_none_or(|keyword| matches_keyword(stored, keyword))
-            && group.is_none_or(|group| stored.resource_group_id == group)
-    });
+    let selects = |candidate: &Candidate<'_>| {
+        if !uploads || !filter.selects(Status::at(context.now, |at| candidate.expired(at))?) {
+            return Ok(false);
+        }
+        if let Some(keyword) = keyword
+            && !matches_keyword(candidate, keyword)?
+        {
+            return Ok(false);
+        }
+        group.map_or(Ok(true), |group| Ok(candidate.resource_group_id()? == group))
+    };
+    let (total, listed) = context.store.listed(selects, range.entries())?;
     let item = |stored: &StoredCertificate| ListItem {
         certificate_id: stored.cert_id,
         common_name: stored.common_name.clone(),
@@ -168,8 +176,8 @@ pub(super) fn list_user_certificate_order(context: &Context<'_>) -> Result<ListO
         status: Status::of(stored, context.now),
     };
     Ok(ListOutput {
-        page: range.page(context, listed.len()),
-        certificate_order_list: range.of(&listed).map(item).collect(),
+        page: range.page(context, total),
+        certificate_order_list: listed.iter().map(item).collect(),
     })
 }
 
@@ -194,23 +202,27 @@ impl PageRange {
         }
     }
 
-    fn of<'a>(
-        &self,
-        all: &'a [StoredCertificate],
-    ) -> impl Iterator<Item = &'a StoredCertificate> + use<'a> {
-        all.iter().skip((self.number - 1).saturating_mul(self.size)).take(self.size)
+    fn entries(&self) -> Range<usize> {
+        let start = (self.number - 1).saturating_mul(self.size);
+        start..start.saturating_add(self.size)
     }
 }
 
 impl Status {
     fn of(stored: &StoredCertificate, now: SystemTime) -> Self {
-        if stored.expired(now) {
+        let Ok(status) = Self::at::<Infallible>(now, |time| Ok(stored.expired(time)));
+        status
+    }
+
+    /// The status at `now` of a certificate of which `expired` says whether it has expired.
+    fn at<E>(now: SystemTime, expired: impl Fn(SystemTime) -> Result<bool, E>) -> Result<Self, E> {
+        Ok(if expired(now)? {
             Self::Expired
-        } else if stored.expired(now + WILL_EXPIRE) {
+        } else if expired(now + WILL_EXPIRE)? {
             Self::WillExpire
         } else {
             Self::Issued
-        }
+        })
     }
 }
 
@@ -225,8 +237,10 @@ impl StatusFilter {
 }
 
 /// Searches the domains and the resource ID, but not the name.
-fn matches_keyword(stored: &StoredCertificate, keyword: &str) -> bool {
+fn matches_keyword(candidate: &Candidate<'_>, keyword: &str) -> Result<bool, StoreError> {
     let keyword = keyword.to_lowercase();
-    let domains = stored.sans.iter().chain([&stored.common_name]);
-    domains.chain([&stored.resource_id()]).any(|text| text.to_lowercase().contains(&keyword))
+    let names = candidate.names()?;
+    // SANs are separated by commas, which no keyword spans.
+    let mut texts = names.iter().flat_map(|text| text.split(','));
+    Ok(texts.any(|text| text.to_lowercase().contains(&keyword)))
 }

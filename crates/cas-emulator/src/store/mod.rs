@@ -10,16 +10,19 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::{
-    Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+    Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior,
+    params,
 };
 use zeroize::Zeroizing;
 
 use crate::certificates::certificate::Leaf;
+use crate::clock;
 use key_sealer::{KeySealer, SealError};
 use schema::SchemaError;
 
@@ -82,6 +85,27 @@ pub(crate) struct CertificateWithKey {
     pub(crate) certificate: StoredCertificate,
     /// `None` for certificates from schema 1, which stored no keys.
     pub(crate) key: Option<Zeroizing<String>>,
+}
+
+/// What lists select a certificate by.
+pub(crate) struct Candidate<'a>(&'a Row<'a>);
+
+impl Candidate<'_> {
+    /// Whether the certificate has expired at `now`.
+    pub(crate) fn expired(&self, now: SystemTime) -> Result<bool, StoreError> {
+        Ok(clock::from_unix_seconds(self.0.get("not_after")?) < now)
+    }
+
+    /// The common name, the subject alternative names and the resource ID.
+    pub(crate) fn names(&self) -> Result<[String; 3], StoreError> {
+        let resource_id = resource_id(self.0.get("cert_id")?);
+        Ok([self.0.get("common_name")?, self.0.get("sans")?, resource_id])
+    }
+
+    /// The resource group from the upload; empty if missing.
+    pub(crate) fn resource_group_id(&self) -> Result<String, StoreError> {
+        Ok(self.0.get("resource_group_id")?)
+    }
 }
 
 impl Store {
@@ -170,11 +194,13 @@ impl Store {
             }
             Err(error) => return Err(error.into()),
         };
-        let count: i64 =
-            transaction.query_row("SELECT count(*) FROM certificate", [], |row| row.get(0))?;
-        if self.quota.is_some_and(|quota| count.unsigned_abs() > quota) {
-            // Dropping the transaction rolls back the insert.
-            return Ok(InsertResult::QuotaExceeded);
+        if let Some(quota) = self.quota {
+            let count: i64 =
+                transaction.query_row("SELECT count(*) FROM certificate", [], |row| row.get(0))?;
+            if count.unsigned_abs() > quota {
+                // Dropping the transaction rolls back the insert.
+                return Ok(InsertResult::QuotaExceeded);
+            }
         }
         transaction.commit()?;
         if let Some(until) = new.lag.and_then(|lag| Instant::now().checked_add(lag)) {
@@ -268,15 +294,36 @@ impl Store {
         Ok(all)
     }
 
-    /// The certificates that lists show, newest first: all except those whose lag has not ended.
-    pub(crate) fn listed(&self) -> Result<Vec<StoredCertificate>, StoreError> {
-        let mut listed = self.all()?;
+    /// The certificates that lists show, newest first: of those that `selects` accepts, all except
+    /// those whose lag has not ended. Returns how many there are, and those in `range`.
+    pub(crate) fn listed(
+        &self,
+        selects: impl Fn(&Candidate<'_>) -> Result<bool, StoreError>,
+        range: Range<usize>,
+    ) -> Result<(usize, Vec<StoredCertificate>), StoreError> {
         let now = Instant::now();
         let mut database = self.lock();
         database.listed_from.retain(|_, until| now < *until);
-        listed.retain(|certificate| !database.listed_from.contains_key(&certificate.cert_id));
-        listed.reverse();
-        Ok(listed)
+        // Reads what `selects` needs: the whole rows of a large account take too long.
+        let mut select = database.connection.prepare_cached(
+            "SELECT cert_id, not_after, common_name, sans, resource_group_id
+             FROM certificate ORDER BY cert_id DESC",
+        )?;
+        let mut rows = select.query([])?;
+        let mut ids: Vec<i64> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let cert_id = row.get(0)?;
+            if !database.listed_from.contains_key(&cert_id) && selects(&Candidate(row))? {
+                ids.push(cert_id);
+            }
+        }
+        let mut select =
+            database.connection.prepare_cached("SELECT * FROM certificate WHERE cert_id = ?1")?;
+        let end = range.end.min(ids.len());
+        let selected = ids[range.start.min(end)..end].iter();
+        let page = selected.map(|cert_id| select.query_row([cert_id], row::from_row));
+        let page = page.collect::<Result<_, _>>()?;
+        Ok((ids.len(), page))
     }
 
     /// Deletes everything. The next ID is 1.
