@@ -49,6 +49,10 @@ test-cancel: setup-test build ## cas_client_cancel in every state, 200 times eac
 	CANCEL_TIMES=$${CANCEL_TIMES:-200} $(CARGO) test --package acceptance --locked --test host \
 		-- --nocapture cancel::
 
+.PHONY: prove
+prove: fetch ## the model of uploads: every scenario and planted defect (10 minutes)
+	@CARGO='$(CARGO)' tools/prove.sh
+
 .PHONY: test-exactly-once
 test-exactly-once: setup-test build ## every combination of failures, and many killed processes
 	EXACTLY_ONCE_TIMES=$${EXACTLY_ONCE_TIMES:-20} RUST_TEST_THREADS=$$(($$(nproc) * 2)) \

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 /// What a failed attempt means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum FailureClass {
     /// Not sent, and another attempt does not help: no access key, or a permanent connection
     /// failure.
@@ -64,7 +64,7 @@ impl FailureClass {
 
 /// What can be corrected before the next attempt. Each correction is made once: a second one of the
 /// same kind would not help either.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Correction {
     /// The time of the request differed too much from the service's, which is known now.
     Clock,

@@ -7,7 +7,7 @@ use crate::protocol::failure_class::FailureClass;
 use crate::service::types::CertId;
 
 /// What to do if the name is taken; the numbers are those of the C API (`cas_on_conflict`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(i32)]
 pub enum OnConflict {
     /// The same certificate under this name is a success, a different one an error.
@@ -24,7 +24,7 @@ pub enum OnConflict {
 }
 
 /// What an upload did; the numbers are those of the C API (`cas_outcome`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i32)]
 pub enum Outcome {
     /// The certificate was stored.
@@ -36,7 +36,7 @@ pub enum Outcome {
 }
 
 /// What the program requested.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Rules {
     /// What to do if the name is taken.
     pub on_conflict: OnConflict,
@@ -47,7 +47,7 @@ pub(crate) struct Rules {
 }
 
 /// The names an upload may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Name {
     /// The one that the program requested.
     Requested,
@@ -56,7 +56,7 @@ pub(crate) enum Name {
 }
 
 /// Which certificate has a name at the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum NameOwner {
     /// None in the list.
     Free,
@@ -69,7 +69,7 @@ pub(crate) enum NameOwner {
 }
 
 /// The result of a look-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct NameStatus {
     /// The owner of the requested name.
     pub requested: NameOwner,
@@ -156,7 +156,7 @@ pub(crate) enum Step {
 }
 
 /// Why an upload failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum FailReason {
     /// The error of the last attempt, or of the look-up before the first.
     Last,
@@ -173,7 +173,7 @@ pub(crate) enum FailReason {
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Event {
     /// The look-up succeeded.
     Listed(NameStatus),

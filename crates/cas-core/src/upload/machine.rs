@@ -12,7 +12,7 @@ use crate::upload::events::{
 };
 
 /// Why the list is looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum LookupReason {
     /// Nothing was sent yet.
     BeforeSending,
@@ -26,7 +26,7 @@ enum LookupReason {
     LastAttempt,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum State {
     LookingUp(LookupReason),
     Sending,
@@ -52,7 +52,7 @@ const SETTLED: Duration = Duration::from_secs(2);
 const LOOKUPS_TO_SETTLE: u32 = 3;
 
 /// One upload in progress.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Machine {
     rules: Rules,
     state: State,

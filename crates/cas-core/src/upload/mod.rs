@@ -10,6 +10,8 @@ pub(crate) mod left_overs;
 pub(crate) mod lookup;
 pub(crate) mod machine;
 pub(crate) mod messages;
+#[cfg(test)]
+mod model;
 mod names;
 pub(crate) mod request;
 pub(crate) mod run;

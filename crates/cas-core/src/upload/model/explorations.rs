@@ -1,0 +1,268 @@
+//! The scenarios: those in which every invariant holds, and those that break an assumption.
+
+use std::time::Duration;
+
+use super::Fault::{self, *};
+use super::properties::{ONE_COPY, ONE_IN_FAMILY, ONE_OF_A_NAME, TRUE_STATUS};
+use super::scenario::Content::{X, Y, Z};
+use super::scenario::{Api, Call, NEVER, Scenario};
+use super::service::StoredName::{self, Alternate, Requested, Similar, Third};
+use crate::protocol::failure_class::{Correction, FailureClass};
+use crate::upload::events::OnConflict::{self, Fail, Rename, Replace, Reuse};
+
+const LOST: &[Fault] = &[RequestLost, AnswerLost, RequestLate];
+const REFUSED: &[Fault] = &[
+    Refused(FailureClass::NotSent),
+    Refused(FailureClass::Refused),
+    Refused(FailureClass::Ambiguous),
+    Refused(FailureClass::RejectedInTransit),
+    Refused(FailureClass::Throttled(None)),
+    Refused(FailureClass::Throttled(Some(Duration::from_secs(2)))),
+    Refused(FailureClass::Correctable(Correction::Clock)),
+];
+const LOOKS: &[Fault] = &[
+    LookFailed(FailureClass::OutcomeUnknown),
+    LookFailed(FailureClass::Refused),
+    LookFailed(FailureClass::Throttled(Some(Duration::from_secs(2)))),
+    LookFailed(FailureClass::RejectedInTransit),
+    LookUnclear,
+];
+const OTHERS: &[Fault] = &[Repeated, Crash, Cancel, NotDeleted, DeletedUnanswered];
+const EVERY: &[&[Fault]] = &[LOST, REFUSED, LOOKS, OTHERS];
+
+const RULES: [OnConflict; 4] = [Reuse, Fail, Rename, Replace];
+const APIS: [Api; 3] = [Api::Old, Api::New, Api::Auto];
+
+/// Two seconds: as long as libcas waits before it sends again.
+const TWO_SECONDS: u8 = 8;
+
+/// What is stored before the calls begin.
+const BEFORE: [&[(super::scenario::Content, StoredName)]; 8] = [
+    &[],
+    &[(Z, Requested)],
+    &[(X, Requested)],
+    &[(Z, Alternate(Z))],
+    &[(Z, Requested), (X, Alternate(X))],
+    &[(X, Third)],
+    &[(Z, Similar)],
+    &[(X, Similar)],
+];
+
+/// A service as libcas assumes it, with new certificates that are listed late.
+fn late_lists(calls: &[Call]) -> Scenario {
+    let retires = calls.iter().any(|call| call.api == Api::Auto);
+    Scenario { lag: TWO_SECONDS, retires, ..Scenario::new(calls) }
+}
+
+/// A service that has several certificates of one name: what libcas sends again is stored again.
+fn names_repeat(call: Call) -> Scenario {
+    Scenario { unique_names: false, late: TWO_SECONDS, ..Scenario::new(&[call]) }.faults(1, &[LOST])
+}
+
+/// Every combination of rules, versions and certificates: those that `cargo test` explores, and
+/// those that `make prove` explores.
+pub(super) fn all(full: bool) -> Vec<Scenario> {
+    let mut all = Vec::new();
+    for rule in RULES {
+        for api in APIS {
+            let call = Call::new(X, rule, api);
+            for before in &BEFORE[..if full { BEFORE.len() } else { 2 }] {
+                // One call, in which two or three things go wrong.
+                let one = late_lists(&[call]).before(before);
+                let (faults, slow) = if full { (3, 1) } else { (2, u8::from(before.is_empty())) };
+                all.push(Scenario { slow, ..one }.faults(faults, EVERY));
+            }
+        }
+        // Two calls at once.
+        let api = if matches!(rule, Reuse | Rename) { Api::Old } else { Api::New };
+        let call = Call::new(X, rule, api);
+        for (other, before) in [(X, BEFORE[0]), (Y, BEFORE[0]), (Y, BEFORE[1])] {
+            let two = [call, Call { content: other, ..call }];
+            all.push(late_lists(&two).before(before).faults(1, EVERY));
+        }
+        // Nothing goes wrong, but for what the calls do to each other.
+        let three = [call, call, Call { content: Y, ..call }];
+        all.push(late_lists(&three));
+    }
+    for rule in RULES {
+        let call = Call::new(X, rule, Api::Old);
+        all.push(Scenario::new(&[call]).faults(1, &[&[AnswerFiltered]]));
+        // The service rejects the certificate.
+        let rejects = Scenario { rejects: Some(X), ..Scenario::new(&[call]) };
+        all.push(rejects.faults(2, EVERY));
+        // A refusal in doubt whose look-up is refused as well.
+        let unknown = Refused(FailureClass::Ambiguous);
+        let refused = LookFailed(FailureClass::Refused);
+        all.push(Scenario::new(&[call]).faults(3, &[LOST, &[unknown, refused]]));
+    }
+    // Looks until 20 seconds after an attempt.
+    for api in APIS {
+        let call = Call { deadline: 120, ..Call::new(X, Reuse, api) };
+        all.push(Scenario { slow: 1, ..late_lists(&[call]) }.faults(2, EVERY));
+    }
+    for api in [Api::Old, Api::New] {
+        let repeat = names_repeat(Call { deadline: 80, ..Call::new(X, Reuse, api) });
+        all.push(repeat);
+    }
+    if full {
+        all.extend(pairs());
+        all.extend(threes());
+    }
+    all
+}
+
+/// Two calls of every two rules, with the list read at one moment or page by page.
+fn pairs() -> Vec<Scenario> {
+    let mut all = Vec::new();
+    for rule in RULES {
+        for api in APIS {
+            for any_name in [false, true] {
+                let call = Call { any_name, ..Call::new(X, rule, api) };
+                for (content, other) in [(X, rule), (Y, rule), (X, Reuse), (Y, Reuse), (Y, Replace)]
+                {
+                    let two = [call, Call { content, rule: other, ..call }];
+                    for before in BEFORE {
+                        for page in [None, Some(1)] {
+                            let scenario = late_lists(&two).before(before).faults(1, EVERY);
+                            all.push(Scenario { page, ..scenario });
+                        }
+                    }
+                }
+            }
+        }
+        for api in APIS {
+            let call = Call::new(X, rule, api);
+            for other in [X, Y] {
+                let two = [call, Call { content: other, ..call }];
+                all.push(late_lists(&two).before(BEFORE[1]).faults(2, EVERY));
+            }
+        }
+    }
+    all
+}
+
+/// Three calls.
+fn threes() -> Vec<Scenario> {
+    let mut all = Vec::new();
+    for rule in RULES {
+        for api in [Api::Old, Api::New] {
+            let call = Call::new(X, rule, api);
+            let other = Call { content: Y, ..call };
+            let replaces = Call { rule: Replace, ..other };
+            for three in [[call, call, call], [call, call, other], [call, other, replaces]] {
+                for before in &BEFORE[..2] {
+                    all.push(late_lists(&three).before(before).faults(1, &[LOST, &[Crash]]));
+                }
+            }
+        }
+    }
+    all
+}
+
+/// An assumption about the service or the network.
+pub(super) struct Assumption {
+    pub(super) name: &'static str,
+    /// What breaks without it.
+    pub(super) property: &'static str,
+    pub(super) with: Scenario,
+    pub(super) without: Scenario,
+}
+
+/// Every assumption, with a scenario that needs it.
+pub(super) fn assumptions() -> Vec<Assumption> {
+    let old = |rule| Call::new(X, rule, Api::Old);
+    let new = |rule| Call::new(X, rule, Api::New);
+    let patient = |call: Call| Call { deadline: 80, ..call };
+    let of = |name, property, with, without| Assumption { name, property, with, without };
+
+    let twins = Scenario::new(&[old(Reuse), old(Reuse)]);
+    let auto = late_lists(&[Call::new(X, Reuse, Api::Auto)]).faults(1, &[LOST]);
+    let repeat_old = names_repeat(patient(old(Reuse)));
+    let lists_lag = Scenario { late: 0, lag: TWO_SECONDS, ..repeat_old.clone() };
+    let repeat_new = Scenario { lag: NEVER, ..names_repeat(patient(new(Reuse))) };
+    let one = Scenario::new(&[old(Reuse)]);
+    let replaced = [old(Replace), Call { content: Y, ..old(Reuse) }];
+    let replaced = Scenario::new(&replaced).before(&[(Z, Requested)]).faults(1, &[LOST]);
+    let renewal = Scenario { one_in_family: true, ..Scenario::new(&[old(Replace), old(Replace)]) }
+        .before(&[(Z, Requested), (Y, Third), (Y, Third), (Y, Third)]);
+    vec![
+        of(
+            "the service has one certificate of a name",
+            ONE_OF_A_NAME,
+            twins.clone(),
+            Scenario { unique_names: false, ..twins },
+        ),
+        of(
+            "both versions have the same certificates",
+            ONE_COPY,
+            auto.clone(),
+            Scenario { one_store: false, ..auto },
+        ),
+        of(
+            "names repeat, and the service recognises a ClientToken",
+            ONE_COPY,
+            repeat_new.clone(),
+            Scenario { tokens: false, ..repeat_new },
+        ),
+        of(
+            "names repeat, and a new certificate is listed within two seconds",
+            ONE_COPY,
+            lists_lag.clone(),
+            Scenario { lag: TWO_SECONDS + 1, ..lists_lag },
+        ),
+        of(
+            "names repeat, and a request is applied at most two seconds after it was sent",
+            ONE_COPY,
+            repeat_old.clone(),
+            Scenario { late: NEVER, ..repeat_old },
+        ),
+        of(
+            "the service rejects a certificate always or never",
+            TRUE_STATUS,
+            Scenario { rejects: Some(X), ..one.clone() }.faults(2, &[LOST]),
+            one.clone().faults(2, &[LOST, &[Refused(FailureClass::CertificateRejected)]]),
+        ),
+        of(
+            "a name is not freed while a request for it is on the way",
+            TRUE_STATUS,
+            replaced.clone(),
+            Scenario { frees_names: true, ..replaced.clone() },
+        ),
+        of(
+            "nobody else deletes what has the name while a request for it is on the way",
+            TRUE_STATUS,
+            one.clone().before(&[(Z, Requested)]).faults(2, &[LOST]),
+            one.clone().before(&[(Z, Requested)]).faults(2, &[LOST, &[OtherDeletes]]),
+        ),
+        of(
+            "a deleted certificate leaves the list at once",
+            TRUE_STATUS,
+            replaced.clone(),
+            Scenario { ghosts: TWO_SECONDS, ..replaced },
+        ),
+        of(
+            "what is on the way replaces requests, not answers, or the list does not lag",
+            TRUE_STATUS,
+            one.clone().faults(1, &[&[AnswerFiltered]]),
+            Scenario { lag: TWO_SECONDS, ..one.clone() }.faults(1, &[&[AnswerFiltered]]),
+        ),
+        of(
+            "a proxy that sends a request twice passes the first answer on",
+            TRUE_STATUS,
+            Scenario::new(&[old(Fail)]).faults(1, &[&[Repeated]]),
+            Scenario::new(&[old(Fail)]).faults(1, &[&[RepeatedBefore]]),
+        ),
+        of(
+            "a list without lag shows what two calls of REPLACE do with the same certificate",
+            ONE_IN_FAMILY,
+            renewal.clone(),
+            Scenario { lag: TWO_SECONDS, ..renewal.clone() },
+        ),
+        of(
+            "a list read at one moment shows what two calls of REPLACE do with the same certificate",
+            ONE_IN_FAMILY,
+            renewal.clone(),
+            Scenario { page: Some(2), ..renewal },
+        ),
+    ]
+}
