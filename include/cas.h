@@ -360,8 +360,9 @@ typedef int32_t cas_status;
 #define CAS_ERR_THROTTLED 7
 
 /**
- * A different certificate already has this name; with CAS_ON_CONFLICT_FAIL,
- * any certificate. Choose another name or another conflict rule.
+ * A different certificate, or one that the service does not let libcas compare,
+ * already has this name; with CAS_ON_CONFLICT_FAIL, any certificate. Choose
+ * another name or another conflict rule.
  */
 #define CAS_ERR_NAME_TAKEN 8
 

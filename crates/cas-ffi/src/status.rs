@@ -51,8 +51,9 @@ pub const CAS_ERR_SERVICE: cas_status = 6;
 /// upload that ends with this status has stored the certificate. Retry later,
 /// or set a rate limit.
 pub const CAS_ERR_THROTTLED: cas_status = 7;
-/// A different certificate already has this name; with CAS_ON_CONFLICT_FAIL,
-/// any certificate. Choose another name or another conflict rule.
+/// A different certificate, or one that the service does not let libcas compare,
+/// already has this name; with CAS_ON_CONFLICT_FAIL, any certificate. Choose
+/// another name or another conflict rule.
 pub const CAS_ERR_NAME_TAKEN: cas_status = 8;
 /// The response is not from the API. An upload ends with this status if
 /// something on the way rejected the request, with a redirect or an HTTP 4xx

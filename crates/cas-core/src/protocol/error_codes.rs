@@ -132,10 +132,10 @@ const KNOWN: &[Row] = &[
     ("EntityNotExist.Role",              REFUSED,      NO_ROLE),      // T
     ("AuthenticationFail.OIDCToken*",    REFUSED,      OIDC_TOKEN),   // T
     ("InternalError*",                   UNKNOWN,      INTERNAL),     // G, HTTP 500
-    ("SystemError",                      UNKNOWN,      INTERNAL),     // A
-    ("OperationConflict",                UNKNOWN,      CONFLICT),     // A
+    ("SystemError*",                     UNKNOWN,      INTERNAL),     // A
+    ("OperationConflict*",               UNKNOWN,      CONFLICT),     // A
     ("*Processing",                      UNKNOWN,      CONFLICT),     // A
-    ("ServiceUnavailable",               UNKNOWN,      INTERNAL),     // G, HTTP 503
+    ("ServiceUnavailable*",              UNKNOWN,      INTERNAL),     // G, HTTP 503
     ("OperationDenied.SystemUpgrading",  UNKNOWN,      INTERNAL),     // C
 ];
 
@@ -151,14 +151,19 @@ pub(crate) fn classify(code: &str, message: &str, http_status: u16) -> ErrorClas
             (None, Some(end)) => code.ends_with(end),
             (None, None) => code == *known,
         });
+    let failed = http_status >= 500 || http_status == 408;
     let message = Zeroizing::new(message.to_lowercase());
     let ((kind, class), hint) = match known {
+        // Whatever failed may have failed after the request was applied.
+        Some((_, (kind, FailureClass::Refused | FailureClass::Ambiguous), hint)) if failed => {
+            ((*kind, FailureClass::OutcomeUnknown), *hint)
+        }
         Some((_, meaning, hint)) => (*meaning, *hint),
         None if NAME_TAKEN_MESSAGES.iter().any(|part| message.contains(part)) => {
             (NAME_TAKEN, OTHER_NAME)
         }
         None if http_status == 429 => (THROTTLED, SLOW_DOWN),
-        None if http_status >= 500 || http_status == 408 => (UNKNOWN, INTERNAL),
+        None if failed => (UNKNOWN, INTERNAL),
         None => (AMBIGUOUS, ""),
     };
     ErrorClass { kind, class, hint }
@@ -187,6 +192,10 @@ mod tests {
             ("OperationConflict", "", 400, Service, true),
             ("Unheard.Of", "", 502, Service, true),
             ("Unheard.Of", "", 408, Service, true),
+            ("Forbidden.RAM", "", 502, Permission, true),
+            ("InsufficientQuota", "", 500, Service, true),
+            ("NameRepeat", "", 500, NameTaken, false),
+            ("ServiceUnavailable.Zone", "", 400, Service, true),
             ("Unheard.Of", "", 400, Service, false),
             ("-1008", "", 400, Service, false),
             ("NotFound", "", 404, NotFound, false),

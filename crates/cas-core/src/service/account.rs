@@ -161,23 +161,19 @@ impl Account {
         changes
     }
 
-    /// Fetches the stored certificate, PEM, if the service gives it.
+    /// Fetches the stored certificate, PEM; empty if the service does not give it.
     pub(crate) fn stored_certificate(
         &self,
         version: ApiVersion,
         id: CertId,
         deadline: &Deadline,
-    ) -> Option<String> {
+    ) -> Result<String, CallError> {
         let operation = version.detail(id, true);
         let subject = format!("CertId {id}");
-        match self.caller.call::<Certificate>(&operation, &subject, deadline) {
-            Ok(response) => Some(response.fields.pem),
-            Err(failure) => {
-                let message = || relying_on_list(&failure.error);
-                self.caller.logger.log(Level::Debug, message);
-                None
-            }
-        }
+        let response = self.caller.call::<Certificate>(&operation, &subject, deadline);
+        response.map(|response| response.fields.pem).inspect_err(|failure| {
+            self.caller.logger.log(Level::Debug, || relying_on_list(&failure.error));
+        })
     }
 }
 

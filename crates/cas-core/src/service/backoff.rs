@@ -8,8 +8,9 @@ const FIRST: Duration = Duration::from_millis(200);
 /// Longest delay of all.
 const MAX: Duration = Duration::from_secs(10);
 
-/// Least time that a throttled call leaves for its next attempt.
-const LAST: Duration = Duration::from_secs(1);
+/// Least time that a throttled call leaves for its last attempt. An attempt without a response would
+/// turn throttling into an unknown outcome.
+const LAST: Duration = Duration::from_millis(500);
 
 /// Returns the delay after attempt number `attempt`, from 1: between zero and a bound that doubles,
 /// so that clients that fail together do not retry together. `random` is uniform.
@@ -29,8 +30,9 @@ pub(crate) fn throttled(
     left: Duration,
     random: u64,
 ) -> Option<Duration> {
-    let delay = delay(times, random).min(left / 2).max(requested.unwrap_or_default());
-    (delay + LAST <= left).then_some(delay)
+    let (latest, requested) = (left.checked_sub(LAST)?, requested.unwrap_or_default());
+    let delay = delay(times, random).min(left / 2).max(requested).min(latest);
+    (requested <= latest).then_some(delay)
 }
 
 #[cfg(test)]
@@ -58,6 +60,9 @@ mod tests {
         assert_eq!(throttled(1, Some(3 * second), minute, longest), Some(3 * second));
         assert_eq!(throttled(1, Some(minute), minute, 0), None);
         assert_eq!(throttled(1, None, LAST / 2, 0), None);
+        // The last attempt comes as late as it can.
+        assert_eq!(throttled(7, None, LAST * 3 / 2, longest), Some(LAST / 2));
+        assert_eq!(throttled(7, None, LAST, longest), Some(Duration::ZERO));
     }
 
     proptest! {

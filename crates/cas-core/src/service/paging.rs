@@ -37,8 +37,11 @@ pub(crate) struct Paging {
     size: usize,
     /// How often the first page was requested.
     readings: u32,
-    /// Entries of the pages so far.
+    /// Entries of the pages so far, each once, and how many of them were read again.
     entries: usize,
+    repeated: usize,
+    /// By how much the total grew since the first page.
+    added: usize,
     /// Entries of the first page.
     first: usize,
     /// How many entries the last page says that the list has.
@@ -55,8 +58,18 @@ impl Paging {
     }
 
     fn reading(readings: u32, size: usize, short: Option<usize>) -> Self {
-        let (number, entries, first, total, ids) = (1, 0, 0, None, BTreeSet::new());
-        Self { number, size, readings, entries, first, total, ids, short }
+        Self {
+            number: 1,
+            size,
+            readings,
+            entries: 0,
+            repeated: 0,
+            added: 0,
+            first: 0,
+            total: None,
+            ids: BTreeSet::new(),
+            short,
+        }
     }
 
     /// The number of the page to request, and how many entries to request.
@@ -67,10 +80,11 @@ impl Paging {
     /// Takes the page that was requested.
     #[cold]
     pub(crate) fn add(&mut self, page: &Page) -> Next {
-        let mut is_new = page.certificates.is_empty() && page.entries > 0;
+        let mut known = 0;
         for certificate in &page.certificates {
-            is_new |= self.ids.insert(certificate.id);
+            known += usize::from(!self.ids.insert(certificate.id));
         }
+        let is_new = page.entries > known;
         if self.number == 1 {
             self.first = page.entries;
             // The service may allow smaller pages only, or have larger ones.
@@ -83,14 +97,17 @@ impl Paging {
             if now < before || now != before && self.readings == 1 {
                 return self.again(self.size, self.short);
             }
+            self.added += now - before;
         }
         self.total = page.total.or(self.total);
         // A page that was read before adds nothing: the server may repeat it for ever.
-        if is_new {
-            self.entries += page.entries;
-        }
+        self.entries += page.entries - known;
+        self.repeated += known;
+        // An addition moves an entry to the next page, where it is read again. If more of them are,
+        // an addition hides a deletion.
+        let read = self.entries + self.repeated.min(self.added);
         match self.total {
-            Some(total) if self.entries >= total => Next::End,
+            Some(total) if read >= total => Next::End,
             _ if is_new && self.number < MAX_PAGES => {
                 self.number += 1;
                 Next::Page
@@ -99,8 +116,8 @@ impl Paging {
             // An entry moved, or the service counts what it does not list: then another reading
             // ends in the same way. Pages as small as the first one lose nothing if the service
             // shortens pages and does not say so.
-            Some(_) if self.short != Some(self.entries) => {
-                self.again(self.first.clamp(1, self.size), Some(self.entries))
+            Some(_) if self.short != Some(read) => {
+                self.again(self.first.clamp(1, self.size), Some(read))
             }
             _ => Next::End,
         }

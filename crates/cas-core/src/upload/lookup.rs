@@ -96,6 +96,7 @@ impl Account {
                 leaf: query.leaf,
                 deadline,
                 owners: RefCell::default(),
+                passing: RefCell::default(),
             };
             // This certificate under the requested name is final, whatever else is listed.
             let is_proof = |listed: &Certificate| {
@@ -110,13 +111,16 @@ impl Account {
             let listed = entries.certificates();
             let (mut names, third) = evaluate(query, &listed, &comparison);
             let has_proof = matches!(names.requested, NameOwner::Same(_));
+            if let Some(failure) = comparison.passing.take().filter(|_| !has_proof) {
+                return Err(failure);
+            }
             if !has_proof && entries.unreadable().any(|name| query.asks_for(name)) {
                 return Err(unusable_list(&self.caller.endpoint, ListFailure::Unreadable));
             }
             let third_name = third.map(|certificate| certificate.name.clone());
             let mut left = Vec::new();
             if let Some(renewal) = query.renewal {
-                let fetch = |id| self.stored_certificate(version, id, deadline);
+                let fetch = |id| self.stored_certificate(version, id, deadline).ok();
                 (left, names.predecessor) =
                     left_overs::find(query.requested, renewal, &listed, &fetch);
             }
@@ -182,6 +186,8 @@ struct Comparison<'a> {
     deadline: &'a Deadline,
     /// Results that needed a request.
     owners: RefCell<Vec<(CertId, NameOwner)>>,
+    /// Why one of them could not be compared for the moment.
+    passing: RefCell<Option<CallError>>,
 }
 
 impl Comparison<'_> {
@@ -208,12 +214,15 @@ impl Comparison<'_> {
             return *owner;
         }
         let stored = self.account.stored_certificate(self.version, id, self.deadline);
-        let owner = match stored.as_deref().and_then(Fingerprint::of_pem) {
-            Some(stored) if stored.sha256 == leaf.sha256 => NameOwner::Same(id),
-            Some(_) => NameOwner::Different(id),
-            None if fingerprints == FingerprintMatch::Sha1Only => NameOwner::Same(id),
-            None => NameOwner::Unclear(id),
+        let owner = match stored.as_deref().map(Fingerprint::of_pem) {
+            Ok(Some(stored)) if stored.sha256 == leaf.sha256 => NameOwner::Same(id),
+            Ok(Some(_)) => NameOwner::Different(id),
+            _ if fingerprints == FingerprintMatch::Sha1Only => NameOwner::Same(id),
+            _ => NameOwner::Unclear(id),
         };
+        if let (NameOwner::Unclear(_), Err(failure)) = (owner, stored) {
+            self.passing.replace(Some(failure).filter(|failure| failure.class.is_passing()));
+        }
         self.owners.borrow_mut().push((id, owner));
         owner
     }
@@ -304,6 +313,33 @@ mod tests {
             let entries = std::slice::from_ref(entry);
             let (listing, requests) = lookup(entries, std::slice::from_ref(detail), false);
             assert_eq!((listing.names.requested, requests), (expected, 2), "{entry} {detail}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_cannot_be_compared_for_a_moment_makes_the_look_up_fail() {
+        let attempts = |status, body: &str| (0..4).map(|_| response(status, body)).collect();
+        let failed: Vec<_> = attempts(503, "");
+        let denied = vec![response(403, r#"{"Code":"Forbidden.RAM"}"#)];
+        for (details, expected) in [(failed, None), (denied, Some(NameOwner::Unclear(id(5))))] {
+            let list = json!({"TotalCount": 1, "CertificateList": [{"id": 5, "name": "web"}]});
+            let mut outcomes = vec![response(200, &list.to_string())];
+            outcomes.extend(details);
+            let (account, _) = account(outcomes);
+            let leaf = leaf();
+            let query = Query {
+                requested: "web",
+                alternate: None,
+                any_name: false,
+                leaf: Some(&leaf),
+                renewal: None,
+                domain: None,
+            };
+            let found = account.lookup(&query, &Deadline::after(Duration::from_secs(3600)));
+            match expected {
+                Some(owner) => assert_eq!(found.unwrap().names.requested, owner),
+                None => assert_eq!(found.unwrap_err().class, FailureClass::OutcomeUnknown),
+            }
         }
     }
 

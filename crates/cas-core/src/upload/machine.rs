@@ -78,6 +78,8 @@ pub(crate) struct Machine {
     lookup_began: Duration,
     /// Which corrections were made, by the number of the correction.
     corrected: [bool; 2],
+    /// What the last look-up showed.
+    listed: NameStatus,
     /// Whether the certificate was sent again because a taken name turned out to be free.
     sent_to_free_name: bool,
     /// The certificate that the upload replaces. The look-up before the first attempt has shown it:
@@ -112,6 +114,7 @@ impl Machine {
             pauses: 0,
             lookup_began: Duration::ZERO,
             corrected: [false; 2],
+            listed: NameStatus::FREE,
             sent_to_free_name: false,
             replaced: None,
         };
@@ -154,7 +157,9 @@ impl Machine {
             (State::LookingUp(reason), Event::LookupFailed(class)) => {
                 self.lookup_failed(reason, class, at)
             }
-            (State::LookingUp(reason), Event::DeadlineTooNear) => self.no_time_to_look_up(reason),
+            (State::LookingUp(reason), Event::DeadlineTooNear) => {
+                self.no_time_to_look_up(reason, at)
+            }
             (State::Sending, Event::Stored(id)) => self.stored(id, Outcome::Created),
             (State::Sending, Event::Failed(class)) => self.failed(class, at),
             (State::Sending, Event::DeadlineTooNear) => {
@@ -216,16 +221,8 @@ impl Machine {
     }
 
     fn listed(&mut self, reason: LookupReason, names: NameStatus, at: Moment) -> Step {
-        let owner = match names.owner(self.name) {
-            // The service says that the name is taken, so a similar one is the same to it.
-            NameOwner::Free
-                if reason == LookupReason::NameTaken && self.name == Name::Requested =>
-            {
-                names.similar
-            }
-            owner => owner,
-        };
-        match (owner, reason) {
+        self.listed = names;
+        match (names.owner(self.name), reason) {
             (NameOwner::Same(id), _) if self.may_not_reuse() => {
                 self.fail(FailReason::NameTaken(id))
             }
@@ -399,13 +396,27 @@ impl Machine {
         let left = (self.attempted + LOOKING).saturating_sub(at.now);
         let pause = PAUSES[self.pauses.min(PAUSES.len() - 1)].min(at.left() / 4).min(left);
         if pause < SHORTEST_PAUSE || requested > left {
-            return self.no_time_to_look_up(reason);
+            return self.no_time_to_look_up(reason, at);
         }
         self.pauses += 1;
         self.lookup(reason, pause.max(requested), at)
     }
 
-    fn no_time_to_look_up(&mut self, reason: LookupReason) -> Step {
+    fn no_time_to_look_up(&mut self, reason: LookupReason, at: Moment) -> Step {
+        if reason == LookupReason::NameTaken && self.name == Name::Requested {
+            // The service says that the name is taken, and nothing else is listed with it until
+            // now: a similar name is the same one to the service.
+            match self.listed.similar {
+                NameOwner::Same(id) => return self.already_stored(id),
+                NameOwner::Unclear(id) if !self.in_doubt => {
+                    return self.fail(FailReason::NameTaken(id));
+                }
+                NameOwner::Different(id) if !self.in_doubt => {
+                    return self.conflict(id, self.listed, at);
+                }
+                _ => {}
+            }
+        }
         let reason = match reason {
             LookupReason::BeforeSending | LookupReason::Refused => FailReason::Last,
             LookupReason::NameTaken if self.empty_lookups > 0 && !self.in_doubt => {

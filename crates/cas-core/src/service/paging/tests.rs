@@ -189,6 +189,20 @@ fn a_list_that_changes_is_read_again() {
         server.ids.remove(0);
     });
     assert_eq!((ids, requests), (None, 2 * MAX_READINGS as usize));
+    // An addition and the deletion of an entry that was not read yet, in a list from new to old:
+    // the total stays.
+    let mut replaced = false;
+    let server = &mut Server::plain(1..=120);
+    let (ids, requests) = read(server, |server| {
+        if !replaced {
+            server.ids.pop();
+            server.ids.insert(0, 1_000);
+        }
+        replaced = true;
+    });
+    let mut ids = ids.unwrap();
+    ids.rotate_right(1);
+    assert_eq!((ids, requests), (server.ids.clone(), 4 + 3));
     // Additions hide nothing, so they lead to one more reading only.
     for place in [0, 120] {
         let mut added = 1_000;

@@ -223,9 +223,26 @@ fn one_look_up_follows_what_was_refused_for_an_unknown_reason() {
 fn a_similar_name_counts_once_the_service_says_that_the_name_is_taken() {
     let similar = |owner| Event::Listed(NameStatus { similar: owner, ..UNUSED });
     let (this, other) = (NameOwner::Same(id(7)), NameOwner::Different(id(8)));
-    assert_eq!(play(Reuse, 4, &[NAME_TAKEN, similar(this)]), Step::Done(id(7), Outcome::Reused));
-    let taken = Step::Fail(FailReason::NameTaken(id(8)));
-    assert_eq!(play(Reuse, 4, &[NAME_TAKEN, similar(other)]), taken);
+    let looks = |rule, before: &[Event], owner| {
+        let taken = [&[NAME_TAKEN][..], &[similar(owner); 11], &[DeadlineTooNear]].concat();
+        play(rule, 1, &[before, &taken].concat())
+    };
+    assert_eq!(looks(Reuse, &[], this), Step::Done(id(7), Outcome::Reused));
+    for owner in [other, NameOwner::Unclear(id(8))] {
+        assert_eq!(looks(Reuse, &[], owner), Step::Fail(FailReason::NameTaken(id(8))));
+    }
+    // One with the very name may be listed late.
+    assert_eq!(play(Reuse, 4, &[NAME_TAKEN, similar(this)]), pause(750));
+    let late = [NAME_TAKEN, similar(other), similar(other), same(7)];
+    assert_eq!(play(Reuse, 4, &late), Step::Done(id(7), Outcome::Reused));
+    // So may the one that an attempt in doubt stored.
+    let doubt = [LOST, similar(other), similar(other), similar(other)];
+    let looks_in_doubt = |owner| {
+        let taken = [&[NAME_TAKEN][..], &[similar(owner); 11], &[DeadlineTooNear]].concat();
+        play(Rename, 2, &[&[FREE][..], &doubt, &taken].concat())
+    };
+    assert_eq!(looks_in_doubt(other), Step::Fail(FailReason::Unknown));
+    assert_eq!(looks_in_doubt(this), Step::Done(id(7), Outcome::Created));
     assert_eq!(play(Reuse, 4, &[LOST, similar(this)]), pause(750));
     let sent = Step::Send(Name::Requested, Wait::None);
     for owner in [this, other] {
@@ -233,7 +250,9 @@ fn a_similar_name_counts_once_the_service_says_that_the_name_is_taken() {
         assert_eq!(play(Replace, 4, &[similar(owner)]), sent);
     }
     // It was not the name's owner before the upload, so it stays.
-    let renamed = [similar(other), NAME_TAKEN, similar(other), Stored(id(9))];
+    let taken = [similar(other), NAME_TAKEN, similar(other), similar(other), similar(other)];
+    let again = [NAME_TAKEN, similar(other), DeadlineTooNear, Stored(id(9))];
+    let renamed = [&taken[..], &again].concat();
     assert_eq!(play(Replace, 4, &renamed), Step::Done(id(9), Outcome::Created));
 }
 

@@ -256,13 +256,7 @@ pub(super) fn assumptions() -> Vec<Assumption> {
             "a list without lag shows what two calls of REPLACE do with the same certificate",
             ONE_IN_FAMILY,
             renewal.clone(),
-            Scenario { lag: TWO_SECONDS, ..renewal.clone() },
-        ),
-        of(
-            "a list read at one moment shows what two calls of REPLACE do with the same certificate",
-            ONE_IN_FAMILY,
-            renewal.clone(),
-            Scenario { page: Some(2), ..renewal },
+            Scenario { lag: TWO_SECONDS, ..renewal },
         ),
     ]
 }
