@@ -11,6 +11,8 @@ use crate::protocol::failure_class::{Correction, FailureClass};
 use crate::upload::events::OnConflict::{self, Fail, Rename, Replace, Reuse};
 
 const LOST: &[Fault] = &[RequestLost, AnswerLost, RequestLate];
+/// A late request may be applied at once, or never: then its response or itself is lost.
+const LATE: &[Fault] = &[RequestLate, Crash];
 const REFUSED: &[Fault] = &[
     Refused(FailureClass::NotSent),
     Refused(FailureClass::Refused),
@@ -130,11 +132,11 @@ fn pairs() -> Vec<Scenario> {
                 }
             }
         }
-        for api in APIS {
+        for api in [Api::Old, Api::New] {
             let call = Call::new(X, rule, api);
             for other in [X, Y] {
                 let two = [call, Call { content: other, ..call }];
-                all.push(late_lists(&two).before(BEFORE[1]).faults(2, EVERY));
+                all.push(late_lists(&two).before(BEFORE[1]).faults(2, &[LATE, REFUSED]));
             }
         }
     }
@@ -151,7 +153,7 @@ fn threes() -> Vec<Scenario> {
             let replaces = Call { rule: Replace, ..other };
             for three in [[call, call, call], [call, call, other], [call, other, replaces]] {
                 for before in &BEFORE[..2] {
-                    all.push(late_lists(&three).before(before).faults(1, &[LOST, &[Crash]]));
+                    all.push(late_lists(&three).before(before).faults(1, &[LATE]));
                 }
             }
         }
