@@ -198,6 +198,11 @@ impl Service {
         self.live().any(|entry| entry.content == content)
     }
 
+    /// Whether this certificate was ever stored.
+    pub(super) fn had(&self, content: Content) -> bool {
+        self.contents.contains(&content)
+    }
+
     pub(super) fn content(&self, id: CertId) -> Option<Content> {
         let index = usize::try_from(id.get() - 1).ok()?;
         self.contents.get(index).copied()
