@@ -255,7 +255,7 @@ pub(super) fn assumptions() -> Vec<Assumption> {
             Scenario::new(&[old(Fail)]).faults(1, &[&[RepeatedBefore]]),
         ),
         of(
-            "a list without lag shows what two calls of REPLACE do with the same certificate",
+            "a list without lag shows what two calls of REPLACE do with one certificate",
             ONE_IN_FAMILY,
             renewal.clone(),
             Scenario { lag: TWO_SECONDS, ..renewal },
