@@ -122,7 +122,7 @@ impl<'a> ParsedCertificate<'a> {
         }
     }
 
-    fn common_name(&self) -> String {
+    pub(super) fn common_name(&self) -> String {
         dn::common_name(self.parsed.subject())
     }
 
@@ -167,6 +167,30 @@ impl<'a> ParsedCertificate<'a> {
             rest = after;
         }
         names
+    }
+
+    /// The DER of each subject alternative name. In domains and e-mail addresses, capitals are
+    /// small letters. `None` if one of them is invalid.
+    pub(super) fn encoded_sans(&self) -> Option<Vec<Vec<u8>>> {
+        let mut names = Vec::new();
+        let Some(value) = self.extension(&oids::OID_X509_EXT_SUBJECT_ALT_NAME) else {
+            return Some(names);
+        };
+        let mut rest = Any::from_der(value).ok()?.1.data;
+        while !rest.is_empty() {
+            let (after, name) = GeneralName::from_der(rest).ok()?;
+            let mut encoded = rest[..rest.len() - after.len()].to_vec();
+            match name {
+                GeneralName::DNSName(_) | GeneralName::RFC822Name(_) => {
+                    encoded.make_ascii_lowercase();
+                }
+                GeneralName::Invalid(..) => return None,
+                _ => {}
+            }
+            names.push(encoded);
+            rest = after;
+        }
+        Some(names)
     }
 
     /// The hash of the signature, if it is too weak for today's clients.

@@ -161,7 +161,7 @@ impl Account {
         changes
     }
 
-    /// Fetches the stored certificate, PEM; empty if the service does not give it.
+    /// Fetches the stored certificate, PEM; empty if the response does not have it.
     pub(crate) fn stored_certificate(
         &self,
         version: ApiVersion,
@@ -170,10 +170,15 @@ impl Account {
     ) -> Result<String, CallError> {
         let operation = version.detail(id, true);
         let subject = format!("CertId {id}");
-        let response = self.caller.call::<Certificate>(&operation, &subject, deadline);
-        response.map(|response| response.fields.pem).inspect_err(|failure| {
-            self.caller.logger.log(Level::Debug, || relying_on_list(&failure.error));
-        })
+        match self.caller.call::<Certificate>(&operation, &subject, deadline) {
+            Ok(response) if response.fields.id == id => Ok(response.fields.pem),
+            // The response to another request.
+            Ok(_) => Ok(String::new()),
+            Err(failure) => {
+                self.caller.logger.log(Level::Debug, || relying_on_list(&failure.error));
+                Err(failure)
+            }
+        }
     }
 }
 

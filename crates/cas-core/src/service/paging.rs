@@ -89,7 +89,8 @@ impl Paging {
             self.first = page.entries;
             // The service may allow smaller pages only, or have larger ones.
             let most = self.size.max(page.entries);
-            self.size = page.size.filter(|size| *size > 0).map_or(self.size, |size| size.min(most));
+            let size = page.size.unwrap_or(self.size);
+            self.size = size.clamp(page.entries.max(1), most);
         }
         if let (Some(before), Some(now)) = (self.total, page.total) {
             // After a deletion, an entry may have moved to a page that was read before. An addition
@@ -106,8 +107,9 @@ impl Paging {
         // An addition moves an entry to the next page, where it is read again. If more of them are,
         // an addition hides a deletion.
         let read = self.entries + self.repeated.min(self.added);
-        match self.total {
-            Some(total) if read >= total => Next::End,
+        // A total below what was read is no total.
+        match self.total.filter(|total| read <= *total) {
+            Some(total) if read == total => Next::End,
             _ if is_new && self.number < MAX_PAGES => {
                 self.number += 1;
                 Next::Page

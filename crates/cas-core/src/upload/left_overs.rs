@@ -1,7 +1,7 @@
 //! Certificates that earlier uploads stored under alternate names, NAME-<8 hex>, and that still
 //! exist: which of them a renewal under NAME replaces. No I/O: the caller fetches certificates.
 
-use crate::inspect::{Facts, Fingerprint};
+use crate::inspect::{Fingerprint, is_renewal};
 use crate::service::certificate::Certificate;
 use crate::service::types::CertId;
 
@@ -18,13 +18,16 @@ pub(crate) struct LeftOver {
 /// Returns the certificates that earlier uploads under `requested` left, and the one of them that
 /// `renewal`, the PEM to upload, replaces.
 ///
-/// `fetch` returns the PEM of a stored certificate, if the service gives it.
-pub(crate) fn find(
+/// `fetch` returns the PEM of a stored certificate; empty if the service does not give it.
+///
+/// # Errors
+/// The first error of `fetch`.
+pub(crate) fn find<E>(
     requested: &str,
     renewal: &str,
     listed: &[&Certificate],
-    fetch: &dyn Fn(CertId) -> Option<String>,
-) -> (Vec<LeftOver>, Option<CertId>) {
+    fetch: &dyn Fn(CertId) -> Result<String, E>,
+) -> Result<(Vec<LeftOver>, Option<CertId>), E> {
     let mut candidates: Vec<_> = listed
         .iter()
         .filter_map(|listed| Some((*listed, digits(&listed.name, requested)?)))
@@ -32,26 +35,26 @@ pub(crate) fn find(
             let mut known = listed.sha256.chars().take(8).map(|c| c.to_ascii_lowercase());
             listed.sha256.is_empty() || digits.chars().all(|digit| known.next() == Some(digit))
         })
-        .map(|(listed, digits)| (listed, digits, None))
+        .map(|(listed, digits)| (listed, digits, String::new()))
         .collect();
     if candidates.len() <= MAX_FETCHED {
         for (listed, _, pem) in &mut candidates {
-            *pem = fetch(listed.id);
+            *pem = fetch(listed.id)?;
         }
         // In 2018-07-13, the list does not have the fingerprint that makes the name.
         candidates.retain(|(_, digits, pem)| {
-            let stored = pem.as_deref().and_then(Fingerprint::of_pem);
+            let stored = Fingerprint::of_pem(pem);
             stored.is_none_or(|stored| stored.short() == *digits)
         });
     }
     let predecessor = match &candidates[..] {
-        [(listed, _, Some(pem))] if is_renewal(pem, renewal) => Some(listed.id),
+        [(listed, _, pem)] if is_renewal(pem, renewal) => Some(listed.id),
         _ => None,
     };
     let left = candidates
         .into_iter()
         .map(|(listed, ..)| LeftOver { id: listed.id, name: listed.name.clone() });
-    (left.collect(), predecessor)
+    Ok((left.collect(), predecessor))
 }
 
 /// The digits of an alternate name made from `requested`.
@@ -59,26 +62,6 @@ fn digits<'a>(name: &'a str, requested: &str) -> Option<&'a str> {
     let digits = name.strip_prefix(requested)?.strip_prefix('-')?;
     let is_hex = digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
     (digits.len() == 8 && is_hex).then_some(digits)
-}
-
-/// Whether one certificate takes the place of another: for the same names, with the same type of
-/// key, and valid from a later time.
-fn is_renewal(old: &str, new: &str) -> bool {
-    let (Some(old), Some(new)) = (Facts::of_pem(old), Facts::of_pem(new)) else { return false };
-    let (olds, news) = (names(&old), names(&new));
-    old.key_type == new.key_type
-        && old.not_before < new.not_before
-        && contains(olds, news)
-        && contains(news, olds)
-}
-
-/// What a certificate is for: its subject alternative names, or else its common name.
-fn names(facts: &Facts) -> &[String] {
-    if facts.sans.is_empty() { std::slice::from_ref(&facts.common_name) } else { &facts.sans }
-}
-
-fn contains(all: &[String], some: &[String]) -> bool {
-    some.iter().all(|one| all.iter().any(|other| other.eq_ignore_ascii_case(one)))
 }
 
 #[cfg(test)]
@@ -136,9 +119,10 @@ mod tests {
         let fetch = |id: CertId| {
             fetched.set(fetched.get() + 1);
             let pem = stored[usize::try_from(id.get()).unwrap() - 1].1;
-            (pem != "withheld").then(|| pem.to_owned())
+            Ok::<_, ()>(if pem == "withheld" { String::new() } else { pem.to_owned() })
         };
-        let (left, predecessor) = find("web", renewal, &entries.iter().collect::<Vec<_>>(), &fetch);
+        let (left, predecessor) =
+            find("web", renewal, &entries.iter().collect::<Vec<_>>(), &fetch).unwrap();
         (left.len(), predecessor.map(CertId::get), fetched.get())
     }
 
@@ -178,5 +162,11 @@ mod tests {
         }
         let many = [("web-0a1b2c3d", old.as_str()); MAX_FETCHED + 1];
         assert_eq!(found(&renewal, &many, false), (MAX_FETCHED + 1, None, 0));
+    }
+
+    #[test]
+    fn a_certificate_that_cannot_be_fetched_for_the_moment_fails_the_search() {
+        let listed = entry(1, "web-0a1b2c3d", "");
+        assert_eq!(find("web", "not PEM", &[&listed], &|_| Err("later")), Err("later"));
     }
 }

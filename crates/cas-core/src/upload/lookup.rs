@@ -120,9 +120,13 @@ impl Account {
             let third_name = third.map(|certificate| certificate.name.clone());
             let mut left = Vec::new();
             if let Some(renewal) = query.renewal {
-                let fetch = |id| self.stored_certificate(version, id, deadline).ok();
+                let fetch = |id| match self.stored_certificate(version, id, deadline) {
+                    // Not permitted, for example.
+                    Err(failure) if !failure.class.is_passing() => Ok(String::new()),
+                    other => other,
+                };
                 (left, names.predecessor) =
-                    left_overs::find(query.requested, renewal, &listed, &fetch);
+                    left_overs::find(query.requested, renewal, &listed, &fetch)?;
             }
             let request_id = entries.request_id;
             Ok(Listing { names, third_name, left_overs: left, version, request_id })
@@ -302,10 +306,12 @@ mod tests {
         let this = json!({"Id": 5, "Cert": pem("made for this test")});
         let other = json!({"Id": 5, "Cert": pem("another")});
         let nothing = json!({"Id": 5});
+        let another_id = json!({"Id": 6, "Cert": pem("made for this test")});
         for (entry, detail, expected) in [
             (&same_sha1, &this, NameOwner::Same(id(5))),
             (&same_sha1, &other, NameOwner::Different(id(5))),
             (&same_sha1, &nothing, NameOwner::Same(id(5))),
+            (&no_sha1, &another_id, NameOwner::Unclear(id(5))),
             (&no_sha1, &this, NameOwner::Same(id(5))),
             (&no_sha1, &other, NameOwner::Different(id(5))),
             (&no_sha1, &nothing, NameOwner::Unclear(id(5))),

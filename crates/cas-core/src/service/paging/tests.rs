@@ -172,6 +172,18 @@ fn a_total_that_nothing_reaches_is_accepted_if_it_stays() {
 }
 
 #[test]
+fn what_a_page_disproves_does_not_count() {
+    for (total, size) in [(Some(0), Some(50)), (Some(40), None), (None, Some(10))] {
+        let mut paging = Paging::new();
+        assert_eq!(paging.add(&page(total, size, 1..=50)), Next::Page);
+        assert_eq!(paging.request(), (2, 50));
+        assert_eq!(paging.add(&page(total, size, 51..=60)), Next::Page);
+        assert_eq!(paging.add(&page(total, size, 0..0)), Next::End);
+    }
+    assert_eq!(Paging::new().add(&page(Some(0), Some(50), 0..0)), Next::End);
+}
+
+#[test]
 fn a_list_that_changes_is_read_again() {
     // One deletion: the entry at the beginning of the second page moves to the first.
     let mut deleted = false;
