@@ -8,8 +8,8 @@ const FIRST: Duration = Duration::from_millis(200);
 /// Longest delay of all.
 const MAX: Duration = Duration::from_secs(10);
 
-/// Least time that a throttled call leaves for its last attempt. An attempt without a response would
-/// turn throttling into an unknown outcome.
+/// Least time that a throttled call leaves for its last attempt. An attempt without a response
+/// would turn throttling into an unknown outcome.
 const LAST: Duration = Duration::from_millis(500);
 
 /// Returns the delay after attempt number `attempt`, from 1: between zero and a bound that doubles,

@@ -39,7 +39,7 @@ const APIS: [Api; 3] = [Api::Old, Api::New, Api::Auto];
 const TWO_SECONDS: u8 = 8;
 
 /// What is stored before the calls begin.
-const BEFORE: [&[(super::scenario::Content, StoredName)]; 8] = [
+const BEFORE: [&[(super::scenario::Content, StoredName)]; 9] = [
     &[],
     &[(Z, Requested)],
     &[(X, Requested)],
@@ -48,6 +48,7 @@ const BEFORE: [&[(super::scenario::Content, StoredName)]; 8] = [
     &[(X, Third)],
     &[(Z, Similar)],
     &[(X, Similar)],
+    &[(X, Alternate(X))],
 ];
 
 /// A service as libcas assumes it, with new certificates that are listed late.
@@ -96,6 +97,11 @@ pub(super) fn all(full: bool) -> Vec<Scenario> {
         let unknown = Refused(FailureClass::Ambiguous);
         let refused = LookFailed(FailureClass::Refused);
         all.push(Scenario::new(&[call]).faults(3, &[LOST, &[unknown, refused]]));
+    }
+    // Two replacements, of which each could take the other's certificate for the one to delete.
+    for api in APIS {
+        let both = [Call::new(X, Replace, api), Call::new(Y, Replace, api)];
+        all.push(late_lists(&both).before(BEFORE[8]).faults(1, &[&[Crash]]));
     }
     // Looks until 20 seconds after an attempt.
     for api in APIS {
