@@ -1145,7 +1145,8 @@ typedef int32_t cas_on_conflict;
 
 /**
  * A different certificate keeps its name. libcas stores this one as
- * NAME-<first 8 hex digits of its SHA-256>.
+ * NAME-<first 8 hex digits of its SHA-256>, which is nine characters longer:
+ * the service must allow a name of that length.
  */
 #define CAS_ON_CONFLICT_RENAME 2
 

@@ -244,7 +244,8 @@ pub const CAS_ON_CONFLICT_REUSE: cas_on_conflict = 0;
 /// stored it.
 pub const CAS_ON_CONFLICT_FAIL: cas_on_conflict = 1;
 /// A different certificate keeps its name. libcas stores this one as
-/// NAME-<first 8 hex digits of its SHA-256>.
+/// NAME-<first 8 hex digits of its SHA-256>, which is nine characters longer:
+/// the service must allow a name of that length.
 pub const CAS_ON_CONFLICT_RENAME: cas_on_conflict = 2;
 /// As CAS_ON_CONFLICT_RENAME; libcas then deletes the certificate that had the
 /// name before the call. If none had it, libcas stores this one under NAME and

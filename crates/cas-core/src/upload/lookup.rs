@@ -42,7 +42,7 @@ impl Query<'_> {
 #[derive(Debug)]
 pub(crate) struct Listing {
     pub(crate) names: NameStatus,
-    /// The name of `names.third_name`.
+    /// The third or similar name that this certificate has.
     pub(crate) third_name: Option<String>,
     /// What earlier uploads left under alternate names; only in the first look-up with
     /// [`Query::renewal`].
@@ -122,8 +122,9 @@ impl Account {
             }
             let third_name = third.map(|certificate| certificate.name.clone());
             let mut left = Vec::new();
-            if let Some(renewal) = query.renewal {
-                let fetch = |id| match self.stored_certificate(version, id, deadline) {
+            if let Some(renewal) = query.renewal.filter(|_| !has_proof) {
+                let limit = deadline.halfway();
+                let fetch = |id| match self.stored_certificate(version, id, &limit) {
                     // Not permitted, for example.
                     Err(failure) if !failure.class.is_passing() => Ok(String::new()),
                     other => other,
@@ -144,8 +145,8 @@ impl Account {
     }
 }
 
-/// Returns which of the listed certificates have the names of `query`, and the one under a third
-/// name that is the certificate to look up.
+/// Returns which of the listed certificates have the names of `query`, and the one under a third or
+/// a similar name that is the certificate to look up.
 #[cold]
 fn evaluate<'a>(
     query: &Query<'_>,
@@ -176,9 +177,13 @@ fn evaluate<'a>(
             if matches!(names.requested, NameOwner::Same(_)) {
                 break; // final
             }
+            if names.similar == NameOwner::Same(certificate.id) {
+                third = third.or(Some(certificate));
+            }
         }
         let is_third = name != query.requested && query.alternate != Some(name);
-        if is_third && query.any_name && third.is_none() && comparison.is_same(certificate) {
+        let is_known = names.third_name.is_some();
+        if is_third && query.any_name && !is_known && comparison.is_same(certificate) {
             names.third_name = Some(certificate.id);
             third = Some(certificate);
         }
@@ -401,6 +406,13 @@ mod tests {
         assert_eq!((listing.names.third_name, requests), (Some(id(3)), 1));
         assert_eq!(listing.third_name.unwrap(), "c");
         assert_eq!(lookup(&entries, &[], false).0.names.third_name, None);
+        let similar = json!({"id": 5, "name": "WEB ", "Sha2": leaf().sha256});
+        let listing = lookup(&[similar], &[], false).0;
+        assert_eq!(
+            (listing.names.similar, listing.names.third_name),
+            (NameOwner::Same(id(5)), None)
+        );
+        assert_eq!(listing.third_name.unwrap(), "WEB ");
     }
 
     #[test]

@@ -237,6 +237,7 @@ impl Machine {
             (NameOwner::Unclear(_), _) if self.in_doubt => {
                 self.look_again(reason, Duration::ZERO, at)
             }
+            (NameOwner::Unclear(_), LookupReason::Refused) => self.fail(FailReason::Last),
             (NameOwner::Unclear(id), _) => self.fail(FailReason::NameTaken(id)),
             (NameOwner::Free, LookupReason::BeforeSending) => {
                 if let Some(id) = self.usable_under_other_name(names) {

@@ -262,7 +262,9 @@ impl UploadRun<'_> {
         let attempts = self.attempts(machine);
         let History { listing, response, .. } = self.history;
         let names = listing.as_ref().map(|listing| listing.names);
-        let third = names.is_some_and(|names| names.third_name == Some(id));
+        let third = names.is_some_and(|names| {
+            names.third_name == Some(id) || names.similar == NameOwner::Same(id)
+        });
         let name = match listing.and_then(|listing| listing.third_name).filter(|_| third) {
             Some(name) => name,
             None if names.is_some_and(|names| names.alternate == NameOwner::Same(id)) => {

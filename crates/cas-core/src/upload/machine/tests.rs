@@ -209,6 +209,9 @@ fn one_look_up_follows_what_was_refused_for_an_unknown_reason() {
         assert_eq!(play(Reuse, 4, &[refused, FREE]), Step::Fail(FailReason::Last));
         let conflict = Step::Fail(FailReason::NameTaken(id(7)));
         assert_eq!(play(Reuse, 4, &[refused, different(7)]), conflict);
+        let unclear = NameStatus { requested: NameOwner::Unclear(id(7)), ..UNUSED };
+        let unclear = [refused, Event::Listed(unclear)];
+        assert_eq!(play(Reuse, 4, &unclear), Step::Fail(FailReason::Last));
         let classes = [Ambiguous, RejectedInTransit, Throttled(None)].map(LookupFailed);
         for failed in [&[NOT_LISTED, DENIED], &classes[..]].concat() {
             assert_eq!(play(Reuse, 4, &[refused, failed]), Step::Fail(FailReason::Last));
