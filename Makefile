@@ -52,6 +52,34 @@ test-cancel: setup-test build ## cas_client_cancel in every state, 200 times eac
 	CANCEL_TIMES=$${CANCEL_TIMES:-200} $(CARGO) test --package acceptance --locked --test host \
 		-- --nocapture cancel::
 
+# As root without cargo: `make stage` as yourself, then `sudo target/stage/install.sh`.
+STAGE := target/stage
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+export PREFIX LIBDIR DESTDIR
+.PHONY: stage
+stage: build
+	@mkdir -p target/package
+	tools/package/link.sh $(RELEASE)/libcas.a target/package/libcas.so
+	tools/package/localise.sh $(RELEASE)/libcas.a target/package/libcas.a
+	tools/package/stage.sh $(STAGE) $(HOST) target/package/libcas.so target/package/libcas.a \
+		$(RELEASE)/cas-emulator
+
+.PHONY: install
+install: stage ## into PREFIX (/usr/local), with LIBDIR and DESTDIR
+	$(STAGE)/install.sh
+
+.PHONY: uninstall
+uninstall: ## removes what `make install` with the same variables installed
+	tools/package/install.sh uninstall
+
+.PHONY: dist
+dist: fetch $(ZIG)/.ready ## the release for glibc 2.17 in target/dist (DIST_TARGETS=)
+	$(PYTHON) tools/package/dist.py $(DIST_TARGETS)
+
+.PHONY: test-dist
+test-dist: dist ## installs the release in empty Debian 11 and 12 systems (as root; slow)
+	@tools/package/test-dist.sh
+
 .PHONY: test-bare
 test-bare: ## `make run` and `make test` in an empty Debian system (as root; slow)
 	@tools/test-bare.sh

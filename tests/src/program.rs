@@ -35,6 +35,11 @@ pub fn compile_static(source: &str) -> PathBuf {
     build(source, &["-Iinclude", archive.to_str().unwrap(), "-lm", "-ldl", "-lpthread"])
 }
 
+/// Compiles a program that loads the library by dlopen: it is not linked with it.
+pub fn compile_plugin_host(source: &str) -> PathBuf {
+    build(source, &["-Iinclude", "-pthread", "-ldl"])
+}
+
 /// Compiles a C source to a library that is preloaded into programs.
 pub fn compile_preload(source: &str) -> PathBuf {
     // glibc declares connect with a transparent union, which ISO C does not have.

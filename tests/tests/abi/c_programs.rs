@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use acceptance::network::tls::OneVersion;
-use acceptance::program::{compile_against, compile_static};
+use acceptance::program::{compile_against, compile_plugin_host, compile_static};
 use acceptance::{Emulator, Outcome, Program, artefact, chain, compile, installed, top};
 
 /// Programs that take ENDPOINT CERT KEY and more.
@@ -149,13 +149,20 @@ fn ten_thousand_uploads_use_one_connection_and_no_more_memory_than_a_hundred() {
     assert_eq!(last, 10_000);
 }
 
+/// Runs `tests/fixtures/c/unload.c` with a library, under valgrind as well.
+pub fn close_and_load_again(library: &Path) {
+    let program = compile_plugin_host("tests/fixtures/c/unload.c");
+    let valgrind = Program::new("valgrind").args(["--quiet", "--error-exitcode=99"]);
+    let valgrind = valgrind.arg("--leak-check=full").arg(&program);
+    for run in [Program::new(&program), valgrind] {
+        let emulator = Emulator::start(&[]);
+        run.arg(library).arg(emulator.url()).with_chain().succeed();
+    }
+}
+
 #[test]
 fn closing_the_library_is_safe_while_a_thread_that_used_it_lives() {
-    let emulator = Emulator::start(&[]);
-    Program::new(compile("tests/fixtures/c/unload.c", &["-ldl"]))
-        .arg(artefact("libcas.so"))
-        .arg(emulator.url())
-        .succeed();
+    close_and_load_again(&artefact("libcas.so"));
 }
 
 #[test]

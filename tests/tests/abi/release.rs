@@ -9,6 +9,7 @@ use std::process::Command;
 use acceptance::program::compile_against;
 use acceptance::{Emulator, Outcome, Program, artefact, run, scratch, top};
 
+use crate::c_programs::close_and_load_again;
 use crate::header;
 use crate::libraries::rustc;
 
@@ -67,6 +68,7 @@ fn the_library_needs_glibc_2_17_and_its_symbols_have_versions() {
         "the same archive became two different libraries"
     );
 
+    close_and_load_again(&library);
     let program = compile_against("examples/c/upload.c", library.parent().unwrap(), &[]);
     let emulator = Emulator::start(&[]);
     let printed = Program::new(program).arg("web").with_chain().arg(emulator.url()).succeed();
