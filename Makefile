@@ -55,7 +55,6 @@ test-cancel: setup-test build ## cas_client_cancel in every state, 200 times eac
 # As root without cargo: `make stage` as yourself, then `sudo target/stage/install.sh`.
 STAGE := target/stage
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
-export PREFIX LIBDIR DESTDIR
 .PHONY: stage
 stage: build
 	@mkdir -p target/package

@@ -2,6 +2,11 @@
 
     dist.py [TARGET...]     Rust's names of targets; this machine's by default
 
+DIST_RUST   allows another release of Rust, which makes other bytes
+RUSTC       with the standard library of each target
+
+For another architecture the binutils are Debian's, such as binutils-aarch64-linux-gnu.
+
 The same source makes the same bytes, in any folder and on any machine with the same tools: the
 release of Rust below, zig as pinned in requirements.txt, and the binutils. `make dist` sets
 RUSTFLAGS and CFLAGS, which keep paths out.
@@ -10,13 +15,14 @@ RUSTFLAGS and CFLAGS, which keep paths out.
 import gzip
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
 
-RUST = "1.95.0"
+RUST = os.environ.get("DIST_RUST", "1.95.0")
 FLOOR = "2.17"
 
 TOP = Path(__file__).resolve().parents[2]
@@ -43,6 +49,15 @@ def check_rust():
     if release != RUST:
         raise SystemExit(f"dist: this release is built with Rust {RUST}; rustc is {release}")
     return found.split("host: ")[1].split()[0]
+
+
+def binutils(architecture):
+    """The names of those of an architecture, for localise.sh."""
+    prefix = "" if architecture == platform.machine() else f"{architecture}-linux-gnu-"
+    for tool in ("ld", "objcopy", "ar"):
+        if not shutil.which(prefix + tool):
+            raise SystemExit(f"dist: {prefix}{tool} is missing")
+    return {tool.upper(): prefix + tool for tool in ("ld", "objcopy", "ar")}
 
 
 def build(target):
@@ -92,7 +107,7 @@ def make(target):
     parts.mkdir(parents=True)
     shared, static = parts / "libcas.so", parts / "libcas.a"
     run(TOOLS / "link.sh", built / "libcas.a", shared, f"{architecture}-linux-gnu.{FLOOR}")
-    run(TOOLS / "localise.sh", built / "libcas.a", static)
+    run(TOOLS / "localise.sh", built / "libcas.a", static, **binutils(architecture))
     emulator = built / "cas-emulator"
     name = f"libcas-{version()}-{architecture}-linux-gnu"
     tree = parts / name

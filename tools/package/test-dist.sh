@@ -33,7 +33,7 @@ try() {
     rm -rf --one-file-system "$root"
     mkdir -p "$bare"
     mmdebstrap --quiet --variant=minbase \
-        --include=ca-certificates,cmake,gcc,libc6-dev,meson,openssl,pkg-config \
+        --include=ca-certificates,cmake,gcc,libc6-dev,make,meson,openssl,pkg-config \
         "$suite" "$root" "${MIRROR:-http://deb.debian.org/debian}"
     mount -t proc proc "$root/proc"
     tar -xzf "$archive" -C "$root/opt"

@@ -16,8 +16,8 @@ PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name libcas.pc)")
 export PKG_CONFIG_PATH
 libdir=$(pkg-config --variable=libdir libcas)
 work=$(mktemp -d)
-emulators=
-trap 'kill $emulators 2>/dev/null || true; rm -rf "$work"' EXIT
+started=
+trap 'kill $started 2>/dev/null || true; rm -rf "$work"' EXIT
 # Nothing of the caller's own may be used as an access key or a proxy.
 for name in $(env | sed -n 's/^\(ALIBABA_[A-Z_]*\|[a-zA-Z_]*_proxy\|[A-Z_]*_PROXY\)=.*/\1/p'); do
     unset "$name"
@@ -28,7 +28,7 @@ export HOME="$work" ALIBABA_CLOUD_ACCESS_KEY_ID=testid ALIBABA_CLOUD_ACCESS_KEY_
 start() {
     : >"$work/emulator"
     "$prefix/bin/cas-emulator" --listen 127.0.0.1:0 "$@" >"$work/emulator" &
-    emulators="$emulators $!"
+    started="$started $!"
     until url=$(sed -n 's/.* listening on //p' "$work/emulator") && [ -n "$url" ]; do
         kill -0 $! || { echo "the emulator did not start" >&2; exit 1; }
         sleep 0.05
@@ -101,7 +101,7 @@ with_https() {
     cp "$work/root.pem" /usr/local/share/ca-certificates/libcas-test.crt
     update-ca-certificates >/dev/null 2>&1
     http=$url
-    start --tls-cert "$work/chain.pem" --tls-key "$work/leaf.key"
+    start --tls-cert "$work/chain.pem" --tls-key "$work/leaf.key" --sts id:secret:token
     https=$url
     uploads https "$work/shared"
     url=$http
@@ -130,6 +130,19 @@ with_sources() {
         'access_key_secret = testsecret' >"$work/.alibabacloud/credentials"
     uploads credentials-file "$work/shared"
     rm "$work/.alibabacloud/credentials"
+
+    cat >"$work/answer" <<END
+{"Code": "Success", "AccessKeyId": "id", "AccessKeySecret": "secret", "SecurityToken": "token",
+ "Expiration": "2099-01-01T00:00:00Z"}
+END
+    python3 -u -m http.server 0 --bind 127.0.0.1 --directory "$work" >"$work/server" 2>/dev/null &
+    started="$started $!"
+    until port=$(sed -n 's/.* port \([0-9]*\) .*/\1/p' "$work/server") && [ -n "$port" ]; do
+        kill -0 $! || { echo "the server of access keys did not start" >&2; exit 1; }
+        sleep 0.05
+    done
+    export ALIBABA_CLOUD_CREDENTIALS_URI="http://127.0.0.1:$port/answer"
+    uploads credentials-uri "$work/shared"
 }
 
 bash "$doc/examples/make-chain.sh" "$work"
