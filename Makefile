@@ -79,6 +79,10 @@ dist: fetch $(ZIG)/.ready ## the release for glibc 2.17 in target/dist (DIST_TAR
 test-dist: dist ## installs the release in empty Debian 11 and 12 systems (as root; slow)
 	@tools/package/test-dist.sh
 
+.PHONY: test-reproducible
+test-reproducible: dist ## the release again, in another folder: the same bytes (slow)
+	@tools/package/test-reproducible.sh
+
 .PHONY: test-bare
 test-bare: ## `make run` and `make test` in an empty Debian system (as root; slow)
 	@tools/test-bare.sh
@@ -117,7 +121,7 @@ findings: ## regenerate docs/findings.md from cas-core's table
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 19
 
 # The official SDKs, used as clients of the emulator. `.ready` comes last: without it, or when the
 # interpreter is gone, the environment is created again from nothing.
