@@ -70,7 +70,7 @@ def notices(target):
     parts = [
         "libcas and cas-emulator contain these packages, each under its licence. The packages are\n"
         "on https://crates.io. The texts of the licences follow.\n\n" + "\n".join(names),
-        "Rust's standard library, under MIT OR Apache-2.0: RUST-COPYRIGHT.html lists its parts.\n"
+        "Rust's standard library, under MIT OR Apache-2.0: RUST-COPYRIGHT lists its parts.\n"
         "cas-emulator contains SQLite, which is in the public domain.\n"
         "The unwinder in libcas.so is libunwind of LLVM or of gcc, under Apache-2.0 WITH\n"
         "LLVM-exception or GPL-3.0-or-later WITH GCC-exception-3.1: neither asks for a notice.",

@@ -72,7 +72,7 @@ def build(target):
     options = ["--release", "--locked", f"--target={target}.{FLOOR}"]
     run(zigbuild, "rustc", *options, "--package=cas-ffi", "--crate-type=staticlib", **environment)
     run(zigbuild, "zigbuild", *options, "--package=cas-emulator", **environment)
-    return TOP / "target" / target / "release"
+    return TOP / os.environ.get("CARGO_TARGET_DIR", "target") / target / "release"
 
 
 def version():
@@ -112,7 +112,7 @@ def make(target):
     name = f"libcas-{version()}-{architecture}-linux-gnu"
     tree = parts / name
     run(TOOLS / "stage.sh", tree, target, shared, static, emulator, PYTHON=sys.executable)
-    if not (tree / "share/doc/libcas/RUST-COPYRIGHT.html").exists():
+    if not any((tree / "share/doc/libcas").glob("RUST-COPYRIGHT.*")):
         raise SystemExit("dist: the notices of Rust's library are missing: install rust-docs")
     archive(tree, DIST / f"{name}.tar.gz")
     shutil.copy(tree / "share/doc/libcas/libcas.cdx.json", DIST / f"{name}.cdx.json")
@@ -125,8 +125,10 @@ def make(target):
 
 def main():
     host = check_rust()
-    shutil.rmtree(DIST, ignore_errors=True)
-    DIST.mkdir(parents=True)
+    DIST.mkdir(parents=True, exist_ok=True)
+    for file in DIST.iterdir():
+        if not file.name.startswith(f"libcas-{version()}-"):
+            file.unlink()
     parts = [row for target in sys.argv[1:] or [host] for row in make(target)]
     files = [(file.name, file, hashlib.sha256(file.read_bytes()).hexdigest())
              for file in sorted(DIST.iterdir())]

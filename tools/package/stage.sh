@@ -44,6 +44,10 @@ done
 put 755 "$top/examples/make-chain.sh" "$doc/examples/make-chain.sh"
 "${PYTHON:-python3}" "$top/tools/package/components.py" notices "$target" "$doc/THIRD-PARTY.txt"
 "${PYTHON:-python3}" "$top/tools/package/components.py" sbom "$target" "$doc/libcas.cdx.json"
-# Some builds of Rust come without it.
-rust=$("${RUSTC:-rustc}" --print sysroot)/share/doc/rust/COPYRIGHT-library.html
-[ ! -e "$rust" ] || put 644 "$rust" "$doc/RUST-COPYRIGHT.html"
+# The Rust project's, or Debian's. Some builds of Rust come without it.
+rust=$("${RUSTC:-rustc}" --print sysroot)/share/doc
+if [ -e "$rust/rust/COPYRIGHT-library.html" ]; then
+    put 644 "$rust/rust/COPYRIGHT-library.html" "$doc/RUST-COPYRIGHT.html"
+elif [ -e "$rust/libstd-rust-web-dev/copyright" ]; then
+    put 644 "$rust/libstd-rust-web-dev/copyright" "$doc/RUST-COPYRIGHT.txt"
+fi
