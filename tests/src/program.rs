@@ -29,9 +29,8 @@ pub fn compile_against(source: &str, library: &Path, flags: &[&str]) -> PathBuf 
     build(source, &[&link, flags].concat())
 }
 
-/// Compiles it against `cas.h` and `libcas.a`.
-pub fn compile_static(source: &str) -> PathBuf {
-    let archive = artefact("libcas.a");
+/// Compiles it against `cas.h` and a `libcas.a`.
+pub fn compile_static(source: &str, archive: &Path) -> PathBuf {
     build(source, &["-Iinclude", archive.to_str().unwrap(), "-lm", "-ldl", "-lpthread"])
 }
 

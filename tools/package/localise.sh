@@ -12,8 +12,9 @@ sed -n 's/^ *\(cas_[a-z0-9_]*\);$/\1/p' "$map" >"$keep"
 # Symbols of a group that is not resolved here would be global to the next linker.
 # shellcheck disable=SC2046
 "${LD:-ld}" -r --gc-sections --force-group-allocation $(sed 's/^/-u /' "$keep") "$1" -o "$object"
-# .llvmbc is std's own bitcode, which makes other linkers take the object for one of LTO.
-"${OBJCOPY:-objcopy}" --strip-unneeded --remove-section=.llvmbc --remove-section=.llvmcmd \
+# .llvmbc is std's own bitcode, which makes other linkers take the object for one of LTO. The names
+# of local functions stay: the valgrind suppressions and debuggers use them.
+"${OBJCOPY:-objcopy}" --strip-debug --remove-section=.llvmbc --remove-section=.llvmcmd \
     "--keep-global-symbols=$keep" "$object"
 rm -f "$2"
 (cd "$(dirname "$2")" && "${AR:-ar}" rcD "$(basename "$2")" "$(basename "$object")")

@@ -58,8 +58,13 @@ fn valgrind_finds_no_error_and_no_leak() {
     }
 }
 
+/// The option by which valgrind takes the suppressions of the examples.
+pub fn suppressions() -> String {
+    format!("--suppressions={}", top().join("examples/valgrind.supp").display())
+}
+
 /// A run of `tests/fixtures/c/over_tls.c` under valgrind, with these options.
-fn over_tls(program: &Path, options: &[&str], endpoint: &str, what: &str) -> Outcome {
+pub fn over_tls(program: &Path, options: &[&str], endpoint: &str, what: &str) -> Outcome {
     Program::new("valgrind")
         .args(["--quiet", "--error-exitcode=99", "--leak-check=full"])
         .arg("--show-leak-kinds=definite,indirect,possible")
@@ -75,12 +80,12 @@ fn over_tls(program: &Path, options: &[&str], endpoint: &str, what: &str) -> Out
 
 #[test]
 fn valgrind_finds_no_error_over_tls_with_the_suppressions_of_the_examples() {
-    let file = format!("--suppressions={}", top().join("examples/valgrind.supp").display());
+    let file = suppressions();
     let suppressed: &[&str] = &[&file];
     let [cert, key] = chain().files();
     for (linked, program) in [
         ("libcas.so", compile("tests/fixtures/c/over_tls.c", &[])),
-        ("libcas.a", compile_static("tests/fixtures/c/over_tls.c")),
+        ("libcas.a", compile_static("tests/fixtures/c/over_tls.c", &artefact("libcas.a"))),
     ] {
         let emulator = || Emulator::start_tls(cert, key, &[]);
         let outcome = over_tls(&program, suppressed, emulator().url(), "calls");

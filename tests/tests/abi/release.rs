@@ -6,10 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use acceptance::program::compile_against;
-use acceptance::{Emulator, Outcome, Program, artefact, run, scratch, top};
+use acceptance::program::{compile_against, compile_static};
+use acceptance::{Emulator, Outcome, Program, artefact, chain, run, scratch, top};
 
-use crate::c_programs::close_and_load_again;
+use crate::c_programs::{close_and_load_again, over_tls, suppressions};
 use crate::header;
 use crate::libraries::rustc;
 
@@ -119,6 +119,13 @@ fn the_static_library_can_be_linked_beside_another_rust_library() {
     assert_eq!(linked.code, Some(0), "{}", linked.stderr);
     let emulator = Emulator::start(&[]);
     Program::new(program).arg("web").with_chain().arg(emulator.url()).succeed();
+
+    // The suppressions find the functions in it.
+    let [cert, key] = chain().files();
+    let emulator = Emulator::start_tls(cert, key, &[]);
+    let program = compile_static("tests/fixtures/c/over_tls.c", &archive);
+    let outcome = over_tls(&program, &[&suppressions()], emulator.url(), "upload");
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
 
     let symbols = run(Command::new("nm").args(["--extern-only", "--defined-only"]).arg(&archive));
     let global: BTreeSet<String> =
