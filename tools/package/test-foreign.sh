@@ -20,7 +20,8 @@ mmdebstrap --quiet --variant=extract "--architectures=$debian" --include=libc6 b
     "$work/root" "${MIRROR:-http://deb.debian.org/debian}"
 tar -xzf target/dist/libcas-*-"$architecture"-linux-gnu.tar.gz -C "$work"
 tree=$(echo "$work"/libcas-*)
-emulate() { "qemu-$architecture-static" -L "$work/root" "$@"; }
+# Always in a subshell, which becomes the program: `kill` reaches it.
+emulate() { exec "qemu-$architecture-static" -L "$work/root" "$@"; }
 compile() {
     ZIG_GLOBAL_CACHE_DIR=$top/target/zig/cache ZIG_LOCAL_CACHE_DIR=$top/target/zig/cache \
         "$top/target/zig/bin/python" -m ziglang cc -target "$architecture-linux-gnu.2.17" \
