@@ -135,6 +135,7 @@ with_sources() {
 {"Code": "Success", "AccessKeyId": "id", "AccessKeySecret": "secret", "SecurityToken": "token",
  "Expiration": "2099-01-01T00:00:00Z"}
 END
+    : >"$work/server"
     python3 -u -m http.server 0 --bind 127.0.0.1 --directory "$work" >"$work/server" 2>/dev/null &
     started="$started $!"
     until port=$(sed -n 's/.* port \([0-9]*\) .*/\1/p' "$work/server") && [ -n "$port" ]; do
