@@ -16,7 +16,9 @@ export CFLAGS = $(foreach source,$(SOURCES),-ffile-prefix-map=$(source)=)
 
 RELEASE := target/release
 VENV := target/venv
+ZIG := target/zig
 PLANTED := target/planted/debug
+UNSTRIPPED := target/planted/unstripped.so
 
 .PHONY: fetch
 fetch:
@@ -28,8 +30,8 @@ build: fetch ## release build of libcas.so, libcas.a and cas-emulator in target/
 	@ln -sf libcas.so $(RELEASE)/libcas.so.0
 
 # Checks the tools that a goal needs and installs the missing ones, before anything is built.
-.PHONY: setup-run setup-test
-setup-run setup-test: setup-%:
+.PHONY: setup-run setup-test setup-check
+setup-run setup-test setup-check: setup-%:
 	@CARGO='$(CARGO)' PYTHON='$(PYTHON)' tools/setup.sh $*
 
 # Passed through the environment, where a quote in a name needs no escape.
@@ -40,7 +42,8 @@ run: setup-run build ## upload a certificate from C (your own: NAME= CERT= KEY= 
 
 # Tests wait more than they compute: run twice as many at once as there are cores.
 .PHONY: test
-test: setup-test build $(VENV)/.ready $(PLANTED)/libcas.so ## every test (INSTALL=1: with sudo)
+test: setup-test build $(VENV)/.ready $(ZIG)/.ready $(PLANTED)/libcas.so
+test: ## every test (INSTALL=1: with sudo)
 	@rm -rf target/acceptance
 	RUST_TEST_THREADS=$$(($$(nproc) * 2)) $(CARGO) test --workspace --locked --no-fail-fast
 
@@ -58,17 +61,50 @@ test-exactly-once: setup-test build ## every combination of failures, and many k
 	EXACTLY_ONCE_TIMES=$${EXACTLY_ONCE_TIMES:-20} RUST_TEST_THREADS=$$(($$(nproc) * 2)) \
 		$(CARGO) test --package acceptance --locked --test upload -- --nocapture
 
+# As root without cargo: `make stage` as yourself, then `sudo target/stage/install.sh`.
+STAGE := target/stage
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+.PHONY: stage
+stage: build
+	@mkdir -p target/package
+	tools/package/link.sh $(RELEASE)/libcas.a target/package/libcas.so
+	tools/package/localise.sh $(RELEASE)/libcas.a target/package/libcas.a
+	tools/package/stage.sh $(STAGE) $(HOST) target/package/libcas.so target/package/libcas.a \
+		$(RELEASE)/cas-emulator
+
+.PHONY: install
+install: stage ## into PREFIX (/usr/local), with LIBDIR and DESTDIR
+	$(STAGE)/install.sh
+
+.PHONY: uninstall
+uninstall: ## removes what `make install` with the same variables installed
+	tools/package/install.sh uninstall
+
+.PHONY: dist
+dist: fetch $(ZIG)/.ready ## the release for glibc 2.17 in target/dist (DIST_TARGETS=)
+	$(PYTHON) tools/package/dist.py $(DIST_TARGETS)
+
+.PHONY: test-dist
+test-dist: dist ## installs the release in empty Debian 11 and 12 systems (as root; slow)
+	@tools/package/test-dist.sh
+
+.PHONY: test-reproducible
+test-reproducible: dist ## the release again, in another folder: the same bytes (slow)
+	@tools/package/test-reproducible.sh
+
 .PHONY: test-bare
 test-bare: ## `make run` and `make test` in an empty Debian system (as root; slow)
 	@tools/test-bare.sh
 
 .PHONY: check
-check: fetch target/tools/bin/cargo-deny ## format, lints, docs, header, licences, advisories
+check: setup-check fetch target/tools/bin/cargo-deny ## format, lints, docs, interface, licences
 	tools/test-setup.sh
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked --quiet
 	$(CARGO) test --package cas-ffi --test header --locked --quiet
+	@$(MAKE) --no-print-directory $(UNSTRIPPED)
+	$(PYTHON) -B tools/package/abi.py compare $(UNSTRIPPED) crates/cas-ffi/libcas.abi
 	target/tools/bin/cargo-deny --locked check licenses bans sources
 	@if target/tools/bin/cargo-deny fetch db >/dev/null 2>&1; then \
 		target/tools/bin/cargo-deny --locked check advisories; \
@@ -84,13 +120,17 @@ bench: build $(VENV)/.ready ## speed and size, compared with other clients in th
 header: ## regenerate include/cas.h from crates/cas-ffi
 	UPDATE_HEADER=1 $(CARGO) test --package cas-ffi --test header --quiet
 
+.PHONY: abi
+abi: $(UNSTRIPPED) ## for a release: describe its binary interface, in crates/cas-ffi/libcas.abi
+	$(PYTHON) -B tools/package/abi.py write $< crates/cas-ffi/libcas.abi
+
 .PHONY: findings
 findings: ## regenerate docs/findings.md from cas-core's table
 	UPDATE_FINDINGS=1 $(CARGO) test --package cas-core --lib --quiet document_is_up_to_date
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 19
 
 # The official SDKs, used as clients of the emulator. `.ready` comes last: without it, or when the
 # interpreter is gone, the environment is created again from nothing.
@@ -99,6 +139,13 @@ $(VENV)/.ready: tests/fixtures/python/requirements.txt \
 	@rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# The linker of the release: tools/package/link.sh.
+$(ZIG)/.ready: tools/package/requirements.txt $(shell test -x $(ZIG)/bin/python || echo FORCE)
+	@rm -rf $(ZIG)
+	$(PYTHON) -m venv $(ZIG)
+	$(ZIG)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 .PHONY: FORCE
@@ -117,4 +164,8 @@ $(PLANTED)/libcas.so:
 	@$(CARGO) clean --package cas-ffi --profile dev --locked --quiet
 	$(CARGO) build --workspace --lib --tests --features cas-ffi/plant-panic --locked
 	@mkdir -p $(@D)
-	@cp target/debug/libcas.so $@
+	@cp target/debug/libcas.so target/debug/libcas.a $(@D)
+
+# The same with versions of its symbols, for abidiff.
+$(UNSTRIPPED): $(PLANTED)/libcas.so
+	@STRIP= tools/package/link.sh $(PLANTED)/libcas.a $@

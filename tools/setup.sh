@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Checks that the tools of `make run` or `make test` work, and installs those that are missing.
+# Checks that the tools of `make run`, `make test` or `make check` work, and installs those that are
+# missing.
 #
-#   tools/setup.sh run|test
+#   tools/setup.sh run|test|check
 #
 # It installs packages as root, or through sudo with INSTALL=1. Otherwise it prints the command to
 # run and fails, so that a build never starts which cannot be used.
@@ -11,7 +12,7 @@
 # OS_RELEASE        used instead of /etc/os-release (for tools/test-setup.sh)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-goal=${1:?run or test}
+goal=${1:?run, test or check}
 cargo=${CARGO:-cargo}
 python=${PYTHON:-python3}
 scratch=$(mktemp -d)
@@ -47,6 +48,11 @@ check_tools() {
     missing=() debs=() rpms=()
     need gcc 'compiles C; with the headers of the C library' \
         'gcc libc6-dev' 'gcc glibc-devel' c_compiler
+    if [ "$goal" = check ]; then
+        need abidiff 'compares the binary interface with that of the release' \
+            abigail-tools libabigail abidiff --version
+        return
+    fi
     if [ "$goal" = test ] || [ -z "${CERT:-}" ]; then
         need openssl 'creates certificates' openssl openssl openssl version
     fi
@@ -64,6 +70,8 @@ check_tools() {
         locales 'glibc-common glibc-locale-source' chinese_locale
     need 'Python 3 with venv' "runs the official SDKs ($python)" \
         'python3 python3-venv' python3 python_with_venv
+    need pkg-config 'what an installed libcas says of itself' \
+        pkg-config pkgconf-pkg-config pkg-config --version
     need kill 'stops the emulator' procps util-linux on_path kill
     need find 'lists the certificates of the corpus' findutils findutils on_path find
 }

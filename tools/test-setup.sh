@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 basics='awk bash cat cut dirname env grep head mktemp rm sed sort touch'
-tools='cargo cc gcc g++ openssl valgrind tinyproxy microsocks localedef python3 kill find'
+tools='cargo cc gcc g++ openssl valgrind tinyproxy microsocks localedef python3 pkg-config kill
+    find abidiff'
 needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
 # A system with every tool; $1 is its package manager, $2 the ID and $3 the version in os-release.
@@ -62,6 +63,13 @@ setup 0 test
 setup 0 run
 [ -z "$output" ] || fail 'prints something'
 calls ''
+
+name='make check'
+system apt-get debian 12
+broken abidiff valgrind
+setup 1 check
+prints '--no-install-recommends abigail-tools'
+prints_not valgrind
 
 name='a user without INSTALL=1 gets one command'
 system apt-get debian 12

@@ -29,10 +29,14 @@ pub fn compile_against(source: &str, library: &Path, flags: &[&str]) -> PathBuf 
     build(source, &[&link, flags].concat())
 }
 
-/// Compiles it against `cas.h` and `libcas.a`.
-pub fn compile_static(source: &str) -> PathBuf {
-    let archive = artefact("libcas.a");
+/// Compiles it against `cas.h` and a `libcas.a`.
+pub fn compile_static(source: &str, archive: &Path) -> PathBuf {
     build(source, &["-Iinclude", archive.to_str().unwrap(), "-lm", "-ldl", "-lpthread"])
+}
+
+/// Compiles a program that loads the library by dlopen: it is not linked with it.
+pub fn compile_plugin_host(source: &str) -> PathBuf {
+    build(source, &["-Iinclude", "-pthread", "-ldl"])
 }
 
 /// Compiles a C source to a library that is preloaded into programs.

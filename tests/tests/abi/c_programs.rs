@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use acceptance::network::tls::OneVersion;
-use acceptance::program::{compile_against, compile_static};
+use acceptance::program::{compile_against, compile_plugin_host, compile_static};
 use acceptance::{Emulator, Outcome, Program, artefact, chain, compile, installed, top};
 
 /// Programs that take ENDPOINT CERT KEY and more.
@@ -58,8 +58,13 @@ fn valgrind_finds_no_error_and_no_leak() {
     }
 }
 
+/// The option by which valgrind takes the suppressions of the examples.
+pub fn suppressions() -> String {
+    format!("--suppressions={}", top().join("examples/valgrind.supp").display())
+}
+
 /// A run of `tests/fixtures/c/over_tls.c` under valgrind, with these options.
-fn over_tls(program: &Path, options: &[&str], endpoint: &str, what: &str) -> Outcome {
+pub fn over_tls(program: &Path, options: &[&str], endpoint: &str, what: &str) -> Outcome {
     Program::new("valgrind")
         .args(["--quiet", "--error-exitcode=99", "--leak-check=full"])
         .arg("--show-leak-kinds=definite,indirect,possible")
@@ -75,12 +80,12 @@ fn over_tls(program: &Path, options: &[&str], endpoint: &str, what: &str) -> Out
 
 #[test]
 fn valgrind_finds_no_error_over_tls_with_the_suppressions_of_the_examples() {
-    let file = format!("--suppressions={}", top().join("examples/valgrind.supp").display());
+    let file = suppressions();
     let suppressed: &[&str] = &[&file];
     let [cert, key] = chain().files();
     for (linked, program) in [
         ("libcas.so", compile("tests/fixtures/c/over_tls.c", &[])),
-        ("libcas.a", compile_static("tests/fixtures/c/over_tls.c")),
+        ("libcas.a", compile_static("tests/fixtures/c/over_tls.c", &artefact("libcas.a"))),
     ] {
         let emulator = || Emulator::start_tls(cert, key, &[]);
         let outcome = over_tls(&program, suppressed, emulator().url(), "calls");
@@ -149,13 +154,20 @@ fn ten_thousand_uploads_use_one_connection_and_no_more_memory_than_a_hundred() {
     assert_eq!(last, 10_000);
 }
 
+/// Runs `tests/fixtures/c/unload.c` with a library, under valgrind as well.
+pub fn close_and_load_again(library: &Path) {
+    let program = compile_plugin_host("tests/fixtures/c/unload.c");
+    let valgrind = Program::new("valgrind").args(["--quiet", "--error-exitcode=99"]);
+    let valgrind = valgrind.arg("--leak-check=full").arg(&program);
+    for run in [Program::new(&program), valgrind] {
+        let emulator = Emulator::start(&[]);
+        run.arg(library).arg(emulator.url()).with_chain().succeed();
+    }
+}
+
 #[test]
 fn closing_the_library_is_safe_while_a_thread_that_used_it_lives() {
-    let emulator = Emulator::start(&[]);
-    Program::new(compile("tests/fixtures/c/unload.c", &["-ldl"]))
-        .arg(artefact("libcas.so"))
-        .arg(emulator.url())
-        .succeed();
+    close_and_load_again(&artefact("libcas.so"));
 }
 
 #[test]

@@ -38,16 +38,21 @@ fn documented_libraries() -> Vec<String> {
     list
 }
 
+/// The compiler, in the environment by which it finds itself.
+pub fn rustc() -> Program {
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let program = Program::bare(rustc).env("HOME", std::env::var("HOME").unwrap_or_default());
+    ["RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "CARGO_HOME"]
+        .into_iter()
+        .filter_map(|name| Some((name, std::env::var(name).ok()?)))
+        .fold(program, |program, (name, value)| program.env(name, value))
+}
+
 /// The system libraries that rustc names for any static library.
 fn native_libraries() -> Vec<String> {
     let source = scratch("native").join("empty.rs");
     fs::write(&source, "").unwrap();
-    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
-    let program = Program::bare(rustc).env("HOME", std::env::var("HOME").unwrap_or_default());
-    let outcome = ["RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "CARGO_HOME"]
-        .into_iter()
-        .filter_map(|name| Some((name, std::env::var(name).ok()?)))
-        .fold(program, |program, (name, value)| program.env(name, value))
+    let outcome = rustc()
         .args(["--crate-type=staticlib", "--print=native-static-libs", "-o"])
         .arg(source.with_extension("a"))
         .arg(&source)

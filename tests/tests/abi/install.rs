@@ -1,0 +1,126 @@
+//! `make install`: an installed libcas is found and used by build systems, and leaves no trace.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use acceptance::{artefact, run, scratch, top};
+
+fn tool(name: &str) -> Command {
+    Command::new(top().join("tools/package").join(name))
+}
+
+/// What `make install` installs from: `make stage`, with the artefacts of `make build`.
+fn stage(name: &str) -> PathBuf {
+    let directory = scratch(name);
+    let [tree, shared, archive] =
+        ["tree", "libcas.so", "libcas.a"].map(|name| directory.join(name));
+    run(tool("link.sh").args([&artefact("libcas.a"), &shared]));
+    run(tool("localise.sh").args([&artefact("libcas.a"), &archive]));
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let mut stage = tool("stage.sh");
+    stage.arg(&tree).arg(target).args([shared, archive, artefact("cas-emulator")]);
+    // The crates are there: this test was built from them.
+    run(stage.env("CARGO_NET_OFFLINE", "true"));
+    tree
+}
+
+/// All that is below a directory and is not a directory itself.
+fn files(directory: &Path) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(directory).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.symlink_metadata().unwrap().is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.insert(path);
+        }
+    }
+    found
+}
+
+/// The lines of a text file that contain `part`.
+fn lines_with(file: &Path, part: &str) -> Vec<String> {
+    let text = fs::read_to_string(file).unwrap();
+    text.lines().filter(|line| line.contains(part)).map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn programs_find_an_installed_library_and_nothing_is_left_of_a_removed_one() {
+    let tree = stage("stage");
+    let prefix = scratch("installed");
+    fs::write(prefix.join("another"), "").unwrap();
+    let installer = |library_directory: &str| {
+        let mut installer = Command::new(tree.join("install.sh"));
+        installer.env("PREFIX", &prefix).env("LIBDIR", prefix.join(library_directory));
+        installer.env_remove("DESTDIR");
+        installer
+    };
+    run(&mut installer("lib"));
+    run(tool("test-installed.sh").arg(&prefix).args(["pkg-config", "static"]));
+
+    // A second one, elsewhere, moves the first.
+    run(&mut installer("lib64"));
+    run(tool("test-installed.sh").arg(&prefix).arg("pkg-config"));
+    let libraries = prefix.join("lib64");
+    assert!(!files(&prefix).iter().any(|file| file.starts_with(prefix.join("lib"))));
+    let link = |name: &str| fs::read_link(libraries.join(name)).unwrap();
+    let full = link("libcas.so.0").display().to_string();
+    assert_eq!(link("libcas.so"), Path::new("libcas.so.0"));
+    let version = full.strip_prefix("libcas.so.").unwrap();
+    assert!(version.starts_with("0.") && version.split('.').count() == 3, "{full}");
+    assert_eq!(
+        lines_with(&libraries.join("pkgconfig/libcas.pc"), "Version"),
+        [format!("Version: {version}")]
+    );
+    let modes = run(Command::new("find").arg(&prefix).args(["-perm", "/022", "!", "-type", "l"]));
+    assert_eq!(modes, "", "others may write these");
+
+    let notices = prefix.join("share/doc/libcas/THIRD-PARTY.txt");
+    for package in ["ring ", "rustls ", "ureq ", "webpki-roots ", "rusqlite "] {
+        assert!(!lines_with(&notices, package).is_empty(), "no notice for {package}");
+    }
+    for package in ["proptest ", "cbindgen ", "rcgen ", "serde_derive ", "cc "] {
+        let lines = lines_with(&notices, package);
+        let is_notice = |line: &String| line.starts_with(package);
+        assert!(!lines.iter().any(is_notice), "{package}is not in the artefacts");
+    }
+    let bill = fs::read_to_string(prefix.join("share/doc/libcas/libcas.cdx.json")).unwrap();
+    let bill: serde_json::Value = serde_json::from_str(&bill).unwrap();
+    assert_eq!(bill["bomFormat"], "CycloneDX");
+    let components = bill["components"].as_array().unwrap();
+    let ring = components.iter().find(|component| component["name"] == "ring").unwrap();
+    assert_eq!(ring["hashes"][0]["alg"], "SHA-256");
+    assert!(!bill.to_string().contains(top().to_str().unwrap()), "a path of this machine");
+
+    run(Command::new(top().join("tools/package/install.sh"))
+        .arg("uninstall")
+        .env("PREFIX", &prefix)
+        .env_remove("DESTDIR"));
+    assert_eq!(files(&prefix), BTreeSet::from([prefix.join("another")]));
+}
+
+#[test]
+fn a_package_is_built_with_destdir_and_names_the_final_paths() {
+    let tree = stage("stage-destdir");
+    let root = scratch("destdir");
+    run(Command::new(tree.join("install.sh"))
+        .env("DESTDIR", &root)
+        .env("PREFIX", "/usr")
+        .env("LIBDIR", "/usr/lib/multiarch"));
+    let libraries = root.join("usr/lib/multiarch");
+    assert_eq!(
+        lines_with(&libraries.join("pkgconfig/libcas.pc"), "dir="),
+        ["libdir=/usr/lib/multiarch", "includedir=${prefix}/include"]
+    );
+    let config = libraries.join("cmake/libcas/libcasConfig.cmake");
+    assert_eq!(
+        lines_with(&config, "\"/usr"),
+        ["set(_cas_prefix \"/usr\")", "set(_cas_libdir \"/usr/lib/multiarch\")"]
+    );
+    for file in files(&root.join("usr/lib/multiarch/cmake")) {
+        assert_eq!(lines_with(&file, root.to_str().unwrap()), [""; 0]);
+    }
+    assert_eq!(lines_with(&root.join("usr/share/libcas/files"), root.to_str().unwrap()), [""; 0]);
+}

@@ -1,0 +1,53 @@
+#!/bin/sh
+# Lays out what is installed: bin, include, lib and share, and install.sh beside them.
+#
+#   tools/package/stage.sh TREE TARGET LIBCAS.SO LIBCAS.A CAS-EMULATOR
+#
+# TARGET    is one of Rust's, such as x86_64-unknown-linux-gnu
+# PYTHON, RUSTC  are used if they are set
+set -eu
+umask 022
+tree=$1 target=$2 shared=$3 static=$4 emulator=$5
+top=$(dirname "$0")/../..
+version=$(sed -n '/^\[workspace.package\]/,/^version/ s/^version = "\(.*\)"/\1/p' "$top/Cargo.toml")
+doc=$tree/share/doc/libcas
+
+# put MODE FILE DESTINATION
+put() { mkdir -p "${3%/*}" && cp "$2" "$3" && chmod "$1" "$3"; }
+# fill TEMPLATE DESTINATION
+fill() { mkdir -p "${2%/*}" && sed "s/@VERSION@/$version/" "$top/tools/package/$1" >"$2"; }
+
+rm -rf "$tree"
+put 755 "$top/tools/package/install.sh" "$tree/install.sh"
+put 755 "$emulator" "$tree/bin/cas-emulator"
+put 644 "$top/include/cas.h" "$tree/include/cas.h"
+put 755 "$shared" "$tree/lib/libcas.so.$version"
+# Programs are linked with libcas.so and load libcas.so.0.
+ln -s "libcas.so.$version" "$tree/lib/libcas.so.0"
+ln -s libcas.so.0 "$tree/lib/libcas.so"
+put 644 "$static" "$tree/lib/libcas.a"
+fill libcas.pc.in "$tree/lib/pkgconfig/libcas.pc"
+for file in libcasConfig libcasConfigVersion; do
+    fill "$file.cmake.in" "$tree/lib/cmake/libcas/$file.cmake"
+done
+put 644 "$top/examples/valgrind.supp" "$tree/share/libcas/valgrind.supp"
+
+for file in README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT; do
+    put 644 "$top/$file" "$doc/$file"
+done
+for file in "$top"/docs/*.md; do
+    put 644 "$file" "$doc/docs/${file##*/}"
+done
+for file in "$top"/examples/c/*.c; do
+    put 644 "$file" "$doc/examples/c/${file##*/}"
+done
+put 755 "$top/examples/make-chain.sh" "$doc/examples/make-chain.sh"
+"${PYTHON:-python3}" "$top/tools/package/components.py" notices "$target" "$doc/THIRD-PARTY.txt"
+"${PYTHON:-python3}" "$top/tools/package/components.py" sbom "$target" "$doc/libcas.cdx.json"
+# The Rust project's, or Debian's. Some builds of Rust come without it.
+rust=$("${RUSTC:-rustc}" --print sysroot)/share/doc
+if [ -e "$rust/rust/COPYRIGHT-library.html" ]; then
+    put 644 "$rust/rust/COPYRIGHT-library.html" "$doc/RUST-COPYRIGHT.html"
+elif [ -e "$rust/libstd-rust-web-dev/copyright" ]; then
+    put 644 "$rust/libstd-rust-web-dev/copyright" "$doc/RUST-COPYRIGHT.txt"
+fi

@@ -1,0 +1,153 @@
+#!/bin/sh
+# Builds C programs with an installed libcas, in each way that docs and build systems know, and
+# uploads with each to the emulator that was installed with it.
+#
+#   tools/package/test-installed.sh PREFIX [WAY...]
+#
+# A WAY is pkg-config, static, cmake, meson, https or sources; all by default. `https` and
+# `sources` add a certificate to the system's root store: for a system made for the test.
+set -eu
+prefix=$1
+shift
+[ $# -gt 0 ] || set -- pkg-config static cmake meson https sources
+doc=$prefix/share/doc/libcas
+example=$doc/examples/c/upload.c
+PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name libcas.pc)")
+export PKG_CONFIG_PATH
+libdir=$(pkg-config --variable=libdir libcas)
+work=$(mktemp -d)
+started=
+trap 'kill $started 2>/dev/null || true; rm -rf "$work"' EXIT
+# Nothing of the caller's own may be used as an access key or a proxy.
+for name in $(env | sed -n 's/^\(ALIBABA_[A-Z_]*\|[a-zA-Z_]*_proxy\|[A-Z_]*_PROXY\)=.*/\1/p'); do
+    unset "$name"
+done
+export HOME="$work" ALIBABA_CLOUD_ACCESS_KEY_ID=testid ALIBABA_CLOUD_ACCESS_KEY_SECRET=testsecret
+
+# Starts an emulator with these options and sets `url`.
+start() {
+    : >"$work/emulator"
+    "$prefix/bin/cas-emulator" --listen 127.0.0.1:0 "$@" >"$work/emulator" &
+    started="$started $!"
+    until url=$(sed -n 's/.* listening on //p' "$work/emulator") && [ -n "$url" ]; do
+        kill -0 $! || { echo "the emulator did not start" >&2; exit 1; }
+        sleep 0.05
+    done
+}
+# uploads WAY PROGRAM: uploads under the name WAY, and says so.
+uploads() {
+    printed=$("$2" "$1" "$work/chain.pem" "$work/leaf.key" "$url")
+    case $printed in
+    *"CertId: "*) echo "ok: $1" ;;
+    *) echo "FAILED: $1: $printed" >&2 && exit 1 ;;
+    esac
+}
+needs() { ! readelf -d "$1" | grep -q '(NEEDED).*\[libcas.so.0\]' || echo yes; }
+expect() { [ "$2" = "$3" ] || { echo "FAILED: $1: $2 instead of $3" >&2; exit 1; }; }
+
+with_pkg_config() {
+    # shellcheck disable=SC2046
+    cc "$example" $(pkg-config --cflags --libs libcas) "-Wl,-rpath,$libdir" -o "$work/shared"
+    expect "the library of a program by pkg-config" "$(needs "$work/shared")" yes
+    uploads pkg-config "$work/shared"
+}
+with_static() {
+    # shellcheck disable=SC2046
+    cc -static "$example" $(pkg-config --static --cflags --libs libcas) -o "$work/static" \
+        2>"$work/warnings" || { cat "$work/warnings" >&2; exit 1; }
+    expect "the libraries of a static program" "$(readelf -d "$work/static" | grep -c NEEDED)" 0
+    uploads static "$work/static"
+}
+with_cmake() {
+    mkdir "$work/cmake"
+    cat >"$work/cmake/CMakeLists.txt" <<END
+cmake_minimum_required(VERSION 3.10)
+project(upload C)
+find_package(libcas \${VERSION} REQUIRED)
+add_executable(shared "$example")
+target_link_libraries(shared cas::cas)
+add_executable(static "$example")
+target_link_libraries(static cas::static)
+END
+    cmake -S "$work/cmake" -B "$work/cmake/build" -DVERSION=0.1 "-DCMAKE_PREFIX_PATH=$prefix" \
+        "-Dlibcas_DIR=$libdir/cmake/libcas" >"$work/log" && cmake --build "$work/cmake/build" \
+        >>"$work/log" || { cat "$work/log" >&2; exit 1; }
+    expect "the library of cas::cas" "$(needs "$work/cmake/build/shared")" yes
+    expect "the library of cas::static" "$(needs "$work/cmake/build/static")" ""
+    uploads cmake "$work/cmake/build/shared"
+    uploads cmake-static "$work/cmake/build/static"
+    if cmake -S "$work/cmake" -B "$work/cmake/newer" -DVERSION=0.99 "-DCMAKE_PREFIX_PATH=$prefix" \
+        "-Dlibcas_DIR=$libdir/cmake/libcas" >/dev/null 2>&1; then
+        echo "FAILED: CMake takes this library for a newer one" >&2
+        exit 1
+    fi
+}
+with_meson() {
+    mkdir "$work/meson"
+    cp "$example" "$work/meson"
+    cat >"$work/meson/meson.build" <<END
+project('upload', 'c')
+executable('shared', 'upload.c', dependencies: dependency('libcas', version: '>=0.1'))
+executable('static', 'upload.c', dependencies: dependency('libcas', static: true),
+           link_args: '-static')
+END
+    meson setup "$work/meson/build" "$work/meson" >"$work/log" 2>&1 &&
+        ninja -C "$work/meson/build" >>"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+    uploads meson "$work/meson/build/shared"
+    uploads meson-static "$work/meson/build/static"
+}
+with_https() {
+    [ -x "$work/shared" ] || with_pkg_config
+    cp "$work/root.pem" /usr/local/share/ca-certificates/libcas-test.crt
+    update-ca-certificates >/dev/null 2>&1
+    http=$url
+    start --tls-cert "$work/chain.pem" --tls-key "$work/leaf.key" --sts id:secret:token
+    https=$url
+    uploads https "$work/shared"
+    url=$http
+}
+# The same access key from each source that needs no cloud, over HTTPS.
+with_sources() {
+    [ -n "${https:-}" ] || with_https
+    unset ALIBABA_CLOUD_ACCESS_KEY_ID ALIBABA_CLOUD_ACCESS_KEY_SECRET
+    url=$https
+    ! "$work/shared" none "$work/chain.pem" "$work/leaf.key" "$url" >/dev/null 2>&1 ||
+        { echo "FAILED: an upload without an access key" >&2; exit 1; }
+
+    mkdir -p "$work/.aliyun" "$work/.alibabacloud"
+    echo '{"current": "p", "profiles": [{"name": "p", "mode": "AK", "access_key_id": "testid",
+        "access_key_secret": "testsecret"}]}' >"$work/.aliyun/config.json"
+    uploads config-json "$work/shared"
+
+    echo '{"mode": "AK", "access_key_id": "testid", "access_key_secret": "testsecret"}' \
+        >"$work/answer"
+    echo "{\"current\": \"p\", \"profiles\": [{\"name\": \"p\", \"mode\": \"External\",
+        \"process_command\": \"cat $work/answer\"}]}" >"$work/.aliyun/config.json"
+    uploads process "$work/shared"
+    rm "$work/.aliyun/config.json"
+
+    printf '%s\n' '[default]' 'type = access_key' 'access_key_id = testid' \
+        'access_key_secret = testsecret' >"$work/.alibabacloud/credentials"
+    uploads credentials-file "$work/shared"
+    rm "$work/.alibabacloud/credentials"
+
+    cat >"$work/answer" <<END
+{"Code": "Success", "AccessKeyId": "id", "AccessKeySecret": "secret", "SecurityToken": "token",
+ "Expiration": "2099-01-01T00:00:00Z"}
+END
+    : >"$work/server"
+    python3 -u -m http.server 0 --bind 127.0.0.1 --directory "$work" >"$work/server" 2>/dev/null &
+    started="$started $!"
+    until port=$(sed -n 's/.* port \([0-9]*\) .*/\1/p' "$work/server") && [ -n "$port" ]; do
+        kill -0 $! || { echo "the server of access keys did not start" >&2; exit 1; }
+        sleep 0.05
+    done
+    export ALIBABA_CLOUD_CREDENTIALS_URI="http://127.0.0.1:$port/answer"
+    uploads credentials-uri "$work/shared"
+}
+
+bash "$doc/examples/make-chain.sh" "$work"
+start
+for way in "$@"; do
+    "with_$(echo "$way" | tr - _)"
+done
