@@ -76,7 +76,7 @@ fn interrupt(
         let (arrives, waiting) = channels.lock().unwrap().take().unwrap();
         let wait = move || {
             arrives.send(()).unwrap();
-            let _ = waiting.recv();
+            let _ = waiting.recv_timeout(WAIT);
         };
         if is_applied {
             return Treatment::Change(Box::new(move |response| {

@@ -28,7 +28,7 @@ pub use findings::{Finding, FindingKind, Severity};
 pub(crate) use fingerprint::Fingerprint;
 pub use formats::not_text;
 pub use inspection::Inspection;
-pub(crate) use renewal::{is_newer, is_renewal};
+pub(crate) use renewal::is_renewal;
 pub(crate) use size::copied;
 pub use size::{MAX_PEM_BYTES, check_size};
 pub(crate) use upload_name::check_name;

@@ -1,6 +1,6 @@
 //! Whether a certificate takes the place of another.
 
-use crate::inspect::certificate::{Facts, ParsedCertificate};
+use crate::inspect::certificate::ParsedCertificate;
 use crate::inspect::pem;
 
 /// Whether the first certificate in the PEM `new` renews the one in `old`: it is for the same names
@@ -16,15 +16,6 @@ pub(crate) fn is_renewal(old: &str, new: &str) -> bool {
                 && have_same_names(&old, &new)
         }
         _ => false,
-    }
-}
-
-/// Whether the validity of the first certificate in `pem` begins later than that of the one in
-/// `than`. True if either cannot be read.
-pub(crate) fn is_newer(pem: &str, than: &str) -> bool {
-    match (Facts::of_pem(pem), Facts::of_pem(than)) {
-        (Some(one), Some(other)) => one.not_before > other.not_before,
-        _ => true,
     }
 }
 
@@ -97,13 +88,6 @@ mod tests {
             assert!(!is_renewal(&certificate("", sans, year, algorithm), &new), "{year}");
         }
         assert!(!is_renewal("not PEM", &new) && !is_renewal(&new, "not PEM"));
-    }
-
-    #[test]
-    fn what_begins_later_is_newer() {
-        let [old, new] = [2025, 2026].map(|year| certificate("a.example", &[], year, P256));
-        assert!(is_newer(&new, &old) && !is_newer(&old, &new) && !is_newer(&old, &old));
-        assert!(is_newer("", &old) && is_newer(&old, ""));
     }
 
     #[test]

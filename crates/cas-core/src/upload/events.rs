@@ -83,9 +83,6 @@ pub(crate) struct NameStatus {
     /// The certificate that a renewal under the requested name replaces although it has a name that
     /// an earlier `Replace` gave it.
     pub predecessor: Option<CertId>,
-    /// Whether the validity of the requested name's owner begins later than that of this
-    /// certificate, or may, if this one is stored under another name.
-    pub owner_is_newer: bool,
 }
 
 impl NameStatus {
@@ -96,7 +93,6 @@ impl NameStatus {
         third_name: None,
         similar: NameOwner::Free,
         predecessor: None,
-        owner_is_newer: false,
     };
 
     pub(crate) fn owner(self, name: Name) -> NameOwner {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::base::deadline::Deadline;
-use crate::inspect::{Fingerprint, is_newer};
+use crate::inspect::Fingerprint;
 use crate::service::account::Account;
 use crate::service::certificate::Certificate;
 use crate::service::failure::CallError;
@@ -24,10 +24,8 @@ pub(crate) struct Query<'a> {
     pub(crate) any_name: bool,
     /// The fingerprint of the certificate, if it can be read.
     pub(crate) leaf: Option<&'a Fingerprint>,
-    /// The PEM, if the upload replaces another certificate.
+    /// The PEM, if the upload replaces what an earlier one left under an alternate name.
     pub(crate) renewal: Option<&'a str>,
-    /// Whether nothing was sent yet.
-    pub(crate) is_first: bool,
     /// A domain of the certificate, to search for before the whole list is read.
     pub(crate) domain: Option<&'a str>,
 }
@@ -44,8 +42,7 @@ pub(crate) struct Listing {
     pub(crate) names: NameStatus,
     /// The third or similar name that this certificate has.
     pub(crate) third_name: Option<String>,
-    /// What earlier uploads left under alternate names; only in the first look-up with
-    /// [`Query::renewal`].
+    /// What earlier uploads left under alternate names; empty without [`Query::renewal`].
     pub(crate) left_overs: Vec<LeftOver>,
     /// The API version of the lists.
     pub(crate) version: ApiVersion,
@@ -129,15 +126,8 @@ impl Account {
                     Err(failure) if !failure.class.is_passing() => Ok(String::new()),
                     other => other,
                 };
-                if query.is_first {
-                    (left, names.predecessor) =
-                        left_overs::find(query.requested, renewal, &listed, &fetch)?;
-                }
-                let is_stored =
-                    matches!(names.alternate, NameOwner::Same(_)) || names.third_name.is_some();
-                if let (NameOwner::Different(owner), true) = (names.requested, is_stored) {
-                    names.owner_is_newer = is_newer(&fetch(owner)?, renewal);
-                }
+                (left, names.predecessor) =
+                    left_overs::find(query.requested, renewal, &listed, &fetch)?;
             }
             let request_id = entries.request_id;
             Ok(Listing { names, third_name, left_overs: left, version, request_id })
@@ -286,7 +276,6 @@ mod tests {
             any_name,
             leaf: Some(&leaf),
             renewal: None,
-            is_first: false,
             domain: None,
         };
         let deadline = &Deadline::after(Duration::from_secs(3600));
@@ -355,7 +344,6 @@ mod tests {
                 any_name: false,
                 leaf: Some(&leaf),
                 renewal: None,
-                is_first: false,
                 domain: None,
             };
             let found = account.lookup(&query, &Deadline::after(Duration::from_secs(3600)));
@@ -429,7 +417,6 @@ mod tests {
                 leaf,
                 domain: None,
                 renewal: None,
-                is_first: false,
             };
             account.lookup(&query, &Deadline::after(Duration::from_secs(3600)))
         };
@@ -484,7 +471,6 @@ mod tests {
                 any_name: false,
                 leaf: Some(&leaf()),
                 renewal: None,
-                is_first: false,
                 domain: Some("example.com"),
             };
             let deadline = Deadline::after(Duration::from_secs(3600));

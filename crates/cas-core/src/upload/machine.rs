@@ -349,11 +349,10 @@ impl Machine {
     /// The certificate is stored. If an attempt of this upload may have stored it, it counts as
     /// created: a program that acts on new certificates would otherwise miss one.
     ///
-    /// A newer certificate stays: its own upload may be about to delete this one.
+    /// A certificate that was stored after this one stays: its own upload may be about to delete
+    /// this one.
     fn already_stored(&mut self, id: CertId) -> Step {
-        if self.listed.owner_is_newer {
-            self.replaced = None;
-        }
+        self.replaced = self.replaced.filter(|replaced| *replaced < id);
         let outcome = if self.may_have_stored() { Outcome::Created } else { Outcome::Reused };
         self.stored(id, outcome)
     }

@@ -119,15 +119,14 @@ impl UploadRun<'_> {
         }
         let renames = matches!(self.upload.on_conflict, OnConflict::Rename | OnConflict::Replace);
         // What this rule does depends on other entries.
-        let replaces = self.upload.on_conflict == OnConflict::Replace;
-        let domain = if replaces && is_first { None } else { self.names.domain() };
+        let needs_whole_list = is_first && self.upload.on_conflict == OnConflict::Replace;
+        let domain = if needs_whole_list { None } else { self.names.domain() };
         let query = Query {
             requested: &self.upload.name,
             alternate: if renames { self.names.alternate() } else { None },
             any_name: self.upload.reuse_any_name,
             leaf: self.names.leaf(),
-            renewal: replaces.then_some(self.certificate),
-            is_first,
+            renewal: needs_whole_list.then_some(self.certificate),
             domain: domain.as_deref(),
         };
         match self.account.lookup(&query, self.deadline) {

@@ -273,11 +273,10 @@ fn replace_deletes_only_what_it_saw_before_it_sent() {
     let both =
         NameStatus { predecessor: Some(id(5)), requested: NameOwner::Different(id(6)), ..UNUSED };
     assert_eq!(play(Replace, 4, &[Event::Listed(both), Stored(id(8))]), Step::Delete(id(6)));
-    // An earlier call stored the certificate, which a newer one replaces meanwhile.
+    // An earlier call stored the certificate, which a later one replaces meanwhile.
     let renewed = NameStatus {
         requested: NameOwner::Different(id(6)),
         alternate: NameOwner::Same(id(5)),
-        owner_is_newer: true,
         ..UNUSED
     };
     let reused = Step::Done(id(5), Outcome::Reused);

@@ -472,9 +472,6 @@ impl Reading {
                 true => NameOwner::Same(id),
                 false => NameOwner::Different(id),
             };
-            if entry.name == StoredName::Requested {
-                self.names.owner_is_newer = entry.content > call.content;
-            }
             let better = *place == NameOwner::Free || matches!(owner, NameOwner::Same(_));
             if better && !matches!(place, NameOwner::Same(_)) {
                 *place = owner;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Fault::{self, *};
-use super::properties::{ONE_COPY, ONE_IN_FAMILY, ONE_OF_A_NAME, TRUE_STATUS};
+use super::properties::{ALWAYS_ONE, ONE_COPY, ONE_IN_FAMILY, ONE_OF_A_NAME, TRUE_STATUS};
 use super::scenario::Content::{X, Y, Z};
 use super::scenario::{Api, Call, NEVER, Scenario};
 use super::service::StoredName::{self, Alternate, Requested, Similar, Third};
@@ -119,7 +119,8 @@ pub(super) fn all(full: bool) -> Vec<Scenario> {
     all
 }
 
-/// Two calls of every two rules, with the list read at one moment or page by page.
+/// Two calls of every two rules, with the list read at one moment or page by page; and those in
+/// which something goes wrong.
 fn pairs() -> Vec<Scenario> {
     let mut all = Vec::new();
     for rule in RULES {
@@ -131,8 +132,7 @@ fn pairs() -> Vec<Scenario> {
                     let two = [call, Call { content, rule: other, ..call }];
                     for before in BEFORE {
                         for page in [None, Some(1)] {
-                            let scenario = late_lists(&two).before(before).faults(1, EVERY);
-                            all.push(Scenario { page, ..scenario });
+                            all.push(Scenario { page, ..late_lists(&two).before(before) });
                         }
                     }
                 }
@@ -142,7 +142,8 @@ fn pairs() -> Vec<Scenario> {
             let call = Call::new(X, rule, api);
             for other in [X, Y] {
                 let two = [call, Call { content: other, ..call }];
-                all.push(late_lists(&two).before(BEFORE[1]).faults(2, &[LATE, REFUSED]));
+                all.push(late_lists(&two).before(BEFORE[1]).faults(2, &[LATE]));
+                all.push(late_lists(&two).before(BEFORE[8]).faults(1, EVERY));
             }
         }
     }
@@ -158,8 +159,8 @@ fn threes() -> Vec<Scenario> {
             let other = Call { content: Y, ..call };
             let replaces = Call { rule: Replace, ..other };
             for three in [[call, call, call], [call, call, other], [call, other, replaces]] {
-                for before in &BEFORE[..2] {
-                    all.push(late_lists(&three).before(before).faults(1, &[LATE]));
+                for before in [BEFORE[0], BEFORE[1], BEFORE[8]] {
+                    all.push(late_lists(&three).before(before));
                 }
             }
         }
@@ -193,6 +194,8 @@ pub(super) fn assumptions() -> Vec<Assumption> {
     let replaced = Scenario::new(&replaced).before(&[(Z, Requested)]).faults(1, &[LOST]);
     let renewal = Scenario { one_in_family: true, ..Scenario::new(&[old(Replace), old(Replace)]) }
         .before(&[(Z, Requested), (Y, Third), (Y, Third), (Y, Third)]);
+    let both = Scenario::new(&[old(Replace), Call { content: Y, ..old(Replace) }])
+        .before(&[(X, Alternate(X))]);
     vec![
         of(
             "the service has one certificate of a name",
@@ -259,6 +262,12 @@ pub(super) fn assumptions() -> Vec<Assumption> {
             TRUE_STATUS,
             Scenario::new(&[old(Fail)]).faults(1, &[&[Repeated]]),
             Scenario::new(&[old(Fail)]).faults(1, &[&[RepeatedBefore]]),
+        ),
+        of(
+            "a certificate that is stored later has a higher CertId",
+            ALWAYS_ONE,
+            both.clone(),
+            Scenario { ids_fall: true, ..both },
         ),
         of(
             "a list without lag shows what two calls of REPLACE do with one certificate",

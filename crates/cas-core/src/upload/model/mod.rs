@@ -111,7 +111,7 @@ impl Model for Scenario {
 
     fn init_states(&self) -> Vec<World> {
         vec![World {
-            service: Service::new(&self.before),
+            service: Service::new(&self.before, self.ids_fall),
             processes: self.calls.iter().map(Process::new).collect(),
             late: Vec::new(),
             faults: self.faults,

@@ -67,6 +67,8 @@ pub(super) struct Scenario {
     pub(super) one_store: bool,
     /// The service recognises a `ClientToken`.
     pub(super) tokens: bool,
+    /// A certificate that is stored later has a lower CertId.
+    pub(super) ids_fall: bool,
     /// A certificate that the service rejects, in each attempt.
     pub(super) rejects: Option<Content>,
     /// A name may be freed while a late request for it is on the way.
@@ -98,6 +100,7 @@ impl Scenario {
             unique_names: true,
             one_store: true,
             tokens: true,
+            ids_fall: false,
             rejects: None,
             frees_names: false,
             one_in_family: false,

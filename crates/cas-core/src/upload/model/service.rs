@@ -85,14 +85,20 @@ pub(super) enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Service {
     pub(super) entries: Vec<Entry>,
-    /// The content of each CertId that was ever given, from 1.
+    /// The content of each CertId that was ever given.
     contents: Vec<Content>,
+    /// Whether a later certificate has a lower CertId.
+    ids_fall: bool,
     pub(super) retired: bool,
 }
 
+/// The highest CertId, if they fall.
+const HIGHEST: u8 = 15;
+
 impl Service {
-    pub(super) fn new(before: &[(Content, StoredName)]) -> Self {
-        let mut service = Self { entries: Vec::new(), contents: Vec::new(), retired: false };
+    pub(super) fn new(before: &[(Content, StoredName)], ids_fall: bool) -> Self {
+        let (entries, contents) = (Vec::new(), Vec::new());
+        let mut service = Self { entries, contents, ids_fall, retired: false };
         for (content, name) in before {
             service.store(*content, *name, None, Version::Old, 0);
         }
@@ -107,8 +113,9 @@ impl Service {
         version: Version,
         hidden: u8,
     ) -> u8 {
+        let number = u8::try_from(self.contents.len()).expect("few certificates");
         self.contents.push(content);
-        let id = u8::try_from(self.contents.len()).expect("few certificates");
+        let id = if self.ids_fall { HIGHEST - number } else { number + 1 };
         let (removed, shown) = (false, 0);
         self.entries.push(Entry { id, content, name, owner, version, hidden, removed, shown });
         id
@@ -204,7 +211,8 @@ impl Service {
     }
 
     pub(super) fn content(&self, id: CertId) -> Option<Content> {
-        let index = usize::try_from(id.get() - 1).ok()?;
+        let number = if self.ids_fall { i64::from(HIGHEST) - id.get() } else { id.get() - 1 };
+        let index = usize::try_from(number).ok()?;
         self.contents.get(index).copied()
     }
 

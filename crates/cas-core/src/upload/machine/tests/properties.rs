@@ -18,14 +18,13 @@ fn any_owner() -> impl Strategy<Value = NameOwner> {
 
 fn any_status() -> impl Strategy<Value = NameStatus> {
     let other = || proptest::option::of(any_id());
-    (any_owner(), any_owner(), other(), any_owner(), other(), any::<bool>()).prop_map(
-        |(requested, alternate, third_name, similar, predecessor, owner_is_newer)| NameStatus {
+    (any_owner(), any_owner(), other(), any_owner(), other()).prop_map(
+        |(requested, alternate, third_name, similar, predecessor)| NameStatus {
             requested,
             alternate,
             third_name,
             similar,
             predecessor,
-            owner_is_newer,
         },
     )
 }
