@@ -53,7 +53,7 @@ test-cancel: setup-test build ## cas_client_cancel in every state, 200 times eac
 		-- --nocapture cancel::
 
 .PHONY: prove
-prove: fetch ## the model of uploads: every scenario and planted defect (10 minutes)
+prove: fetch ## the model of uploads: every scenario and planted defect (slow)
 	@CARGO='$(CARGO)' tools/prove.sh
 
 .PHONY: test-exactly-once
