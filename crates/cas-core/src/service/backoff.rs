@@ -10,7 +10,7 @@ const MAX: Duration = Duration::from_secs(10);
 
 /// Least time that a throttled call leaves for its last attempt. An attempt without a response
 /// would turn throttling into an unknown outcome.
-const LAST: Duration = Duration::from_millis(500);
+const LAST: Duration = Duration::from_secs(1);
 
 /// Returns the delay after attempt number `attempt`, from 1: between zero and a bound that doubles,
 /// so that clients that fail together do not retry together. `random` is uniform.
