@@ -34,7 +34,9 @@ remove() {
 
 # Tells the loader of this system about a new library.
 update_loader() {
-    [ -n "$root" ] || [ "$(id -u)" != 0 ] || ldconfig 2>/dev/null || true
+    if [ -z "$root" ] && [ "$(id -u)" = 0 ] && command -v ldconfig >/dev/null; then
+        ldconfig
+    fi
 }
 
 if [ "${1:-install}" = uninstall ]; then

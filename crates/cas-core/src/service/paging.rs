@@ -107,7 +107,7 @@ impl Paging {
         // An addition moves an entry to the next page, where it is read again. If more of them are,
         // an addition hides a deletion.
         let read = self.entries + self.repeated.min(self.added);
-        // A total below what was read is no total.
+        // A total that is lower than the number of entries read is ignored.
         match self.total.filter(|total| read <= *total) {
             Some(total) if read == total => Next::End,
             _ if is_new && self.number < MAX_PAGES => {

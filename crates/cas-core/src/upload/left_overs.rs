@@ -5,7 +5,7 @@ use crate::inspect::{Fingerprint, is_renewal};
 use crate::service::certificate::Certificate;
 use crate::service::types::CertId;
 
-/// More of them than this are not fetched: there is no single predecessor then.
+/// Most certificates that are fetched. If there are more, no single one can be the predecessor.
 const MAX_FETCHED: usize = 4;
 
 /// A certificate that an earlier upload left.

@@ -248,7 +248,7 @@ pub(super) fn assumptions() -> Vec<Assumption> {
             Scenario { frees_names: true, ..replaced.clone() },
         ),
         of(
-            "nobody else deletes what has the name while a request for it is on the way",
+            "no other program deletes the holder of a name while a request for it is in flight",
             TRUE_STATUS,
             one.clone().before(&[(Z, Requested)]).faults(2, &[LOST]),
             one.clone().before(&[(Z, Requested)]).faults(2, &[LOST, &[OtherDeletes]]),

@@ -96,7 +96,7 @@ enum Action {
 struct World {
     service: Service,
     processes: Vec<Process>,
-    /// Requests that nobody waits for any more.
+    /// Requests whose client has given up.
     late: Vec<Request>,
     /// How many faults, and slow answers, may still happen.
     faults: u8,
