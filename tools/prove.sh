@@ -25,7 +25,11 @@ cp -R Cargo.toml Cargo.lock benches crates docs include tests vectors "$copy"
 missed=0
 for defect in "$model"/defects/*.diff; do
     cp crates/cas-core/src/upload/machine.rs "$copy/crates/cas-core/src/upload/machine.rs"
-    patch --quiet --strip 1 --directory "$copy" < "$defect"
+    patch --quiet --strip 1 --directory "$copy" < "$defect" || {
+        echo "DOES NOT APPLY: $defect"
+        missed=1
+        continue
+    }
     invariant=$(sed -n 's/^Breaks: //p' "$defect")
     if log=$(cd "$copy" && CAS_MODEL_EXPECT=$invariant explore 2>&1); then
         echo "found: $(head -n 1 "$defect")"
