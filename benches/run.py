@@ -30,7 +30,7 @@ SDK_PYTHON = ROOT / "target/venv/bin/python"
 TARGET_SIGNING = 3.0
 TARGET_WARM = 0.8
 TARGET_COLD = 1 / 3
-TARGET_SIZE = 3_300_000
+TARGET_SIZE = 2_900_000
 
 # A certificate and its key.
 PAIR = [WORK / "chain.pem", WORK / "leaf.key"]

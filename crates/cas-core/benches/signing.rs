@@ -38,12 +38,12 @@ fn main() {
     let timestamp = "2026-01-02T03:04:05Z";
     let sign = || {
         let mut params = black_box(&params).clone();
-        signature::add_common(&mut params, &access_key, nonce, timestamp);
+        signature::add_common(&mut params, access_key.borrowed(), nonce, timestamp);
         signature::sign(&params, access_key.secret())
     };
 
     let mut signed = params.clone();
-    signature::add_common(&mut signed, &access_key, nonce, timestamp);
+    signature::add_common(&mut signed, access_key.borrowed(), nonce, timestamp);
     let string_to_sign = signature::string_to_sign("POST", &signed);
 
     let mut signing = Vec::with_capacity(ROUNDS);

@@ -69,8 +69,7 @@ pub use upload::request::{Receipt, Upload};
 /// The parts of a request's signature, for programs that show or measure how libcas signs.
 pub mod signature {
     pub use crate::protocol::access_key::AccessKey;
-    pub use crate::protocol::hmac_sha1::{add_common, sign, signature, string_to_sign};
-    pub use crate::protocol::params::Params;
-    pub use crate::protocol::signed_form::SignedForm;
     pub use crate::service::types::{NewCertificate, Operation};
+    pub use cas_sign::hmac_sha1::{add_common, sign, signature, string_to_sign};
+    pub use cas_sign::{Params, SignedForm};
 }

@@ -14,11 +14,17 @@ thread_local! {
     static HOST: Cell<libc::locale_t> = const { Cell::new(ptr::null_mut()) };
 }
 
+/// `LC_ALL_MASK`, which the crate `libc` does not have for musl.
+#[cfg(target_env = "musl")]
+const ALL: libc::c_int = 0x7fff_ffff;
+#[cfg(not(target_env = "musl"))]
+const ALL: libc::c_int = libc::LC_ALL_MASK;
+
 /// Sets the locale of the current thread to "C". Returns the previous one.
 fn set_c() -> libc::locale_t {
     // SAFETY: a constant name and no base. glibc and musl return a static object, which is never
     // freed, so nothing leaks. A NULL, on a system where the call could fail, changes nothing.
-    unsafe { libc::uselocale(libc::newlocale(libc::LC_ALL_MASK, c"C".as_ptr(), ptr::null_mut())) }
+    unsafe { libc::uselocale(libc::newlocale(ALL, c"C".as_ptr(), ptr::null_mut())) }
 }
 
 /// Sets the locale of the current thread.

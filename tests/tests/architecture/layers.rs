@@ -13,7 +13,7 @@ pub struct Declared {
 }
 
 /// All crates.
-pub const CRATES: [Declared; 4] = [
+pub const CRATES: [Declared; 5] = [
     Declared {
         name: "cas-sys",
         layers: &[
@@ -34,6 +34,12 @@ pub const CRATES: [Declared; 4] = [
         may_be_unsafe: true,
     },
     Declared {
+        name: "cas-sign",
+        layers: &["lib", "acs3", "hmac_sha1", "signed_form", "access_key", "params", "percent"],
+        uses: &[],
+        may_be_unsafe: false,
+    },
+    Declared {
         name: "cas-core",
         layers: &[
             "lib",
@@ -47,7 +53,7 @@ pub const CRATES: [Declared; 4] = [
             "inspect",
             "base",
         ],
-        uses: &["cas-sys"],
+        uses: &["cas-sign", "cas-sys"],
         may_be_unsafe: false,
     },
     Declared {

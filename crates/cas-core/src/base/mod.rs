@@ -8,7 +8,6 @@ pub(crate) mod env;
 pub(crate) mod error;
 pub(crate) mod exhaustion;
 pub(crate) mod file;
-pub(crate) mod hex;
 pub(crate) mod logger;
 pub(crate) mod lookups;
 pub(crate) mod memory;

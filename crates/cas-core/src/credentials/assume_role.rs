@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use cas_sign::Params;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -18,7 +19,6 @@ use crate::credentials::session_credentials::SessionCredentials;
 use crate::credentials::source::{KeyWithExpiry, Source, clause};
 use crate::http::endpoint::Endpoint;
 use crate::protocol::access_key::AccessKey;
-use crate::protocol::params::Params;
 use crate::service::caller::Caller;
 use crate::service::clock_skew::ClockSkew;
 use crate::service::provider::{CredentialsError, Provider, StaticProvider};

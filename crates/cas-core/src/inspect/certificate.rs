@@ -1,5 +1,6 @@
 //! A parsed X.509 certificate.
 
+use base16ct::upper;
 use x509_parser::asn1_rs::{Any, FromDer, Oid};
 use x509_parser::certificate::{X509Certificate, X509CertificateParser};
 use x509_parser::error::X509Error;
@@ -11,7 +12,6 @@ use x509_parser::oid_registry as oids;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::x509::AlgorithmIdentifier;
 
-use crate::base::hex;
 use crate::base::time::UnixTime;
 use crate::inspect::dn;
 use crate::inspect::fingerprint::Fingerprint;
@@ -85,7 +85,7 @@ impl<'a> ParsedCertificate<'a> {
             common_name: self.common_name(),
             sans: self.sans(),
             issuer: dn::display(self.parsed.issuer()),
-            serial: hex::upper(self.parsed.tbs_certificate.raw_serial()),
+            serial: upper::encode_string(self.parsed.tbs_certificate.raw_serial()),
             not_before: self.not_before(),
             not_after: self.not_after(),
             sha1,

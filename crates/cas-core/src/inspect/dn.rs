@@ -2,11 +2,11 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use base16ct::upper;
 use x509_parser::asn1_rs::{Any, Class, Tag};
 use x509_parser::extensions::GeneralName;
 use x509_parser::x509::X509Name;
 
-use crate::base::hex;
 use crate::base::quote::quoted_public;
 
 /// The most specific common name, which comes last (RFC 6125, section 6.4.4); empty if there is
@@ -106,7 +106,7 @@ pub(super) fn display_general_name(name: &GeneralName<'_>) -> String {
         GeneralName::IPAddress(bytes) => {
             let v4 = <[u8; 4]>::try_from(*bytes).map(|v4| Ipv4Addr::from(v4).to_string());
             let v6 = <[u8; 16]>::try_from(*bytes).map(|v6| Ipv6Addr::from(v6).to_string());
-            v4.or(v6).unwrap_or_else(|_| hex::upper(bytes))
+            v4.or(v6).unwrap_or_else(|_| upper::encode_string(bytes))
         }
         GeneralName::DirectoryName(name) => display(name),
         GeneralName::RegisteredID(oid) | GeneralName::OtherName(oid, _) => oid.to_id_string(),

@@ -1,9 +1,9 @@
 //! Fingerprints identify a certificate.
 
+use base16ct::upper;
 use ring::digest;
 use sha1::{Digest, Sha1};
 
-use crate::base::hex;
 use crate::inspect::pem;
 
 /// The fingerprints of a certificate.
@@ -25,8 +25,8 @@ impl Fingerprint {
 
     pub(super) fn of_der(der: &[u8]) -> Self {
         Self {
-            sha1: hex::upper(&Sha1::digest(der)),
-            sha256: hex::upper(digest::digest(&digest::SHA256, der).as_ref()),
+            sha1: upper::encode_string(&Sha1::digest(der)),
+            sha256: upper::encode_string(digest::digest(&digest::SHA256, der).as_ref()),
         }
     }
 

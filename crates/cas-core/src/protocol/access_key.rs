@@ -2,6 +2,8 @@
 //!
 //! Uses `base` only.
 
+use cas_sign::AccessKeyRef;
+
 use crate::base::quote::quoted;
 use crate::base::secret::Secret;
 
@@ -36,6 +38,12 @@ impl AccessKey {
     #[must_use]
     pub fn security_token(&self) -> Option<&str> {
         self.security_token.as_ref().map(Secret::expose)
+    }
+
+    /// Borrows the parts to sign with.
+    #[must_use]
+    pub fn borrowed(&self) -> AccessKeyRef<'_> {
+        AccessKeyRef { id: self.id(), secret: self.secret(), security_token: self.security_token() }
     }
 }
 

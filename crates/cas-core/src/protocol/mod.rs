@@ -4,16 +4,11 @@
 //! No I/O. Uses `base`, and the response as it arrived from `http`.
 
 pub(crate) mod access_key;
-pub(crate) mod acs3;
 pub(crate) mod error_codes;
 pub(crate) mod failure_class;
 pub(crate) mod fields;
-pub(crate) mod hmac_sha1;
-pub(crate) mod params;
-pub(crate) mod percent;
 pub(crate) mod reading;
 pub(crate) mod redact;
-pub(crate) mod signed_form;
 mod xml;
 
 /// How requests are signed.

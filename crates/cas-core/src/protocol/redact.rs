@@ -3,10 +3,10 @@
 //! `SignatureDoesNotMatch` echoes the whole string to sign, with certificate and key, encoded
 //! twice; the error page of a proxy may echo the form. The result is safe to show and to log.
 
+use cas_sign::{percent_decode, percent_encode};
 use zeroize::Zeroizing;
 
 use crate::base::quote::is_printable;
-use crate::protocol::percent::{percent_decode, percent_encode};
 
 /// The mark in place of what was removed.
 pub(crate) const REMOVED: &str = "[removed]";

@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use cas_sign::{SignedForm, acs3, hmac_sha1};
 use serde::de::DeserializeOwned;
 
 use crate::base::deadline::Deadline;
@@ -14,11 +15,10 @@ use crate::base::logger::{Level, Logger};
 use crate::base::random::{nonce, random};
 use crate::base::time;
 use crate::http::deadline::Connection;
+use crate::protocol::Signature;
 use crate::protocol::access_key::{AccessKey, display_id};
 use crate::protocol::failure_class::{Correction, FailureClass};
 use crate::protocol::fields::parse;
-use crate::protocol::signed_form::SignedForm;
-use crate::protocol::{Signature, acs3, hmac_sha1};
 use crate::service::backoff;
 use crate::service::clock_skew::ClockSkew;
 use crate::service::failure::CallError;
@@ -213,11 +213,11 @@ impl Caller {
                 SignedForm::unsigned(&params)
             }
             (Some(access_key), Signature::HmacSha1) => {
-                hmac_sha1::add_common(&mut params, access_key, &nonce, &timestamp);
+                hmac_sha1::add_common(&mut params, access_key.borrowed(), &nonce, &timestamp);
                 hmac_sha1::sign(&params, access_key.secret())
             }
             (Some(access_key), Signature::Acs3) => {
-                acs3::sign(&params, &self.endpoint, access_key, &nonce, &timestamp)
+                acs3::sign(&params, &self.endpoint, access_key.borrowed(), &nonce, &timestamp)
             }
         };
         let started = Instant::now();

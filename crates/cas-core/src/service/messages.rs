@@ -6,6 +6,8 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use cas_sign::{Params, SignedForm, hmac_sha1};
+
 use crate::base::error::{Error, ErrorKind};
 use crate::http::endpoint;
 use crate::http::endpoint::Endpoint;
@@ -14,11 +16,9 @@ use crate::http::response::HttpResponse;
 use crate::protocol::access_key::{AccessKey, display_id};
 use crate::protocol::error_codes::ErrorClass;
 use crate::protocol::failure_class::{Correction, FailureClass};
-use crate::protocol::params::Params;
 use crate::protocol::reading::ApiResponse;
 use crate::protocol::redact::Secrets;
-use crate::protocol::signed_form::SignedForm;
-use crate::protocol::{error_codes, hmac_sha1, reading};
+use crate::protocol::{error_codes, reading};
 use crate::service::failure::CallError;
 use crate::service::provider::{CredentialsError, Provider};
 use crate::service::types::{Operation, Response};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cas_sign::{FORM_CONTENT_TYPE, SignedForm};
 use ureq::http::{Request, Uri};
 
 use crate::base::deadline::Deadline;
@@ -11,7 +12,6 @@ use crate::http::deadline::Connection;
 use crate::http::endpoint::Endpoint;
 use crate::http::failure::TransportError;
 use crate::http::response::HttpResponse;
-use crate::protocol::signed_form::{FORM_CONTENT_TYPE, SignedForm};
 use crate::service::messages::{invalid_endpoint, invalid_header};
 
 /// Sends signed requests. Tests replace it.

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use cas_sign::Params;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::protocol::fields::Text;
-use crate::protocol::params::Params;
 use crate::service::version::ApiVersion;
 
 /// The ID that the service gives a certificate. Always positive.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use cas_sign::{FORM_CONTENT_TYPE, Params};
 use ureq::http::Request;
 use zeroize::Zeroizing;
 
@@ -25,8 +26,6 @@ use crate::credentials::profile::replace_file::{Lock, Replacement};
 use crate::credentials::session_credentials::SessionCredentials;
 use crate::credentials::source::{KeyWithExpiry, REFRESH_MARGIN, Source, log_refresh_failure};
 use crate::credentials::{files, response};
-use crate::protocol::params::Params;
-use crate::protocol::signed_form::FORM_CONTENT_TYPE;
 use crate::service::provider::CredentialsError;
 
 /// The sites, their hosts, and the client ID of the official CLI there.

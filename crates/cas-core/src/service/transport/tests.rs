@@ -5,14 +5,14 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use cas_sign::{Params, hmac_sha1};
+
 use super::*;
 use crate::base::env::EnvSnapshot;
 use crate::http::failure::SendProgress;
 use crate::http::proxy::ProxyPolicy;
 use crate::http::response::MAX_RESPONSE_BYTES;
 use crate::http::roots::RootStore;
-use crate::protocol::hmac_sha1;
-use crate::protocol::params::Params;
 
 /// Starts a server that calls one of `serve` for each connection, in order.
 fn server(serve: Vec<fn(TcpStream)>) -> (HttpTransport, thread::JoinHandle<()>) {

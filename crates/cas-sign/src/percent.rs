@@ -19,7 +19,7 @@
 use zeroize::{Zeroize, Zeroizing};
 
 /// Receives a canonical query: a form body, a hash, or both.
-pub trait Sink {
+pub(crate) trait Sink {
     /// A piece of a name or value that is still to be encoded.
     fn encode(&mut self, chunk: &Chunk);
     /// `=` between name and value, or `&` between pairs.
@@ -39,7 +39,7 @@ pub(crate) const SPARE: usize = 2 * MOVE;
 /// A piece of a name or value. Signing spends its time in encoding, so there is no step for each
 /// byte: a mask says where the escapes are, and what lies between them is copied in one piece.
 /// Zeroized on drop: it may hold a piece of a private key.
-pub struct Chunk {
+pub(crate) struct Chunk {
     bytes: [u8; CHUNK + MOVE],
     length: usize,
     /// A bit for each byte that is neither a letter nor a digit.
@@ -221,7 +221,7 @@ pub(crate) fn encode(value: &str, chunk: &mut Chunk, sink: &mut impl Sink) {
 
 /// Returns `value` percent-encoded.
 #[must_use]
-pub(crate) fn percent_encode(value: &str) -> String {
+pub fn percent_encode(value: &str) -> String {
     let mut encoded = Encoded::with_room_for(value.len());
     encode(value, &mut Chunk::new(), &mut encoded);
     encoded.into_string()
@@ -230,7 +230,8 @@ pub(crate) fn percent_encode(value: &str) -> String {
 /// Returns `text` with each `%XX` decoded, or `None` if it has none. Lenient, because
 /// it only searches for secrets: what is not an escape stays, and bytes that are not UTF-8 are
 /// replaced.
-pub(crate) fn percent_decode(text: &str) -> Option<String> {
+#[must_use]
+pub fn percent_decode(text: &str) -> Option<String> {
     let mut decoded = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.as_bytes();
     while let [byte, tail @ ..] = rest {

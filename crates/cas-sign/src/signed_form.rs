@@ -4,28 +4,28 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::protocol::params::Params;
-use crate::protocol::percent::Encoded;
+use crate::params::Params;
+use crate::percent::Encoded;
 
 /// The content type of every form.
-pub(crate) const FORM_CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
+pub const FORM_CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// A signed form. Only the signers create one, so that nothing is sent unsigned, with one
 /// exception, `unsigned`.
 pub struct SignedForm {
-    pub(super) body: Encoded,
-    pub(super) signature: String,
+    pub(crate) body: Encoded,
+    pub(crate) signature: String,
     /// Headers that carry the signature or that it covers; one may be a security token.
-    pub(super) headers: Vec<(&'static str, Zeroizing<String>)>,
+    pub(crate) headers: Vec<(&'static str, Zeroizing<String>)>,
     /// The string to sign, if it contains hashes only.
-    pub(super) string_to_sign: Option<String>,
+    pub(crate) string_to_sign: Option<String>,
 }
 
 impl SignedForm {
     /// A form without a signature, for `AssumeRoleWithOIDC` only: the token among its parameters
     /// authenticates it.
     #[must_use]
-    pub(crate) fn unsigned(params: &Params<'_>) -> Self {
+    pub fn unsigned(params: &Params<'_>) -> Self {
         let mut body = Encoded::with_room_for(params.raw_len());
         params.write_canonical(&mut body);
         Self { body, signature: String::new(), headers: Vec::new(), string_to_sign: None }

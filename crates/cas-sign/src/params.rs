@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::protocol::percent::{Chunk, Encoded, Sink, encode};
+use crate::percent::{Chunk, Encoded, Sink, encode};
 
 /// Parameters of one request, in signing order.
 ///
@@ -52,7 +52,7 @@ impl<'a> Params<'a> {
     }
 
     /// Writes the canonical query into `sink`, reading each value once.
-    pub fn write_canonical(&self, sink: &mut impl Sink) {
+    pub(crate) fn write_canonical(&self, sink: &mut impl Sink) {
         let mut chunk = Chunk::new();
         for (index, (name, value)) in self.sorted.iter().enumerate() {
             if index > 0 {

@@ -1,28 +1,28 @@
 //! Signature ACS3-HMAC-SHA256, version 3 (docs/service.md, Signature ACS3).
 //!
 //! Common parameters are headers, the operation's parameters are the form, and the signature covers
-//! the headers and the hash of the form. Uses `base` and `ring`.
+//! the headers and the hash of the form.
 
+use base16ct::lower;
 use ring::{digest, hmac};
 use zeroize::Zeroizing;
 
-use crate::base::hex;
-use crate::protocol::access_key::AccessKey;
-use crate::protocol::params::Params;
-use crate::protocol::percent::Encoded;
-use crate::protocol::signed_form::{FORM_CONTENT_TYPE, SignedForm};
+use crate::access_key::AccessKeyRef;
+use crate::params::Params;
+use crate::percent::Encoded;
+use crate::signed_form::{FORM_CONTENT_TYPE, SignedForm};
 
 const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 /// Parameters of version 1 that are headers here.
 const COMMON: [&str; 3] = ["Action", "Version", "Format"];
 
 /// Signs `params` for a POST to `host`, the value of the header `Host`. `nonce` must be new for
-/// each attempt; `timestamp` is UTC, formatted by [`crate::base::time::timestamp`].
+/// each attempt; `timestamp` is UTC, such as `2026-01-02T03:04:05Z`.
 #[must_use]
-pub(crate) fn sign(
+pub fn sign(
     params: &Params<'_>,
     host: &str,
-    access_key: &AccessKey,
+    access_key: AccessKeyRef<'_>,
     nonce: &str,
     timestamp: &str,
 ) -> SignedForm {
@@ -33,27 +33,27 @@ pub(crate) fn sign(
     let mut body = Encoded::with_room_for(form.raw_len());
     form.write_canonical(&mut body);
 
-    let hash = hex::lower(digest::digest(&digest::SHA256, body.as_bytes()).as_ref());
+    let hash = lower::encode_string(digest::digest(&digest::SHA256, body.as_bytes()).as_ref());
     let text = |name| params.get(name).unwrap_or_default();
     // Sorted by name.
     let mut headers = vec![("content-type", FORM_CONTENT_TYPE), ("host", host)];
-    if access_key.security_token().is_some() {
-        headers.push(("x-acs-accesskey-id", access_key.id()));
+    if access_key.security_token.is_some() {
+        headers.push(("x-acs-accesskey-id", access_key.id));
     }
     headers.extend([
         ("x-acs-action", text("Action")),
         ("x-acs-content-sha256", &hash),
         ("x-acs-date", timestamp),
     ]);
-    headers.extend(access_key.security_token().map(|token| ("x-acs-security-token", token)));
+    headers.extend(access_key.security_token.map(|token| ("x-acs-security-token", token)));
     headers.extend([("x-acs-signature-nonce", nonce), ("x-acs-version", text("Version"))]);
 
     let string_to_sign = string_to_sign("", &headers, &hash);
-    let signature = signature(&string_to_sign, access_key.secret());
+    let signature = signature(&string_to_sign, access_key.secret);
     let names = signed_headers(&headers);
     let authorization = format!(
         "{ALGORITHM} Credential={},SignedHeaders={names},Signature={signature}",
-        access_key.id()
+        access_key.id
     );
     headers.extend([("accept", "application/json"), ("authorization", &authorization)]);
     // The transport sets the content type of every form.
@@ -68,7 +68,7 @@ fn string_to_sign(canonical_query: &str, headers: &[(&str, &str)], hash: &str) -
     let canonical = canonical_request(canonical_query, headers, hash);
     format!(
         "{ALGORITHM}\n{}",
-        hex::lower(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref())
+        lower::encode_string(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref())
     )
 }
 
@@ -102,7 +102,7 @@ fn signed_headers(headers: &[(&str, &str)]) -> String {
 
 fn signature(string_to_sign: &str, secret: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    hex::lower(hmac::sign(&key, string_to_sign.as_bytes()).as_ref())
+    lower::encode_string(hmac::sign(&key, string_to_sign.as_bytes()).as_ref())
 }
 
 #[cfg(test)]
@@ -110,11 +110,10 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::base::secret::Secret;
 
     fn vectors() -> Vec<Value> {
         let file: Value =
-            serde_json::from_str(include_str!("../../../../vectors/vectors.json")).unwrap();
+            serde_json::from_str(include_str!("../../../vectors/vectors.json")).unwrap();
         let all = file["vectors"].as_array().unwrap();
         all.iter().filter(|vector| vector["kind"] == "acs3-hmac-sha256").cloned().collect()
     }
@@ -140,7 +139,9 @@ mod tests {
             let (query, hash) = (query.canonical_query(), text("hashed_payload"));
             assert_eq!(query, text("canonical_query_string"), "{id}");
             assert_eq!(
-                hex::lower(digest::digest(&digest::SHA256, text("body").as_bytes()).as_ref()),
+                lower::encode_string(
+                    digest::digest(&digest::SHA256, text("body").as_bytes()).as_ref()
+                ),
                 hash,
                 "{id}"
             );
@@ -163,15 +164,18 @@ mod tests {
 
     #[test]
     fn the_form_has_the_parameters_of_the_operation_only() {
-        let token = Some(Secret::new("hidden-token".to_owned()));
-        let key = AccessKey::new("id".to_owned(), Secret::new("hidden-secret".to_owned()), token);
+        let key = AccessKeyRef {
+            id: "id",
+            secret: "hidden-secret",
+            security_token: Some("hidden-token"),
+        };
         let mut params = Params::new();
         for (name, value) in
             [("Action", "A"), ("Version", "V"), ("Format", "JSON"), ("Name", "a b"), ("Key", "k+")]
         {
             params.set(name, value);
         }
-        let form = sign(&params, "127.0.0.1:8480", &key, "n", "2026-01-02T03:04:05Z");
+        let form = sign(&params, "127.0.0.1:8480", key, "n", "2026-01-02T03:04:05Z");
         assert_eq!(form.as_bytes(), b"Key=k%2B&Name=a%20b");
         let names: Vec<_> = form.headers().map(|(name, _)| name).collect();
         let expected = [
