@@ -17,6 +17,7 @@ export CFLAGS = $(foreach source,$(SOURCES),-ffile-prefix-map=$(source)=)
 RELEASE := target/release
 VENV := target/venv
 ZIG := target/zig
+RUST_WEB := target/rust-web
 PLANTED := target/planted/debug
 UNSTRIPPED := target/planted/unstripped.so
 
@@ -30,8 +31,8 @@ build: fetch ## release build of libcas.so, libcas.a and cas-emulator in target/
 	@ln -sf libcas.so $(RELEASE)/libcas.so.0
 
 # Checks the tools that a goal needs and installs the missing ones, before anything is built.
-.PHONY: setup-run setup-test setup-check
-setup-run setup-test setup-check: setup-%:
+.PHONY: setup-run setup-test setup-check setup-dist
+setup-run setup-test setup-check setup-dist: setup-%:
 	@CARGO='$(CARGO)' PYTHON='$(PYTHON)' tools/setup.sh $*
 
 # Passed through the environment, where a quote in a name needs no escape.
@@ -80,13 +81,18 @@ install: stage ## into PREFIX (/usr/local), with LIBDIR and DESTDIR
 uninstall: ## removes what `make install` with the same variables installed
 	tools/package/install.sh uninstall
 
+# RUSTC= selects another compiler than that of tools/package/rust-web.sh.
 .PHONY: dist
-dist: fetch $(ZIG)/.ready ## the release for glibc 2.17 in target/dist (DIST_TARGETS=)
+dist: setup-dist fetch $(ZIG)/.ready $(if $(RUSTC),,$(RUST_WEB)/rustc)
+dist: ## the release in target/dist, for every platform (DIST_TARGETS=)
 	$(PYTHON) tools/package/dist.py $(DIST_TARGETS)
 
 .PHONY: test-dist
-test-dist: dist ## installs the release in empty Debian 11 and 12 systems (as root; slow)
+test-dist: dist ## installs the release in empty Debian systems, and runs it in qemu (root; slow)
 	@tools/package/test-dist.sh
+	@for platform in aarch64-linux-gnu i686-linux-gnu x86_64-linux-musl aarch64-linux-musl; do \
+		tools/package/test-foreign.sh $$platform || exit 1; \
+	done
 
 .PHONY: test-reproducible
 test-reproducible: dist ## the release again, in another folder: the same bytes (slow)
@@ -139,6 +145,11 @@ $(VENV)/.ready: tests/fixtures/python/requirements.txt \
 	@rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# The compiler of the release.
+$(RUST_WEB)/rustc: tools/package/rust-web.sh
+	$<
 	@touch $@
 
 # The linker of the release: tools/package/link.sh.

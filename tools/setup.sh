@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Checks that the tools of `make run`, `make test` or `make check` work, and installs those that are
-# missing.
+# Checks that the tools of `make run`, `make test`, `make check` or `make dist` work, and installs
+# those that are missing.
 #
-#   tools/setup.sh run|test|check
+#   tools/setup.sh run|test|check|dist
 #
 # It installs packages as root, or through sudo with INSTALL=1. Otherwise it prints the command to
 # run and fails, so that a build never starts which cannot be used.
@@ -12,7 +12,7 @@
 # OS_RELEASE        used instead of /etc/os-release (for tools/test-setup.sh)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-goal=${1:?run, test or check}
+goal=${1:?run, test, check or dist}
 cargo=${CARGO:-cargo}
 python=${PYTHON:-python3}
 scratch=$(mktemp -d)
@@ -51,6 +51,13 @@ check_tools() {
     if [ "$goal" = check ]; then
         need abidiff 'compares the binary interface with that of the release' \
             abigail-tools libabigail abidiff --version
+        return
+    fi
+    if [ "$goal" = dist ]; then
+        for cpu in aarch64 i686; do
+            need "$cpu-linux-gnu-ld" 'links the release for another architecture' \
+                "binutils-$cpu-linux-gnu" "binutils-$cpu-linux-gnu" "$cpu-linux-gnu-ld" --version
+        done
         return
     fi
     if [ "$goal" = test ] || [ -z "${CERT:-}" ]; then

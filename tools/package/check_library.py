@@ -1,9 +1,10 @@
 """Checks what a finished library or program needs from the system, by its dynamic symbols.
 
-    check_library.py FILE [--floor 2.17] [--exports LIBCAS.MAP]
+    check_library.py FILE [--floor 2.17 | --musl] [--exports LIBCAS.MAP]
 
 NEEDED does not tell: glibc keeps the names of its files, and raises the versions of its symbols.
-Prints the oldest glibc that has every symbol. With --exports, FILE defines exactly the symbols of
+Prints the oldest glibc that has every symbol. With --musl, FILE needs musl alone, or nothing, and
+musl's symbols have no versions. With --exports, FILE defines exactly the symbols of
 the version script, each in its version.
 """
 
@@ -14,6 +15,8 @@ import sys
 
 # glibc's own files. Which of them has a symbol changed with glibc 2.34.
 GLIBC = re.compile(r"(libc|libm|libdl|libpthread)\.so\.\d|ld-linux.*\.so\.\d")
+# The loader of musl takes this name for itself.
+MUSL = re.compile(r"libc\.so")
 
 
 def read(*options):
@@ -71,13 +74,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file")
     parser.add_argument("--floor", type=version)
+    parser.add_argument("--musl", action="store_true")
     parser.add_argument("--exports", metavar="SCRIPT")
     options = parser.parse_args()
-    floor = floor_of(options.file)
-    shown = ".".join(map(str, floor))
-    problems = [f"needs {name}" for name in needed(options.file) if not GLIBC.fullmatch(name)]
-    if options.floor and floor > options.floor:
-        problems.append(f"needs glibc {shown}")
+    libc = MUSL if options.musl else GLIBC
+    problems = [f"needs {name}" for name in needed(options.file) if not libc.fullmatch(name)]
+    if options.musl:
+        shown = "musl"
+    else:
+        floor = floor_of(options.file)
+        shown = "glibc " + ".".join(map(str, floor))
+        if options.floor and floor > options.floor:
+            problems.append(f"needs {shown}")
     if options.exports:
         difference = sorted(exports(options.file) ^ promised(options.exports))
         if difference:

@@ -1,14 +1,16 @@
 """Makes the release of libcas in target/dist and prints what is in it.
 
-    dist.py [TARGET...]     Rust's names of targets; this machine's by default
+    dist.py [TARGET...]     Rust's names of targets; all by default
 
+RUSTC       a compiler with the sources of the standard library (rustup: the component rust-src);
+            by default that of rust-web.sh
 DIST_RUST   allows another release of Rust, which makes other bytes
-RUSTC       with the standard library of each target
 
-For another architecture the binutils are Debian's, such as binutils-aarch64-linux-gnu.
+The standard library is built as well: for each target, for size, and without what writes a
+backtrace, which libcas never does.
 
 The same source makes the same bytes, in any folder and on any machine with the same tools: the
-release of Rust below, zig as pinned in requirements.txt, and the binutils. `make dist` sets
+compiler, zig as pinned in requirements.txt, and the binutils of each architecture. `make dist` sets
 RUSTFLAGS and CFLAGS, which keep paths out.
 """
 
@@ -22,12 +24,24 @@ import sys
 import tarfile
 from pathlib import Path
 
-RUST = os.environ.get("DIST_RUST", "1.95.0")
+RUST = os.environ.get("DIST_RUST", "1.96.0")
 FLOOR = "2.17"
+# Each target, and zig's name of it.
+TARGETS = {
+    "x86_64-unknown-linux-gnu": f"x86_64-linux-gnu.{FLOOR}",
+    "aarch64-unknown-linux-gnu": f"aarch64-linux-gnu.{FLOOR}",
+    "i686-unknown-linux-gnu": f"x86-linux-gnu.{FLOOR}",
+    "x86_64-unknown-linux-musl": "x86_64-linux-musl",
+    "aarch64-unknown-linux-musl": "aarch64-linux-musl",
+}
+# What `libcas.so` was when it was released last, in bytes: it may not grow unnoticed.
+LIMITS = {"x86_64-unknown-linux-gnu": 2_600_000}
+STD = ["-Zbuild-std=std,panic_unwind", "-Zbuild-std-features=panic-unwind"]
 
 TOP = Path(__file__).resolve().parents[2]
 TOOLS = Path("tools/package")
 DIST = TOP / "target/dist"
+RUSTC = os.environ.get("RUSTC") or str(TOP / "target/rust-web/rustc")
 ZIG = TOP / "target/zig"
 MAP = "crates/cas-ffi/libcas.map"
 # 1980, the earliest time that every archiver knows.
@@ -44,11 +58,14 @@ def run(*command, **environment):
 
 
 def check_rust():
-    found = run(os.environ.get("RUSTC", "rustc"), "-vV")
-    release = found.split("release: ")[1].split()[0]
+    """Returns the sources of the standard library."""
+    release = run(RUSTC, "-vV").split("release: ")[1].split()[0]
     if release != RUST:
-        raise SystemExit(f"dist: this release is built with Rust {RUST}; rustc is {release}")
-    return found.split("host: ")[1].split()[0]
+        raise SystemExit(f"dist: this release is built with Rust {RUST}; {RUSTC} is {release}")
+    sources = Path(run(RUSTC, "--print=sysroot").strip()) / "lib/rustlib/src/rust"
+    if not (sources / "library/std").exists():
+        raise SystemExit(f"dist: the sources of the standard library are missing: {sources}")
+    return sources
 
 
 def binutils(architecture):
@@ -60,18 +77,28 @@ def binutils(architecture):
     return {tool.upper(): prefix + tool for tool in ("ld", "objcopy", "ar")}
 
 
-def build(target):
+def build(target, sources):
     """Builds libcas.a and cas-emulator, each alone: together they would share features."""
+    flags = [f"--remap-path-prefix={path}=rust" for path in sorted({sources, sources.resolve()})]
+    # With musl, cas-emulator is static. zig has what starts a program.
+    static = ["-Crelocation-model=static"] if target.endswith("musl") else []
+    if static:
+        flags.append("-Clink-self-contained=no")
     zigbuild = ZIG / "bin/cargo-zigbuild"
     environment = {
+        "RUSTC": RUSTC,
+        "RUSTC_BOOTSTRAP": "1",  # allows -Z
+        "RUSTFLAGS": " ".join([os.environ.get("RUSTFLAGS", ""), *flags]),
         "PATH": f"{ZIG}/bin:{os.environ['PATH']}",
         "CARGO_ZIGBUILD_CACHE_DIR": f"{ZIG}/cache",
         "ZIG_GLOBAL_CACHE_DIR": f"{ZIG}/cache",
         "ZIG_LOCAL_CACHE_DIR": f"{ZIG}/cache",
     }
-    options = ["--release", "--locked", f"--target={target}.{FLOOR}"]
+    floor = f".{FLOOR}" if target.endswith("gnu") else ""
+    options = ["--release", "--locked", f"--target={target}{floor}", *STD]
     run(zigbuild, "rustc", *options, "--package=cas-ffi", "--crate-type=staticlib", **environment)
-    run(zigbuild, "zigbuild", *options, "--package=cas-emulator", **environment)
+    run(zigbuild, "rustc", *options, "--package=cas-emulator", "--bin=cas-emulator", "--", *static,
+        **environment)
     return TOP / os.environ.get("CARGO_TARGET_DIR", "target") / target / "release"
 
 
@@ -80,10 +107,11 @@ def version():
     return text.split('version = "')[1].split('"')[0]
 
 
-def floor(*arguments):
-    """The glibc that a file needs, if it passes the check."""
+def check(target, *arguments):
+    """Checks what a file needs of the system, and returns it."""
     script = TOOLS / "check_library.py"
-    return run(sys.executable, "-B", script, "--floor", FLOOR, *arguments).strip()
+    libc = ["--floor", FLOOR] if target.endswith("gnu") else ["--musl"]
+    return run(sys.executable, "-B", script, *libc, *arguments).strip()
 
 
 def archive(tree, path):
@@ -98,44 +126,49 @@ def archive(tree, path):
                 tar.add(file, file.relative_to(tree.parent), recursive=False, filter=anonymous)
 
 
-def make(target):
+def make(target, sources):
     """Makes the archive of one target. Returns lines of the table."""
-    built = build(target)
+    built = build(target, sources)
     architecture = target.split("-")[0]
     parts = TOP / "target/package" / target
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir(parents=True)
     shared, static = parts / "libcas.so", parts / "libcas.a"
-    run(TOOLS / "link.sh", built / "libcas.a", shared, f"{architecture}-linux-gnu.{FLOOR}")
+    run(TOOLS / "link.sh", built / "libcas.a", shared, TARGETS[target])
     run(TOOLS / "localise.sh", built / "libcas.a", static, **binutils(architecture))
     emulator = built / "cas-emulator"
-    name = f"libcas-{version()}-{architecture}-linux-gnu"
+    platform_name = target.replace("-unknown", "")
+    name = f"libcas-{version()}-{platform_name}"
     tree = parts / name
-    run(TOOLS / "stage.sh", tree, target, shared, static, emulator, PYTHON=sys.executable)
+    run(TOOLS / "stage.sh", tree, target, shared, static, emulator, PYTHON=sys.executable,
+        RUSTC=RUSTC)
     if not any((tree / "share/doc/libcas").glob("RUST-COPYRIGHT.*")):
         raise SystemExit("dist: the notices of Rust's library are missing: install rust-docs")
     archive(tree, DIST / f"{name}.tar.gz")
     shutil.copy(tree / "share/doc/libcas/libcas.cdx.json", DIST / f"{name}.cdx.json")
+    size = shared.stat().st_size
+    if size > LIMITS.get(target, size):
+        raise SystemExit(f"dist: libcas.so has {size:,} bytes; its limit is {LIMITS[target]:,}")
     return [
-        (f"{architecture}: libcas.so", shared, f"glibc {floor(shared, '--exports', MAP)}"),
-        (f"{architecture}: libcas.a", static, "one object"),
-        (f"{architecture}: cas-emulator", emulator, f"glibc {floor(emulator)}"),
+        (f"{platform_name}: libcas.so", shared, check(target, shared, "--exports", MAP)),
+        (f"{platform_name}: libcas.a", static, "one object"),
+        (f"{platform_name}: cas-emulator", emulator, check(target, emulator)),
     ]
 
 
 def main():
-    host = check_rust()
+    sources = check_rust()
     DIST.mkdir(parents=True, exist_ok=True)
     for file in DIST.iterdir():
         if not file.name.startswith(f"libcas-{version()}-"):
             file.unlink()
-    parts = [row for target in sys.argv[1:] or [host] for row in make(target)]
+    parts = [row for target in sys.argv[1:] or TARGETS for row in make(target, sources)]
     files = [(file.name, file, hashlib.sha256(file.read_bytes()).hexdigest())
              for file in sorted(DIST.iterdir())]
     sums = "".join(f"{digest}  {name}\n" for name, _, digest in files)
     (DIST / "SHA256SUMS").write_text(sums)
     for name, file, about in files + parts:
-        print(f"{name:38} {file.stat().st_size:10,}  {about}")
+        print(f"{name:42} {file.stat().st_size:10,}  {about}")
 
 
 if __name__ == "__main__":

@@ -43,8 +43,11 @@ try() {
     cp -a "$root/package/." "$root/"
     rm -rf "$root/package" "$root/opt/$name"
     chroot "$root" ldconfig
+    mkdir "$root/cloud"
+    cp tests/fixtures/python/cloud*.py tests/fixtures/c/redirect_connect.c "$root/cloud"
     cp tools/package/test-installed.sh "$root/"
-    chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C /test-installed.sh /usr
+    chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C CLOUD=/cloud \
+        /test-installed.sh /usr pkg-config static cmake meson https sources cloud
 }
 for suite; do
     try "$suite"

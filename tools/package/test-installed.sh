@@ -4,8 +4,11 @@
 #
 #   tools/package/test-installed.sh PREFIX [WAY...]
 #
-# A WAY is pkg-config, static, cmake, meson, https or sources; all by default. `https` and
-# `sources` add a certificate to the system's root store: for a system made for the test.
+# A WAY is pkg-config, static, cmake, meson, https, sources or cloud; all but `cloud` by default.
+# The last three add certificates to the system's root store: for a system made for the test.
+#
+# CLOUD     the directory of a cloud that gives out access keys, for `cloud`: cloud.py and
+#           redirect_connect.c of tests/fixtures, and what they use
 set -eu
 prefix=$1
 shift
@@ -144,6 +147,63 @@ END
     done
     export ALIBABA_CLOUD_CREDENTIALS_URI="http://127.0.0.1:$port/answer"
     uploads credentials-uri "$work/shared"
+}
+
+# The access keys of services, which come from one of this machine, over HTTPS.
+with_cloud() {
+    [ -n "${https:-}" ] || with_https
+    unset ALIBABA_CLOUD_ACCESS_KEY_ID ALIBABA_CLOUD_ACCESS_KEY_SECRET ALIBABA_CLOUD_CREDENTIALS_URI
+    mkdir -p "$work/cloud" "$work/.aliyun"
+    bash "$doc/examples/make-chain.sh" "$work/cloud" sts.aliyuncs.com oauth.aliyun.com \
+        signin.example.alibabacloudsso.com
+    cp "$work/cloud/root.pem" /usr/local/share/ca-certificates/libcas-cloud.crt
+    update-ca-certificates >/dev/null 2>&1
+    cc -shared -fPIC "$CLOUD/redirect_connect.c" -o "$work/redirect.so" -ldl
+    # It serves until its standard input ends.
+    mkfifo "$work/open"
+    exec 9<>"$work/open"
+    python3 -B "$CLOUD/cloud.py" --cert "$work/cloud/chain.pem" --key "$work/cloud/leaf.key" \
+        <"$work/open" >"$work/ports" &
+    started="$started $!"
+    until [ -s "$work/ports" ]; do
+        kill -0 $! || { echo "the cloud did not start" >&2; exit 1; }
+        sleep 0.05
+    done
+    port() { sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" "$work/ports"; }
+    cat >"$work/in-cloud" <<END
+#!/bin/sh
+LD_PRELOAD=$work/redirect.so REDIRECT_HTTP=$(port http) REDIRECT_HTTPS=$(port https) \
+    REDIRECT_CLOCK=$work/clock exec "$work/shared" "\$@"
+END
+    chmod +x "$work/in-cloud"
+    set -- --tls-cert "$work/chain.pem" --tls-key "$work/leaf.key"
+    for service in ecs oidc sts sso oauth; do
+        set -- "$@" --sts "STS.$service-1:canary-secret-$service-1:canary-token-$service-1"
+    done
+    start "$@"
+
+    uploads instance-role "$work/in-cloud"
+    export ALIBABA_CLOUD_ECS_METADATA_DISABLED=true
+    role=acs:ram::1234567890123456:role/uploader
+    provider=acs:ram::1234567890123456:oidc-provider/cluster
+    echo canary-oidc-token >"$work/token"
+    ALIBABA_CLOUD_ROLE_ARN=$role ALIBABA_CLOUD_OIDC_PROVIDER_ARN=$provider \
+        ALIBABA_CLOUD_OIDC_TOKEN_FILE=$work/token uploads oidc "$work/in-cloud"
+    # profile NAME FIELDS: uploads with the access key of a profile with these fields.
+    profile() {
+        echo "{\"current\": \"p\", \"profiles\": [{\"name\": \"p\", $2}]}" \
+            >"$work/.aliyun/config.json"
+        uploads "$1" "$work/in-cloud"
+    }
+    profile assumed-role "\"mode\": \"RamRoleArn\", \"ram_role_arn\": \"$role\",
+        \"access_key_id\": \"staticid\", \"access_key_secret\": \"canary-secret-static\""
+    profile cloud-sso '"mode": "CloudSSO",
+        "cloud_sso_sign_in_url": "https://signin.example.alibabacloudsso.com/start/login",
+        "cloud_sso_account_id": "1234567890", "cloud_sso_access_config": "ac-1",
+        "access_token": "canary-sso-access", "cloud_sso_access_token_expire": 4000000000'
+    profile oauth '"mode": "OAuth", "oauth_site_type": "CN",
+        "oauth_access_token": "canary-oauth-access-0", "oauth_access_token_expire": 4000000000,
+        "oauth_refresh_token": "canary-oauth-refresh-0"'
 }
 
 bash "$doc/examples/make-chain.sh" "$work"
