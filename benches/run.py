@@ -117,7 +117,7 @@ def prepare():
 def signing(table):
     """Runs the Rust benchmark in several processes: memory layout changes the result by a third."""
     command = [os.environ.get("CARGO", "cargo"), "bench", "--quiet", "--locked",
-               "--package", "cas-core", "--bench", "signing"]
+               "--package", "cas-sign", "--bench", "signing"]
     found = []
     for turn in range(9):
         say(f"signing, process {turn + 1} of 9")

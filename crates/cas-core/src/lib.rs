@@ -28,8 +28,8 @@
 //!
 //! Beside uploads, a client can [`get`](Client::get), [`list`](Client::list) and
 //! [`delete`](Client::delete) certificates. [`Client::credentials`] returns whose access key is
-//! in use, [`Client::root_store`] which roots are trusted, and [`signature`] has the parts of a
-//! signature. CONTRIBUTING.md says how to add an operation.
+//! in use, [`Client::root_store`] which roots are trusted. CONTRIBUTING.md says how to add an
+//! operation.
 //!
 //! Modules are private and depend downwards only: client, config, upload, credentials, service,
 //! protocol, http, inspect, base. ARCHITECTURE.md says what each is for, and a test enforces the
@@ -65,11 +65,3 @@ pub use service::types::CertId;
 pub use service::version::ApiVersion;
 pub use upload::events::{OnConflict, Outcome};
 pub use upload::request::{Receipt, Upload};
-
-/// The parts of a request's signature, for programs that show or measure how libcas signs.
-pub mod signature {
-    pub use crate::protocol::access_key::AccessKey;
-    pub use crate::service::types::{NewCertificate, Operation};
-    pub use cas_sign::hmac_sha1::{add_common, sign, signature, string_to_sign};
-    pub use cas_sign::{Params, SignedForm};
-}

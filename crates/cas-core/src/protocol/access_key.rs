@@ -9,7 +9,7 @@ use crate::base::secret::Secret;
 
 /// An access key, long-term or temporary. `Debug` prints no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccessKey {
+pub(crate) struct AccessKey {
     id: String,
     secret: Secret,
     security_token: Option<Secret>,
@@ -18,31 +18,31 @@ pub struct AccessKey {
 impl AccessKey {
     /// Creates a long-term key, or a temporary one (STS) if there is a security token.
     #[must_use]
-    pub fn new(id: String, secret: Secret, security_token: Option<Secret>) -> Self {
+    pub(crate) fn new(id: String, secret: Secret, security_token: Option<Secret>) -> Self {
         Self { id, secret, security_token }
     }
 
     /// Returns the access key ID, which is not a secret.
     #[must_use]
-    pub fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
     /// Returns the access key secret, for signing only.
     #[must_use]
-    pub fn secret(&self) -> &str {
+    pub(crate) fn secret(&self) -> &str {
         self.secret.expose()
     }
 
     /// Returns the security token of a temporary key.
     #[must_use]
-    pub fn security_token(&self) -> Option<&str> {
+    pub(crate) fn security_token(&self) -> Option<&str> {
         self.security_token.as_ref().map(Secret::expose)
     }
 
     /// Borrows the parts to sign with.
     #[must_use]
-    pub fn borrowed(&self) -> AccessKeyRef<'_> {
+    pub(crate) fn borrowed(&self) -> AccessKeyRef<'_> {
         AccessKeyRef { id: self.id(), secret: self.secret(), security_token: self.security_token() }
     }
 }

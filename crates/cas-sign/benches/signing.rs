@@ -7,8 +7,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use cas_core::signature::{self, AccessKey, NewCertificate};
-use cas_core::{ApiVersion, Secret};
+use cas_sign::{AccessKeyRef, Params, hmac_sha1};
 use sha1::{Digest, Sha1};
 
 const ROUNDS: usize = 2_001;
@@ -20,17 +19,18 @@ fn main() {
     // The sizes of a chain of three RSA-2048 certificates and of its key, decoded.
     let certificate: String = [1_000, 850, 820].map(|size| noise.pem("CERTIFICATE", size)).concat();
     let key = noise.pem("PRIVATE KEY", 1_218);
-    let access_key =
-        AccessKey::new("testid".to_owned(), Secret::new("testsecret".to_owned()), None);
-    let new = NewCertificate {
-        name: "bench-1",
-        certificate: &certificate,
-        key: &key,
-        lang: None,
-        source_ip: None,
-        client_token: "",
-    };
-    let params = ApiVersion::V2018_07_13.upload(&new).params;
+    let access_key = AccessKeyRef { id: "testid", secret: "testsecret", security_token: None };
+    let mut params = Params::new();
+    for (name, value) in [
+        ("Action", "CreateUserCertificate"),
+        ("Version", "2018-07-13"),
+        ("Format", "JSON"),
+        ("Name", "bench-1"),
+        ("Cert", &certificate),
+        ("Key", &key),
+    ] {
+        params.set(name, value);
+    }
 
     // What every attempt of a call does: copy the operation's parameters, add the common ones,
     // sign.
@@ -38,13 +38,13 @@ fn main() {
     let timestamp = "2026-01-02T03:04:05Z";
     let sign = || {
         let mut params = black_box(&params).clone();
-        signature::add_common(&mut params, access_key.borrowed(), nonce, timestamp);
-        signature::sign(&params, access_key.secret())
+        hmac_sha1::add_common(&mut params, access_key, nonce, timestamp);
+        hmac_sha1::sign(&params, access_key.secret)
     };
 
     let mut signed = params.clone();
-    signature::add_common(&mut signed, access_key.borrowed(), nonce, timestamp);
-    let string_to_sign = signature::string_to_sign("POST", &signed);
+    hmac_sha1::add_common(&mut signed, access_key, nonce, timestamp);
+    let string_to_sign = hmac_sha1::string_to_sign("POST", &signed);
 
     let mut signing = Vec::with_capacity(ROUNDS);
     let mut hashing = Vec::with_capacity(ROUNDS);
