@@ -5,6 +5,11 @@
 # Needs apt-get with the sources of Debian 12 and its security updates, on x86_64. Installs nothing
 # in the system.
 set -eu
+if ! command -v apt-get >/dev/null; then
+    echo "The compiler of the release comes from Debian 12. Set RUSTC= to one of your own:" \
+        "see tools/package/dist.py" >&2
+    exit 1
+fi
 cd "$(dirname "$0")/../.."
 rm -rf target/rust-web
 mkdir -p target/rust-web/apt/lists/partial target/rust-web/apt/cache/archives/partial
