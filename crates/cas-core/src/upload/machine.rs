@@ -22,6 +22,8 @@ enum LookupReason {
     NameTaken,
     /// The upload was refused, perhaps because the certificate is stored already.
     Refused,
+    /// An attempt was throttled, and an earlier one is in doubt.
+    Throttled,
     /// Nothing more is sent, and an earlier attempt is in doubt.
     LastAttempt,
 }
@@ -194,7 +196,12 @@ impl Machine {
                 // The service has not looked at the request, so it is not an attempt, unless the
                 // program wants a single one.
                 self.throttled += u32::from(self.rules.max_attempts > 1);
-                self.send(Wait::Throttled(delay, self.throttled), FailReason::Last, at)
+                let is_long_ago = at.now.saturating_sub(self.lookup_began) >= SETTLED;
+                if self.in_doubt && is_long_ago && self.may_send() {
+                    // The earlier attempt may be listed by now.
+                    return self.lookup(LookupReason::Throttled, delay.unwrap_or_default(), at);
+                }
+                self.send_after_throttling(delay, at)
             }
             // Once: a second correction of the same kind would not help either.
             FailureClass::Correctable(correction) if !self.corrected[correction as usize] => {
@@ -261,6 +268,7 @@ impl Machine {
         let settled = at.now >= self.settled && self.empty_lookups >= self.lookups_to_settle;
         match reason {
             LookupReason::Refused => self.give_up(FailReason::Last, at),
+            LookupReason::Throttled => self.send_after_throttling(None, at),
             LookupReason::OutcomeUnknown if !self.may_send() => {
                 self.look_again(LookupReason::LastAttempt, Duration::ZERO, at)
             }
@@ -286,6 +294,7 @@ impl Machine {
             LookupReason::BeforeSending => self.fail(FailReason::Last),
             LookupReason::Refused if !self.in_doubt || !passing => self.fail(FailReason::Last),
             LookupReason::Refused => self.look_again(LookupReason::LastAttempt, requested, at),
+            LookupReason::Throttled if passing => self.send_after_throttling(Some(requested), at),
             reason if passing => self.look_again(reason, requested, at),
             _ => self.fail(FailReason::Unknown),
         }
@@ -377,6 +386,11 @@ impl Machine {
         Step::Send(self.name, wait)
     }
 
+    /// Sends the certificate again. The service asks for a delay, or backoff decides.
+    fn send_after_throttling(&mut self, delay: Option<Duration>, at: Moment) -> Step {
+        self.send(Wait::Throttled(delay, self.throttled), FailReason::Last, at)
+    }
+
     /// Stops sending. If an earlier attempt is in doubt, looks the certificate up, as it may be
     /// listed late.
     fn give_up(&mut self, reason: FailReason, at: Moment) -> Step {
@@ -427,9 +441,10 @@ impl Machine {
             LookupReason::NameTaken if self.empty_lookups > 0 && !self.in_doubt => {
                 FailReason::TakenButNotListed
             }
-            LookupReason::OutcomeUnknown | LookupReason::NameTaken | LookupReason::LastAttempt => {
-                FailReason::Unknown
-            }
+            LookupReason::OutcomeUnknown
+            | LookupReason::NameTaken
+            | LookupReason::Throttled
+            | LookupReason::LastAttempt => FailReason::Unknown,
         };
         self.fail(reason)
     }

@@ -182,6 +182,26 @@ fn a_doubt_outweighs_every_later_error() {
 }
 
 #[test]
+fn an_attempt_in_doubt_is_looked_for_between_throttled_ones() {
+    let rules = Rules { on_conflict: Reuse, any_name: false, max_attempts: 2 };
+    let play = |last: &[(Event, u64)]| {
+        let settled = SETTLED_FREE.iter().map(|event| (*event, Duration::ZERO));
+        let last = last.iter().map(|(event, took)| (*event, seconds(*took)));
+        play_timed(rules, false, HOUR, &settled.chain(last).collect::<Vec<_>>()).0
+    };
+    let send = |delay, times| Step::Send(Name::Requested, Wait::Throttled(delay, times));
+    let busy = throttled(None);
+    // Not more often than every two seconds.
+    assert_eq!(play(&[(busy, 1)]), send(None, 1));
+    assert_eq!(play(&[(busy, 1), (busy, 1)]), pause(0));
+    assert_eq!(play(&[(throttled(Some(seconds(5))), 2)]), Step::Lookup(seconds(5)));
+    assert_eq!(play(&[(busy, 2), (FREE, 0)]), send(None, 1));
+    assert_eq!(play(&[(busy, 2), (NOT_LISTED, 0)]), send(Some(Duration::ZERO), 1));
+    assert_eq!(play(&[(busy, 2), (same(7), 0)]), Step::Done(id(7), Outcome::Created));
+    assert_eq!(play(&[(busy, 2), (DENIED, 0)]), Step::Fail(FailReason::Unknown));
+}
+
+#[test]
 fn a_taken_name_is_decided_by_the_certificate() {
     assert_eq!(play(Reuse, 4, &[NAME_TAKEN, same(7)]), Step::Done(id(7), Outcome::Reused));
     assert_eq!(
