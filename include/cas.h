@@ -646,7 +646,8 @@ cas_status cas_config_set_vpc(cas_config *config, bool vpc);
  *
  * @param config    the configuration
  * @param endpoint  "host", "host:port", "https://host[:port]" or, in
- *                  plaintext, "http://127.0.0.1:8480"
+ *                  plaintext, "http://127.0.0.1:8480"; the scheme may be in
+ *                  upper case
  * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
  * @since 0.1.0
  */

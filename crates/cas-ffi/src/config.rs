@@ -189,7 +189,8 @@ pub unsafe extern "C" fn cas_config_set_vpc(config: *mut cas_config, vpc: bool) 
 ///
 /// @param config    the configuration
 /// @param endpoint  "host", "host:port", "https://host[:port]" or, in
-///                  plaintext, "http://127.0.0.1:8480"
+///                  plaintext, "http://127.0.0.1:8480"; the scheme may be in
+///                  upper case
 /// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
 /// @since 0.1.0
 #[unsafe(no_mangle)]

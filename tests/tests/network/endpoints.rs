@@ -1,6 +1,7 @@
 //! The endpoint of each region, compared with the official SDK.
 
-use acceptance::{FakeCloud, Outcome, Program, compile, sdk_python};
+use acceptance::program::report;
+use acceptance::{FakeCloud, Outcome, Program, chain, compile, sdk_python};
 
 /// An upload that cannot connect: its message names the host.
 fn attempt(cloud: &FakeCloud, settings: &[(&str, &str)]) -> Outcome {
@@ -59,6 +60,7 @@ fn endpoints_of_undocumented_regions_vpcs_and_a_configured_endpoint() {
             "cas.example",
             true,
         ),
+        (&[("CAS_ENDPOINT", "HTTPS://cas.example")], "cas.example", true),
         (&[], "cas.aliyuncs.com", true),
     ] {
         let outcome = attempt(&cloud, settings);
@@ -67,5 +69,14 @@ fn endpoints_of_undocumented_regions_vpcs_and_a_configured_endpoint() {
             line.starts_with("log=4 ") && line.contains("is documented") && line.contains(expected)
         });
         assert_eq!(said, !documented, "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn an_endpoint_that_no_request_could_reach_is_refused_when_it_is_set() {
+    for endpoint in ["cas.example..", "https://cas.example..:443", "httpss://cas.example"] {
+        let settings = [("CAS_ENDPOINT", endpoint)];
+        let outcome = report("", &settings, "web", &chain().chain, &chain().key).run();
+        outcome.assert_fields(&[("status", "CAS_ERR_INVALID_ARGUMENT")]);
     }
 }

@@ -25,7 +25,8 @@ impl Endpoint {
     }
 
     /// Parses `host`, `host:port`, `https://host[:port]` or `http://host[:port]`, each with or
-    /// without a trailing `/`. The error never quotes the text, which may hold a password.
+    /// without a trailing `/`; the case of the scheme does not matter (RFC 3986, section 3.1). The
+    /// error never quotes the text, which may hold a password.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         let invalid = |why: &str| {
             Error::new(ErrorKind::InvalidArgument, format!("Invalid endpoint: {why}."))
@@ -33,8 +34,8 @@ impl Endpoint {
         };
         let (plaintext, rest) = match text.split_once("://") {
             None => (false, text),
-            Some(("https", rest)) => (false, rest),
-            Some(("http", rest)) => (true, rest),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (false, rest),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (true, rest),
             Some(_) => return Err(invalid("the scheme must be https or http")),
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
@@ -123,10 +124,10 @@ fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
-/// Letters, digits, `-` and dots (RFC 1123), and `_`, which is in use as well.
+/// Letters, digits, `-` and dots (RFC 1123), and `_`, which is in use as well. One dot may follow.
 fn is_host_name(host: &str) -> bool {
     host.len() <= 253
-        && host.trim_end_matches('.').split('.').all(|label| {
+        && host.strip_suffix('.').unwrap_or(host).split('.').all(|label| {
             (1..=63).contains(&label.len())
                 && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         })
@@ -147,13 +148,16 @@ mod tests {
             ("http://[::1]:8480/", "http://[::1]:8480/", true),
             ("[2001:db8::1]", "https://[2001:db8::1]/", false),
             ("http://localhost", "http://localhost/", true),
+            ("HTTPS://host", "https://host/", false),
+            ("Http://127.0.0.1:8480/", "http://127.0.0.1:8480/", true),
+            ("host.", "https://host./", false),
             ("http://localhost.example", "http://localhost.example/", false),
             ("http://10.0.0.1", "http://10.0.0.1/", false),
         ] {
             let endpoint = Endpoint::parse(text).unwrap();
             assert_eq!(endpoint.url(), url, "{text}");
             assert_eq!(endpoint.is_loopback(), loopback, "{text}");
-            assert_eq!(endpoint.is_plaintext(), text.starts_with("http:"), "{text}");
+            assert_eq!(endpoint.is_plaintext(), url.starts_with("http:"), "{text}");
         }
     }
 
@@ -194,6 +198,10 @@ mod tests {
             "::1",
             "[::g]",
             "a..b",
+            "host..",
+            "https://host..:443",
+            ".",
+            "httpss://host",
             "höst",
             "host\n",
             "host//",
