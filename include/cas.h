@@ -703,6 +703,9 @@ cas_status cas_config_set_ca_pem(cas_config *config,
 /**
  * Sets the proxy to connect through.
  *
+ * An HTTP proxy opens a tunnel for TLS (CONNECT), and forwards requests in
+ * plaintext, as with curl.
+ *
  * Default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment,
  * as they are when cas_client_new runs. They never apply to this machine
  * itself.

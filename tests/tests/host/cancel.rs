@@ -90,6 +90,10 @@ fn connecting() {
 fn waiting_for_a_proxy() {
     for scheme in ["http", "socks5", "socks5h"] {
         for endpoint in ["http://127.0.0.1:1", "https://127.0.0.1:1"] {
+            // An HTTP proxy gets what is sent without TLS at once.
+            if scheme == "http" && endpoint.starts_with("http:") {
+                continue;
+            }
             let silent = Silent::start();
             let proxy = format!("{scheme}://{}", silent.address());
             let settings = [("MARK", "Sending"), ("CAS_PROXY", proxy.as_str())];

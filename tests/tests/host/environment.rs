@@ -452,7 +452,7 @@ fn check_network(program: &Privileged, upload: impl Fn(&[(&str, &str)]) -> Outco
     // 192.0.2.0/24 belongs to no one (RFC 5737).
     let unreachable = [KEY, ("CAS_ENDPOINT", "http://192.0.2.1"), ("CAS_ALLOW_PLAINTEXT", "1")];
     for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
-        let proxy = Stub::start(vec![Reply::http("503 Service Unavailable", "", "")]);
+        let proxy = Stub::start(vec![Reply::http("407 Proxy Authentication Required", "", "")]);
         let url = proxy.url();
         let settings = [&unreachable[..], &[(name, url.as_str())]].concat();
         let outcome = upload(&settings);

@@ -129,10 +129,11 @@ fn a_failed_proxy_login_is_distinguished_from_a_server_that_is_not_a_proxy() {
 
     let talker = Stub::start(vec![Reply::SendAndClose(b"220 mail.example ESMTP\r\n\r\n".to_vec())]);
     let url = talker.url();
-    let outcome = upload(emulator.url(), &[("CAS_PROXY", &url)]);
+    let tls = emulator.url().replace("http:", "https:");
+    let outcome = upload(&tls, &[("CAS_PROXY", &url)]);
     assert!(outcome.field("message").contains("does not speak HTTP"), "{}", outcome.stdout);
     let forbidden = Stub::start(vec![Reply::http("403 Forbidden", "", "")]);
-    let outcome = upload(emulator.url(), &[("CAS_PROXY", &forbidden.url())]);
+    let outcome = upload(&tls, &[("CAS_PROXY", &forbidden.url())]);
     assert!(
         outcome.field("message").contains("failed to connect to 127.0.0.1"),
         "{}",
@@ -141,8 +142,45 @@ fn a_failed_proxy_login_is_distinguished_from_a_server_that_is_not_a_proxy() {
     assert!(outcome.field("message").contains("HTTP 403"), "{}", outcome.stdout);
     let silent = Stub::start(vec![Reply::Nothing]);
     let settings = [("CAS_PROXY", silent.url()), ("CAS_CONNECT_TIMEOUT_MS", "2000".to_owned())];
-    let outcome =
-        upload(emulator.url(), &settings.each_ref().map(|(name, value)| (*name, value.as_str())));
+    let outcome = upload(&tls, &settings.each_ref().map(|(name, value)| (*name, value.as_str())));
     assert!(outcome.field("message").contains("did not respond in time"), "{}", outcome.stdout);
     outcome.assert_fields(&[("status", "CAS_ERR_NETWORK"), ("retryable", "1")]);
+}
+
+#[test]
+fn a_request_without_tls_names_its_server_to_an_http_proxy() {
+    // Where no server listens: the proxy responds itself.
+    let endpoint = "http://192.0.2.1:8480";
+    let success = Reply::http("200 OK", "", r#"{"CertId":7}"#);
+    for (login, header) in [
+        ("", None),
+        ("user:canary-pass-word@", Some("proxy-authorization: Basic dXNlcjpjYW5hcnktcGFzcy13b3Jk")),
+    ] {
+        let proxy = Stub::start(vec![success.clone()]);
+        let url = proxy.url().replace("http://", &format!("http://{login}"));
+        let settings = [("CAS_PROXY", url.as_str()), ("CAS_ALLOW_PLAINTEXT", "1")];
+        let [cert, key] = chain().files();
+        let output = report(endpoint, &settings, "web", cert, key).arg("3").succeed();
+        assert_eq!(output.matches("cert_id=7\n").count(), 3, "{output}");
+        let requests = proxy.requests();
+        assert_eq!(requests.len(), 3);
+        for request in requests {
+            // All of them on one connection, and without a tunnel.
+            assert_eq!(request.connection, 0);
+            let mut lines = request.head.lines();
+            assert_eq!(lines.next(), Some("POST http://192.0.2.1:8480/ HTTP/1.1"));
+            assert!(request.head.contains("\r\nhost: 192.0.2.1:8480\r\n"), "{}", request.head);
+            let login = lines.find(|line| line.to_lowercase().starts_with("proxy-"));
+            assert_eq!(login.map(str::to_lowercase), header.map(str::to_lowercase));
+            assert!(!request.body.contains("Proxy-"), "{}", request.body);
+        }
+    }
+    // The login of a proxy goes to no server.
+    let emulator = Stub::start(vec![success]);
+    let proxy = Proxy::http(Some(LOGIN));
+    let url = format!("http://{}:{}@{}", LOGIN.0, LOGIN.1, proxy.address);
+    upload(&emulator.url(), &[("CAS_PROXY", &url)]).assert_fields(&[("status", "CAS_OK")]);
+    assert!(proxy.log().contains("POST http://127.0.0.1"), "{}", proxy.log());
+    let head = emulator.requests().remove(0).head;
+    assert!(head.starts_with("POST / HTTP/1.1") && !head.to_lowercase().contains("proxy-auth"));
 }

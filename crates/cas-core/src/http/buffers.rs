@@ -7,6 +7,8 @@
 use ureq::unversioned::transport::Buffers;
 use zeroize::Zeroize;
 
+use crate::http::proxy::AbsoluteForm;
+
 /// Size of the output buffer, in bytes. A request with a long chain and a large key fits. The
 /// kernel provides only the pages that are used.
 const OUTPUT: usize = 64 * 1024;
@@ -30,6 +32,8 @@ pub(crate) struct WireBuffers {
     http: bool,
     /// Whether a request was sent and ureq has not taken the head of its response.
     awaits_head: bool,
+    /// How requests are changed for a proxy that forwards them.
+    absolute_form: Option<AbsoluteForm>,
 }
 
 impl WireBuffers {
@@ -43,7 +47,20 @@ impl WireBuffers {
             pending: 0,
             http,
             awaits_head: false,
+            absolute_form: None,
         }
+    }
+
+    /// The buffers of HTTP to a proxy that forwards the requests.
+    pub(crate) fn forwarded(mut self, form: AbsoluteForm) -> Self {
+        self.output = vec![0; OUTPUT + form.growth()];
+        self.absolute_form = Some(form);
+        self
+    }
+
+    /// Whether what is written next is the beginning of a request.
+    fn begins_request(&self) -> bool {
+        self.pending == 0 && !self.awaits_head
     }
 
     /// Adds `received` bytes, read into `input_append_buf()`. Returns whether ureq can go on: there
@@ -71,7 +88,13 @@ impl WireBuffers {
     /// Adds `amount` bytes, written into `output()`, to those that wait to be sent. Returns `true`
     /// if so little space is left that they must be sent now.
     pub(crate) fn collect(&mut self, amount: usize) -> bool {
-        self.pending += amount;
+        let added = match &self.absolute_form {
+            Some(form) if self.begins_request() && amount > 0 => {
+                form.apply(&mut self.output, amount)
+            }
+            _ => amount,
+        };
+        self.pending += added;
         self.output.len() - self.pending < MIN_OUTPUT
     }
 
@@ -105,7 +128,12 @@ impl Drop for WireBuffers {
 
 impl Buffers for WireBuffers {
     fn output(&mut self) -> &mut [u8] {
-        &mut self.output[self.pending..]
+        let growth = match &self.absolute_form {
+            Some(form) if self.begins_request() => form.growth(),
+            _ => 0,
+        };
+        let end = self.output.len() - growth;
+        &mut self.output[self.pending..end]
     }
 
     fn input(&self) -> &[u8] {
@@ -172,6 +200,8 @@ fn is_interim(head: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::endpoint::Endpoint;
+    use crate::http::proxy::Proxy;
 
     #[test]
     fn output_is_wiped_after_sending() {
@@ -204,6 +234,43 @@ mod tests {
         assert_eq!(buffers.input(), b"et");
         assert_eq!(&buffers.input[..6], b"\0\0\0\0et");
         assert!(buffers.can_use_input());
+    }
+
+    #[test]
+    fn each_request_to_a_proxy_is_changed_once() {
+        let target = Endpoint::parse("http://host").unwrap();
+        let form = AbsoluteForm::new(&Proxy::parse("u:p@proxy").unwrap(), &target);
+        let mut buffers = WireBuffers::new(true).forwarded(form);
+        let write = |buffers: &mut WireBuffers, text: &[u8]| {
+            buffers.output()[..text.len()].copy_from_slice(text);
+            buffers.collect(text.len())
+        };
+        for _ in 0..2 {
+            assert_eq!(buffers.output().len(), OUTPUT);
+            let (mut wire, mut body) = (Vec::new(), vec![b'x'; OUTPUT]);
+            let mut send = |buffers: &mut WireBuffers| {
+                let sent = buffers.send_pending(|bytes| {
+                    wire.extend_from_slice(bytes);
+                    Ok::<_, ()>(())
+                });
+                sent.unwrap();
+            };
+            assert!(!write(&mut buffers, b"POST / HTTP/1.1\r\n\r\n"));
+            // The body leaves in parts, none of which is taken for another request.
+            while !body.is_empty() {
+                let part = body.split_off(body.len().saturating_sub(buffers.output().len()));
+                if write(&mut buffers, &part) {
+                    send(&mut buffers);
+                }
+            }
+            send(&mut buffers);
+            let head = "POST http://host/ HTTP/1.1\r\nProxy-Authorization: Basic dTpw\r\n\r\n";
+            assert!(wire.starts_with(head.as_bytes()) && wire.len() == head.len() + OUTPUT);
+            let response = b"HTTP/1.1 200 OK\r\n\r\n";
+            buffers.input_append_buf()[..response.len()].copy_from_slice(response);
+            assert!(buffers.received(response.len()));
+            buffers.input_consume(response.len());
+        }
     }
 
     /// What ureq sees of a response, however it is split.

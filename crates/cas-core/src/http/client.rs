@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use once_cell::race::OnceBox;
 use ureq::config::{AutoHeaderValue, Config};
-use ureq::http::header::USER_AGENT;
+use ureq::http::header::{USER_AGENT, WWW_AUTHENTICATE};
 use ureq::http::{HeaderValue, Request, Response};
 use ureq::unversioned::transport::Connector as _;
 use ureq::{Agent, AsSendBody, Body};
@@ -19,7 +19,7 @@ use crate::http::failure::{SendProgress, TransportError};
 use crate::http::messages::{
     ended_early, environment_ignored, incomplete_at_deadline, too_large, transport_error,
 };
-use crate::http::proxy::ProxyPolicy;
+use crate::http::proxy::{ProxyPolicy, proxy_auth_failed};
 use crate::http::response::{HttpResponse, MAX_RESPONSE_BYTES};
 use crate::http::roots::{LoadedRoots, RootStore};
 use crate::http::settings::Settings;
@@ -71,13 +71,30 @@ impl HttpClient {
         deadline: &Deadline,
     ) -> Result<HttpResponse, TransportError> {
         let _request = RequestDeadline::begin(deadline, connection);
+        let uri = request.uri().clone();
         request.headers_mut().insert(USER_AGENT, self.settings.user_agent.clone());
         let agent = self.agent.get(|| new_agent(&self.settings));
         let response = agent.run(request).map_err(|error| {
             let error = transport_error(error, server);
             if self.settings.ignores_environment() { environment_ignored(error) } else { error }
         })?;
+        if asks_for_login(&response)
+            && let Ok((target, Some(proxy))) = self.settings.route(&uri)
+            && proxy.forwards(&target)
+        {
+            return Err(proxy_auth_failed(&proxy));
+        }
         read_response(response, server)
+    }
+}
+
+/// Whether a proxy that forwards requests has not forwarded this one. tinyproxy responds to a wrong
+/// password with 401, which the service never sends with a challenge.
+fn asks_for_login(response: &Response<Body>) -> bool {
+    match response.status().as_u16() {
+        407 => true,
+        401 => response.headers().contains_key(WWW_AUTHENTICATE),
+        _ => false,
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use ureq::http::HeaderValue;
+use ureq::http::{HeaderValue, Uri};
 
-use crate::http::proxy::ProxyPolicy;
+use crate::http::endpoint::Endpoint;
+use crate::http::failure::TransportError;
+use crate::http::messages::invalid_route;
+use crate::http::proxy::{Proxy, ProxyPolicy};
 use crate::http::roots::RootStore;
 
 #[derive(Debug)]
@@ -17,6 +20,18 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// The endpoint that a request to `uri` is for, and the proxy that leads to it, if any.
+    pub(crate) fn route(&self, uri: &Uri) -> Result<(Endpoint, Option<Proxy>), TransportError> {
+        let scheme = uri.scheme_str().unwrap_or_default();
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        Endpoint::parse(&format!("{scheme}://{authority}"))
+            .and_then(|target| {
+                let proxy = self.proxy_policy.proxy_for(&target)?;
+                Ok((target, proxy))
+            })
+            .map_err(|error| invalid_route(&error))
+    }
+
     /// Whether libcas ignores a proxy or root store that the environment may name.
     pub(crate) fn ignores_environment(&self) -> bool {
         self.proxy_policy.ignores_environment() || self.root_store.ignores_environment()

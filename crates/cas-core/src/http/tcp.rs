@@ -16,10 +16,8 @@ use crate::base::deadline::{Deadline, TICK};
 use crate::base::exhaustion::Exhaustion;
 use crate::http::buffers::WireBuffers;
 use crate::http::deadline::{RequestDeadline, is_interruption};
-use crate::http::endpoint::Endpoint;
-use crate::http::failure::TransportError;
-use crate::http::messages::{connect_failed, invalid_route, unasked};
-use crate::http::proxy::{Proxy, tunnel};
+use crate::http::messages::{connect_failed, unasked};
+use crate::http::proxy::{AbsoluteForm, tunnel};
 use crate::http::resolver;
 use crate::http::settings::Settings;
 
@@ -36,7 +34,7 @@ impl Connector<()> for TcpConnector {
         _: Option<()>,
     ) -> Result<Option<Tcp>, ureq::Error> {
         RequestDeadline::connecting(self.0.connect_timeout);
-        let (target, proxy) = self.route(details)?;
+        let (target, proxy) = self.0.route(details.uri)?;
         let (host, port) = (target.host(), target.port_or_default());
         let proxy = proxy.as_ref();
         let (to_host, to_port) = proxy.map_or((host, port), |proxy| (&proxy.host, proxy.port));
@@ -44,27 +42,15 @@ impl Connector<()> for TcpConnector {
         let limit = RequestDeadline::limit().map_err(failed)?;
         let addresses = resolver::addresses(to_host, to_port, &limit)?;
         let mut stream = connect_any(&addresses, &limit, connect).map_err(failed)?;
-        if let Some(proxy) = proxy {
-            tunnel::open(&mut stream, proxy, host, port)?;
+        let mut buffers = WireBuffers::new(!details.needs_tls());
+        match proxy {
+            Some(proxy) if proxy.forwards(&target) => {
+                buffers = buffers.forwarded(AbsoluteForm::new(proxy, &target));
+            }
+            Some(proxy) => tunnel::open(&mut stream, proxy, host, port)?,
+            None => {}
         }
-        Ok(Some(Tcp::new(stream, !details.needs_tls()).map_err(failed)?))
-    }
-}
-
-impl TcpConnector {
-    /// The endpoint that a request is for, and the proxy that leads to it, if any.
-    fn route(
-        &self,
-        details: &ConnectionDetails<'_>,
-    ) -> Result<(Endpoint, Option<Proxy>), TransportError> {
-        let scheme = details.uri.scheme_str().unwrap_or_default();
-        let authority = details.uri.authority().map_or("", |authority| authority.as_str());
-        Endpoint::parse(&format!("{scheme}://{authority}"))
-            .and_then(|target| {
-                let proxy = self.0.proxy_policy.proxy_for(&target)?;
-                Ok((target, proxy))
-            })
-            .map_err(|error| invalid_route(&error))
+        Ok(Some(Tcp::new(stream, buffers, !details.needs_tls()).map_err(failed)?))
     }
 }
 
@@ -129,14 +115,14 @@ pub(crate) struct Tcp {
 }
 
 impl Tcp {
-    fn new(stream: TcpStream, http: bool) -> io::Result<Self> {
+    fn new(stream: TcpStream, buffers: WireBuffers, http: bool) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(TICK))?;
         stream.set_write_timeout(Some(TICK))?;
         Ok(Self {
             id: FileId::of(stream.as_fd())?,
             stream: Arc::new(stream),
-            buffers: WireBuffers::new(http),
+            buffers,
             first_request: http,
             just_read: false,
             read_timeout: TICK,

@@ -42,7 +42,7 @@ pub(super) fn open(
 }
 
 /// The header `Proxy-Authorization`, or nothing.
-fn authorization(proxy: &Proxy) -> Zeroizing<String> {
+pub(super) fn authorization(proxy: &Proxy) -> Zeroizing<String> {
     let Some((user, password)) = &proxy.login else { return Zeroizing::default() };
     let login = Zeroizing::new(format!("{}:{}", user.expose(), password.expose()));
     let encoded = Zeroizing::new(BASE64_STANDARD.encode(login.as_bytes()));

@@ -40,7 +40,7 @@ pub(super) fn rejected_by_proxy(
 }
 
 /// The proxy requires authentication, or rejected the user name and password of its URL.
-pub(super) fn proxy_auth_failed(proxy: &Proxy) -> TransportError {
+pub(crate) fn proxy_auth_failed(proxy: &Proxy) -> TransportError {
     let message = if proxy.login.is_some() {
         format!("the proxy {proxy} rejected the user name and password")
     } else {

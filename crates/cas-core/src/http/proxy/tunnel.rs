@@ -1,5 +1,5 @@
-//! Asks a proxy to connect to a server. The connection then carries TLS with that server, or plain
-//! HTTP if that is allowed.
+//! Asks a proxy to connect to a server. The connection then carries TLS with that server, or, with
+//! SOCKS, plain HTTP if that is allowed.
 
 use std::net::TcpStream;
 

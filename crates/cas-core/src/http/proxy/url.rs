@@ -10,7 +10,7 @@ use crate::http::endpoint::Endpoint;
 /// How to speak to a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// HTTP with CONNECT.
+    /// HTTP, with CONNECT for what is sent over TLS.
     Http,
     /// SOCKS 5. libcas looks up host names.
     Socks5,
@@ -42,6 +42,11 @@ impl fmt::Debug for Proxy {
 }
 
 impl Proxy {
+    /// Whether the proxy forwards the requests to `target` itself: those that it could read anyway.
+    pub(crate) fn forwards(&self, target: &Endpoint) -> bool {
+        self.protocol == Protocol::Http && target.is_plaintext()
+    }
+
     /// Parses `[scheme://][user[:password]@]host[:port][/]`; the default scheme is `http`. The
     /// error says what is wrong and never quotes the text, which may hold a password.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
