@@ -654,7 +654,8 @@ cas_status cas_config_set_vpc(cas_config *config, bool vpc);
 cas_status cas_config_set_endpoint(cas_config *config, const char *endpoint);
 
 /**
- * Allows http:// endpoints on hosts other than this machine. Default: false.
+ * Allows http:// endpoints and credentials URIs on hosts other than this
+ * machine. Default: false.
  *
  * @param config  the configuration
  * @param allow   true to allow them

@@ -56,6 +56,7 @@ impl Client {
             config.connect_timeout,
             config.root_store(&variables)?,
             proxy_policy,
+            config.allow_plaintext,
             config.user_agent.clone(),
         ));
         let transport = HttpTransport::new(Arc::clone(&http), &endpoint)?;

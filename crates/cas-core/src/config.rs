@@ -12,7 +12,7 @@ use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::{Level, Logger};
 use crate::base::refusals::Refusals;
 use crate::base::secret::Secret;
-use crate::http::endpoint::Endpoint;
+use crate::http::endpoint::{AVOID_PLAINTEXT, Endpoint};
 use crate::http::proxy;
 use crate::http::proxy::{Proxy, ProxyPolicy};
 use crate::http::roots::RootStore;
@@ -169,7 +169,8 @@ impl Config {
         Ok(())
     }
 
-    /// Sets whether `http://` is allowed to other hosts than this machine.
+    /// Sets whether `http://` is allowed to other hosts than this machine, in the endpoint and in a
+    /// credentials URI.
     pub fn set_allow_plaintext(&mut self, allow: bool) {
         self.allow_plaintext = allow;
     }
@@ -344,13 +345,11 @@ impl Config {
     /// Returns the endpoint to call.
     pub(crate) fn resolved_endpoint(&self) -> Result<Endpoint, Error> {
         let endpoint = self.endpoint.clone().unwrap_or_else(|| self.endpoint_of_region());
-        if endpoint.is_plaintext() && !endpoint.is_loopback() && !self.allow_plaintext {
+        if endpoint.is_exposed() && !self.allow_plaintext {
             return Err(invalid(&format!(
                 "Plain HTTP to {endpoint} would expose the private key to the network."
             ))
-            .with_hint(
-                "Use https. If the network is trusted, call cas_config_set_allow_plaintext.",
-            ));
+            .with_hint(AVOID_PLAINTEXT));
         }
         Ok(endpoint)
     }

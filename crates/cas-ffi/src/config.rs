@@ -201,7 +201,8 @@ pub unsafe extern "C" fn cas_config_set_endpoint(
     set(config, "cas_config_set_endpoint", |config| config.set_endpoint(text!(endpoint)))
 }
 
-/// Allows http:// endpoints on hosts other than this machine. Default: false.
+/// Allows http:// endpoints and credentials URIs on hosts other than this
+/// machine. Default: false.
 ///
 /// @param config  the configuration
 /// @param allow   true to allow them

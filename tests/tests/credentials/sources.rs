@@ -404,3 +404,22 @@ fn credential_services_are_reached_through_the_proxy() {
     );
     assert!(host.cloud.requests().is_empty());
 }
+
+#[test]
+fn a_credentials_uri_in_plaintext_on_another_machine_must_be_allowed() {
+    const REMOTE: &str = "http://helper.example/credentials";
+    let by_variable = (FakeCloud::start(), ("ALIBABA_CLOUD_CREDENTIALS_URI", REMOTE));
+    let by_profile = with_cli(&json!({"mode": "CredentialsURI", "credentials_uri": REMOTE}));
+    for (cloud, source) in [by_variable, (by_profile, ("CAS_PROFILE", "work"))] {
+        let emulator = cloud.emulator();
+        let outcome = upload(&cloud, &emulator, &[NO_METADATA, source]);
+        let (message, hint) = fails(&outcome);
+        let expected = "plain HTTP to helper.example would expose the access key to the network";
+        assert!(message.contains(expected), "{message}");
+        assert!(hint.contains("cas_config_set_allow_plaintext"), "{hint}");
+        assert!(cloud.requests().is_empty());
+
+        let allowed = [NO_METADATA, source, ("CAS_ALLOW_PLAINTEXT", "1")];
+        upload(&cloud, &emulator, &allowed).assert_fields(&[("status", "CAS_OK")]);
+    }
+}

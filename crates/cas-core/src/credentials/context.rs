@@ -183,6 +183,7 @@ impl ProviderContext {
             MAX_REQUEST_TIME,
             RootStore::of_environment(&variables),
             proxy_policy,
+            false,
             "test".to_owned(),
         );
         Arc::new(Self::new(

@@ -47,11 +47,18 @@ impl HttpClient {
         connect_timeout: Duration,
         root_store: RootStore,
         proxy_policy: ProxyPolicy,
+        allow_plaintext: bool,
         user_agent: String,
     ) -> Self {
         let user_agent =
             HeaderValue::try_from(user_agent).unwrap_or(HeaderValue::from_static("libcas"));
-        let settings = Arc::new(Settings { connect_timeout, root_store, proxy_policy, user_agent });
+        let settings = Arc::new(Settings {
+            connect_timeout,
+            root_store,
+            proxy_policy,
+            allow_plaintext,
+            user_agent,
+        });
         let agent = PerProcess::new(new_agent(&settings));
         Self { settings, agent }
     }

@@ -9,6 +9,10 @@ use crate::base::error::{Error, ErrorKind};
 pub(crate) const FORMS: &str =
     "Set it to \"host\", \"host:port\", \"https://host[:port]\" or \"http://127.0.0.1:port\".";
 
+/// Hint for an endpoint that is exposed.
+pub(crate) const AVOID_PLAINTEXT: &str =
+    "Use https. If the network is trusted, call cas_config_set_allow_plaintext.";
+
 /// Scheme, host and port. It never holds a user name, path or query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
@@ -71,6 +75,12 @@ impl Endpoint {
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.bare_host();
         host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+
+    /// Whether requests to it can be read on the network.
+    #[must_use]
+    pub(crate) fn is_exposed(&self) -> bool {
+        self.is_plaintext() && !self.is_loopback()
     }
 
     /// The host, with IPv6 addresses in brackets.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::base::error::Error;
 use crate::base::exhaustion::{Exhaustion, clause_of};
 use crate::http::deadline::RequestDeadline;
+use crate::http::endpoint::{AVOID_PLAINTEXT, Endpoint};
 use crate::http::failure::{SendProgress, TransportError};
 use crate::http::response::MAX_RESPONSE_BYTES;
 
@@ -89,6 +90,13 @@ pub(super) fn invalid_route(error: &Error) -> TransportError {
         first.make_ascii_lowercase();
     }
     TransportError::not_sent(clause).with_hint(error.hint().unwrap_or_default()).permanent()
+}
+
+/// The program allows no plaintext to another machine. The endpoint of the client was checked when
+/// it was made, so this is a request for an access key.
+pub(super) fn plaintext_refused(target: &Endpoint) -> TransportError {
+    let message = format!("plain HTTP to {target} would expose the access key to the network");
+    TransportError::not_sent(message).with_hint(AVOID_PLAINTEXT).permanent()
 }
 
 /// No address of the server or proxy accepted a connection.

@@ -33,7 +33,7 @@ fn http_to(url: &str) -> HttpTransport {
 fn http_by_env(url: &str, variables: EnvSnapshot) -> HttpTransport {
     let root_store = RootStore::of_environment(&variables);
     let proxy_policy = ProxyPolicy::Environment(Arc::new(variables));
-    let client = HttpClient::new(LONG, root_store, proxy_policy, "test".to_owned());
+    let client = HttpClient::new(LONG, root_store, proxy_policy, true, "test".to_owned());
     HttpTransport::new(Arc::new(client), &Endpoint::parse(url).unwrap()).unwrap()
 }
 
