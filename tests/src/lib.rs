@@ -7,6 +7,7 @@ pub mod emulator;
 pub mod fake_cloud;
 pub mod inspection;
 pub mod limits;
+pub mod memory;
 pub mod network;
 pub mod process;
 pub mod program;

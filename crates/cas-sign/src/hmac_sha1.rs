@@ -106,7 +106,8 @@ impl<F: FnMut(&[u8])> TwiceEncoded<F> {
         }
     }
 
-    fn finish(mut self) {
+    /// Passes on what is left. Not by value: that would move the block, and wipe only the copy.
+    fn finish(&mut self) {
         (self.output)(&self.block[..self.used]);
         self.block.zeroize();
     }

@@ -1,6 +1,8 @@
 //! Uploads with a marked key, secret and token that succeed or fail in every way: no part of them
 //! appears anywhere but in the body of the request.
 
+mod live;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;

@@ -20,7 +20,7 @@ use crate::http::messages::{
     ended_early, environment_ignored, incomplete_at_deadline, too_large, transport_error,
 };
 use crate::http::proxy::{ProxyPolicy, proxy_auth_failed};
-use crate::http::response::{HttpResponse, MAX_RESPONSE_BYTES};
+use crate::http::response::{HttpResponse, MAX_MARK_BYTES, MAX_RESPONSE_BYTES, may_hold_secret};
 use crate::http::roots::{LoadedRoots, RootStore};
 use crate::http::settings::Settings;
 use crate::http::{resolver, tcp, tls};
@@ -32,6 +32,12 @@ const MAX_IDLE: Duration = Duration::from_secs(20);
 /// Idle connections that are kept open. More threads than this may send requests at the same time;
 /// their connections are closed after use.
 const MAX_IDLE_CONNECTIONS: usize = 64;
+
+/// How much longer the buffer of a body becomes if its length is not known, at least.
+const MIN_GROWTH_BYTES: usize = 1024;
+
+/// The most that is read of a body at once, in bytes. Memory for it is cleared first.
+const MAX_READ_BYTES: usize = 16 * 1024;
 
 /// An HTTP/1.1 client with a pool of connections. Any number of threads may share it.
 pub(crate) struct HttpClient {
@@ -133,7 +139,7 @@ fn read_response(response: Response<Body>, server: &str) -> Result<HttpResponse,
     // Usually the final size, so that the buffer is not copied while it grows.
     let expected = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = Zeroizing::new(Vec::with_capacity(expected.min(MAX_RESPONSE_BYTES) + 1));
-    if let Err(error) = response.into_body().into_reader().take(limit).read_to_end(&mut body) {
+    if let Err(error) = read_body(response.into_body().into_reader().take(limit), &mut body) {
         let read = body.len();
         if error.kind() == io::ErrorKind::TimedOut {
             let incomplete = unusable(incomplete_at_deadline(server));
@@ -146,6 +152,28 @@ fn read_response(response: Response<Body>, server: &str) -> Result<HttpResponse,
     }
     result.body = body;
     Ok(result)
+}
+
+/// Reads a body to its end, where ureq keeps the connection for the next request, unless the body
+/// may hold a secret: TLS keeps what it has decrypted in a buffer until more is received, or until
+/// the connection is closed and the buffer wiped.
+fn read_body(mut reader: impl Read, body: &mut Vec<u8>) -> io::Result<()> {
+    loop {
+        let start = body.len();
+        if body.capacity() == start {
+            body.reserve(MIN_GROWTH_BYTES);
+        }
+        body.resize(body.capacity().min(start + MAX_READ_BYTES), 0);
+        let read = reader.read(&mut body[start..]);
+        body.truncate(start + *read.as_ref().unwrap_or(&0));
+        if read? == 0 {
+            return Ok(());
+        }
+        // The mark of a secret may have come in two parts.
+        if may_hold_secret(&body[start.saturating_sub(MAX_MARK_BYTES)..]) {
+            RequestDeadline::close_connection();
+        }
+    }
 }
 
 /// The configuration of ureq, which is the same for all clients.
@@ -177,4 +205,35 @@ fn new_agent(settings: &Arc<Settings>) -> Agent {
         ().chain(tcp::TcpConnector(Arc::clone(settings)))
             .chain(tls::TlsConnector::new(Arc::clone(settings)));
     Agent::with_parts(config(), connector, resolver::LazyResolver)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    /// Reads a body that arrives in two parts. Returns it, and whether the connection is kept.
+    fn read(body: &[u8], at: usize) -> (Vec<u8>, bool) {
+        let _request = RequestDeadline::begin(&Deadline::over(), Connection::Any);
+        let (first, rest) = body.split_at(at);
+        let mut read = Vec::new();
+        read_body(Cursor::new(first).chain(Cursor::new(rest)), &mut read).unwrap();
+        (read, RequestDeadline::may_reuse())
+    }
+
+    #[test]
+    fn a_body_is_read_whole_and_a_secret_in_it_closes_the_connection() {
+        let long = [vec![b' '; 2 * MAX_READ_BYTES].as_slice(), br#""AccessKeySecret":"#].concat();
+        for (body, kept) in [
+            (&br#"{"CertId":7}"#[..], true),
+            (b"", true),
+            (br#"{"Key":"-----BEGIN PRIVATE KEY-----"}"#, false),
+            (&long, false),
+        ] {
+            for at in (0..=body.len()).rev().take(50) {
+                assert_eq!(read(body, at), (body.to_vec(), kept), "{at} of {}", body.len());
+            }
+        }
+    }
 }

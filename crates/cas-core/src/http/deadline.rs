@@ -32,6 +32,8 @@ pub(crate) struct RequestDeadline {
     limit: Deadline,
     /// The connection to use; `Any` once a new one is established.
     connection: Connection,
+    /// Whether the connection carries no other request.
+    is_last: bool,
     /// Bytes that the kernel has accepted since the connection was established.
     sent: usize,
     /// How often the response may still be read after the deadline.
@@ -75,6 +77,7 @@ impl RequestDeadline {
             deadline: deadline.clone(),
             limit: deadline.clone(),
             connection,
+            is_last: false,
             sent: 0,
             late_reads: LATE_READS,
         }));
@@ -110,9 +113,15 @@ impl RequestDeadline {
         });
     }
 
-    /// Whether the request may use a connection that earlier requests have used.
+    /// Whether the request may use a connection that earlier requests have used, and leave it to
+    /// later ones.
     pub(crate) fn may_reuse() -> bool {
-        read(|request| request.connection == Connection::Any).unwrap_or(true)
+        read(|request| request.connection == Connection::Any && !request.is_last).unwrap_or(true)
+    }
+
+    /// The connection is closed when the response has been read.
+    pub(crate) fn close_connection() {
+        update(|request| request.is_last = true);
     }
 
     /// The kernel has accepted `bytes` more bytes.
@@ -204,6 +213,10 @@ mod tests {
         RequestDeadline::connecting(MINUTE);
         assert!(!RequestDeadline::may_reuse());
         RequestDeadline::connected();
+        assert!(RequestDeadline::may_reuse());
+        RequestDeadline::close_connection();
+        assert!(!RequestDeadline::may_reuse());
+        let _request = RequestDeadline::begin(&Deadline::after(HOUR), Connection::Any);
         assert!(RequestDeadline::may_reuse());
     }
 

@@ -68,6 +68,18 @@ impl HttpResponse {
     }
 }
 
+/// What a body contains if it may hold a private key, a temporary access key or the tokens of a
+/// sign-in: as the service returns them, or encoded, in an echo of the request.
+const SECRET_MARKS: [&[u8]; 4] = [b"PRIVATE", b"ccessKeySecret", b"ecurityToken", b"_token"];
+
+/// The longest of them, in bytes.
+pub(crate) const MAX_MARK_BYTES: usize = 14;
+
+/// Whether a part of a body may belong to a secret.
+pub(crate) fn may_hold_secret(part: &[u8]) -> bool {
+    SECRET_MARKS.iter().any(|mark| memchr::memmem::find(part, mark).is_some())
+}
+
 /// Whether a text has the form of a request ID.
 pub(crate) fn is_request_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -133,6 +145,25 @@ mod tests {
         assert_eq!(scrubbed(&both), both);
         for body in [begin, "-----BEGIN PRIVATE KEY", "-----BEGIN ", ""] {
             assert_eq!(scrubbed(body), body);
+        }
+    }
+
+    #[test]
+    fn bodies_that_may_hold_a_secret_are_recognised() {
+        assert!(SECRET_MARKS.iter().all(|mark| mark.len() <= MAX_MARK_BYTES));
+        for body in [
+            r#"{"Key":"-----BEGIN RSA PRIVATE KEY-----"#,
+            "<Message>POST&%2F&Key%3D-----BEGIN%2520PRIVATE%2520KEY-----",
+            r#"{"AccessKeySecret":"#,
+            r#"{"accessKeySecret":"#,
+            r#"{"SecurityToken":"#,
+            r#"{"access_token":"#,
+            r#"{"refresh_token":"#,
+        ] {
+            assert!(may_hold_secret(body.as_bytes()), "{body}");
+        }
+        for body in ["", r#"{"CertId":7}"#, "-----BEGIN CERTIFICATE-----", "AccessKeyId"] {
+            assert!(!may_hold_secret(body.as_bytes()), "{body}");
         }
     }
 

@@ -271,6 +271,24 @@ fn connection_is_reused_until_the_server_closes_it() {
 }
 
 #[test]
+fn a_connection_that_brought_a_secret_is_closed() {
+    let serve = |mut stream: TcpStream| {
+        read_request(&mut stream, 0);
+        let body = r#"{"Key":"-----BEGIN PRIVATE KEY-----"}"#;
+        let length = body.len();
+        let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
+        stream.write_all(response.as_bytes()).unwrap();
+        // Closed by the client.
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    };
+    let (http, thread) = server(vec![serve, serve]);
+    for _ in 0..2 {
+        assert_eq!(post(&http, &form(0), LONG).unwrap().status, 200);
+    }
+    thread.join().unwrap();
+}
+
+#[test]
 fn a_new_connection_replaces_those_that_are_open() {
     let serve = |mut stream: TcpStream| {
         let _ = stream.set_read_timeout(Some(LONG));

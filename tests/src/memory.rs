@@ -1,0 +1,27 @@
+//! The memory of a running process.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+
+use crate::Process;
+
+/// All memory that a process may have written, as a core file would have it.
+pub fn of(process: &Process) -> String {
+    let directory = format!("/proc/{}", process.id());
+    let memory = File::open(format!("{directory}/mem")).unwrap();
+    let maps = fs::read_to_string(format!("{directory}/maps")).unwrap();
+    let mut text = String::new();
+    for line in maps.lines() {
+        let mut columns = line.split_whitespace();
+        let (range, mode) = (columns.next().unwrap(), columns.next().unwrap());
+        if !mode.starts_with("rw") || line.ends_with("[vvar]") {
+            continue;
+        }
+        let (start, end) = range.split_once('-').unwrap();
+        let [start, end] = [start, end].map(|at| u64::from_str_radix(at, 16).unwrap());
+        let mut bytes = vec![0; usize::try_from(end - start).unwrap()];
+        memory.read_exact_at(&mut bytes, start).unwrap();
+        text += &String::from_utf8_lossy(&bytes);
+    }
+    text
+}
