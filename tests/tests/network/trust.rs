@@ -153,9 +153,25 @@ fn each_setting_for_a_private_ca_makes_it_trusted() {
     let other = directory("other", &[("stranger.pem", &ca().read("stranger.pem"))]);
     let (both, partly) = (format!("{other}:{hashed}"), format!("/nonexistent:{hashed}"));
     let with_words = ca().write("words.pem", format!("My own CA\n\n{root}\nand that is all\n"));
+    let marked = ca().write("marked.pem", format!("\u{feff}{root}"));
+    let old = ca().write("old-label.pem", root.replace(" CERTIFICATE", " X509 CERTIFICATE"));
+    let trusted = |name: &str, purposes: &[&str]| {
+        let out = ["x509", "-in", "root.pem", "-trustout", "-out", name];
+        ca().openssl(&[&out[..], purposes].concat());
+        assert!(ca().read(name).contains("TRUSTED CERTIFICATE"));
+        file(name)
+    };
+    let for_servers = trusted("for-servers.pem", &["-addtrust", "serverAuth"]);
+    let named = trusted("named.pem", &["-setalias", "own", "-addreject", "emailProtection"]);
+    let for_mail = trusted("for-mail.pem", &["-addtrust", "emailProtection"]);
+    let rejected = trusted("rejected.pem", &["-addreject", "serverAuth"]);
     let (root, stranger) = (file("root.pem"), file("stranger.pem"));
     for (settings, outcome) in [
         (vec![("CAS_CA_FILE", root.as_str())], "0"),
+        (vec![("CAS_CA_FILE", marked.to_str().unwrap())], "1"),
+        (vec![("CAS_CA_FILE", old.to_str().unwrap())], "1"),
+        (vec![("SSL_CERT_FILE", &for_servers)], "1"),
+        (vec![("CAS_CA_FILE", &named)], "1"),
         (vec![("CAS_CA_FILE", with_words.to_str().unwrap())], "1"),
         (vec![("SSL_CERT_FILE", &root)], "1"),
         (vec![("SSL_CERT_DIR", &hashed)], "1"),
@@ -178,6 +194,10 @@ fn each_setting_for_a_private_ca_makes_it_trusted() {
         vec![("SSL_CERT_DIR", &other)],
     ] {
         assert_refused(&served.upload(&settings), &["issuer is not trusted"], &[]);
+    }
+    for not_for_servers in [&for_mail, &rejected] {
+        let settings = [("SSL_CERT_FILE", not_for_servers.as_str())];
+        assert_refused(&served.upload(&settings), &["contains no valid certificate"], &[]);
     }
     assert_eq!(served.stored(), 1);
 }

@@ -6,6 +6,7 @@
 //! the call fails. The first usable location of the system's store counts, and the built-in roots
 //! are used only if none of these locations exists.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use crate::base::file;
 use crate::base::memory;
 use crate::base::quote::quoted_path;
 use crate::http::failure::TransportError;
+use crate::inspect::trusted_for_servers;
 
 /// Where systems keep all their roots in one file.
 const BUNDLES: [&str; 17] = [
@@ -297,17 +299,48 @@ fn read_file(path: &Path, deadline: &Deadline) -> io::Result<RootCertStore> {
     parse(&text).map_err(|problem| io::Error::new(io::ErrorKind::InvalidData, problem))
 }
 
+/// What is read as if the second text stood there: the label of an old OpenSSL, OpenSSL's own
+/// label, and the byte order mark of an editor, also where files were joined.
+const SPELLINGS: [(&[u8], &[u8]); 3] = [
+    (b" X509 CERTIFICATE-----", b" CERTIFICATE-----"),
+    (b" TRUSTED CERTIFICATE-----", b" CERTIFICATE-----"),
+    (b"\xef\xbb\xbf-----BEGIN ", b"-----BEGIN "),
+];
+
 /// Reads the certificates of a PEM text. Fails if it has none.
 fn parse(text: &[u8]) -> Result<RootCertStore, &'static str> {
+    let text =
+        SPELLINGS.iter().fold(Cow::Borrowed(text), |text, (from, to)| replaced(text, from, to));
     let (mut roots, mut any_invalid) = (RootCertStore::empty(), false);
-    for certificate in CertificateDer::pem_slice_iter(text) {
-        any_invalid |= !certificate.is_ok_and(|certificate| roots.add(certificate).is_ok());
+    for entry in CertificateDer::pem_slice_iter(&text) {
+        any_invalid |= !entry.is_ok_and(|entry| add(&mut roots, &entry));
     }
     match roots.is_empty() {
         false => Ok(roots),
         true if any_invalid => Err("contains no valid certificate"),
         true => Err("contains no certificate"),
     }
+}
+
+/// Adds an entry of a root store. Returns whether it is trusted for servers, and valid.
+fn add(roots: &mut RootCertStore, entry: &[u8]) -> bool {
+    trusted_for_servers(entry)
+        .is_some_and(|certificate| roots.add(CertificateDer::from(certificate)).is_ok())
+}
+
+/// Replaces each `from`. Copies the text only if there is one.
+fn replaced<'a>(text: Cow<'a, [u8]>, from: &[u8], to: &[u8]) -> Cow<'a, [u8]> {
+    if memchr::memmem::find(&text, from).is_none() {
+        return text;
+    }
+    let (mut result, mut rest) = (Vec::with_capacity(text.len()), &*text);
+    while let Some(at) = memchr::memmem::find(rest, from) {
+        result.extend_from_slice(&rest[..at]);
+        result.extend_from_slice(to);
+        rest = &rest[at + from.len()..];
+    }
+    result.extend_from_slice(rest);
+    Cow::Owned(result)
 }
 
 /// Reads the certificates in the files of a directory; `NotFound` if there are none. A file that

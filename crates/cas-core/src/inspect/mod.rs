@@ -16,6 +16,7 @@ mod key_match;
 mod pem;
 mod public_key;
 mod renewal;
+mod root;
 mod size;
 mod upload_name;
 
@@ -29,6 +30,7 @@ pub(crate) use fingerprint::Fingerprint;
 pub use formats::not_text;
 pub use inspection::Inspection;
 pub(crate) use renewal::is_renewal;
+pub(crate) use root::trusted_for_servers;
 pub(crate) use size::copied;
 pub use size::{MAX_PEM_BYTES, check_size};
 pub(crate) use upload_name::check_name;

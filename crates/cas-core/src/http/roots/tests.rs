@@ -118,6 +118,24 @@ fn invalid_certificates_next_to_valid_ones_are_ignored() {
 }
 
 #[test]
+fn every_spelling_of_a_certificate_is_read() {
+    let plain = certificate();
+    for label in ["X509 CERTIFICATE", "TRUSTED CERTIFICATE"] {
+        let labelled = plain.replace("CERTIFICATE", label);
+        for text in [labelled.clone(), format!("{labelled}{}", certificate())] {
+            let count = text.matches("BEGIN").count();
+            assert_eq!(parse(text.as_bytes()).unwrap().len(), count, "{label}");
+        }
+    }
+    // The byte order mark of a file, and of one that was joined to another.
+    let marked = format!("\u{feff}{plain}\u{feff}{}", certificate());
+    assert_eq!(parse(marked.as_bytes()).unwrap().len(), 2);
+    let words = format!("\u{feff}A root\n{plain}");
+    assert_eq!(parse(words.as_bytes()).unwrap().len(), 1);
+    assert!(parse(plain.replace("CERTIFICATE", "NEW CERTIFICATE REQUEST").as_bytes()).is_err());
+}
+
+#[test]
 fn first_usable_location_of_the_system_is_the_only_one() {
     let scratch = Scratch::new("first");
     let one = scratch.write("one.pem", &certificate());
