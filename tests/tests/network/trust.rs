@@ -30,6 +30,7 @@ fn ca() -> &'static TestCa {
         let ca = TestCa::new("trust");
         ca.key("server", KINDS[3].algorithm);
         ca.key("ec", KINDS[3].algorithm);
+        ca.key("misused", KINDS[3].algorithm);
         let many = "basicConstraints=critical,CA:FALSE
 subjectAltName=DNS:a.example,DNS:b.example,DNS:*.c.example,IP:192.0.2.1,DNS:e.example,DNS:f,DNS:g
 ";
@@ -38,6 +39,8 @@ subjectAltName=DNS:a.example,DNS:b.example,DNS:*.c.example,IP:192.0.2.1,DNS:e.ex
         let address = format!("{no_san}subjectAltName=IP:127.0.0.1\n");
         let for_clients = format!("{SERVER}extendedKeyUsage=clientAuth\n");
         let root = New { subject: "root", extensions: CA, ..GOOD };
+        let no_signing = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,cRLSign\n";
+        let misused = New { subject: "misused", key: "misused", issuer: "root", ..GOOD };
         for new in [
             GOOD,
             New { name: "many", extensions: many, ..GOOD },
@@ -49,6 +52,8 @@ subjectAltName=DNS:a.example,DNS:b.example,DNS:*.c.example,IP:192.0.2.1,DNS:e.ex
             New { name: "itself-ca", issuer: "itself-ca", extensions: &authority, ..GOOD },
             New { name: "ca", extensions: &authority, ..GOOD },
             New { name: "for-clients", extensions: &for_clients, ..GOOD },
+            New { name: "misused", extensions: no_signing, ..misused },
+            New { name: "by-misused", issuer: "misused", ..GOOD },
             // Other CAs with the name of the root.
             New { name: "root-again", key: "stranger", issuer: "root-again", ..root },
             New { name: "root-ec", key: "ec", issuer: "root-ec", ..root },
@@ -430,6 +435,12 @@ fn each_reason_to_reject_a_certificate_has_its_own_message() {
             Some(&root),
             &["its extended key usage does not allow server authentication"],
             &["serverAuth"],
+        ),
+        (
+            &["by-misused", "misused"],
+            Some(&root),
+            &["the key usage of the intermediate \"misused\" does not allow it to sign"],
+            &["keyCertSign"],
         ),
     ] {
         let server = Served::start(served);

@@ -58,6 +58,11 @@ pub(super) struct ParsedCertificate<'a> {
     pub(super) key: PublicKey,
 }
 
+/// Whether a key usage has keyCertSign.
+fn allows_signing(usage: &[u8]) -> bool {
+    KeyUsage::from_der(usage).is_ok_and(|(_, usage)| usage.key_cert_sign())
+}
+
 /// Evidence that one certificate issued another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IssuerLink {
@@ -144,14 +149,14 @@ impl<'a> ParsedCertificate<'a> {
     /// Whether clients accept it as an issuer. Version 1 certificates have no extensions to say so;
     /// some of version 3 have only the key usage.
     fn may_issue(&self) -> bool {
-        let usage = self.extension(&oids::OID_X509_EXT_KEY_USAGE);
-        let may_sign = || {
-            usage
-                .and_then(|value| KeyUsage::from_der(value).ok())
-                .is_some_and(|(_, usage)| usage.key_cert_sign())
-        };
+        let may_sign = || self.extension(&oids::OID_X509_EXT_KEY_USAGE).is_some_and(allows_signing);
         let constraints = self.extension(&oids::OID_X509_EXT_BASIC_CONSTRAINTS);
         self.is_ca() || self.parsed.extensions().is_empty() || constraints.is_none() && may_sign()
+    }
+
+    /// Whether its key usage, if there is one, allows it to sign certificates.
+    pub(super) fn may_sign(&self) -> bool {
+        self.extension(&oids::OID_X509_EXT_KEY_USAGE).is_none_or(allows_signing)
     }
 
     /// Subject alternative names. Stops at the first invalid one.

@@ -36,6 +36,7 @@ pub use size::{MAX_PEM_BYTES, check_size};
 pub(crate) use upload_name::check_name;
 
 use crate::base::time::UnixTime;
+use certificate::ParsedCertificate;
 use input::DerBlock;
 
 /// Inspects a certificate with its chain and, if `key` is given, its private key.
@@ -59,6 +60,13 @@ pub fn inspect(
 #[must_use]
 pub fn inspect_now(certificate: &[u8], key: Option<&[u8]>) -> Inspection {
     inspect(certificate, key, UnixTime::of(SystemTime::now()), &SystemRandom::new())
+}
+
+/// Whether the key usage of a certificate in DER allows it to sign others. A certificate without a
+/// key usage may, and so may one that is malformed: that is not for this function to report.
+#[must_use]
+pub(crate) fn may_sign(certificate: &[u8]) -> bool {
+    ParsedCertificate::parse(certificate).is_none_or(|parsed| parsed.may_sign())
 }
 
 /// Inspects one certificate in DER, such as one from a TLS handshake, with this machine's clock.

@@ -174,6 +174,12 @@ fn diagnosis(untrusted: &Untrusted, roots: &LoadedRoots) -> (String, String) {
             format!("its issuer is not trusted: the server's chain ends at {issuer} {trusted}"),
             private_ca,
         ),
+        Untrusted::MayNotSign { subject } => (
+            format!(
+                "the key usage of the intermediate {subject} does not allow it to sign certificates"
+            ),
+            "Give the server a certificate of a CA whose keyUsage contains keyCertSign.".to_owned(),
+        ),
         Untrusted::OtherKey => (
             format!(
                 "its signature, or one in its chain, does not match the key of the issuer that it \

@@ -3,7 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime as PkiTime};
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -242,4 +243,52 @@ fn rejection_is_diagnosed() {
     assert_eq!(diagnosis(CertificateError::BadSignature, &leaf, &[]), Some(Untrusted::OtherKey));
     assert_eq!(diagnosis(other(), &leaf, &[]), None);
     assert_eq!(diagnosis(CertificateError::Expired, &self_signed, &[]), None);
+}
+
+#[test]
+fn an_intermediate_whose_key_usage_does_not_allow_signing_is_refused() {
+    let issuer =
+        |name: &str, usages: Vec<KeyUsagePurpose>, root: Option<&CertifiedIssuer<'_, _>>| {
+            let mut params = params(name, IsCa::Ca(BasicConstraints::Unconstrained));
+            params.key_usages = usages;
+            match root {
+                Some(root) => CertifiedIssuer::signed_by(params, key(), root),
+                None => CertifiedIssuer::self_signed(params, key()),
+            }
+            .unwrap()
+        };
+    let root = issuer("root", vec![], None);
+    let stranger = issuer("stranger", vec![], None);
+    let roots = RootStore::from_pem(root.pem().as_bytes()).unwrap().load(&Deadline::over());
+    let roots = Arc::clone(&roots.unwrap().store);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let inner = WebPkiServerVerifier::builder_with_provider(roots, provider).build().unwrap();
+    let verifier = DiagnosingVerifier(inner);
+    let misused = issuer("misused", vec![KeyUsagePurpose::CrlSign], Some(&root));
+    let sound = issuer("sound", vec![KeyUsagePurpose::KeyCertSign], Some(&root));
+    let unlimited = issuer("unlimited", vec![], Some(&root));
+    let unknown = issuer("misused", vec![KeyUsagePurpose::CrlSign], Some(&stranger));
+    let name = ServerName::try_from("a.example").unwrap();
+    for (signer, more, expected) in [
+        (&sound, None, "Ok"),
+        (&unlimited, None, "Ok"),
+        // What the server sends without a need does no harm.
+        (&sound, Some(&misused), "Ok"),
+        (&misused, None, "MayNotSign { subject: \"\\\"misused\\\"\" }"),
+        (&misused, Some(&sound), "MayNotSign { subject: \"\\\"misused\\\"\" }"),
+        (&unknown, None, "UnknownIssuer { issuer: \"\\\"stranger\\\"\", no_chain: false }"),
+    ] {
+        let leaf = params("leaf", IsCa::ExplicitNoCa).signed_by(&key(), signer).unwrap();
+        let mut chain = vec![signer.der().clone()];
+        chain.extend(more.map(|more| more.der().clone()));
+        let now = PkiTime::now();
+        let outcome = match verifier.verify_server_cert(leaf.der(), &chain, &name, &[], now) {
+            Ok(_) => "Ok".to_owned(),
+            Err(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner)))) => {
+                inner.to_string()
+            }
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(outcome, expected);
+    }
 }

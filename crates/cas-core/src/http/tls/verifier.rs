@@ -7,10 +7,11 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime as PkiTime};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
 
-use crate::inspect::inspect_der;
+use crate::inspect::{inspect_der, may_sign};
 
-/// Wraps rustls's own verifier, which alone decides. This one adds a diagnosis to its errors. It
-/// cannot accept a certificate that rustls rejects: nothing here makes an `Ok`.
+/// Wraps rustls's own verifier, which decides. This one hides intermediates from it whose key usage
+/// does not allow them to sign: rustls does not read the key usage. It also adds a diagnosis to
+/// errors. It cannot accept a certificate that rustls rejects: nothing here makes an `Ok`.
 #[derive(Debug)]
 pub(super) struct DiagnosingVerifier(pub(super) Arc<dyn ServerCertVerifier>);
 
@@ -23,9 +24,23 @@ impl ServerCertVerifier for DiagnosingVerifier {
         ocsp_response: &[u8],
         now: PkiTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.0
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-            .map_err(|error| diagnose(error, end_entity, intermediates))
+        let verify = |intermediates: &[CertificateDer<'_>]| {
+            self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        };
+        let Some(misused) = intermediates.iter().find(|certificate| !may_sign(certificate)) else {
+            return verify(intermediates)
+                .map_err(|error| diagnose(error, end_entity, intermediates));
+        };
+        let signers: Vec<_> =
+            intermediates.iter().filter(|certificate| may_sign(certificate)).cloned().collect();
+        verify(&signers).map_err(|_| match verify(intermediates) {
+            Ok(_) => {
+                let inspection = inspect_der(misused);
+                let subject = inspection.chain.first().map_or("(no name)", |link| &link.subject);
+                Untrusted::MayNotSign { subject: subject.to_owned() }.into()
+            }
+            Err(error) => diagnose(error, end_entity, intermediates),
+        })
     }
 
     fn verify_tls12_signature(
@@ -60,6 +75,8 @@ pub(super) enum Untrusted {
     Ca,
     /// The chain ends with a certificate that `issuer` signed; `no_chain`: it is the only one.
     UnknownIssuer { issuer: String, no_chain: bool },
+    /// The key usage of an intermediate does not allow it to sign certificates.
+    MayNotSign { subject: String },
     /// The issuer in the root store or the chain has the right name and another key.
     OtherKey,
 }
@@ -71,6 +88,12 @@ impl fmt::Display for Untrusted {
 }
 
 impl std::error::Error for Untrusted {}
+
+impl From<Untrusted> for rustls::Error {
+    fn from(untrusted: Untrusted) -> Self {
+        CertificateError::Other(OtherError(Arc::new(untrusted))).into()
+    }
+}
 
 /// Adds a diagnosis to the rejection of a chain. Other errors stay as they are.
 pub(super) fn diagnose(
@@ -95,5 +118,5 @@ pub(super) fn diagnose(
         }
         _ => return error,
     };
-    CertificateError::Other(OtherError(Arc::new(untrusted))).into()
+    untrusted.into()
 }
