@@ -9,11 +9,16 @@ use crate::{Process, Program};
 /// why there was no request.
 const SERVER: &str = r#"
 import socket, ssl, sys
-version, chain, key = sys.argv[1:]
+version, chain, key, demand = sys.argv[1:]
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.set_ciphers("ALL:@SECLEVEL=0")
 context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
 context.load_cert_chain(chain, key)
+if demand == "client certificate":
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(chain)
+elif demand:
+    context.set_ecdh_curve(demand)
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
 while True:
@@ -43,8 +48,14 @@ impl OneVersion {
     /// `version` is Python's name of it, such as `TLSv1_2`.
     #[track_caller]
     pub fn start(version: &str, chain: &Path, key: &Path) -> Self {
+        Self::demanding(version, chain, key, "")
+    }
+
+    /// One that demands a "client certificate", or else the group of this name.
+    #[track_caller]
+    pub fn demanding(version: &str, chain: &Path, key: &Path, demand: &str) -> Self {
         let program = Program::bare("python3").args(["-W", "ignore", "-c", SERVER, version]);
-        let mut process = program.args([chain, key]).start();
+        let mut process = program.args([chain, key]).arg(demand).start();
         let port = process.line().expect("the server prints its port").parse().unwrap();
         Self { process, port }
     }

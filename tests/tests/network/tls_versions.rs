@@ -40,6 +40,44 @@ fn tls_1_2_and_1_3_are_supported_and_older_versions_are_not() {
     }
 }
 
+#[test]
+fn what_a_server_demands_and_libcas_does_not_support_is_named() {
+    let root = file("root.pem");
+    let trusted = [("CAS_CA_FILE", root.as_str())];
+    for version in ["TLSv1_2", "TLSv1_3"] {
+        for (leaf, key_name, demand, message, hint) in [
+            (
+                "good",
+                "server",
+                "client certificate",
+                "the server requires a client certificate, which libcas does not support",
+                "gateway",
+            ),
+            (
+                "good",
+                "server",
+                "secp521r1",
+                "no cipher suite, group or kind of certificate that libcas supports",
+                "X25519, P-256 and P-384",
+            ),
+            (
+                "p521",
+                "p521",
+                "",
+                "no cipher suite, group or kind of certificate that libcas supports",
+                "ECDSA with P-256 or P-384",
+            ),
+            ("rsa1024", "rsa1024", "", "its key, RSA-1024, is too short", "at least 2048 bits"),
+        ] {
+            let served = pem(&[leaf, "intermediate"]);
+            let mut server = OneVersion::demanding(version, &served, &key(key_name), demand);
+            let outcome = upload(&server.url(), &trusted);
+            assert_refused(&outcome, &["127.0.0.1", message], &[hint]);
+            assert!(server.arrived().starts_with("no request:"), "{version} {leaf} {demand}");
+        }
+    }
+}
+
 /// A server that sends these bytes after the first message of a client, and returns what the client
 /// sends then.
 fn server_that_sends(response: Vec<u8>) -> (String, Receiver<Vec<u8>>) {
@@ -71,7 +109,7 @@ fn old_tls_servers_are_distinguished_from_ports_without_tls() {
     for (response, message, hint) in [
         (takes_up, "does not support TLS 1.2 or newer", "older TLS versions are insecure"),
         (alert(70), "does not support TLS 1.2 or newer", "older TLS versions are insecure"),
-        (alert(40), "TLS 1.2 or newer, or no secure cipher suite", "TLS 1.3"),
+        (alert(40), "TLS 1.2 or newer, or no cipher suite", "TLS 1.3"),
         (alert(80), "InternalError", "speaks TLS 1.2"),
         (
             b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),

@@ -31,6 +31,9 @@ fn ca() -> &'static TestCa {
         ca.key("server", KINDS[3].algorithm);
         ca.key("ec", KINDS[3].algorithm);
         ca.key("misused", KINDS[3].algorithm);
+        ca.key("entity", KINDS[3].algorithm);
+        ca.key("rsa1024", KINDS[1].algorithm);
+        ca.key("p521", KINDS[5].algorithm);
         let many = "basicConstraints=critical,CA:FALSE
 subjectAltName=DNS:a.example,DNS:b.example,DNS:*.c.example,IP:192.0.2.1,DNS:e.example,DNS:f,DNS:g
 ";
@@ -54,6 +57,10 @@ subjectAltName=DNS:a.example,DNS:b.example,DNS:*.c.example,IP:192.0.2.1,DNS:e.ex
             New { name: "for-clients", extensions: &for_clients, ..GOOD },
             New { name: "misused", extensions: no_signing, ..misused },
             New { name: "by-misused", issuer: "misused", ..GOOD },
+            New { name: "entity", key: "entity", ..GOOD },
+            New { name: "by-entity", issuer: "entity", ..GOOD },
+            New { name: "rsa1024", key: "rsa1024", ..GOOD },
+            New { name: "p521", key: "p521", ..GOOD },
             // Other CAs with the name of the root.
             New { name: "root-again", key: "stranger", issuer: "root-again", ..root },
             New { name: "root-ec", key: "ec", issuer: "root-ec", ..root },
@@ -441,6 +448,12 @@ fn each_reason_to_reject_a_certificate_has_its_own_message() {
             Some(&root),
             &["the key usage of the intermediate \"misused\" does not allow it to sign"],
             &["keyCertSign"],
+        ),
+        (
+            &["by-entity", "entity", "intermediate"],
+            Some(&root),
+            &["a certificate in its chain signed another one, but is not of a CA"],
+            &["that libcas can verify"],
         ),
     ] {
         let server = Served::start(served);

@@ -34,6 +34,8 @@ pub(crate) struct RequestDeadline {
     connection: Connection,
     /// Whether the connection carries no other request.
     is_last: bool,
+    /// Whether the server has asked for a client certificate while the connection was made.
+    asked_for_certificate: bool,
     /// Bytes that the kernel has accepted since the connection was established.
     sent: usize,
     /// How often the response may still be read after the deadline.
@@ -78,6 +80,7 @@ impl RequestDeadline {
             limit: deadline.clone(),
             connection,
             is_last: false,
+            asked_for_certificate: false,
             sent: 0,
             late_reads: LATE_READS,
         }));
@@ -102,6 +105,16 @@ impl RequestDeadline {
     /// A connection is being made and must be established within `timeout`.
     pub(crate) fn connecting(timeout: Duration) {
         update(|request| request.limit = request.deadline.within(timeout));
+    }
+
+    /// The server asks for a client certificate. libcas has none.
+    pub(crate) fn ask_for_certificate() {
+        update(|request| request.asked_for_certificate = true);
+    }
+
+    /// Whether it has.
+    pub(crate) fn asked_for_certificate() -> bool {
+        read(|request| request.asked_for_certificate).unwrap_or(false)
     }
 
     /// The connection is established: every byte sent from now on belongs to the request.

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use once_cell::race::OnceBox;
-use rustls::client::WebPkiServerVerifier;
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, KeyProvider};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
-use rustls::sign::SigningKey;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::sign::{CertifiedKey, SigningKey};
+use rustls::{ClientConfig, ClientConnection, ProtocolVersion, SignatureScheme, StreamOwned};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport, TransportAdapter,
 };
@@ -23,9 +24,13 @@ use crate::http::messages::unasked;
 use crate::http::roots::LoadedRoots;
 use crate::http::settings::Settings;
 use crate::http::tls::messages::{
-    handshake_error, invalid_server_name, roots_not_loaded, setup_failed,
+    certificate_required, client_certificate_required, handshake_error, invalid_server_name,
+    roots_not_loaded, setup_failed,
 };
 use crate::http::tls::verifier::DiagnosingVerifier;
+
+/// How long a server that asks for a client certificate may think before the request is sent.
+const VERDICT_TIME: Duration = Duration::from_secs(1);
 
 /// Loads no key: libcas never uses a TLS client certificate. With rustls's own provider, all of
 /// ring's signing would be part of the library.
@@ -38,6 +43,21 @@ impl KeyProvider for NoClientKeys {
         _: PrivateKeyDer<'static>,
     ) -> Result<Arc<dyn SigningKey>, rustls::Error> {
         Err(rustls::Error::General("no client certificates".to_owned()))
+    }
+}
+
+/// Notes that a server asks for a client certificate, and has none.
+#[derive(Debug)]
+struct NoClientCertificate;
+
+impl ResolvesClientCert for NoClientCertificate {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        RequestDeadline::ask_for_certificate();
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 
@@ -114,7 +134,7 @@ pub(super) fn config(roots: &LoadedRoots) -> Result<ClientConfig, rustls::Error>
         // the errors of rustls's own.
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(DiagnosingVerifier(verifier)))
-        .with_no_client_auth())
+        .with_client_cert_resolver(Arc::new(NoClientCertificate)))
 }
 
 impl fmt::Debug for TlsConnector {
@@ -147,14 +167,36 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let mut socket = RecordStream { socket, records: Records::default() };
         session
             .complete_io(&mut socket)
+            .and_then(|_| hear_verdict(&mut session, &mut socket))
             .map_err(|error| handshake_error(server, bare, &error, roots))?;
         RequestDeadline::connected();
         let stream = StreamOwned::new(session, socket);
-        let mut tls = Tls { stream, buffers: WireBuffers::new(true) };
+        let server = server.to_owned();
+        let mut tls = Tls { stream, buffers: WireBuffers::new(true), server };
         if !tls.is_silent() {
             return Err(unasked().into());
         }
         Ok(Some(Either::B(tls)))
+    }
+}
+
+/// In TLS 1.3 the handshake of the client ends before the server has seen that it sends no client
+/// certificate. A server that asks for one is heard before the request is sent, so that a refusal
+/// leaves nothing in doubt. One that does not insist sends session tickets, or nothing.
+fn hear_verdict(session: &mut ClientConnection, socket: &mut RecordStream) -> io::Result<()> {
+    let is_tls13 = session.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+    if !is_tls13 || !RequestDeadline::asked_for_certificate() {
+        return Ok(());
+    }
+    RequestDeadline::connecting(VERDICT_TIME);
+    match session.read_tls(socket) {
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Ok(_) => match session.process_new_packets() {
+            Ok(_) => Ok(()),
+            Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        },
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -223,9 +265,19 @@ impl Write for RecordStream {
 pub(crate) struct Tls {
     stream: StreamOwned<ClientConnection, RecordStream>,
     buffers: WireBuffers,
+    /// For messages.
+    server: String,
 }
 
 impl Tls {
+    /// The error of a connection that was made. A server may still refuse the client.
+    fn failed(&self, error: io::Error) -> ureq::Error {
+        if certificate_required(&error) {
+            return client_certificate_required(&self.server).into();
+        }
+        error.into()
+    }
+
     /// Whether all that was decrypted was read, and more may follow.
     fn is_silent(&mut self) -> bool {
         self.stream
@@ -235,7 +287,7 @@ impl Tls {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let Self { stream, buffers } = self;
+        let Self { stream, buffers, .. } = self;
         buffers.send_pending(|bytes| stream.write_all(bytes))
     }
 }
@@ -247,15 +299,16 @@ impl Transport for Tls {
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
         if self.buffers.collect(amount) {
-            self.flush()?;
+            self.flush().map_err(|error| self.failed(error))?;
         }
         Ok(())
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
-        self.flush()?;
+        self.flush().map_err(|error| self.failed(error))?;
         loop {
-            let received = self.stream.read(self.buffers.input_append_buf())?;
+            let received = self.stream.read(self.buffers.input_append_buf());
+            let received = received.map_err(|error| self.failed(error))?;
             if self.buffers.received(received) {
                 return Ok(received > 0);
             }

@@ -8,6 +8,7 @@ use rustls::{AlertDescription, CertificateError, OtherError, PeerIncompatible};
 use crate::base::exhaustion::clause_of;
 use crate::base::quote::quoted_public;
 use crate::base::time::UnixTime;
+use crate::http::deadline::RequestDeadline;
 use crate::http::failure::TransportError;
 use crate::http::roots::LoadedRoots;
 use crate::http::tls::verifier::Untrusted;
@@ -19,8 +20,12 @@ const CHECK_PORT: &str =
     "Check that this port speaks TLS 1.2 or newer. For a port without TLS, use http://.";
 const UPDATE_SERVER: &str =
     "Update the server or the load balancer in front of it: older TLS versions are insecure.";
-const ALLOW_CIPHER_SUITES: &str = "Update the server, or enable TLS 1.3, or TLS 1.2 with ECDHE and \
-                                   AES-GCM or ChaCha20-Poly1305.";
+const ALLOW_ALGORITHMS: &str = "Update the server. libcas supports TLS 1.3, and TLS 1.2 with ECDHE \
+                                and AES-GCM or ChaCha20-Poly1305; the groups X25519, P-256 and \
+                                P-384; and certificates with RSA of at least 2048 bits, ECDSA with \
+                                P-256 or P-384, or Ed25519.";
+const ALLOW_KEYS: &str =
+    "Use RSA with at least 2048 bits, ECDSA with P-256 or P-384, or Ed25519, and at least SHA-256.";
 const UNVERIFIED: &str = "Give the server a certificate that libcas can verify.";
 
 /// rustls rejected its configuration or the session.
@@ -52,9 +57,14 @@ pub(super) fn handshake_error(
                 "Check the network and that this port speaks TLS, or increase the connect timeout.",
             );
     }
+    let is_alert = |error: &io::Error| {
+        matches!(tls_error(error), None | Some(rustls::Error::AlertReceived(_)))
+    };
+    if certificate_required(error) || RequestDeadline::asked_for_certificate() && is_alert(error) {
+        return client_certificate_required(server);
+    }
     let failed = |cause: &str| format!("the TLS handshake with {server} failed: {cause}");
-    let Some(cause) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
-    else {
+    let Some(cause) = tls_error(error) else {
         return TransportError::not_sent(failed(&clause_of(error)))
             .with_hint_for(error, CHECK_PORT);
     };
@@ -71,8 +81,15 @@ pub(super) fn handshake_error(
             AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity,
         )
         | rustls::Error::PeerIncompatible(_) => (
-            failed("the server does not support TLS 1.2 or newer, or no secure cipher suite"),
-            ALLOW_CIPHER_SUITES.to_owned(),
+            failed(
+                "the server does not support TLS 1.2 or newer, or no cipher suite, group or kind \
+                 of certificate that libcas supports",
+            ),
+            ALLOW_ALGORITHMS.to_owned(),
+        ),
+        rustls::Error::AlertReceived(AlertDescription::UnrecognisedName) => (
+            failed(&format!("the server does not know the name {}", quoted_public(name))),
+            "Check the endpoint: its host must be a name of the server.".to_owned(),
         ),
         rustls::Error::InvalidMessage(_) => {
             (failed("the response of the server is not TLS"), CHECK_PORT.to_owned())
@@ -80,6 +97,27 @@ pub(super) fn handshake_error(
         other => (failed(&other.to_string()), CHECK_PORT.to_owned()),
     };
     TransportError::not_sent(message).with_hint(hint).permanent()
+}
+
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// Whether a server refuses a client for having no certificate, which it may do after the handshake
+/// of the client. It has not read the request then.
+pub(super) fn certificate_required(error: &io::Error) -> bool {
+    let required = rustls::Error::AlertReceived(AlertDescription::CertificateRequired);
+    tls_error(error) == Some(&required)
+}
+
+/// `server` requires a client certificate.
+pub(super) fn client_certificate_required(server: &str) -> TransportError {
+    TransportError::not_sent(format!(
+        "the TLS handshake with {server} failed: the server requires a client certificate, which \
+         libcas does not support"
+    ))
+    .with_hint("Check the endpoint, and look for a gateway in between that requires it.")
+    .permanent()
 }
 
 /// Why the certificate of the server `name` is rejected, and a hint.
@@ -116,8 +154,7 @@ fn rejection(reason: &CertificateError, name: &str, roots: &LoadedRoots) -> (Str
             "it or a certificate in its chain has a signature algorithm that libcas does not \
              support or that does not match the issuer's key"
                 .to_owned(),
-            "Use RSA with at least 2048 bits, ECDSA with P-256 or P-384, or Ed25519, and at least \
-             SHA-256.",
+            ALLOW_KEYS,
         ),
         // The signature of the handshake. The verifier reports those in the chain as `OtherKey`.
         CertificateError::BadSignature => (
@@ -129,11 +166,44 @@ fn rejection(reason: &CertificateError, name: &str, roots: &LoadedRoots) -> (Str
         }
         CertificateError::Other(OtherError(inner)) => match inner.downcast_ref::<Untrusted>() {
             Some(untrusted) => return diagnosis(untrusted, roots),
-            None => (inner.to_string(), UNVERIFIED),
+            None => (sentence(&inner.to_string()), UNVERIFIED),
         },
-        other => (other.to_string(), UNVERIFIED),
+        other => (sentence(&format!("{other:?}")), UNVERIFIED),
     };
     (cause, hint.to_owned())
+}
+
+/// A reason of rustls, of which it has only the name.
+fn sentence(name: &str) -> String {
+    let text = match name {
+        "EndEntityUsedAsCa" => "a certificate in its chain signed another one, but is not of a CA",
+        "PathLenConstraintViolated" => {
+            "its chain has more intermediates than the pathLenConstraint of one of them allows"
+        }
+        "NameConstraintViolation" => {
+            "the name constraints of a CA in its chain do not allow one of its names"
+        }
+        "MaximumPathDepthExceeded"
+        | "MaximumPathBuildCallsExceeded"
+        | "MaximumSignatureChecksExceeded"
+        | "MaximumNameConstraintComparisonsExceeded" => "its chain is too long or too complex",
+        "UnsupportedCertVersion" => "it or a certificate in its chain is not of X.509 version 3",
+        "UnsupportedCriticalExtension" | "UnhandledCriticalExtension" => {
+            "it or a certificate in its chain has a critical extension that libcas does not support"
+        }
+        "Expired" => "it or a certificate in its chain ends before it begins to be valid",
+        "EmptyEkuExtension"
+        | "ExtensionValueInvalid"
+        | "InvalidNetworkMaskConstraint"
+        | "InvalidSerialNumber"
+        | "MalformedDnsIdentifier"
+        | "MalformedExtensions"
+        | "MalformedNameConstraint"
+        | "SignatureAlgorithmMismatch"
+        | "UnsupportedNameType" => "it or a certificate in its chain is malformed",
+        _ => return format!("it or a certificate in its chain is not acceptable ({name})"),
+    };
+    text.to_owned()
 }
 
 /// The diagnosis of a certificate that is not trusted, and a hint.
@@ -174,6 +244,9 @@ fn diagnosis(untrusted: &Untrusted, roots: &LoadedRoots) -> (String, String) {
             format!("its issuer is not trusted: the server's chain ends at {issuer} {trusted}"),
             private_ca,
         ),
+        Untrusted::ShortKey { key_type } => {
+            (format!("its key, {key_type}, is too short"), ALLOW_KEYS.to_owned())
+        }
         Untrusted::MayNotSign { subject } => (
             format!(
                 "the key usage of the intermediate {subject} does not allow it to sign certificates"

@@ -10,14 +10,16 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime as P
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{
-    CertificateError, ClientConnection, DigitallySignedStruct, OtherError, ServerConfig,
-    ServerConnection, SignatureScheme,
+    AlertDescription, CertificateError, ClientConnection, DigitallySignedStruct, OtherError,
+    PeerIncompatible, ServerConfig, ServerConnection, SignatureScheme,
 };
 
 use super::connector::config;
 use super::messages::handshake_error;
 use super::verifier::{DiagnosingVerifier, Untrusted, diagnose};
 use crate::base::deadline::Deadline;
+use crate::http::deadline::{Connection, RequestDeadline};
+use crate::http::failure::{SendProgress, TransportError};
 use crate::http::roots::RootStore;
 
 fn key() -> KeyPair {
@@ -290,5 +292,67 @@ fn an_intermediate_whose_key_usage_does_not_allow_signing_is_refused() {
             Err(error) => error.to_string(),
         };
         assert_eq!(outcome, expected);
+    }
+}
+
+fn handshake_failure(error: rustls::Error) -> TransportError {
+    let root = CertifiedIssuer::self_signed(
+        params("root", IsCa::Ca(BasicConstraints::Unconstrained)),
+        key(),
+    );
+    let roots = RootStore::from_pem(root.unwrap().pem().as_bytes()).unwrap();
+    let roots = roots.load(&Deadline::over()).unwrap();
+    let error = io::Error::new(io::ErrorKind::InvalidData, error);
+    handshake_error("a.example:443", "a.example", &error, &roots)
+}
+
+#[test]
+fn reasons_with_only_a_name_are_sentences() {
+    let named = |name: &'static str| {
+        let reason = CertificateError::Other(OtherError(Arc::new(io::Error::other(name))));
+        handshake_failure(reason.into())
+    };
+    for (error, part) in [
+        (named("EndEntityUsedAsCa"), "signed another one, but is not of a CA"),
+        (named("PathLenConstraintViolated"), "more intermediates than the pathLenConstraint"),
+        (named("NameConstraintViolation"), "name constraints of a CA"),
+        (named("MaximumPathDepthExceeded"), "too long or too complex"),
+        (named("UnsupportedCertVersion"), "not of X.509 version 3"),
+        (named("MalformedExtensions"), "is malformed"),
+        (handshake_failure(CertificateError::UnhandledCriticalExtension.into()), "critical"),
+        (handshake_failure(CertificateError::Expired.into()), "ends before it begins"),
+        // One that a later version may add.
+        (named("CertDistrusted"), "is not acceptable (CertDistrusted)"),
+        (
+            handshake_failure(rustls::Error::AlertReceived(AlertDescription::UnrecognisedName)),
+            "the server does not know the name \"a.example\"",
+        ),
+        (
+            handshake_failure(PeerIncompatible::NoKxGroupsInCommon.into()),
+            "no cipher suite, group or kind of certificate that libcas supports",
+        ),
+    ] {
+        assert!(error.message.contains(part), "{error}");
+        assert!(error.permanent && error.hint.is_some());
+        assert!(!error.message.contains("Used"), "{error}");
+    }
+}
+
+#[test]
+fn refusal_of_a_client_without_a_certificate_is_reported_as_one() {
+    let required = "the server requires a client certificate";
+    let alert = |alert| handshake_failure(rustls::Error::AlertReceived(alert));
+    assert!(alert(AlertDescription::CertificateRequired).message.contains(required));
+    let _request = RequestDeadline::begin(&Deadline::over(), Connection::Any);
+    for asked in [false, true] {
+        for refusal in [AlertDescription::HandshakeFailure, AlertDescription::BadCertificate] {
+            let error = alert(refusal);
+            assert_eq!(error.message.contains(required), asked, "{error}");
+            assert!(error.permanent && error.progress == SendProgress::NotSent);
+        }
+        // libcas refuses the server.
+        let error = handshake_failure(CertificateError::UnknownIssuer.into());
+        assert!(!error.message.contains(required), "{error}");
+        RequestDeadline::ask_for_certificate();
     }
 }

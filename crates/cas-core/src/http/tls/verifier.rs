@@ -49,7 +49,9 @@ impl ServerCertVerifier for DiagnosingVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, cert, dss)
+        self.0
+            .verify_tls12_signature(message, cert, dss)
+            .map_err(|error| diagnose_signature(error, cert))
     }
 
     fn verify_tls13_signature(
@@ -58,13 +60,31 @@ impl ServerCertVerifier for DiagnosingVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, cert, dss)
+        self.0
+            .verify_tls13_signature(message, cert, dss)
+            .map_err(|error| diagnose_signature(error, cert))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.supported_verify_schemes()
     }
 }
+
+/// ring refuses the signature of a short RSA key as if it were wrong.
+fn diagnose_signature(error: rustls::Error, leaf: &CertificateDer<'_>) -> rustls::Error {
+    if error != CertificateError::BadSignature.into() {
+        return error;
+    }
+    let key_type = inspect_der(leaf).facts.map_or_else(String::new, |facts| facts.key_type);
+    let bits = key_type.strip_prefix("RSA-").and_then(|bits| bits.parse::<u32>().ok());
+    match bits {
+        Some(..MIN_RSA_BITS) => Untrusted::ShortKey { key_type }.into(),
+        _ => error,
+    }
+}
+
+/// The shortest RSA keys that ring verifies with.
+const MIN_RSA_BITS: u32 = 2048;
 
 /// What rustls does not report about a certificate that it rejects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +95,8 @@ pub(super) enum Untrusted {
     Ca,
     /// The chain ends with a certificate that `issuer` signed; `no_chain`: it is the only one.
     UnknownIssuer { issuer: String, no_chain: bool },
+    /// Its RSA key is too short.
+    ShortKey { key_type: String },
     /// The key usage of an intermediate does not allow it to sign certificates.
     MayNotSign { subject: String },
     /// The issuer in the root store or the chain has the right name and another key.
