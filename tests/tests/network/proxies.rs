@@ -184,3 +184,38 @@ fn a_request_without_tls_names_its_server_to_an_http_proxy() {
     let head = emulator.requests().remove(0).head;
     assert!(head.starts_with("POST / HTTP/1.1") && !head.to_lowercase().contains("proxy-auth"));
 }
+
+#[test]
+fn what_a_proxy_or_a_portal_in_its_place_requires_is_named() {
+    let page = "<html><title>Sign in</title></html>";
+    let ntlm = "Proxy-Authenticate: NTLM\r\nProxy-Authenticate: Negotiate\r\n";
+    let digest = "Proxy-Authenticate: Digest realm=\"a\", nonce=\"b\"\r\n";
+    let http = |status: &str, headers: &str| vec![Reply::http(status, headers, page)];
+    let [windows, hashed] =
+        [ntlm, digest].map(|challenges| http("407 Proxy Authentication Required", challenges));
+    // The head opens the tunnel, and a page follows in it.
+    let opened = vec![Reply::Send(format!("HTTP/1.1 200 OK\r\n\r\n{page}").into_bytes())];
+    for (replies, message, hint, forwards) in [
+        (windows, "requires authentication by NTLM or Negotiate", "supports Basic", true),
+        (hashed, "requires authentication by Digest", "supports Basic", true),
+        (http("302 Found", "Location: http://portal/\r\n"), "HTTP 302", "sign in", false),
+        (http("511 Network Authentication Required", ""), "HTTP 511", "sign in", false),
+        (opened, "is not TLS", "captive portal", false),
+    ] {
+        // With plain HTTP, it cannot be told from the server what a proxy responds instead of it.
+        for scheme in if forwards { &["https", "http"][..] } else { &["https"] } {
+            let proxy = Stub::start(replies.clone());
+            let endpoint = format!("{scheme}://192.0.2.1");
+            let url = proxy.url();
+            let settings = [("CAS_PROXY", url.as_str()), ("CAS_ALLOW_PLAINTEXT", "1")];
+            let outcome = upload(&endpoint, &settings);
+            outcome.assert_fields(&[
+                ("status", "CAS_ERR_NETWORK"),
+                ("attempts", "1"),
+                ("retryable", "0"),
+            ]);
+            outcome.assert_says("message", &["was not sent", "the proxy 127.0.0.1:", message]);
+            outcome.assert_says("hint", &[hint]);
+        }
+    }
+}

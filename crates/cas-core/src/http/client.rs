@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use once_cell::race::OnceBox;
 use ureq::config::{AutoHeaderValue, Config};
-use ureq::http::header::{USER_AGENT, WWW_AUTHENTICATE};
+use ureq::http::header::{PROXY_AUTHENTICATE, USER_AGENT, WWW_AUTHENTICATE};
 use ureq::http::{HeaderValue, Request, Response};
 use ureq::unversioned::transport::Connector as _;
 use ureq::{Agent, AsSendBody, Body};
@@ -95,7 +95,9 @@ impl HttpClient {
             && let Ok((target, Some(proxy))) = self.settings.route(&uri)
             && proxy.forwards(&target)
         {
-            return Err(proxy_auth_failed(&proxy));
+            let challenges = response.headers().get_all(PROXY_AUTHENTICATE);
+            let challenges = challenges.iter().filter_map(|challenge| challenge.to_str().ok());
+            return Err(proxy_auth_failed(&proxy, challenges));
         }
         read_response(response, server)
     }

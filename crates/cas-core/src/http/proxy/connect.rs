@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::http::failure::TransportError;
 use crate::http::proxy::messages::{
-    connection_failed, proxy_auth_failed, rejected_by_proxy, wrong_protocol,
+    connection_failed, proxy_auth_failed, rejected_by_proxy, sign_in_required, wrong_protocol,
 };
 use crate::http::proxy::stream::DeadlineStream;
 use crate::http::proxy::url::Proxy;
@@ -34,11 +34,21 @@ pub(super) fn open(
     match status(&head) {
         Some(200..=299) => Ok(()),
         // tinyproxy responds to a wrong password with 401.
-        Some(401 | 407) => Err(proxy_auth_failed(proxy)),
+        Some(401 | 407) => Err(proxy_auth_failed(proxy, challenges(&head))),
+        // A page to sign in on (RFC 6585, section 6).
+        Some(status @ (300..=399 | 511)) => Err(sign_in_required(proxy, host, port, status)),
         Some(status @ 502..=504) => Err(rejected(status)),
         Some(status) => Err(rejected(status).permanent()),
         None => Err(wrong_protocol(proxy, "HTTP", "a SOCKS proxy", "socks5")),
     }
+}
+
+/// The values of the header `Proxy-Authenticate`.
+fn challenges(head: &[u8]) -> impl Iterator<Item = &str> {
+    head.split(|&byte| byte == b'\n').filter_map(|line| {
+        let (name, value) = str::from_utf8(line).ok()?.split_once(':')?;
+        name.eq_ignore_ascii_case("Proxy-Authenticate").then_some(value)
+    })
 }
 
 /// The header `Proxy-Authorization`, or nothing.

@@ -15,6 +15,6 @@ pub(crate) mod tunnel;
 mod url;
 
 pub(crate) use absolute_form::AbsoluteForm;
-pub(crate) use messages::proxy_auth_failed;
+pub(crate) use messages::{not_tls, proxy_auth_failed};
 pub(crate) use policy::{METADATA, ProxyPolicy, invalid_proxy};
 pub(crate) use url::Proxy;

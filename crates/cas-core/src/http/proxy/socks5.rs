@@ -1,7 +1,7 @@
 //! SOCKS 5 proxies (RFC 1928), with a user name and password (RFC 1929).
 
-use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::{io, iter};
 
 use zeroize::Zeroizing;
 
@@ -51,10 +51,10 @@ pub(super) fn open(
             stream.write(&login(user, password)).map_err(failed)?;
             let [_, status] = stream.read_array().map_err(failed)?;
             if status != SUCCEEDED {
-                return Err(proxy_auth_failed(proxy));
+                return Err(proxy_auth_failed(proxy, iter::empty()));
             }
         }
-        ([VERSION, _], _) => return Err(proxy_auth_failed(proxy)),
+        ([VERSION, _], _) => return Err(proxy_auth_failed(proxy, iter::empty())),
         _ => return Err(wrong_protocol(proxy, "SOCKS 5", "an HTTP proxy", "http")),
     }
 

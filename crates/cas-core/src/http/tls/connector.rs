@@ -21,11 +21,12 @@ use crate::http::deadline::RequestDeadline;
 use crate::http::endpoint::without_brackets;
 use crate::http::failure::TransportError;
 use crate::http::messages::unasked;
+use crate::http::proxy::not_tls;
 use crate::http::roots::LoadedRoots;
 use crate::http::settings::Settings;
 use crate::http::tls::messages::{
     certificate_required, client_certificate_required, handshake_error, invalid_server_name,
-    roots_not_loaded, setup_failed,
+    is_not_tls, roots_not_loaded, setup_failed,
 };
 use crate::http::tls::verifier::DiagnosingVerifier;
 
@@ -168,7 +169,10 @@ impl<In: Transport> Connector<In> for TlsConnector {
         session
             .complete_io(&mut socket)
             .and_then(|_| hear_verdict(&mut session, &mut socket))
-            .map_err(|error| handshake_error(server, bare, &error, roots))?;
+            .map_err(|error| match self.settings.route(details.uri) {
+                Ok((_, Some(proxy))) if is_not_tls(&error) => not_tls(&proxy, server),
+                _ => handshake_error(server, bare, &error, roots),
+            })?;
         RequestDeadline::connected();
         let stream = StreamOwned::new(session, socket);
         let server = server.to_owned();

@@ -110,6 +110,11 @@ pub(super) fn certificate_required(error: &io::Error) -> bool {
     tls_error(error) == Some(&required)
 }
 
+/// Whether what a server sent is not TLS.
+pub(super) fn is_not_tls(error: &io::Error) -> bool {
+    matches!(tls_error(error), Some(rustls::Error::InvalidMessage(_)))
+}
+
 /// `server` requires a client certificate.
 pub(super) fn client_certificate_required(server: &str) -> TransportError {
     TransportError::not_sent(format!(

@@ -1,7 +1,7 @@
 //! TLS by rustls. Certificates are always verified; there is no switch that turns this off.
 //!
 //! Uses `inspect`, to explain why a certificate is rejected, and `buffers`, `deadline`, `endpoint`,
-//! `failure`, `roots` and `settings` of `http`.
+//! `failure`, `proxy`, `roots` and `settings` of `http`.
 
 mod connector;
 mod messages;

@@ -77,6 +77,8 @@ fn http_proxy_that_rejects_is_reported_by_status() {
         ("504", "it responded with HTTP 504", false),
         ("505", "it responded with HTTP 505", true),
         ("300", "it responded with HTTP 300", true),
+        ("302", "did not connect to cas.example:443: it responded with HTTP 302", true),
+        ("511", "did not connect to cas.example:443: it responded with HTTP 511", true),
         ("101", "it responded with HTTP 101", true),
         ("abc", "does not speak HTTP", true),
     ] {
@@ -88,6 +90,21 @@ fn http_proxy_that_rejects_is_reported_by_status() {
     }
     let error = connect("", "", "HTTP/1.1 407 x\r\n\r\n").unwrap_err();
     assert!(error.message.contains("requires a user name and password"), "{error}");
+    for (challenges, message) in [
+        ("Proxy-Authenticate: NTLM\r\nproxy-authenticate: Negotiate\r\n", "by NTLM or Negotiate,"),
+        ("Proxy-Authenticate: Negotiate, NTLM TlRM\r\n", "by NTLM or Negotiate,"),
+        (
+            "Proxy-Authenticate: Digest realm=\"Basic\", nonce=\"a\"\r\n",
+            "requires authentication by Digest, which libcas does not support",
+        ),
+        ("Proxy-Authenticate: NTLM\r\nProxy-Authenticate: basic realm=a\r\n", "user name and"),
+        ("Proxy-Authenticate: Negotiate, Basic realm=a\r\n", "user name and"),
+        ("Proxy-Authenticate: Other\r\n", "user name and"),
+    ] {
+        let error = connect("", "", &format!("HTTP/1.1 407 x\r\n{challenges}\r\n")).unwrap_err();
+        assert!(error.message.contains(message) && error.permanent, "{challenges}: {error}");
+        assert!(error.hint.is_some());
+    }
     let error = connect("", "", "SSH-2.0-test\r\n\r\n").unwrap_err();
     assert!(error.message.contains("does not speak HTTP"), "{error}");
 }
