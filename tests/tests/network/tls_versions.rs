@@ -50,7 +50,7 @@ fn what_a_server_demands_and_libcas_does_not_support_is_named() {
                 "good",
                 "server",
                 "client certificate",
-                "the server requires a client certificate, which libcas does not support",
+                "requires a client certificate, which libcas does not support",
                 "gateway",
             ),
             (

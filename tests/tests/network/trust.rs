@@ -57,7 +57,7 @@ subjectAltName=DNS:a.example,DNS:b.example,DNS:*.c.example,IP:192.0.2.1,DNS:e.ex
             New { name: "for-clients", extensions: &for_clients, ..GOOD },
             New { name: "misused", extensions: no_signing, ..misused },
             New { name: "by-misused", issuer: "misused", ..GOOD },
-            New { name: "entity", key: "entity", ..GOOD },
+            New { name: "entity", subject: "entity", key: "entity", ..GOOD },
             New { name: "by-entity", issuer: "entity", ..GOOD },
             New { name: "rsa1024", key: "rsa1024", ..GOOD },
             New { name: "p521", key: "p521", ..GOOD },

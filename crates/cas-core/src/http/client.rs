@@ -39,6 +39,10 @@ const MIN_GROWTH_BYTES: usize = 1024;
 /// The most that is read of a body at once, in bytes. Memory for it is cleared first.
 const MAX_READ_BYTES: usize = 16 * 1024;
 
+/// In the page of nginx and Tengine for a client without a certificate, which is not an alert of
+/// TLS. They have not passed the request on.
+const NO_CERTIFICATE: &[u8] = b"No required SSL certificate was sent";
+
 /// An HTTP/1.1 client with a pool of connections. Any number of threads may share it.
 pub(crate) struct HttpClient {
     settings: Arc<Settings>,
@@ -99,7 +103,12 @@ impl HttpClient {
             let challenges = challenges.iter().filter_map(|challenge| challenge.to_str().ok());
             return Err(proxy_auth_failed(&proxy, challenges));
         }
-        read_response(response, server)
+        let response = read_response(response, server)?;
+        if response.status == 400 && memchr::memmem::find(&response.body, NO_CERTIFICATE).is_some()
+        {
+            return Err(tls::client_certificate_required(server));
+        }
+        Ok(response)
     }
 }
 

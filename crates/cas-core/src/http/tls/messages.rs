@@ -116,10 +116,9 @@ pub(super) fn is_not_tls(error: &io::Error) -> bool {
 }
 
 /// `server` requires a client certificate.
-pub(super) fn client_certificate_required(server: &str) -> TransportError {
+pub(crate) fn client_certificate_required(server: &str) -> TransportError {
     TransportError::not_sent(format!(
-        "the TLS handshake with {server} failed: the server requires a client certificate, which \
-         libcas does not support"
+        "the server {server} requires a client certificate, which libcas does not support"
     ))
     .with_hint("Check the endpoint, and look for a gateway in between that requires it.")
     .permanent()

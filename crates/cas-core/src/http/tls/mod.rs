@@ -8,6 +8,7 @@ mod messages;
 mod verifier;
 
 pub(crate) use connector::TlsConnector;
+pub(crate) use messages::client_certificate_required;
 
 #[cfg(test)]
 mod tests;

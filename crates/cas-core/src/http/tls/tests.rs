@@ -340,7 +340,7 @@ fn reasons_with_only_a_name_are_sentences() {
 
 #[test]
 fn refusal_of_a_client_without_a_certificate_is_reported_as_one() {
-    let required = "the server requires a client certificate";
+    let required = "the server a.example:443 requires a client certificate";
     let alert = |alert| handshake_failure(rustls::Error::AlertReceived(alert));
     assert!(alert(AlertDescription::CertificateRequired).message.contains(required));
     let _request = RequestDeadline::begin(&Deadline::over(), Connection::Any);

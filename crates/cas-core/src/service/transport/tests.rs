@@ -127,6 +127,19 @@ fn response_has_at_most_the_maximum_size() {
 }
 
 #[test]
+fn page_for_a_client_without_a_certificate_means_that_nothing_was_passed_on() {
+    let page = "<html><title>400 No required SSL certificate was sent</title></html>";
+    let response = |status: &str| {
+        let length = page.len();
+        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{page}").into_bytes()
+    };
+    let error = exchange(response("400 Bad Request")).unwrap_err();
+    assert_eq!((error.progress, error.permanent), (SendProgress::NotSent, true));
+    assert!(error.message.contains("requires a client certificate"), "{error}");
+    assert_eq!(exchange(response("502 Bad Gateway")).unwrap().status, 502);
+}
+
+#[test]
 fn request_was_not_sent_without_a_connection_or_time() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let http = http_to(&format!("http://{}", listener.local_addr().unwrap()));
