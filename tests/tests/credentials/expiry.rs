@@ -254,6 +254,53 @@ fn the_error_for_an_expired_sign_in_explains_how_to_sign_in_again() {
 }
 
 #[test]
+fn a_sign_in_is_renewed_in_both_spellings_of_the_response() {
+    for camel in [false, true] {
+        let host = case("OAuth, tokens to be refreshed").host();
+        host.cloud.set(&json!({"camel": camel}));
+        host.upload(&[NO_METADATA]).assert_fields(&[("status", "CAS_OK")]);
+        assert_eq!(signer(&host.emulator), "STS.oauth-1", "{camel}");
+    }
+}
+
+#[test]
+fn a_sign_in_survives_a_response_that_breaks_off_or_is_not_understood() {
+    for what in [json!({"cut": true}), json!({"close": true}), json!({"garbage": "{}"})] {
+        for service in ["oauth-token", "oauth-exchange"] {
+            let host = case("OAuth, tokens to be refreshed").host();
+            host.cloud.set(&json!({"broken": {service: what}}));
+            fails(&host.upload(&[NO_METADATA]));
+            host.cloud.set(&json!({"broken": {service: null}}));
+            host.upload(&[NO_METADATA]).assert_fields(&[("status", "CAS_OK")]);
+            let renewals = host.cloud.requests().into_iter();
+            let renewals = renewals.filter(|request| request["service"] == "oauth-token").count();
+            // The exchange is made again with the access token in the file.
+            let expected = if service == "oauth-token" { 2 } else { 1 };
+            assert_eq!(renewals, expected, "{service} {what}");
+        }
+    }
+}
+
+#[test]
+fn the_refresh_token_is_not_used_if_its_successor_cannot_be_written() {
+    let cloud = FakeCloud::start();
+    // Beside a name of this length, there can be no file with a longer one.
+    let name = format!("{}.json", "c".repeat(240));
+    let path = cloud.write(
+        &name,
+        r#"{"current": "work", "profiles": [{"name": "work", "mode": "OAuth",
+            "oauth_access_token": "canary-oauth-access-0", "oauth_access_token_expire": 1,
+            "oauth_refresh_token": "canary-oauth-refresh-0"}]}"#,
+    );
+    let elsewhere = ("ALIBABA_CLOUD_CONFIG_FILE", path.to_str().unwrap());
+    let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA, elsewhere]);
+    let (message, hint) = fails(&outcome);
+    assert!(message.contains("failed to write the renewed sign-in to"), "{message}");
+    assert!(hint.contains("Make the file and its directory writable"), "{hint}");
+    assert!(cloud.requests().is_empty());
+}
+
+#[test]
 fn a_sign_in_survives_a_slow_response_and_a_lock_held_by_another_program() {
     let host = case("OAuth, tokens to be refreshed").host();
     host.cloud.set(&json!({"delay": 6}));

@@ -38,6 +38,12 @@ const SITES: [(&str, &str, &str); 2] = [
 /// response beyond the deadline, because losing the new token ends the sign-in.
 const MIN_RENEWAL_TIME: Duration = Duration::from_secs(2);
 
+/// How long new tokens wait for another program to finish writing config.json.
+const MAX_WRITE_TIME: Duration = Duration::from_secs(2);
+
+/// Interval at which a file that another program is writing is read again.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
 const SIGN_IN: &str = "Sign in again: aliyun configure --mode OAuth --profile NAME.";
 
 /// The sign-in in one profile of config.json.
@@ -122,7 +128,13 @@ impl OAuth {
         let response = self.context.send(request, self.host, &deadline)?;
         response::read::<TokenResponse>(&response, self.host, Some(&[refresh.expose()]))
             .map_err(|error| with_sign_in_hint(response.status, error))?
-            .into_tokens(self.host, now)
+            .into_tokens(refresh, now)
+            .ok_or_else(|| self.no_access_token())
+    }
+
+    fn no_access_token(&self) -> CredentialsError {
+        let host = self.host;
+        CredentialsError::failed(format!("access_token is missing in the response of {host}"))
     }
 
     /// Exchanges the access token for an access key.
@@ -156,7 +168,7 @@ impl OAuth {
         if let Some(refresh) = tokens.refresh.as_ref().filter(|_| !tokens.is_access_fresh(now)) {
             // If the new token cannot be written, the sign-in ends. So the file is prepared before
             // the token is used.
-            let file = self.prepare(&tokens).map_err(|cause| {
+            let (file, before) = self.prepare(&tokens).map_err(|cause| {
                 let error = CredentialsError::of_io(&self.write_failure(), &cause);
                 if error.is_fatal() {
                     return error;
@@ -175,39 +187,72 @@ impl OAuth {
                 .with_retryable(true));
             }
             tokens = self.refresh(refresh, now)?;
-            self.write(file, &tokens);
+            self.write(file, &before, &tokens);
+            if tokens.access.is_none() {
+                return Err(self.no_access_token());
+            }
         }
         let Some(access) = &tokens.access else {
             return Err(CredentialsError::failed("not signed in").with_hint(SIGN_IN));
         };
         let fetched = self.exchange(access, deadline)?;
         tokens.key = Some(fetched.clone());
-        match self.prepare(&tokens) {
-            Ok(file) => self.write(file, &tokens),
-            Err(cause) => self.log_write_failure(&cause),
+        let written =
+            self.prepare(&tokens).and_then(|(mut file, _)| file.commit(|| self.content(&tokens)));
+        if let Err(cause) = written {
+            self.log_write_failure(&cause, "");
         }
         Ok(fetched)
     }
 
+    fn read_file(&self) -> io::Result<Zeroizing<String>> {
+        files::read_with_mark(&self.path, &Deadline::after(file::PIPE_TIME))
+    }
+
     /// The text of the file with these tokens in the profile, and nothing else changed.
     fn content(&self, tokens: &Tokens) -> io::Result<Zeroizing<String>> {
-        let whole = files::read_with_mark(&self.path, &Deadline::after(file::PIPE_TIME))?;
-        let (mark, text) = files::split_mark(&whole);
+        self.with_tokens(&self.read_file()?, tokens)
+    }
+
+    fn with_tokens(&self, whole: &str, tokens: &Tokens) -> io::Result<Zeroizing<String>> {
+        let (mark, text) = files::split_mark(whole);
         let config = ConfigFile::parse(text).ok();
         let object = config.as_ref().and_then(|config| config.raw_profile(&self.name));
-        object
-            .and_then(|object| with_fields(mark, text, object, &tokens.fields()))
-            .ok_or_else(|| io::ErrorKind::InvalidData.into())
+        object.and_then(|object| with_fields(mark, text, object, &tokens.fields())).ok_or_else(
+            || {
+                let reason = "it is not valid JSON, or the profile was removed from it";
+                io::Error::new(io::ErrorKind::InvalidData, reason)
+            },
+        )
     }
 
-    fn prepare(&self, tokens: &Tokens) -> io::Result<Replacement> {
-        Replacement::prepare(&self.path, &self.content(tokens)?)
+    /// A replacement for the file, and the text of the file.
+    fn prepare(&self, tokens: &Tokens) -> io::Result<(Replacement, Zeroizing<String>)> {
+        let before = self.read_file()?;
+        let content = self.with_tokens(&before, tokens)?;
+        Ok((Replacement::prepare(&self.path, &content)?, before))
     }
 
-    /// Writes the tokens. The file is read again: another program may have changed it.
-    fn write(&self, file: Replacement, tokens: &Tokens) {
-        if let Err(cause) = file.commit(|| self.content(tokens)) {
-            self.log_write_failure(&cause);
+    /// Writes the tokens. The file is read again: another program may have changed it. If it stays
+    /// unreadable, the tokens are kept in another file, with the text of `before`.
+    fn write(&self, mut file: Replacement, before: &str, tokens: &Tokens) {
+        let patience = Deadline::after(MAX_WRITE_TIME);
+        let content = || loop {
+            match self.content(tokens) {
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    if !patience.sleep(POLL_INTERVAL) {
+                        return Err(error);
+                    }
+                }
+                result => return result,
+            }
+        };
+        if let Err(cause) = file.commit(content) {
+            let kept = self.with_tokens(before, tokens).and_then(|content| file.keep(&content));
+            let kept = kept.map_or(String::new(), |path| {
+                format!(". The file with the renewed sign-in is {}", quoted_path(&path))
+            });
+            self.log_write_failure(&cause, &kept);
         }
     }
 
@@ -215,9 +260,9 @@ impl OAuth {
         format!("failed to write the renewed sign-in to {}", quoted_path(&self.path))
     }
 
-    fn log_write_failure(&self, cause: &io::Error) {
+    fn log_write_failure(&self, cause: &io::Error, kept: &str) {
         self.context.logger.log(Level::Warn, || {
-            format!("In {}: {}: {}.", self.place, self.write_failure(), clause_of(cause))
+            format!("In {}: {}: {}{kept}.", self.place, self.write_failure(), clause_of(cause))
         });
     }
 }
@@ -278,41 +323,112 @@ mod tests {
     use super::*;
 
     use std::fs;
+    use std::os::unix::fs::PermissionsExt;
     use std::sync::Mutex;
+    use std::thread;
 
     use crate::base::logger::Logger;
+
+    /// A sign-in in a config.json in a directory of its own, which ends with it.
+    struct SignIn {
+        source: OAuth,
+        log: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl SignIn {
+        /// `expiration` is that of the access key.
+        fn new(name: &str, expiration: u64) -> Self {
+            let name = format!("libcas-{}-oauth-{name}", std::process::id());
+            let directory = std::env::temp_dir().join(name);
+            fs::create_dir_all(&directory).unwrap();
+            let path = directory.join("config.json");
+            let config = format!(
+                r#"{{"profiles": [{{"name": "web", "oauth_refresh_token": "r",
+                    "access_key_id": "STS.x", "access_key_secret": "s", "sts_token": "t",
+                    "sts_expiration": {expiration}}}]}}"#
+            );
+            fs::write(&path, &config).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            let log = Arc::new(Mutex::new(Vec::new()));
+            let sink = Arc::clone(&log);
+            let mut context = Arc::into_inner(ProviderContext::of_test(&[])).unwrap();
+            context.logger = Logger::new(Level::Warn, move |_, message| {
+                sink.lock().unwrap().push(message.to_owned());
+            });
+            let profile = ConfigFile::parse(&config).unwrap().profile("web").unwrap();
+            let source = OAuth::new(Arc::new(context), path, "web", &profile).unwrap();
+            Self { source, log }
+        }
+
+        fn log(&self) -> Vec<String> {
+            self.log.lock().unwrap().clone()
+        }
+    }
+
+    impl Drop for SignIn {
+        fn drop(&mut self) {
+            fs::remove_dir_all(self.source.path.parent().unwrap()).unwrap();
+        }
+    }
 
     /// Fetches 1,000 s after 1970, while another program holds the lock, from a file whose key
     /// expires after `expiration` seconds: the ID of the key or the error, and the log.
     fn fetch_while_locked(expiration: u64) -> (Result<String, String>, Vec<String>) {
-        let name = format!("libcas-{}-oauth-{expiration}", std::process::id());
-        let directory = std::env::temp_dir().join(name);
-        fs::create_dir_all(&directory).unwrap();
-        let path = directory.join("config.json");
-        let config = format!(
-            r#"{{"profiles": [{{"name": "web", "oauth_refresh_token": "r", "access_key_id": "STS.x",
-                "access_key_secret": "s", "sts_token": "t", "sts_expiration": {expiration}}}]}}"#
-        );
-        fs::write(&path, &config).unwrap();
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let sink = Arc::clone(&log);
-        let mut context = Arc::into_inner(ProviderContext::of_test(&[])).unwrap();
-        context.logger = Logger::new(Level::Warn, move |_, message| {
-            // Not the warning about the mode of the file.
-            if message.starts_with("Failed") {
-                sink.lock().unwrap().push(message.to_owned());
-            }
-        });
-        let profile = ConfigFile::parse(&config).unwrap().profile("web").unwrap();
-        let source = OAuth::new(Arc::new(context), path.clone(), "web", &profile).unwrap();
-        let lock = Lock::beside(&path, &Deadline::over()).unwrap().unwrap();
+        let sign_in = SignIn::new(&format!("locked-{expiration}"), expiration);
+        let lock = Lock::beside(&sign_in.source.path, &Deadline::over()).unwrap().unwrap();
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
-        let fetched = source.fetch(now, &Deadline::over());
+        let fetched = sign_in.source.fetch(now, &Deadline::over());
         drop(lock);
-        fs::remove_dir_all(directory).unwrap();
         let fetched = fetched.map(|fetched| fetched.key.id().to_owned());
-        let log = log.lock().unwrap().clone();
-        (fetched.map_err(|error| error.reason), log)
+        (fetched.map_err(|error| error.reason), sign_in.log())
+    }
+
+    /// Another program changes the file to `meanwhile` and then to `at_last`, while `r2` is on its
+    /// way. Returns the refresh tokens in the files afterwards, and the log.
+    fn write_while(meanwhile: &str, at_last: Option<&str>) -> (Vec<String>, Vec<String>) {
+        let sign_in = SignIn::new(&format!("write-{}", meanwhile.len()), 1);
+        let (source, path) = (&sign_in.source, &sign_in.source.path);
+        let (file, before) =
+            source.prepare(&source.read_tokens(&Deadline::over()).unwrap()).unwrap();
+        let with = |text: &str| text.replace("BEFORE", &before);
+        fs::write(path, with(meanwhile)).unwrap();
+        let tokens = Tokens {
+            access: None,
+            access_expires: None,
+            refresh: Some(Secret::new("r2".to_owned())),
+            key: None,
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| at_last.map(|text| fs::write(path, with(text)).unwrap()));
+            source.write(file, &before, &tokens);
+        });
+        let mut found = Vec::new();
+        for entry in fs::read_dir(path.parent().unwrap()).unwrap() {
+            let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+            let profile = ConfigFile::parse(&text).ok().and_then(|config| config.profile("web"));
+            found.extend(profile.and_then(|profile| profile.text("oauth_refresh_token")));
+        }
+        (found, sign_in.log())
+    }
+
+    #[test]
+    fn new_tokens_are_kept_whatever_happens_to_the_file() {
+        let r2 = vec!["r2".to_owned()];
+        assert_eq!(write_while("BEFORE", None), (r2.clone(), vec![]));
+        assert_eq!(write_while("{\"profiles\": [", Some("BEFORE\n")), (r2.clone(), vec![]));
+        for broken in ["{\"profiles\": [{\"name\": \"we", "{\"profiles\": [{\"name\": \"x\"}]}"] {
+            let (found, log) = write_while(broken, None);
+            assert_eq!(found, r2);
+            let [warning] = log.as_slice() else { panic!("{log:?}") };
+            assert!(
+                warning.contains(
+                    "it is not valid JSON, or the profile was removed from it. The \
+                                  file with the renewed sign-in is \""
+                ) && warning.contains("config.json.libcas-")
+                    && !warning.contains("r2"),
+                "{warning}"
+            );
+        }
     }
 
     #[test]

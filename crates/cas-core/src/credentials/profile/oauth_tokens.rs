@@ -14,7 +14,6 @@ use crate::credentials::json::SecretText;
 use crate::credentials::profile::cli_file::offset_of;
 use crate::credentials::profile::fields::Profile;
 use crate::credentials::source::{KeyWithExpiry, checked_access_key};
-use crate::service::provider::CredentialsError;
 
 /// An access token that expires sooner than this is renewed first.
 const ACCESS_TOKEN_MARGIN: Duration = Duration::from_secs(1200);
@@ -42,22 +41,20 @@ pub(crate) struct TokenResponse {
 }
 
 impl TokenResponse {
-    pub(crate) fn into_tokens(
-        self,
-        host: &str,
-        now: SystemTime,
-    ) -> Result<Tokens, CredentialsError> {
+    /// The new tokens; `None` if there is none. Without a new refresh token, the one that was
+    /// `sent` stays valid (RFC 6749, section 6). A new refresh token counts even if the access
+    /// token is missing, because the old one may no longer be valid.
+    pub(crate) fn into_tokens(self, sent: &Secret, now: SystemTime) -> Option<Tokens> {
         let life = self.expires_in.integer().unwrap_or(DEFAULT_TOKEN_LIFE);
         let life = Duration::from_secs(u64::try_from(life).unwrap_or(0));
-        let missing = |name: &str| {
-            CredentialsError::failed(format!("{name} is missing in the response of {host}"))
-        };
-        let access = self.access_token.into_secret().ok_or_else(|| missing("access_token"))?;
-        let refresh = self.refresh_token.into_secret().ok_or_else(|| missing("refresh_token"))?;
-        Ok(Tokens {
-            access: Some(access),
-            access_expires: now.checked_add(life),
-            refresh: Some(refresh),
+        let (access, refresh) = (self.access_token.into_secret(), self.refresh_token.into_secret());
+        if access.is_none() && refresh.is_none() {
+            return None;
+        }
+        Some(Tokens {
+            access_expires: access.as_ref().and_then(|_| now.checked_add(life)),
+            access,
+            refresh: Some(refresh.unwrap_or_else(|| sent.clone())),
             key: None,
         })
     }
@@ -227,13 +224,10 @@ mod tests {
     }
 
     #[test]
-    fn token_responses_need_both_tokens() {
-        let read = |value: Value| {
-            json::fields::<TokenResponse>(value)
-                .into_tokens("them", seconds(10))
-                .map(|tokens| tokens.access_expires)
-                .map_err(|error| error.reason)
-        };
+    fn no_token_of_a_response_is_lost() {
+        let sent = Secret::new("sent".to_owned());
+        let read =
+            |value: Value| json::fields::<TokenResponse>(value).into_tokens(&sent, seconds(10));
         for (expires_in, expires) in [
             (json!(60), 70),
             (json!("60"), 70),
@@ -243,13 +237,24 @@ mod tests {
         ] {
             let tokens =
                 json!({"access_token": "a", "refresh_token": "r", "expires_in": expires_in});
-            assert_eq!(read(tokens), Ok(Some(seconds(expires))));
+            assert_eq!(read(tokens).unwrap().access_expires, Some(seconds(expires)));
         }
-        for (tokens, missing) in [
-            (json!({"access_token": "a"}), "refresh_token"),
-            (json!({"refresh_token": "r", "access_token": ""}), "access_token"),
+        let read = |value: Value| {
+            let tokens = read(value)?;
+            let access = tokens.access.map(|token| token.expose().to_owned());
+            Some((access, tokens.refresh.unwrap().expose().to_owned()))
+        };
+        let access = Some("a".to_owned());
+        for (response, tokens) in [
+            (json!({"access_token": "a", "refresh_token": "r"}), Some((access.clone(), "r"))),
+            (json!({"access_token": "a"}), Some((access, "sent"))),
+            (json!({"refresh_token": "r", "access_token": ""}), Some((None, "r"))),
+            (json!({"refresh_token": 1.5, "access_token": []}), Some((None, "1.5"))),
+            (json!({"token_type": "Bearer"}), None),
+            (json!(["a", "r"]), None),
         ] {
-            assert_eq!(read(tokens), Err(format!("{missing} is missing in the response of them")));
+            let expected = tokens.map(|(access, refresh)| (access, refresh.to_owned()));
+            assert_eq!(read(response), expected);
         }
     }
 }

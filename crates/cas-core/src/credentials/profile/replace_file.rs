@@ -97,21 +97,46 @@ impl Replacement {
     }
 
     /// Writes the final content, which `content` makes from the file as it is now, and renames the
-    /// temporary file to the file.
+    /// temporary file to the file. A file that cannot be replaced is written in its place: in
+    /// containers, one file is often mounted by itself.
     pub(crate) fn commit(
-        mut self,
+        &mut self,
         content: impl FnOnce() -> io::Result<Zeroizing<String>>,
     ) -> io::Result<()> {
         drop(self.spare.take());
         let content = content()?;
-        self.file.rewind()?;
-        self.file.write_all(content.as_bytes())?;
-        self.file.set_len(content.len() as u64)?;
-        self.file.sync_all()?;
-        fs::rename(&self.temporary, &self.path)?;
+        overwrite(&mut self.file, &content)?;
+        if let Err(error) = fs::rename(&self.temporary, &self.path) {
+            return write_in_place(&self.path, &content).map_err(|_| error);
+        }
         // The rename must survive a loss of power.
         self.path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
     }
+
+    /// Leaves the temporary file beside the file, with this content, and returns its path.
+    pub(crate) fn keep(mut self, content: &str) -> io::Result<PathBuf> {
+        overwrite(&mut self.file, content)?;
+        Ok(std::mem::take(&mut self.temporary))
+    }
+}
+
+fn overwrite(file: &mut File, content: &str) -> io::Result<()> {
+    file.rewind()?;
+    file.write_all(content.as_bytes())?;
+    file.set_len(content.len() as u64)?;
+    file.sync_all()
+}
+
+fn write_in_place(path: &Path, content: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    let old = file.seek(io::SeekFrom::End(0))?;
+    // The old content is lost only when there is room for the new one.
+    let growth = vec![b' '; content.len().saturating_sub(usize::try_from(old).unwrap_or(0))];
+    if let Err(error) = file.write_all(&growth).and_then(|()| file.sync_all()) {
+        let _ = file.set_len(old); // spaces at the end change nothing
+        return Err(error);
+    }
+    overwrite(&mut file, content)
 }
 
 impl Drop for Replacement {
@@ -161,10 +186,9 @@ mod tests {
         std::os::unix::fs::symlink(&file, &link).unwrap();
         drop(Replacement::prepare(&link, "old").unwrap());
         assert_eq!(fs::read_to_string(&link).unwrap(), "old");
-        Replacement::prepare(&link, "old")
-            .unwrap()
-            .commit(|| Ok("something new".to_owned().into()))
-            .unwrap();
+        let mut replacement = Replacement::prepare(&link, "old").unwrap();
+        replacement.commit(|| Ok("something new".to_owned().into())).unwrap();
+        drop(replacement);
         assert_eq!(fs::read_to_string(&file).unwrap(), "something new");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         let metadata = fs::metadata(&file).unwrap();
@@ -173,6 +197,37 @@ mod tests {
             assert_eq!((metadata.uid(), metadata.gid()), owner);
         }
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 2);
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_is_written_in_place() {
+        let directory = scratch("in-place");
+        let file = directory.join("file");
+        for content in ["a longer content than before", "short", ""] {
+            fs::write(&file, "old content").unwrap();
+            let inode = fs::metadata(&file).unwrap().ino();
+            let mut replacement = Replacement::prepare(&file, "old content").unwrap();
+            fs::remove_file(&replacement.temporary).unwrap();
+            replacement.commit(|| Ok(content.to_owned().into())).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), content);
+            assert_eq!(fs::metadata(&file).unwrap().ino(), inode);
+        }
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_written_to_the_file_can_be_kept_beside_it() {
+        let directory = scratch("kept");
+        let file = directory.join("file");
+        fs::write(&file, "old").unwrap();
+        let mut replacement = Replacement::prepare(&file, "old").unwrap();
+        let error = replacement.commit(|| Err(io::ErrorKind::InvalidData.into())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        let kept = replacement.keep("new").unwrap();
+        assert_eq!(fs::read_to_string(&kept).unwrap(), "new");
+        assert_eq!(fs::metadata(&kept).unwrap().mode() & 0o077, 0o044);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old");
         fs::remove_dir_all(directory).unwrap();
     }
 
