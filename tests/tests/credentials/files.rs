@@ -100,6 +100,53 @@ fn libcas_warns_of_each_file_that_others_can_read_once() {
 }
 
 #[test]
+fn a_credential_command_has_the_time_of_the_call() {
+    let print = r#"{"access_key_id": "staticid", "access_key_secret": "canary-secret-static"}"#;
+    // More than half of the time, which is all that a request to a service has.
+    let command = format!("sh -c 'sleep 7; printf \"%s\" \"$1\"' sh '{print}'");
+    let cloud = with_cli(&json!({"mode": "External", "process_command": command}));
+    let outcome = upload(&cloud, &cloud.emulator(), &[("CAS_TIMEOUT_MS", "12000")]);
+    outcome.assert_fields(&[("status", "CAS_OK")]);
+}
+
+#[test]
+fn expirations_are_understood_as_the_official_packages_write_them() {
+    for expiration in [
+        "\"2099-01-01T08:00:00+08:00\"",
+        "\"2099-01-01 00:00:00Z\"",
+        "\"2099-01-01T00:00Z\"",
+        "4070908800",
+        "4070908800000",
+    ] {
+        let print = format!(
+            r#"{{"mode": "StsToken", "access_key_id": "STS.ecs-7",
+                "access_key_secret": "canary-secret-ecs-7", "sts_token": "canary-token-ecs-7",
+                "expiration": {expiration}}}"#
+        );
+        let command = format!("printf '%s' '{print}'");
+        let cloud = with_cli(&json!({"mode": "External", "process_command": command}));
+        let outcome = upload(&cloud, &cloud.emulator(), &[]);
+        outcome.assert_fields(&[("status", "CAS_OK")]);
+        assert!(outcome.stdout.contains("valid until 2099-01-01T00:00:00Z"), "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn a_switch_turns_programs_and_uris_off() {
+    let off = ("ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS", "true");
+    let print = "printf '{\"access_key_id\": \"a\", \"access_key_secret\": \"canary\"}'";
+    let cloud = with_cli(&json!({"mode": "External", "process_command": print}));
+    let uri = ("ALIBABA_CLOUD_CREDENTIALS_URI", &*format!("{}/credentials", cloud.url()));
+    let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA, uri, off]);
+    let (message, _) = fails(&outcome);
+    for source in ["profile \"work\" (line 1): ", "the credentials URI: "] {
+        let part = format!("{source}ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS is set");
+        assert!(message.contains(&part), "{message}");
+    }
+    assert!(cloud.requests().is_empty());
+}
+
+#[test]
 fn a_credential_command_runs_as_written_and_its_failures_are_distinguished() {
     let print = |more: &str| {
         format!(
@@ -111,13 +158,13 @@ fn a_credential_command_runs_as_written_and_its_failures_are_distinguished() {
         |command: &str| with_cli(&json!({"mode": "External", "process_command": command}));
     let script = scratch("external").join("a helper.sh");
     let text = format!(
-        "#!/bin/sh\n[ \"$1\" = 'two words' ] || exit 9\necho noise >&2\nsleep 0.2\n\
+        "#!/bin/sh\n[ \"$1-$2\" = 'two words-#2' ] || exit 9\necho noise >&2\nsleep 0.2\n\
          cat <<'END'\n{}\nEND\n",
         print("")
     );
     fs::write(&script, text).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    let command = format!("'{}' \"two words\"", script.display());
+    let command = format!("'{}' \"two words\" #2", script.display());
     let cloud = external(&command);
     let emulator = cloud.emulator();
     let outcome = upload(&cloud, &emulator, &[]);
@@ -147,7 +194,7 @@ fn a_credential_command_runs_as_written_and_its_failures_are_distinguished() {
         (
             "printf '{\"access_key_id\":\"a\",\"access_key_secret\":\"canary\",\
              \"expiration\":\"soon\"}'",
-            "invalid expiration (must be a time in UTC)",
+            "invalid expiration (must be a time like 2026-11-24T08:00:00Z)",
         ),
         ("printf '", "unbalanced quotes"),
         ("head -c 1000000 /dev/zero", "printed more than 64 KiB"),

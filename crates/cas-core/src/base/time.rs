@@ -1,4 +1,4 @@
-//! Times as the service, credential files and certificates write them. All times are UTC.
+//! Times as the service, credential files and certificates write them. What libcas writes is UTC.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -12,15 +12,67 @@ pub(crate) fn timestamp(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }
 
-/// Parses `YYYY-MM-DDThh:mm:ssZ`, with or without fractions.
+/// Seconds since 1970 that are this many are milliseconds: as seconds, they are the year 5138.
+const MILLISECONDS: u64 = 100_000_000_000;
+
+/// Parses what programs and services write, as the official packages do: `YYYY-MM-DDThh:mm:ssZ`,
+/// with a space for the `T`, with or without seconds and fractions, with an offset such as `+08:00`
+/// for the `Z`, or without either, which is UTC; or the seconds or milliseconds since 1970.
 pub(crate) fn parse(text: &str) -> Option<SystemTime> {
-    humantime::parse_rfc3339(text.trim()).ok()
+    let text = text.trim();
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    if is_digits(whole) && is_digits(fraction) {
+        let number: u64 = whole.parse().ok()?;
+        return of_unix_seconds(if number < MILLISECONDS { number } else { number / 1000 });
+    }
+    let (local, offset) = split_offset(text)?;
+    let with_seconds = if local.len() == "YYYY-MM-DD hh:mm".len() {
+        humantime::parse_rfc3339_weak(&format!("{local}:00"))
+    } else {
+        humantime::parse_rfc3339_weak(local)
+    };
+    let (time, offset_seconds) = (with_seconds.ok()?, Duration::from_secs(offset.unsigned_abs()));
+    if offset < 0 { time.checked_add(offset_seconds) } else { time.checked_sub(offset_seconds) }
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Splits a time into the local time and its offset from UTC in seconds.
+fn split_offset(text: &str) -> Option<(&str, i64)> {
+    if let Some(utc) = text.strip_suffix(['Z', 'z']) {
+        return Some((utc.trim_end(), 0));
+    }
+    // Before, there are the minus signs of the date.
+    let date = "YYYY-MM-DD".len();
+    let Some(at) = text.get(date..)?.rfind(['+', '-']).map(|at| date + at) else {
+        return Some((text, 0));
+    };
+    let digits = text[at + 1..].replacen(':', "", 1);
+    let (hours, minutes) = match digits.len() {
+        2 => (digits.as_str(), "0"),
+        4 => digits.split_at_checked(2)?,
+        _ => return None,
+    };
+    if !is_digits(hours) || !is_digits(minutes) {
+        return None;
+    }
+    let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let seconds = (hours * 60 + minutes) * 60;
+    (hours < 24 && minutes < 60).then(|| {
+        (text[..at].trim_end(), if text[at..].starts_with('-') { -seconds } else { seconds })
+    })
 }
 
 /// Parses seconds since 1970. Returns `None` for 0 and for invalid numbers; limits the result to
 /// [`YEAR_9999`].
 pub(crate) fn from_unix_seconds(seconds: &str) -> Option<SystemTime> {
-    let since_1970 = Duration::from_secs(seconds.trim().parse().ok()?).min(YEAR_9999);
+    of_unix_seconds(seconds.trim().parse().ok()?)
+}
+
+fn of_unix_seconds(seconds: u64) -> Option<SystemTime> {
+    let since_1970 = Duration::from_secs(seconds).min(YEAR_9999);
     (!since_1970.is_zero()).then(|| SystemTime::UNIX_EPOCH + since_1970)
 }
 
@@ -84,14 +136,48 @@ mod tests {
     }
 
     #[test]
-    fn rfc_3339_in_utc_is_parsed() {
+    fn times_are_parsed_as_programs_write_them() {
         let seconds = |text| parse(text).map(unix_seconds);
-        assert_eq!(seconds("2026-11-24T08:00:00Z"), Some(1_795_507_200));
-        assert_eq!(seconds(" 2026-11-24T08:00:00.123Z\n"), Some(1_795_507_200));
-        for invalid in
-            ["", "2026-11-24", "tomorrow", "2026-11-24T08:00:00+08:00", "2026-13-24T08:00:00Z"]
-        {
-            assert_eq!(seconds(invalid), None, "{invalid}");
+        for same in [
+            "2026-11-24T08:00:00Z",
+            " 2026-11-24T08:00:00.123Z\n",
+            "2026-11-24T08:00z",
+            "2026-11-24 08:00:00",
+            "2026-11-24 08:00 Z",
+            "2026-11-24T16:00:00+08:00",
+            "2026-11-24T16:00:00.5+0800",
+            "2026-11-24 16:00 +08",
+            "2026-11-24T02:30:00-05:30",
+            "2026-11-23T23:59-0801",
+            "1795507200",
+            "1795507200.0",
+            "1795507200999",
+        ] {
+            assert_eq!(seconds(same), Some(1_795_507_200), "{same}");
+        }
+        for invalid in [
+            "",
+            "0",
+            "-1795507200",
+            "1.7955072e9",
+            "1795507200.",
+            "99999999999999999999",
+            "2026-11-24",
+            "2026-11-24T",
+            "2026-11-24T08Z",
+            "tomorrow",
+            "2026-13-24T08:00:00Z",
+            "2026-11-24T25:00Z",
+            "2026-11-24T16:00:00+24:00",
+            "2026-11-24T16:00:00+08:60",
+            "2026-11-24T16:00:00+8",
+            "2026-11-24T16:00:00+ 8:00",
+            "2026-11-24T16:00:00+08:00Z",
+            "2026-11-2\u{e9}T16:00:00+08:00",
+            "2026-11-24T16:00:00+\u{e9}8",
+            "1970-01-01T00:00:00+00:01",
+        ] {
+            assert!(parse(invalid).is_none_or(|time| time < SystemTime::UNIX_EPOCH), "{invalid}");
         }
     }
 

@@ -83,7 +83,8 @@ struct AssumeRoleResponse {
     credentials: SessionCredentials,
 }
 
-/// Calls `AssumeRole`, or with an OIDC token `AssumeRoleWithOIDC`.
+/// Calls `AssumeRole`, or with an OIDC token `AssumeRoleWithOIDC`. If STS does not respond, half of
+/// the time is left.
 pub(crate) fn assume(
     context: &ProviderContext,
     role: &Role,
@@ -131,9 +132,9 @@ pub(crate) fn assume(
     let caller = caller(context, &host(region.as_deref(), vpc), credentials)?;
     let operation = Operation { ram: "sts", action, params };
     let response =
-        caller.call::<Value>(&operation, &quoted(&role.arn), deadline).map_err(|failed| {
-            CredentialsError::of_call(clause(failed.error.message()), &failed.error)
-        })?;
+        caller.call::<Value>(&operation, &quoted(&role.arn), &deadline.halfway()).map_err(
+            |failed| CredentialsError::of_call(clause(failed.error.message()), &failed.error),
+        )?;
     let response: AssumeRoleResponse = json::fields(response.fields);
     response.credentials.into_key(&caller.endpoint)
 }

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use crate::base::deadline::Deadline;
 use crate::base::env::Variable;
 use crate::base::logger::{Level, Logger};
-use crate::credentials::context::ProviderContext;
+use crate::credentials::context::{EXTERNAL_DISABLED, ProviderContext};
 use crate::credentials::ecs_ram_role;
 use crate::credentials::ecs_ram_role::EcsRamRole;
 use crate::credentials::environment::Environment;
@@ -78,7 +78,9 @@ impl ProviderChain {
             } else {
                 Box::new(EcsRamRole::of_environment(shared()))
             });
-            if !is_ignored {
+            if context.is_external_disabled() {
+                sources.push(DisabledSource::by("the credentials URI", EXTERNAL_DISABLED));
+            } else if !is_ignored {
                 sources.push(Box::new(CredentialsUri::of_environment(shared())));
             }
         }

@@ -31,6 +31,9 @@ pub(crate) const MAX_REQUEST_TIME: Duration = Duration::from_secs(15);
 /// Shortest time between two questions to the password database, after one that failed.
 const HOME_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
+/// Turns off what runs a program or asks a URL that a file or variable names.
+pub(crate) const EXTERNAL_DISABLED: Variable = Variable::ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS;
+
 static HOME_LOOKUPS: OfProcess<Option<PathBuf>> = OfProcess::new();
 
 /// Without an answer, no other source is asked: it would stay in use for good.
@@ -106,6 +109,13 @@ impl ProviderContext {
         })
     }
 
+    /// Whether [`EXTERNAL_DISABLED`] is set. The official CLI also accepts 1.
+    pub(crate) fn is_external_disabled(&self) -> bool {
+        let variables = &self.variables;
+        variables.is_true(EXTERNAL_DISABLED)
+            || variables.get(EXTERNAL_DISABLED).is_some_and(|value| value.trim() == "1")
+    }
+
     /// The failure of the last minute. Does not wait, as in [`Self::is_first_warning`].
     fn recent_failure(&self) -> Option<CredentialsError> {
         let failure = self.no_home.try_lock().ok()?;
@@ -157,14 +167,15 @@ impl ProviderContext {
         is_first
     }
 
-    /// Sends a request to `host` and returns the response, whatever its status.
+    /// Sends a request to `host` and returns the response, whatever its status. A service that
+    /// does not respond leaves half of the time.
     pub(crate) fn send(
         &self,
         request: Request<impl AsSendBody>,
         host: &str,
         deadline: &Deadline,
     ) -> Result<HttpResponse, CredentialsError> {
-        let deadline = deadline.within(MAX_REQUEST_TIME);
+        let deadline = deadline.halfway().within(MAX_REQUEST_TIME);
         self.connections
             .send(request, host, Connection::Any, &deadline)
             .map_err(CredentialsError::of_request)
@@ -221,6 +232,23 @@ mod tests {
         }
         let _locked = context.warned.lock().unwrap();
         assert!(context.is_first_warning(Path::new("/a")));
+    }
+
+    #[test]
+    fn the_switch_for_programs_is_that_of_the_cli() {
+        for (value, disabled) in [
+            ("true", true),
+            (" TRUE", true),
+            ("1", true),
+            ("0", false),
+            ("false", false),
+            ("", false),
+        ] {
+            let variables = [("ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS", value)];
+            let context = ProviderContext::of_test(&variables);
+            assert_eq!(context.is_external_disabled(), disabled, "{value}");
+        }
+        assert!(!ProviderContext::of_test(&[]).is_external_disabled());
     }
 
     #[test]

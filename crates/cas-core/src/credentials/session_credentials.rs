@@ -31,7 +31,8 @@ impl SessionCredentials {
         let expiration = self.expiration.get().ok_or_else(|| missing("Expiration"))?;
         let expires = time::parse(expiration).ok_or_else(|| {
             CredentialsError::failed(format!(
-                "invalid Expiration in the response of {service}: must be a time in UTC"
+                "invalid Expiration in the response of {service}: must be a time like \
+                 2026-11-24T08:00:00Z"
             ))
         })?;
         let token = self.security_token.into_secret().ok_or_else(|| missing("SecurityToken"))?;
@@ -100,7 +101,7 @@ mod tests {
             }
         }
         let mut fields = complete();
-        fields["Expiration"] = json!("2026-11-24T08:00:00+08:00");
+        fields["Expiration"] = json!("2026-11-24");
         let error = read(fields).map(drop).unwrap_err();
         assert!(error.reason.starts_with("invalid Expiration in the response of STS"));
     }

@@ -64,15 +64,17 @@ impl Caller {
         self.typed(operation, subject, response)
     }
 
-    /// Makes one attempt, which waits for its response until `limit`.
+    /// Makes one attempt, which waits for an access key until `deadline`, and then for its response
+    /// for half of the time that is left.
     pub(crate) fn attempt<T: DeserializeOwned>(
         &self,
         operation: &Operation<'_>,
         subject: &str,
         connection: Connection,
-        limit: &Deadline,
+        deadline: &Deadline,
     ) -> Result<Response<T>, CallError> {
-        let response = self.attempt_once(operation, subject, connection, limit)?;
+        let limit = Deadline::halfway;
+        let response = self.attempt_once(operation, subject, connection, deadline, limit)?;
         self.typed(operation, subject, response)
     }
 
@@ -108,8 +110,9 @@ impl Caller {
         let mut connection = Connection::Any;
         loop {
             let last = attempt >= self.max_attempts;
-            let limit = if last { deadline.clone() } else { deadline.halfway() };
-            let mut failure = match self.attempt_once(operation, subject, connection, &limit) {
+            let limit = if last { Deadline::clone } else { Deadline::halfway };
+            let result = self.attempt_once(operation, subject, connection, deadline, limit);
+            let mut failure = match result {
                 Ok(response) => return Ok(response),
                 Err(failure) => failure,
             };
@@ -186,20 +189,24 @@ impl Caller {
         }
     }
 
+    /// `limit` is the share of the time for the request, once there is an access key. The key may
+    /// take all of the time: as long as it is missing, nothing is sent.
     fn attempt_once(
         &self,
         operation: &Operation<'_>,
         subject: &str,
         connection: Connection,
-        limit: &Deadline,
+        deadline: &Deadline,
+        limit: fn(&Deadline) -> Deadline,
     ) -> Result<Response, CallError> {
         let action = operation.action;
         let skew = self.skew.current();
-        let now = skew.apply(SystemTime::now());
+        let now = || skew.apply(SystemTime::now());
         let access_key = match &self.credentials {
-            Some(provider) => Some(provider.access_key(now, limit).map_err(no_access_key)?),
+            Some(provider) => Some(provider.access_key(now(), deadline).map_err(no_access_key)?),
             None => None,
         };
+        let (now, limit) = (now(), &limit(deadline));
         let name = operation.params.get("Name").unwrap_or_default();
         if access_key.as_ref().is_some_and(|key| contains_secret(name, key.secret())) {
             return Err(secret_in_name().into());

@@ -185,8 +185,8 @@ impl UploadRun<'_> {
         };
         let operation = version.upload(&new);
         self.sent_without_token |= version == ApiVersion::V2018_07_13;
-        let limit = self.deadline.halfway();
-        let mut failure = match caller.attempt::<NewId>(&operation, &quoted(new.name), to, &limit) {
+        let name = quoted(new.name);
+        let mut failure = match caller.attempt::<NewId>(&operation, &name, to, self.deadline) {
             Ok(response) => {
                 self.history.response = Some((version, response.request_id));
                 return Ok(Event::Stored(response.fields.cert_id));

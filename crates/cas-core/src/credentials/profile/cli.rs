@@ -9,6 +9,7 @@ use once_cell::race::OnceBox;
 use crate::base::deadline::Deadline;
 use crate::base::quote::quoted;
 use crate::credentials::assume_role::{AssumedRole, Role};
+use crate::credentials::context::EXTERNAL_DISABLED;
 use crate::credentials::ecs_ram_role::EcsRamRole;
 use crate::credentials::oidc::OidcRole;
 use crate::credentials::profile::cli_file::ConfigFile;
@@ -92,6 +93,9 @@ impl CliProfile {
             "OAuth" => {
                 let path = self.file.path(deadline)?.into_owned();
                 Box::new(OAuth::new(context(), path, name, &profile)?)
+            }
+            "External" | "CredentialsURI" if self.file.context.is_external_disabled() => {
+                return Err(profile.error(&format!("{EXTERNAL_DISABLED} is set")));
             }
             "External" => {
                 let is_isolated = self.file.context.variables.is_ignored();
@@ -227,6 +231,29 @@ mod tests {
             let error = source(CONFIG, name).unwrap_err();
             assert_eq!(error.reason, reason);
             assert_eq!(error.is_not_configured(), not_configured, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_switch_turns_programs_and_uris_off() {
+        let json = r#"{"profiles": [
+            {"name": "a", "mode": "External", "process_command": "/bin/false"},
+            {"name": "b", "mode": "CredentialsURI", "credentials_uri": "http://127.0.0.1/"}]}"#;
+        let config = ConfigFile::parse(json).unwrap();
+        for name in ["a", "b"] {
+            let source = |variables: &[(&str, &str)]| {
+                let mut cli = cli(None);
+                cli.file.context = ProviderContext::of_test(variables);
+                cli.source(&config, name, &mut Vec::new(), &Deadline::over()).map(drop)
+            };
+            source(&[]).unwrap();
+            let error = source(&[("ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS", "1")]).unwrap_err();
+            assert!(
+                error.reason.ends_with("): ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS is set"),
+                "{}",
+                error.reason
+            );
+            assert!(!error.is_not_configured());
         }
     }
 

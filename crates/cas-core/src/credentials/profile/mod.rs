@@ -5,6 +5,7 @@
 pub(crate) mod cli;
 mod cli_file;
 mod cloud_sso;
+mod command_line;
 mod fields;
 pub(crate) mod file;
 pub(crate) mod ini;

@@ -18,6 +18,7 @@ use crate::base::exhaustion::Exhaustion;
 use crate::base::file::read_pipe;
 use crate::base::time;
 use crate::credentials::json::{self, SecretText};
+use crate::credentials::profile::command_line;
 use crate::credentials::profile::fields::Profile;
 use crate::credentials::source::{KeyWithExpiry, Source, checked_access_key};
 use crate::protocol::fields::from_json;
@@ -79,7 +80,7 @@ fn output_error(reason: &str) -> CredentialsError {
 impl CredentialProcess {
     pub(crate) fn new(profile: &Profile, is_isolated: bool) -> Result<Self, CredentialsError> {
         let command = profile.required("process_command")?;
-        let arguments = shlex::split(command).filter(|arguments| !arguments.is_empty());
+        let arguments = command_line::split(command).filter(|arguments| !arguments.is_empty());
         let arguments =
             arguments.ok_or_else(|| profile.error("invalid process_command: unbalanced quotes"))?;
         let program = &arguments[0];
@@ -193,13 +194,14 @@ impl ProcessOutput {
             Some("StsToken" | "AK") | None => {}
             Some(_) => return Err(output_error("invalid mode (must be AK or StsToken)")),
         }
-        let expires = match self.expiration.get() {
-            Some(text) => Some(
-                time::parse(text)
-                    .ok_or_else(|| output_error("invalid expiration (must be a time in UTC)"))?,
-            ),
-            None => None,
-        };
+        // The official packages take 0 for no expiration.
+        let expiration = self.expiration.get().filter(|text| *text != "0");
+        let expires = expiration.map(|text| {
+            time::parse(text).ok_or_else(|| {
+                output_error("invalid expiration (must be a time like 2026-11-24T08:00:00Z)")
+            })
+        });
+        let expires = expires.transpose()?;
         let id = self.access_key_id.get().ok_or_else(|| missing("access_key_id"))?;
         let secret =
             self.access_key_secret.into_secret().ok_or_else(|| missing("access_key_secret"))?;
@@ -252,10 +254,26 @@ mod tests {
             assert_eq!((key.key.id(), key.key.security_token()), ("id", None));
             assert_eq!(key.expires, None);
         }
+        for (expiration, seconds) in [
+            (json!("2026-11-24 16:00+08:00"), Some(1_795_507_200)),
+            (json!(1_795_507_200), Some(1_795_507_200)),
+            (json!(0), None),
+            (json!(""), None),
+        ] {
+            let mut output = complete();
+            output["expiration"] = expiration;
+            assert_eq!(read(output).unwrap().expires.map(time::unix_seconds), seconds);
+        }
         // A token counts in mode AK too.
         let mut output = complete();
         output["mode"] = json!("AK");
         assert_eq!(read(output).unwrap().key.security_token(), Some("t"));
+    }
+
+    #[test]
+    fn a_number_sign_begins_no_comment() {
+        let process = process("sh -c 'echo $1' sh '' # x", false).unwrap();
+        assert_eq!(process.arguments, ["sh", "-c", "echo $1", "sh", "", "#", "x"]);
     }
 
     fn process(command: &str, is_isolated: bool) -> Result<CredentialProcess, CredentialsError> {
@@ -311,7 +329,11 @@ mod tests {
             ("access_key_id", json!(null), "access_key_id is missing in"),
             ("access_key_secret", json!([]), "access_key_secret is missing in"),
             ("mode", json!("hidden"), "invalid mode (must be AK or StsToken) in the output"),
-            ("expiration", json!("hidden"), "invalid expiration (must be a time in UTC) in"),
+            (
+                "expiration",
+                json!("hidden"),
+                "invalid expiration (must be a time like 2026-11-24T08:00:00Z) in",
+            ),
             ("access_key_id", json!("hidden x"), "process_command printed an invalid access key"),
         ] {
             let mut output = complete();

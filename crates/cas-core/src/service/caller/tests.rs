@@ -317,6 +317,39 @@ impl Provider for Unsteady {
     }
 }
 
+/// Records how much time it has for a key.
+struct Timed(Arc<Mutex<Vec<Duration>>>);
+
+impl Provider for Timed {
+    fn access_key(
+        &self,
+        _: SystemTime,
+        deadline: &Deadline,
+    ) -> Result<Arc<AccessKey>, CredentialsError> {
+        self.0.lock().unwrap().push(deadline.time_left());
+        Ok(Arc::new(AccessKey::new("id".to_owned(), Secret::new("s".to_owned()), None)))
+    }
+
+    fn origin(&self) -> String {
+        "the test".to_owned()
+    }
+
+    fn renew(&self, _: &AccessKey, _: SystemTime, _: &Deadline) -> bool {
+        false
+    }
+}
+
+#[test]
+fn an_access_key_may_take_all_of_the_time_and_a_response_half_of_it() {
+    let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
+    let left = Arc::new(Mutex::new(Vec::new()));
+    let (mut caller, _) = caller(vec![response(200, r#"{"Id":7}"#)]);
+    caller.credentials = Some(Box::new(Timed(Arc::clone(&left))));
+    let deadline = Deadline::after(AN_HOUR);
+    caller.attempt::<IgnoredAny>(&operation, "CertId 7", Connection::Any, &deadline).unwrap();
+    assert!(left.lock().unwrap()[0] > AN_HOUR * 3 / 4);
+}
+
 #[test]
 fn a_credential_source_is_asked_again_only_if_that_may_help() {
     let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
