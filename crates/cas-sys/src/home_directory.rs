@@ -7,6 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::ptr;
 
+use crate::effective_user;
+
 /// The sizes of the buffer for an entry. The second one is for a user with very long fields.
 const MIN_BYTES: usize = 4 << 10;
 const MAX_BYTES: usize = 1 << 20;
@@ -16,8 +18,7 @@ const MAX_BYTES: usize = 1 << 20;
 ///
 /// The database may be a service on the network, which the C library waits for.
 pub fn home_directory() -> io::Result<Option<PathBuf>> {
-    // SAFETY: has no preconditions and never fails.
-    let user = unsafe { libc::geteuid() };
+    let user = effective_user();
     let mut size = MIN_BYTES;
     loop {
         let mut buffer = vec![0_u8; size];

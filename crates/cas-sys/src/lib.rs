@@ -18,6 +18,7 @@ mod poll;
 mod process_group;
 mod secure_execution;
 mod signals;
+mod user;
 mod zeroizing_alloc;
 
 pub use address_space::has_address_space;
@@ -30,4 +31,5 @@ pub use poll::{Readiness, wait_until_ready};
 pub use process_group::kill_process_group;
 pub use secure_execution::secure_execution;
 pub use signals::BlockedSignals;
+pub use user::effective_user;
 pub use zeroizing_alloc::ZeroizingAlloc;

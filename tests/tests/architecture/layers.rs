@@ -28,6 +28,7 @@ pub const CRATES: [Declared; 5] = [
             "process_group",
             "secure_execution",
             "signals",
+            "user",
             "zeroizing_alloc",
         ],
         uses: &[],

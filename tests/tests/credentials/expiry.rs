@@ -21,6 +21,9 @@ fn expiring() -> Vec<(&'static str, Case)> {
         .collect()
 }
 
+/// The lock of libcas beside the file of the official command line tool.
+const LOCK: &str = ".aliyun/config.json.libcas-lock";
+
 /// The name of the service in `broken`.
 fn breakable(service: &'static str) -> &'static str {
     if service == "oauth" { "oauth-exchange" } else { service }
@@ -315,8 +318,8 @@ fn a_sign_in_survives_a_slow_response_and_a_lock_held_by_another_program() {
     // While another program holds the lock, the key in the file is used.
     let locked = |name: &str| {
         let host = case(name).host();
-        let directory = fs::File::open(host.cloud.home().join(".aliyun")).unwrap();
-        directory.lock().unwrap();
+        let lock = fs::File::create(host.cloud.write(LOCK, "")).unwrap();
+        lock.lock().unwrap();
         let outcome = host.upload(&settings);
         (outcome, host.cloud.requests())
     };
@@ -325,6 +328,23 @@ fn a_sign_in_survives_a_slow_response_and_a_lock_held_by_another_program() {
     let (outcome, requests) = locked("OAuth, tokens to be refreshed");
     assert!(fails(&outcome).0.contains("another program did not finish"), "{}", outcome.stdout);
     assert!(requests.is_empty());
+}
+
+#[test]
+fn another_user_cannot_hold_a_renewal_up() {
+    let host = case("OAuth, tokens to be refreshed").host();
+    let config = host.cloud.home().join(CLI);
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o644)).unwrap();
+    let lock = host.cloud.write(LOCK, "");
+    fs::set_permissions(&lock, fs::Permissions::from_mode(0o644)).unwrap();
+    // Whatever another user may open.
+    let held = [config.parent().unwrap(), &config, &lock].map(|path| fs::File::open(path).unwrap());
+    for file in &held {
+        file.lock().unwrap();
+    }
+    let outcome = host.upload(&[NO_METADATA, ("CAS_TIMEOUT_MS", "30000")]);
+    outcome.assert_fields(&[("status", "CAS_OK")]);
+    assert!(fs::read_to_string(&config).unwrap().contains("canary-oauth-refresh-1"));
 }
 
 #[test]
@@ -382,7 +402,9 @@ fn a_sign_in_is_renewed_in_its_file_and_nothing_else_changes() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .collect();
-    assert_eq!(files, ["config.json"]);
+    assert_eq!(files.len(), 2, "{files:?}");
+    let lock = fs::metadata(real.with_file_name("config.json.libcas-lock")).unwrap();
+    assert_eq!((lock.mode() & 0o777, lock.len()), (0o600, 0));
 
     // Another process and the official package use the renewed sign-in: the refresh token is valid
     // once.

@@ -8,6 +8,7 @@ mod cloud_sso;
 mod command_line;
 mod fields;
 pub(crate) mod file;
+mod file_lock;
 pub(crate) mod ini;
 mod oauth;
 mod oauth_tokens;

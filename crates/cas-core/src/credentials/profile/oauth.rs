@@ -21,8 +21,9 @@ use crate::base::time;
 use crate::credentials::context::{MAX_REQUEST_TIME, ProviderContext};
 use crate::credentials::profile::cli_file::ConfigFile;
 use crate::credentials::profile::fields::Profile;
+use crate::credentials::profile::file_lock::FileLock;
 use crate::credentials::profile::oauth_tokens::{TokenResponse, Tokens, with_fields};
-use crate::credentials::profile::replace_file::{Lock, Replacement};
+use crate::credentials::profile::replace_file::Replacement;
 use crate::credentials::session_credentials::SessionCredentials;
 use crate::credentials::source::{KeyWithExpiry, REFRESH_MARGIN, Source, log_refresh_failure};
 use crate::credentials::{files, response};
@@ -38,7 +39,7 @@ const SITES: [(&str, &str, &str); 2] = [
 /// response beyond the deadline, because losing the new token ends the sign-in.
 const MIN_RENEWAL_TIME: Duration = Duration::from_secs(2);
 
-/// How long new tokens wait for another program to finish writing config.json.
+/// How long libcas waits for another program that writes config.json.
 const MAX_WRITE_TIME: Duration = Duration::from_secs(2);
 
 /// Interval at which a file that another program is writing is read again.
@@ -197,8 +198,10 @@ impl OAuth {
         };
         let fetched = self.exchange(access, deadline)?;
         tokens.key = Some(fetched.clone());
-        let written =
-            self.prepare(&tokens).and_then(|(mut file, _)| file.commit(|| self.content(&tokens)));
+        let patience = Deadline::after(MAX_WRITE_TIME);
+        let written = self
+            .prepare(&tokens)
+            .and_then(|(mut file, _)| file.commit(&patience, || self.content(&tokens)));
         if let Err(cause) = written {
             self.log_write_failure(&cause, "");
         }
@@ -247,7 +250,7 @@ impl OAuth {
                 result => return result,
             }
         };
-        if let Err(cause) = file.commit(content) {
+        if let Err(cause) = file.commit(&patience, content) {
             let kept = self.with_tokens(before, tokens).and_then(|content| file.keep(&content));
             let kept = kept.map_or(String::new(), |path| {
                 format!(". The file with the renewed sign-in is {}", quoted_path(&path))
@@ -292,7 +295,7 @@ impl Source for OAuth {
             return Ok(fresh);
         }
         // Two programs must not use the same refresh token.
-        let lock = match Lock::beside(&self.path, deadline) {
+        let lock = match FileLock::beside(&self.path, deadline) {
             Ok(lock) => lock,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 let reason =
@@ -375,7 +378,7 @@ mod tests {
     /// expires after `expiration` seconds: the ID of the key or the error, and the log.
     fn fetch_while_locked(expiration: u64) -> (Result<String, String>, Vec<String>) {
         let sign_in = SignIn::new(&format!("locked-{expiration}"), expiration);
-        let lock = Lock::beside(&sign_in.source.path, &Deadline::over()).unwrap().unwrap();
+        let lock = FileLock::beside(&sign_in.source.path, &Deadline::over()).unwrap().unwrap();
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
         let fetched = sign_in.source.fetch(now, &Deadline::over());
         drop(lock);

@@ -1,67 +1,26 @@
-//! Replaces a file atomically. The room for the new content is reserved before it is needed, and
-//! programs that follow the same rule take turns.
+//! Replaces a file atomically. The room for the new content is reserved before it is needed.
 
-use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use crate::base::deadline::Deadline;
-use crate::base::exhaustion::Exhaustion;
 use crate::base::random::nonce;
-
-/// Interval at which a lock of another program is polled.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
+use crate::credentials::profile::file_lock::FileLock;
 
 /// How many bytes longer than the prepared content the final content may be.
 const SPARE_BYTES: usize = 16 * 1024;
-
-/// Held while a file is replaced. It locks the directory: a lock on the file itself would be lost
-/// with the old file.
-pub(crate) struct Lock(File);
-
-impl Lock {
-    /// Waits for the lock: [`io::ErrorKind::TimedOut`] at the deadline. `None` if the directory
-    /// may not be read or the file system does not support locks.
-    pub(crate) fn beside(path: &Path, deadline: &Deadline) -> io::Result<Option<Self>> {
-        let path = fs::canonicalize(path)?;
-        let Some(directory) = path.parent() else { return Ok(None) };
-        let directory = match File::open(directory) {
-            Ok(directory) => directory,
-            Err(error) if Exhaustion::of(&error).is_some() => return Err(error),
-            Err(_) => return Ok(None),
-        };
-        loop {
-            match directory.try_lock() {
-                Ok(()) => return Ok(Some(Self(directory))),
-                Err(TryLockError::Error(error)) if Exhaustion::of(&error).is_some() => {
-                    return Err(error);
-                }
-                Err(TryLockError::Error(_)) => return Ok(None),
-                Err(TryLockError::WouldBlock) if !deadline.sleep(POLL_INTERVAL) => {
-                    return Err(io::ErrorKind::TimedOut.into());
-                }
-                Err(TryLockError::WouldBlock) => {}
-            }
-        }
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Closing is not enough: a child that was forked meanwhile has the directory open too.
-        let _ = self.0.unlock(); // fails only if it is not held
-    }
-}
 
 /// New content for a file. Readers find the old content or the new one.
 pub(crate) struct Replacement {
     path: PathBuf,
     temporary: PathBuf,
     file: File,
+    /// The file that is replaced.
+    old: Option<File>,
     /// A file descriptor for reading the file again before it is replaced.
     spare: Option<File>,
 }
@@ -73,7 +32,8 @@ impl Replacement {
         // A symbolic link stays one.
         let path = fs::canonicalize(path)?;
         let mut options = OpenOptions::new();
-        let old = options.write(true).custom_flags(libc::O_NONBLOCK).open(&path)?.metadata()?;
+        let opened = options.write(true).custom_flags(libc::O_NONBLOCK).open(&path)?;
+        let old = opened.metadata()?;
         if !old.is_file() {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "it is not a regular file"));
         }
@@ -82,7 +42,7 @@ impl Replacement {
         temporary.push(format!(".libcas-{}", nonce().map_err(io::Error::other)?));
         let temporary = PathBuf::from(temporary);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        let mut replacement = Self { path, temporary, file, spare: None };
+        let mut replacement = Self { path, temporary, file, old: Some(opened), spare: None };
         replacement.spare = Some(replacement.file.try_clone()?);
         let file = &mut replacement.file;
         file.write_all(content.as_bytes())?;
@@ -97,13 +57,18 @@ impl Replacement {
     }
 
     /// Writes the final content, which `content` makes from the file as it is now, and renames the
-    /// temporary file to the file. A file that cannot be replaced is written in its place: in
-    /// containers, one file is often mounted by itself.
+    /// temporary file to the file. Waits until the deadline for a program that has locked the file,
+    /// as the official packages do while they write it, and then writes in any case.
+    ///
+    /// A file that cannot be replaced is written in its place: in containers, one file is often
+    /// mounted by itself.
     pub(crate) fn commit(
         &mut self,
+        deadline: &Deadline,
         content: impl FnOnce() -> io::Result<Zeroizing<String>>,
     ) -> io::Result<()> {
         drop(self.spare.take());
+        let _lock = self.old.take().and_then(|old| FileLock::of(old, &self.path, deadline));
         let content = content()?;
         overwrite(&mut self.file, &content)?;
         if let Err(error) = fs::rename(&self.temporary, &self.path) {
@@ -148,27 +113,12 @@ impl Drop for Replacement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn scratch(name: &str) -> PathBuf {
         let directory = std::env::temp_dir().join(format!("libcas-{}-{name}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
         directory
-    }
-
-    #[test]
-    fn the_lock_is_exclusive_and_released_even_if_a_child_inherited_it() {
-        let directory = scratch("lock");
-        let file = directory.join("file");
-        fs::write(&file, "").unwrap();
-        let lock = Lock::beside(&file, &Deadline::over()).unwrap().unwrap();
-        let late = Lock::beside(&file, &Deadline::over()).map(drop).unwrap_err();
-        assert_eq!(late.kind(), io::ErrorKind::TimedOut);
-        // A child of fork has the directory open.
-        let inherited = lock.0.try_clone().unwrap();
-        drop(lock);
-        assert!(Lock::beside(&file, &Deadline::over()).unwrap().is_some());
-        drop(inherited);
-        fs::remove_dir_all(directory).unwrap();
     }
 
     #[test]
@@ -187,7 +137,7 @@ mod tests {
         drop(Replacement::prepare(&link, "old").unwrap());
         assert_eq!(fs::read_to_string(&link).unwrap(), "old");
         let mut replacement = Replacement::prepare(&link, "old").unwrap();
-        replacement.commit(|| Ok("something new".to_owned().into())).unwrap();
+        replacement.commit(&Deadline::over(), || Ok("something new".to_owned().into())).unwrap();
         drop(replacement);
         assert_eq!(fs::read_to_string(&file).unwrap(), "something new");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
@@ -209,10 +159,32 @@ mod tests {
             let inode = fs::metadata(&file).unwrap().ino();
             let mut replacement = Replacement::prepare(&file, "old content").unwrap();
             fs::remove_file(&replacement.temporary).unwrap();
-            replacement.commit(|| Ok(content.to_owned().into())).unwrap();
+            replacement.commit(&Deadline::over(), || Ok(content.to_owned().into())).unwrap();
             assert_eq!(fs::read_to_string(&file).unwrap(), content);
             assert_eq!(fs::metadata(&file).unwrap().ino(), inode);
         }
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_program_that_keeps_the_file_locked_does_not_hold_it_up() {
+        let directory = scratch("locked");
+        let file = directory.join("file");
+        fs::write(&file, "old").unwrap();
+        let reader = File::open(&file).unwrap();
+        reader.lock().unwrap();
+        let mut replacement = Replacement::prepare(&file, "old").unwrap();
+        replacement.commit(&Deadline::over(), || Ok("new".to_owned().into())).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+        drop(replacement);
+        // Once it is unlocked, it is locked while the content is made.
+        let mut replacement = Replacement::prepare(&file, "new").unwrap();
+        let content = || {
+            assert!(File::open(&file).unwrap().try_lock().is_err());
+            Ok("newer".to_owned().into())
+        };
+        replacement.commit(&Deadline::after(Duration::from_secs(60)), content).unwrap();
+        drop(replacement);
         fs::remove_dir_all(directory).unwrap();
     }
 
@@ -222,7 +194,8 @@ mod tests {
         let file = directory.join("file");
         fs::write(&file, "old").unwrap();
         let mut replacement = Replacement::prepare(&file, "old").unwrap();
-        let error = replacement.commit(|| Err(io::ErrorKind::InvalidData.into())).unwrap_err();
+        let invalid = || Err(io::ErrorKind::InvalidData.into());
+        let error = replacement.commit(&Deadline::over(), invalid).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
         let kept = replacement.keep("new").unwrap();
         assert_eq!(fs::read_to_string(&kept).unwrap(), "new");
