@@ -278,10 +278,12 @@ impl Config {
 
     /// Reads what the program leaves to the environment, and nothing else.
     pub(crate) fn read_environment(&self) -> EnvSnapshot {
+        let any_source = self.access_key.is_none() && self.profile.is_none();
         let groups = [
             (Group::Proxy, matches!(self.proxy, ProxyChoice::Environment)),
             (Group::Roots, self.roots.is_none()),
-            (Group::Sources, self.access_key.is_none() && self.profile.is_none()),
+            (Group::Sources, any_source),
+            (Group::Former, any_source),
             (Group::Profiles, self.access_key.is_none()),
         ];
         let groups = groups.into_iter().filter_map(|(group, left)| left.then_some(group)).collect();

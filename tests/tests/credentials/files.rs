@@ -1,9 +1,9 @@
 //! Profile files, and credential commands.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 
-use acceptance::setups::{CLI, NO_METADATA, fails, static_profile, upload, with_cli};
+use acceptance::setups::{CLI, NO_METADATA, fails, signer, static_profile, upload, with_cli};
 use acceptance::{FakeCloud, compile, scratch};
 use serde_json::json;
 
@@ -76,6 +76,40 @@ fn libcas_warns_of_a_file_that_others_can_read() {
             );
         }
     }
+}
+
+#[test]
+fn libcas_warns_of_a_file_that_others_own_or_can_replace() {
+    let cloud = with_cli(&static_profile(&json!({})));
+    let path = cloud.home().join(CLI);
+    let directory = path.parent().unwrap();
+    for (mode, warned) in [(0o755, false), (0o777, true), (0o1777, false), (0o770, true)] {
+        fs::set_permissions(directory, fs::Permissions::from_mode(mode)).unwrap();
+        let outcome = upload(&cloud, &cloud.emulator(), &[]);
+        outcome.assert_fields(&[("status", "CAS_OK")]);
+        let warning = format!("Other users may replace \"{}\"", path.display());
+        assert_eq!(outcome.stdout.contains(&warning), warned, "{mode:o}: {}", outcome.stdout);
+    }
+    // Only root can change the owner.
+    if chown(&path, Some(4242), None).is_ok() {
+        let outcome = upload(&cloud, &cloud.emulator(), &[]);
+        outcome.assert_fields(&[("status", "CAS_OK")]);
+        let warning = format!("Another user owns \"{}\"", path.display());
+        assert!(outcome.stdout.contains(&warning), "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn values_of_the_credentials_file_lose_their_quotes() {
+    let cloud = FakeCloud::start();
+    cloud.write(
+        ".alibabacloud/credentials",
+        "[default]\ntype = 'access_key'\naccess_key_id = \"staticid\" # mine\n\
+         access_key_secret = 'canary-secret-static'\n",
+    );
+    let emulator = cloud.emulator();
+    upload(&cloud, &emulator, &[]).assert_fields(&[("status", "CAS_OK")]);
+    assert_eq!(signer(&emulator), "staticid");
 }
 
 #[test]

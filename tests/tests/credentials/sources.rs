@@ -345,6 +345,39 @@ fn sts_requests_are_posts_with_form_parameters_and_the_configured_signature() {
 }
 
 #[test]
+fn sts_is_called_at_the_endpoint_that_is_configured() {
+    let profile = json!({"mode": "RamRoleArn", "ram_role_arn": ROLE, "sts_region": "cn-beijing"});
+    let mut named = profile.clone();
+    named["sts_endpoint"] = json!("sts.eu-central-1.aliyuncs.com");
+    let variable = ("ALIBABA_CLOUD_STS_ENDPOINT", "sts-vpc.cn-shanghai.aliyuncs.com");
+    for (profile, variables, endpoint) in [
+        (&profile, &[][..], "sts.cn-beijing.aliyuncs.com"),
+        (&profile, &[variable], variable.1),
+        (&named, &[variable], "sts.eu-central-1.aliyuncs.com"),
+    ] {
+        let cloud = with_cli(&static_profile(profile));
+        upload(&cloud, &cloud.emulator(), variables).assert_fields(&[("status", "CAS_OK")]);
+        assert_eq!(cloud.requests()[0]["host"], endpoint);
+    }
+    let plain = ("ALIBABA_CLOUD_STS_ENDPOINT", "http://sts.cn-shanghai.aliyuncs.com");
+    let cloud = with_cli(&static_profile(&profile));
+    let outcome = upload(&cloud, &cloud.emulator(), &[NO_METADATA, plain]);
+    assert!(fails(&outcome).0.contains("invalid sts_endpoint or"), "{}", outcome.stdout);
+    assert!(cloud.requests().is_empty());
+}
+
+#[test]
+fn without_configuration_the_hint_names_older_variables() {
+    let cloud = FakeCloud::start();
+    let old =
+        [("ALICLOUD_ACCESS_KEY", "canary-id"), ("ALIBABACLOUD_ACCESS_KEY_SECRET", "canary-s")];
+    let outcome = upload(&cloud, &cloud.emulator(), &[&old[..], &[NO_METADATA]].concat());
+    let (_, hint) = fails(&outcome);
+    let names = "does not read ALICLOUD_ACCESS_KEY and ALIBABACLOUD_ACCESS_KEY_SECRET";
+    assert!(hint.contains(names) && hint.contains("set ALIBABA_CLOUD_ACCESS_KEY_ID"), "{hint}");
+}
+
+#[test]
 fn metadata_requests_use_a_token_unless_the_service_has_none() {
     let cloud = FakeCloud::start();
     let emulator = cloud.emulator();

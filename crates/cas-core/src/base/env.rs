@@ -57,12 +57,20 @@ variables! {
         ALIBABA_CLOUD_ROLE_ARN ALIBABA_CLOUD_OIDC_PROVIDER_ARN ALIBABA_CLOUD_OIDC_TOKEN_FILE
         ALIBABA_CLOUD_PROFILE ALIBABA_CLOUD_CLI_PROFILE_DISABLED ALIBABA_CLOUD_CREDENTIALS_URI
     }
+    /// Older names for access keys, which neither libcas nor the official packages read: an error
+    /// names those that are set. Only that they are set is kept. Asked for with `Sources`.
+    Former {
+        ALICLOUD_ACCESS_KEY ALICLOUD_SECRET_KEY ALICLOUD_ACCESS_KEY_ID ALICLOUD_ACCESS_KEY_SECRET
+        ALIYUN_ACCESS_KEY_ID ALIYUN_ACCESS_KEY_SECRET
+        ALIBABACLOUD_ACCESS_KEY_ID ALIBABACLOUD_ACCESS_KEY_SECRET
+    }
     /// What profiles and roles need. Read unless the program sets an access key.
     Profiles {
         HOME ALIBABA_CLOUD_CONFIG_FILE ALIBABA_CLOUD_CREDENTIALS_FILE
         ALIBABA_CLOUD_ECS_METADATA ALIBABA_CLOUD_ECS_METADATA_DISABLED
         ALIBABA_CLOUD_IMDSV1_DISABLED ALIBABA_CLOUD_ROLE_SESSION_NAME ALIBABA_CLOUD_STS_REGION
-        ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS
+        ALIBABA_CLOUD_STS_ENDPOINT ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED
+        ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS
     }
 }
 
@@ -90,8 +98,9 @@ impl EnvSnapshot {
 
     fn from_source(groups: Vec<Group>, source: impl Fn(&str) -> Option<OsString>) -> Self {
         let value = |variable: &Variable| {
-            let value = source(variable.name())?.into_vec();
-            Some((*variable, Zeroizing::new(value)))
+            let value = Zeroizing::new(source(variable.name())?.into_vec());
+            let is_kept = variable.group() != Group::Former || value.is_empty();
+            Some((*variable, if is_kept { value } else { Zeroizing::new(b"set".to_vec()) }))
         };
         let is_read = |variable: &&Variable| groups.contains(&variable.group());
         let values = Variable::ALL.iter().filter(is_read).filter_map(value).collect();
@@ -132,6 +141,13 @@ impl EnvSnapshot {
         value.map(|value| Path::new(OsStr::from_bytes(value)))
     }
 
+    /// The variables of [`Group::Former`] that are set.
+    #[must_use]
+    pub(crate) fn former(&self) -> Vec<Variable> {
+        let set = self.values.iter().map(|(variable, _)| *variable);
+        set.filter(|name| name.group() == Group::Former && self.get(*name).is_some()).collect()
+    }
+
     /// Whether a variable is "true", in any case.
     #[must_use]
     pub(crate) fn is_true(&self, variable: Variable) -> bool {
@@ -148,7 +164,8 @@ impl<'a> FromIterator<(&'a str, &'a str)> for EnvSnapshot {
             assert!(Variable::ALL.iter().any(|variable| variable.name() == *name), "{name}");
         }
         let value = |name: &str| set.iter().rev().find(|(set, _)| *set == name);
-        let groups = vec![Group::Proxy, Group::Roots, Group::Sources, Group::Profiles];
+        let groups =
+            vec![Group::Proxy, Group::Roots, Group::Sources, Group::Former, Group::Profiles];
         Self::from_source(groups, |name| value(name).map(|(_, value)| OsString::from(value)))
     }
 }
@@ -207,6 +224,18 @@ mod tests {
         }
         let variables = EnvSnapshot::ignored(vec![Group::Profiles]);
         assert!(variables.is_ignored() && variables.path(Variable::HOME).is_none());
+    }
+
+    #[test]
+    fn former_names_are_known_without_their_values() {
+        let variables = EnvSnapshot::from_iter([
+            ("ALICLOUD_SECRET_KEY", "hidden"),
+            ("ALIYUN_ACCESS_KEY_ID", ""),
+            ("ALIBABA_CLOUD_ACCESS_KEY_ID", "id"),
+        ]);
+        assert_eq!(variables.former(), [Variable::ALICLOUD_SECRET_KEY]);
+        assert!(variables.values.iter().all(|(_, value)| **value != *b"hidden"));
+        assert_eq!(EnvSnapshot::ignored(vec![Group::Former]).former(), []);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::base::deadline::Deadline;
-use crate::base::env::Variable;
+use crate::base::env::{EnvSnapshot, Variable};
 use crate::base::quote::quoted;
 use crate::base::time::unix_seconds;
 use crate::credentials::context::ProviderContext;
@@ -26,6 +26,7 @@ use crate::service::transport::HttpTransport;
 use crate::service::types::Operation;
 
 const VERSION: &str = "2015-04-01";
+const ENDPOINT: Variable = Variable::ALIBABA_CLOUD_STS_ENDPOINT;
 const REGION: Variable = Variable::ALIBABA_CLOUD_STS_REGION;
 const VPC: Variable = Variable::ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED;
 const SESSION_NAME: Variable = Variable::ALIBABA_CLOUD_ROLE_SESSION_NAME;
@@ -46,6 +47,8 @@ pub(crate) struct Role {
     pub(crate) duration: Option<String>,
     pub(crate) policy: Option<String>,
     pub(crate) external_id: Option<String>,
+    /// The host of STS. It outweighs `region` and `vpc`.
+    pub(crate) endpoint: Option<String>,
     pub(crate) region: Option<String>,
     /// Whether STS is called inside the VPC. `None`: as the environment says.
     pub(crate) vpc: Option<bool>,
@@ -127,9 +130,7 @@ pub(crate) fn assume(
             None
         }
     };
-    let region = role.region.as_deref().map(Cow::from).or_else(|| variables.get(REGION));
-    let vpc = role.vpc.unwrap_or_else(|| variables.is_true(VPC));
-    let caller = caller(context, &host(region.as_deref(), vpc), credentials)?;
+    let caller = caller(context, &endpoint(role, variables)?, credentials)?;
     let operation = Operation { ram: "sts", action, params };
     let response =
         caller.call::<Value>(&operation, &quoted(&role.arn), &deadline.halfway()).map_err(
@@ -141,15 +142,11 @@ pub(crate) fn assume(
 
 fn caller(
     context: &ProviderContext,
-    host: &str,
+    endpoint: &Endpoint,
     credentials: Option<Box<dyn Provider>>,
 ) -> Result<Caller, CredentialsError> {
-    // Only the region can make the host invalid.
-    let invalid =
-        |_| CredentialsError::failed(format!("invalid STS region in the host {}", quoted(host)));
-    let endpoint = Endpoint::parse(host).map_err(invalid)?;
-    let transport =
-        HttpTransport::new(Arc::clone(&context.connections), &endpoint).map_err(invalid)?;
+    let transport = HttpTransport::new(Arc::clone(&context.connections), endpoint)
+        .map_err(|_| CredentialsError::failed("invalid STS endpoint"))?;
     Ok(Caller {
         transport: Box::new(transport),
         credentials,
@@ -158,6 +155,31 @@ fn caller(
         max_attempts: MAX_ATTEMPTS,
         skew: ClockSkew::default(),
         logger: context.logger.clone(),
+    })
+}
+
+/// Where STS is called: at the endpoint of the profile or of the environment, or else at the host
+/// of a region.
+fn endpoint(role: &Role, variables: &EnvSnapshot) -> Result<Endpoint, CredentialsError> {
+    let named = role.endpoint.as_deref().map(Cow::from).or_else(|| variables.get(ENDPOINT));
+    if let Some(named) = named {
+        // The text may hold a password, so it is not shown.
+        return Endpoint::parse(named.trim())
+            .ok()
+            .filter(|endpoint| !endpoint.is_plaintext() || endpoint.is_loopback())
+            .ok_or_else(|| {
+                CredentialsError::failed(format!(
+                    "invalid sts_endpoint or {ENDPOINT}: must be a host like \
+                     sts.cn-hangzhou.aliyuncs.com, without http"
+                ))
+            });
+    }
+    let region = role.region.as_deref().map(Cow::from).or_else(|| variables.get(REGION));
+    let vpc = role.vpc.unwrap_or_else(|| variables.is_true(VPC));
+    let host = host(region.as_deref(), vpc);
+    // Only the region can make the host invalid.
+    Endpoint::parse(&host).map_err(|_| {
+        CredentialsError::failed(format!("invalid STS region in the host {}", quoted(&host)))
     })
 }
 
@@ -195,11 +217,40 @@ mod tests {
         assert_eq!(host(Some("cn-beijing"), true), "sts-vpc.cn-beijing.aliyuncs.com");
     }
 
+    fn endpoint_of(
+        named: Option<&str>,
+        region: Option<&str>,
+        variables: &[(&str, &str)],
+    ) -> Result<String, String> {
+        let owned = |text: &str| text.to_owned();
+        let role =
+            Role { endpoint: named.map(owned), region: region.map(owned), ..Role::default() };
+        let variables = variables.iter().copied().collect();
+        endpoint(&role, &variables).map(|it| it.to_string()).map_err(|error| error.reason)
+    }
+
     #[test]
-    fn an_invalid_region_is_an_error() {
-        let context = ProviderContext::of_test(&[]);
-        let error = caller(&context, &host(Some("a b"), false), None).map(drop).unwrap_err();
-        assert!(error.reason.starts_with("invalid STS region in the host \"sts.a b."));
+    fn the_endpoint_is_that_of_the_profile_or_of_the_environment_before_any_region() {
+        let variables =
+            [("ALIBABA_CLOUD_STS_ENDPOINT", " sts.b.example "), ("ALIBABA_CLOUD_STS_REGION", "r")];
+        let of = |named, region| endpoint_of(named, region, &variables).unwrap();
+        assert_eq!(of(Some("https://sts.a.example"), Some("cn-beijing")), "sts.a.example");
+        assert_eq!(of(None, Some("cn-beijing")), "sts.b.example");
+        let of = |region| endpoint_of(None, region, &variables[1..]).unwrap();
+        assert_eq!(of(Some("cn-beijing")), "sts.cn-beijing.aliyuncs.com");
+        assert_eq!(of(None), "sts.r.aliyuncs.com");
+        assert_eq!(endpoint_of(Some("http://127.0.0.1:80"), None, &[]).unwrap(), "127.0.0.1:80");
+    }
+
+    #[test]
+    fn an_invalid_endpoint_or_region_is_an_error() {
+        let reason = endpoint_of(None, Some("a b"), &[]).unwrap_err();
+        assert!(reason.starts_with("invalid STS region in the host \"sts.a b."));
+        for wrong in ["http://sts.example", "https://user:hidden@sts.example", "hidden/x", "a b"] {
+            let reason = endpoint_of(Some(wrong), None, &[]).unwrap_err();
+            assert!(reason.starts_with("invalid sts_endpoint or ALIBABA_CLOUD_STS_ENDPOINT"));
+            assert!(!reason.contains("hidden"), "{reason}");
+        }
     }
 
     #[test]

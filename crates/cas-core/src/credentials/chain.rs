@@ -54,6 +54,8 @@ pub(crate) struct ProviderChain {
     files_only: bool,
     /// Whether libcas ignores the environment.
     is_ignored: bool,
+    /// Variables that are set and that libcas does not read, for the hint.
+    former: Vec<Variable>,
     logger: Logger,
 }
 
@@ -84,8 +86,10 @@ impl ProviderChain {
                 sources.push(Box::new(CredentialsUri::of_environment(shared())));
             }
         }
+        // With a profile of the program, no variable decides.
+        let former = if files_only { Vec::new() } else { variables.former() };
         let (used, logger) = (AtomicUsize::new(NONE), context.logger.clone());
-        Self { sources, used, files_only, is_ignored, logger }
+        Self { sources, used, files_only, is_ignored, former, logger }
     }
 
     fn used(&self) -> Option<&dyn NamedSource> {
@@ -99,8 +103,10 @@ impl ProviderChain {
         let failed: Vec<_> =
             errors.into_iter().filter(|error| !error.is_not_configured()).collect();
         let retryable = failed.iter().any(|error| error.retryable);
+        let former_names = former_names(&self.former);
         let hint = match failed.as_slice() {
-            [] => self.files_only.then_some(SET_PROFILE),
+            [] if self.files_only => Some(SET_PROFILE),
+            [] => former_names.as_deref(),
             // It ended the search, so it is what has to be corrected.
             [.., error] if error.is_fatal() => {
                 Some(error.hint.as_deref().unwrap_or(CORRECT_SOURCE))
@@ -114,6 +120,19 @@ impl ProviderChain {
         let hint = (!hints.is_empty()).then(|| hints.join(" "));
         CredentialsError { hint, ..CredentialsError::failed(reason).with_retryable(retryable) }
     }
+}
+
+/// The hint if no source is configured, but older variables are set.
+fn former_names(set: &[Variable]) -> Option<String> {
+    let names: Vec<_> = set.iter().map(ToString::to_string).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "libcas does not read {}, like the official packages: set {} and {} instead.",
+            names.join(" and "),
+            Variable::ALIBABA_CLOUD_ACCESS_KEY_ID,
+            Variable::ALIBABA_CLOUD_ACCESS_KEY_SECRET,
+        )
+    })
 }
 
 /// The sources that read profile files: config.json of the CLI, then the credentials files.
@@ -261,6 +280,7 @@ mod tests {
             used: AtomicUsize::new(NONE),
             files_only: false,
             is_ignored: false,
+            former: Vec::new(),
             logger: Logger::default(),
         }
     }
@@ -348,6 +368,25 @@ mod tests {
         let error = fetch(&chain).unwrap_err();
         assert_eq!(error.hint.as_deref(), Some(SET_PROFILE));
         assert!(error.reason.starts_with("\"/nonexistent/.aliyun/config.json\": file not found; "));
+    }
+
+    #[test]
+    fn older_variables_are_named_if_no_source_is_configured() {
+        let hint = |variables: &[(&str, &str)], profile| {
+            let off = [("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true"), ("HOME", "/nonexistent")];
+            let context = ProviderContext::of_test(&[variables, &off].concat());
+            fetch(&ProviderChain::new(&context, profile)).unwrap_err().hint
+        };
+        let old = [("ALICLOUD_ACCESS_KEY", "hidden"), ("ALICLOUD_SECRET_KEY", "hidden")];
+        assert_eq!(
+            hint(&old, None).unwrap(),
+            "libcas does not read ALICLOUD_ACCESS_KEY and ALICLOUD_SECRET_KEY, like the official \
+             packages: set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET instead."
+        );
+        assert_eq!(hint(&[], None), None);
+        assert_eq!(hint(&old, Some("p")).as_deref(), Some(SET_PROFILE));
+        let half = [old[0], ("ALIBABA_CLOUD_ACCESS_KEY_ID", "id")];
+        assert_eq!(hint(&half, None).as_deref(), Some(CORRECT_SOURCE));
     }
 
     fn names(variables: &[(&str, &str)], profile: Option<&str>) -> Vec<String> {

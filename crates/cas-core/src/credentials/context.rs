@@ -34,6 +34,12 @@ const HOME_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 /// Turns off what runs a program or asks a URL that a file or variable names.
 pub(crate) const EXTERNAL_DISABLED: Variable = Variable::ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS;
 
+/// The user who may read and change everything.
+const ROOT: u32 = 0;
+
+/// The mode bit of directories in which only owners may replace files.
+const STICKY: u32 = 0o1000;
+
 static HOME_LOOKUPS: OfProcess<Option<PathBuf>> = OfProcess::new();
 
 /// Without an answer, no other source is asked: it would stay in use for good.
@@ -58,7 +64,7 @@ pub(crate) struct ProviderContext {
     /// How requests to STS are signed.
     pub(crate) signature: Signature,
     pub(crate) logger: Logger,
-    /// The files for which a warning about their mode has been logged.
+    /// The files for which warnings about their exposure have been logged.
     warned: Mutex<Vec<PathBuf>>,
     /// What the password database said.
     home: OnceBox<Option<PathBuf>>,
@@ -129,7 +135,7 @@ impl ProviderContext {
         self.variables.path(Variable::HOME).or_else(in_database)
     }
 
-    /// Reads a file with access keys. Logs a warning, once, if other users may read or change it.
+    /// Reads a file with access keys. Logs warnings, once, if other users may read or change it.
     /// `variable` is the environment variable that names the file, if one does.
     pub(crate) fn secret_file(
         &self,
@@ -143,15 +149,11 @@ impl ProviderContext {
             )),
             None => CredentialsError::not_configured("file not found"),
         })?;
-        let mode = fs::metadata(path).map_or(0, |metadata| metadata.mode() & 0o777);
-        if mode & 0o066 != 0 && self.is_first_warning(path) {
-            self.logger.log(Level::Warn, || {
-                format!(
-                    "Other users may read or change {}, which contains access keys (mode \
-                     {mode:o}). Run chmod 600 on it.",
-                    quoted_path(path)
-                )
-            });
+        let warnings = exposures(path, cas_sys::effective_user());
+        if !warnings.is_empty() && self.is_first_warning(path) {
+            for warning in warnings {
+                self.logger.log(Level::Warn, || warning);
+            }
         }
         Ok(text)
     }
@@ -182,6 +184,44 @@ impl ProviderContext {
     }
 }
 
+/// What lets other users read a file with access keys or decide what is in it, in sentences. `user`
+/// is the one that the program runs as.
+fn exposures(path: &Path, user: u32) -> Vec<String> {
+    let file = quoted_path(path);
+    let mut warnings = Vec::new();
+    if let Ok(metadata) = fs::metadata(path) {
+        let (mode, owner) = (metadata.mode() & 0o777, metadata.uid());
+        if mode & 0o066 != 0 {
+            warnings.push(format!(
+                "Other users may read or change {file}, which contains access keys (mode \
+                 {mode:o}). Run chmod 600 on it."
+            ));
+        }
+        if ![user, ROOT].contains(&owner) {
+            warnings.push(format!(
+                "Another user owns {file}, and decides which access keys libcas finds there (user \
+                 ID {owner}). Run chown on it."
+            ));
+        }
+    }
+    // A link may lead to another directory.
+    let real = fs::canonicalize(path);
+    let directory = real.as_deref().ok().and_then(Path::parent);
+    if let Some((directory, metadata)) = directory.and_then(|it| Some((it, fs::metadata(it).ok()?)))
+    {
+        let mode = metadata.mode() & 0o7777;
+        // In a directory with the sticky bit, others cannot replace files.
+        if mode & 0o022 != 0 && mode & STICKY == 0 {
+            warnings.push(format!(
+                "Other users may replace {file}, which contains access keys: they may write to \
+                 {} (mode {mode:o}). Run chmod go-w on it.",
+                quoted_path(directory)
+            ));
+        }
+    }
+    warnings
+}
+
 #[cfg(test)]
 impl ProviderContext {
     /// A context with these variables. Its sources can send nothing that a test expects.
@@ -209,6 +249,7 @@ impl ProviderContext {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::{PermissionsExt, chown};
 
     #[test]
     fn a_missing_file_is_an_error_only_if_a_variable_names_it() {
@@ -225,7 +266,46 @@ mod tests {
     }
 
     #[test]
-    fn the_mode_of_each_file_is_warned_of_once() {
+    fn files_that_other_users_control_are_warned_of() {
+        let name = format!("libcas-{}-exposures", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        fs::create_dir_all(&directory).unwrap();
+        let file = directory.join("config.json");
+        fs::write(&file, "").unwrap();
+        let owner = fs::metadata(&file).unwrap().uid();
+        let warnings = |directory_mode, mode, user| {
+            let set = |path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+            set(&file, mode).unwrap();
+            set(&directory, directory_mode).unwrap();
+            exposures(&file, user)
+        };
+        for mode in [0o700, 0o755, 0o1777] {
+            assert_eq!(warnings(mode, 0o600, owner), [""; 0], "{mode:o}");
+        }
+        for mode in [0o777, 0o720, 0o702, 0o2775] {
+            let warnings = warnings(mode, 0o600, owner);
+            assert!(warnings[0].starts_with("Other users may replace \"") && warnings.len() == 1);
+            assert!(warnings[0].contains(&format!("(mode {mode:o})")), "{warnings:?}");
+        }
+        let warnings = warnings(0o777, 0o644, owner);
+        assert!(warnings[0].starts_with("Other users may read or change") && warnings.len() == 2);
+        // Only root can change the owner. Files of root are trusted.
+        if chown(&file, Some(4242), None).is_ok() {
+            fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            let warnings = exposures(&file, 0);
+            assert!(warnings[0].starts_with("Another user owns \"") && warnings.len() == 1);
+            assert!(warnings[0].contains("(user ID 4242)"), "{warnings:?}");
+            assert_eq!(exposures(&file, 4242), [""; 0]);
+            chown(&file, Some(0), None).unwrap();
+            assert_eq!(exposures(&file, 4242), [""; 0]);
+        }
+        fs::remove_dir_all(directory).unwrap();
+        assert_eq!(exposures(&file, owner), [""; 0]);
+    }
+
+    #[test]
+    fn the_exposure_of_each_file_is_warned_of_once() {
         let context = ProviderContext::of_test(&[]);
         for (path, first) in [("/a", true), ("/a", false), ("/b", true), ("/b", false)] {
             assert_eq!(context.is_first_warning(Path::new(path)), first, "{path}");

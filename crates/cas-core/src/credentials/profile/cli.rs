@@ -115,6 +115,7 @@ fn role(profile: &Profile) -> Result<Role, CredentialsError> {
     Ok(Role {
         duration: profile.text("expired_seconds"),
         external_id: profile.text("external_id"),
+        endpoint: profile.text("sts_endpoint"),
         region: profile.text("sts_region"),
         vpc: profile.get("enable_vpc").map(|flag| flag == "true"),
         ..profile.role("ram_role_arn", &["ram_session_name", "role_session_name"])?
@@ -292,7 +293,7 @@ mod tests {
         let config = ConfigFile::parse(
             r#"{"profiles": [{"name": "a", "ram_role_arn": "r", "role_session_name": "s",
                 "expired_seconds": 900, "external_id": "x", "sts_region": "cn-beijing",
-                "enable_vpc": true, "policy": "{}"},
+                "sts_endpoint": "sts.example", "enable_vpc": true, "policy": "{}"},
                 {"name": "b", "ram_role_arn": "r", "ram_session_name": "t",
                  "role_session_name": "s", "enable_vpc": false}]}"#,
         );
@@ -302,7 +303,7 @@ mod tests {
         assert_eq!((a.arn.as_str(), a.session_name.as_deref()), ("r", Some("s")));
         assert_eq!((a.duration.as_deref(), a.external_id.as_deref()), (Some("900"), Some("x")));
         assert_eq!((a.region.as_deref(), a.vpc), (Some("cn-beijing"), Some(true)));
-        assert_eq!(a.policy.as_deref(), Some("{}"));
+        assert_eq!((a.policy.as_deref(), a.endpoint.as_deref()), (Some("{}"), Some("sts.example")));
         assert_eq!((b.session_name.as_deref(), b.vpc), (Some("t"), Some(false)));
         assert_eq!((b.duration, b.policy), (None, None));
     }

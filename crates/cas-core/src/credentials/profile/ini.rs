@@ -84,7 +84,7 @@ fn parse(text: &str, name: &str) -> Result<Option<Profile>, CredentialsError> {
     // The name and the indentation of the last field.
     let mut last: Option<(String, usize)> = None;
     for (number, line) in (1..).zip(text.lines()) {
-        let line = without_comment(line);
+        let (whole, line) = (line, without_comment(line));
         let indent = line.len() - line.trim_start().len();
         let line = line.trim();
         if line.is_empty() {
@@ -126,9 +126,12 @@ fn parse(text: &str, name: &str) -> Result<Option<Profile>, CredentialsError> {
         let (field, value) = line
             .split_once(['=', ':'])
             .ok_or_else(|| error(number, "expected a [profile] or NAME = VALUE"))?;
-        let (field, value) = (field.trim().to_ascii_lowercase(), value.trim());
-        let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
-        profile.fields.insert(field.clone(), Secret::new(bare.to_owned()));
+        let value = whole
+            .split_once(['=', ':'])
+            .and_then(|(_, value)| in_quotes(value.trim()))
+            .unwrap_or(value.trim());
+        let field = field.trim().to_ascii_lowercase();
+        profile.fields.insert(field.clone(), Secret::new(value.to_owned()));
         last = Some((field, indent));
     }
     Ok(found)
@@ -139,6 +142,21 @@ fn parse(text: &str, name: &str) -> Result<Option<Profile>, CredentialsError> {
 fn without_comment(line: &str) -> &str {
     let line = line.split('#').next().unwrap_or_default();
     if line.trim_start().starts_with(';') { "" } else { line }
+}
+
+/// The value between quotes, as the official Node.js and Go packages read it: a `#` there is no
+/// comment, but there may be one after them.
+fn in_quotes(value: &str) -> Option<&str> {
+    let quote = value.chars().next().filter(|first| matches!(first, '"' | '\''))?;
+    let (inside, after) = value[1..].rsplit_once(quote)?;
+    match after.trim_start().chars().next() {
+        None | Some('#') => Some(inside),
+        // The last quote is in a comment.
+        Some(_) => {
+            let (inside, after) = value[1..].split_once(quote)?;
+            after.trim_start().starts_with('#').then_some(inside)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -180,6 +198,29 @@ what is this?
         let indented = format!("  {}", FILE.replace('\n', "\n  "));
         assert_eq!(parse(&indented, "web").unwrap().unwrap().get("policy"), web.get("policy"));
         assert!(parse(FILE, "other").map(drop).unwrap_err().reason.starts_with("line 15: "));
+    }
+
+    #[test]
+    fn values_lose_their_quotes() {
+        for (written, read) in [
+            ("\"s\"", "s"),
+            ("'s'", "s"),
+            ("\"a # b\"", "a # b"),
+            ("'a'  # it's mine", "a"),
+            ("\"a\" # \"b\" c", "a"),
+            ("'a\"b'", "a\"b"),
+            ("\"\"", ""),
+            ("\"a", "\"a"),
+            ("a\"", "a\""),
+            ("\"a' # '", "\"a'"),
+            ("a 'b' # c", "a 'b'"),
+            ("'a' b", "'a' b"),
+            ("\"", "\""),
+        ] {
+            let profile = parse(&format!("[default]\na = {written}\n"), "default");
+            let profile = profile.unwrap().unwrap();
+            assert_eq!(profile.fields["a"].expose(), read, "{written}");
+        }
     }
 
     #[test]
