@@ -331,8 +331,6 @@ pub fn cases() -> Vec<Case> {
             ),
             "STS.oidc-1",
         ),
-        Case::ini("ini profile of another name", plain, "STS.ecs-1")
-            .with(&[("ALIBABA_CLOUD_PROFILE", "missing")]),
         Case::files(
             "ini file of the Go package",
             &[(".alibabacloud/credentials", format!("[default]\n{plain}"))],
@@ -379,7 +377,7 @@ pub fn cases() -> Vec<Case> {
         Case::files(
             "a broken file before a sound one",
             &[
-                (CLI, "{\"profiles\"".to_owned()),
+                (CLI, "{\"profiles\" 7}".to_owned()),
                 (".alibabacloud/credentials.ini", format!("[default]\n{plain}")),
             ],
             "staticid",

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::thread;
 
 use acceptance::setups::{CLI, NO_METADATA, fails, signer, static_profile, upload, with_cli};
 use acceptance::{FakeCloud, compile, scratch};
@@ -53,6 +54,25 @@ fn the_error_for_a_broken_file_names_the_file_and_the_line() {
             outcome.stdout.lines().any(|line| line.starts_with("log=2") && line.contains(words));
         assert!(warned, "{}", outcome.stdout);
     }
+}
+
+#[test]
+fn a_half_written_file_is_read_again_and_not_replaced_by_another_source() {
+    let cloud = with_cli(&static_profile(&json!({})));
+    let path = cloud.home().join(CLI);
+    let whole = fs::read_to_string(&path).unwrap();
+    let emulator = cloud.emulator();
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let outcome = upload(&cloud, &emulator, &[]);
+    let (message, _) = fails(&outcome);
+    assert!(message.contains("the end of the file is missing"), "{message}");
+    assert!(cloud.requests().is_empty());
+    thread::scope(|scope| {
+        let upload = scope.spawn(|| upload(&cloud, &emulator, &[]));
+        fs::write(&path, &whole).unwrap();
+        upload.join().unwrap().assert_fields(&[("status", "CAS_OK")]);
+    });
+    assert_eq!(signer(&emulator), "staticid");
 }
 
 #[test]

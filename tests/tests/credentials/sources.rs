@@ -136,9 +136,8 @@ fn the_failure_of_each_credential_service_is_reported_with_a_hint() {
     for_each(&failures, |(name, broken, what, words, retryable)| {
         let host = case(name).host();
         host.cloud.set(&json!({"broken": {*broken: what}}));
-        // A service that hangs is given half of this.
-        let timeout = if what.get("hang").is_some() { "8000" } else { "60000" };
-        let mut settings = vec![("CAS_TIMEOUT_MS", timeout)];
+        // A service that hangs is given half of this, and asked again for a quarter of the rest.
+        let mut settings = vec![("CAS_TIMEOUT_MS", "8000")];
         if !name.starts_with("instance") {
             settings.push(NO_METADATA);
         }
@@ -150,6 +149,48 @@ fn the_failure_of_each_credential_service_is_reported_with_a_hint() {
         assert_eq!(outcome.field("retryable"), *retryable, "{shown}");
         assert!(host.emulator.requests().is_empty());
     });
+}
+
+#[test]
+fn a_source_that_fails_for_a_moment_is_asked_again_and_not_replaced() {
+    let unavailable = json!({"status": 503, "body": "{\"Code\":\"ServiceUnavailable\"}"});
+    // Behind each of these, there is the role of the instance.
+    for (name, service) in [("RamRoleArn", "sts"), ("OIDC", "oidc"), ("CloudSSO", "sso")] {
+        let host = case(name).host();
+        let mut once = unavailable.clone();
+        once["times"] = json!(3);
+        host.cloud.set(&json!({"broken": {service: once}}));
+        host.upload(&[]).assert_fields(&[("status", "CAS_OK")]);
+        assert_eq!(signer(&host.emulator), format!("STS.{service}-1"));
+
+        let host = case(name).host();
+        host.cloud.set(&json!({"broken": {service: unavailable}}));
+        let outcome = host.upload(&[("CAS_TIMEOUT_MS", "4000")]);
+        assert!(fails(&outcome).0.contains("ServiceUnavailable"), "{}", outcome.stdout);
+        assert_eq!(outcome.field("retryable"), "1");
+        assert!(host.cloud.requests().iter().all(|request| request["service"] == service));
+    }
+    // A role of the instance that no one has named may be replaced.
+    let host = case("instance role before URI").host();
+    host.cloud.set(&json!({"broken": {"ecs-role": unavailable}}));
+    host.upload(&[]).assert_fields(&[("status", "CAS_OK")]);
+    assert_eq!(signer(&host.emulator), "STS.uri-1");
+}
+
+#[test]
+fn a_profile_of_the_environment_must_exist() {
+    let cloud = with_cli(&static_profile(&json!({})));
+    let missing = ("ALIBABA_CLOUD_PROFILE", "missing");
+    let outcome = upload(&cloud, &cloud.emulator(), &[missing]);
+    let (message, hint) = fails(&outcome);
+    let clause = "ALIBABA_CLOUD_PROFILE: no file has a usable profile \"missing\"";
+    assert!(message.contains(clause), "{message}");
+    assert!(hint.contains("Set ALIBABA_CLOUD_PROFILE to a profile"), "{hint}");
+    assert!(cloud.requests().is_empty());
+    // Sources before the files count as ever.
+    let emulator = cloud.emulator();
+    let key = [missing, (ID, "staticid"), (SECRET, "canary-secret-static")];
+    upload(&cloud, &emulator, &key).assert_fields(&[("status", "CAS_OK")]);
 }
 
 #[test]

@@ -4,11 +4,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::base::deadline::Deadline;
 use crate::base::env::Variable;
 use crate::base::logger::{Level, Logger};
+use crate::base::quote::quoted;
 use crate::credentials::context::{EXTERNAL_DISABLED, ProviderContext};
 use crate::credentials::ecs_ram_role;
 use crate::credentials::ecs_ram_role::EcsRamRole;
@@ -19,7 +20,7 @@ use crate::credentials::profile::file::{Location, ProfileFile};
 use crate::credentials::profile::ini::IniProfile;
 use crate::credentials::source::{KeyWithExpiry, NamedSource, Source};
 use crate::credentials::uri::CredentialsUri;
-use crate::service::provider::CredentialsError;
+use crate::service::provider::{CredentialsError, CredentialsErrorKind};
 
 const PROFILE: Variable = Variable::ALIBABA_CLOUD_PROFILE;
 const CLI_FILE: Variable = Variable::ALIBABA_CLOUD_CONFIG_FILE;
@@ -40,6 +41,9 @@ const SETTERS: &str = "libcas ignores the environment, because the program runs 
                        privileges: call cas_config_set_access_key, or cas_config_set_profile for a \
                        profile in the home directory of the effective user. A program that \
                        chooses its environment itself can call cas_config_set_trust_environment.";
+
+/// The delay before a source is asked again; it doubles each time.
+const RETRY_DELAY: Duration = Duration::from_millis(200);
 
 /// The value of [`ProviderChain::used`] before a source has returned a key.
 const NONE: usize = usize::MAX;
@@ -74,6 +78,9 @@ impl ProviderChain {
             sources.push(Box::new(Oidc(shared())));
         }
         sources.extend(profile_files(context, profile));
+        if !files_only && let Some(name) = variables.get(PROFILE) {
+            sources.push(Box::new(MissingProfile(name.into_owned())));
+        }
         if !files_only {
             sources.push(if variables.is_true(ecs_ram_role::DISABLED) {
                 DisabledSource::by("the instance RAM role", ecs_ram_role::DISABLED)
@@ -164,6 +171,51 @@ fn profile_files(
     sources
 }
 
+/// Asks a source. One that is set up and fails for a reason that may pass is asked again for a
+/// quarter of the time that is left. Then its error ends the search: the next source could be
+/// another identity.
+fn fetch_patiently(
+    source: &dyn NamedSource,
+    now: SystemTime,
+    deadline: &Deadline,
+) -> Result<KeyWithExpiry, CredentialsError> {
+    let may_pass = |error: &CredentialsError| {
+        error.retryable && !error.is_not_configured() && source.is_set_up()
+    };
+    let first = match source.fetch(now, deadline) {
+        Err(error) if may_pass(&error) => error,
+        result => return result,
+    };
+    let patience = deadline.within(deadline.time_left() / 4);
+    let mut delay = RETRY_DELAY;
+    while patience.sleep(delay) {
+        match source.fetch(now, &patience) {
+            Err(error) if may_pass(&error) => delay *= 2,
+            result => return result,
+        }
+    }
+    // The first attempt had the most time, so its error says the most.
+    Err(first.with_kind(CredentialsErrorKind::Fatal))
+}
+
+/// Ends the search after the profile files: the environment names a profile that none of them has.
+struct MissingProfile(String);
+
+impl NamedSource for MissingProfile {
+    fn name(&self) -> String {
+        PROFILE.to_string()
+    }
+}
+
+impl Source for MissingProfile {
+    fn fetch(&self, _: SystemTime, _: &Deadline) -> Result<KeyWithExpiry, CredentialsError> {
+        let reason = format!("no file has a usable profile {}", quoted(&self.0));
+        Err(CredentialsError::fatal(reason).with_hint(format!(
+            "Set {PROFILE} to a profile that one of these files has, or unset it."
+        )))
+    }
+}
+
 /// A source that is turned off, for the message that names all sources.
 struct DisabledSource {
     name: &'static str,
@@ -211,7 +263,7 @@ impl Source for ProviderChain {
         }
         let mut errors = Vec::new();
         for (index, source) in self.sources.iter().enumerate() {
-            match source.fetch(now, deadline) {
+            match fetch_patiently(source.as_ref(), now, deadline) {
                 Ok(fetched) => {
                     self.used.store(index, Ordering::Relaxed);
                     self.logger.log(Level::Debug, || {
@@ -330,6 +382,74 @@ mod tests {
         ));
         assert!(error.retryable && error.hint.unwrap().contains("ulimit -n"));
         assert_eq!(fetch(&chain).unwrap(), "a");
+    }
+
+    #[test]
+    fn a_source_that_fails_for_a_passing_reason_is_asked_again_and_not_replaced() {
+        let busy = || Err(CredentialsError::failed("HTTP 503").with_retryable(true));
+        let gone = || Err(CredentialsError::failed("HTTP 403"));
+        let hour = Deadline::after(Duration::from_secs(3600));
+        let fetch = |first: Vec<_>, deadline: &Deadline| {
+            let chain = chain(vec![("one", first), ("two", vec![Ok("b")])]);
+            chain.fetch(SystemTime::now(), deadline).map(|fetched| fetched.key.id().to_owned())
+        };
+        assert_eq!(fetch(vec![busy(), Ok("a")], &hour).unwrap(), "a");
+        assert_eq!(fetch(vec![busy(), busy(), Ok("a")], &hour).unwrap(), "a");
+        // What stays wrong may be skipped, as in the official packages.
+        assert_eq!(fetch(vec![gone()], &hour).unwrap(), "b");
+        assert_eq!(fetch(vec![busy(), gone()], &hour).unwrap(), "b");
+        // A quarter of this leaves no time for another attempt.
+        let error = fetch(vec![busy()], &Deadline::after(RETRY_DELAY * 4)).unwrap_err();
+        assert_eq!((error.reason.as_str(), error.retryable), ("one: HTTP 503", true));
+        // The first error is reported: later attempts have little time.
+        let late = Err(CredentialsError::failed("timed out").with_retryable(true));
+        let error = fetch(vec![busy(), late], &Deadline::after(RETRY_DELAY * 6)).unwrap_err();
+        assert_eq!(error.reason, "one: HTTP 503");
+        let emfile = io::Error::from_raw_os_error(libc::EMFILE);
+        let exhausted = || Err(CredentialsError::of_io("failed to read it", &emfile));
+        assert_eq!(fetch(vec![exhausted(), Ok("a")], &hour).unwrap(), "a");
+    }
+
+    #[test]
+    fn a_source_that_no_one_has_set_up_may_be_replaced() {
+        struct Unnamed;
+        impl NamedSource for Unnamed {
+            fn name(&self) -> String {
+                "unnamed".to_owned()
+            }
+            fn is_set_up(&self) -> bool {
+                false
+            }
+        }
+        impl Source for Unnamed {
+            fn fetch(
+                &self,
+                _: SystemTime,
+                _: &Deadline,
+            ) -> Result<KeyWithExpiry, CredentialsError> {
+                Err(CredentialsError::failed("HTTP 503").with_retryable(true))
+            }
+        }
+        let mut chain = chain(vec![("two", vec![Ok("b")])]);
+        chain.sources.insert(0, Box::new(Unnamed));
+        assert_eq!(fetch(&chain).unwrap(), "b");
+    }
+
+    #[test]
+    fn a_profile_of_the_environment_must_exist_once_the_files_are_reached() {
+        let variables = [("HOME", "/nonexistent"), ("ALIBABA_CLOUD_PROFILE", "p")];
+        let chain = |more: &[(&str, &str)], profile| {
+            let context = ProviderContext::of_test(&[&variables, more].concat());
+            ProviderChain::new(&context, profile)
+        };
+        let error = fetch(&chain(&[], None)).unwrap_err();
+        let end = "; ALIBABA_CLOUD_PROFILE: no file has a usable profile \"p\"";
+        assert!(error.reason.ends_with(end) && !error.retryable, "{}", error.reason);
+        assert!(error.hint.unwrap().starts_with("Set ALIBABA_CLOUD_PROFILE to"));
+        let key =
+            [("ALIBABA_CLOUD_ACCESS_KEY_ID", "id"), ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret")];
+        assert_eq!(fetch(&chain(&key, None)).unwrap(), "id");
+        assert_eq!(fetch(&chain(&[], Some("q"))).unwrap_err().hint.as_deref(), Some(SET_PROFILE));
     }
 
     #[test]

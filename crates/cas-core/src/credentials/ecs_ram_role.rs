@@ -165,6 +165,11 @@ impl NamedSource for EcsRamRole {
     fn name(&self) -> String {
         "the instance RAM role".to_owned()
     }
+
+    /// Every instance has a metadata service.
+    fn is_set_up(&self) -> bool {
+        self.role.is_some()
+    }
 }
 
 impl Source for EcsRamRole {
@@ -218,6 +223,13 @@ mod tests {
         };
         assert!(error(None).is_not_configured());
         assert!(!error(Some("web-role")).is_not_configured());
+    }
+
+    #[test]
+    fn a_role_is_set_up_if_it_is_named() {
+        let context = ProviderContext::of_test(&[("ALIBABA_CLOUD_ECS_METADATA", "web-role")]);
+        assert!(EcsRamRole::of_environment(context).is_set_up());
+        assert!(!EcsRamRole::of_environment(ProviderContext::of_test(&[])).is_set_up());
     }
 
     #[test]

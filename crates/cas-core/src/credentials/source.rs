@@ -26,6 +26,11 @@ pub(crate) trait Source: Send + Sync {
 pub(crate) trait NamedSource: Source {
     /// The name as it stands in "The access key comes from {name}."
     fn name(&self) -> String;
+
+    /// Whether someone has configured it, as far as that is known before it is asked.
+    fn is_set_up(&self) -> bool {
+        true
+    }
 }
 
 /// An access key as a source returned it.

@@ -32,9 +32,9 @@ pub(crate) enum CredentialsErrorKind {
     NotConfigured,
     /// The source is configured and failed. The next source is asked, and the failure is logged.
     Failed,
-    /// The source holds a malformed access key, or it cannot be asked now because a resource of
-    /// the system is used up or a file is not written yet. No other source is asked: the program
-    /// must not continue under another identity.
+    /// The source holds a malformed access key, or it cannot be asked now: a service fails, a
+    /// resource of the system is used up, or a file is not written yet. No other source is asked:
+    /// the program must not continue under another identity.
     Fatal,
 }
 

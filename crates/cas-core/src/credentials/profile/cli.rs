@@ -2,9 +2,10 @@
 //! docs/service.md, Profiles of config.json.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use once_cell::race::OnceBox;
+use zeroize::Zeroizing;
 
 use crate::base::deadline::Deadline;
 use crate::base::quote::quoted;
@@ -25,6 +26,12 @@ use crate::service::provider::CredentialsError;
 const MODES: &str = "AK, StsToken, RamRoleArn, ChainableRamRoleArn, EcsRamRole, OIDC, CloudSSO, \
                      OAuth, External and CredentialsURI";
 
+/// How long a file with invalid JSON is read again: another program may be writing it.
+const MAX_WRITE_TIME: Duration = Duration::from_secs(2);
+
+/// Interval at which it is read again.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
 /// How many roles may be assumed one with another. Each needs room on the stack of the program.
 const MOST_ROLES: usize = 4;
 
@@ -39,6 +46,19 @@ pub(crate) struct CliProfile {
 impl CliProfile {
     pub(crate) fn new(file: ProfileFile) -> Self {
         Self { file, used: OnceBox::new() }
+    }
+
+    /// The text of the file once its JSON is valid, or what it stays. libcas waits for a quarter of
+    /// the time, at most [`MAX_WRITE_TIME`].
+    fn read(&self, deadline: &Deadline) -> Result<Zeroizing<String>, CredentialsError> {
+        let mut text = self.file.read(deadline)?;
+        let patience = deadline.within(MAX_WRITE_TIME.min(deadline.time_left() / 4));
+        while ConfigFile::parse(&text).is_err() && patience.sleep(POLL_INTERVAL) {
+            // A pipe has nothing more to read.
+            let Ok(again) = self.file.read(&patience) else { break };
+            text = again;
+        }
+        Ok(text)
     }
 
     /// The source that a profile describes. `above` are the profiles that name it, directly or not,
@@ -138,7 +158,7 @@ impl Source for CliProfile {
         now: SystemTime,
         deadline: &Deadline,
     ) -> Result<KeyWithExpiry, CredentialsError> {
-        let text = self.file.read(deadline)?;
+        let text = self.read(deadline)?;
         let config = ConfigFile::parse(&text)?;
         let chosen = self.used.get().or(self.file.profile.as_ref());
         let name = chosen
@@ -166,6 +186,7 @@ impl Source for CliProfile {
 mod tests {
     use super::*;
 
+    use crate::base::env::Variable;
     use crate::credentials::context::ProviderContext;
     use crate::credentials::profile::file::Location;
 
@@ -281,11 +302,34 @@ mod tests {
         for (json, reason) in [
             ("{\n\"hidden\": \"hidden\n}", "invalid JSON at line 2, column 17"),
             ("", "invalid JSON at line 1, column 0"),
+            (
+                "{\"hidden\": \"hid",
+                "invalid JSON at line 1, column 15: the end of the file is missing",
+            ),
             ("[]", "not a JSON object: line 1, column 0"),
             ("{\"current\": \"a\",\n \"profiles\": {}}", "\"profiles\" (line 2) is not a list"),
         ] {
-            assert_eq!(source(json, Some("a")).unwrap_err().reason, reason);
+            let error = source(json, Some("a")).unwrap_err();
+            assert_eq!(error.reason, reason);
+            assert_eq!(error.is_fatal(), reason.contains("the end of the file"), "{reason}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_is_read_again() {
+        let path = std::env::temp_dir().join(format!("libcas-{}-cli", std::process::id()));
+        std::fs::write(&path, "{\"current\": ").unwrap();
+        let mut cli = cli(None);
+        let variable = Variable::ALIBABA_CLOUD_CONFIG_FILE;
+        cli.file.location = Location::Named(path.clone(), variable);
+        let read = |deadline: &Deadline| cli.read(deadline).unwrap().to_string();
+        assert_eq!(read(&Deadline::over()), "{\"current\": ");
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| read(&Deadline::after(Duration::from_secs(60))));
+            std::fs::write(&path, "{\"current\": \"a\"}").unwrap();
+            assert_eq!(reader.join().unwrap(), "{\"current\": \"a\"}");
+        });
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

@@ -23,7 +23,12 @@ impl<'a> ConfigFile<'a> {
         let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text).map_err(|error| {
             let what = if error.is_data() { "not a JSON object:" } else { "invalid JSON at" };
             let (line, column) = (error.line(), error.column());
-            CredentialsError::failed(format!("{what} line {line}, column {column}"))
+            let reason = format!("{what} line {line}, column {column}");
+            // An end that is missing is still to be written. An empty file configures nothing.
+            if error.is_eof() && !text.trim().is_empty() {
+                return CredentialsError::fatal(reason + ": the end of the file is missing");
+            }
+            CredentialsError::failed(reason)
         })?;
         let current = fields.get("current").copied();
         let profiles = match fields.get("profiles") {

@@ -68,6 +68,10 @@ fn error(reason: &str) -> CredentialsError {
     CredentialsError::failed(format!("process_command {reason}")).with_hint(HINT)
 }
 
+fn out_of_time() -> CredentialsError {
+    error("did not finish in time").with_retryable(true)
+}
+
 fn io_error(what: &str, cause: &io::Error) -> CredentialsError {
     let error = CredentialsError::of_io(&format!("process_command {what}"), cause);
     if error.is_fatal() { error } else { error.with_hint(HINT) }
@@ -122,7 +126,7 @@ impl CredentialProcess {
             None => Ok(Zeroizing::default()),
         };
         let output = output.map_err(|cause| match cause.kind() {
-            io::ErrorKind::TimedOut => error("did not finish in time"),
+            io::ErrorKind::TimedOut => out_of_time(),
             io::ErrorKind::FileTooLarge => error("printed more than 64 KiB"),
             _ => io_error("started, but reading its output failed", &cause),
         })?;
@@ -131,7 +135,7 @@ impl CredentialProcess {
                 Ok(Some(status)) if status.success() => return Ok(output),
                 Ok(Some(status)) => return Err(error(&format!("failed ({status})"))),
                 Ok(None) if !deadline.sleep(POLL_INTERVAL) => {
-                    return Err(error("did not finish in time"));
+                    return Err(out_of_time());
                 }
                 Ok(None) => {}
                 // The host program reaps all children or ignores SIGCHLD: the status is unknown.
