@@ -16,6 +16,7 @@ export CFLAGS = $(foreach source,$(SOURCES),-ffile-prefix-map=$(source)=)
 
 RELEASE := target/release
 VENV := target/venv
+NODE := target/node
 ZIG := target/zig
 RUST_WEB := target/rust-web
 PLANTED := target/planted/debug
@@ -43,7 +44,7 @@ run: setup-run build ## upload a certificate from C (your own: NAME= CERT= KEY= 
 
 # Tests wait more than they compute: run twice as many at once as there are cores.
 .PHONY: test
-test: setup-test build $(VENV)/.ready $(ZIG)/.ready $(PLANTED)/libcas.so
+test: setup-test build $(VENV)/.ready $(NODE)/.ready $(ZIG)/.ready $(PLANTED)/libcas.so
 test: ## every test (INSTALL=1: with sudo)
 	@rm -rf target/acceptance
 	RUST_TEST_THREADS=$$(($$(nproc) * 2)) $(CARGO) test --workspace --locked --no-fail-fast
@@ -145,6 +146,13 @@ $(VENV)/.ready: tests/fixtures/python/requirements.txt \
 	@rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# The official package for Node.js: a second opinion on where access keys come from.
+$(NODE)/.ready: $(addprefix tests/fixtures/node/,package.json package-lock.json)
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	npm --prefix $(@D) ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 # The compiler of the release.

@@ -44,6 +44,8 @@ chinese_locale() {
 }
 python_with_venv() { python3 -c 'import ssl' && "$python" -c 'import ensurepip, ssl, venv'; }
 
+node_with_npm() { node --version && npm --version; }
+
 check_tools() {
     missing=() debs=() rpms=()
     need gcc 'compiles C; with the headers of the C library' \
@@ -77,6 +79,8 @@ check_tools() {
         locales 'glibc-common glibc-locale-source' chinese_locale
     need 'Python 3 with venv' "runs the official SDKs ($python)" \
         'python3 python3-venv' python3 python_with_venv
+    need 'Node.js with npm' 'runs the official package for Node.js' \
+        'nodejs npm' 'nodejs npm' node_with_npm
     need pkg-config 'what an installed libcas says of itself' \
         pkg-config pkgconf-pkg-config pkg-config --version
     need kill 'stops the emulator' procps util-linux on_path kill

@@ -7,7 +7,7 @@
 # MIRROR    of Debian; http://deb.debian.org/debian by default
 # SUITE     of Debian; bookworm by default
 #
-# Needs root, git, mmdebstrap, and access to Debian, crates.io and PyPI.
+# Needs root, git, mmdebstrap, and access to Debian, crates.io, PyPI and npm.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bare=$PWD/target/bare
@@ -35,9 +35,9 @@ fail() { echo "FAILED: $1" >&2; exit 1; }
 
 # inside USER COMMAND...: runs a command in the clone, in an environment of its own.
 inside() {
-    local home=/home name
+    local home=/home name roots=/etc/ssl/certs/ca-certificates.crt
     [ "$1" = user ] || home=/root
-    local environment=(HOME=$home PIP_CERT=/etc/ssl/certs/ca-certificates.crt
+    local environment=(HOME=$home PIP_CERT=$roots NODE_EXTRA_CA_CERTS=$roots
         PATH=/opt/rust/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin)
     for name in http_proxy https_proxy no_proxy; do
         [ -z "${!name:-}" ] || environment+=("$name=${!name}")

@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 basics='awk bash cat cut dirname env grep head mktemp rm sed sort touch'
-tools='cargo cc gcc g++ openssl valgrind tinyproxy microsocks localedef python3 pkg-config kill
-    find abidiff'
+tools='cargo cc gcc g++ openssl valgrind tinyproxy microsocks localedef python3 node npm pkg-config
+    kill find abidiff'
 needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
 # A system with every tool; $1 is its package manager, $2 the ID and $3 the version in os-release.
@@ -159,6 +159,13 @@ system apt-get debian 12
 script python3 'case $* in *ensurepip*) exit 1 ;; esac'
 setup 1 test
 prints '--no-install-recommends python3 python3-venv'
+setup 0 run
+
+name='Node.js without npm'
+system apt-get debian 12
+removed npm
+setup 1 test
+prints '--no-install-recommends nodejs npm'
 setup 0 run
 
 name='the Python of the Makefile'

@@ -9,11 +9,13 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::program::compile_preload;
 use crate::test_ca::{LONG, New, TestCa};
-use crate::{Emulator, Outcome, Process, Program, artefact, ask, scratch, sdk_python, top};
+use crate::{
+    Emulator, Outcome, Process, Program, artefact, ask, node_modules, scratch, sdk_python, top,
+};
 
 /// Regions that have an STS of their own here.
 const REGIONS: [&str; 5] =
@@ -26,6 +28,15 @@ pub struct FakeCloud {
     clock: PathBuf,
     home: PathBuf,
     _server: Process,
+}
+
+/// An official package that finds access keys.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Official {
+    /// `alibabacloud-credentials`
+    Python,
+    /// `@alicloud/credentials`
+    Node,
 }
 
 /// What the fake clouds of a test program share.
@@ -156,10 +167,19 @@ impl FakeCloud {
         options
     }
 
-    /// What the official package finds in an environment of nothing but these settings.
-    pub fn resolve(&self, settings: &[(&str, &str)]) -> Outcome {
-        let script = top().join("tests/fixtures/python/resolve.py");
-        self.program(sdk_python()).arg(script).envs(settings).run()
+    /// What an official package finds in an environment of nothing but these settings.
+    pub fn resolve(&self, official: Official, settings: &[(&str, &str)]) -> Outcome {
+        let (program, script) = match official {
+            Official::Python => (self.program(sdk_python()), "python/resolve.py"),
+            Official::Node => {
+                let roots = ("NODE_EXTRA_CA_CERTS", shared().ca.0.join("root.pem"));
+                let packages = ("NODE_PATH", node_modules());
+                // Python alone reads the other spelling.
+                self.set(&json!({"camel": true}));
+                (self.program("node").envs(&[roots, packages]), "node/resolve.js")
+            }
+        };
+        program.arg(top().join("tests/fixtures").join(script)).envs(settings).run()
     }
 
     /// An emulator under the same clock that knows every key of [`FakeCloud::keys`].

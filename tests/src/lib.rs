@@ -24,7 +24,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 pub use emulator::Emulator;
-pub use fake_cloud::FakeCloud;
+pub use fake_cloud::{FakeCloud, Official};
 pub use process::{Outcome, Process};
 pub use program::{Program, Session, compile, report};
 pub use stub::Stub;
@@ -47,6 +47,13 @@ pub fn sdk_python() -> PathBuf {
     let python = top().join("target/venv/bin/python3");
     assert!(python.exists(), "run `make test`: it installs the official SDKs into target/venv");
     python
+}
+
+/// The official package for Node.js and what it needs.
+pub fn node_modules() -> PathBuf {
+    let modules = top().join("target/node/node_modules");
+    assert!(modules.exists(), "run `make test`: it installs the official package into target/node");
+    modules
 }
 
 /// A directory for the files of a test, new for each test run.

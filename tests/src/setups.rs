@@ -6,7 +6,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::{Emulator, FakeCloud, Outcome, Program, Session, compile};
+use crate::{Emulator, FakeCloud, Official, Outcome, Program, Session, compile};
 
 /// Where the official command line tool keeps its profiles, below the home directory.
 pub const CLI: &str = ".aliyun/config.json";
@@ -87,13 +87,13 @@ pub struct Case {
     variables: Vec<(&'static str, String)>,
     /// The access key that is found.
     pub key: &'static str,
-    /// The key that the official Python package finds if it differs, and the reason.
-    pub official: Option<(&'static str, &'static str)>,
+    /// The keys that official packages find instead, and the reasons.
+    differences: Vec<(Official, &'static str, &'static str)>,
 }
 
 impl Case {
     fn files(name: &'static str, files: &[(&'static str, String)], key: &'static str) -> Self {
-        Self { name, files: files.to_vec(), variables: Vec::new(), key, official: None }
+        Self { name, files: files.to_vec(), variables: Vec::new(), key, differences: Vec::new() }
     }
 
     fn variables(
@@ -110,22 +110,42 @@ impl Case {
         Self::files(name, &[(CLI, profiles(&profile))], key)
     }
 
+    /// A credentials file under both names: Python looks for one of them alone, Node for the other.
     fn ini(name: &'static str, section: &str, key: &'static str) -> Self {
         let file = format!(
             "# made by hand\n[other]\ntype = access_key\naccess_key_id = otherid\n\
              access_key_secret = canary-o\n\n[default]\n{section}\n"
         );
-        Self::files(name, &[(".alibabacloud/credentials.ini", file)], key)
+        let names = [".alibabacloud/credentials", ".alibabacloud/credentials.ini"];
+        Self::files(name, &names.map(|name| (name, file.clone())), key)
     }
 
-    fn but_official(mut self, key: &'static str, reason: &'static str) -> Self {
-        self.official = Some((key, reason));
+    fn but(mut self, official: Official, key: &'static str, reason: &'static str) -> Self {
+        self.differences.push((official, key, reason));
         self
+    }
+
+    fn but_official(self, key: &'static str, reason: &'static str) -> Self {
+        self.but_python(key, reason).but_node(key, reason)
+    }
+
+    fn but_python(self, key: &'static str, reason: &'static str) -> Self {
+        self.but(Official::Python, key, reason)
+    }
+
+    fn but_node(self, key: &'static str, reason: &'static str) -> Self {
+        self.but(Official::Node, key, reason)
     }
 
     fn with(mut self, variables: &[(&'static str, &str)]) -> Self {
         self.variables.extend(variables.iter().map(|(name, value)| (*name, (*value).to_owned())));
         self
+    }
+
+    /// The key that an official package finds, and the reason.
+    pub fn expected(&self, official: Official) -> (&'static str, &'static str) {
+        let other = self.differences.iter().find(|(package, ..)| *package == official);
+        other.map_or((self.key, "the same"), |(_, key, reason)| (key, reason))
     }
 
     /// A host that is set up like this, beside a cloud and an emulator.
@@ -176,10 +196,10 @@ impl Host {
         session(&self.cloud, &self.emulator, &self.settings(more))
     }
 
-    /// What the official Python package finds.
+    /// What an official package finds.
     #[track_caller]
-    pub fn resolve(&self) -> Outcome {
-        self.cloud.resolve(&self.settings(&[]))
+    pub fn resolve(&self, official: Official) -> Outcome {
+        self.cloud.resolve(official, &self.settings(&[]))
     }
 }
 
@@ -268,7 +288,8 @@ pub fn cases() -> Vec<Case> {
                 "cloud_sso_account_id": "1234567890", "cloud_sso_access_config": "ac-1",
                 "access_token": "canary-sso-access", "cloud_sso_access_token_expire": far}),
             "STS.sso-1",
-        ),
+        )
+        .but_node("STS.ecs-1", "the Node package sends CloudSSO no account"),
         Case::cli("OAuth", oauth.clone(), "STS.oauth-1"),
         Case::cli(
             "OAuth, tokens to be refreshed",
@@ -290,17 +311,15 @@ pub fn cases() -> Vec<Case> {
                 it
             },
             "STS.oauth-5",
-        ),
+        )
+        .but_node("STS.oauth-1", "the Node package does not read the key that is kept"),
         Case::cli("External", external(&format!("printf '%s' '{print}'")), "STS.ecs-7"),
         Case::cli(
             "CredentialsURI",
             json!({"mode": "CredentialsURI", "credentials_uri": "$URL/credentials"}),
             "STS.uri-1",
         )
-        .but_official(
-            "STS.ecs-1",
-            "the Python package does not know this mode of the command line tool",
-        ),
+        .but_official("STS.ecs-1", "only the command line tool itself knows this mode"),
         Case::cli("another profile", with(json!({"mode": "AK"})), "staticid")
             .with(&[("ALIBABA_CLOUD_PROFILE", "base")]),
         Case::cli("file of another name", with(json!({"mode": "AK"})), "STS.ecs-1")
@@ -330,13 +349,14 @@ pub fn cases() -> Vec<Case> {
                  oidc_token_file_path=$HOME/token\nrole_session_name=s1"
             ),
             "STS.oidc-1",
-        ),
+        )
+        .but_node("STS.ecs-1", "the Node package does not know this type"),
         Case::files(
             "ini file of the Go package",
             &[(".alibabacloud/credentials", format!("[default]\n{plain}"))],
             "staticid",
         )
-        .but_official("STS.ecs-1", "the Python package looks for credentials.ini alone"),
+        .but_python("STS.ecs-1", "the Python package looks for credentials.ini alone"),
         Case::files(
             "ini file elsewhere",
             &[("mine.ini", format!("[default]\n{plain}"))],
@@ -381,7 +401,8 @@ pub fn cases() -> Vec<Case> {
                 (".alibabacloud/credentials.ini", format!("[default]\n{plain}")),
             ],
             "staticid",
-        ),
+        )
+        .but_node("STS.ecs-1", "the Node package looks for credentials alone"),
     ]
 }
 

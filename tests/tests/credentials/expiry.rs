@@ -9,7 +9,7 @@ use acceptance::setups::{
     CLI, Case, ID, NO_METADATA, ROLE, SECRET, assert_hidden, case, cases, fails, for_each, issued,
     session, signer, static_profile, upload, with_cli,
 };
-use acceptance::{Emulator, FakeCloud, compile, scratch};
+use acceptance::{Emulator, FakeCloud, Official, compile, scratch};
 use serde_json::{Value, json};
 
 /// Every source of temporary keys, and its service.
@@ -417,9 +417,9 @@ fn a_sign_in_is_renewed_in_its_file_and_nothing_else_changes() {
     // once.
     cloud.reset();
     upload(&cloud, &emulator, &[]).assert_fields(&[("status", "CAS_OK")]);
-    // The official package does not accept a byte order mark.
+    // The official packages do not accept a byte order mark.
     fs::write(&real, after.trim_start_matches('\u{feff}')).unwrap();
-    assert_eq!(cloud.resolve(&[]).field("access_key_id"), "STS.oauth-1");
+    assert_eq!(cloud.resolve(Official::Python, &[]).field("access_key_id"), "STS.oauth-1");
     assert!(cloud.requests().is_empty());
 }
 

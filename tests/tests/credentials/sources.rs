@@ -1,12 +1,12 @@
-//! Access keys from every credential source, issued by a fake cloud. The official package must find
-//! the same keys.
+//! Access keys from every credential source, issued by a fake cloud. The official packages must
+//! find the same keys.
 
 use acceptance::setups::{
     Case, ID, NO_METADATA, ROLE, SECRET, case, cases, fails, for_each, signer, static_profile,
     upload, with_cli,
 };
 use acceptance::stub::Reply;
-use acceptance::{FakeCloud, Stub};
+use acceptance::{FakeCloud, Official, Stub};
 use serde_json::{Value, json};
 
 fn check(case: &Case) {
@@ -16,13 +16,16 @@ fn check(case: &Case) {
     assert_eq!(signer(&host.emulator), case.key, "{}", case.name);
     assert_eq!(outcome.field("cert_id"), "1", "{}", case.name);
 
-    let official = case.host().resolve();
-    let (expected, reason) = case.official.unwrap_or((case.key, "the same"));
-    assert_eq!(official.field("access_key_id"), expected, "{}: {reason}", case.name);
+    for official in [Official::Python, Official::Node] {
+        let found = case.host().resolve(official);
+        let (expected, reason) = case.expected(official);
+        let found = found.field("access_key_id");
+        assert_eq!(found, expected, "{}, {official:?}: {reason}", case.name);
+    }
 }
 
 #[test]
-fn every_source_yields_the_key_that_the_official_package_finds() {
+fn every_source_yields_the_key_that_the_official_packages_find() {
     for_each(&cases(), check);
 }
 
