@@ -37,6 +37,10 @@ links() {
 }
 c_compiler() { links cc c && links gcc c; }
 sanitizers() { links gcc c -fsanitize=address,undefined && links gcc c -fsanitize=thread; }
+# Not every user's search path has /usr/sbin.
+daemon() { PATH=$PATH:/usr/sbin "$@"; }
+# Debian renames it.
+dante() { daemon sockd -v || daemon danted -v; }
 # `type -P` ignores what the shell has built in: the tests start /bin/kill.
 on_path() { type -P "$1"; }
 chinese_locale() {
@@ -75,6 +79,8 @@ check_tools() {
         tinyproxy-bin tinyproxy tinyproxy -v
     need microsocks 'SOCKS proxy (https://github.com/rofl0r/microsocks)' \
         microsocks microsocks on_path microsocks
+    need sockd 'SOCKS proxy (https://www.inet.no/dante)' \
+        dante-server dante-server dante
     need 'zh_CN.GBK' 'a locale that is not UTF-8: localedef and its sources' \
         locales 'glibc-common glibc-locale-source' chinese_locale
     need 'Python 3 with venv' "runs the official SDKs ($python)" \
@@ -108,18 +114,27 @@ check_rust() {
 
 # Sets `commands` to what installs the missing tools here, or to nothing on an unknown system.
 find_commands() {
-    local manager package base=() epel=()
+    local manager package base=() epel=() services=()
     commands=()
     mapfile -t debs < <(printf '%s\n' "${debs[@]}" | sort -u)
     mapfile -t rpms < <(printf '%s\n' "${rpms[@]}" | sort -u)
     if on_path apt-get >/dev/null; then
-        commands=('apt-get update' "apt-get install -y --no-install-recommends ${debs[*]}")
+        commands=('apt-get update')
+        # Debian starts what a package serves, now and whenever the system starts.
+        for package in "${debs[@]}"; do
+            case $package in
+            dante-server) services+=(danted) ;;
+            esac
+        done
+        [ ${#services[@]} -eq 0 ] || ! on_path systemctl >/dev/null ||
+            commands+=("systemctl mask ${services[*]}")
+        commands+=("apt-get install -y --no-install-recommends ${debs[*]}")
         return
     fi
     for package in "${rpms[@]}"; do
         case $package in
         tinyproxy) epel=("$package" "${epel[@]}") ;;
-        microsocks) epel+=("$package") ;;
+        dante-server | microsocks) epel+=("$package") ;;
         *) base+=("$package") ;;
         esac
     done
@@ -128,7 +143,7 @@ find_commands() {
         [ ${#base[@]} -eq 0 ] || commands+=("$manager install -y ${base[*]}")
         [ ${#epel[@]} -eq 0 ] || enable_epel "$manager"
         # One command each, because an unknown package stops the installation of all others.
-        # microsocks comes last: it is missing from some releases.
+        # dante-server and microsocks come last: they are missing from some releases.
         for package in "${epel[@]}"; do
             commands+=("$manager install -y $package")
         done

@@ -133,6 +133,12 @@ impl Process {
         self.finish_within(WAIT)
     }
 
+    /// Ends it by SIGTERM, so that it can tidy up.
+    pub fn terminate(&mut self) {
+        let _ = Command::new("kill").arg(self.child.id().to_string()).output();
+        self.wait_until(Instant::now() + WAIT);
+    }
+
     /// Its status; `None` if it had to be killed.
     fn wait_until(&mut self, deadline: Instant) -> Option<ExitStatus> {
         let mut pause = Duration::from_micros(100);

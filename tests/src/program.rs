@@ -150,6 +150,12 @@ impl Program {
         self.arg(&chain().chain).arg(&chain().key)
     }
 
+    /// Sets its working directory.
+    pub fn current_dir(mut self, path: impl AsRef<Path>) -> Self {
+        self.0.current_dir(path);
+        self
+    }
+
     /// Sets a variable.
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.0.env(name, value);

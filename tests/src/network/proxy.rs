@@ -1,8 +1,9 @@
-//! Real proxies: tinyproxy for CONNECT, microsocks for SOCKS 5.
+//! Real proxies: tinyproxy for HTTP, microsocks and Dante for SOCKS 5.
 
+use std::env;
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,18 @@ pub struct Proxy {
     /// Where it listens: "127.0.0.1:port".
     pub address: String,
     log: PathBuf,
-    _process: Process,
+    process: Process,
+}
+
+/// The first of these daemons that is installed. Not every user's search path has /usr/sbin.
+#[track_caller]
+fn daemon(names: &[&str]) -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin")])
+        .flat_map(|directory| names.iter().map(move |name| directory.join(name)))
+        .find(|daemon| daemon.is_file())
+        .unwrap_or_else(|| panic!("{} is needed: install it", names.join(" or ")))
 }
 
 impl Proxy {
@@ -23,7 +35,7 @@ impl Proxy {
     pub fn http(login: Option<(&str, &str)>) -> Self {
         Self::start("tinyproxy", |port, log| {
             let auth = login.map(|(user, password)| format!("BasicAuth {user} {password}\n"));
-            let config = log.with_extension("conf");
+            let config = log.with_file_name("conf");
             let log = log.display();
             let settings = format!(
                 "Port {port}\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 60\n\
@@ -49,19 +61,34 @@ impl Proxy {
         })
     }
 
+    /// Dante, a SOCKS 5 proxy that requires no login: its logins are those of the system.
     #[track_caller]
-    fn start(program: &str, command: impl FnOnce(&str, &PathBuf) -> Program) -> Self {
+    pub fn dante() -> Self {
+        Self::start("dante", |port, log| {
+            let settings = format!(
+                "logoutput: log\ninternal: 127.0.0.1 port = {port}\nexternal: 127.0.0.1\n\
+                 clientmethod: none\nsocksmethod: none\n\
+                 client pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}\n\
+                 socks pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 log: connect }}\n"
+            );
+            fs::write(log.with_file_name("conf"), settings).unwrap();
+            // Debian renames it.
+            Program::bare(daemon(&["sockd", "danted"])).args(["-f", "conf", "-p", "pid"])
+        })
+    }
+
+    #[track_caller]
+    fn start(program: &str, command: impl FnOnce(&str, &Path) -> Program) -> Self {
         // The proxies cannot choose a free port themselves: this one was free a moment ago.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let log = scratch("proxies").join(format!("{program}-{port}.log"));
+        let directory = scratch("proxies").join(format!("{program}-{port}"));
+        fs::create_dir_all(&directory).unwrap();
+        let log = directory.join("log");
         File::create(&log).unwrap();
-        let process = command(&port.to_string(), &log).start();
-        let proxy = Self { address: format!("127.0.0.1:{port}"), log, _process: process };
-        let started = Instant::now();
-        while TcpStream::connect(&proxy.address).is_err() {
-            assert!(started.elapsed() < WAIT, "{program} does not listen");
-            thread::sleep(Duration::from_millis(10));
-        }
+        let process = command(&port.to_string(), &log).current_dir(directory).start();
+        let proxy = Self { address: format!("127.0.0.1:{port}"), log, process };
+        let listens = || TcpStream::connect(&proxy.address).is_ok();
+        assert!(becomes(listens), "{program} does not listen");
         proxy
     }
 
@@ -69,4 +96,28 @@ impl Proxy {
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
+
+    /// Whether its log names this port after the first `before` bytes, at once or a little later.
+    pub fn logs(&self, before: usize, port: u16) -> bool {
+        becomes(|| self.log()[before..].contains(&port.to_string()))
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // What is killed leaves processes or shared memory behind.
+        self.process.terminate();
+    }
+}
+
+/// Waits until this is true; `false` if it never becomes true.
+fn becomes(is_true: impl Fn() -> bool) -> bool {
+    let started = Instant::now();
+    while !is_true() {
+        if started.elapsed() > WAIT {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    true
 }

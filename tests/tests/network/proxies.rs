@@ -37,6 +37,9 @@ fn proxies() -> Vec<(Proxy, Vec<String>)> {
             (urls(&http, &["http://", ""]), urls(&socks, &["socks5://", "socks5h://"]));
         proxies.extend([(http, of_http), (socks, of_socks)]);
     }
+    let dante = Proxy::dante();
+    let urls = ["socks5://", "socks5h://"].map(|scheme| format!("{scheme}{}", dante.address));
+    proxies.push((dante, urls.into()));
     proxies
 }
 
@@ -53,7 +56,7 @@ fn an_upload_goes_through_every_proxy_with_and_without_tls() {
                 let settings = [("CAS_PROXY", url.as_str()), ("CAS_CA_FILE", root)];
                 let outcome = upload(emulator.url(), &settings);
                 outcome.assert_fields(&[("status", "CAS_OK"), ("cert_id", "1")]);
-                assert!(proxy.log().len() > before, "not through {url}");
+                assert!(proxy.logs(before, emulator.port()), "not through {url}");
             }
         }
         assert!(!proxy.log().contains("PRIVATE"), "{}", proxy.log());
