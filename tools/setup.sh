@@ -77,6 +77,8 @@ check_tools() {
     # On Debian the package tinyproxy would also start a service.
     need tinyproxy 'HTTP proxy (https://tinyproxy.github.io)' \
         tinyproxy-bin tinyproxy tinyproxy -v
+    need squid 'HTTP proxy (https://www.squid-cache.org)' \
+        squid squid daemon squid -v
     need microsocks 'SOCKS proxy (https://github.com/rofl0r/microsocks)' \
         microsocks microsocks on_path microsocks
     need sockd 'SOCKS proxy (https://www.inet.no/dante)' \
@@ -124,6 +126,7 @@ find_commands() {
         for package in "${debs[@]}"; do
             case $package in
             dante-server) services+=(danted) ;;
+            squid) services+=(squid) ;;
             esac
         done
         [ ${#services[@]} -eq 0 ] || ! on_path systemctl >/dev/null ||

@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 basics='awk bash cat cut dirname env grep head mktemp rm sed sort touch'
-tools='cargo cc gcc g++ openssl valgrind tinyproxy microsocks sockd danted localedef python3 node
-    npm pkg-config kill find abidiff'
+tools='cargo cc gcc g++ openssl valgrind tinyproxy squid microsocks sockd danted localedef python3
+    node npm pkg-config kill find abidiff'
 needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
 # A system with every tool; $1 is its package manager, $2 the ID and $3 the version in os-release.
@@ -176,8 +176,9 @@ broken danted
 setup 1 test
 prints 'sudo apt-get update && sudo apt-get install -y --no-install-recommends dante-server'
 script systemctl 'exit 0'
+broken squid
 setup 1 test
-prints 'sudo apt-get update && sudo systemctl mask danted && sudo apt-get install -y'
+prints 'sudo apt-get update && sudo systemctl mask danted squid && sudo apt-get install -y'
 
 name='the Python of the Makefile'
 system apt-get debian 12

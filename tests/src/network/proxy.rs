@@ -1,8 +1,9 @@
-//! Real proxies: tinyproxy for HTTP, microsocks and Dante for SOCKS 5.
+//! Real proxies: tinyproxy and squid for HTTP, microsocks and Dante for SOCKS 5.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -47,6 +48,57 @@ impl Proxy {
         })
     }
 
+    /// squid as administrators set it up: CONNECT leads to the ports of HTTPS alone, here 443 and
+    /// `tls_port`. It may require a login by a scheme, "basic" or "digest".
+    #[track_caller]
+    pub fn squid(tls_port: u16, login: Option<(&str, (&str, &str))>) -> Self {
+        Self::start("squid", |port, log| {
+            // Started by root, it runs as a user who may have no access to the directories above.
+            fs::set_permissions(log.parent().unwrap(), Permissions::from_mode(0o755)).unwrap();
+            fs::set_permissions(log, Permissions::from_mode(0o666)).unwrap();
+            let rules = match login {
+                None => "acl clients src 127.0.0.1".to_owned(),
+                Some((scheme, (user, password))) => {
+                    // For Digest, squid would ask something else once a client answered it.
+                    let check = format!(
+                        "while read -r login; do\n\
+                         [ \"$login\" = '{user} {password}' ] && echo OK || echo ERR\n\
+                         done\n"
+                    );
+                    fs::write(log.with_file_name("check"), check).unwrap();
+                    format!(
+                        "auth_param {scheme} program /bin/sh check\n\
+                         auth_param {scheme} realm squid\n\
+                         acl clients proxy_auth REQUIRED"
+                    )
+                }
+            };
+            let settings = format!(
+                "http_port 127.0.0.1:{port}\n\
+                 {rules}\n\
+                 acl SSL_ports port 443 {tls_port}\n\
+                 acl Safe_ports port 80 443 1025-65535\n\
+                 acl CONNECT method CONNECT\n\
+                 http_access deny !Safe_ports\n\
+                 http_access deny CONNECT !SSL_ports\n\
+                 http_access allow clients\n\
+                 http_access deny all\n\
+                 access_log stdio:log\n\
+                 cache_log /dev/null\n\
+                 cache deny all\n\
+                 coredump_dir none\n\
+                 pid_filename none\n\
+                 pinger_enable off\n\
+                 shutdown_lifetime 0 seconds\n\
+                 visible_hostname proxy.example\n"
+            );
+            fs::write(log.with_file_name("conf"), settings).unwrap();
+            // All squids of one name share memory.
+            let name = format!("libcas{port}");
+            Program::bare(daemon(&["squid"])).args(["-N", "-d", "1", "-f", "conf", "-n", &name])
+        })
+    }
+
     /// A SOCKS 5 proxy, which requires user name and password if they are given.
     #[track_caller]
     pub fn socks(login: Option<(&str, &str)>) -> Self {
@@ -66,8 +118,11 @@ impl Proxy {
     pub fn dante() -> Self {
         Self::start("dante", |port, log| {
             let settings = format!(
-                "logoutput: log\ninternal: 127.0.0.1 port = {port}\nexternal: 127.0.0.1\n\
-                 clientmethod: none\nsocksmethod: none\n\
+                "logoutput: log\n\
+                 internal: 127.0.0.1 port = {port}\n\
+                 external: 127.0.0.1\n\
+                 clientmethod: none\n\
+                 socksmethod: none\n\
                  client pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}\n\
                  socks pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 log: connect }}\n"
             );
@@ -99,7 +154,8 @@ impl Proxy {
 
     /// Whether its log names this port after the first `before` bytes, at once or a little later.
     pub fn logs(&self, before: usize, port: u16) -> bool {
-        becomes(|| self.log()[before..].contains(&port.to_string()))
+        let named = [':', '.'].map(|before| format!("127.0.0.1{before}{port}"));
+        becomes(|| named.iter().any(|name| self.log()[before..].contains(name)))
     }
 }
 

@@ -23,8 +23,9 @@ fn upload(endpoint: &str, settings: &[(&str, &str)]) -> Outcome {
     outcome
 }
 
-/// Each real proxy with and without a login, and the URLs that lead through it.
-fn proxies() -> Vec<(Proxy, Vec<String>)> {
+/// Each real proxy with and without a login, and the URLs that lead through it. `tls_port` is that
+/// of the endpoint.
+fn proxies(tls_port: u16) -> Vec<(Proxy, Vec<String>)> {
     let with_login = format!("{}:{}@", LOGIN.0, LOGIN.1);
     let mut proxies = Vec::new();
     for (login, part) in [(None, ""), (Some(LOGIN), with_login.as_str())] {
@@ -35,7 +36,9 @@ fn proxies() -> Vec<(Proxy, Vec<String>)> {
         };
         let (of_http, of_socks) =
             (urls(&http, &["http://", ""]), urls(&socks, &["socks5://", "socks5h://"]));
-        proxies.extend([(http, of_http), (socks, of_socks)]);
+        let squid = Proxy::squid(tls_port, login.map(|login| ("basic", login)));
+        let of_squid = urls(&squid, &["http://"]);
+        proxies.extend([(http, of_http), (socks, of_socks), (squid, of_squid)]);
     }
     let dante = Proxy::dante();
     let urls = ["socks5://", "socks5h://"].map(|scheme| format!("{scheme}{}", dante.address));
@@ -49,7 +52,7 @@ fn an_upload_goes_through_every_proxy_with_and_without_tls() {
     let plain = Emulator::start(&[]);
     let tls = Emulator::start_tls(cert, key, &[]);
     let root = chain().root.to_str().unwrap();
-    for (proxy, urls) in proxies() {
+    for (proxy, urls) in proxies(tls.port()) {
         for url in urls {
             for emulator in [&plain, &tls] {
                 let before = proxy.log().len();
@@ -73,6 +76,26 @@ fn an_upload_goes_through_every_proxy_with_and_without_tls() {
     let url = format!("socks5h://{}", socks.address);
     upload(&by_name, &[("CAS_PROXY", &url)]).assert_fields(&[("status", "CAS_OK")]);
     assert!(!socks.log().is_empty());
+}
+
+#[test]
+fn a_proxy_that_takes_only_a_digest_is_an_error_before_anything_is_stored() {
+    let [cert, key] = chain().files();
+    let plain = Emulator::start(&[]);
+    let tls = Emulator::start_tls(cert, key, &[]);
+    let proxy = Proxy::squid(tls.port(), Some(("digest", LOGIN)));
+    let url = format!("http://{}:{}@{}", LOGIN.0, LOGIN.1, proxy.address);
+    for emulator in [&plain, &tls] {
+        let before = proxy.log().len();
+        let settings =
+            [("CAS_PROXY", url.as_str()), ("CAS_CA_FILE", chain().root.to_str().unwrap())];
+        upload(emulator.url(), &settings).assert_fields(&[("status", "CAS_ERR_NETWORK")]);
+        // It asks for a login, and forwards nothing.
+        assert!(proxy.logs(before, emulator.port()));
+        let log = proxy.log().split_off(before);
+        assert!(log.contains("TCP_DENIED/407 "), "{log}");
+    }
+    assert!(plain.certificates().is_empty());
 }
 
 #[test]
