@@ -15,6 +15,13 @@ pub(crate) fn fallible(
     err: *mut *mut cas_error,
     body: impl FnOnce() -> Result<(), Error>,
 ) -> cas_status {
+    let mut body = Some(body);
+    run(err, &mut || body.take().map_or(Ok(()), |body| body()))
+}
+
+/// Not generic: one copy in the library, instead of one for each function.
+#[inline(never)]
+fn run(err: *mut *mut cas_error, body: &mut dyn FnMut() -> Result<(), Error>) -> cas_status {
     // Messages of the C library are in English and UTF-8.
     let _c = cas_sys::CLocale::new();
     let (status, error) = match panic::catch(body) {

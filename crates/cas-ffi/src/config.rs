@@ -42,6 +42,17 @@ fn set(
     setter: &'static str,
     body: impl FnOnce(&mut Config) -> Result<(), Error>,
 ) -> cas_status {
+    let mut body = Some(body);
+    record(config, setter, &mut |config| body.take().map_or(Ok(()), |body| body(config)))
+}
+
+/// Not generic: one copy in the library, instead of one for each setter.
+#[inline(never)]
+fn record(
+    config: *mut cas_config,
+    setter: &'static str,
+    body: &mut dyn FnMut(&mut Config) -> Result<(), Error>,
+) -> cas_status {
     boundary::status_only(|| {
         let cas_config { config, error } = required_mut!(config);
         let result = panic::catch(|| body(config));
