@@ -186,7 +186,11 @@ impl Source for CliProfile {
 mod tests {
     use super::*;
 
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use crate::base::env::Variable;
+    use crate::base::logger::{Level, Logger};
     use crate::credentials::context::ProviderContext;
     use crate::credentials::profile::file::Location;
 
@@ -317,18 +321,25 @@ mod tests {
 
     #[test]
     fn a_file_that_is_being_written_is_read_again() {
+        const WHOLE: &str = "{\"current\": \"a\"}";
         let path = std::env::temp_dir().join(format!("libcas-{}-cli", std::process::id()));
-        std::fs::write(&path, "{\"current\": ").unwrap();
-        let mut cli = cli(None);
-        let variable = Variable::ALIBABA_CLOUD_CONFIG_FILE;
-        cli.file.location = Location::Named(path.clone(), variable);
-        let read = |deadline: &Deadline| cli.read(deadline).unwrap().to_string();
-        assert_eq!(read(&Deadline::over()), "{\"current\": ");
-        std::thread::scope(|scope| {
-            let reader = scope.spawn(|| read(&Deadline::after(Duration::from_secs(60))));
-            std::fs::write(&path, "{\"current\": \"a\"}").unwrap();
-            assert_eq!(reader.join().unwrap(), "{\"current\": \"a\"}");
-        });
+        let read = |left| {
+            std::fs::write(&path, &WHOLE[..9]).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+            let mut context = Arc::into_inner(ProviderContext::of_test(&[])).unwrap();
+            // The warning about the mode follows the first reading.
+            let written = path.clone();
+            context.logger = Logger::new(Level::Warn, move |_, _| {
+                std::fs::write(&written, WHOLE).unwrap();
+            });
+            let mut cli = cli(None);
+            cli.file.context = Arc::new(context);
+            let variable = Variable::ALIBABA_CLOUD_CONFIG_FILE;
+            cli.file.location = Location::Named(path.clone(), variable);
+            cli.read(&Deadline::after(left)).unwrap().to_string()
+        };
+        assert_eq!(read(Duration::from_secs(60)), WHOLE);
+        assert_eq!(read(Duration::ZERO), WHOLE[..9]);
         std::fs::remove_file(path).unwrap();
     }
 
