@@ -294,12 +294,17 @@ impl<S: Read + Write> Connection<S> {
 
     fn receive(&mut self) -> usize {
         let mut piece = [0; 16 * 1024];
-        let count = match self.stream.read(&mut piece) {
-            Ok(count) => count,
-            Err(error) => {
-                let timeout = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
-                assert!(!timeout, "nothing arrived within {TIMEOUT:?}");
-                0
+        let count = loop {
+            match self.stream.read(&mut piece) {
+                Ok(count) => break count,
+                // A read with a timeout does not go on after a signal.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let timeout =
+                        matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+                    assert!(!timeout, "nothing arrived within {TIMEOUT:?}");
+                    break 0;
+                }
             }
         };
         self.received.extend_from_slice(&piece[..count]);

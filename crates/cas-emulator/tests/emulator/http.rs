@@ -193,13 +193,18 @@ fn two_hundred_connections_are_open_at_once() {
 
 #[test]
 fn stopping_closes_idle_connections() {
-    let emulator = Emulator::start().unwrap();
-    let mut idle = Connection::open(emulator.port());
-    assert_eq!(idle.exchange(b"GET /_emulator/health HTTP/1.1\r\n\r\n").status, 200);
+    // At an address of its own: no other test takes the port when it is free.
+    let address = "127.0.0.2";
+    let any_port = format!("{address}:0").parse().unwrap();
+    let emulator = Emulator::builder().listen(any_port).start().unwrap();
     let port = emulator.port();
+    let tcp = TcpStream::connect((address, port)).unwrap();
+    limit(&tcp);
+    let mut idle = Connection::over(tcp);
+    assert_eq!(idle.exchange(b"GET /_emulator/health HTTP/1.1\r\n\r\n").status, 200);
     emulator.stop();
     assert!(idle.is_closed());
-    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+    assert!(TcpStream::connect((address, port)).is_err());
 }
 
 /// An emulator that serves TLS, and a connection to it.
