@@ -313,7 +313,7 @@ fn the_refresh_token_is_not_used_if_its_successor_cannot_be_written() {
 #[test]
 fn a_sign_in_survives_a_slow_response_and_a_lock_held_by_another_program() {
     let host = case("OAuth, tokens to be refreshed").host();
-    host.cloud.set(&json!({"delay": 6}));
+    host.cloud.set(&json!({"delay": 9}));
     let settings = [NO_METADATA, ("CAS_TIMEOUT_MS", "10000")];
     let mut program = host.session(&settings);
     let (response, _) = program.ask("1");

@@ -15,9 +15,10 @@ pub(crate) fn timestamp(time: SystemTime) -> String {
 /// Seconds since 1970 that are this many are milliseconds: as seconds, they are the year 5138.
 const MILLISECONDS: u64 = 100_000_000_000;
 
-/// Parses what programs and services write, as the official packages do: `YYYY-MM-DDThh:mm:ssZ`,
-/// with a space for the `T`, with or without seconds and fractions, with an offset such as `+08:00`
-/// for the `Z`, or without either, which is UTC; or the seconds or milliseconds since 1970.
+/// Parses what programs and services write, in every form that an official package reads:
+/// `YYYY-MM-DDThh:mm:ssZ`, with a space for the `T`, with or without seconds and fractions, with an
+/// offset such as `+08:00` for the `Z`, or without either, which is UTC; or the seconds or
+/// milliseconds since 1970.
 pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     let text = text.trim();
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));

@@ -106,14 +106,19 @@ impl ProviderChain {
     /// The error if all sources failed, or one of them fatally.
     fn error(&self, errors: Vec<CredentialsError>) -> CredentialsError {
         let reasons: Vec<_> = errors.iter().map(|error| error.reason.as_str()).collect();
-        let reason = reasons.join("; ");
+        let (asked, reason) = (reasons.len(), reasons.join("; "));
         let failed: Vec<_> =
             errors.into_iter().filter(|error| !error.is_not_configured()).collect();
         let retryable = failed.iter().any(|error| error.retryable);
         let former_names = former_names(&self.former);
+        let last = asked.checked_sub(1).and_then(|last| self.sources.get(last));
+        let last_is_set_up = last.is_none_or(|source| source.is_set_up());
         let hint = match failed.as_slice() {
             [] if self.files_only => Some(SET_PROFILE),
             [] => former_names.as_deref(),
+            // A profile that has failed: its own hint, not that it is missing.
+            [error, _] if !last_is_set_up => Some(error.hint.as_deref().unwrap_or(CORRECT_SOURCE)),
+            [_, _, ..] if !last_is_set_up => Some(CORRECT_SOURCE),
             // It ended the search, so it is what has to be corrected.
             [.., error] if error.is_fatal() => {
                 Some(error.hint.as_deref().unwrap_or(CORRECT_SOURCE))
@@ -204,6 +209,10 @@ struct MissingProfile(String);
 impl NamedSource for MissingProfile {
     fn name(&self) -> String {
         PROFILE.to_string()
+    }
+
+    fn is_set_up(&self) -> bool {
+        false
     }
 }
 
@@ -450,6 +459,20 @@ mod tests {
             [("ALIBABA_CLOUD_ACCESS_KEY_ID", "id"), ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret")];
         assert_eq!(fetch(&chain(&key, None)).unwrap(), "id");
         assert_eq!(fetch(&chain(&[], Some("q"))).unwrap_err().hint.as_deref(), Some(SET_PROFILE));
+    }
+
+    #[test]
+    fn the_hint_of_a_profile_that_fails_is_its_own() {
+        let gone = || Err(CredentialsError::failed("HTTP 400").with_hint("Sign in again."));
+        let hint = |sources| {
+            let mut chain = chain(sources);
+            chain.sources.push(Box::new(MissingProfile("p".to_owned())));
+            fetch(&chain).unwrap_err().hint.unwrap()
+        };
+        assert_eq!(hint(vec![("one", vec![gone()])]), "Sign in again.");
+        assert_eq!(hint(vec![("one", vec![gone()]), ("two", vec![gone()])]), CORRECT_SOURCE);
+        let none = Err(CredentialsError::not_configured("nothing"));
+        assert!(hint(vec![("one", vec![none])]).starts_with("Set ALIBABA_CLOUD_PROFILE"));
     }
 
     #[test]

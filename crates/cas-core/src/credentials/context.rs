@@ -177,9 +177,18 @@ impl ProviderContext {
         host: &str,
         deadline: &Deadline,
     ) -> Result<HttpResponse, CredentialsError> {
-        let deadline = deadline.halfway().within(MAX_REQUEST_TIME);
+        self.send_until(request, host, &deadline.halfway().within(MAX_REQUEST_TIME))
+    }
+
+    /// The same, with the whole time.
+    pub(crate) fn send_until(
+        &self,
+        request: Request<impl AsSendBody>,
+        host: &str,
+        deadline: &Deadline,
+    ) -> Result<HttpResponse, CredentialsError> {
         self.connections
-            .send(request, host, Connection::Any, &deadline)
+            .send(request, host, Connection::Any, deadline)
             .map_err(CredentialsError::of_request)
     }
 }
@@ -210,6 +219,14 @@ fn exposures(path: &Path, user: u32) -> Vec<String> {
     if let Some((directory, metadata)) = directory.and_then(|it| Some((it, fs::metadata(it).ok()?)))
     {
         let mode = metadata.mode() & 0o7777;
+        if ![user, ROOT].contains(&metadata.uid()) {
+            warnings.push(format!(
+                "Another user may replace {file}, which contains access keys: user ID {} owns {}. \
+                 Run chown on it.",
+                metadata.uid(),
+                quoted_path(directory)
+            ));
+        }
         // In a directory with the sticky bit, others cannot replace files.
         if mode & 0o022 != 0 && mode & STICKY == 0 {
             warnings.push(format!(
@@ -299,6 +316,10 @@ mod tests {
             assert_eq!(exposures(&file, 4242), [""; 0]);
             chown(&file, Some(0), None).unwrap();
             assert_eq!(exposures(&file, 4242), [""; 0]);
+            chown(&directory, Some(4242), None).unwrap();
+            let warnings = exposures(&file, 0);
+            assert!(warnings[0].starts_with("Another user may replace \"") && warnings.len() == 1);
+            assert!(warnings[0].contains("user ID 4242 owns \""), "{warnings:?}");
         }
         fs::remove_dir_all(directory).unwrap();
         assert_eq!(exposures(&file, owner), [""; 0]);

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::base::deadline::Deadline;
 use crate::base::file;
 use crate::base::quote::quoted_path;
-use crate::service::provider::CredentialsError;
+use crate::service::provider::{CredentialsError, CredentialsErrorKind};
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -26,7 +26,10 @@ pub(crate) fn read_text(
         }
         Err(error) => {
             let what = format!("failed to read {}", quoted_path(path));
-            return Err(CredentialsError::of_io(&what, &error));
+            let is_cut = error.kind() == io::ErrorKind::UnexpectedEof;
+            let error = CredentialsError::of_io(&what, &error);
+            // The rest is still to be written.
+            return Err(if is_cut { error.with_kind(CredentialsErrorKind::Fatal) } else { error });
         }
     };
     if text.starts_with(BYTE_ORDER_MARK) {
@@ -40,8 +43,14 @@ pub(crate) fn read_with_mark(path: &Path, deadline: &Deadline) -> io::Result<Zer
     let mut bytes = file::read(path, file::MAX_BYTES, deadline)?.bytes;
     // Takes the buffer over: nothing is copied.
     String::from_utf8(std::mem::take(&mut *bytes)).map(Zeroizing::new).map_err(|error| {
+        // Without a length, the error is a character whose end is missing.
+        let is_cut = error.utf8_error().error_len().is_none();
         drop(Zeroizing::new(error.into_bytes()));
-        io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text")
+        if is_cut {
+            io::Error::new(io::ErrorKind::UnexpectedEof, "it ends inside a character")
+        } else {
+            io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text")
+        }
     })
 }
 
@@ -70,6 +79,9 @@ mod tests {
         let failed = |reason| Err(format!("failed to read {}: {reason}", quoted_path(&path)));
         assert_eq!(read(&vec![b'a'; file::MAX_BYTES + 1]), failed("it is larger than 1 MiB"));
         assert_eq!(read(b"\xff"), failed("it is not UTF-8 text"));
+        // The end of a character may still be written.
+        assert_eq!(read("名".as_bytes()[..2].as_ref()), failed("it ends inside a character"));
+        assert!(read_text(&path).unwrap_err().is_fatal());
         assert!(read_text(&path.join("below a file")).unwrap().is_none());
         std::fs::remove_file(&path).unwrap();
         assert!(read_text(&path).unwrap().is_none());

@@ -5,8 +5,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::base::error::ErrorKind;
 use crate::credentials::json;
 use crate::http::response::HttpResponse;
+use crate::protocol::error_codes::classify;
 use crate::protocol::reading::ApiResponse;
 use crate::service::provider::CredentialsError;
 
@@ -39,9 +41,13 @@ fn read_untyped(
         let code = if shown { format!(": {code}") } else { String::new() };
         format!("{service} refused the request{code} (HTTP {status})")
     };
+    let mut retryable = status >= 500 || status == 429;
     let reason = match response.read() {
         ApiResponse::Success(fields) => return Ok(fields),
-        ApiResponse::Refusal { code, .. } => refused(&code),
+        ApiResponse::Refusal { code, .. } => {
+            retryable |= classify(&code, "", status).kind == ErrorKind::Throttled;
+            refused(&code)
+        }
         ApiResponse::Unrecognized { .. } => match serde_json::from_slice(&response.body) {
             Ok(OAuthError { error }) => refused(&error),
             Err(_) => {
@@ -49,7 +55,7 @@ fn read_untyped(
             }
         },
     };
-    Err(CredentialsError::failed(reason).with_retryable(status >= 500 || status == 429))
+    Err(CredentialsError::failed(reason).with_retryable(retryable))
 }
 
 /// Whether `text` looks like an error code and neither contains a secret nor is part of one.
@@ -107,6 +113,9 @@ mod tests {
             for body in [r#"{"Code":"Busy"}"#, "<html></html>"] {
                 assert_eq!(error(status, body, None).retryable, retryable, "{status} {body}");
             }
+        }
+        for code in ["Throttling.User", "FlowControlError"] {
+            assert!(error(400, &format!(r#"{{"Code":"{code}"}}"#), None).retryable, "{code}");
         }
     }
 }

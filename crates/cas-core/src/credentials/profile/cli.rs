@@ -2,7 +2,7 @@
 //! docs/service.md, Profiles of config.json.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use once_cell::race::OnceBox;
 use zeroize::Zeroizing;
@@ -13,7 +13,7 @@ use crate::credentials::assume_role::{AssumedRole, Role};
 use crate::credentials::context::EXTERNAL_DISABLED;
 use crate::credentials::ecs_ram_role::EcsRamRole;
 use crate::credentials::oidc::OidcRole;
-use crate::credentials::profile::cli_file::ConfigFile;
+use crate::credentials::profile::cli_file::{ConfigFile, read_whole};
 use crate::credentials::profile::cloud_sso::CloudSso;
 use crate::credentials::profile::fields::Profile;
 use crate::credentials::profile::file::ProfileFile;
@@ -25,12 +25,6 @@ use crate::service::provider::CredentialsError;
 
 const MODES: &str = "AK, StsToken, RamRoleArn, ChainableRamRoleArn, EcsRamRole, OIDC, CloudSSO, \
                      OAuth, External and CredentialsURI";
-
-/// How long a file with invalid JSON is read again: another program may be writing it.
-const MAX_WRITE_TIME: Duration = Duration::from_secs(2);
-
-/// Interval at which it is read again.
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How many roles may be assumed one with another. Each needs room on the stack of the program.
 const MOST_ROLES: usize = 4;
@@ -48,17 +42,8 @@ impl CliProfile {
         Self { file, used: OnceBox::new() }
     }
 
-    /// The text of the file once its JSON is valid, or what it stays. libcas waits for a quarter of
-    /// the time, at most [`MAX_WRITE_TIME`].
     fn read(&self, deadline: &Deadline) -> Result<Zeroizing<String>, CredentialsError> {
-        let mut text = self.file.read(deadline)?;
-        let patience = deadline.within(MAX_WRITE_TIME.min(deadline.time_left() / 4));
-        while ConfigFile::parse(&text).is_err() && patience.sleep(POLL_INTERVAL) {
-            // A pipe has nothing more to read.
-            let Ok(again) = self.file.read(&patience) else { break };
-            text = again;
-        }
-        Ok(text)
+        read_whole(|deadline| self.file.read(deadline), deadline)
     }
 
     /// The source that a profile describes. `above` are the profiles that name it, directly or not,
@@ -188,6 +173,7 @@ mod tests {
 
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
 
     use crate::base::env::Variable;
     use crate::base::logger::{Level, Logger};

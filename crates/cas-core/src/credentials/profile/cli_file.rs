@@ -2,13 +2,44 @@
 //! errors name a line and a profile can be changed in its place.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
+use crate::base::deadline::Deadline;
 use crate::base::secret::Secret;
 use crate::credentials::json::SecretText;
 use crate::credentials::profile::fields::Profile;
 use crate::service::provider::CredentialsError;
+
+/// How long a file that is not whole is read again: another program may be writing it.
+const MAX_WRITE_TIME: Duration = Duration::from_secs(2);
+
+/// Interval at which it is read again.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The text of the file once its JSON is valid, or what it stays. `read` reads it. libcas waits for
+/// a quarter of the time, at most [`MAX_WRITE_TIME`].
+pub(crate) fn read_whole(
+    read: impl Fn(&Deadline) -> Result<Zeroizing<String>, CredentialsError>,
+    deadline: &Deadline,
+) -> Result<Zeroizing<String>, CredentialsError> {
+    let mut result = read(deadline);
+    let patience = deadline.within(MAX_WRITE_TIME.min(deadline.time_left() / 4));
+    let is_whole = |result: &Result<Zeroizing<String>, CredentialsError>| match result {
+        Ok(text) => ConfigFile::parse(text).is_ok(),
+        Err(error) => !error.is_fatal(),
+    };
+    while !is_whole(&result) && patience.sleep(POLL_INTERVAL) {
+        match read(&patience) {
+            // A pipe has nothing more to read.
+            Err(_) if result.is_ok() => break,
+            again => result = again,
+        }
+    }
+    result
+}
 
 /// The parsed file. Its profiles are parsed on demand.
 pub(crate) struct ConfigFile<'a> {

@@ -61,7 +61,8 @@ impl FileLock {
             if !deadline.sleep(POLL_INTERVAL) {
                 return None;
             }
-            file = OpenOptions::new().write(true).open(path).ok()?;
+            let mut options = OpenOptions::new();
+            file = options.write(true).custom_flags(libc::O_NONBLOCK).open(path).ok()?;
         }
     }
 

@@ -148,15 +148,10 @@ fn without_comment(line: &str) -> &str {
 /// comment, but there may be one after them.
 fn in_quotes(value: &str) -> Option<&str> {
     let quote = value.chars().next().filter(|first| matches!(first, '"' | '\''))?;
-    let (inside, after) = value[1..].rsplit_once(quote)?;
-    match after.trim_start().chars().next() {
-        None | Some('#') => Some(inside),
-        // The last quote is in a comment.
-        Some(_) => {
-            let (inside, after) = value[1..].split_once(quote)?;
-            after.trim_start().starts_with('#').then_some(inside)
-        }
-    }
+    let ends = |after: &str| matches!(after.trim_start().chars().next(), None | Some('#'));
+    // A quote may be in the value, or in the comment.
+    let splits = [value[1..].split_once(quote), value[1..].rsplit_once(quote)];
+    splits.into_iter().flatten().find(|(_, after)| ends(after)).map(|(inside, _)| inside)
 }
 
 #[cfg(test)]
@@ -208,6 +203,7 @@ what is this?
             ("\"a # b\"", "a # b"),
             ("'a'  # it's mine", "a"),
             ("\"a\" # \"b\" c", "a"),
+            ("\"a\" # from \"b\"", "a"),
             ("'a\"b'", "a\"b"),
             ("\"\"", ""),
             ("\"a", "\"a"),

@@ -19,7 +19,7 @@ use crate::base::quote::quoted_path;
 use crate::base::secret::Secret;
 use crate::base::time;
 use crate::credentials::context::{MAX_REQUEST_TIME, ProviderContext};
-use crate::credentials::profile::cli_file::ConfigFile;
+use crate::credentials::profile::cli_file::{ConfigFile, read_whole};
 use crate::credentials::profile::fields::Profile;
 use crate::credentials::profile::file_lock::FileLock;
 use crate::credentials::profile::oauth_tokens::{TokenResponse, Tokens, with_fields};
@@ -86,7 +86,7 @@ impl OAuth {
 
     /// The tokens in the file now. Another program may have renewed them.
     fn read_tokens(&self, deadline: &Deadline) -> Result<Tokens, CredentialsError> {
-        let text = self.context.secret_file(&self.path, None, deadline)?;
+        let text = read_whole(|limit| self.context.secret_file(&self.path, None, limit), deadline)?;
         let profile = ConfigFile::parse(&text)?.profile(&self.name);
         profile
             .map(|profile| Tokens::of(&profile))
@@ -126,7 +126,7 @@ impl OAuth {
             .body(form.as_bytes())
             .map_err(|_| CredentialsError::failed("failed to build the request"))?;
         let deadline = Deadline::after(MAX_REQUEST_TIME);
-        let response = self.context.send(request, self.host, &deadline)?;
+        let response = self.context.send_until(request, self.host, &deadline)?;
         response::read::<TokenResponse>(&response, self.host, Some(&[refresh.expose()]))
             .map_err(|error| with_sign_in_hint(response.status, error))?
             .into_tokens(refresh, now)
@@ -198,7 +198,8 @@ impl OAuth {
         };
         let fetched = self.exchange(access, deadline)?;
         tokens.key = Some(fetched.clone());
-        let patience = Deadline::after(MAX_WRITE_TIME);
+        // Only a token is worth more time than the call has.
+        let patience = deadline.within(MAX_WRITE_TIME);
         let written = self
             .prepare(&tokens)
             .and_then(|(mut file, _)| file.commit(&patience, || self.content(&tokens)));

@@ -74,8 +74,11 @@ impl Replacement {
         if let Err(error) = fs::rename(&self.temporary, &self.path) {
             return write_in_place(&self.path, &content).map_err(|_| error);
         }
-        // The rename must survive a loss of power.
-        self.path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+        // The rename should survive a loss of power. It is done if this fails.
+        if let Some(directory) = self.path.parent() {
+            let _ = File::open(directory).and_then(|directory| directory.sync_all());
+        }
+        Ok(())
     }
 
     /// Leaves the temporary file beside the file, with this content, and returns its path.

@@ -25,8 +25,8 @@ use crate::http::proxy::not_tls;
 use crate::http::roots::LoadedRoots;
 use crate::http::settings::Settings;
 use crate::http::tls::messages::{
-    certificate_required, client_certificate_required, handshake_error, invalid_server_name,
-    is_not_tls, roots_not_loaded, setup_failed,
+    certificate_refused, certificate_required, client_certificate_required, handshake_error,
+    invalid_server_name, is_not_tls, roots_not_loaded, setup_failed,
 };
 use crate::http::tls::verifier::DiagnosingVerifier;
 
@@ -131,8 +131,8 @@ pub(super) fn config(roots: &LoadedRoots) -> Result<ClientConfig, rustls::Error>
     .map_err(|error| rustls::Error::General(error.to_string()))?;
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        // "Dangerous" because a verifier could accept anything. This one only adds a diagnosis to
-        // the errors of rustls's own.
+        // "Dangerous" because a verifier could accept anything. This one passes on
+        // what rustls's own decides, adds a diagnosis, and hides intermediates that may not sign.
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(DiagnosingVerifier(verifier)))
         .with_client_cert_resolver(Arc::new(NoClientCertificate)))
@@ -176,7 +176,9 @@ impl<In: Transport> Connector<In> for TlsConnector {
         RequestDeadline::connected();
         let stream = StreamOwned::new(session, socket);
         let server = server.to_owned();
-        let mut tls = Tls { stream, buffers: WireBuffers::new(true), server };
+        let asked_for_certificate = RequestDeadline::asked_for_certificate();
+        let buffers = WireBuffers::new(true);
+        let mut tls = Tls { stream, buffers, server, asked_for_certificate };
         if !tls.is_silent() {
             return Err(unasked().into());
         }
@@ -192,7 +194,7 @@ fn hear_verdict(session: &mut ClientConnection, socket: &mut RecordStream) -> io
     if !is_tls13 || !RequestDeadline::asked_for_certificate() {
         return Ok(());
     }
-    RequestDeadline::connecting(VERDICT_TIME);
+    RequestDeadline::connecting(VERDICT_TIME.min(RequestDeadline::limit()?.time_left() / 4));
     match session.read_tls(socket) {
         Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
         Ok(_) => match session.process_new_packets() {
@@ -271,12 +273,15 @@ pub(crate) struct Tls {
     buffers: WireBuffers,
     /// For messages.
     server: String,
+    /// Whether the server has asked for a client certificate and not responded yet.
+    asked_for_certificate: bool,
 }
 
 impl Tls {
     /// The error of a connection that was made. A server may still refuse the client.
     fn failed(&self, error: io::Error) -> ureq::Error {
-        if certificate_required(&error) {
+        let refused = self.asked_for_certificate && certificate_refused(&error);
+        if refused || certificate_required(&error) {
             return client_certificate_required(&self.server).into();
         }
         error.into()
@@ -313,6 +318,7 @@ impl Transport for Tls {
         loop {
             let received = self.stream.read(self.buffers.input_append_buf());
             let received = received.map_err(|error| self.failed(error))?;
+            self.asked_for_certificate &= received == 0;
             if self.buffers.received(received) {
                 return Ok(received > 0);
             }

@@ -5,7 +5,7 @@ use std::io;
 use rustls::pki_types::UnixTime as PkiTime;
 use rustls::{AlertDescription, CertificateError, OtherError, PeerIncompatible};
 
-use crate::base::exhaustion::clause_of;
+use crate::base::exhaustion::{Exhaustion, clause_of};
 use crate::base::quote::quoted_public;
 use crate::base::time::UnixTime;
 use crate::http::deadline::RequestDeadline;
@@ -57,11 +57,14 @@ pub(super) fn handshake_error(
                 "Check the network and that this port speaks TLS, or increase the connect timeout.",
             );
     }
-    let is_alert = |error: &io::Error| {
-        matches!(tls_error(error), None | Some(rustls::Error::AlertReceived(_)))
-    };
-    if certificate_required(error) || RequestDeadline::asked_for_certificate() && is_alert(error) {
-        return client_certificate_required(server);
+    let asked = RequestDeadline::asked_for_certificate();
+    match tls_error(error) {
+        Some(rustls::Error::AlertReceived(_)) if asked || certificate_required(error) => {
+            return client_certificate_required(server);
+        }
+        // Some servers close the connection instead, as a network that fails does.
+        None if asked && Exhaustion::of(error).is_none() => return requires_certificate(server),
+        _ => {}
     }
     let failed = |cause: &str| format!("the TLS handshake with {server} failed: {cause}");
     let Some(cause) = tls_error(error) else {
@@ -110,6 +113,17 @@ pub(super) fn certificate_required(error: &io::Error) -> bool {
     tls_error(error) == Some(&required)
 }
 
+/// The same, by the alerts with which servers refuse any certificate that they do not accept.
+pub(super) fn certificate_refused(error: &io::Error) -> bool {
+    use AlertDescription::{BadCertificate, CertificateUnknown, NoCertificate, UnknownCA};
+    match tls_error(error) {
+        Some(rustls::Error::AlertReceived(alert)) => {
+            [BadCertificate, CertificateUnknown, NoCertificate, UnknownCA].contains(alert)
+        }
+        _ => false,
+    }
+}
+
 /// Whether what a server sent is not TLS.
 pub(super) fn is_not_tls(error: &io::Error) -> bool {
     matches!(tls_error(error), Some(rustls::Error::InvalidMessage(_)))
@@ -117,11 +131,14 @@ pub(super) fn is_not_tls(error: &io::Error) -> bool {
 
 /// `server` requires a client certificate.
 pub(crate) fn client_certificate_required(server: &str) -> TransportError {
+    requires_certificate(server).permanent()
+}
+
+fn requires_certificate(server: &str) -> TransportError {
     TransportError::not_sent(format!(
         "the server {server} requires a client certificate, which libcas does not support"
     ))
     .with_hint("Check the endpoint, and look for a gateway in between that requires it.")
-    .permanent()
 }
 
 /// Why the certificate of the server `name` is rejected, and a hint.

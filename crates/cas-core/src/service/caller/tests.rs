@@ -340,7 +340,7 @@ impl Provider for Timed {
 }
 
 #[test]
-fn an_access_key_may_take_all_of_the_time_and_a_response_half_of_it() {
+fn an_access_key_may_take_all_of_the_time() {
     let operation = ApiVersion::V2018_07_13.detail(CertId::new(7).unwrap(), false);
     let left = Arc::new(Mutex::new(Vec::new()));
     let (mut caller, _) = caller(vec![response(200, r#"{"Id":7}"#)]);
