@@ -33,14 +33,18 @@ struct Reading {
 fn reading(place: &str, file: &Path, emulator: &Emulator, tls: &Emulator) -> Reading {
     let home = scratch("files").join("home");
     fs::create_dir_all(home.join(".alibabacloud")).unwrap();
-    fs::write(home.join(".alibabacloud/credentials"), OTHER).unwrap();
+    // In one step: programs that were started before read it meanwhile.
+    let written = home.join(".alibabacloud").join(file.file_name().unwrap());
+    fs::write(&written, OTHER).unwrap();
+    fs::rename(written, home.join(".alibabacloud/credentials")).unwrap();
     let content = |path: &Path| fs::read(path).unwrap();
     let [cert, key] = [&chain().chain, &chain().key];
     let name = file.file_name().unwrap().to_string_lossy().replace('.', "-");
     let upload = |cert: &Path, key: &Path, endpoint: &Emulator| {
         // What is too large is refused whenever the machine gets that far, not by the deadline.
-        let timeout = if name.starts_with("endless") { "120000" } else { "4000" };
-        let limits = [("CAS_TIMEOUT_MS", timeout), ("CAS_CONNECT_TIMEOUT_MS", "1000")];
+        let (timeout, connect) =
+            if name.starts_with("endless") { ("120000", "120000") } else { ("4000", "1000") };
+        let limits = [("CAS_TIMEOUT_MS", timeout), ("CAS_CONNECT_TIMEOUT_MS", connect)];
         report(endpoint.url(), &limits, &name, cert, key).env("CAS_MAX_ATTEMPTS", "1")
     };
     let without_key = || {
