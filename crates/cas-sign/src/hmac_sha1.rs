@@ -3,7 +3,7 @@
 //!
 //! The string to sign is `POST&%2F&` and the canonical query, percent-encoded a second time.
 //! Signing never holds it in memory: one pass over the values feeds the form body and the hash. The
-//! picture in [`crate::percent`] shows how.
+//! picture in `percent.rs` shows how.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hmac::{Hmac, KeyInit, Mac};

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Once;
 use std::thread;
 
 use acceptance::program::compile_preload;
@@ -31,12 +32,11 @@ struct Reading {
 }
 
 fn reading(place: &str, file: &Path, emulator: &Emulator, tls: &Emulator) -> Reading {
+    /// Only once: programs that were started before read the file meanwhile.
+    static WRITTEN: Once = Once::new();
     let home = scratch("files").join("home");
     fs::create_dir_all(home.join(".alibabacloud")).unwrap();
-    // In one step: programs that were started before read it meanwhile.
-    let written = home.join(".alibabacloud").join(file.file_name().unwrap());
-    fs::write(&written, OTHER).unwrap();
-    fs::rename(written, home.join(".alibabacloud/credentials")).unwrap();
+    WRITTEN.call_once(|| fs::write(home.join(".alibabacloud/credentials"), OTHER).unwrap());
     let content = |path: &Path| fs::read(path).unwrap();
     let [cert, key] = [&chain().chain, &chain().key];
     let name = file.file_name().unwrap().to_string_lossy().replace('.', "-");
