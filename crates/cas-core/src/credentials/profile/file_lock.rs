@@ -48,7 +48,7 @@ impl FileLock {
     }
 
     /// Waits for the lock of the file at `path` itself, which is open as `file`. `None` at the
-    /// deadline: whoever may read the file may hold its lock for ever.
+    /// deadline: any user who may read the file may hold its lock for ever.
     pub(crate) fn of(mut file: File, path: &Path, deadline: &Deadline) -> Option<Self> {
         loop {
             match Self::try_lock(file) {
@@ -106,7 +106,7 @@ fn open_lock_file(path: &Path, owner: &Metadata) -> io::Result<File> {
     }
 }
 
-/// Whether nobody but this user, the owner of the file and root may have opened the lock file.
+/// Whether only this user, the owner of the file and root may have opened the lock file.
 fn is_ours(lock: &Metadata, owner: &Metadata) -> bool {
     let users = [owner.uid(), cas_sys::effective_user()];
     let others = lock.mode() & 0o077;
