@@ -13,11 +13,11 @@ use crate::credentials::json::SecretText;
 use crate::credentials::profile::fields::Profile;
 use crate::service::provider::CredentialsError;
 
-/// How long a file that is not whole is read again: another program may be writing it.
-const MAX_WRITE_TIME: Duration = Duration::from_secs(2);
+/// How long libcas waits for another program that writes the file.
+pub(crate) const MAX_WRITE_TIME: Duration = Duration::from_secs(2);
 
-/// Interval at which it is read again.
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Interval at which a file that is not whole is read again.
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The text of the file once its JSON is valid, or what it stays. `read` reads it. libcas waits for
 /// a quarter of the time, at most [`MAX_WRITE_TIME`].

@@ -19,7 +19,9 @@ use crate::base::quote::quoted_path;
 use crate::base::secret::Secret;
 use crate::base::time;
 use crate::credentials::context::{MAX_REQUEST_TIME, ProviderContext};
-use crate::credentials::profile::cli_file::{ConfigFile, read_whole};
+use crate::credentials::profile::cli_file::{
+    ConfigFile, MAX_WRITE_TIME, POLL_INTERVAL, read_whole,
+};
 use crate::credentials::profile::fields::Profile;
 use crate::credentials::profile::file_lock::FileLock;
 use crate::credentials::profile::oauth_tokens::{TokenResponse, Tokens, with_fields};
@@ -38,12 +40,6 @@ const SITES: [(&str, &str, &str); 2] = [
 /// A refresh token is not used with less time left than this. Once it is used, libcas waits for the
 /// response beyond the deadline, because losing the new token ends the sign-in.
 const MIN_RENEWAL_TIME: Duration = Duration::from_secs(2);
-
-/// How long libcas waits for another program that writes config.json.
-const MAX_WRITE_TIME: Duration = Duration::from_secs(2);
-
-/// Interval at which a file that another program is writing is read again.
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 const SIGN_IN: &str = "Sign in again: aliyun configure --mode OAuth --profile NAME.";
 
