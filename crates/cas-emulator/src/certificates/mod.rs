@@ -5,4 +5,4 @@
 pub(crate) mod certificate;
 mod pem;
 pub(crate) mod private_key;
-mod public_key;
+pub(crate) mod public_key;

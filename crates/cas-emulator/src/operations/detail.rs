@@ -52,11 +52,13 @@ pub(crate) struct GetOutput {
     tags: Vec<Tag>,
     /// Missing with `CertFilter=true`.
     #[serde(flatten)]
-    secrets: Option<GetSecrets>,
+    secrets: Option<Secrets>,
+    #[serde(flatten)]
+    double: Option<DoubleSecrets>,
     request_id: String,
 }
 
-/// The certificate and its private key.
+/// The certificate and its private key; both empty for SM2 double certificates.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Secrets {
@@ -65,16 +67,16 @@ struct Secrets {
     key: Option<Zeroizing<String>>,
 }
 
-#[derive(Serialize)]
+/// SM2 double certificates and their private keys; all empty for other certificates.
+#[derive(Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct GetSecrets {
-    #[serde(flatten)]
-    secrets: Secrets,
-    // Only certificates with two key pairs have these.
-    encrypt_cert: &'static str,
-    encrypt_private_key: &'static str,
-    sign_cert: &'static str,
-    sign_private_key: &'static str,
+struct DoubleSecrets {
+    encrypt_cert: String,
+    #[serde(serialize_with = "serialize_text")]
+    encrypt_private_key: Zeroizing<String>,
+    sign_cert: String,
+    #[serde(serialize_with = "serialize_text")]
+    sign_private_key: Zeroizing<String>,
 }
 
 #[derive(Serialize)]
@@ -98,13 +100,13 @@ struct Tag {
 pub(super) fn describe_user_certificate_detail(
     context: &Context<'_>,
 ) -> Result<DescribeOutput, ApiError> {
-    let CertificateWithKey { certificate, key } = find(context)?;
+    let (certificate, secrets, _) = find(context)?;
     Ok(DescribeOutput {
         id: certificate.cert_id,
         common: certificate.common_name.clone(),
         summary: Summary::new(&certificate, context.now),
         buy_in_aliyun: false,
-        secrets: Secrets { cert: certificate.cert_pem, key },
+        secrets,
         request_id: context.request_id.to_owned(),
     })
 }
@@ -113,7 +115,7 @@ pub(super) fn get_user_certificate_detail(context: &Context<'_>) -> Result<GetOu
     // Official SDKs send booleans in lower case, or as Python writes them.
     let booleans = [("true", true), ("false", false), ("True", true), ("False", false)];
     let filter = context.one_of("CertFilter", false, &booleans)?;
-    let CertificateWithKey { certificate, key } = find(context)?;
+    let (certificate, secrets, double) = find(context)?;
     Ok(GetOutput {
         id: certificate.cert_id,
         common: certificate.common_name.clone(),
@@ -131,19 +133,30 @@ pub(super) fn get_user_certificate_detail(context: &Context<'_>) -> Result<GetOu
         cert_identifier: format!("{}-{}", certificate.cert_id, context.region),
         cert_chain: chain(&certificate, context.now),
         tags: tags(&certificate),
-        secrets: (!filter).then(|| GetSecrets {
-            secrets: Secrets { cert: certificate.cert_pem, key },
-            encrypt_cert: "",
-            encrypt_private_key: "",
-            sign_cert: "",
-            sign_private_key: "",
-        }),
+        secrets: (!filter).then_some(secrets),
+        double: (!filter).then_some(double),
         request_id: context.request_id.to_owned(),
     })
 }
 
-fn find(context: &Context<'_>) -> Result<CertificateWithKey, ApiError> {
-    context.store.find(context.cert_id()?)?.ok_or((&errors::NOT_FOUND).into())
+/// The certificate that the call asks for, and where its PEM and its private key are returned.
+fn find(context: &Context<'_>) -> Result<(StoredCertificate, Secrets, DoubleSecrets), ApiError> {
+    let found = context.store.find(context.cert_id()?)?;
+    let found = found.ok_or(ApiError::from(&errors::NOT_FOUND))?;
+    let CertificateWithKey { certificate, key, encrypt_key } = found;
+    let cert = certificate.cert_pem.clone();
+    let (secrets, double) = if certificate.is_double() {
+        let double = DoubleSecrets {
+            encrypt_cert: certificate.encrypt_cert_pem.clone(),
+            encrypt_private_key: encrypt_key.unwrap_or_default(),
+            sign_cert: cert,
+            sign_private_key: key.unwrap_or_default(),
+        };
+        (Secrets { cert: String::new(), key: Some(Zeroizing::default()) }, double)
+    } else {
+        (Secrets { cert, key }, DoubleSecrets::default())
+    };
+    Ok((certificate, secrets, double))
 }
 
 fn chain(stored: &StoredCertificate, now: SystemTime) -> Vec<ChainItem> {
@@ -175,4 +188,11 @@ fn serialize_key<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     key.as_ref().map(|key| key.as_str()).serialize(serializer)
+}
+
+fn serialize_text<S: Serializer>(
+    text: &Zeroizing<String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    text.as_str().serialize(serializer)
 }

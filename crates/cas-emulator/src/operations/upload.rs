@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::errors::{self, ApiError};
-use crate::certificates::certificate;
+use crate::certificates::certificate::{self, Leaf};
 use crate::certificates::private_key::{self, KeyError};
-use crate::store::{InsertResult, NewCertificate, resource_id};
+use crate::certificates::public_key::Algorithm;
+use crate::store::{InsertResult, NewCertificate, PemPair, resource_id};
 
 /// Longest name, in characters, according to the documentation of version 2018-07-13.
 const MAX_NAME: usize = 128;
@@ -40,6 +41,7 @@ struct Options<'a> {
     resource_group_id: &'a str,
     tags: Vec<(String, String)>,
     client_token: Option<&'a str>,
+    may_be_double: bool,
 }
 
 pub(super) fn create_user_certificate(context: &Context<'_>) -> Result<CreateOutput, ApiError> {
@@ -59,6 +61,7 @@ pub(super) fn upload_user_certificate(context: &Context<'_>) -> Result<UploadOut
         resource_group_id: parameters.non_empty("ResourceGroupId").unwrap_or_default(),
         tags: tags.map_err(|missing| ApiError::new(&errors::MISSING, missing))?,
         client_token: parameters.non_empty("ClientToken"),
+        may_be_double: true,
     };
     let cert_id = store(context, options)?;
     Ok(UploadOutput {
@@ -71,20 +74,27 @@ pub(super) fn upload_user_certificate(context: &Context<'_>) -> Result<UploadOut
 /// Checks the certificate and its key, stores them, and returns the new ID.
 fn store(context: &Context<'_>, options: Options<'_>) -> Result<i64, ApiError> {
     let name = context.required("Name")?;
-    let cert_pem = context.required("Cert")?;
-    let key_pem = context.required("Key")?;
+    let is_double = options.may_be_double && has_double_certificates(context);
+    let (pair, encryption) = if is_double {
+        let signing = pair(context, ["SignCert", "SignPrivateKey"])?;
+        (signing, Some(pair(context, ["EncryptCert", "EncryptPrivateKey"])?))
+    } else {
+        (pair(context, ["Cert", "Key"])?, None)
+    };
     if name.chars().count() > MAX_NAME {
         return Err(ApiError::new(&errors::INVALID, "Name"));
     }
-    let leaf = certificate::parse_leaf(cert_pem).map_err(|_| &errors::CERTIFICATE_FORMAT)?;
-    private_key::check(key_pem, &leaf.public_key).map_err(|error| match error {
-        KeyError::Invalid => &errors::KEY_FORMAT,
-        KeyError::Mismatch => &errors::KEY_MISMATCH,
-    })?;
+    let leaf = check(pair)?;
+    if let Some(encryption) = encryption {
+        let leaves = [&leaf, &check(encryption)?];
+        if leaves.iter().any(|leaf| leaf.public_key.algorithm != Algorithm::Sm2) {
+            return Err((&errors::CERTIFICATE_FORMAT).into());
+        }
+    }
     let new = NewCertificate {
         name,
-        cert_pem,
-        key_pem,
+        pair,
+        encryption,
         leaf: &leaf,
         resource_group_id: options.resource_group_id,
         tags: options.tags,
@@ -97,4 +107,27 @@ fn store(context: &Context<'_>, options: Options<'_>) -> Result<i64, ApiError> {
         InsertResult::QuotaExceeded => Err((&errors::INSUFFICIENT_QUOTA).into()),
         InsertResult::TokenMismatch => Err((&errors::TOKEN_MISMATCH).into()),
     }
+}
+
+/// Whether the call has SM2 double certificates: a certificate and a key for signatures, and others
+/// for encryption. The service ignores them if `Cert` and `Key` are both given.
+fn has_double_certificates(context: &Context<'_>) -> bool {
+    let has = |name: &&str| context.parameters.non_empty(name).is_some();
+    !["Cert", "Key"].iter().all(has)
+        && ["SignCert", "SignPrivateKey", "EncryptCert", "EncryptPrivateKey"].iter().any(has)
+}
+
+/// The certificate and the private key in these required parameters.
+fn pair<'a>(context: &'a Context<'_>, [cert, key]: [&str; 2]) -> Result<PemPair<'a>, ApiError> {
+    Ok(PemPair { cert_pem: context.required(cert)?, key_pem: context.required(key)? })
+}
+
+/// Checks that a pair can be read and belongs together. Returns the first certificate.
+fn check(pair: PemPair<'_>) -> Result<Leaf, ApiError> {
+    let leaf = certificate::parse_leaf(pair.cert_pem).map_err(|_| &errors::CERTIFICATE_FORMAT)?;
+    private_key::check(pair.key_pem, &leaf.public_key).map_err(|error| match error {
+        KeyError::Invalid => &errors::KEY_FORMAT,
+        KeyError::Mismatch => &errors::KEY_MISMATCH,
+    })?;
+    Ok(leaf)
 }

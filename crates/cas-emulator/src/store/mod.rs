@@ -43,11 +43,21 @@ struct Database {
     listed_from: HashMap<i64, Instant>,
 }
 
+/// A certificate chain and its private key, PEM.
+#[derive(Clone, Copy)]
+pub(crate) struct PemPair<'a> {
+    pub(crate) cert_pem: &'a str,
+    pub(crate) key_pem: &'a str,
+}
+
 /// A certificate to store, with its private key.
 pub(crate) struct NewCertificate<'a> {
     pub(crate) name: &'a str,
-    pub(crate) cert_pem: &'a str,
-    pub(crate) key_pem: &'a str,
+    /// Of SM2 double certificates, the signing pair.
+    pub(crate) pair: PemPair<'a>,
+    /// The encryption pair of SM2 double certificates.
+    pub(crate) encryption: Option<PemPair<'a>>,
+    /// The first certificate of `pair`.
     pub(crate) leaf: &'a Leaf,
     pub(crate) resource_group_id: &'a str,
     pub(crate) tags: Vec<(String, String)>,
@@ -85,6 +95,8 @@ pub(crate) struct CertificateWithKey {
     pub(crate) certificate: StoredCertificate,
     /// `None` for certificates from schema 1, which stored no keys.
     pub(crate) key: Option<Zeroizing<String>>,
+    /// The key of the encryption certificate; `None` for other than SM2 double certificates.
+    pub(crate) encrypt_key: Option<Zeroizing<String>>,
 }
 
 /// What lists select a certificate by.
@@ -145,7 +157,9 @@ impl Store {
 
     /// Stores a certificate if its name is free. On return, the row is on disk.
     pub(crate) fn insert(&self, new: &NewCertificate<'_>) -> Result<InsertResult, StoreError> {
-        let sealed_key = self.sealer.seal(new.name, new.key_pem)?;
+        let seal = |pair: PemPair<'_>| self.sealer.seal(new.name, pair.key_pem);
+        let sealed_key = seal(new.pair)?;
+        let sealed_encrypt_key = new.encryption.map(seal).transpose()?;
         let mut database = self.lock();
         let transaction =
             database.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -160,10 +174,11 @@ impl Store {
                 "INSERT INTO certificate
                      (name, common_name, sans, issuer, organization, city, province, country,
                       not_before, not_after, sha1, sha256, serial, algorithm, cert_pem,
-                      sealed_key, resource_group_id, tags, client_token)
+                      sealed_key, resource_group_id, tags, client_token,
+                      encrypt_cert_pem, sealed_encrypt_key)
                  VALUES
                      (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-                      ?16, ?17, ?18, ?19)",
+                      ?16, ?17, ?18, ?19, ?20, ?21)",
             )?
             .insert(params![
                 new.name,
@@ -180,11 +195,13 @@ impl Store {
                 leaf.sha256,
                 leaf.serial,
                 leaf.public_key.algorithm.name(),
-                new.cert_pem,
+                new.pair.cert_pem,
                 sealed_key,
                 new.resource_group_id,
                 row::tags_to_json(&new.tags),
                 new.client_token,
+                new.encryption.map_or("", |pair| pair.cert_pem),
+                sealed_encrypt_key,
             ]);
         let cert_id = match inserted {
             Ok(cert_id) => cert_id,
@@ -218,16 +235,20 @@ impl Store {
     ) -> Result<Option<InsertResult>, StoreError> {
         let first = transaction
             .prepare_cached("SELECT * FROM certificate WHERE client_token = ?1")?
-            .query_row([token], |row| Ok((row::from_row(row)?, row.get("sealed_key")?)))
+            .query_row([token], |row| self.with_keys(row))
             .optional()?;
-        let Some((first, sealed_key)): Option<(StoredCertificate, Vec<u8>)> = first else {
-            return Ok(None);
+        let Some(first) = first.transpose()? else { return Ok(None) };
+        let is_key = |stored: &Option<Zeroizing<String>>, pair: Option<PemPair<'_>>| {
+            stored.as_ref().map(|key| key.as_str()) == pair.map(|pair| pair.key_pem)
         };
+        let CertificateWithKey { certificate: first, key, encrypt_key } = first;
         let same = first.name == new.name
-            && first.cert_pem == new.cert_pem
+            && first.cert_pem == new.pair.cert_pem
+            && first.encrypt_cert_pem == new.encryption.map_or("", |pair| pair.cert_pem)
             && first.resource_group_id == new.resource_group_id
             && first.tags == new.tags
-            && *self.sealer.open(&first.name, &sealed_key)? == new.key_pem;
+            && is_key(&key, Some(new.pair))
+            && is_key(&encrypt_key, new.encryption);
         Ok(Some(if same {
             InsertResult::Stored(first.cert_id)
         } else {
@@ -274,15 +295,23 @@ impl Store {
             .lock()
             .connection
             .prepare_cached("SELECT * FROM certificate WHERE cert_id = ?1")?
-            .query_row([cert_id], |row| Ok((row::from_row(row)?, row.get("sealed_key")?)))
+            .query_row([cert_id], |row| self.with_keys(row))
             .optional()?;
-        let Some((certificate, sealed_key)): Option<(StoredCertificate, Option<Vec<u8>>)> = found
-        else {
-            return Ok(None);
+        Ok(found.transpose()?)
+    }
+
+    /// A row with its keys decrypted.
+    fn with_keys(&self, row: &Row<'_>) -> rusqlite::Result<Result<CertificateWithKey, SealError>> {
+        let certificate = row::from_row(row)?;
+        let open = |column| {
+            let sealed: Option<Vec<u8>> = row.get(column)?;
+            let opened = sealed.map(|sealed| self.sealer.open(&certificate.name, &sealed));
+            Ok::<_, rusqlite::Error>(opened.transpose())
         };
-        let key =
-            sealed_key.map(|sealed| self.sealer.open(&certificate.name, &sealed)).transpose()?;
-        Ok(Some(CertificateWithKey { certificate, key }))
+        Ok(match (open("sealed_key")?, open("sealed_encrypt_key")?) {
+            (Ok(key), Ok(encrypt_key)) => Ok(CertificateWithKey { certificate, key, encrypt_key }),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        })
     }
 
     /// All certificates, oldest first.

@@ -42,8 +42,11 @@ pub struct StoredCertificate {
     pub serial: String,
     /// `RSA`, `ECC`, `SM2` or `Ed25519`.
     pub algorithm: String,
-    /// The whole chain, as it was uploaded.
+    /// The whole chain, as it was uploaded. Of SM2 double certificates, that of the signing
+    /// certificate.
     pub cert_pem: String,
+    /// The encryption certificate of SM2 double certificates, as it was uploaded; empty for others.
+    pub encrypt_cert_pem: String,
     /// The resource group from the upload; empty if missing.
     pub resource_group_id: String,
     /// Tags from the upload, as pairs of key and value.
@@ -56,6 +59,12 @@ impl StoredCertificate {
     #[must_use]
     pub fn expired(&self, now: SystemTime) -> bool {
         self.not_after < now
+    }
+
+    /// Whether these are SM2 double certificates: one for signatures and one for encryption.
+    #[must_use]
+    pub fn is_double(&self) -> bool {
+        !self.encrypt_cert_pem.is_empty()
     }
 
     /// The resource ID, such as `cas-upload-00000a`.
@@ -95,6 +104,7 @@ pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<StoredCertificate> {
         serial: row.get("serial")?,
         algorithm: row.get("algorithm")?,
         cert_pem: row.get("cert_pem")?,
+        encrypt_cert_pem: row.get("encrypt_cert_pem")?,
         resource_group_id: row.get("resource_group_id")?,
         tags: tags_from_json(&row.get::<_, String>("tags")?),
     })

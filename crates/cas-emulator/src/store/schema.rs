@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode};
 const APPLICATION_ID: i64 = 0x6361_7345;
 
 /// The migrations. The schema version of a file is the number of migrations it has seen.
-const MIGRATIONS: [&str; 2] = [FIRST, SECOND];
+const MIGRATIONS: [&str; 3] = [FIRST, SECOND, THIRD];
 
 /// AUTOINCREMENT, because the ID of a deleted certificate must not be used again.
 const FIRST: &str = "
@@ -42,6 +42,11 @@ const SECOND: &str = "
         client_token TEXT PRIMARY KEY,
         cert_id      INTEGER NOT NULL
     ) STRICT;";
+
+/// The encryption pair of SM2 double certificates; `''` and NULL for all others.
+const THIRD: &str = "
+    ALTER TABLE certificate ADD COLUMN encrypt_cert_pem TEXT NOT NULL DEFAULT '';
+    ALTER TABLE certificate ADD COLUMN sealed_encrypt_key BLOB;";
 
 /// Why a database cannot be used.
 #[derive(Debug)]

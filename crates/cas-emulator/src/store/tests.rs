@@ -25,10 +25,10 @@ fn rejects_databases_of_other_programs_and_newer_versions() {
 
     let future = folder.path().join("future");
     drop(Store::open(Some(&future), None).unwrap());
-    Connection::open(&future).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
+    Connection::open(&future).unwrap().execute_batch("PRAGMA user_version = 4").unwrap();
     assert!(
         open_error(&future)
-            .ends_with("a newer cas-emulator (schema 3; this version supports up to 2)")
+            .ends_with("a newer cas-emulator (schema 4; this version supports up to 3)")
     );
 
     assert!(open_error(&folder.path().join("no/such/folder")).contains("failed to open"));
@@ -37,8 +37,8 @@ fn rejects_databases_of_other_programs_and_newer_versions() {
 fn new<'a>(name: &'a str, leaf: &'a Leaf) -> NewCertificate<'a> {
     NewCertificate {
         name,
-        cert_pem: "pem",
-        key_pem: "the key",
+        pair: PemPair { cert_pem: "pem", key_pem: "the key" },
+        encryption: None,
         leaf,
         resource_group_id: "",
         tags: Vec::new(),

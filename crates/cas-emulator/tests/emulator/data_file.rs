@@ -76,6 +76,31 @@ fn keys_tags_and_client_tokens_survive_a_restart() {
     assert_eq!(emulator.certificates().unwrap().len(), 2);
 }
 
+const SM2: [(&str, &str); 4] = [
+    ("SignCert", include_str!("../data/keys/sm2.crt")),
+    ("SignPrivateKey", include_str!("../data/keys/sm2.pkcs8.key")),
+    ("EncryptCert", include_str!("../data/keys/sm2-encryption.crt")),
+    ("EncryptPrivateKey", include_str!("../data/keys/sm2-encryption.pkcs8.key")),
+];
+
+fn upload_double(emulator: &Emulator, name: &str) {
+    let call = Call::v2020("UploadUserCertificate").set("Name", name);
+    let call = SM2.iter().fold(call, |call, (field, value)| call.set(field, value));
+    assert_eq!(call.send(emulator.port()).status, 200);
+}
+
+#[test]
+fn double_certificates_survive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cas.db");
+    let emulator = start(&file).unwrap();
+    upload_double(&emulator, "a");
+    emulator.stop();
+    let emulator = start(&file).unwrap();
+    let shown = detail(&emulator, "1");
+    assert!(SM2.iter().all(|(field, value)| shown[field] == *value), "{}", shown["Name"]);
+}
+
 #[test]
 fn no_file_contains_a_part_of_a_private_key() {
     let folder = tempfile::tempdir().unwrap();
@@ -86,6 +111,7 @@ fn no_file_contains_a_part_of_a_private_key() {
         assert_eq!(Call::create(name, &cert, &key).send(emulator.port()).status, 200);
     }
     assert_eq!(detail(&emulator, "1")["Key"], key);
+    upload_double(&emulator, "c");
 
     let contents = || {
         let files = std::fs::read_dir(folder.path()).unwrap();
@@ -99,13 +125,16 @@ fn no_file_contains_a_part_of_a_private_key() {
         all.any(|text| text.windows(piece.len()).any(|window| window == piece))
     };
     assert!(holds(&cert.as_bytes()[40..56]), "the files do not contain the certificate");
-    // Eight bytes at a time, as text and decoded, without the first and the last line.
-    let lines: Vec<_> = key.lines().collect();
-    let text: String = lines[1..lines.len() - 1].concat();
-    let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, &text).unwrap();
-    // The position of the private number in a PKCS#8 file of this curve.
-    for piece in text.as_bytes().windows(8).skip(48).take(40).chain(der[36..68].windows(8)) {
-        assert!(!holds(piece), "a part of the key is in a file");
+    for key in [key.as_str(), SM2[1].1, SM2[3].1] {
+        // Eight bytes at a time, as text and decoded, without the first and the last line.
+        let lines: Vec<_> = key.lines().skip_while(|line| !line.starts_with('-')).collect();
+        let text: String = lines[1..lines.len() - 1].concat();
+        let base64 = &base64::engine::general_purpose::STANDARD;
+        let der = base64::Engine::decode(base64, &text).unwrap();
+        // The position of the private number in a PKCS#8 file of these curves.
+        for piece in text.as_bytes().windows(8).skip(48).take(40).chain(der[36..68].windows(8)) {
+            assert!(!holds(piece), "a part of the key is in a file");
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod calls;
 mod client_tokens;
 mod detail;
+mod double_certificates;
 mod errors;
 mod limits;
 mod list;
