@@ -17,6 +17,7 @@ use crate::inspect::dn;
 use crate::inspect::fingerprint::Fingerprint;
 use crate::inspect::pem;
 use crate::inspect::public_key::PublicKey;
+use crate::inspect::sm2_signature;
 
 /// Facts about a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -235,6 +236,9 @@ impl<'a> ParsedCertificate<'a> {
         // Both algorithm identifiers must be equal (RFC 5280, section 4.1.1.2).
         if other.parsed.signature_algorithm != other.parsed.tbs_certificate.signature {
             return None;
+        }
+        if let Some(is_valid) = sm2_signature::verify(&self.key, &other.parsed) {
+            return is_valid.then_some(IssuerLink::Signature);
         }
         if self.key.can_verify() {
             match other.parsed.verify_signature(Some(self.parsed.public_key())) {

@@ -18,6 +18,7 @@ mod public_key;
 mod renewal;
 mod root;
 mod size;
+mod sm2_signature;
 mod upload_name;
 
 use std::time::SystemTime;
