@@ -1215,6 +1215,24 @@ cas_status cas_request_set_reuse_any_name(cas_request *request, bool reuse);
 cas_status cas_request_set_skip_checks(cas_request *request, bool skip);
 
 /**
+ * Allows a refused finding by its identifier, as in "ca-as-leaf": the upload
+ * continues in spite of it. Call it once for each finding to allow.
+ *
+ * Everything else is checked as ever, and what libcas sends is tidied. It logs
+ * an allowed finding at CAS_LOG_WARN. docs/findings.md says which findings can
+ * be allowed, and what is sent then: none that would send a private key as
+ * something public, or that leaves nothing to send. Allowing a warning or a
+ * note does nothing, since neither prevents an upload.
+ *
+ * @param request  the request
+ * @param id       the identifier of a finding
+ * @return CAS_OK, or CAS_ERR_INVALID_ARGUMENT for an unknown identifier or a
+ *         finding that cannot be allowed; cas_request_error says why
+ * @since 0.1.0
+ */
+cas_status cas_request_allow_finding(cas_request *request, const char *id);
+
+/**
  * Sets how long the upload may take, retries included. Default: 0, the timeout
  * of the client (cas_config_set_timeout_ms).
  *
@@ -1715,7 +1733,10 @@ typedef int32_t cas_severity;
 /** libcas sends it, but it may not do what you intend. */
 #define CAS_SEVERITY_WARNING 1
 
-/** libcas does not send it, unless cas_request_set_skip_checks is on. */
+/**
+ * libcas does not send it, unless cas_request_allow_finding allows the finding
+ * or cas_request_set_skip_checks is on.
+ */
 #define CAS_SEVERITY_REFUSED 2
 
 /**

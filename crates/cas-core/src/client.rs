@@ -92,7 +92,8 @@ impl Client {
     /// Stores a certificate and its private key at the service, exactly once.
     ///
     /// Fails if a setter of `upload` refused its value and none has set it right. Checks both
-    /// before anything is sent, unless [`Upload::set_skip_checks`] says otherwise. If the outcome
+    /// before anything is sent, unless [`Upload::set_skip_checks`] or [`Upload::allow_finding`] say
+    /// otherwise. If the outcome
     /// is unknown ([`ErrorKind::OutcomeUnknown`]), make the same call again.
     pub fn upload(&self, upload: &Upload) -> Result<Receipt, Error> {
         let started = Instant::now();
@@ -196,7 +197,7 @@ impl Client {
             )
             .with_hint("Set the name, the certificate and the private key before the upload.")
         };
-        let warning = inspect::check_name(name, upload.skip_checks)?;
+        let warning = inspect::check_name(name, upload.skip_checks, upload.allowed)?;
         let key = upload.key.as_ref().ok_or_else(|| missing("private key"))?;
         if upload.certificate.is_empty() {
             return Err(missing("certificate"));
@@ -209,15 +210,19 @@ impl Client {
         // By the service's clock, if its skew is known: the service decides what has expired.
         let now = UnixTime::of(self.account.caller.skew.current().apply(SystemTime::now()));
         let random = SystemRandom::new();
-        let inspection = inspect(&upload.certificate, Some(key), now, &random);
-        if let Some(error) = inspection.refusal(name) {
+        let mut inspection = inspect(&upload.certificate, Some(key), now, &random);
+        if let Some(error) = inspection.refusal(name, upload.allowed) {
             return Err(error);
         }
+        // Empty unless `chain-unrelated` is allowed.
+        inspection.append_unrelated();
         for finding in warning.iter().chain(&inspection.findings) {
             let level =
                 if finding.kind.severity() == Severity::Note { Level::Info } else { Level::Warn };
             self.account.caller.logger.log(level, || {
-                format!("Checking {}: {finding}. {}", quoted(name), finding.kind.advice())
+                let is_refused = finding.kind.severity() == Severity::Refused;
+                let allowed = if is_refused { ", as cas_request_allow_finding allows" } else { "" };
+                format!("Checking {}: {finding}{allowed}. {}", quoted(name), finding.kind.advice())
             });
         }
         Ok((key, Some(inspection)))

@@ -255,7 +255,8 @@ pub type cas_severity = i32;
 pub const CAS_SEVERITY_NOTE: cas_severity = 0;
 /// libcas sends it, but it may not do what you intend.
 pub const CAS_SEVERITY_WARNING: cas_severity = 1;
-/// libcas does not send it, unless cas_request_set_skip_checks is on.
+/// libcas does not send it, unless cas_request_allow_finding allows the finding
+/// or cas_request_set_skip_checks is on.
 pub const CAS_SEVERITY_REFUSED: cas_severity = 2;
 
 /// Returns how many findings there are. Refusals come first, notes last.

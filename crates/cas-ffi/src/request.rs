@@ -332,6 +332,28 @@ pub unsafe extern "C" fn cas_request_set_skip_checks(
     })
 }
 
+/// Allows a refused finding by its identifier, as in "ca-as-leaf": the upload
+/// continues in spite of it. Call it once for each finding to allow.
+///
+/// Everything else is checked as ever, and what libcas sends is tidied. It logs
+/// an allowed finding at CAS_LOG_WARN. docs/findings.md says which findings can
+/// be allowed, and what is sent then: none that would send a private key as
+/// something public, or that leaves nothing to send. Allowing a warning or a
+/// note does nothing, since neither prevents an upload.
+///
+/// @param request  the request
+/// @param id       the identifier of a finding
+/// @return CAS_OK, or CAS_ERR_INVALID_ARGUMENT for an unknown identifier or a
+///         finding that cannot be allowed; cas_request_error says why
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_request_allow_finding(
+    request: *mut cas_request,
+    id: *const c_char,
+) -> cas_status {
+    set(request, "cas_request_allow_finding", |request| request.allow_finding(text!(id)))
+}
+
 /// Sets how long the upload may take, retries included. Default: 0, the timeout
 /// of the client (cas_config_set_timeout_ms).
 ///

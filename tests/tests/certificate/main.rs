@@ -1,5 +1,6 @@
 //! Inspection of certificates and private keys before an upload.
 
+mod allowed;
 mod corpus;
 mod findings;
 mod hostile;

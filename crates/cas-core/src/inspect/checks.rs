@@ -170,6 +170,7 @@ fn check_chain(
         let namesake =
             if is_namesake { ", which has an issuer's name but not its key," } else { "" };
         inspection.add(FindingKind::ChainUnrelated, certificate.quoted_subject() + namesake);
+        pem::write("CERTIFICATE", certificate.der, &mut inspection.unrelated_pem);
     }
     for root in &chain.roots {
         inspection.add(FindingKind::RootLeftOut, certificates[*root].quoted_subject());

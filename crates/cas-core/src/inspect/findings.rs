@@ -26,8 +26,22 @@ struct Row {
     advice: &'static str,
 }
 
+/// What allowing a finding does (`cas_request_allow_finding`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Allowing {
+    /// The upload continues: a clause says what it sends.
+    Sends(&'static str),
+    /// The finding cannot be allowed: a clause says why.
+    Never(&'static str),
+    /// Nothing: the finding refuses no upload.
+    Needless,
+}
+
 macro_rules! table {
-    ($($kind:ident = $severity:ident $id:literal, $sentence:literal, $advice:expr;)+) => {
+    ($(
+        $kind:ident = $severity:ident $id:literal, $sentence:literal, $advice:expr
+        $(, $allowing:expr)?;
+    )+) => {
         /// The kind of a finding. Identifiers and severities are stable from release to release.
         #[non_exhaustive]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,23 +63,48 @@ macro_rules! table {
                     },)+
                 }
             }
+
+            /// What allowing it does. Not a part of the row: programs need no sentences of it.
+            pub(super) fn allowing(self) -> Allowing {
+                match self {
+                    $(Self::$kind => allowing!($severity $($allowing)?),)+
+                }
+            }
         }
+    };
+}
+
+/// What a row says about allowing, or the usual for its severity.
+macro_rules! allowing {
+    ($severity:ident $allowing:expr) => {
+        $allowing
+    };
+    (Refused) => {
+        Never("libcas finds nothing in the text that it could send")
+    };
+    ($severity:ident) => {
+        Needless
     };
 }
 
 const NO_ACTION: &str = "No action is needed.";
 
+use Allowing::{Needless, Never, Sends};
+
 table! {
     NameEmpty = Refused "name-empty",
         "the certificate name is empty",
-        "Set a name that is unique in the account.";
+        "Set a name that is unique in the account.",
+        Never("the service stores no certificate without a name");
     NameTooLong = Refused "name-too-long",
         "the name {}, more than the limit of 128",
         "Use a short name of letters, digits, \"-\" and \"_\". Up to 63 characters work \
-         everywhere.";
+         everywhere.",
+        Sends("the name");
     NameControl = Refused "name-control",
         "the name {} contains control characters",
-        "Use a short name of letters, digits, \"-\" and \"_\".";
+        "Use a short name of letters, digits, \"-\" and \"_\".",
+        Never("names are public, and such a name may be a private key");
     NoCertificate = Refused "no-certificate",
         "the {} contains no PEM certificate",
         "Pass a PEM that begins with -----BEGIN CERTIFICATE-----.";
@@ -75,7 +114,8 @@ table! {
          -----BEGIN RSA PRIVATE KEY----- or -----BEGIN EC PRIVATE KEY-----.";
     Swapped = Refused "swapped",
         "a private key was passed as the certificate",
-        "Pass the certificate first and the private key second.";
+        "Pass the certificate first and the private key second.",
+        Never("it would send a private key as the certificate, which is public");
     Csr = Refused "csr",
         "a certificate signing request was passed as the {}",
         "Pass the certificate that the CA issued for the request, and the private key that the \
@@ -116,39 +156,48 @@ table! {
     BrokenCertificate = Refused "broken-certificate",
         "the certificate at line {} has invalid ASN.1",
         "Copy the file again, or download the certificate from its CA again: openssl x509 -in FILE \
-         -noout -text must print it.";
+         -noout -text must print it.",
+        Never("a certificate that libcas cannot read may be a private key");
     BrokenKey = Refused "broken-key",
         "the private key at line {}",
-        "Copy the file again: openssl pkey -in FILE -noout -check must accept it.";
+        "Copy the file again: openssl pkey -in FILE -noout -check must accept it.",
+        Sends("the key, tidied; with several, the first");
     TooManyCertificates = Refused "too-many-certificates",
         "the certificate text contains {} certificates, more than 16",
-        "Pass the server certificate and its intermediates only, not a bundle of roots.";
+        "Pass the server certificate and its intermediates only, not a bundle of roots.",
+        Never("libcas reads no more, so that its work is bounded");
     TooLarge = Refused "too-large",
         "the certificates have {} bytes in total, more than the 102400 that TLS clients accept",
-        "Distribute the host names over several certificates. Do not pass a bundle of roots.";
+        "Distribute the host names over several certificates. Do not pass a bundle of roots.",
+        Never("libcas reads no more, so that its work is bounded");
     KeyEncrypted = Refused "key-encrypted",
         "the private key at line {} is encrypted with a passphrase",
         "The service accepts unencrypted keys only. Decrypt it: openssl pkey -in KEY -out \
-         plain.pem.";
+         plain.pem.",
+        Never("libcas cannot read the key, and neither can the service");
     KeyMismatch = Refused "key-mismatch",
         "the private key does not belong to the certificate: {}",
         "Pass the private key that the certificate was requested with: openssl pkey -in KEY \
-         -pubout and openssl x509 -in CERT -noout -pubkey must print the same public key.";
+         -pubout and openssl x509 -in CERT -noout -pubkey must print the same public key.",
+        Sends("the key, tidied; with several, the first");
     Expired = Refused "expired",
         "the certificate expired at {}",
         "Renew the certificate and upload the new one. If it is renewed already, check that you \
-         pass the new file, and check this machine's clock.";
+         pass the new file, and check this machine's clock.",
+        Sends("the tidied chain");
     CaAsLeaf = Refused "ca-as-leaf",
         "the certificate of {} is a CA certificate, not a server certificate",
         "Pass the server certificate with its chain. If you have only a CA certificate, the \
          server certificate is missing. Create a self-signed one for tests: openssl req -x509 \
          -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 90 -subj /CN=HOST -addext \
-         basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:HOST.";
+         basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:HOST.",
+        Sends("the tidied chain");
     ChainUnrelated = Refused "chain-unrelated",
         "the certificate of {} does not belong to the chain",
         "Pass only the server certificate and the intermediates that lead from it to its root. A \
          certificate with an issuer's name but not its key is another generation of that CA, or \
-         one of the two certificates is damaged.";
+         one of the two certificates is damaged.",
+        Sends("the tidied chain, then the unrelated certificates in the order given");
 
     ExpiresSoon = Warning "expires-soon",
         "the certificate expires at {}, in less than 7 days",
@@ -226,6 +275,12 @@ impl FindingKind {
     #[must_use]
     pub fn sentence(self) -> String {
         self.row().sentence.replace("{}", "…")
+    }
+
+    /// Whether an upload may send what has this finding, if the program allows it.
+    #[must_use]
+    pub fn can_be_allowed(self) -> bool {
+        matches!(self.allowing(), Sends(_))
     }
 
     /// How to fix it: imperative sentences.

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::quote::quoted;
 use crate::base::time::UnixTime;
+use crate::inspect::allowed::{AllowedFindings, how_to_allow};
 use crate::inspect::certificate::{Facts, IssuerLink};
 use crate::inspect::findings::{Finding, FindingKind, Severity};
 
@@ -19,6 +20,8 @@ pub struct Inspection {
     pub certificate_pem: String,
     /// All findings, most severe first.
     pub findings: Vec<Finding>,
+    /// The certificates that do not belong to the chain, in the order given, as PEM.
+    pub(super) unrelated_pem: String,
     /// The private key as PEM in the same layout.
     pub(super) key_pem: Zeroizing<String>,
 }
@@ -55,17 +58,28 @@ impl Inspection {
         self.findings.iter().filter(|finding| finding.kind.severity() == Severity::Refused)
     }
 
-    /// The error of an upload named `name`, if a finding prevents it.
-    pub(crate) fn refusal(&self, name: &str) -> Option<Error> {
-        let sentences: Vec<String> = self.refused().map(ToString::to_string).collect();
-        if sentences.is_empty() {
+    /// The error of an upload named `name`, if a finding prevents it that is not `allowed`.
+    pub(crate) fn refusal(&self, name: &str, allowed: AllowedFindings) -> Option<Error> {
+        let refused: Vec<&Finding> =
+            self.refused().filter(|finding| !allowed.contains(finding.kind)).collect();
+        if refused.is_empty() {
             return None;
         }
-        let mut advice: Vec<&str> = self.refused().map(|finding| finding.kind.advice()).collect();
+        let sentences: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        let mut advice: Vec<&str> = refused.iter().map(|finding| finding.kind.advice()).collect();
         advice.dedup();
+        let mut hint = advice.join(" ");
+        if refused.iter().all(|finding| finding.kind.can_be_allowed()) {
+            hint.push_str(&how_to_allow(refused.iter().map(|finding| finding.kind)));
+        }
         let message =
             format!("Upload of {} refused before sending: {}.", quoted(name), sentences.join("; "));
-        Some(Error::new(ErrorKind::Certificate, message).with_hint(advice.join(" ")))
+        Some(Error::new(ErrorKind::Certificate, message).with_hint(hint))
+    }
+
+    /// Adds what a program sends by allowing `chain-unrelated` to the chain.
+    pub(crate) fn append_unrelated(&mut self) {
+        self.certificate_pem.push_str(&self.unrelated_pem);
     }
 
     // Not inlined: findings are exceptional.

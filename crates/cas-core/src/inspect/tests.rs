@@ -315,7 +315,7 @@ fn refusal_lists_all_findings_and_advice() {
     let other = KeyPair::generate().unwrap().serialize_pem();
     let inspection =
         inspect(pki.chain().as_bytes(), Some(other.as_bytes()), later, &SystemRandom::new());
-    let error = inspection.refusal("web").unwrap();
+    let error = inspection.refusal("web", AllowedFindings::default()).unwrap();
     assert_eq!(error.kind(), ErrorKind::Certificate);
     assert!(error.message().starts_with("Upload of \"web\" refused before sending: "), "{error}");
     assert!(error.message().ends_with('.'), "{error}");
@@ -328,8 +328,41 @@ fn refusal_lists_all_findings_and_advice() {
     let other = TestPki::new();
     let unrelated = inspected(&(pki.chain() + &other.chain()), Some(&pki.key()));
     assert_eq!(kinds(&unrelated), [FindingKind::ChainUnrelated; 3]);
-    let error = unrelated.refusal("-----").unwrap();
-    assert_eq!(error.hint(), Some(FindingKind::ChainUnrelated.advice()));
+    let error = unrelated.refusal("-----", AllowedFindings::default()).unwrap();
+    let allow = "To upload it nevertheless: cas_request_allow_finding with \"chain-unrelated\".";
+    let hint = format!("{} {allow}", FindingKind::ChainUnrelated.advice());
+    assert_eq!(error.hint(), Some(hint.as_str()));
     assert!(error.message().contains("(a PEM text)"), "{error}");
-    assert!(inspected(&pki.chain(), Some(&pki.key())).refusal("web").is_none());
+    assert!(
+        inspected(&pki.chain(), Some(&pki.key()))
+            .refusal("web", AllowedFindings::default())
+            .is_none()
+    );
+}
+
+#[test]
+fn allowed_findings_do_not_refuse_an_upload() {
+    let (pki, other) = (TestPki::new(), TestPki::new());
+    let text = lf(&format!("{}{}{}{}", other.upper, pki.leaf, other.leaf, pki.lower));
+    let mut inspection =
+        inspect(text.as_bytes(), Some(pki.key().as_bytes()), NOW, &SystemRandom::new());
+    let mut allowed = AllowedFindings::default();
+    allowed.add(FindingKind::Expired);
+    assert!(inspection.refusal("web", allowed).is_some());
+    allowed.add(FindingKind::ChainUnrelated);
+    assert!(inspection.refusal("web", allowed).is_none());
+    assert!(inspection.refused().any(|finding| finding.kind == FindingKind::ChainUnrelated));
+    // The chain, then the others in the order given.
+    inspection.append_unrelated();
+    let sent = lf(&format!("{}{}{}{}", pki.leaf, pki.lower, other.upper, other.leaf));
+    assert_eq!(inspection.certificate_pem, sent);
+    // What cannot be allowed is reported alone, without advice to allow the rest.
+    let keyless = inspected(&text, Some(""));
+    let error = keyless.refusal("web", allowed).unwrap();
+    assert_eq!(
+        error.message(),
+        "Upload of \"web\" refused before sending: no-key: the key text contains no PEM private \
+         key."
+    );
+    assert!(!error.hint().unwrap().contains("allow_finding"), "{error}");
 }

@@ -2,6 +2,7 @@
 
 use crate::base::error::{Error, ErrorKind};
 use crate::base::quote::quoted;
+use crate::inspect::allowed::{AllowedFindings, how_to_allow};
 use crate::inspect::findings::{Finding, FindingKind, Severity};
 
 /// Longest name that the service has ever documented, in bytes (docs/service.md, Names and limits).
@@ -9,18 +10,28 @@ const MAX_NAME_BYTES: usize = 128;
 /// Longest name that the service's current documentation allows, in characters.
 const SAFE_NAME_CHARS: usize = 63;
 
-/// Returns the warning about `name`, if any, or an error if `name` cannot be used. With
+/// Returns the finding to log about `name`, if any, or an error if `name` cannot be used. With
 /// `any_length`, libcas leaves the length to the service.
-pub(crate) fn check_name(name: &str, any_length: bool) -> Result<Option<Finding>, Error> {
+pub(crate) fn check_name(
+    name: &str,
+    any_length: bool,
+    allowed: AllowedFindings,
+) -> Result<Option<Finding>, Error> {
     let Some(finding) = finding(name) else { return Ok(None) };
     let kind = match finding.kind {
         FindingKind::NameTooLong if any_length => return Ok(None),
         FindingKind::NameEmpty => ErrorKind::InvalidArgument,
-        kind if kind.severity() == Severity::Refused => ErrorKind::Certificate,
+        kind if kind.severity() == Severity::Refused && !allowed.contains(kind) => {
+            ErrorKind::Certificate
+        }
         _ => return Ok(Some(finding)),
     };
     let message = format!("Invalid certificate name: {finding}.");
-    Err(Error::new(kind, message).with_hint(finding.kind.advice()))
+    let mut hint = finding.kind.advice().to_owned();
+    if finding.kind.can_be_allowed() {
+        hint.push_str(&how_to_allow(std::iter::once(finding.kind)));
+    }
+    Err(Error::new(kind, message).with_hint(hint))
 }
 
 /// The finding about a name. Catches PEM passed as the name by mistake: names are public.
@@ -66,7 +77,7 @@ mod tests {
     #[test]
     fn each_name_is_accepted_warned_about_or_refused() {
         let kind = |name: &str, any_length| {
-            check_name(name, any_length)
+            check_name(name, any_length, AllowedFindings::default())
                 .map(|warning| warning.map(|finding| finding.kind))
                 .map_err(|error| error.kind())
         };
@@ -80,7 +91,14 @@ mod tests {
         }
         assert_eq!(kind(&too_long, false), Err(ErrorKind::Certificate));
         assert_eq!(kind(&too_long, true), Ok(None));
-        let error = check_name("", false).unwrap_err();
+        let mut allowed = AllowedFindings::default();
+        let error = check_name(&too_long, false, allowed).unwrap_err();
+        let hint = error.hint().unwrap();
+        assert!(hint.ends_with("cas_request_allow_finding with \"name-too-long\"."), "{hint}");
+        allowed.add(FindingKind::NameTooLong);
+        let logged = check_name(&too_long, false, allowed).unwrap().unwrap();
+        assert_eq!(logged.kind, FindingKind::NameTooLong);
+        let error = check_name("", false, allowed).unwrap_err();
         assert_eq!(
             error.message(),
             "Invalid certificate name: name-empty: the certificate name is empty."

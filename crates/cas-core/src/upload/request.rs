@@ -14,6 +14,7 @@ use crate::base::file;
 use crate::base::quote::{quoted, quoted_path};
 use crate::base::refusals::Refusals;
 use crate::inspect;
+use crate::inspect::AllowedFindings;
 use crate::service::types::{CertId, Lang};
 use crate::service::version::ApiVersion;
 use crate::upload::events::{OnConflict, Outcome};
@@ -33,6 +34,7 @@ pub struct Upload {
     pub(crate) on_conflict: OnConflict,
     pub(crate) reuse_any_name: bool,
     pub(crate) skip_checks: bool,
+    pub(crate) allowed: AllowedFindings,
     /// `None` for the client's.
     pub(crate) timeout: Option<Duration>,
     refusals: Refusals,
@@ -126,6 +128,14 @@ impl Upload {
     /// Sets whether to skip the local checks and send the input as it is.
     pub fn set_skip_checks(&mut self, skip: bool) {
         self.skip_checks = skip;
+    }
+
+    /// Allows a refused finding by its identifier: the upload continues in spite of it. Fails for
+    /// an unknown identifier, and for a finding that cannot be allowed (docs/findings.md).
+    pub fn allow_finding(&mut self, id: &str) -> Result<(), Error> {
+        let kind = self.refusals.accept("cas_request_allow_finding", inspect::allowable(id))?;
+        self.allowed.add(kind);
+        Ok(())
     }
 
     /// Sets how long this upload may take, including all attempts and delays. `None` means as long

@@ -12,9 +12,24 @@ const HEAD: &str = "# Findings in a certificate, its private key and its name
 Before an upload, and in `cas_inspect`, libcas reads and checks every certificate on this machine.
 Identifiers and severities are stable from release to release; sentences may change. `…` stands for
 details of the case. `cas_request_set_skip_checks` turns off everything except `name-empty` and
-`name-control`; libcas still cannot send input that is not text.
+`name-control`; libcas still cannot send input that is not text. `cas_request_allow_finding` allows
+one refused finding by its identifier, and leaves all other checks on: see
+[Allowing a refused finding](#allowing-a-refused-finding).
 
 Generated from `crates/cas-core/src/inspect/findings.rs` by `make findings`.
+";
+
+const ALLOWING: &str = "
+## Allowing a refused finding
+
+`cas_request_allow_finding` lets an upload continue although it has a finding, such as the expired
+certificate of a test. libcas logs an allowed finding at `CAS_LOG_WARN`, and what it sends is tidied
+as ever. `cas_inspect` lists the finding as before. Allowing a warning or a note is accepted and
+does nothing. A finding that would send a private key as something public, or that leaves nothing
+to send, cannot be allowed.
+
+| finding | can be allowed | what libcas sends, or why not |
+|---|---|---|
 ";
 
 /// The content of `docs/findings.md`.
@@ -47,6 +62,15 @@ fn document() -> String {
             }
         }
     }
+    text.push_str(ALLOWING);
+    for kind in FindingKind::ALL {
+        let (can, what) = match kind.allowing() {
+            Sends(what) => ("yes", what),
+            Never(reason) => ("no", reason),
+            Needless => continue,
+        };
+        writeln!(text, "| `{}` | {can} | {what} |", kind.id()).unwrap();
+    }
     text
 }
 
@@ -78,6 +102,8 @@ fn every_finding_has_an_identifier_a_sentence_and_advice() {
         assert!(sentence.matches("{}").count() <= 1, "{id}");
         assert!(!sentence.ends_with('.') && !sentence.starts_with(char::is_uppercase), "{id}");
         assert!(kind.advice().ends_with('.'), "{id}");
+        let is_refused = kind.severity() == Severity::Refused;
+        assert_eq!(kind.allowing() != Needless, is_refused, "{id}");
     }
     let finding = Finding::new(FindingKind::Expired, "2024-01-01T00:00:00Z");
     assert_eq!(finding.to_string(), "expired: the certificate expired at 2024-01-01T00:00:00Z");
