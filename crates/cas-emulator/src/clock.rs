@@ -41,6 +41,17 @@ pub(crate) fn from_unix_seconds(seconds: i64) -> SystemTime {
     if seconds < 0 { SystemTime::UNIX_EPOCH - distance } else { SystemTime::UNIX_EPOCH + distance }
 }
 
+/// Seconds since 1970, rounded up: whole seconds that are fewer are before `time`, others are not.
+pub(crate) fn unix_seconds_ceil(time: SystemTime) -> i64 {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => {
+            let seconds = since.as_secs() + u64::from(since.subsec_nanos() > 0);
+            i64::try_from(seconds).unwrap_or(i64::MAX)
+        }
+        Err(before) => -i64::try_from(before.duration().as_secs()).unwrap_or(i64::MAX),
+    }
+}
+
 /// Milliseconds since 1970; negative for earlier times.
 pub(crate) fn unix_milliseconds(time: SystemTime) -> i64 {
     let milliseconds = |distance: Duration| i64::try_from(distance.as_millis()).unwrap_or(i64::MAX);
@@ -68,6 +79,14 @@ pub(crate) fn date(time: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rounds_up_to_whole_seconds() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let ms = Duration::from_millis;
+        let rounded = [epoch - ms(1001), epoch - ms(999), epoch, epoch + ms(1), epoch + ms(2000)];
+        assert_eq!(rounded.map(unix_seconds_ceil), [-1, 0, 0, 1, 2]);
+    }
 
     #[test]
     fn formats_the_whole_range_of_certificate_dates() {

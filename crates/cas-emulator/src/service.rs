@@ -12,7 +12,7 @@ use crate::operations::Context;
 use crate::operations::encode::{encode, encode_error};
 use crate::operations::errors::{self, ApiError};
 use crate::request::ApiCall;
-use crate::store::{Store, StoreError, StoredCertificate};
+use crate::store::{Account, Store, StoreError, StoredCertificate};
 use crate::testing::{FaultKind, Faults, InjectedError, InjectedFault, Outcome};
 use crate::testing::{RecordedRequest, Records};
 
@@ -119,6 +119,7 @@ impl Service {
             let mut output = operation.run(&Context {
                 parameters: &call.parameters,
                 store: &self.store,
+                account: Account::default(),
                 request_id: &call.request_id,
                 host_id: &self.host_id,
                 region: &self.region,

@@ -5,12 +5,13 @@ use std::time::{Duration, SystemTime};
 
 use super::errors::{self, ApiError};
 use crate::request::Parameters;
-use crate::store::{Store, StoreError};
+use crate::store::{Account, Store, StoreError};
 
 /// What an operation works with.
 pub(crate) struct Context<'a> {
     pub(crate) parameters: &'a Parameters,
     pub(crate) store: &'a Store,
+    pub(crate) account: Account,
     pub(crate) request_id: &'a str,
     pub(crate) host_id: &'a str,
     pub(crate) region: &'a str,

@@ -26,7 +26,7 @@ pub(super) fn delete_user_certificate_with_token(
 }
 
 fn delete(context: &Context<'_>, client_token: Option<&str>) -> Result<DeleteOutput, ApiError> {
-    match context.store.delete(context.cert_id()?, client_token)? {
+    match context.store.delete(context.account, context.cert_id()?, client_token)? {
         DeleteResult::Deleted => Ok(DeleteOutput { request_id: context.request_id.to_owned() }),
         DeleteResult::NotFound => Err((&errors::NOT_FOUND).into()),
         DeleteResult::TokenMismatch => Err((&errors::TOKEN_MISMATCH).into()),

@@ -141,7 +141,7 @@ pub(super) fn get_user_certificate_detail(context: &Context<'_>) -> Result<GetOu
 
 /// The certificate that the call asks for, and where its PEM and its private key are returned.
 fn find(context: &Context<'_>) -> Result<(StoredCertificate, Secrets, DoubleSecrets), ApiError> {
-    let found = context.store.find(context.cert_id()?)?;
+    let found = context.store.find(context.account, context.cert_id()?)?;
     let found = found.ok_or(ApiError::from(&errors::NOT_FOUND))?;
     let CertificateWithKey { certificate, key, encrypt_key } = found;
     let cert = certificate.cert_pem.clone();

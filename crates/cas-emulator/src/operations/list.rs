@@ -1,7 +1,6 @@
 //! `DescribeUserCertificateList` of version 2018-07-13 and `ListUserCertificateOrder` of version
 //! 2020-04-07.
 
-use std::convert::Infallible;
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +10,7 @@ use super::context::Context;
 use super::errors::ApiError;
 use super::summary::Summary;
 use crate::clock;
-use crate::store::{Candidate, StoreError, StoredCertificate};
+use crate::store::{ListFilter, StoredCertificate};
 
 /// How long before its end a certificate has the status `WILLEXPIRED`.
 const WILL_EXPIRE: Duration = Duration::from_secs(30 * 86_400);
@@ -120,7 +119,8 @@ pub(super) fn describe_user_certificate_list(
     context: &Context<'_>,
 ) -> Result<DescribeListOutput, ApiError> {
     let range = PageRange::parse(context)?;
-    let (total, listed) = context.store.listed(|_| Ok(true), range.entries())?;
+    let (total, listed) =
+        context.store.listed(&ListFilter::all(context.account), &range.entries())?;
     let item = |stored: &StoredCertificate| DescribeItem {
         id: stored.cert_id,
         name: stored.name.clone(),
@@ -147,21 +147,19 @@ pub(super) fn list_user_certificate_order(context: &Context<'_>) -> Result<ListO
     let range = PageRange::parse(context)?;
     let uploads = context.one_of("OrderType", false, &ORDER_TYPES)?;
     let filter = context.one_of("Status", StatusFilter::NotExpired, &STATUS_FILTERS)?;
-    let keyword = context.parameters.non_empty("Keyword");
-    let group = context.parameters.non_empty("ResourceGroupId");
-
-    let selects = |candidate: &Candidate<'_>| {
-        if !uploads || !filter.selects(Status::at(context.now, |at| candidate.expired(at))?) {
-            return Ok(false);
-        }
-        if let Some(keyword) = keyword
-            && !matches_keyword(candidate, keyword)?
-        {
-            return Ok(false);
-        }
-        group.map_or(Ok(true), |group| Ok(candidate.resource_group_id()? == group))
+    let (total, listed) = match filter.ends(context.now).filter(|_| uploads) {
+        None => (0, Vec::new()),
+        Some(ends) => context.store.listed(
+            &ListFilter {
+                account: context.account,
+                ends_from: ends.start,
+                ends_before: ends.end,
+                keyword: context.parameters.non_empty("Keyword"),
+                resource_group_id: context.parameters.non_empty("ResourceGroupId"),
+            },
+            &range.entries(),
+        )?,
     };
-    let (total, listed) = context.store.listed(selects, range.entries())?;
     let item = |stored: &StoredCertificate| ListItem {
         certificate_id: stored.cert_id,
         common_name: stored.common_name.clone(),
@@ -210,37 +208,27 @@ impl PageRange {
 
 impl Status {
     fn of(stored: &StoredCertificate, now: SystemTime) -> Self {
-        let Ok(status) = Self::at::<Infallible>(now, |time| Ok(stored.expired(time)));
-        status
-    }
-
-    /// The status at `now` of a certificate of which `expired` says whether it has expired.
-    fn at<E>(now: SystemTime, expired: impl Fn(SystemTime) -> Result<bool, E>) -> Result<Self, E> {
-        Ok(if expired(now)? {
+        if stored.expired(now) {
             Self::Expired
-        } else if expired(now + WILL_EXPIRE)? {
+        } else if stored.expired(now + WILL_EXPIRE) {
             Self::WillExpire
         } else {
             Self::Issued
-        })
-    }
-}
-
-impl StatusFilter {
-    fn selects(self, status: Status) -> bool {
-        match self {
-            Self::NotExpired => status != Status::Expired,
-            Self::Only(selected) => status == selected,
-            Self::Nothing => false,
         }
     }
 }
 
-/// Searches the domains and the resource ID, but not the name.
-fn matches_keyword(candidate: &Candidate<'_>, keyword: &str) -> Result<bool, StoreError> {
-    let keyword = keyword.to_lowercase();
-    let names = candidate.names()?;
-    // SANs are separated by commas, which no keyword spans.
-    let mut texts = names.iter().flat_map(|text| text.split(','));
-    Ok(texts.any(|text| text.to_lowercase().contains(&keyword)))
+impl StatusFilter {
+    /// When the validity of the selected certificates ends: from `start`, and before `end`. `None`
+    /// if no certificate is selected.
+    fn ends(self, now: SystemTime) -> Option<Range<Option<SystemTime>>> {
+        let soon = now + WILL_EXPIRE;
+        match self {
+            Self::NotExpired => Some(Some(now)..None),
+            Self::Only(Status::Expired) => Some(None..Some(now)),
+            Self::Only(Status::WillExpire) => Some(Some(now)..Some(soon)),
+            Self::Only(Status::Issued) => Some(Some(soon)..None),
+            Self::Nothing => None,
+        }
+    }
 }

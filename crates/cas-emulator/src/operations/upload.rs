@@ -92,6 +92,7 @@ fn store(context: &Context<'_>, options: Options<'_>) -> Result<i64, ApiError> {
         }
     }
     let new = NewCertificate {
+        account: context.account,
         name,
         pair,
         encryption,

@@ -85,7 +85,30 @@ pub(crate) fn resource_id(cert_id: i64) -> String {
     format!("cas-upload-{}", digits.into_iter().rev().flatten().collect::<String>())
 }
 
-pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<StoredCertificate> {
+/// What a keyword is searched in: the names that it may be part of, in lower case, one a line.
+pub(super) fn search_text(cert_id: i64, common_name: &str, sans: &str) -> String {
+    let names = [common_name].into_iter().chain(sans.split(','));
+    let mut text = resource_id(cert_id);
+    for name in names.map(str::to_lowercase) {
+        if !text.contains(&name) {
+            text.push('\n');
+            text.push_str(&name);
+        }
+    }
+    text
+}
+
+/// A row of `certificate` joined with `material`.
+pub(super) fn with_pem(row: &Row<'_>) -> rusqlite::Result<StoredCertificate> {
+    Ok(StoredCertificate {
+        cert_pem: row.get("cert_pem")?,
+        encrypt_cert_pem: row.get("encrypt_cert_pem")?,
+        ..without_pem(row)?
+    })
+}
+
+/// A row of `certificate`.
+pub(super) fn without_pem(row: &Row<'_>) -> rusqlite::Result<StoredCertificate> {
     let sans: String = row.get("sans")?;
     Ok(StoredCertificate {
         cert_id: row.get("cert_id")?,
@@ -103,8 +126,8 @@ pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<StoredCertificate> {
         sha256: row.get("sha256")?,
         serial: row.get("serial")?,
         algorithm: row.get("algorithm")?,
-        cert_pem: row.get("cert_pem")?,
-        encrypt_cert_pem: row.get("encrypt_cert_pem")?,
+        cert_pem: String::new(),
+        encrypt_cert_pem: String::new(),
         resource_group_id: row.get("resource_group_id")?,
         tags: tags_from_json(&row.get::<_, String>("tags")?),
     })
@@ -146,6 +169,13 @@ mod tests {
         assert_eq!(resource_id(1), "cas-upload-000001");
         assert_eq!(resource_id(36 * 36 + 35), "cas-upload-00010z");
         assert_eq!(resource_id(i64::MAX), "cas-upload-1y2p0ij32e8e7");
+    }
+
+    #[test]
+    fn a_search_text_has_every_name_once() {
+        let text = search_text(1, "WWW.Example.com", "www.example.com,example.com,b.test");
+        assert_eq!(text, "cas-upload-000001\nwww.example.com\nb.test");
+        assert_eq!(search_text(1, "", ""), "cas-upload-000001");
     }
 
     #[test]

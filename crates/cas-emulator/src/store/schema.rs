@@ -2,13 +2,23 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, params};
+
+use super::account::Account;
+use super::row::search_text;
 
 /// Identifies a database of the emulator: `casE`.
 const APPLICATION_ID: i64 = 0x6361_7345;
 
+type Migration = fn(&Connection) -> rusqlite::Result<()>;
+
 /// The migrations. The schema version of a file is the number of migrations it has seen.
-const MIGRATIONS: [&str; 3] = [FIRST, SECOND, THIRD];
+const MIGRATIONS: [Migration; 4] = [
+    |connection| connection.execute_batch(FIRST),
+    |connection| connection.execute_batch(SECOND),
+    |connection| connection.execute_batch(THIRD),
+    split_summaries_from_pem,
+];
 
 /// AUTOINCREMENT, because the ID of a deleted certificate must not be used again.
 const FIRST: &str = "
@@ -48,6 +58,113 @@ const THIRD: &str = "
     ALTER TABLE certificate ADD COLUMN encrypt_cert_pem TEXT NOT NULL DEFAULT '';
     ALTER TABLE certificate ADD COLUMN sealed_encrypt_key BLOB;";
 
+/// The tables of schema 4. `certificate` has what lists show, `material` what they never read.
+const FOURTH_TABLES: &str = "
+    ALTER TABLE certificate RENAME TO old_certificate;
+    ALTER TABLE deletion RENAME TO old_deletion;
+    DROP INDEX certificate_by_client_token;
+    CREATE TABLE certificate (
+        cert_id           INTEGER PRIMARY KEY AUTOINCREMENT,
+        account           INTEGER NOT NULL,
+        name              TEXT NOT NULL,
+        common_name       TEXT NOT NULL,
+        sans              TEXT NOT NULL,
+        issuer            TEXT NOT NULL,
+        organization      TEXT NOT NULL,
+        city              TEXT NOT NULL,
+        province          TEXT NOT NULL,
+        country           TEXT NOT NULL,
+        not_before        INTEGER NOT NULL,
+        not_after         INTEGER NOT NULL,
+        sha1              TEXT NOT NULL,
+        sha256            TEXT NOT NULL,
+        serial            TEXT NOT NULL,
+        algorithm         TEXT NOT NULL,
+        resource_group_id TEXT NOT NULL,
+        tags              TEXT NOT NULL,
+        client_token      TEXT,
+        search            TEXT NOT NULL,
+        UNIQUE (account, name)
+    ) STRICT;
+    CREATE TABLE material (
+        cert_id            INTEGER PRIMARY KEY REFERENCES certificate ON DELETE CASCADE,
+        cert_pem           TEXT NOT NULL,
+        sealed_key         BLOB,
+        encrypt_cert_pem   TEXT NOT NULL,
+        sealed_encrypt_key BLOB
+    ) STRICT;
+    CREATE TABLE deletion (
+        account      INTEGER NOT NULL,
+        client_token TEXT NOT NULL,
+        cert_id      INTEGER NOT NULL,
+        PRIMARY KEY (account, client_token)
+    ) STRICT, WITHOUT ROWID;";
+
+/// How many certificates end on which day, so that counting takes no longer the more there are.
+/// Days count from the year 0, the earliest of a certificate: the division must not round up.
+const FOURTH_TALLY: &str = "
+    CREATE TABLE tally (
+        account      INTEGER NOT NULL,
+        day          INTEGER NOT NULL,
+        certificates INTEGER NOT NULL,
+        PRIMARY KEY (account, day)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER certificate_stored AFTER INSERT ON certificate BEGIN
+        INSERT INTO tally VALUES (new.account, (new.not_after + 62167219200) / 86400, 1)
+        ON CONFLICT DO UPDATE SET certificates = certificates + 1;
+    END;
+    CREATE TRIGGER certificate_deleted AFTER DELETE ON certificate BEGIN
+        UPDATE tally SET certificates = certificates - 1
+        WHERE account = old.account AND day = (old.not_after + 62167219200) / 86400;
+    END;";
+
+/// Moves the rows of schema 3. The sequence of IDs goes on: a deleted ID is not used again.
+const FOURTH_ROWS: &str = "
+    INSERT INTO material
+        SELECT cert_id, cert_pem, sealed_key, encrypt_cert_pem, sealed_encrypt_key
+        FROM old_certificate;
+    DELETE FROM sqlite_sequence WHERE name = 'certificate';
+    UPDATE sqlite_sequence SET name = 'certificate' WHERE name = 'old_certificate';
+    DROP TABLE old_certificate;
+    DROP TABLE old_deletion;";
+
+/// The indexes of schema 4: lists and counts read them and no table.
+const FOURTH_INDEXES: &str = "
+    CREATE UNIQUE INDEX certificate_by_client_token ON certificate (account, client_token)
+        WHERE client_token IS NOT NULL;
+    CREATE INDEX certificate_by_end ON certificate (account, not_after);
+    CREATE INDEX certificate_listed
+        ON certificate (account, cert_id, not_after, resource_group_id, search);";
+
+fn split_summaries_from_pem(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(FOURTH_TABLES)?;
+    connection.execute_batch(FOURTH_TALLY)?;
+    let mut old = connection.prepare("SELECT cert_id, common_name, sans FROM old_certificate")?;
+    let mut rows = old.query([])?;
+    while let Some(row) = rows.next()? {
+        let (cert_id, common_name): (i64, String) = (row.get(0)?, row.get(1)?);
+        let search = search_text(cert_id, &common_name, &row.get::<_, String>(2)?);
+        connection
+            .prepare_cached(
+                "INSERT INTO certificate
+                 SELECT cert_id, ?2, name, common_name, sans, issuer, organization, city, province,
+                        country, not_before, not_after, sha1, sha256, serial, algorithm,
+                        resource_group_id, tags, client_token, ?3
+                 FROM old_certificate WHERE cert_id = ?1",
+            )?
+            .execute(params![cert_id, Account::default(), search])?;
+    }
+    drop(rows);
+    drop(old);
+    connection.execute(
+        "INSERT INTO deletion SELECT ?1, client_token, cert_id FROM old_deletion
+         WHERE client_token IS NOT NULL",
+        [Account::default()],
+    )?;
+    connection.execute_batch(FOURTH_ROWS)?;
+    connection.execute_batch(FOURTH_INDEXES)
+}
+
 /// Why a database cannot be used.
 #[derive(Debug)]
 pub(super) enum SchemaError {
@@ -71,7 +188,7 @@ impl From<rusqlite::Error> for SchemaError {
 }
 
 /// Creates or migrates the schema. Writes nothing to a file that another program created.
-pub(super) fn prepare(connection: &Connection) -> Result<(), SchemaError> {
+pub(super) fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
     connection.busy_timeout(Duration::from_secs(5))?;
     let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
     let application = number("PRAGMA application_id")?;
@@ -90,14 +207,17 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), SchemaError> {
     };
     // A database in memory ignores both settings.
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-    connection.execute_batch("PRAGMA synchronous = FULL")?;
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
     if !pending.is_empty() {
-        connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {}
-             PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}; COMMIT;",
-            pending.concat(),
+        let transaction = connection.transaction()?;
+        for migrate in pending {
+            migrate(&transaction)?;
+        }
+        transaction.execute_batch(&format!(
+            "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}",
             MIGRATIONS.len(),
         ))?;
+        transaction.commit()?;
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Tests of opening databases.
 
 use super::*;
-use crate::certificates::certificate::parse_leaf;
+use crate::certificates::certificate::{Leaf, parse_leaf};
+use crate::clock::from_unix_seconds;
 
 fn open_error(file: &Path) -> String {
     Store::open(Some(file), None).err().unwrap_or_default()
@@ -25,10 +26,10 @@ fn rejects_databases_of_other_programs_and_newer_versions() {
 
     let future = folder.path().join("future");
     drop(Store::open(Some(&future), None).unwrap());
-    Connection::open(&future).unwrap().execute_batch("PRAGMA user_version = 4").unwrap();
+    Connection::open(&future).unwrap().execute_batch("PRAGMA user_version = 5").unwrap();
     assert!(
         open_error(&future)
-            .ends_with("a newer cas-emulator (schema 4; this version supports up to 3)")
+            .ends_with("a newer cas-emulator (schema 5; this version supports up to 4)")
     );
 
     assert!(open_error(&folder.path().join("no/such/folder")).contains("failed to open"));
@@ -36,6 +37,7 @@ fn rejects_databases_of_other_programs_and_newer_versions() {
 
 fn new<'a>(name: &'a str, leaf: &'a Leaf) -> NewCertificate<'a> {
     NewCertificate {
+        account: Account::default(),
         name,
         pair: PemPair { cert_pem: "pem", key_pem: "the key" },
         encryption: None,
@@ -77,4 +79,82 @@ fn reports_a_missing_or_wrong_key_file() {
     );
     std::fs::write(&key, good).unwrap();
     assert_eq!(open_error(&file), "");
+}
+
+/// The IDs that a filter selects, oldest first, and how many it counts.
+fn listed(store: &Store, from: i64, before: i64) -> (usize, Vec<i64>) {
+    let account = Account::default();
+    let (ends_from, ends_before) = (Some(from_unix_seconds(from)), Some(from_unix_seconds(before)));
+    let filter = ListFilter { ends_from, ends_before, ..ListFilter::all(account) };
+    let (total, page) = store.listed(&filter, &(0..100)).unwrap();
+    (total, page.iter().rev().map(|certificate| certificate.cert_id).collect())
+}
+
+const DAY: i64 = 86_400;
+
+#[test]
+fn counts_agree_with_lists_at_every_boundary() {
+    let store = Store::open(None, None).unwrap();
+    // Around the epoch and whole days, and the first and the last second of a certificate.
+    let mut ends = vec![-62_167_219_200, -DAY - 1, -DAY, -1, 0, 1, DAY - 1, DAY, DAY + 1];
+    ends.extend([30 * DAY, 31 * DAY + 5, 253_402_300_799]);
+    for (index, end) in ends.iter().enumerate() {
+        let leaf = Leaf { not_after: *end, ..leaf() };
+        store.insert(&new(&format!("n{index}"), &leaf)).unwrap();
+    }
+    let all: Vec<_> = (1..).zip(ends.clone()).collect();
+    for from in ends.iter().flat_map(|end| [end - 1, *end, end + 1]) {
+        for before in ends.iter().flat_map(|end| [end - 1, *end, end + 1]) {
+            let selected = all.iter().filter(|(_, end)| (from..before).contains(end));
+            let selected: Vec<i64> = selected.map(|(cert_id, _)| *cert_id).collect();
+            assert_eq!(listed(&store, from, before), (selected.len(), selected));
+        }
+    }
+    // A deleted certificate is not counted.
+    assert_eq!(store.delete(Account::default(), 5, None), Ok(DeleteResult::Deleted));
+    let (total, page) = store.listed(&ListFilter::all(Account::default()), &(0..100)).unwrap();
+    assert_eq!((total, page.len()), (ends.len() - 1, ends.len() - 1));
+}
+
+#[test]
+fn pages_from_either_end_are_the_same() {
+    let store = Store::open(None, None).unwrap();
+    let leaf = leaf();
+    for index in 0..11 {
+        store.insert(&new(&format!("n{index}"), &leaf)).unwrap();
+    }
+    let newest_first: Vec<i64> = (1..=11).rev().collect();
+    for start in 0..13 {
+        for end in start..14 {
+            let (total, page) =
+                store.listed(&ListFilter::all(Account::default()), &(start..end)).unwrap();
+            let ids: Vec<_> = page.iter().map(|certificate| certificate.cert_id).collect();
+            let expected = &newest_first[start.min(11)..end.min(11)];
+            assert_eq!((total, &*ids), (11, expected), "{start}..{end}");
+        }
+    }
+}
+
+#[test]
+fn writes_that_arrive_together_each_get_their_own_result() {
+    let store = Store::open(None, None).unwrap();
+    let leaf = leaf();
+    let results: Vec<InsertResult> = std::thread::scope(|scope| {
+        let insert = |index: usize| {
+            let (store, leaf) = (&store, &leaf);
+            scope.spawn(move || store.insert(&new(&format!("n{}", index % 20), leaf)).unwrap())
+        };
+        let threads: Vec<_> = (0..40).map(insert).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let mut stored: Vec<i64> = results
+        .iter()
+        .filter_map(|result| match result {
+            InsertResult::Stored(cert_id) => Some(*cert_id),
+            _ => None,
+        })
+        .collect();
+    stored.sort_unstable();
+    assert_eq!(stored, (1..=20).collect::<Vec<_>>());
+    assert_eq!(results.iter().filter(|result| **result == InsertResult::NameTaken).count(), 20);
 }

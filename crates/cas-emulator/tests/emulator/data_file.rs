@@ -169,6 +169,8 @@ fn a_file_of_schema_1_is_migrated() {
     let row = "INSERT INTO certificate VALUES
         (7, 'old', 'cn', 'a,b', 'i', '', '', '', '', 0, 1, '', '', '', 'RSA', ?1)";
     old.execute(row, [&cert]).unwrap();
+    // The ID of a deleted certificate.
+    old.execute_batch("UPDATE sqlite_sequence SET seq = 8").unwrap();
     drop(old);
 
     let emulator = start(&file).unwrap();
@@ -188,12 +190,20 @@ fn a_file_of_schema_1_is_migrated() {
     assert_eq!((&first["Sans"], first.get("Key")), (&"a,b".into(), None));
     assert_eq!(Call::create("old", &cert, &key).send(emulator.port()).code(), "NameRepeat");
     let call = Call::upload("new", &cert, &key).set("ClientToken", "t");
-    assert_eq!(call.send(emulator.port()).cert_id(), 8);
+    assert_eq!(call.send(emulator.port()).cert_id(), 9);
+    let list = Call::v2018("DescribeUserCertificateList").send(emulator.port()).json();
+    assert_eq!(
+        (&list["TotalCount"], &list["CertificateList"][1]["name"]),
+        (&2.into(), &"old".into())
+    );
+    let expired = Call::v2020("ListUserCertificateOrder").set("OrderType", "UPLOAD");
+    let expired = expired.set("Status", "EXPIRED").set("Keyword", "B").send(emulator.port()).json();
+    assert_eq!(expired["CertificateOrderList"][0]["CertificateId"], 7);
     emulator.stop();
 
     let emulator = start(&file).unwrap();
     assert_eq!(
-        (detail(&emulator, "7").get("Key"), &detail(&emulator, "8")["Key"]),
+        (detail(&emulator, "7").get("Key"), &detail(&emulator, "9")["Key"]),
         (None, &key.into())
     );
 }
