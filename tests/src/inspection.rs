@@ -54,6 +54,19 @@ pub fn inspect(lines: &[String]) -> Vec<Inspection> {
     inspections
 }
 
+/// Whether what libcas says quotes a part of a text: ten letters of a line that may be base64.
+pub fn quotes(inspection: &Inspection, text: &str) -> bool {
+    const PART: usize = 10;
+    let said: String = inspection.findings.iter().map(|(_, _, said)| said.as_str()).collect();
+    let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || b"+/=".contains(b);
+    let parts = text.lines().flat_map(|line| line.as_bytes().windows(PART));
+    let mut parts = parts.filter(|part| {
+        // Words of a sentence are no secrets.
+        part.iter().all(is_base64) && !part.iter().all(u8::is_ascii_lowercase)
+    });
+    parts.any(|part| said.as_bytes().windows(PART).any(|window| window == part))
+}
+
 impl Inspection {
     /// The identifiers of all findings, sorted.
     pub fn ids(&self) -> Vec<&str> {

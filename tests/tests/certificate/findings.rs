@@ -11,6 +11,9 @@ use acceptance::program::report;
 use acceptance::test_ca::{CA, KINDS, Kind, LEAF, LONG, New, TestCa};
 use acceptance::{Emulator, Outcome, top};
 
+use super::not_pem;
+use super::shapes::notes;
+
 /// How people have PEM, and what is noted then.
 type Layout = (&'static str, fn(&str) -> String, &'static [&'static str]);
 const LAYOUTS: [Layout; 10] = [
@@ -284,6 +287,8 @@ fn every_finding_is_reported_exactly_where_it_applies() {
         made.extend(ids.into_iter().map(ToOwned::to_owned));
     }
     made.extend(OF_UPLOADS.map(ToOwned::to_owned));
+    made.extend(notes().map(ToOwned::to_owned));
+    made.extend(not_pem::FINDINGS.map(ToOwned::to_owned));
     assert_eq!(made, documented.into_keys().collect());
 }
 

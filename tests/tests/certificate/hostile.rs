@@ -141,6 +141,45 @@ fn certificates(size: usize) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// Texts with much to unwrap and nothing in it.
+fn wrapped(size: usize) -> Vec<(&'static str, String)> {
+    let full = |text: &str| fill(text, size);
+    let begun = |text: &str| format!("-----BEGIN CERTIFICATE-----\n{}", full(text));
+    let quoted = |text: &str| format!("> -----BEGIN CERTIFICATE-----\n{}", full(text));
+    vec![
+        ("tags", full("<")),
+        ("open tags", full("<a ")),
+        ("closed tags", full("<a>-----BEGIN A-----")),
+        ("character references", full("&#43;")),
+        ("ampersands", full("&")),
+        ("percent signs", full("%")),
+        ("percent-encoding", full("-----BEGIN%20A-----%0A")),
+        ("form encoding", full("-----BEGIN+A-----%0A")),
+        ("soft line ends", begun("=\n")),
+        ("quoted-printable", begun("=3D")),
+        ("backticks", begun("`")),
+        ("PowerShell escapes", begun("`n")),
+        ("backslashes and spaces", full("\\ ")),
+        ("backslashes and line ends", full("\\\n")),
+        ("em dashes", full("\u{2014}")),
+        ("typographic markers", full("\u{2014}BEGIN A\u{2014}")),
+        ("open typographic markers", full("\u{2014}BEGIN A")),
+        ("a long label", format!("\u{2014}BEGIN {}", full("A "))),
+        ("quoted lines", quoted("> MIIB\n")),
+        ("quoted begin lines", full("> -----BEGIN CERTIFICATE-----\n")),
+        ("numbered begin lines", full("1:-----BEGIN CERTIFICATE-----\n")),
+        ("digits", format!("{}-----BEGIN CERTIFICATE-----\n", full("1"))),
+        ("ends of lines", format!("-----BEGIN A-----$\n{}", full("MIIB$\n"))),
+        ("literals", full("\"-----BEGIN CERTIFICATE-----\"\n")),
+        ("quotes", format!("\"-----BEGIN CERTIFICATE-----{}", full("\""))),
+        ("complete literals", full("\"-----BEGIN A-----\"\"-----END A-----\"")),
+        ("removed lines", begun("-a\n")),
+        ("base64 of PEM", full("LS0tLS1CRUdJTi ")),
+        ("line ends only", full("\n")),
+        ("PKCS#7", pem("CERTIFICATE", &sequence(&[&der(0x30, &vec![5; size / 2]), &der(3, &[0])]))),
+    ]
+}
+
 /// Hostile keys.
 fn keys(size: usize) -> Vec<(&'static str, String)> {
     let ec = sequence(&[
@@ -177,8 +216,8 @@ fn hostile_input_takes_time_and_memory_in_proportion_to_its_size() {
     let base: u64 = least.field("peak_kb").parse().unwrap();
 
     let lines = |size: usize| -> Vec<(&'static str, String)> {
-        let in_place_of_certificates = certificates(size).into_iter();
-        let in_place_of_keys = keys(size).into_iter();
+        let in_place_of_certificates = certificates(size).into_iter().chain(wrapped(size));
+        let in_place_of_keys = keys(size).into_iter().chain(wrapped(size));
         in_place_of_certificates
             .map(|(name, text)| (name, file(&format!("{name} {size}"), &text)))
             .chain(in_place_of_keys.map(|(name, text)| {

@@ -4,3 +4,5 @@ mod allowed;
 mod corpus;
 mod findings;
 mod hostile;
+mod not_pem;
+mod shapes;

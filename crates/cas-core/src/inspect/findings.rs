@@ -146,6 +146,42 @@ table! {
     Base64OfPem = Refused "base64-of-pem",
         "the {} is PEM that was encoded in base64 again, as in a Kubernetes Secret",
         "Decode it: base64 -d FILE > decoded.pem.";
+    KubernetesSecret = Refused "kubernetes-secret",
+        "the {} is a Kubernetes Secret, which has its PEM in base64",
+        "Extract both: kubectl get secret NAME -o jsonpath='{.data.tls\\.crt}' | base64 -d > \
+         chain.pem, and the same with tls\\.key > key.pem.";
+    JavaKeystore = Refused "java-keystore",
+        "the {} is a Java keystore (.jks), not PEM",
+        "Convert it: keytool -importkeystore -srckeystore FILE -destkeystore all.p12 \
+         -deststoretype PKCS12, then openssl pkcs12 -in all.p12 -nodes -out all.pem. Pass all.pem \
+         as certificate and as key.";
+    PuttyKey = Refused "putty-key",
+        "the {} is a .ppk key of puttygen, not PEM",
+        "Convert it: puttygen FILE -O private-openssh -o key.pem.";
+    Ssh2Key = Refused "ssh2-key",
+        "the {} is in the SSH2 format, not PEM",
+        "Convert it: ssh-keygen -i -f FILE > key.pem. ssh-keygen cannot convert encrypted keys.";
+    Jwk = Refused "jwk",
+        "the {} is a JSON Web Key (JWK), not PEM",
+        "Export the key as PEM. The private_key.json of certbot is the key of an ACME account; the \
+         certificate's key is privkey.pem.";
+    XmlKey = Refused "xml-key",
+        "the {} is a key in XML, as .NET writes it, not PEM",
+        "Export the key as PEM: RSA.FromXmlString and RSA.ExportPkcs8PrivateKeyPem in .NET.";
+    HardwareKey = Refused "hardware-key",
+        "the private key at line {} can be used only by the TPM or HSM that keeps it",
+        "The service needs the key itself. Request a certificate with a key that is stored in a \
+         file.";
+    TextDump = Refused "text-dump",
+        "the {} shows a certificate or key as readable text, without its PEM",
+        "Pass the PEM: omit -noout from the command of OpenSSL, or -text.";
+    Reference = Refused "reference",
+        "the {}, not PEM",
+        "Pass the PEM itself. To read a file, call cas_request_load_cert_file or \
+         cas_request_load_key_file. Fetch a URL or a secret first.";
+    Diff = Refused "diff",
+        "{} is one that a diff removes",
+        "Pass the whole file, not a diff: git show REVISION:FILE.";
     NotText = Refused "not-text",
         "the {}, so it cannot be PEM",
         "Save it as plain text (ASCII or UTF-8). To convert UTF-16: iconv -f UTF-16 -t UTF-8 FILE \
@@ -232,6 +268,13 @@ table! {
         "converted the line ends of the {} from CR or CRLF to LF", NO_ACTION;
     Escapes = Note "escapes",
         "replaced the escaped line ends of the {}, as JSON and environment variables write them",
+        NO_ACTION;
+    EncodedText = Note "encoded-text",
+        "decoded the {}", NO_ACTION;
+    TextInLines = Note "text-in-lines",
+        "removed {}", NO_ACTION;
+    TypographicDashes = Note "typographic-dashes",
+        "replaced the dashes or spaces of a word processor in the BEGIN and END lines of the {}",
         NO_ACTION;
     SurroundingText = Note "surrounding-text",
         "removed the text around the PEM blocks of the {}", NO_ACTION;

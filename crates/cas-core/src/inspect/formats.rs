@@ -4,6 +4,7 @@ use pkcs1::RsaPrivateKeyRef;
 use pkcs8::PrivateKeyInfoRef;
 use pkcs8::der::Decode;
 use sec1::EcPrivateKey;
+use x509_parser::asn1_rs::{Any, FromDer};
 use zeroize::Zeroizing;
 
 use crate::inspect::findings::{Finding, FindingKind};
@@ -18,6 +19,10 @@ pub fn not_text(bytes: &[u8], source: &str) -> Option<Finding> {
         _ if is_pkcs12(bytes) => Finding::new(FindingKind::Pkcs12, source),
         _ if is_pkcs7(bytes) => Finding::new(FindingKind::Pkcs7, source),
         _ if is_der(bytes) => Finding::new(FindingKind::Der, source),
+        _ if is_java_keystore(bytes) => Finding::new(FindingKind::JavaKeystore, source),
+        _ if bytes.starts_with(b"PK\x03\x04") => {
+            Finding::new(FindingKind::NotText, format!("{source} is a ZIP archive"))
+        }
         _ if is_text() => return None,
         _ => Finding::new(FindingKind::NotText, format!("{source} is not text")),
     })
@@ -53,6 +58,74 @@ fn sequence_content(bytes: &[u8]) -> Option<&[u8]> {
         _ => return None,
     };
     bytes.get(header..)
+}
+
+/// Whether bytes begin like a keystore of Java: JKS or JCEKS.
+fn is_java_keystore(bytes: &[u8]) -> bool {
+    [[0xfe, 0xed, 0xfe, 0xed], [0xce; 4]].iter().any(|magic| bytes.starts_with(magic))
+}
+
+/// Whether bytes begin like a certificate of version 3, whatever follows: a quick test.
+pub(super) fn begins_like_certificate(der: &[u8]) -> bool {
+    sequence_content(der)
+        .and_then(sequence_content)
+        .is_some_and(|content| content.starts_with(&[0xa0, 3, 2, 1, 2]))
+}
+
+/// What DER holds by its structure, whatever its PEM label says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    Certificate,
+    Csr,
+    Pkcs7,
+    Pkcs12,
+    PublicKey,
+    PrivateKey,
+    EncryptedKey,
+    OpensshKey,
+    /// A key that a TPM keeps to itself.
+    TpmKey,
+}
+
+/// The content of a block; `None` if it has another structure, or is damaged.
+pub(super) fn content(der: &[u8]) -> Option<Content> {
+    /// OIDs below it: keys of a TPM, in DER.
+    const TPM_KEYS: &[u8] = &[6, 6, 0x67, 0x81, 5, 0x0a, 1];
+    let tags = |elements: &[&[u8]]| -> Vec<u8> {
+        elements.iter().filter_map(|element| element.first().copied()).collect()
+    };
+    if der.starts_with(b"openssh-key-v1\0") {
+        return Some(Content::OpensshKey);
+    } else if is_pkcs12(der) {
+        return Some(Content::Pkcs12);
+    } else if is_pkcs7(der) {
+        return Some(Content::Pkcs7);
+    } else if key_label(der).is_some() {
+        return Some(Content::PrivateKey);
+    }
+    let outer = elements(der)?;
+    Some(match (&tags(&outer)[..], &tags(&elements(outer[0]).unwrap_or_default())[..]) {
+        ([0x30, 0x30, 3], [0xa0, ..] | [2, 0x30, 0x30, 0x30, ..]) => Content::Certificate,
+        ([0x30, 0x30, 3], [2, 0x30, 0x30] | [2, 0x30, 0x30, 0xa0]) => Content::Csr,
+        ([0x30, 4], [6, ..]) => Content::EncryptedKey,
+        ([0x30, 3], [6, ..]) | ([2, 2], _) => Content::PublicKey,
+        ([6, ..], _) if outer[0].starts_with(TPM_KEYS) => Content::TpmKey,
+        _ => return None,
+    })
+}
+
+/// The elements of a SEQUENCE in DER: at least one, and the first few of many.
+fn elements(der: &[u8]) -> Option<Vec<&[u8]>> {
+    const MAX: usize = 8;
+    let (_, sequence) = Any::from_der(der).ok().filter(|_| der.first() == Some(&0x30))?;
+    let mut rest = sequence.data;
+    let mut elements = Vec::new();
+    while !rest.is_empty() && elements.len() < MAX {
+        let (after, _) = Any::from_der(rest).ok()?;
+        elements.push(&rest[..rest.len() - after.len()]);
+        rest = after;
+    }
+    (!elements.is_empty()).then_some(elements)
 }
 
 /// Whether bytes begin like UTF-16, as Windows writes it: with a byte order mark, or with "--".

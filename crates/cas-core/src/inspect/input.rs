@@ -6,10 +6,17 @@ use std::ops::Deref;
 use x509_parser::asn1_rs::{Any, FromDer};
 use zeroize::Zeroizing;
 
+use crate::inspect::escapes;
 use crate::inspect::findings::{Finding, FindingKind};
-use crate::inspect::formats::{ascii_with_pem, is_der, is_pkcs7, is_pkcs12, key_label, not_text};
+use crate::inspect::formats::{
+    Content, ascii_with_pem, begins_like_certificate, content, is_der, is_pkcs7, is_pkcs12,
+    key_label, not_text,
+};
 use crate::inspect::pem;
 use crate::inspect::pem::{PemBlock, TextOutside};
+use crate::inspect::text_formats;
+use crate::inspect::wrapping;
+use crate::inspect::wrapping::{Removed, Unwrapped};
 
 /// The decoded content of a PEM block.
 pub(super) struct DerBlock {
@@ -18,15 +25,19 @@ pub(super) struct DerBlock {
     pub(super) line: usize,
     pub(super) bytes: Zeroizing<Vec<u8>>,
     had_trailing_bytes: bool,
+    /// Whether it is a complete SEQUENCE, as every certificate and key is.
+    is_sequence: bool,
 }
 
 impl DerBlock {
     /// Cuts off what follows the ASN.1 value, such as OpenSSL's trust settings.
     fn new(label: Cow<'static, str>, line: usize, mut bytes: Zeroizing<Vec<u8>>) -> Self {
-        let trailing = Any::from_der(&bytes).map_or(0, |(rest, _)| rest.len());
+        let rest = Any::from_der(&bytes).map(|(rest, _)| rest.len());
+        let is_sequence = rest.is_ok() && bytes.first() == Some(&0x30);
+        let trailing = rest.unwrap_or(0);
         let length = bytes.len() - trailing;
         bytes.truncate(length);
-        Self { label, line, bytes, had_trailing_bytes: trailing > 0 }
+        Self { label, line, bytes, had_trailing_bytes: trailing > 0, is_sequence }
     }
 
     pub(super) fn certificate(line: usize, bytes: Zeroizing<Vec<u8>>) -> Self {
@@ -41,6 +52,8 @@ const MAX_LISTED_LABELS: usize = 5;
 const CERTIFICATE: &str = "CERTIFICATE";
 const OLD_CERTIFICATE_LABELS: [&str; 2] = ["X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
 const PRIVATE_KEY: &str = "PRIVATE KEY";
+/// Labels of what stands for a key in a TPM or in a PKCS#11 module.
+const HARDWARE_LABELS: [&str; 2] = ["TSS KEY BLOB", "PKCS#11 PROVIDER URI"];
 
 /// The argument that a text came from.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,6 +101,9 @@ pub(super) fn certificates(bytes: &[u8], findings: &mut Vec<Finding>) -> Vec<Der
             Ok(DerBlock::certificate(block.line, bytes))
         };
         let ders: Vec<DerBlock> = certificates.iter().map(decode).collect::<Result<_, _>>()?;
+        if let Some(finding) = ders.iter().find_map(|der| not_a_certificate(&der.bytes)) {
+            return Err(finding);
+        }
         note_trailing_bytes(&ders, argument, findings);
         Ok(ders)
     })
@@ -139,6 +155,9 @@ fn is_key(block: &PemBlock<'_>) -> bool {
 type Select<'a> =
     dyn Fn(&str, Vec<PemBlock<'_>>, &mut Vec<Finding>) -> Result<Vec<DerBlock>, Finding> + 'a;
 
+/// What a text contains, and what libcas tidied.
+type Contents = (Vec<DerBlock>, Vec<Finding>);
+
 /// Splits a text into PEM blocks, decodes the ones that `select` picks, and notes what it tidied.
 fn read(
     bytes: &[u8],
@@ -146,19 +165,31 @@ fn read(
     findings: &mut Vec<Finding>,
     select: &Select<'_>,
 ) -> Vec<DerBlock> {
-    let read = || {
-        let text = InputText::new(bytes, argument)?;
-        let (blocks, outside) =
-            pem::blocks(&text).map_err(|error| error.finding(argument.name()))?;
-        let has_blocks = !blocks.is_empty();
-        let mut notes = Vec::new();
-        let ders = select(&text, blocks, &mut notes)?;
-        if has_blocks {
-            text.note(outside, argument, &mut notes);
+    let read = InputText::new(bytes, argument).and_then(|mut text| {
+        let as_it_is = text.read(argument, select);
+        if is_complete(&as_it_is) {
+            return as_it_is;
         }
-        Ok((ders, notes))
-    };
-    match read() {
+        let finding = as_it_is.as_ref().err().map(|finding| finding.kind);
+        let Some(Unwrapped { text: unwrapped, removed }) = wrapping::unwrap(&text) else {
+            return recognised(&text, argument, finding).map_or(as_it_is, Err);
+        };
+        let original = text.replaced.replace(unwrapped);
+        let mut read = text.read(argument, select);
+        if !is_complete(&read) {
+            text.replaced = original;
+            return recognised(&text, argument, finding).map_or(as_it_is, Err);
+        }
+        if let Ok((_, notes)) = &mut read {
+            notes.extend(removed.into_iter().map(|Removed { kind, what, line }| {
+                let name = argument.name();
+                let of = if what.is_empty() { "" } else { " of the " };
+                Finding::new(kind, format!("{what}{of}{name}, from line {line} on"))
+            }));
+        }
+        read
+    });
+    match read {
         Ok((ders, mut notes)) => {
             findings.append(&mut notes);
             ders
@@ -167,6 +198,23 @@ fn read(
             findings.push(finding);
             Vec::new()
         }
+    }
+}
+
+/// Whether libcas read everything that it looked for.
+fn is_complete(read: &Result<Contents, Finding>) -> bool {
+    read.as_ref().is_ok_and(|(ders, _)| ders.iter().all(|der| der.is_sequence))
+}
+
+/// Names a text that libcas failed to read with a finding of this kind, or with none.
+fn recognised(text: &str, argument: Argument, kind: Option<FindingKind>) -> Option<Finding> {
+    use FindingKind::{BrokenPem, NoCertificate, NoKey, OtherPem};
+    let is_general =
+        kind.is_none_or(|kind| matches!(kind, BrokenPem | NoCertificate | NoKey | OtherPem));
+    if is_general {
+        text_formats::recognise(text, argument.name(), argument.content())
+    } else {
+        None
     }
 }
 
@@ -203,8 +251,20 @@ impl<'a> InputText<'a> {
         let without_mark = text.strip_prefix('\u{feff}');
         let had_byte_order_mark = without_mark.is_some();
         let original = without_mark.unwrap_or(text);
-        let replaced = pem::unescape(original);
+        let replaced = escapes::unescape(original, escapes::BACKSLASH);
         Ok(Self { original, had_escapes: replaced.is_some(), replaced, had_byte_order_mark })
+    }
+
+    fn read(&self, argument: Argument, select: &Select<'_>) -> Result<Contents, Finding> {
+        let (blocks, outside) =
+            pem::blocks(self).map_err(|error| error.finding(argument.name()))?;
+        let has_blocks = !blocks.is_empty();
+        let mut notes = Vec::new();
+        let ders = select(self, blocks, &mut notes)?;
+        if has_blocks {
+            self.note(outside, argument, &mut notes);
+        }
+        Ok((ders, notes))
     }
 
     fn note(&self, outside: TextOutside, argument: Argument, findings: &mut Vec<Finding>) {
@@ -266,13 +326,50 @@ fn without_certificate_block(
         return Err(unusable_blocks(blocks, argument));
     }
     match bare_der(text, argument)? {
-        Some(bytes) if key_label(&bytes).is_some() => Err(Finding::new(FindingKind::Swapped, "")),
         Some(bytes) if is_der(&bytes) => {
+            if let Some(finding) = not_a_certificate(&bytes) {
+                return Err(finding);
+            }
             findings.push(Finding::new(FindingKind::BareBase64, argument.name()));
             Ok(vec![DerBlock::certificate(1, bytes)])
         }
         _ => Err(Finding::new(FindingKind::NoCertificate, argument.name())),
     }
+}
+
+/// Says what a block holds instead of a certificate. `None` for a certificate, and for what libcas
+/// does not recognise: it may be a damaged one.
+fn not_a_certificate(der: &[u8]) -> Option<Finding> {
+    let argument = Argument::Certificate;
+    if begins_like_certificate(der) {
+        return None;
+    }
+    Some(match content(der)? {
+        Content::Certificate => return None,
+        Content::PrivateKey | Content::EncryptedKey | Content::OpensshKey | Content::TpmKey => {
+            Finding::new(FindingKind::Swapped, "")
+        }
+        Content::Csr => Finding::new(FindingKind::Csr, argument.content()),
+        Content::PublicKey => Finding::new(FindingKind::PublicKey, argument.content()),
+        Content::Pkcs7 => Finding::new(FindingKind::Pkcs7, argument.name()),
+        Content::Pkcs12 => Finding::new(FindingKind::Pkcs12, argument.name()),
+    })
+}
+
+/// Says what a block holds instead of a private key that libcas can read. `None` for such a key,
+/// and for what libcas does not recognise: it may be a damaged one.
+fn not_a_key(der: &[u8], line: usize) -> Option<Finding> {
+    let argument = Argument::Key;
+    Some(match content(der)? {
+        Content::PrivateKey => return None,
+        Content::EncryptedKey => Finding::new(FindingKind::KeyEncrypted, line.to_string()),
+        Content::OpensshKey => Finding::new(FindingKind::OpensshKey, argument.name()),
+        Content::TpmKey => Finding::new(FindingKind::HardwareKey, line.to_string()),
+        Content::Csr => Finding::new(FindingKind::Csr, argument.content()),
+        Content::PublicKey => Finding::new(FindingKind::PublicKey, argument.content()),
+        Content::Pkcs12 => Finding::new(FindingKind::Pkcs12, argument.name()),
+        Content::Certificate | Content::Pkcs7 => Finding::new(FindingKind::NoKey, argument.name()),
+    })
 }
 
 /// Reads a private key without BEGIN and END lines, or says what the text contains instead.
@@ -290,12 +387,16 @@ fn without_key_block(
             other => other,
         });
     }
-    match bare_der(text, argument)?.and_then(|bytes| Some((key_label(&bytes)?, bytes))) {
-        Some((label, bytes)) => {
+    let Some(bytes) = bare_der(text, argument)? else {
+        return Err(Finding::new(FindingKind::NoKey, argument.name()));
+    };
+    match key_label(&bytes) {
+        Some(label) => {
             findings.push(Finding::new(FindingKind::BareBase64, argument.name()));
             Ok(vec![DerBlock::new(label.into(), 1, bytes)])
         }
-        None => Err(Finding::new(FindingKind::NoKey, argument.name())),
+        None => Err(not_a_key(&bytes, 1)
+            .unwrap_or_else(|| Finding::new(FindingKind::NoKey, argument.name()))),
     }
 }
 
@@ -321,6 +422,8 @@ fn unusable_blocks(blocks: &[PemBlock<'_>], argument: Argument) -> Finding {
         Finding::new(FindingKind::PublicKey, argument.content())
     } else if any(&["PKCS7", "PKCS #7 SIGNED DATA"]) {
         Finding::new(FindingKind::Pkcs7, argument.name())
+    } else if let Some(block) = blocks.iter().find(|block| HARDWARE_LABELS.contains(&block.label)) {
+        Finding::new(FindingKind::HardwareKey, block.line.to_string())
     } else {
         Finding::new(FindingKind::OtherPem, argument.name())
     }
@@ -335,6 +438,9 @@ fn decode_key(block: &PemBlock<'_>) -> Result<DerBlock, Finding> {
     if block.label == "OPENSSH PRIVATE KEY" {
         return Err(Finding::new(FindingKind::OpensshKey, argument.name()));
     }
+    if block.label == "TSS2 PRIVATE KEY" {
+        return Err(Finding::new(FindingKind::HardwareKey, block.line.to_string()));
+    }
     let bytes = block.decode().map_err(|error| error.finding(argument.name()))?;
     let key = DerBlock::new(block.label.to_owned().into(), block.line, bytes);
     // Some programs write one of these labels above another format.
@@ -342,6 +448,7 @@ fn decode_key(block: &PemBlock<'_>) -> Result<DerBlock, Finding> {
         ("PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY", Some(label)) => {
             DerBlock { label: label.into(), ..key }
         }
-        _ => key,
+        (_, Some(_)) => key,
+        (_, None) => not_a_key(&key.bytes, block.line).map_or(Ok(key), Err)?,
     })
 }

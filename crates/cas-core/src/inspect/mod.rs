@@ -8,6 +8,8 @@ mod certificate;
 mod chain;
 mod checks;
 mod dn;
+mod encoded_text;
+mod escapes;
 mod findings;
 mod fingerprint;
 mod formats;
@@ -20,7 +22,9 @@ mod renewal;
 mod root;
 mod size;
 mod sm2_signature;
+mod text_formats;
 mod upload_name;
+mod wrapping;
 
 use std::time::SystemTime;
 

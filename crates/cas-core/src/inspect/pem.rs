@@ -9,6 +9,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use memchr::memmem;
 use zeroize::Zeroizing;
 
+use crate::inspect::escapes;
 use crate::inspect::findings::{Finding, FindingKind};
 
 const BEGIN: &str = "-----BEGIN ";
@@ -59,42 +60,6 @@ pub(super) struct TextOutside {
     pub(super) has_text: bool,
     /// White space other than one line end after each block.
     pub(super) has_extra_space: bool,
-}
-
-/// Replaces the escape sequences that JSON, YAML and environment variables leave in a text. Returns
-/// `None` if there are none. The copy is never reallocated, and wiped when dropped.
-pub(super) fn unescape(text: &str) -> Option<Zeroizing<String>> {
-    memchr::memchr(b'\\', text.as_bytes())?;
-    let mut unescaped = Zeroizing::new(String::with_capacity(text.len()));
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\\') {
-        unescaped.push_str(before);
-        // Repeated escaping leaves several backslashes.
-        let escaped = after.trim_start_matches('\\');
-        let character = match escaped.as_bytes().first() {
-            Some(b'n') => '\n',
-            Some(b'r') => '\r',
-            Some(b't') => '\t',
-            Some(b'/') => '/',
-            // Gson writes "=" like this.
-            Some(b'u')
-                if escaped.get(1..5).is_some_and(|code| code.eq_ignore_ascii_case("003d")) =>
-            {
-                unescaped.push('=');
-                rest = &escaped[5..];
-                continue;
-            }
-            _ => {
-                unescaped.push_str(&rest[before.len()..rest.len() - escaped.len()]);
-                rest = escaped;
-                continue;
-            }
-        };
-        unescaped.push(character);
-        rest = &escaped[1..];
-    }
-    unescaped.push_str(rest);
-    (*unescaped != text).then_some(unescaped)
 }
 
 /// All blocks of `text`, in order.
@@ -286,7 +251,7 @@ impl PemBlock<'_> {
 
 /// The first certificate in a text, whatever its layout: DER. `None` if the PEM is invalid.
 pub(super) fn first_certificate(text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let unescaped = unescape(text);
+    let unescaped = escapes::unescape(text, escapes::BACKSLASH);
     let text = unescaped.as_deref().map_or(text, String::as_str);
     let (blocks, _) = blocks(text).ok()?;
     blocks.iter().find(|block| block.label == "CERTIFICATE")?.decode().ok()

@@ -109,16 +109,6 @@ fn labels_have_at_most_64_bytes() {
 }
 
 #[test]
-fn escape_sequences_are_replaced() {
-    assert_eq!(unescape("a\nb"), None);
-    assert_eq!(unescape(r"a\b").as_deref().map(String::as_str), None);
-    assert_eq!(
-        unescape(r"a\nb\r\n\/\\n\\\/\x\u003D\u").as_deref().map(String::as_str),
-        Some("a\nb\r\n/\n/\\x=\\u")
-    );
-}
-
-#[test]
 fn bare_base64_is_decoded() {
     assert_eq!(decode_bare(&"MIIB".repeat(20)).unwrap().len(), 60);
     assert_eq!(decode_bare(&format!("\"{}\"\n", "MIIB\n".repeat(20))).unwrap().len(), 60);

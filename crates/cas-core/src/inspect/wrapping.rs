@@ -1,0 +1,313 @@
+//! Takes PEM out of what programs wrap around its lines: mail, diffs, listings, source code, web
+//! pages, word processors. Used for texts that libcas fails to read as they are.
+//!
+//! None of this can make another certificate or key of one: all of it removes characters that PEM
+//! does not have, or has not there, and what remains must be complete ASN.1.
+
+use memchr::memmem;
+use zeroize::Zeroizing;
+
+use crate::inspect::encoded_text;
+use crate::inspect::escapes;
+use crate::inspect::findings::FindingKind;
+
+const BEGIN: &str = "-----BEGIN ";
+const END: &str = "-----END ";
+
+/// A text without what was wrapped around its lines.
+pub(super) struct Unwrapped {
+    pub(super) text: Zeroizing<String>,
+    /// What was removed.
+    pub(super) removed: Vec<Removed>,
+}
+
+/// What was wrapped around lines.
+pub(super) struct Removed {
+    pub(super) kind: FindingKind,
+    /// What it was, for the finding; " of the text" follows.
+    pub(super) what: &'static str,
+    /// The first line that had it, counted from 1.
+    pub(super) line: usize,
+}
+
+/// Removes something from a text. Returns what it was as well; `None` if the text does not have it.
+type Step = fn(&str) -> Option<(Zeroizing<String>, &'static str)>;
+
+/// All steps, from the outermost layer to the innermost.
+const STEPS: [(FindingKind, Step); 7] = [
+    (FindingKind::EncodedText, |text| Some((encoded_text::percent(text)?, "percent-encoding"))),
+    (FindingKind::EncodedText, |text| Some((encoded_text::html(text)?, "HTML"))),
+    (FindingKind::EncodedText, |text| {
+        Some((encoded_text::quoted_printable(text)?, "quoted-printable"))
+    }),
+    (FindingKind::EncodedText, |text| {
+        Some((escapes::unescape(text, escapes::BACKTICK)?, "PowerShell escapes"))
+    }),
+    (FindingKind::TypographicDashes, |text| Some((ascii_dashes(text)?, ""))),
+    (FindingKind::TextInLines, without_affixes),
+    (FindingKind::TextInLines, |text| {
+        Some((without_literals(text)?, "string literals from the lines"))
+    }),
+];
+
+/// Unwraps a text; `None` if nothing is wrapped around its lines, or if these are not PEM.
+pub(super) fn unwrap(text: &str) -> Option<Unwrapped> {
+    let mut unwrapped = None::<Zeroizing<String>>;
+    let mut removed = Vec::new();
+    for (kind, step) in STEPS {
+        let current = unwrapped.as_deref().map_or(text, String::as_str);
+        if let Some((next, what)) = step(current) {
+            removed.push(Removed { kind, what, line: line_of_difference(current, &next) });
+            unwrapped = Some(next);
+        }
+    }
+    let has_pem = |text: &str| memmem::find(text.as_bytes(), BEGIN.as_bytes()).is_some();
+    unwrapped.filter(|text| has_pem(text)).map(|text| Unwrapped { text, removed })
+}
+
+/// The first line in which two texts differ.
+fn line_of_difference(one: &str, other: &str) -> usize {
+    let mut pairs = one.bytes().zip(other.bytes());
+    1 + pairs.by_ref().take_while(|(a, b)| a == b).filter(|(a, _)| *a == b'\n').count()
+}
+
+/// Whether a word processor or an input method may have put `c` in place of a hyphen.
+fn is_dash(c: char) -> bool {
+    matches!(
+        c,
+        '-' | '\u{ad}' | '\u{2d7}' | '\u{2010}'
+            ..='\u{2015}'
+                | '\u{2043}'
+                | '\u{2212}'
+                | '\u{2500}'
+                | '\u{2501}'
+                | '\u{2e3a}'
+                | '\u{2e3b}'
+                | '\u{fe58}'
+                | '\u{fe63}'
+                | '\u{ff0d}'
+    )
+}
+
+/// Replaces other dashes than ASCII's in BEGIN and END lines, and other spaces. Returns `None` if
+/// there are none.
+fn ascii_dashes(text: &str) -> Option<Zeroizing<String>> {
+    if text.is_ascii() {
+        return None;
+    }
+    let is_space = |c: char| c.is_whitespace() && !matches!(c, '\n' | '\r');
+    let is_label = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || is_space(c);
+    let words = || {
+        memmem::find_iter(text.as_bytes(), b"BEGIN").count()
+            + memmem::find_iter(text.as_bytes(), b"END").count()
+    };
+    // A dash becomes up to five.
+    let mut replaced = Zeroizing::new(String::with_capacity(text.len() + 8 * words()));
+    let mut is_replaced = false;
+    let mut rest = text;
+    while let Some(at) = rest.find(is_dash) {
+        replaced.push_str(&rest[..at]);
+        let from_dashes = &rest[at..];
+        let word = from_dashes.trim_start_matches(is_dash);
+        let dashes = &from_dashes[..from_dashes.len() - word.len()];
+        let after = word.trim_start_matches(is_label);
+        let label = &word[..word.len() - after.len()];
+        let next = after.trim_start_matches(is_dash);
+        let closing = &after[..after.len() - next.len()];
+        let is_marker = (label.starts_with("BEGIN") || label.starts_with("END"))
+            && label.len() < 100
+            && !closing.is_empty();
+        if is_marker && ![dashes, label, closing].iter().all(|part| part.is_ascii()) {
+            is_replaced = true;
+            replaced.push_str("-----");
+            replaced.extend(label.chars().map(|c| if is_space(c) { ' ' } else { c }));
+            replaced.push_str("-----");
+            rest = next;
+        } else {
+            replaced.push_str(dashes);
+            rest = word;
+        }
+    }
+    replaced.push_str(rest);
+    is_replaced.then_some(replaced)
+}
+
+/// What is before the BEGIN line of a block, and before every other line of it.
+enum Prefix<'a> {
+    /// The number of the next line, and what follows the number.
+    Number(u64, &'a str),
+    Text(&'a str),
+    /// PGP puts this before lines that begin with a dash, and only before those.
+    DashEscape,
+}
+
+/// A character that follows the number of a line.
+fn follows_number(c: char) -> bool {
+    matches!(c, ' ' | '\t' | ':' | '.' | ')' | '-' | '|' | '\u{2502}')
+}
+
+/// Whether a line begins with a text, but for its digits.
+fn is_like(line: &str, text: &str) -> bool {
+    let is_same = |(a, b): (u8, u8)| a == b || a.is_ascii_digit() && b.is_ascii_digit();
+    line.len() >= text.len() && line.bytes().zip(text.bytes()).all(is_same)
+}
+
+/// The number at the beginning of a text, and what follows it.
+fn number(text: &str) -> Option<(u64, &str)> {
+    let text = text.trim_start_matches([' ', '\t']);
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    text[..text.len() - rest.len()].parse().ok().map(|number| (number, rest))
+}
+
+impl<'a> Prefix<'a> {
+    /// Reads the text before a BEGIN line. `None` if it says that the block is not to be used, or
+    /// is not a prefix of lines.
+    fn new(prefix: &'a str) -> Option<Self> {
+        // Comments, what a diff removes, and the beginning of a string literal.
+        const OTHER: [&str; 10] = ["#", "//", ";", "*", "/*", "<!--", "--", "REM", "'", "!"];
+        let shown = prefix.trim();
+        if prefix == "- " {
+            return Some(Self::DashEscape);
+        }
+        if shown.is_empty()
+            || shown == "-"
+            || shown.ends_with(['"', '\'', '`', '(', '[', '=', ','])
+            || OTHER.iter().any(|other| shown.starts_with(other))
+        {
+            return None;
+        }
+        Some(match number(prefix) {
+            Some((number, rest)) if !rest.is_empty() && rest.chars().all(follows_number) => {
+                Self::Number(number + 1, rest)
+            }
+            _ => Self::Text(prefix),
+        })
+    }
+
+    /// What it is, for findings.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Number(..) => "line numbers from the lines",
+            Self::Text(text) if text.trim_end() == "+" => "the \"+\" of a diff from the lines",
+            Self::Text(text) if text.contains('>') => "the \">\" of quoted mail from the lines",
+            Self::Text(_) | Self::DashEscape => "the text at the beginning of the lines",
+        }
+    }
+
+    /// A later line without it. `None` if the line does not have it.
+    fn strip<'b>(&mut self, line: &'b str) -> Option<&'b str> {
+        let is_blank = line.trim().is_empty();
+        match self {
+            Self::Number(next, after) => {
+                let (number, rest) = number(line)?;
+                if number != *next {
+                    return None;
+                }
+                *next += 1;
+                // grep has another character in the lines that only follow a match.
+                rest.strip_prefix(*after).or_else(|| rest.strip_prefix('-')).or_else(|| {
+                    rest.chars().all(|c| follows_number(c) || c.is_whitespace()).then_some("\n")
+                })
+            }
+            // The digits of a time may differ.
+            Self::Text(text) if is_like(line, text) => line.get(text.len()..),
+            Self::Text(text) if is_blank || line.trim_end() == text.trim_end() => Some("\n"),
+            Self::Text(_) => None,
+            Self::DashEscape if line.starts_with('-') => line.strip_prefix("- "),
+            Self::DashEscape => Some(line),
+        }
+    }
+}
+
+/// Removes what is before each line of a block, and after each, if it is the same as before and
+/// after the BEGIN line, or consecutive numbers. Returns what it was as well; `None` if there is
+/// nothing, or if one line is without it.
+fn without_affixes(text: &str) -> Option<(Zeroizing<String>, &'static str)> {
+    let mut stripped = Zeroizing::new(String::with_capacity(text.len()));
+    let mut what = None;
+    // What is before and after the lines of the current block.
+    let mut block: Option<(Option<Prefix<'_>>, &str)> = None;
+    for line in text.split_inclusive('\n') {
+        let begin = line.find(BEGIN);
+        let rest = match (&mut block, begin) {
+            (None | Some((None, _)), Some(at)) => {
+                let prefix = Prefix::new(&line[..at]);
+                if let Some(prefix) = &prefix {
+                    what.get_or_insert(prefix.name());
+                }
+                let marker = &line[at + BEGIN.len()..];
+                let after = marker.find("-----").map_or("", |dashes| &marker[dashes..]);
+                block = Some((prefix, after.trim_start_matches('-').trim()));
+                let begins = if matches!(block, Some((Some(_), _))) { at } else { 0 };
+                &line[begins..]
+            }
+            (Some((Some(prefix), _)), _) => prefix.strip(line)?,
+            _ => line,
+        };
+        let ends = rest.contains(END);
+        let suffix = block.as_ref().map_or("", |(_, suffix)| *suffix);
+        let shown = rest.trim_end();
+        match shown.strip_suffix(suffix) {
+            Some(content) if is_suffix(suffix) => {
+                what.get_or_insert("the text at the end of the lines");
+                stripped.push_str(content.trim_end());
+                stripped.push_str(&rest[shown.len()..]);
+            }
+            // The last line may be without it.
+            None if !ends && is_suffix(suffix) && !shown.is_empty() => return None,
+            _ => stripped.push_str(rest),
+        }
+        if ends {
+            block = None;
+        }
+    }
+    what.map(|what| (stripped, what))
+}
+
+/// Whether what follows a BEGIN line may follow every line: no base64, and no string literals.
+fn is_suffix(text: &str) -> bool {
+    const MAX: usize = 16;
+    !text.is_empty()
+        && text.len() <= MAX
+        && !text.contains(['"', '\'', '`'])
+        && !text.starts_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+/// Joins the string literals of a program's source: removes what is between the end of one and
+/// the beginning of the next, wherever a literal begins before a BEGIN line. Returns `None` if
+/// there are none.
+fn without_literals(text: &str) -> Option<Zeroizing<String>> {
+    let mut joined = Zeroizing::new(String::with_capacity(text.len()));
+    let mut is_changed = false;
+    let mut rest = text;
+    while let Some(at) = memmem::find(rest.as_bytes(), BEGIN.as_bytes()) {
+        let (before, block) = rest.split_at(at);
+        joined.push_str(before);
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        let quote = before[line_start..].rfind(['"', '\'', '`']);
+        let end = memmem::find(block.as_bytes(), END.as_bytes()).unwrap_or(block.len());
+        let (body, after) = block.split_at(end);
+        let quote = quote.map(|at| before.as_bytes()[line_start + at]);
+        match quote.map(char::from).filter(|quote| body.matches(*quote).count() % 2 == 0) {
+            Some(quote) if body.contains(quote) => {
+                is_changed = true;
+                for (part, text) in body.split(quote).enumerate() {
+                    if part % 2 == 0 {
+                        // Of an escaped quote.
+                        joined.push_str(text.trim_end_matches('\\'));
+                    } else {
+                        // Lines keep their numbers.
+                        joined.extend(text.chars().filter(|c| *c == '\n'));
+                    }
+                }
+            }
+            _ => joined.push_str(body),
+        }
+        // A block that never ends is not searched again.
+        let marker = after.len().min(END.len());
+        joined.push_str(&after[..marker]);
+        rest = &after[marker..];
+    }
+    joined.push_str(rest);
+    is_changed.then_some(joined)
+}
