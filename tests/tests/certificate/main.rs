@@ -4,5 +4,6 @@ mod allowed;
 mod corpus;
 mod findings;
 mod hostile;
+mod keys;
 mod not_pem;
 mod shapes;

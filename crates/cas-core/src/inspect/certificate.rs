@@ -3,21 +3,21 @@
 use base16ct::upper;
 use x509_parser::asn1_rs::{Any, FromDer, Oid};
 use x509_parser::certificate::{X509Certificate, X509CertificateParser};
-use x509_parser::error::X509Error;
 use x509_parser::extensions::{
     AuthorityKeyIdentifier, BasicConstraints, GeneralName, KeyIdentifier, KeyUsage,
 };
 use x509_parser::nom::Parser as _;
 use x509_parser::oid_registry as oids;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
-use x509_parser::x509::AlgorithmIdentifier;
+use x509_parser::x509::{AlgorithmIdentifier, AttributeTypeAndValue};
 
 use crate::base::time::UnixTime;
 use crate::inspect::dn;
 use crate::inspect::fingerprint::Fingerprint;
 use crate::inspect::pem;
 use crate::inspect::public_key::PublicKey;
-use crate::inspect::sm2_signature;
+use crate::inspect::signature;
+use crate::inspect::signature::Validity;
 
 /// Facts about a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Facts {
     /// Facts about the first certificate in a PEM text, if libcas can read it.
     pub(crate) fn of_pem(text: &str) -> Option<Self> {
         let der = pem::first_certificate(text)?;
-        ParsedCertificate::parse(&der).map(|certificate| certificate.facts())
+        ParsedCertificate::parse(&der).ok().map(|certificate| certificate.facts())
     }
 }
 
@@ -56,7 +56,7 @@ impl Facts {
 pub(super) struct ParsedCertificate<'a> {
     parsed: X509Certificate<'a>,
     pub(super) der: &'a [u8],
-    pub(super) key: PublicKey,
+    pub(super) key: PublicKey<'a>,
 }
 
 /// Whether a key usage has keyCertSign.
@@ -75,14 +75,16 @@ pub enum IssuerLink {
 
 impl<'a> ParsedCertificate<'a> {
     /// Parses DER. Leaves the extensions unparsed, so that memory stays proportional to the input.
-    pub(super) fn parse(der: &'a [u8]) -> Option<Self> {
+    /// The error is a clause.
+    pub(super) fn parse(der: &'a [u8]) -> Result<Self, &'static str> {
+        const INVALID_DER: &str = "has invalid ASN.1";
         let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
-        let (_, parsed) = parser.parse(der).ok()?;
+        let (_, parsed) = parser.parse(der).map_err(|_| INVALID_DER)?;
         if ![parsed.subject(), parsed.issuer()].into_iter().all(dn::is_readable) {
-            return None;
+            return Err(INVALID_DER);
         }
-        let key = PublicKey::new(parsed.public_key());
-        Some(Self { parsed, der, key })
+        let key = PublicKey::read(&parsed.tbs_certificate.subject_pki)?;
+        Ok(Self { parsed, der, key })
     }
 
     pub(super) fn facts(&self) -> Facts {
@@ -222,38 +224,35 @@ impl<'a> ParsedCertificate<'a> {
     /// Whether this certificate's subject is the issuer of `other` by name.
     pub(super) fn is_named_as_issuer_of(&self, other: &ParsedCertificate<'_>) -> bool {
         let (subject, issuer) = (self.parsed.subject(), other.parsed.issuer());
-        subject.as_raw() == issuer.as_raw() || dn::normalized(subject) == dn::normalized(issuer)
+        // Most names differ in these already.
+        let have_same_types = || {
+            let types = issuer.iter_attributes().map(AttributeTypeAndValue::attr_type);
+            subject.iter_attributes().map(AttributeTypeAndValue::attr_type).eq(types)
+        };
+        subject.as_raw() == issuer.as_raw()
+            || have_same_types() && dn::normalized(subject) == dn::normalized(issuer)
     }
 
-    /// Whether this certificate issued `other`, which may be itself.
-    pub(super) fn issued(&self, other: &ParsedCertificate<'_>) -> Option<IssuerLink> {
-        if !std::ptr::eq(self, other) && !self.may_issue() {
-            return None;
-        }
-        if !self.is_named_as_issuer_of(other) {
-            return None;
-        }
-        // Both algorithm identifiers must be equal (RFC 5280, section 4.1.1.2).
-        if other.parsed.signature_algorithm != other.parsed.tbs_certificate.signature {
-            return None;
-        }
-        if let Some(is_valid) = sm2_signature::verify(&self.key, &other.parsed) {
-            return is_valid.then_some(IssuerLink::Signature);
-        }
-        if self.key.can_verify() {
-            match other.parsed.verify_signature(Some(self.parsed.public_key())) {
-                Ok(()) => return Some(IssuerLink::Signature),
-                Err(X509Error::SignatureUnsupportedAlgorithm) => {}
-                // ring supports only salts as long as the hash.
-                Err(_) if *other.parsed.signature_algorithm.oid() == oids::OID_PKCS1_RSASSAPSS => {}
-                Err(_) => return None,
-            }
-        }
-        let identifiers_differ = match (other.authority_key_id(), self.subject_key_id()) {
-            (Some(authority), Some(subject)) => authority != subject,
-            _ => false,
-        };
-        (!identifiers_differ).then_some(IssuerLink::NameOnly)
+    /// Whether this certificate can be the issuer of `other`, which may be itself, as far as that
+    /// is known without the signature.
+    pub(super) fn may_have_issued(&self, other: &ParsedCertificate<'_>) -> bool {
+        (std::ptr::eq(self, other) || self.may_issue())
+            && self.is_named_as_issuer_of(other)
+            // Both algorithm identifiers must be equal (RFC 5280, section 4.1.1.2).
+            && other.parsed.signature_algorithm == other.parsed.tbs_certificate.signature
+    }
+
+    /// Whether the key identifiers say that this certificate issued `other`; `None` if they do not
+    /// say.
+    pub(super) fn is_identified_as_issuer_of(&self, other: &ParsedCertificate<'_>) -> Option<bool> {
+        Some(other.authority_key_id()? == self.subject_key_id()?)
+    }
+
+    /// Verifies the signature of `other` with this certificate's key.
+    pub(super) fn verify_signature(&self, other: &ParsedCertificate<'_>) -> Validity {
+        let parsed = &other.parsed;
+        let (message, signature) = (parsed.tbs_certificate.as_ref(), &parsed.signature_value.data);
+        signature::verify(&self.key, &parsed.signature_algorithm, message, signature)
     }
 
     fn subject_key_id(&self) -> Option<&[u8]> {

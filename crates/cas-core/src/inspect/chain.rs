@@ -1,6 +1,7 @@
 //! Sorts certificates into a chain: finds the leaf, then its issuers.
 
 use crate::inspect::certificate::{IssuerLink, ParsedCertificate};
+use crate::inspect::signature::Validity;
 
 /// Certificates sorted into a chain, by index.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,12 +17,27 @@ pub(super) struct Chain {
 /// Which certificate issued which: a row for each issuer, a column for each subject.
 pub(super) struct IssuerGraph(Vec<Vec<Option<IssuerLink>>>);
 
+/// Signatures verified for one inspection. Real chains need one for each certificate; more are
+/// needed where several certificates have one name and no key identifiers.
+const MAX_VERIFICATIONS: usize = 64;
+
 impl IssuerGraph {
     pub(super) fn new(certificates: &[ParsedCertificate<'_>]) -> Self {
-        let row = |issuer: &ParsedCertificate<'_>| {
-            certificates.iter().map(|subject| issuer.issued(subject)).collect()
-        };
-        Self(certificates.iter().map(row).collect())
+        let mut links = vec![vec![None; certificates.len()]; certificates.len()];
+        let mut verifications = 0;
+        for (subject, certificate) in certificates.iter().enumerate() {
+            let verify = |issuer: usize| {
+                verifications += 1;
+                if verifications > MAX_VERIFICATIONS {
+                    return Validity::Unsupported;
+                }
+                certificates[issuer].verify_signature(certificate)
+            };
+            for (issuer, link) in issuers(certificates, subject, verify) {
+                links[issuer][subject] = Some(link);
+            }
+        }
+        Self(links)
     }
 
     /// The link from `issuer` to `subject`, which may be the same certificate.
@@ -85,6 +101,49 @@ impl IssuerGraph {
             unrelated: all.filter(|index| !reached.contains(index)).collect(),
         }
     }
+}
+
+/// The issuers of a certificate. Each key verifies its signature at most once, the most likely one
+/// first, and none after one that succeeds: the certificates of that key alone are the issuers.
+fn issuers(
+    certificates: &[ParsedCertificate<'_>],
+    subject: usize,
+    mut verify: impl FnMut(usize) -> Validity,
+) -> Vec<(usize, IssuerLink)> {
+    let certificate = &certificates[subject];
+    let mut candidates: Vec<(Option<bool>, usize)> = (0..certificates.len())
+        .filter(|issuer| certificates[*issuer].may_have_issued(certificate))
+        .map(|issuer| (certificates[issuer].is_identified_as_issuer_of(certificate), issuer))
+        .collect();
+    // Identified ones first, those with other identifiers last; among equals the certificate
+    // itself, which is a root.
+    let likeliness = |identified: Option<bool>| match identified {
+        Some(true) => 0,
+        None => 1,
+        Some(false) => 2,
+    };
+    candidates.sort_by_key(|(identified, issuer)| (likeliness(*identified), *issuer != subject));
+
+    let mut tried: Vec<(usize, Validity)> = Vec::new();
+    let mut by_name = Vec::new();
+    for (identified, issuer) in &candidates {
+        let key = &certificates[*issuer].key;
+        let known = tried.iter().find(|(other, _)| certificates[*other].key == *key);
+        let validity = known.map_or_else(|| verify(*issuer), |(_, validity)| *validity);
+        tried.push((*issuer, validity));
+        match validity {
+            Validity::Valid => {
+                let same_key = |issuer: &usize| certificates[*issuer].key == *key;
+                let issuers = candidates.iter().map(|(_, issuer)| *issuer).filter(same_key);
+                return issuers.map(|issuer| (issuer, IssuerLink::Signature)).collect();
+            }
+            Validity::Unsupported if *identified != Some(false) => {
+                by_name.push((*issuer, IssuerLink::NameOnly));
+            }
+            Validity::Unsupported | Validity::Invalid => {}
+        }
+    }
+    by_name
 }
 
 #[cfg(test)]

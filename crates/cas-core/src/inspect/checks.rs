@@ -62,9 +62,12 @@ fn parse<'a>(ders: &'a [DerBlock], inspection: &mut Inspection) -> Vec<ParsedCer
     }
     let mut certificates: Vec<ParsedCertificate<'a>> = Vec::with_capacity(ders.len());
     for DerBlock { bytes, line, .. } in ders {
-        let Some(certificate) = ParsedCertificate::parse(bytes) else {
-            inspection.add(FindingKind::BrokenCertificate, line.to_string());
-            return Vec::new();
+        let certificate = match ParsedCertificate::parse(bytes) {
+            Ok(certificate) => certificate,
+            Err(reason) => {
+                inspection.add(FindingKind::BrokenCertificate, format!("{line} {reason}"));
+                return Vec::new();
+            }
         };
         if certificates.iter().any(|other| other.der == certificate.der) {
             inspection.add(FindingKind::Duplicate, certificate.quoted_subject());

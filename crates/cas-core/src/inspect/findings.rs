@@ -190,7 +190,7 @@ table! {
         "{}",
         "Copy the file again, from the first dash to the last.";
     BrokenCertificate = Refused "broken-certificate",
-        "the certificate at line {} has invalid ASN.1",
+        "the certificate at line {}",
         "Copy the file again, or download the certificate from its CA again: openssl x509 -in FILE \
          -noout -text must print it.",
         Never("a certificate that libcas cannot read may be a private key");

@@ -1,13 +1,11 @@
 //! Recognises input formats by their first bytes, and private keys by their structure.
 
-use pkcs1::RsaPrivateKeyRef;
-use pkcs8::PrivateKeyInfoRef;
-use pkcs8::der::Decode;
-use sec1::EcPrivateKey;
 use x509_parser::asn1_rs::{Any, FromDer};
 use zeroize::Zeroizing;
 
 use crate::inspect::findings::{Finding, FindingKind};
+use crate::inspect::private_key::{Pkcs8, Sec1};
+use crate::inspect::rsa::RsaPrivateKey;
 
 /// The finding about bytes that cannot hold PEM; `source` names them in the finding. Returns `None`
 /// for UTF-8 text, and for PEM with surrounding text in any encoding.
@@ -147,11 +145,11 @@ pub(super) fn ascii_with_pem(bytes: &[u8]) -> Option<Zeroizing<String>> {
 
 /// The PEM label of a private key in DER: PKCS#8, PKCS#1 or SEC 1.
 pub(super) fn key_label(der: &[u8]) -> Option<&'static str> {
-    if PrivateKeyInfoRef::try_from(der).is_ok() {
+    if Pkcs8::read(der).is_some() {
         Some("PRIVATE KEY")
-    } else if RsaPrivateKeyRef::try_from(der).is_ok() {
+    } else if RsaPrivateKey::read(der).is_some() {
         Some("RSA PRIVATE KEY")
-    } else if EcPrivateKey::from_der(der).is_ok() {
+    } else if Sec1::read(der).is_some() {
         Some("EC PRIVATE KEY")
     } else {
         None

@@ -7,6 +7,8 @@ mod allowed;
 mod certificate;
 mod chain;
 mod checks;
+mod curve;
+mod der;
 mod dn;
 mod encoded_text;
 mod escapes;
@@ -17,9 +19,12 @@ mod input;
 mod inspection;
 mod key_match;
 mod pem;
+mod private_key;
 mod public_key;
 mod renewal;
 mod root;
+mod rsa;
+mod signature;
 mod size;
 mod sm2_signature;
 mod text_formats;
@@ -49,7 +54,8 @@ use input::DerBlock;
 /// Inspects a certificate with its chain and, if `key` is given, its private key.
 ///
 /// The input is PEM in any layout; the result holds the facts, the tidied PEM and the findings.
-/// `now` decides about validity periods. `random` is used for test signatures only.
+/// `now` decides about validity periods. `random` hides computations with the key from
+/// observers.
 #[must_use]
 pub fn inspect(
     certificate: &[u8],
@@ -73,7 +79,7 @@ pub fn inspect_now(certificate: &[u8], key: Option<&[u8]>) -> Inspection {
 /// key usage may, and so may one that is malformed: that is not for this function to report.
 #[must_use]
 pub(crate) fn may_sign(certificate: &[u8]) -> bool {
-    ParsedCertificate::parse(certificate).is_none_or(|parsed| parsed.may_sign())
+    ParsedCertificate::parse(certificate).ok().is_none_or(|parsed| parsed.may_sign())
 }
 
 /// Inspects one certificate in DER, such as one from a TLS handshake, with this machine's clock.

@@ -1,8 +1,14 @@
 //! The public key of a certificate: algorithm, size and components.
 
-use pkcs1::RsaPublicKeyRef;
-use x509_parser::asn1_rs::Tag;
+use std::borrow::Cow;
+
+use x509_parser::asn1_rs::{Any, FromDer, Oid, Tag, oid};
+use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::x509::SubjectPublicKeyInfo;
+
+use crate::inspect::curve::{Curve, are_equal_points};
+use crate::inspect::der::Values;
+use crate::inspect::rsa::{MAX_BITS, RsaPublicKey};
 
 /// The type of a key. Each elliptic curve is a type of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,48 +30,78 @@ pub(super) enum Algorithm {
 }
 
 /// OID of elliptic curve keys.
-const EC: &str = "1.2.840.10045.2.1";
+const EC: Oid<'_> = oid!(1.2.840.10045.2.1);
+const ED25519: Oid<'_> = oid!(1.3.101.112);
+/// The other types by OID.
+static TYPES: [(Oid<'_>, Algorithm); 13] = [
+    (oid!(1.2.840.113549.1.1.1), Algorithm::Rsa),
+    // X.509's own, from before PKCS#1.
+    (oid!(2.5.8.1.1), Algorithm::Rsa),
+    (oid!(1.2.840.113549.1.1.10), Algorithm::RsaPss),
+    (ED25519, Algorithm::Ed25519),
+    (oid!(1.3.101.113), Algorithm::Other("Ed448")),
+    (oid!(1.3.101.110), Algorithm::Other("X25519")),
+    (oid!(1.3.101.111), Algorithm::Other("X448")),
+    (oid!(1.2.840.10040.4.1), Algorithm::Other("DSA")),
+    (oid!(1.2.840.113549.1.3.1), Algorithm::Other("DH")),
+    (oid!(1.2.840.10046.2.1), Algorithm::Other("DH")),
+    (oid!(2.16.840.1.101.3.4.3.17), Algorithm::Other("ML-DSA-44")),
+    (oid!(2.16.840.1.101.3.4.3.18), Algorithm::Other("ML-DSA-65")),
+    (oid!(2.16.840.1.101.3.4.3.19), Algorithm::Other("ML-DSA-87")),
+];
 
 impl Algorithm {
-    /// The type with this OID and, for elliptic curves, this curve.
-    pub(super) fn from_oids(algorithm: &str, curve: Option<&str>) -> Self {
-        match algorithm {
-            EC => Self::from_curve(curve.unwrap_or_default()),
-            "1.2.840.113549.1.1.1" => Self::Rsa,
-            "1.2.840.113549.1.1.10" => Self::RsaPss,
-            "1.3.101.112" => Self::Ed25519,
-            "1.3.101.113" => Self::Other("Ed448"),
-            "1.3.101.110" => Self::Other("X25519"),
-            "1.3.101.111" => Self::Other("X448"),
-            "1.2.840.10040.4.1" => Self::Other("DSA"),
-            "1.2.840.113549.1.3.1" | "1.2.840.10046.2.1" => Self::Other("DH"),
-            "2.16.840.1.101.3.4.3.17" => Self::Other("ML-DSA-44"),
-            "2.16.840.1.101.3.4.3.18" => Self::Other("ML-DSA-65"),
-            "2.16.840.1.101.3.4.3.19" => Self::Other("ML-DSA-87"),
-            other => Self::Oid(other.to_owned()),
+    /// Reads the content of an `AlgorithmIdentifier`. `None` if the OID or the parameters cannot be
+    /// read.
+    pub(super) fn read(identifier: &[u8]) -> Option<Self> {
+        let mut values = Values::new(identifier);
+        let oid = Oid::new(values.next(Tag::Oid)?.into());
+        if oid == EC {
+            return Self::of_curve(&mut values);
         }
+        let known = TYPES.iter().find(|(known, _)| *known == oid);
+        let algorithm = known.map_or_else(|| Self::Oid(oid.to_id_string()), |(_, it)| it.clone());
+        let is_readable = match &algorithm {
+            Self::Ed25519 => values.is_empty(),
+            Self::RsaPss => values.is_empty() || is_pss(values.rest()),
+            _ => true,
+        };
+        is_readable.then_some(algorithm)
     }
 
-    /// The type of keys on this curve.
-    pub(super) fn from_curve(oid: &str) -> Self {
-        match oid {
-            "1.2.840.10045.3.1.7" => Self::P256,
-            "1.3.132.0.34" => Self::P384,
-            "1.3.132.0.35" => Self::P521,
-            "1.3.132.0.10" => Self::Secp256k1,
-            "1.2.156.10197.1.301" => Self::Sm2,
-            "1.2.840.10045.3.1.1" => Self::Other("EC-P192"),
-            "1.3.132.0.33" => Self::Other("EC-P224"),
-            "1.3.36.3.3.2.8.1.1.7" => Self::Other("EC-brainpoolP256r1"),
-            "1.3.36.3.3.2.8.1.1.11" => Self::Other("EC-brainpoolP384r1"),
-            "1.3.36.3.3.2.8.1.1.13" => Self::Other("EC-brainpoolP512r1"),
-            other => Self::Curve(other.to_owned()),
-        }
+    /// Reads the parameters of an elliptic curve key: an OID, or explicit ones.
+    pub(super) fn of_curve(parameters: &mut Values<'_>) -> Option<Self> {
+        let curve = if let Some(oid) = parameters.next(Tag::Oid) {
+            let oid = Oid::new(oid.into());
+            match Curve::by_oid(&oid) {
+                Some(curve) => Self::on(curve),
+                None => Self::Curve(oid.to_id_string()),
+            }
+        } else {
+            let explicit = parameters.next(Tag::Sequence)?;
+            Curve::by_parameters(explicit).ok()?.map_or(Self::Curve(String::new()), Self::on)
+        };
+        parameters.is_empty().then_some(curve)
     }
 
-    /// Whether the key has explicit curve parameters.
-    pub(super) fn has_explicit_curve(&self) -> bool {
-        *self == Self::Curve(String::new())
+    /// The type of keys on a known curve.
+    fn on(curve: &Curve) -> Self {
+        let named = [Self::P256, Self::P384, Self::P521, Self::Secp256k1, Self::Sm2];
+        let found = named.into_iter().find(|algorithm| algorithm.name() == curve.name);
+        found.unwrap_or(Self::Other(curve.name))
+    }
+
+    /// The curve, if libcas knows it.
+    pub(super) fn curve(&self) -> Option<&'static Curve> {
+        Curve::by_name(self.name())
+    }
+
+    pub(super) fn is_rsa(&self) -> bool {
+        matches!(self, Self::Rsa | Self::RsaPss)
+    }
+
+    pub(super) fn is_curve(&self) -> bool {
+        self.curve().is_some() || matches!(self, Self::Curve(_))
     }
 
     /// The name without a size, such as "RSA" or "EC-P256".
@@ -84,48 +120,69 @@ impl Algorithm {
             Self::Oid(oid) => oid,
         }
     }
-}
 
-/// The public key of a certificate.
-pub(super) struct PublicKey {
-    pub(super) algorithm: Algorithm,
-    /// Content of `subjectPublicKey`.
-    pub(super) bits: Vec<u8>,
-}
-
-impl PublicKey {
-    pub(super) fn new(info: &SubjectPublicKeyInfo<'_>) -> Self {
-        let parameters = info.algorithm.parameters.as_ref();
-        // `as_oid` alone accepts values of other types.
-        let curve =
-            parameters.filter(|any| any.tag() == Tag::Oid).and_then(|any| any.as_oid().ok());
-        let curve = curve.map(|oid| oid.to_id_string());
-        Self {
-            algorithm: Algorithm::from_oids(
-                &info.algorithm.algorithm.to_id_string(),
-                curve.as_deref(),
-            ),
-            bits: info.subject_public_key.data.to_vec(),
+    /// Length of the public key, where all keys of the type are as long.
+    fn public_key_length(&self) -> Option<usize> {
+        match self {
+            Self::Ed25519 | Self::Other("X25519") => Some(32),
+            Self::Other("X448") => Some(56),
+            Self::Other("Ed448") => Some(57),
+            _ => None,
         }
     }
+}
 
-    /// RSA modulus and public exponent, without leading zeros.
-    pub(super) fn rsa(&self) -> Option<(&[u8], &[u8])> {
-        if !matches!(self.algorithm, Algorithm::Rsa | Algorithm::RsaPss) {
-            return None;
+/// Whether a value is the parameters of an RSA-PSS key.
+fn is_pss(parameters: &[u8]) -> bool {
+    let parameters = Any::from_der(parameters).ok().filter(|(rest, _)| rest.is_empty());
+    parameters.is_some_and(|(_, parameters)| RsaSsaPssParams::try_from(&parameters).is_ok())
+}
+
+/// The public key of a certificate. It is a key that others can use: an RSA modulus and exponent
+/// that are possible, a point of its curve, a key of the right length.
+#[derive(PartialEq, Eq)]
+pub(super) struct PublicKey<'a> {
+    pub(super) algorithm: Algorithm,
+    /// Content of `subjectPublicKey`; a point of a known curve is uncompressed.
+    pub(super) bits: Cow<'a, [u8]>,
+}
+
+impl<'a> PublicKey<'a> {
+    /// Reads a certificate's public key. The error is a clause.
+    pub(super) fn read(info: &SubjectPublicKeyInfo<'a>) -> Result<Self, &'static str> {
+        let identifier = Values::of_sequence(info.raw).and_then(|mut it| it.next(Tag::Sequence));
+        let algorithm = identifier
+            .and_then(Algorithm::read)
+            .ok_or("has a public key whose parameters cannot be read")?;
+        let mut key = Self { algorithm, bits: info.subject_public_key.data.clone() };
+        if key.algorithm.is_rsa() {
+            match key.rsa() {
+                Some(rsa) if rsa.bits() > MAX_BITS => {
+                    return Err("has an RSA key of more than 16384 bits, which clients reject");
+                }
+                Some(rsa) if rsa.is_possible() => {}
+                _ => return Err("has an RSA public key that cannot be read"),
+            }
+        } else if let Some(curve) = key.algorithm.curve() {
+            let point = curve.uncompressed(&key.bits).map(Cow::into_owned);
+            let point = point.ok_or("has a public key that is not a point of its curve")?;
+            if point != *key.bits {
+                key.bits = point.into();
+            }
+        } else if key.algorithm.public_key_length().is_some_and(|length| length != key.bits.len()) {
+            return Err("has a public key of the wrong length");
         }
-        let key = RsaPublicKeyRef::try_from(&self.bits[..]).ok()?;
-        Some((key.modulus.as_bytes(), key.public_exponent.as_bytes()))
+        Ok(key)
+    }
+
+    /// The components of an RSA key.
+    pub(super) fn rsa(&self) -> Option<RsaPublicKey<'_>> {
+        if self.algorithm.is_rsa() { RsaPublicKey::read(&self.bits) } else { None }
     }
 
     /// Size of the RSA modulus in bits.
     pub(super) fn rsa_bits(&self) -> Option<usize> {
-        self.rsa().map(|(modulus, _)| Self::rsa_size(modulus))
-    }
-
-    /// Size in bits of a modulus without leading zero bytes.
-    pub(super) fn rsa_size(modulus: &[u8]) -> usize {
-        modulus.len() * 8 - modulus.first().map_or(0, |first| first.leading_zeros() as usize)
+        self.rsa().map(RsaPublicKey::bits)
     }
 
     /// The name with the size, such as "RSA-2048" or "EC-P256".
@@ -134,52 +191,14 @@ impl PublicKey {
         self.rsa_bits().map_or_else(|| name.to_owned(), |bits| format!("{name}-{bits}"))
     }
 
-    /// Whether ring can verify this key's signatures.
-    pub(super) fn can_verify(&self) -> bool {
-        match self.algorithm {
-            Algorithm::Rsa | Algorithm::RsaPss => {
-                self.rsa_bits().is_some_and(|bits| (2048..=8192).contains(&bits))
-                    && self.rsa().is_some_and(|(_, exponent)| exponent.len() <= 4)
+    /// Whether `other`, the public key stored beside a private one, equals this key. Either may be
+    /// a compressed point.
+    pub(super) fn is_equal(&self, other: &[u8]) -> bool {
+        match self.algorithm.curve() {
+            Some(curve) => {
+                curve.uncompressed(other).is_some_and(|other| are_equal_points(&self.bits, &other))
             }
-            // Uncompressed points only.
-            Algorithm::P256 | Algorithm::P384 => self.bits.first() == Some(&4),
-            Algorithm::Ed25519 => true,
-            _ => false,
-        }
-    }
-
-    /// Whether `point` equals this key's point. Either may be compressed.
-    pub(super) fn is_point(&self, point: &[u8]) -> bool {
-        match (&self.bits[..], point) {
-            ([sign @ (2 | 3), x @ ..], [4, xy @ ..]) | ([4, xy @ ..], [sign @ (2 | 3), x @ ..]) => {
-                xy.len() == 2 * x.len()
-                    && xy.starts_with(x)
-                    && xy.last().is_some_and(|last| last & 1 == sign & 1)
-            }
-            (bits, point) => bits == point,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn compressed_and_uncompressed_points_are_equal() {
-        let key = |bits: &[u8]| PublicKey { algorithm: Algorithm::P256, bits: bits.to_vec() };
-        let point = [4, 1, 2, 3, 5];
-        for (bits, same) in [
-            (&[4, 1, 2, 3, 5][..], true),
-            (&[3, 1, 2], true),
-            (&[2, 1, 2], false),
-            (&[3, 1, 9], false),
-            (&[4, 1, 2, 3, 6], false),
-            (&[3, 1], false),
-            (&[], false),
-        ] {
-            assert_eq!(key(bits).is_point(&point), same, "{bits:?}");
-            assert_eq!(key(&point).is_point(bits), same, "{bits:?}");
+            None => are_equal_points(&self.bits, other),
         }
     }
 }

@@ -10,7 +10,7 @@ pub(crate) fn is_renewal(old: &str, new: &str) -> bool {
         return false;
     };
     match (ParsedCertificate::parse(&old), ParsedCertificate::parse(&new)) {
-        (Some(old), Some(new)) => {
+        (Ok(old), Ok(new)) => {
             old.key.name() == new.key.name()
                 && old.not_before() < new.not_before()
                 && have_same_names(&old, &new)

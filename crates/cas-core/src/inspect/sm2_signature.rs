@@ -3,36 +3,29 @@
 use sm2::FieldBytes;
 use sm2::dsa::signature::Verifier;
 use sm2::dsa::{Signature, VerifyingKey};
-use x509_parser::asn1_rs::{FromDer, Integer, Sequence};
-use x509_parser::certificate::X509Certificate;
+use x509_parser::asn1_rs::{FromDer, Integer, Oid, Sequence, oid};
 
-use crate::inspect::public_key::{Algorithm, PublicKey};
+use crate::inspect::public_key::PublicKey;
 
 /// OID of signatures by SM2 with SM3.
-const SM2_WITH_SM3: &str = "1.2.156.10197.1.501";
+pub(super) const SM2_WITH_SM3: Oid<'_> = oid!(1.2.156.10197.1.501);
 
 /// The signer's identity, which is signed together with the certificate: the one of GM/T 0009,
 /// which all CAs use, and none, the default of OpenSSL 3.0.
 const IDENTITIES: [&str; 2] = ["1234567812345678", ""];
 
-/// Whether the signature of `certificate` is one by `key`. `None` if it is not SM2 with SM3.
-pub(super) fn verify(key: &PublicKey, certificate: &X509Certificate<'_>) -> Option<bool> {
-    let algorithm = certificate.signature_algorithm.oid().to_id_string();
-    if key.algorithm != Algorithm::Sm2 || algorithm != SM2_WITH_SM3 {
-        return None;
-    }
-    let signed = certificate.tbs_certificate.as_ref();
-    let verified = signature(&certificate.signature_value.data).is_some_and(|signature| {
+/// Whether `signature` is that of `message` by this SM2 key.
+pub(super) fn is_valid(key: &PublicKey<'_>, message: &[u8], signature: &[u8]) -> bool {
+    read(signature).is_some_and(|signature| {
         IDENTITIES.iter().any(|identity| {
             VerifyingKey::from_sec1_bytes(identity, &key.bits)
-                .is_ok_and(|key| key.verify(signed, &signature).is_ok())
+                .is_ok_and(|key| key.verify(message, &signature).is_ok())
         })
-    });
-    Some(verified)
+    })
 }
 
 /// Reads a SEQUENCE of two numbers, r and s.
-fn signature(der: &[u8]) -> Option<Signature> {
+fn read(der: &[u8]) -> Option<Signature> {
     let (_, sequence) = Sequence::from_der(der).ok()?;
     let (rest, r) = Integer::from_der(&sequence.content).ok()?;
     let (rest, s) = Integer::from_der(rest).ok()?;
