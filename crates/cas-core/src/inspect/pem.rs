@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use base64::Engine as _;
-use base64::alphabet::STANDARD;
+use base64::alphabet;
+use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use memchr::memmem;
 use zeroize::Zeroizing;
@@ -17,12 +18,13 @@ const END: &str = "-----END ";
 const DASHES: &str = "-----";
 /// Longest label, in bytes.
 const MAX_LABEL: usize = 64;
-/// Base64 digits of a line.
+/// Base64 digits of a line, and the bytes that they encode.
 const COLUMNS: usize = 64;
+const LINE_BYTES: usize = COLUMNS / 4 * 3;
 
 /// Ignores padding and unused bits, as OpenSSL does.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
+    &alphabet::STANDARD,
     GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true),
@@ -219,33 +221,45 @@ impl PemBlock<'_> {
 
     /// Whether [`write()`] would write it like this, except for CR.
     pub(super) fn is_tidy(&self) -> bool {
-        let mut lines = self.body.strip_prefix('\r').unwrap_or(self.body).split('\n').peekable();
-        if !self.has_exact_dashes || lines.next() != Some("") {
-            return false;
-        }
-        let mut last_line = "";
-        while let Some(line) = lines.next() {
-            let line = line.strip_suffix('\r').unwrap_or(line);
-            if lines.peek().is_none() {
-                return line.is_empty() && is_canonical(last_line);
-            }
-            let follows_short_line = !last_line.is_empty() && last_line.len() < COLUMNS;
-            if follows_short_line
-                || line.is_empty()
-                || line.len() > COLUMNS
-                || !line.bytes().all(is_base64_digit)
-            {
-                return false;
-            }
-            last_line = line;
-        }
-        false
+        let mut bytes = Zeroizing::new([0; LINE_BYTES]);
+        self.decode_tidy(|line| STANDARD.decode_slice(line, &mut *bytes).ok())
     }
 
     /// Decodes the base64. Skips RFC 1421 headers.
     pub(super) fn decode(&self) -> Result<Zeroizing<Vec<u8>>, PemError> {
+        let mut bytes = Zeroizing::new(vec![0; self.body.len() / 4 * 3 + LINE_BYTES]);
+        let mut length = 0;
+        let is_tidy = self.decode_tidy(|line| {
+            let decoded = STANDARD.decode_slice(line, &mut bytes[length..]).ok()?;
+            length += decoded;
+            Some(decoded)
+        });
+        if is_tidy && length > 0 {
+            bytes.truncate(length);
+            return Ok(bytes);
+        }
         let (headers, base64) = self.body.split_at(headers_length(self.body));
         decode(base64, self.line + count_line_ends(headers))
+    }
+
+    /// Passes each line to `decode`, which returns how many bytes it holds. Returns false for any
+    /// layout but lines of 64 digits and a last one that may be shorter.
+    fn decode_tidy(&self, mut decode: impl FnMut(&[u8]) -> Option<usize>) -> bool {
+        let body = self.body.as_bytes();
+        let body = body.strip_prefix(b"\r").unwrap_or(body).strip_prefix(b"\n");
+        let Some(mut rest) = body.filter(|_| self.has_exact_dashes) else { return false };
+        let mut is_full = true;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
+            let decoded = if (1..=COLUMNS).contains(&line.len()) { decode(line) } else { None };
+            // Only the last line is not full.
+            match decoded {
+                Some(decoded) if is_full => is_full = decoded == LINE_BYTES,
+                _ => return false,
+            }
+            rest = &rest[end + 1..];
+        }
+        rest.is_empty()
     }
 }
 
@@ -255,18 +269,6 @@ pub(super) fn first_certificate(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let text = unescaped.as_deref().map_or(text, String::as_str);
     let (blocks, _) = blocks(text).ok()?;
     blocks.iter().find(|block| block.label == "CERTIFICATE")?.decode().ok()
-}
-
-/// Whether a line has correct padding and no unused bits set. Lines that [`decode`] rejects count
-/// as canonical.
-fn is_canonical(line: &str) -> bool {
-    let mut bytes = Zeroizing::new([0; COLUMNS / 4 * 3 + 3]);
-    let digits = line.trim_end_matches('=');
-    let Ok(length) = LENIENT.decode_slice(digits, &mut *bytes) else { return true };
-    let mut encoded = Zeroizing::new([0; COLUMNS + 4]);
-    LENIENT
-        .encode_slice(&bytes[..length], &mut *encoded)
-        .is_ok_and(|length| encoded[..length] == *line.as_bytes())
 }
 
 fn is_base64_digit(b: u8) -> bool {
@@ -341,9 +343,9 @@ pub(super) fn write(label: &str, der: &[u8], pem: &mut String) {
         pem.push_str(part);
     }
     let mut line = Zeroizing::new([0; COLUMNS]);
-    for bytes in der.chunks(COLUMNS / 4 * 3) {
-        let length = LENIENT.encode_slice(bytes, &mut *line).unwrap_or(0);
-        pem.extend(line[..length].iter().map(|b| char::from(*b)));
+    for bytes in der.chunks(LINE_BYTES) {
+        let length = STANDARD.encode_slice(bytes, &mut *line).unwrap_or(0);
+        pem.push_str(str::from_utf8(&line[..length]).unwrap_or_default());
         pem.push('\n');
     }
     for part in [END, label, DASHES, "\n"] {
