@@ -37,6 +37,12 @@ links() {
 }
 c_compiler() { links cc c && links gcc c; }
 sanitizers() { links gcc c -fsanitize=address,undefined && links gcc c -fsanitize=thread; }
+# The function is from OpenSSL 3.
+openssl_library() {
+    printf '#include <openssl/ssl.h>\nint main(void) { return EVP_PKEY_get_bits(NULL); }\n' \
+        >"$scratch/main.c"
+    gcc -x c "$scratch/main.c" -o "$scratch/main" -lssl -lcrypto
+}
 # Not every user's search path has /usr/sbin.
 daemon() { PATH=$PATH:/usr/sbin "$@"; }
 # Debian renames it.
@@ -73,6 +79,8 @@ check_tools() {
     need g++ 'compiles include/cas.h as C++' g++ gcc-c++ links g++ c++
     need sanitizers 'memory errors, data races: libasan, libubsan, libtsan of gcc' \
         gcc 'libasan libubsan libtsan' sanitizers
+    need libssl "OpenSSL 3's server: the headers" \
+        libssl-dev openssl-devel openssl_library
     need valgrind 'memory errors and leaks' valgrind valgrind valgrind --quiet true
     # On Debian the package tinyproxy would also start a service.
     need tinyproxy 'HTTP proxy (https://tinyproxy.github.io)' \
@@ -92,7 +100,6 @@ check_tools() {
     need pkg-config 'what an installed libcas says of itself' \
         pkg-config pkgconf-pkg-config pkg-config --version
     need kill 'stops the emulator' procps util-linux on_path kill
-    need find 'lists the certificates of the corpus' findutils findutils on_path find
 }
 
 # --- Rust: rustup installs it for a user, so no package does -------------------------------------

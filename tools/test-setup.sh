@@ -7,7 +7,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 basics='awk bash cat cut dirname env grep head mktemp rm sed sort touch'
 tools='cargo cc gcc g++ openssl valgrind tinyproxy squid microsocks sockd danted localedef python3
-    node npm pkg-config kill find abidiff'
+    node npm pkg-config kill abidiff'
 needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
 # A system with every tool; $1 is its package manager, $2 the ID and $3 the version in os-release.
@@ -96,7 +96,7 @@ name='each package is named once'
 system apt-get debian 12
 broken gcc
 setup 1 test
-[[ $output == *'--no-install-recommends gcc libc6-dev' ]] || fail 'other packages'
+[[ $output == *'--no-install-recommends gcc libc6-dev libssl-dev' ]] || fail 'other packages'
 
 name='a user without sudo'
 system apt-get debian 12
@@ -207,8 +207,8 @@ for case in 'dnf fedora 42 ' \
     [ -z "$epel" ] || epel="sudo $manager install -y $epel && "
     setup 1 test
     install="sudo $manager install -y"
-    prints "  $install gcc gcc-c++ glibc-devel libasan libtsan libubsan && $epel$install tinyproxy \
-&& $install microsocks"
+    prints "  $install gcc gcc-c++ glibc-devel libasan libtsan libubsan openssl-devel \
+&& $epel$install tinyproxy && $install microsocks"
     setup 1 run
     prints "  sudo $manager install -y gcc glibc-devel"
     prints_not tinyproxy

@@ -9,6 +9,7 @@ pub mod inspection;
 pub mod limits;
 pub mod memory;
 pub mod network;
+pub mod openssl_server;
 pub mod process;
 pub mod program;
 pub mod setups;

@@ -34,6 +34,11 @@ pub fn compile_static(source: &str, archive: &Path) -> PathBuf {
     build(source, &["-Iinclude", archive.to_str().unwrap(), "-lm", "-ldl", "-lpthread"])
 }
 
+/// Compiles a program that does not use libcas, with libraries of its own.
+pub fn compile_without_libcas(source: &str, libraries: &[&str]) -> PathBuf {
+    build(source, libraries)
+}
+
 /// Compiles a program that loads the library by dlopen: it is not linked with it.
 pub fn compile_plugin_host(source: &str) -> PathBuf {
     build(source, &["-Iinclude", "-pthread", "-ldl"])
