@@ -26,6 +26,12 @@ UNSTRIPPED := target/planted/unstripped.so
 fetch:
 	@$(CARGO) fetch --locked --quiet
 
+# Sources with test certificates, which are read and never compiled.
+CORPORA := tests/fixtures/corpora/Cargo.toml
+.PHONY: fetch-corpora
+fetch-corpora:
+	@$(CARGO) fetch --locked --quiet --manifest-path $(CORPORA) --target $(HOST)
+
 .PHONY: build
 build: fetch ## release build of libcas.so, libcas.a and cas-emulator in target/release
 	$(CARGO) build --release --locked
@@ -44,7 +50,8 @@ run: setup-run build ## upload a certificate from C (your own: NAME= CERT= KEY= 
 
 # Tests wait more than they compute: run twice as many at once as there are cores.
 .PHONY: test
-test: setup-test build $(VENV)/.ready $(NODE)/.ready $(ZIG)/.ready $(PLANTED)/libcas.so
+test: setup-test build fetch-corpora
+test: $(VENV)/.ready $(NODE)/.ready $(ZIG)/.ready $(PLANTED)/libcas.so
 test: ## every test (INSTALL=1: with sudo)
 	@rm -rf target/acceptance
 	RUST_TEST_THREADS=$$(($$(nproc) * 2)) $(CARGO) test --workspace --locked --no-fail-fast
