@@ -100,6 +100,7 @@ mod operations;
 mod request;
 mod router;
 mod service;
+mod sessions;
 mod start_error;
 mod store;
 mod testing;

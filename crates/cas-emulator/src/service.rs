@@ -1,5 +1,6 @@
 //! The emulated service: runs API calls through faults, gateway and operations, and records them.
 
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::http::{Delivery, Peer, Request, Response, ShutdownSignal};
 use crate::operations::Context;
 use crate::operations::encode::{encode, encode_error};
 use crate::operations::errors::{self, ApiError};
+use crate::operations::version::VERSION_STS;
 use crate::request::ApiCall;
 use crate::store::{Account, Store, StoreError, StoredCertificate};
 use crate::testing::{FaultKind, Faults, InjectedError, InjectedFault, Outcome};
@@ -115,7 +117,7 @@ impl Service {
     fn process(&self, call: &ApiCall<'_>, fault: &InjectedFault) -> ApiResponse {
         let run = || {
             let format = call.format.ok_or(&errors::INVALID_FORMAT)?;
-            let operation = self.gateway.admit(call)?;
+            let (operation, caller) = self.gateway.admit(call)?;
             let mut output = operation.run(&Context {
                 parameters: &call.parameters,
                 store: &self.store,
@@ -124,6 +126,7 @@ impl Service {
                 host_id: &self.host_id,
                 region: &self.region,
                 now: self.clock.now(),
+                caller: &caller,
                 lag: fault.lag,
             })?;
             if matches!(fault.kind, Some(FaultKind::NoCertId)) {
@@ -141,6 +144,14 @@ impl Service {
     fn reject(&self, call: &ApiCall<'_>, error: &ApiError) -> ApiResponse {
         let message = error.message(call.language);
         let mut response = self.failure(call, error.status(), error.code(), &message);
+        if error.not_emulated() {
+            let name = |name| call.parameters.get(name).unwrap_or_default();
+            let (action, version) = (name("Action"), name("Version"));
+            let line = format!("cas-emulator: {action} of version {version} is not emulated");
+            let _ = writeln!(std::io::stderr(), "{line}"); // fails if stderr is closed
+            let header = ("x-cas-emulator".to_owned(), "not-emulated".to_owned());
+            response.http.headers.push(header);
+        }
         if let Some(time) = error.retry_after {
             // Rounded up, so that a client that waits exactly this long is admitted.
             let milliseconds = time.as_nanos().div_ceil(1_000_000);
@@ -159,7 +170,11 @@ impl Service {
 
     fn failure(&self, call: &ApiCall<'_>, status: u16, code: String, message: &str) -> ApiResponse {
         let format = call.response_format();
-        let body = encode_error(format, &code, message, &call.request_id, &self.host_id);
+        let host_id = match call.parameters.get("Version") {
+            Some(VERSION_STS) => self.host_id.replacen("cas", "sts", 1),
+            _ => self.host_id.clone(),
+        };
+        let body = encode_error(format, &code, message, &call.request_id, &host_id);
         ApiResponse { http: respond_with(call, status, body), code: Some(code) }
     }
 }

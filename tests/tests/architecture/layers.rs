@@ -91,6 +91,7 @@ pub const CRATES: [Declared; 5] = [
             "testing",
             "gateway",
             "operations",
+            "sessions",
             "store",
             "certificates",
             "request",

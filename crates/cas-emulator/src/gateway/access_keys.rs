@@ -43,7 +43,8 @@ impl AccessKeys {
         self.by_id.entry("testid".to_owned()).or_insert(AccessKey { secret, security_token: None });
     }
 
-    pub(super) fn get(&self, id: &str) -> Option<&AccessKey> {
-        self.by_id.get(id)
+    /// The access key `id`, and its ID.
+    pub(super) fn get(&self, id: &str) -> Option<(&str, &AccessKey)> {
+        self.by_id.get_key_value(id).map(|(id, key)| (id.as_str(), key))
     }
 }

@@ -1,19 +1,19 @@
 //! Admission of API calls: access key, timestamp, signature, nonce and rate limit.
 //!
 //! `docs/conformance.md` lists the order of the checks, which is assumed. May use `operations`,
-//! `request`, `http`, `clock` and `hex`.
+//! `sessions`, `request`, `http`, `clock` and `hex`.
 
 mod access_keys;
 mod acs3;
 mod hmac_sha1;
 mod nonces;
+mod signing_key;
 mod throttle;
 
 use std::time::{Duration, Instant};
 
 pub(crate) use access_keys::AccessKeys;
 
-use access_keys::AccessKey;
 use nonces::Nonces;
 use throttle::Throttle;
 
@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::operations::errors::{self, ApiError};
 use crate::operations::table::{self, Operation};
 use crate::request::{ApiCall, Authorization, Parameters};
+use crate::sessions::Caller;
 
 /// The largest difference between a timestamp and the server's time, in either direction.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(15 * 60);
@@ -53,8 +54,11 @@ impl Gateway {
         Self { access_keys, clock, nonces, throttle }
     }
 
-    /// Checks `call` and returns the operation that it names.
-    pub(crate) fn admit(&self, call: &ApiCall<'_>) -> Result<&'static Operation, ApiError> {
+    /// Checks `call` and returns the operation that it names, and who signed it.
+    pub(crate) fn admit(
+        &self,
+        call: &ApiCall<'_>,
+    ) -> Result<(&'static Operation, Caller<'_>), ApiError> {
         if call.http.path() != "/" {
             return Err((&errors::ACTION_NOT_FOUND).into());
         }
@@ -71,17 +75,16 @@ impl Gateway {
 
         let operation = table::find(value("Version"), value("Action"))?;
         let access_key_id = value("AccessKeyId");
-        let access_key =
-            self.access_keys.get(access_key_id).ok_or(&errors::ACCESS_KEY_NOT_FOUND)?;
-        check_security_token(access_key, parameters.non_empty("SecurityToken"))?;
+        let (token, time) = (parameters.non_empty("SecurityToken"), self.clock.now());
+        let signing_key = signing_key::find(&self.access_keys, access_key_id, token, time)?;
         match &call.authorization {
             Some(authorization) => check_signed_headers(call, authorization)?,
             None => check_signature_method(parameters)?,
         }
         self.check_timestamp(value("Timestamp"))?;
         match &call.authorization {
-            Some(authorization) => check_acs3(call, authorization, &access_key.secret)?,
-            None => check_hmac_sha1(call, &access_key.secret)?,
+            Some(authorization) => check_acs3(call, authorization, &signing_key.secret)?,
+            None => check_hmac_sha1(call, &signing_key.secret)?,
         }
         // After the signature, so that a rejected call does not use up its nonce.
         let now = Instant::now();
@@ -89,7 +92,8 @@ impl Gateway {
             return Err((&errors::NONCE_USED).into());
         }
         self.throttle.admit(operation, now)?;
-        Ok(operation)
+        let (access_key_id, secret) = signing_key.base;
+        Ok((operation, Caller { access_key_id, secret, role: signing_key.role, time }))
     }
 
     /// Forgets nonces and the calls of the last second.
@@ -105,15 +109,6 @@ impl Gateway {
         let now = self.clock.now();
         let skew = now.duration_since(time).unwrap_or_else(|error| error.duration());
         if skew > MAX_CLOCK_SKEW { Err((&errors::TIMESTAMP_EXPIRED).into()) } else { Ok(()) }
-    }
-}
-
-fn check_security_token(access_key: &AccessKey, token: Option<&str>) -> Result<(), ApiError> {
-    match (&access_key.security_token, token) {
-        (None, None) => Ok(()),
-        (Some(expected), Some(token)) if expected.as_str() == token => Ok(()),
-        (Some(_), None) => Err((&errors::MISSING_SECURITY_TOKEN).into()),
-        _ => Err((&errors::SECURITY_TOKEN_MISMATCH).into()),
     }
 }
 

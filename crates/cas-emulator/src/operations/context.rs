@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::errors::{self, ApiError};
 use crate::request::Parameters;
+use crate::sessions::Caller;
 use crate::store::{Account, Store, StoreError};
 
 /// What an operation works with.
@@ -16,6 +17,7 @@ pub(crate) struct Context<'a> {
     pub(crate) host_id: &'a str,
     pub(crate) region: &'a str,
     pub(crate) now: SystemTime,
+    pub(crate) caller: &'a Caller<'a>,
     /// How long lists omit what this call stores.
     pub(crate) lag: Option<Duration>,
 }

@@ -67,6 +67,9 @@ pub(crate) static ACTION_NOT_FOUND: ErrorSpec = gateway(
     Captured,
     "Specified api is not found, please check your url and method.",
 );
+/// An operation of the service that the emulator does not have. Clients cannot tell it from
+/// [`ACTION_NOT_FOUND`]; a header says what it is.
+pub(crate) static NOT_EMULATED: ErrorSpec = ErrorSpec { ..ACTION_NOT_FOUND };
 pub(crate) static UNSUPPORTED_METHOD: ErrorSpec =
     gateway("UnsupportedHTTPMethod", 400, Documented, "This http method is not supported.");
 pub(crate) static ACCESS_KEY_NOT_FOUND: ErrorSpec =
@@ -78,6 +81,22 @@ pub(crate) static SECURITY_TOKEN_MISMATCH: ErrorSpec = gateway(
     400,
     Assumed,
     "Specified SecurityToken mismatch with the AccessKey.",
+);
+pub(crate) static SECURITY_TOKEN_MALFORMED: ErrorSpec = gateway(
+    "InvalidSecurityToken.Malformed",
+    400,
+    Assumed,
+    "Specified SecurityToken is malformed.",
+);
+pub(crate) static SECURITY_TOKEN_EXPIRED: ErrorSpec =
+    gateway("InvalidSecurityToken.Expired", 400, Assumed, "Specified SecurityToken is expired.");
+pub(crate) static WRONGLY_FORMED: ErrorSpec =
+    gateway("InvalidParameter.{}", 400, Documented, "The parameter {} is wrongly formed.");
+pub(crate) static POLICY_GRAMMAR: ErrorSpec = gateway(
+    "InvalidParameter.PolicyGrammar",
+    400,
+    Documented,
+    "The parameter Policy has not passed grammar check.",
 );
 pub(crate) static INVALID_SIGNATURE_METHOD: ErrorSpec =
     gateway("InvalidSignatureMethod", 400, Documented, "Specified signature method is not valid.");
@@ -160,7 +179,7 @@ pub(crate) static INSUFFICIENT_QUOTA: ErrorSpec = business(
 );
 
 /// The whole table.
-pub(crate) static ALL: [&ErrorSpec; 24] = [
+pub(crate) static ALL: [&ErrorSpec; 28] = [
     &MISSING,
     &INVALID,
     &INVALID_FORMAT,
@@ -170,6 +189,10 @@ pub(crate) static ALL: [&ErrorSpec; 24] = [
     &ACCESS_KEY_NOT_FOUND,
     &MISSING_SECURITY_TOKEN,
     &SECURITY_TOKEN_MISMATCH,
+    &SECURITY_TOKEN_MALFORMED,
+    &SECURITY_TOKEN_EXPIRED,
+    &WRONGLY_FORMED,
+    &POLICY_GRAMMAR,
     &INVALID_SIGNATURE_METHOD,
     &TIMESTAMP_FORMAT,
     &TIMESTAMP_EXPIRED,
@@ -207,6 +230,11 @@ impl ApiError {
     /// `Throttling.User`: the next call is admitted after `retry_after`.
     pub(crate) fn throttled(retry_after: Duration) -> Self {
         Self { retry_after: Some(retry_after), ..(&THROTTLED).into() }
+    }
+
+    /// Whether the call names an operation of the service that the emulator does not have.
+    pub(crate) fn not_emulated(&self) -> bool {
+        std::ptr::eq(self.spec, &raw const NOT_EMULATED)
     }
 
     pub(crate) fn status(&self) -> u16 {

@@ -1,6 +1,7 @@
 //! The operations of the API: what they check and store, what they return, and their errors.
 //!
-//! Signatures are checked before. May use `store`, `certificates`, `request` and `clock`.
+//! Signatures are checked before. May use `sessions`, `store`, `certificates`, `request`, `clock`
+//! and `hex`.
 
 mod context;
 mod delete;
@@ -8,9 +9,12 @@ mod detail;
 pub(crate) mod encode;
 pub(crate) mod errors;
 mod list;
+mod not_emulated;
 mod output;
+mod sts;
 mod summary;
 pub(crate) mod table;
 mod upload;
+pub(crate) mod version;
 
 pub(crate) use context::Context;

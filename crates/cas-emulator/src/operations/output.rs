@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::delete::DeleteOutput;
 use super::detail::{DescribeOutput, GetOutput};
 use super::list::{DescribeListOutput, ListOutput};
+use super::sts::{AssumeRoleOutput, CallerIdentityOutput};
 use super::upload::{CreateOutput, UploadOutput};
 
 /// The response fields of one operation.
@@ -18,6 +19,8 @@ pub(crate) enum Output {
     DescribeList(DescribeListOutput),
     List(ListOutput),
     Delete(DeleteOutput),
+    AssumeRole(AssumeRoleOutput),
+    CallerIdentity(CallerIdentityOutput),
 }
 
 impl Output {

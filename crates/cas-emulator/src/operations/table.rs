@@ -3,11 +3,8 @@
 use super::context::Context;
 use super::errors::{self, ApiError};
 use super::output::Output;
-use super::{delete, detail, list, upload};
-
-/// The version whose end Alibaba Cloud has announced.
-pub(crate) const VERSION_2018: &str = "2018-07-13";
-const VERSION_2020: &str = "2020-04-07";
+use super::version::{VERSION_2018, VERSION_2020, VERSION_STS};
+use super::{delete, detail, list, not_emulated, sts, upload};
 
 /// One operation of one version.
 pub(crate) struct Operation {
@@ -16,7 +13,7 @@ pub(crate) struct Operation {
     run: fn(&Context<'_>) -> Result<Output, ApiError>,
 }
 
-pub(crate) static OPERATIONS: [Operation; 8] = [
+pub(crate) static OPERATIONS: [Operation; 10] = [
     Operation {
         version: VERSION_2018,
         action: "CreateUserCertificate",
@@ -62,6 +59,16 @@ pub(crate) static OPERATIONS: [Operation; 8] = [
         action: "ListUserCertificateOrder",
         run: |context| list::list_user_certificate_order(context).map(Output::List),
     },
+    Operation {
+        version: VERSION_STS,
+        action: "AssumeRole",
+        run: |context| sts::assume_role(context).map(Output::AssumeRole),
+    },
+    Operation {
+        version: VERSION_STS,
+        action: "GetCallerIdentity",
+        run: |context| Ok(Output::CallerIdentity(sts::get_caller_identity(context))),
+    },
 ];
 
 impl Operation {
@@ -86,5 +93,30 @@ pub(crate) fn find(version: &str, action: &str) -> Result<&'static Operation, Ap
         return Err((&errors::INVALID_VERSION).into());
     }
     let found = of_version.find(|operation| operation.action == action);
-    found.ok_or((&errors::ACTION_NOT_FOUND).into())
+    found.ok_or_else(|| {
+        let listed = not_emulated::contains(version, action);
+        if listed { &errors::NOT_EMULATED } else { &errors::ACTION_NOT_FOUND }.into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The SDK of version 2020-04-07 has 87 operations, that of 2018-07-13 has 7.
+    #[test]
+    fn every_operation_of_the_sdks_is_either_emulated_or_listed() {
+        let listed = [
+            (VERSION_2018, &not_emulated::OF_2018[..], 7),
+            (VERSION_2020, &not_emulated::OF_2020, 87),
+        ];
+        for (version, actions, count) in listed {
+            let of_version = OPERATIONS.iter().filter(|operation| operation.version == version);
+            let emulated = of_version.map(|operation| operation.action);
+            let all: BTreeSet<_> = emulated.chain(actions.iter().copied()).collect();
+            assert_eq!(all.len(), count, "{version}");
+        }
+    }
 }

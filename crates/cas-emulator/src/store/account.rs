@@ -7,6 +7,12 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, Value, ValueRef};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Account(i64);
 
+impl Account {
+    pub(crate) fn number(self) -> i64 {
+        self.0
+    }
+}
+
 impl Default for Account {
     /// The account of access keys that name none.
     fn default() -> Self {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::operations::errors::ErrorSpec;
-use crate::operations::table::VERSION_2018;
+use crate::operations::version::VERSION_2018;
 
 /// A fault, and how many more calls it affects. As JSON, it has the members that it was added with,
 /// and `left`.

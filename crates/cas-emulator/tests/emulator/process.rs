@@ -256,6 +256,17 @@ fn contents(folder: &Path) -> Vec<u8> {
 }
 
 #[test]
+fn a_call_that_is_not_emulated_is_named_on_stderr() {
+    let process = Process::start(&[]);
+    assert_eq!(Call::v2020("ListCert").send(process.port).status, 404);
+    assert_eq!(Call::v2020("ListCerts").send(process.port).status, 404);
+    process.signal("-TERM");
+    let (status, _, stderr) = process.end();
+    let line = "cas-emulator: ListCert of version 2020-04-07 is not emulated\n";
+    assert_eq!((status, stderr.as_str()), (Some(0), line));
+}
+
+#[test]
 fn keys_secrets_and_tokens_are_written_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cas.db");

@@ -7,4 +7,6 @@ mod double_certificates;
 mod errors;
 mod limits;
 mod list;
+mod not_emulated;
+mod sts;
 mod upload;

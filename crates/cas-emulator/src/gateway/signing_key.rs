@@ -1,0 +1,55 @@
+//! The access key that a call names, permanent or temporary.
+
+use std::time::SystemTime;
+
+use zeroize::Zeroizing;
+
+use super::access_keys::{AccessKey, AccessKeys};
+use crate::operations::errors::{self, ApiError};
+use crate::sessions::{self, AssumedRole};
+
+/// An access key that can sign.
+pub(super) struct SigningKey<'a> {
+    pub(super) secret: Zeroizing<String>,
+    /// ID and secret of the access key that was configured: this one, or the one that `AssumeRole`
+    /// was called with.
+    pub(super) base: (&'a str, &'a str),
+    /// The role, if `AssumeRole` issued the access key.
+    pub(super) role: Option<AssumedRole>,
+}
+
+/// Finds the access key `id`, which must have the security token `token` if it is temporary.
+pub(super) fn find<'a>(
+    access_keys: &'a AccessKeys,
+    id: &str,
+    token: Option<&str>,
+    now: SystemTime,
+) -> Result<SigningKey<'a>, ApiError> {
+    if let Some((id, access_key)) = access_keys.get(id) {
+        check_security_token(access_key, token)?;
+        let secret = access_key.secret.clone();
+        return Ok(SigningKey { secret, base: (id, &access_key.secret), role: None });
+    }
+    if !id.starts_with(sessions::ID_PREFIX) {
+        return Err((&errors::ACCESS_KEY_NOT_FOUND).into());
+    }
+    let token = token.ok_or(&errors::MISSING_SECURITY_TOKEN)?;
+    let base = |id: &str| access_keys.get(id).map(|(id, key)| (id, key.secret.as_str()));
+    let session = sessions::open(token, base).ok_or(&errors::SECURITY_TOKEN_MALFORMED)?;
+    if session.access_key_id != id {
+        return Err((&errors::SECURITY_TOKEN_MISMATCH).into());
+    }
+    if session.expires <= now {
+        return Err((&errors::SECURITY_TOKEN_EXPIRED).into());
+    }
+    Ok(SigningKey { secret: session.secret, base: session.base, role: Some(session.role) })
+}
+
+fn check_security_token(access_key: &AccessKey, token: Option<&str>) -> Result<(), ApiError> {
+    match (&access_key.security_token, token) {
+        (None, None) => Ok(()),
+        (Some(expected), Some(token)) if expected.as_str() == token => Ok(()),
+        (Some(_), None) => Err((&errors::MISSING_SECURITY_TOKEN).into()),
+        _ => Err((&errors::SECURITY_TOKEN_MISMATCH).into()),
+    }
+}
