@@ -14,7 +14,7 @@ use crate::router;
 use crate::service::Service;
 use crate::start_error::StartError;
 use crate::store::Store;
-use crate::testing::parse_faults;
+use crate::testing::{Seed, SeedError, parse_cloud_resources, parse_contacts, parse_faults};
 
 /// The options of an [`Emulator`] that has not started. No `Debug`, because it contains secrets.
 pub struct Builder {
@@ -26,6 +26,8 @@ pub struct Builder {
     region: String,
     clock_offset: i64,
     faults: Vec<String>,
+    cloud_resources: Vec<String>,
+    contacts: Vec<String>,
     qps: Option<usize>,
     quota: Option<u64>,
 }
@@ -61,6 +63,8 @@ impl Default for Builder {
             region: "cn-hangzhou".to_owned(),
             clock_offset: 0,
             faults: Vec::new(),
+            cloud_resources: Vec::new(),
+            contacts: Vec::new(),
             qps: None,
             quota: None,
         }
@@ -143,6 +147,22 @@ impl Builder {
         self
     }
 
+    /// Adds a cloud resource or an array of cloud resources, in the JSON format that the crate
+    /// documentation describes.
+    #[must_use]
+    pub fn cloud_resource(mut self, json: &str) -> Self {
+        self.cloud_resources.push(json.to_owned());
+        self
+    }
+
+    /// Adds a contact or an array of contacts, in the JSON format that the crate documentation
+    /// describes. Without any, there is one.
+    #[must_use]
+    pub fn contact(mut self, json: &str) -> Self {
+        self.contacts.push(json.to_owned());
+        self
+    }
+
     /// Limits the rate: admits this many calls of each operation in any second, at least 1, and
     /// rejects the others with `Throttling.User`. Default: no limit.
     #[must_use]
@@ -177,13 +197,16 @@ impl Builder {
             let parsed = parse_faults(json.as_bytes());
             faults.extend(parsed.map_err(|error| StartError::Option(error.to_string()))?);
         }
+        let seed = self.seed().map_err(|error| StartError::Option(error.to_string()))?;
         let access_keys = self.access_keys()?;
         let tls = self.tls.map(|(cert, key)| tls::server_config(&cert, &key)).transpose();
         let tls = tls.map_err(StartError::Option)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let clock = Clock::with_offset(self.clock_offset);
         let store = Store::open(self.data.as_deref(), self.quota).map_err(StartError::Data)?;
-        let service = Arc::new(Service::new(access_keys, clock, store, &self.region, self.qps));
+        let mut service = Service::new(access_keys, clock, store, &self.region, self.qps);
+        service.seed(seed).map_err(|error| StartError::Data(error.to_string()))?;
+        let service = Arc::new(service);
         service.faults.add(faults);
         let shared = Arc::clone(&service);
         let handler = Box::new(move |request: &_, peer| router::respond(&shared, request, peer));
@@ -193,6 +216,17 @@ impl Builder {
             StartError::Listen(format!("failed to listen on {}: {error}", self.listen))
         })?;
         Ok(Emulator::new(server, service, scheme))
+    }
+
+    fn seed(&self) -> Result<Seed, SeedError> {
+        let mut seed = Seed::default();
+        for json in &self.cloud_resources {
+            seed.cloud_resources.extend(parse_cloud_resources(json.as_bytes())?);
+        }
+        for json in &self.contacts {
+            seed.contacts.extend(parse_contacts(json.as_bytes())?);
+        }
+        Ok(seed)
     }
 
     fn access_keys(&self) -> Result<AccessKeys, StartError> {

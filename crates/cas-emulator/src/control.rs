@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use crate::http::{Peer, Request, Response};
 use crate::service::Service;
-use crate::store::{StoreError, StoredCertificate};
-use crate::testing::{FaultError, parse_faults};
+use crate::store::{StoreError, StoredCertificate, cloud_resources};
+use crate::testing::{FaultError, SeedError};
+use crate::testing::{parse_cloud_resources, parse_contacts, parse_faults};
 
 /// The path prefix of the control interface.
 pub(crate) const PREFIX: &str = "/_emulator";
@@ -26,13 +27,19 @@ const fn route(
     Route { method, path, respond }
 }
 
-static ROUTES: [Route; 7] = [
+static ROUTES: [Route; 13] = [
     route("GET", "/_emulator/health", health),
     route("GET", "/_emulator/requests", requests),
     route("GET", "/_emulator/certificates", certificates),
     route("GET", "/_emulator/faults", faults),
     route("POST", "/_emulator/faults", add_faults),
     route("DELETE", "/_emulator/faults", clear_faults),
+    route("GET", "/_emulator/cloud-resources", list_cloud_resources),
+    route("POST", "/_emulator/cloud-resources", add_cloud_resources),
+    route("DELETE", "/_emulator/cloud-resources", clear_cloud_resources),
+    route("GET", "/_emulator/contacts", list_contacts),
+    route("POST", "/_emulator/contacts", add_contacts),
+    route("DELETE", "/_emulator/contacts", clear_contacts),
     route("POST", "/_emulator/reset", reset),
 ];
 
@@ -47,6 +54,12 @@ impl From<StoreError> for ControlError {
 
 impl From<FaultError> for ControlError {
     fn from(error: FaultError) -> Self {
+        Self(400, error.to_string())
+    }
+}
+
+impl From<SeedError> for ControlError {
+    fn from(error: SeedError) -> Self {
         Self(400, error.to_string())
     }
 }
@@ -134,6 +147,34 @@ fn add_faults(service: &Service, request: &Request) -> ControlResponse {
 fn clear_faults(service: &Service, request: &Request) -> ControlResponse {
     service.faults.clear();
     faults(service, request)
+}
+
+fn list_cloud_resources(service: &Service, _: &Request) -> ControlResponse {
+    to_json(&service.store.query(|connection| cloud_resources::list(connection, None))?)
+}
+
+fn add_cloud_resources(service: &Service, request: &Request) -> ControlResponse {
+    service.add_cloud_resources(&parse_cloud_resources(&request.body)?)?;
+    list_cloud_resources(service, request)
+}
+
+fn clear_cloud_resources(service: &Service, request: &Request) -> ControlResponse {
+    service.store.change(cloud_resources::clear)?;
+    list_cloud_resources(service, request)
+}
+
+fn list_contacts(service: &Service, _: &Request) -> ControlResponse {
+    to_json(&service.store.query(|connection| cloud_resources::contacts(connection, None))?)
+}
+
+fn add_contacts(service: &Service, request: &Request) -> ControlResponse {
+    service.add_contacts(&parse_contacts(&request.body)?)?;
+    list_contacts(service, request)
+}
+
+fn clear_contacts(service: &Service, request: &Request) -> ControlResponse {
+    service.store.change(cloud_resources::clear_contacts)?;
+    list_contacts(service, request)
 }
 
 fn reset(service: &Service, _: &Request) -> ControlResponse {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::http::Server;
 use crate::service::Service;
 use crate::store::{StoreError, StoredCertificate};
-use crate::testing::{Fault, FaultError, RecordedRequest, parse_faults};
+use crate::testing::{Fault, FaultError, RecordedRequest, SeedError};
+use crate::testing::{parse_cloud_resources, parse_contacts, parse_faults};
 
 /// A running emulator. Dropping it stops it, after waiting up to 5 seconds for requests in flight.
 pub struct Emulator {
@@ -62,7 +63,20 @@ impl Emulator {
         self.service.faults.clear();
     }
 
-    /// Deletes certificates, recorded requests, faults and nonces. IDs count from 1 again.
+    /// Adds a cloud resource or an array of cloud resources, in the JSON format that the crate
+    /// documentation describes. If one of them is invalid, none is added.
+    pub fn add_cloud_resources(&self, json: &str) -> Result<(), SeedError> {
+        Ok(self.service.add_cloud_resources(&parse_cloud_resources(json.as_bytes())?)?)
+    }
+
+    /// Adds a contact or an array of contacts, in the JSON format that the crate documentation
+    /// describes. If one of them is invalid, none is added.
+    pub fn add_contacts(&self, json: &str) -> Result<(), SeedError> {
+        Ok(self.service.add_contacts(&parse_contacts(json.as_bytes())?)?)
+    }
+
+    /// Deletes certificates, jobs, recorded requests, faults and nonces. IDs count from 1 again,
+    /// and cloud resources and contacts are those of the start.
     pub fn reset(&self) -> Result<(), StoreError> {
         self.service.reset()
     }

@@ -1,7 +1,8 @@
 //! A local emulator of Alibaba Cloud's Certificate Management Service (CAS).
 //!
 //! It is made for tests, demos and CI. It implements the operations on uploaded certificates in
-//! versions 2018-07-13 and 2020-04-07, and verifies both kinds of RPC signatures.
+//! versions 2018-07-13 and 2020-04-07, deployment jobs and tags of the latter, and the temporary
+//! access keys of the Security Token Service. It verifies both kinds of RPC signatures.
 //! `docs/conformance.md` says how each behaviour is known: documented, captured or assumed.
 //!
 //! `cas-emulator` is a command-line program. This library runs the same server inside Rust tests:
@@ -48,10 +49,14 @@
 //! | `no-cert-id` | processes the call; the response has no `CertId` |
 //! | `retired` | rejects calls of version 2018-07-13 as if it did not exist; see below |
 //! | `lag` with `ms` | processes the call; lists show its certificate only after that time |
+//! | `worker-error` | fails a worker of a deployment job, in the order of their IDs; see below |
+//! | `rollback-error` | fails a rollback of such a worker |
 //!
 //! An `error` has `status` (default 503), `code` (default `ServiceUnavailable`), `message` and
 //! `headers` (an object). `retired` has `code`: `InvalidAction.NotFound` (the default) or
 //! `InvalidVersion`. A `lag` counts every call of its action, and leaves it to the other faults.
+//! `worker-error` and `rollback-error` count workers instead of calls, and have no `action`: with
+//! `"skip": 1`, the second worker fails.
 //!
 //! # Control interface
 //!
@@ -66,10 +71,15 @@
 //! | `POST /_emulator/faults` | adds one fault or an array of faults; responds like `GET` |
 //! | `GET /_emulator/faults` | the faults as added, with `left`: how many more calls each affects |
 //! | `DELETE /_emulator/faults` | removes all faults |
-//! | `POST /_emulator/reset` | deletes certificates, requests, faults and nonces |
+//! | `GET /_emulator/cloud-resources` | the cloud resources, oldest first; see below |
+//! | `POST /_emulator/cloud-resources` | adds one or an array; responds like `GET` |
+//! | `DELETE /_emulator/cloud-resources` | removes all |
+//! | `GET`, `POST`, `DELETE /_emulator/contacts` | the same for contacts |
+//! | `POST /_emulator/reset` | deletes certificates, jobs, requests, faults and nonces |
 //!
 //! `left` is null for any number. If one fault of an array is invalid, none is added. After a
-//! reset, IDs start at 1 again. An error has a status of at least 400 and the body `{"error":"…"}`.
+//! reset, IDs start at 1 again, and cloud resources and contacts are those of the options. An error
+//! has a status of at least 400 and the body `{"error":"…"}`.
 //!
 //! Each of the requests is a [`RecordedRequest`] as JSON:
 //!
@@ -86,6 +96,26 @@
 //! suppressed the response. Keys, secrets, tokens, signatures and values of more than 64 KiB are
 //! replaced by their SHA-256. Each of the certificates has the fields of [`StoredCertificate`] and
 //! its `resource_id`, with times in RFC 3339.
+//!
+//! # Cloud resources and contacts
+//!
+//! Deployment jobs deploy certificates to cloud resources, such as domains of a CDN. The emulator
+//! has those that [`Builder::cloud_resource`], [`Emulator::add_cloud_resources`], the option
+//! `--cloud-resource` and the control interface add:
+//!
+//! ```json
+//! {"cloud_product": "ALB", "domain": "www.example.com", "region_id": "cn-hangzhou",
+//!  "instance_id": "alb-1", "listener_id": "lsn-1", "listener_port": 443}
+//! ```
+//!
+//! Only `cloud_product` is required. `cloud_name`, by default `aliyun`, is the provider;
+//! `cloud_access_id` is an access key of another provider. `default_resource` is false by default.
+//! `cert_id` is the certificate that the resource uses, by default 0 for none. Two resources are
+//! the same if they agree in product, provider, region, domain, instance, listener and port. To add
+//! one again changes only its certificate, if it names one. So `--cloud-resource` can stay on the
+//! command line of an emulator with `--data`.
+//!
+//! A contact has `name`, `email` and `mobile`; the last two can be missing.
 #![forbid(unsafe_code)]
 
 mod builder;
@@ -110,4 +140,6 @@ pub use emulator::Emulator;
 pub use request::{Place, SignatureKind};
 pub use start_error::StartError;
 pub use store::{StoreError, StoredCertificate};
-pub use testing::{Fault, FaultError, RecordedParameter, RecordedRequest, RecordedValue};
+pub use testing::{
+    Fault, FaultError, RecordedParameter, RecordedRequest, RecordedValue, SeedError,
+};

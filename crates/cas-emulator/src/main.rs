@@ -14,8 +14,10 @@ use signal_hook::iterator::Signals;
 /// A local emulator of Alibaba Cloud's Certificate Management Service, for tests, demos and CI
 ///
 /// It implements the operations on uploaded certificates in versions 2018-07-13 and
-/// 2020-04-07, for any client of the Alibaba Cloud RPC protocol. On SIGTERM or SIGINT it
-/// finishes the requests in flight and exits.
+/// 2020-04-07, deployment jobs and tags of 2020-04-07, and AssumeRole of STS, for any client
+/// of the Alibaba Cloud RPC protocol. On SIGTERM or SIGINT it finishes the requests in flight
+/// and exits.
+#[expect(clippy::doc_markdown, reason = "clap shows these comments as plain text")]
 #[derive(Parser)]
 #[command(name = "cas-emulator", version, verbatim_doc_comment)]
 struct Options {
@@ -50,9 +52,27 @@ struct Options {
     ///
     /// Kinds: drop-before, drop-after, delay and delay-after with ms, error with status,
     /// code, message and headers, truncate, garbage, empty, reset, no-cert-id, retired with
-    /// code, lag with ms. POST /_emulator/faults takes the same JSON.
+    /// code, lag with ms; worker-error and rollback-error affect workers of deployment jobs.
+    /// POST /_emulator/faults takes the same JSON.
     #[arg(long, value_name = "JSON", verbatim_doc_comment)]
     fault: Vec<String>,
+    /// Have this cloud resource, to which jobs can deploy certificates; repeatable
+    ///
+    /// For example:
+    ///
+    ///   {"cloud_product":"CDN","domain":"www.example.com"}
+    ///
+    /// Other members: cloud_name, region_id, instance_id, listener_id, listener_port,
+    /// default_resource, cloud_access_id, cert_id. POST /_emulator/cloud-resources takes
+    /// the same JSON.
+    #[arg(long, value_name = "JSON", verbatim_doc_comment)]
+    cloud_resource: Vec<String>,
+    /// Have this contact; repeatable [default: one, with the name emulator]
+    ///
+    /// For example {"name":"ops","email":"ops@example.com","mobile":"13800000000"}.
+    /// POST /_emulator/contacts takes the same JSON.
+    #[arg(long, value_name = "JSON", verbatim_doc_comment)]
+    contact: Vec<String>,
     /// Throttle calls of each operation beyond this many per second
     #[arg(long, value_name = "N")]
     qps: Option<usize>,
@@ -118,6 +138,12 @@ fn builder(options: &Options) -> Result<Builder, Failure> {
     }
     for fault in &options.fault {
         builder = builder.fault(fault);
+    }
+    for cloud_resource in &options.cloud_resource {
+        builder = builder.cloud_resource(cloud_resource);
+    }
+    for contact in &options.contact {
+        builder = builder.contact(contact);
     }
     if let Some(limit) = options.qps {
         builder = builder.qps(limit);

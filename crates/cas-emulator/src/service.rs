@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::gateway::{AccessKeys, Gateway};
 use crate::http::{Delivery, Peer, Request, Response, ShutdownSignal};
 use crate::operations::Context;
@@ -14,17 +14,19 @@ use crate::operations::encode::{encode, encode_error};
 use crate::operations::errors::{self, ApiError};
 use crate::operations::version::VERSION_STS;
 use crate::request::ApiCall;
+use crate::store::cloud_resources::{self, NewCloudResource, NewContact};
 use crate::store::{Account, Store, StoreError, StoredCertificate};
 use crate::testing::{FaultKind, Faults, InjectedError, InjectedFault, Outcome};
-use crate::testing::{RecordedRequest, Records};
+use crate::testing::{RecordedRequest, Records, Seed};
 
 /// The emulated service.
 pub(crate) struct Service {
     gateway: Gateway,
     clock: Clock,
-    store: Store,
+    pub(crate) store: Store,
     records: Records,
     pub(crate) faults: Faults,
+    seed: Seed,
     /// Ends the delays of faults.
     pub(crate) shutdown: Arc<ShutdownSignal>,
     region: String,
@@ -57,10 +59,39 @@ impl Service {
             store,
             records: Records::default(),
             faults: Faults::default(),
+            seed: Seed::default(),
             shutdown: Arc::default(),
             region: region.to_owned(),
             host_id,
         }
+    }
+
+    /// Adds cloud resources and contacts, now and after every reset.
+    pub(crate) fn seed(&mut self, seed: Seed) -> Result<(), StoreError> {
+        self.seed = seed;
+        self.apply_seed()
+    }
+
+    fn apply_seed(&self) -> Result<(), StoreError> {
+        self.add_cloud_resources(&self.seed.cloud_resources)?;
+        self.add_contacts(&self.seed.contacts())
+    }
+
+    /// Adds cloud resources.
+    pub(crate) fn add_cloud_resources(
+        &self,
+        resources: &[NewCloudResource],
+    ) -> Result<(), StoreError> {
+        let now = clock::unix_milliseconds(self.clock.now());
+        let account = Account::default();
+        self.store.change(|transaction| cloud_resources::add(transaction, account, resources, now))
+    }
+
+    /// Adds contacts.
+    pub(crate) fn add_contacts(&self, contacts: &[NewContact]) -> Result<(), StoreError> {
+        let account = Account::default();
+        self.store
+            .change(|transaction| cloud_resources::add_contacts(transaction, account, contacts))
     }
 
     /// The recorded requests, oldest first.
@@ -73,9 +104,11 @@ impl Service {
         self.store.all()
     }
 
-    /// Deletes certificates, records, faults and nonces.
+    /// Deletes certificates, jobs, records, faults and nonces. Cloud resources and contacts are
+    /// again those of the start.
     pub(crate) fn reset(&self) -> Result<(), StoreError> {
         self.store.clear()?;
+        self.apply_seed()?;
         self.records.clear();
         self.gateway.reset();
         self.faults.clear();
@@ -128,6 +161,7 @@ impl Service {
                 now: self.clock.now(),
                 caller: &caller,
                 lag: fault.lag,
+                worker_faults: &self.faults,
             })?;
             if matches!(fault.kind, Some(FaultKind::NoCertId)) {
                 output.remove_cert_id();
@@ -213,6 +247,8 @@ fn corrupt_response(response: &mut Response, kind: &FaultKind) {
         | FaultKind::Error(_)
         | FaultKind::NoCertId
         | FaultKind::Retired(_)
+        | FaultKind::WorkerError
+        | FaultKind::RollbackError
         | FaultKind::Lag(_) => {}
     }
 }

@@ -3,6 +3,7 @@
 //! Knows nothing of the API. May use `hex`.
 
 pub(crate) mod certificate;
+pub(crate) mod domain;
 mod pem;
 pub(crate) mod private_key;
 pub(crate) mod public_key;

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
+use super::deployment::progress::WorkerFaults;
 use super::errors::{self, ApiError};
 use crate::request::Parameters;
 use crate::sessions::Caller;
@@ -20,6 +21,7 @@ pub(crate) struct Context<'a> {
     pub(crate) caller: &'a Caller<'a>,
     /// How long lists omit what this call stores.
     pub(crate) lag: Option<Duration>,
+    pub(crate) worker_faults: &'a dyn WorkerFaults,
 }
 
 impl Context<'_> {

@@ -5,6 +5,7 @@
 
 mod context;
 mod delete;
+pub(crate) mod deployment;
 mod detail;
 pub(crate) mod encode;
 pub(crate) mod errors;

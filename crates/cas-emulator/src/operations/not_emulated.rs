@@ -19,7 +19,7 @@ pub(super) const OF_2018: [&str; 3] =
 
 const OF_STS: [&str; 2] = ["AssumeRoleWithOIDC", "AssumeRoleWithSAML"];
 
-pub(super) const OF_2020: [&str; 83] = [
+pub(super) const OF_2020: [&str; 74] = [
     "AddCloudAccess",
     "ApplyCertificate",
     "BatchUpdateNoticeStatus",
@@ -32,7 +32,6 @@ pub(super) const OF_2020: [&str; 83] = [
     "CreateCompany",
     "CreateContact",
     "CreateCsr",
-    "CreateDeploymentJob",
     "CreateRollbackTask",
     "CreateWHClientCertificate",
     "CreateWarehouse",
@@ -49,8 +48,6 @@ pub(super) const OF_2020: [&str; 83] = [
     "DeleteWorkerResource",
     "DescribeCertificateState",
     "DescribeCloudResourceStatus",
-    "DescribeDeploymentJob",
-    "DescribeDeploymentJobStatus",
     "DescribePackageState",
     "DescribeWarehouseCert",
     "Encrypt",
@@ -71,11 +68,8 @@ pub(super) const OF_2020: [&str; 83] = [
     "ListCertWarehouse",
     "ListCertificates",
     "ListCloudAccess",
-    "ListCloudResources",
     "ListCompanies",
-    "ListContact",
     "ListCsr",
-    "ListDeploymentJob",
     "ListDeploymentJobCert",
     "ListDeploymentJobResource",
     "ListInstances",
@@ -83,7 +77,6 @@ pub(super) const OF_2020: [&str; 83] = [
     "ListTagResources",
     "ListTrusteeOrder",
     "ListWarehouse",
-    "ListWorkerResource",
     "MoveResourceGroup",
     "RefundInstance",
     "RenewCertificateOrderForPackageRequest",
@@ -97,9 +90,7 @@ pub(super) const OF_2020: [&str; 83] = [
     "UpdateContact",
     "UpdateCsr",
     "UpdateDeploymentJob",
-    "UpdateDeploymentJobStatus",
     "UpdateInstance",
-    "UpdateWorkerResourceStatus",
     "UploadCsr",
     "UploadPCACert",
     "Verify",

@@ -3,6 +3,11 @@
 use serde::Serialize;
 
 use super::delete::DeleteOutput;
+use super::deployment::jobs::{
+    CreateJobOutput, DescribeJobOutput, JobStatusOutput, ListJobOutput, UpdateStatusOutput,
+};
+use super::deployment::resources::{ListContactOutput, ListResourcesOutput};
+use super::deployment::workers::ListWorkerOutput;
 use super::detail::{DescribeOutput, GetOutput};
 use super::list::{DescribeListOutput, ListOutput};
 use super::sts::{AssumeRoleOutput, CallerIdentityOutput};
@@ -19,6 +24,14 @@ pub(crate) enum Output {
     DescribeList(DescribeListOutput),
     List(ListOutput),
     Delete(DeleteOutput),
+    CreateJob(CreateJobOutput),
+    UpdateStatus(UpdateStatusOutput),
+    DescribeJob(Box<DescribeJobOutput>),
+    JobStatus(JobStatusOutput),
+    ListJobs(ListJobOutput),
+    ListWorkers(ListWorkerOutput),
+    ListResources(ListResourcesOutput),
+    ListContacts(ListContactOutput),
     AssumeRole(AssumeRoleOutput),
     CallerIdentity(CallerIdentityOutput),
 }

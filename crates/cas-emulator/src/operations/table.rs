@@ -1,6 +1,7 @@
 //! The table of operations, by version and name.
 
 use super::context::Context;
+use super::deployment::{jobs, resources, workers};
 use super::errors::{self, ApiError};
 use super::output::Output;
 use super::version::{VERSION_2018, VERSION_2020, VERSION_STS};
@@ -13,7 +14,7 @@ pub(crate) struct Operation {
     run: fn(&Context<'_>) -> Result<Output, ApiError>,
 }
 
-pub(crate) static OPERATIONS: [Operation; 10] = [
+pub(crate) static OPERATIONS: [Operation; 19] = [
     Operation {
         version: VERSION_2018,
         action: "CreateUserCertificate",
@@ -58,6 +59,51 @@ pub(crate) static OPERATIONS: [Operation; 10] = [
         version: VERSION_2020,
         action: "ListUserCertificateOrder",
         run: |context| list::list_user_certificate_order(context).map(Output::List),
+    },
+    Operation {
+        version: VERSION_2020,
+        action: "CreateDeploymentJob",
+        run: |context| jobs::create(context).map(Output::CreateJob),
+    },
+    Operation {
+        version: VERSION_2020,
+        action: "UpdateDeploymentJobStatus",
+        run: |context| jobs::update_status(context).map(Output::UpdateStatus),
+    },
+    Operation {
+        version: VERSION_2020,
+        action: "DescribeDeploymentJob",
+        run: |context| jobs::describe(context).map(|output| Output::DescribeJob(Box::new(output))),
+    },
+    Operation {
+        version: VERSION_2020,
+        action: "DescribeDeploymentJobStatus",
+        run: |context| jobs::describe_status(context).map(Output::JobStatus),
+    },
+    Operation {
+        version: VERSION_2020,
+        action: "ListDeploymentJob",
+        run: |context| jobs::list(context).map(Output::ListJobs),
+    },
+    Operation {
+        version: VERSION_2020,
+        action: "ListWorkerResource",
+        run: |context| workers::list(context).map(Output::ListWorkers),
+    },
+    Operation {
+        version: VERSION_2020,
+        action: "UpdateWorkerResourceStatus",
+        run: |context| workers::update_status(context).map(Output::UpdateStatus),
+    },
+    Operation {
+        version: VERSION_2020,
+        action: "ListCloudResources",
+        run: |context| resources::list(context).map(Output::ListResources),
+    },
+    Operation {
+        version: VERSION_2020,
+        action: "ListContact",
+        run: |context| resources::list_contacts(context).map(Output::ListContacts),
     },
     Operation {
         version: VERSION_STS,

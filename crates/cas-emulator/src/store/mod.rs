@@ -3,8 +3,11 @@
 //! Private keys are stored encrypted. Knows nothing of the API. May use `certificates` and `clock`.
 
 mod account;
+pub(crate) mod cloud_resources;
 mod deletion;
+pub(crate) mod deployment;
 mod error;
+mod json;
 mod key_sealer;
 mod keys;
 mod listing;
@@ -20,7 +23,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 
 use key_sealer::KeySealer;
 use listing::Hidden;
@@ -152,11 +157,13 @@ impl Store {
         let hidden = Arc::clone(&self.hidden);
         self.writer.write(move |connection| {
             lock(&hidden).clear();
-            connection.execute_batch(
+            connection.execute_batch(&format!(
                 "DELETE FROM certificate;
                  DELETE FROM deletion;
-                 DELETE FROM sqlite_sequence WHERE name = 'certificate';",
-            )?;
+                 {}
+                 DELETE FROM sqlite_sequence;",
+                [cloud_resources::CLEAR, deployment::CLEAR].concat(),
+            ))?;
             Ok(Change::Keep(()))
         })?;
         self.writer.connection().execute_batch("VACUUM; PRAGMA shrink_memory")?;
@@ -167,6 +174,27 @@ impl Store {
     /// The connection for reading.
     fn read(&self) -> MutexGuard<'_, Connection> {
         self.reader.as_ref().map_or_else(|| self.writer.connection(), lock)
+    }
+
+    /// Reads other tables with `run`.
+    pub(crate) fn query<T>(
+        &self,
+        run: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        Ok(run(&self.read())?)
+    }
+
+    /// Changes other tables with `run`, in a transaction of its own. On return, the change is on
+    /// disk.
+    pub(crate) fn change<T>(
+        &self,
+        run: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.writer.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let result = run(&transaction)?;
+        transaction.commit()?;
+        Ok(result)
     }
 }
 

@@ -74,15 +74,20 @@ impl StoredCertificate {
     }
 }
 
-/// `cas-upload-` and the ID in base 36 with at least six digits, like the service's.
+/// `cas-upload-` and the ID in base 36, like the service's.
 pub(crate) fn resource_id(cert_id: i64) -> String {
-    let mut rest = cert_id.unsigned_abs();
+    format!("cas-upload-{}", base36(cert_id))
+}
+
+/// `id` in base 36 with at least six digits.
+pub(super) fn base36(id: i64) -> String {
+    let mut rest = id.unsigned_abs();
     let mut digits = Vec::new();
     while rest > 0 || digits.len() < 6 {
         digits.push(u32::try_from(rest % 36).ok().and_then(|digit| char::from_digit(digit, 36)));
         rest /= 36;
     }
-    format!("cas-upload-{}", digits.into_iter().rev().flatten().collect::<String>())
+    digits.into_iter().rev().flatten().collect()
 }
 
 /// What a keyword is searched in: the names that it may be part of, in lower case, one a line.

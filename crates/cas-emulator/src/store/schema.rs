@@ -7,17 +7,21 @@ use rusqlite::{Connection, ErrorCode, params};
 use super::account::Account;
 use super::row::search_text;
 
+use super::{cloud_resources, deployment};
+
 /// Identifies a database of the emulator: `casE`.
 const APPLICATION_ID: i64 = 0x6361_7345;
 
 type Migration = fn(&Connection) -> rusqlite::Result<()>;
 
 /// The migrations. The schema version of a file is the number of migrations it has seen.
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 6] = [
     |connection| connection.execute_batch(FIRST),
     |connection| connection.execute_batch(SECOND),
     |connection| connection.execute_batch(THIRD),
     split_summaries_from_pem,
+    |connection| connection.execute_batch(cloud_resources::SCHEMA),
+    |connection| connection.execute_batch(deployment::SCHEMA),
 ];
 
 /// AUTOINCREMENT, because the ID of a deleted certificate must not be used again.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::operations::deployment::progress::WorkerFaults;
 use crate::operations::errors::ErrorSpec;
 use crate::operations::version::VERSION_2018;
 
@@ -44,6 +45,8 @@ pub(crate) enum FaultKind {
     NoCertId,
     Retired(&'static ErrorSpec),
     Lag(Duration),
+    WorkerError,
+    RollbackError,
 }
 
 /// The error response of a fault of kind `error`.
@@ -96,6 +99,11 @@ impl Fault {
 }
 
 impl FaultKind {
+    /// Whether it affects workers of deployment jobs, not calls.
+    fn is_of_workers(&self) -> bool {
+        matches!(self, Self::WorkerError | Self::RollbackError)
+    }
+
     /// The name of the kind in JSON.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -111,6 +119,8 @@ impl FaultKind {
             Self::NoCertId => "no-cert-id",
             Self::Retired(_) => "retired",
             Self::Lag(_) => "lag",
+            Self::WorkerError => "worker-error",
+            Self::RollbackError => "rollback-error",
         }
     }
 }
@@ -157,7 +167,9 @@ impl Faults {
     /// leaves it to the other faults.
     pub(crate) fn inject(&self, action: Option<&str>, version: Option<&str>) -> InjectedFault {
         let mut injected = InjectedFault::default();
-        for fault in self.lock().iter_mut().filter(|fault| fault.matches(action, version)) {
+        let mut added = self.lock();
+        let of_calls = added.iter_mut().filter(|fault| !fault.kind.is_of_workers());
+        for fault in of_calls.filter(|fault| fault.matches(action, version)) {
             if let FaultKind::Lag(lag) = fault.kind {
                 if fault.count() {
                     injected.lag = injected.lag.max(Some(lag));
@@ -169,8 +181,24 @@ impl Faults {
         injected
     }
 
+    /// Counts a worker, and returns whether a fault of this kind affects it.
+    fn fails(&self, is_kind: impl Fn(&FaultKind) -> bool) -> bool {
+        // Later faults do not count a worker that an earlier one affects.
+        self.lock().iter_mut().filter(|fault| is_kind(&fault.kind)).any(Fault::count)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Fault>> {
         self.added.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WorkerFaults for Faults {
+    fn deployment_fails(&self) -> bool {
+        self.fails(|kind| matches!(kind, FaultKind::WorkerError))
+    }
+
+    fn rollback_fails(&self) -> bool {
+        self.fails(|kind| matches!(kind, FaultKind::RollbackError))
     }
 }
 

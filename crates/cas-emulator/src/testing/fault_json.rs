@@ -51,11 +51,13 @@ enum KindName {
     NoCertId,
     Retired,
     Lag,
+    WorkerError,
+    RollbackError,
 }
 
 /// All kinds, for error messages.
 const KINDS: &str = "drop-before, drop-after, delay, delay-after, error, truncate, garbage, \
-                     empty, reset, no-cert-id, retired, lag";
+                     empty, reset, no-cert-id, retired, lag, worker-error, rollback-error";
 
 /// Headers that the server sets itself, or that would change where the response ends.
 const RESERVED_HEADERS: [&str; 6] = [
@@ -87,24 +89,29 @@ impl std::error::Error for FaultError {}
 
 /// Parses one fault or an array of faults.
 pub(crate) fn parse(json: &[u8]) -> Result<Vec<Fault>, FaultError> {
-    if json.windows(10).any(|window| window == b"-----BEGIN") {
-        // The messages below quote the JSON. This could be a private key.
-        return Err(FaultError::new("PEM where JSON is expected"));
-    }
-    // Twice: `FaultJson` alone would also accept an array of its members.
-    let given: Vec<Map<String, Value>> = parse_one_or_many(json)?;
-    let parsed: Vec<FaultJson> = parse_one_or_many(json)?;
+    let given: Vec<Map<String, Value>> = parse_one_or_many(json).map_err(FaultError::new)?;
+    let parsed: Vec<FaultJson> = parse_one_or_many(json).map_err(FaultError::new)?;
     given.into_iter().zip(parsed).map(|(given, parsed)| parsed.into_fault(given)).collect()
 }
 
-/// Parses a JSON object or an array of objects. Errors name line and column.
-fn parse_one_or_many<T: DeserializeOwned>(json: &[u8]) -> Result<Vec<T>, FaultError> {
+/// Parses a JSON object or an array of objects. The error is a reason that names line and column.
+pub(super) fn parse_one_or_many<T: DeserializeOwned>(json: &[u8]) -> Result<Vec<T>, String> {
+    if json.windows(10).any(|window| window == b"-----BEGIN") {
+        // The messages below quote the JSON. This could be a private key.
+        return Err("PEM where JSON is expected".to_owned());
+    }
+    // Derived types alone would also accept an array of their members.
+    let _: Vec<Map<String, Value>> = one_or_many(json)?;
+    one_or_many(json)
+}
+
+fn one_or_many<T: DeserializeOwned>(json: &[u8]) -> Result<Vec<T>, String> {
     let parsed = if json.trim_ascii_start().first() == Some(&b'[') {
         serde_json::from_slice(json)
     } else {
         serde_json::from_slice(json).map(|one| vec![one])
     };
-    parsed.map_err(|error| FaultError::new(json_terms(&error)))
+    parsed.map_err(|error| json_terms(&error))
 }
 
 /// The message of `error`, with the types of JSON instead of Rust's.
@@ -115,6 +122,7 @@ fn json_terms(error: &serde_json::Error) -> String {
         ("expected u32", "expected a whole number up to 4294967295"),
         ("expected u16", "expected a whole number up to 65535"),
         ("unknown field", "unknown member"),
+        ("missing field", "missing member"),
         ("duplicate field", "duplicate member"),
     ];
     terms.iter().fold(error.to_string(), |text, (from, to)| text.replace(from, to))
@@ -147,6 +155,11 @@ impl FaultJson {
             ("message", self.message.is_some(), &[Error]),
             ("headers", self.headers.is_some(), &[Error]),
         ];
+        // Workers are no calls.
+        if self.action.is_some() && matches!(kind, KindName::WorkerError | KindName::RollbackError)
+        {
+            return Err(FaultError::new("`action` does not apply to this kind"));
+        }
         let misplaced = members.iter().find(|(_, given, of)| *given && !of.contains(&kind));
         match misplaced {
             Some((member, ..)) => {
@@ -170,6 +183,8 @@ impl FaultJson {
             KindName::NoCertId => FaultKind::NoCertId,
             KindName::Retired => FaultKind::Retired(self.retired_error()?),
             KindName::Lag => FaultKind::Lag(self.milliseconds()?),
+            KindName::WorkerError => FaultKind::WorkerError,
+            KindName::RollbackError => FaultKind::RollbackError,
         })
     }
 
@@ -260,7 +275,7 @@ mod tests {
             let json = format!(r#"{{"kind":"{name}"{ms}}}"#);
             assert_eq!(parse(json.as_bytes()).unwrap()[0].kind(), name);
         }
-        assert_eq!(KINDS.split(", ").count(), 12);
+        assert_eq!(KINDS.split(", ").count(), 14);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod calls;
 mod client_tokens;
+mod deployment;
 mod detail;
 mod double_certificates;
 mod errors;

@@ -1,0 +1,566 @@
+//! Deployment jobs, from the list of cloud resources to the rollback of a worker.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use cas_emulator::Emulator;
+use serde_json::{Value, json};
+
+use super::calls::delete_2020;
+use crate::certificates::certificate;
+use crate::client::{Call, Connection, control, control_with};
+
+fn ok(call: &Call, port: u16) -> Value {
+    let response = call.send(port);
+    assert_eq!(response.status, 200, "{}", response.body);
+    response.json()
+}
+
+fn refused(call: &Call, port: u16) -> (u16, String) {
+    let response = call.send(port);
+    (response.status, response.code())
+}
+
+fn bad_request(code: &str) -> (u16, String) {
+    (400, code.to_owned())
+}
+
+fn upload(port: u16, name: &str) -> String {
+    let (cert, key) = certificate();
+    Call::upload(name, &cert, &key).send(port).cert_id().to_string()
+}
+
+/// `times` cloud resources of a CDN.
+fn start(times: usize) -> Emulator {
+    let resource = |number| json!({"cloud_product": "CDN", "domain": format!("{number}.example")});
+    let resources: Vec<_> = (1..=times).map(resource).collect();
+    Emulator::builder().cloud_resource(&json!(resources).to_string()).start().unwrap()
+}
+
+fn create(certificates: &str, resources: &str) -> Call {
+    Call::v2020("CreateDeploymentJob")
+        .set("Name", "job 名")
+        .set("JobType", "user")
+        .set("CertIds", certificates)
+        .set("ResourceIds", resources)
+        .set("ContactIds", "1")
+}
+
+fn of_job(action: &str, job_id: &str) -> Call {
+    Call::v2020(action).set("JobId", job_id)
+}
+
+/// Creates a job for resources and starts it.
+fn started(port: u16, resources: &str) -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let name = format!("job {}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let cert_id = upload(port, &name);
+    let job_id = ok(&create(&cert_id, resources), port)["JobId"].to_string();
+    ok(&set_status(&job_id, "scheduling"), port);
+    job_id
+}
+
+fn set_status(job_id: &str, status: &str) -> Call {
+    of_job("UpdateDeploymentJobStatus", job_id).set("Status", status)
+}
+
+fn set_worker(job_id: &str, worker_id: &str, status: &str) -> Call {
+    let call = of_job("UpdateWorkerResourceStatus", job_id).set("WorkerId", worker_id);
+    call.set("Status", status)
+}
+
+/// Success, failed and all workers, after one step.
+fn poll(port: u16, job_id: &str) -> [i64; 3] {
+    let status = ok(&of_job("DescribeDeploymentJobStatus", job_id), port);
+    ["SuccessCount", "FailedCount", "WorkerCount"].map(|name| status[name].as_i64().unwrap())
+}
+
+/// The statuses of the job, by a list that does not advance it.
+fn status(port: u16, job_id: &str) -> String {
+    let jobs = ok(&Call::v2020("ListDeploymentJob"), port);
+    let job_id: i64 = job_id.parse().unwrap();
+    let job = jobs["Data"].as_array().unwrap().iter().find(|job| job["Id"] == job_id);
+    job.unwrap()["Status"].as_str().unwrap().to_owned()
+}
+
+fn worker_statuses(port: u16, job_id: &str) -> Vec<String> {
+    let workers = ok(&of_job("ListWorkerResource", job_id), port);
+    let workers = workers["Data"].as_array().unwrap();
+    workers.iter().map(|worker| worker["Status"].as_str().unwrap().to_owned()).collect()
+}
+
+fn resource_certificates(port: u16) -> Vec<i64> {
+    let resources = ok(&Call::v2020("ListCloudResources"), port);
+    let resources = resources["Data"].as_array().unwrap();
+    resources.iter().map(|resource| resource["CertId"].as_i64().unwrap()).collect()
+}
+
+#[test]
+fn a_job_goes_through_its_states_with_each_poll() {
+    let emulator = start(3);
+    let port = emulator.port();
+    let cert_id = upload(port, "n");
+    let job_id = ok(&create(&cert_id, "1,3"), port)["JobId"].to_string();
+    for _ in 0..3 {
+        assert_eq!(poll(port, &job_id), [0, 0, 2]);
+    }
+    assert_eq!(status(port, &job_id), "editing");
+    ok(&set_status(&job_id, "pending"), port);
+    assert_eq!(status(port, &job_id), "pending");
+    poll(port, &job_id);
+    assert_eq!(status(port, &job_id), "scheduling");
+    assert_eq!(poll(port, &job_id), [0, 0, 2]);
+    assert_eq!(status(port, &job_id), "processing");
+    assert_eq!(resource_certificates(port), [0, 0, 0]);
+    assert_eq!(poll(port, &job_id), [2, 0, 2]);
+    assert_eq!(status(port, &job_id), "success");
+    assert_eq!(resource_certificates(port), [1, 0, 1]);
+    assert_eq!(poll(port, &job_id), [2, 0, 2]);
+
+    let job = ok(&of_job("DescribeDeploymentJob", &job_id), port);
+    for (name, value) in [
+        ("Name", json!("job 名")),
+        ("JobType", json!("user")),
+        ("Status", json!("success")),
+        ("ProductName", json!("CDN")),
+        ("CertType", json!("upload")),
+        ("CertDomain", json!("rcgen self signed cert,www.example.com,example.com")),
+        ("Rollback", json!(0)),
+        ("Del", json!(0)),
+        ("InstanceId", json!("cas-job-user-000001")),
+        ("UserId", json!(1_000_000_000_000_001_u64)),
+        ("ScheduleTime", json!("")),
+    ] {
+        assert_eq!(job[name], value, "{name}");
+    }
+    let time = |name: &str| job[name].as_str().unwrap().parse::<i64>().unwrap();
+    assert!(time("GmtCreate") <= time("StartTime") && time("StartTime") <= time("EndTime"));
+    let contact = json!([{"Id": "1", "Name": "emulator", "Email": "emulator@example.com",
+                          "Mobile": "13800000000"}]);
+    assert_eq!(job["CasContacts"], contact);
+}
+
+#[test]
+fn any_call_that_shows_one_job_advances_it() {
+    for action in ["DescribeDeploymentJob", "DescribeDeploymentJobStatus", "ListWorkerResource"] {
+        let emulator = start(1);
+        let port = emulator.port();
+        let job_id = started(port, "1");
+        for expected in ["scheduling", "processing", "success"] {
+            assert_eq!(status(port, &job_id), expected, "{action}");
+            ok(&of_job(action, &job_id), port);
+        }
+    }
+}
+
+#[test]
+fn a_job_waits_for_its_schedule_time() {
+    let file = tempfile::tempdir().unwrap();
+    let file = file.path().join("cas.db");
+    let start = |offset| {
+        let resource = r#"{"cloud_product":"CDN"}"#;
+        let builder = Emulator::builder().data(&file).clock_offset(offset);
+        builder.cloud_resource(resource).start().unwrap()
+    };
+    let emulator = start(0);
+    let port = emulator.port();
+    let cert_id = upload(port, "n");
+    let seconds = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() + 600;
+    let milliseconds = seconds * 1000;
+    for time in [seconds, milliseconds] {
+        let call = create(&cert_id, "1").set("ScheduleTime", &time.to_string());
+        let job_id = ok(&call, port)["JobId"].to_string();
+        ok(&set_status(&job_id, "pending"), port);
+        poll(port, &job_id);
+        assert_eq!(status(port, &job_id), "pending");
+        let job = ok(&of_job("DescribeDeploymentJob", &job_id), port);
+        assert_eq!(job["ScheduleTime"], milliseconds.to_string());
+    }
+    emulator.stop();
+    let emulator = start(800);
+    for job_id in ["1", "2"] {
+        for _ in 0..3 {
+            poll(emulator.port(), job_id);
+        }
+        assert_eq!(status(emulator.port(), job_id), "success");
+    }
+}
+
+#[test]
+fn a_fault_fails_one_worker_which_can_be_executed_again() {
+    let emulator = start(3);
+    let port = emulator.port();
+    emulator.add_faults(r#"{"kind":"worker-error","skip":1}"#).unwrap();
+    let job_id = started(port, "1,2,3");
+    poll(port, &job_id);
+    assert_eq!(poll(port, &job_id), [2, 1, 3]);
+    assert_eq!(status(port, &job_id), "error");
+    assert_eq!(emulator.faults()[0].left(), Some(0));
+    assert_eq!(worker_statuses(port, &job_id), ["success", "error", "success"]);
+    assert_eq!(resource_certificates(port), [1, 0, 1]);
+    let failed = ok(&of_job("ListWorkerResource", &job_id).set("Status", "error"), port);
+    assert_eq!((&failed["Total"], &failed["Data"][0]["Id"]), (&json!(1), &json!(2)));
+
+    ok(&set_worker(&job_id, "2", "pending"), port);
+    assert_eq!(status(port, &job_id), "pending");
+    for expected in [[2, 0, 3], [2, 0, 3], [3, 0, 3]] {
+        assert_eq!(poll(port, &job_id), expected);
+    }
+    assert_eq!(status(port, &job_id), "success");
+    assert_eq!(resource_certificates(port), [1, 1, 1]);
+
+    // Or the whole job.
+    emulator.add_faults(r#"{"kind":"worker-error","times":2}"#).unwrap();
+    let job_id = started(port, "1,2,3");
+    poll(port, &job_id);
+    assert_eq!(poll(port, &job_id), [1, 2, 3]);
+    ok(&set_status(&job_id, "scheduling"), port);
+    poll(port, &job_id);
+    assert_eq!(poll(port, &job_id), [3, 0, 3]);
+}
+
+#[test]
+fn a_rollback_gives_the_resource_its_certificate_back() {
+    let emulator = start(2);
+    let port = emulator.port();
+    let first = upload(port, "old");
+    let bind = r#"{"cloud_product":"CDN","domain":"2.example","cert_id":1}"#;
+    emulator.add_cloud_resources(bind).unwrap();
+    assert_eq!(resource_certificates(port), [0, 1]);
+    let job_id = started(port, "1,2");
+    poll(port, &job_id);
+    poll(port, &job_id);
+    assert_eq!(resource_certificates(port), [2, 2]);
+    let workers = ok(&of_job("ListWorkerResource", &job_id), port);
+    assert_eq!(workers["Data"][1]["ResourceCertId"].to_string(), first);
+
+    emulator.add_faults(r#"{"kind":"rollback-error"}"#).unwrap();
+    ok(&set_worker(&job_id, "2", "rollback"), port);
+    // The same again, as a client does that lost the first response.
+    ok(&set_worker(&job_id, "2", "rollback"), port);
+    let status = ok(&of_job("DescribeDeploymentJobStatus", &job_id), port);
+    let counts = ["RollbackCount", "RollbackSuccessCount", "RollbackFailedCount", "SuccessCount"];
+    let counted = |status: &Value| counts.map(|name| status[name].as_i64().unwrap());
+    assert_eq!(counted(&status), [1, 0, 1, 1]);
+    assert_eq!(resource_certificates(port), [2, 2]);
+
+    ok(&set_worker(&job_id, "2", "rollback"), port);
+    ok(&set_worker(&job_id, "1", "rollback"), port);
+    assert_eq!(worker_statuses(port, &job_id), ["rollback_success"; 2]);
+    let status = ok(&of_job("DescribeDeploymentJobStatus", &job_id), port);
+    assert_eq!(counted(&status), [2, 2, 0, 0]);
+    assert_eq!(resource_certificates(port), [0, 1]);
+    assert_eq!(ok(&of_job("DescribeDeploymentJob", &job_id), port)["Rollback"], 1);
+    assert_eq!(refused(&set_worker(&job_id, "2", "rollback"), port), bad_request("InvalidStatus"));
+}
+
+#[test]
+fn the_certificate_that_covers_the_domain_is_deployed() {
+    let emulator = Emulator::builder()
+        .cloud_resource(r#"{"cloud_product":"CDN","domain":"WWW.example.com"}"#)
+        .cloud_resource(r#"[{"cloud_product":"OSS","domain":"x.test"},{"cloud_product":"SLB"}]"#)
+        .start()
+        .unwrap();
+    let port = emulator.port();
+    let names = rcgen::generate_simple_self_signed(["other.example".to_owned()]).unwrap();
+    let call = Call::upload("o", &names.cert.pem(), &names.signing_key.serialize_pem());
+    assert_eq!(call.send(port).cert_id(), 1);
+    upload(port, "n");
+    let job_id = ok(&create("1,2", "1,2,3"), port)["JobId"].to_string();
+    let status = ok(&of_job("DescribeDeploymentJobStatus", &job_id), port);
+    for (name, value) in [
+        ("CertCount", json!(2)),
+        ("ResourceCount", json!(3)),
+        ("MatchWorkerCount", json!(2)),
+        ("BuyCount", json!(0)),
+        ("CostCount", json!(0)),
+        ("UseCount", json!(0)),
+        (
+            "ProductWorkerCount",
+            json!([{"ProductName": "CDN", "Count": 1}, {"ProductName": "OSS", "Count": 1},
+                   {"ProductName": "SLB", "Count": 1}]),
+        ),
+    ] {
+        assert_eq!(status[name], value, "{name}");
+    }
+    let workers = ok(&of_job("ListWorkerResource", &job_id), port);
+    let cert_ids: Vec<_> =
+        workers["Data"].as_array().unwrap().iter().map(|worker| worker["CertId"].clone()).collect();
+    assert_eq!(cert_ids, [2, 1, 1]);
+    let filtered = ok(&of_job("ListWorkerResource", &job_id).set("CloudProduct", "OSS"), port);
+    assert_eq!((&filtered["Total"], &filtered["Data"][0]["ResourceId"]), (&json!(1), &json!(2)));
+}
+
+#[test]
+fn a_deleted_certificate_or_resource_fails_the_worker() {
+    let emulator = start(1);
+    let port = emulator.port();
+    let job_id = started(port, "1");
+    assert_eq!(delete_2020(1).send(port).status, 200);
+    poll(port, &job_id);
+    assert_eq!(poll(port, &job_id), [0, 1, 1]);
+    let job_id = started(port, "1");
+    assert_eq!(control(port, "DELETE", "/_emulator/cloud-resources").body, "[]");
+    poll(port, &job_id);
+    assert_eq!(poll(port, &job_id), [0, 1, 1]);
+}
+
+#[test]
+fn invalid_parameters_unknown_ids_and_wrong_states_are_refused() {
+    let emulator = start(1);
+    let port = emulator.port();
+    upload(port, "n");
+    for name in ["Name", "JobType", "CertIds", "ResourceIds", "ContactIds"] {
+        let refused = refused(&create("1", "1").without(name), port);
+        assert_eq!(refused, bad_request(&format!("Missing{name}")));
+    }
+    let job_id = started(port, "1");
+    let cases = [
+        (create("1", "1").set("JobType", "both"), "InvalidJobType"),
+        (create("1,x", "1"), "InvalidCertIds"),
+        (create("1,", "1"), "InvalidCertIds"),
+        (create("1", "cdn"), "InvalidResourceIds"),
+        (create("1", "1").set("ContactIds", "1;2"), "InvalidContactIds"),
+        (create("1", "1").set("ScheduleTime", "tomorrow"), "InvalidScheduleTime"),
+        (create("1,9", "1"), "NotFound"),
+        (create("1", "1,9"), "NotFound"),
+        (create("1", "1").set("ContactIds", "9"), "NotFound"),
+        (set_status("9", "pending"), "NotFound"),
+        (of_job("DescribeDeploymentJob", "9"), "NotFound"),
+        (of_job("DescribeDeploymentJobStatus", "9"), "NotFound"),
+        (of_job("ListWorkerResource", "9"), "NotFound"),
+        (set_worker("9", "1", "rollback"), "NotFound"),
+        (set_worker(&job_id, "9", "rollback"), "NotFound"),
+        (of_job("DescribeDeploymentJob", "x"), "InvalidJobId"),
+        (Call::v2020("DescribeDeploymentJobStatus"), "MissingJobId"),
+        (Call::v2020("ListWorkerResource"), "MissingJobId"),
+        (of_job("ListWorkerResource", &job_id).set("Status", "done"), "InvalidStatus"),
+        (of_job("ListWorkerResource", &job_id).set("ShowSize", "0"), "InvalidShowSize"),
+        (of_job("UpdateDeploymentJobStatus", &job_id), "MissingStatus"),
+        (set_status(&job_id, "processing"), "InvalidStatus"),
+        (set_status(&job_id, "success"), "InvalidStatus"),
+        (
+            of_job("UpdateWorkerResourceStatus", &job_id).set("Status", "rollback"),
+            "MissingWorkerId",
+        ),
+        (set_worker(&job_id, "1", "error"), "InvalidStatus"),
+        // Not while the job runs.
+        (set_worker(&job_id, "1", "rollback"), "InvalidStatus"),
+        (Call::v2020("ListDeploymentJob").set("Status", "rollback"), "InvalidStatus"),
+        (Call::v2020("ListDeploymentJob").set("CertId", "x"), "InvalidCertId"),
+        (Call::v2020("ListCloudResources").set("CertIds", "[1,x]"), "InvalidCertIds"),
+        (Call::v2020("ListContact").set("CurrentPage", "-1"), "InvalidCurrentPage"),
+    ];
+    for (case, (call, code)) in cases.into_iter().enumerate() {
+        assert_eq!(refused(&call, port), bad_request(code), "case {case}");
+    }
+    // Back to editing before it runs, and no longer after.
+    for status in ["editing", "scheduling", "scheduling"] {
+        ok(&set_status(&job_id, status), port);
+    }
+    poll(port, &job_id);
+    poll(port, &job_id);
+    for status in ["editing", "pending", "scheduling"] {
+        assert_eq!(refused(&set_status(&job_id, status), port), bad_request("InvalidStatus"));
+    }
+    // Marks without a rollback.
+    ok(&set_worker(&job_id, "1", "rollback_success"), port);
+    assert_eq!(resource_certificates(port), [2]);
+    assert_eq!(ok(&Call::v2020("ListDeploymentJob"), port)["Total"], 1);
+}
+
+#[test]
+fn lists_have_pages_and_filters() {
+    let emulator = start(23);
+    let port = emulator.port();
+    let first = ok(&Call::v2020("ListCloudResources"), port);
+    let length = |page: &Value| page["Data"].as_array().unwrap().len();
+    assert_eq!((length(&first), &first["Total"], &first["ShowSize"]), (20, &json!(23), &json!(20)));
+    let second = ok(&Call::v2020("ListCloudResources").set("CurrentPage", "2"), port);
+    assert_eq!((length(&second), &second["Data"][0]["Domain"]), (3, &json!("21.example")));
+    let slb = r#"{"cloud_product":"SLB","instance_id":"lb-1","listener_port":443,
+                  "default_resource":true,"region_id":"cn-beijing"}"#;
+    let other = r#"{"cloud_product":"TencentCDN","cloud_name":"Tencent","cloud_access_id":"AK",
+                    "domain":"t.example"}"#;
+    emulator.add_cloud_resources(&format!("[{slb},{other}]")).unwrap();
+    upload(port, "n");
+    let bind = r#"{"cloud_product":"CDN","domain":"3.example","cert_id":1}"#;
+    emulator.add_cloud_resources(bind).unwrap();
+    let ids = |filters: &[(&str, &str)]| {
+        let call = Call::v2020("ListCloudResources");
+        let call = filters.iter().fold(call, |call, (name, value)| call.set(name, value));
+        let data = ok(&call, port)["Data"].as_array().unwrap().clone();
+        data.iter().map(|resource| resource["Id"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&[("CloudProduct", "SLB")]), [24]);
+    assert_eq!(ids(&[("CloudName", "Tencent")]), [25]);
+    assert_eq!(ids(&[("SecretId", "AK")]), [25]);
+    assert_eq!(ids(&[("Keyword", "2.EXAMPLE")]), [2, 12, 22]);
+    assert_eq!(ids(&[("Keyword", "lb-1")]), [24]);
+    assert_eq!(ids(&[("CertIds", "[1,7]")]), [3]);
+    assert_eq!(ids(&[("CertIds", "1")]), [3]);
+    assert!(ids(&[("CertIds", "1"), ("Keyword", "lb")]).is_empty());
+
+    let item = |product: &str| {
+        ok(&Call::v2020("ListCloudResources").set("CloudProduct", product), port)["Data"][0].clone()
+    };
+    let slb = item("SLB");
+    assert_eq!((&slb["ListenerPort"], &slb["DefaultResource"]), (&json!("443"), &json!(1)));
+    assert_eq!((&slb["RegionId"], &slb["EnableHttps"]), (&json!("cn-beijing"), &json!(0)));
+    assert_eq!(item("CDN").get("ListenerPort"), None);
+    let bound = ok(&Call::v2020("ListCloudResources").set("CertIds", "1"), port)["Data"][0].clone();
+    assert_eq!((&bound["CertName"], &bound["EnableHttps"]), (&json!("n"), &json!(1)));
+    let time = |name: &str| bound[name].as_str().unwrap().parse::<i64>().unwrap();
+    let detail = super::calls::detail_2020(port, 1).json();
+    assert_eq!(json!(time("CertEndTime")), detail["NotAfter"]);
+
+    for number in 0..3 {
+        let job_type = ["user", "user", "cloud"][number];
+        ok(&create("1", "1,2,25").set("JobType", job_type), port);
+    }
+    let jobs = |name: &str, value: &str| {
+        let page = ok(&Call::v2020("ListDeploymentJob").set(name, value), port);
+        let data = page["Data"].as_array().unwrap().clone();
+        data.iter().map(|job| job["Id"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(jobs("ShowSize", "2"), [3, 2]);
+    assert_eq!(jobs("JobType", "cloud"), [3]);
+    assert_eq!(jobs("Status", "editing"), [3, 2, 1]);
+    assert!(jobs("Status", "success").is_empty());
+    assert_eq!(jobs("InstanceId", "cas-job-user-000002"), [2]);
+    assert_eq!(jobs("CertId", "1"), [3, 2, 1]);
+    assert!(jobs("CertId", "2").is_empty());
+    let page = ok(&Call::v2020("ListDeploymentJob").set("ShowSize", "2"), port);
+    let certificates = json!([{"CertId": 1, "CertInstanceId": "cas-upload-000001", "CertName": "n",
+                "CertType": "upload"}]);
+    assert_eq!(page["Data"][0]["Certificates"], certificates);
+    assert_eq!(page["Data"][0]["ProductName"], "CDN,TencentCDN");
+    let worker =
+        ok(&of_job("ListWorkerResource", "3").set("CurrentPage", "3").set("ShowSize", "1"), port);
+    assert_eq!(worker["Total"], 3);
+    assert_eq!(worker["Data"][0]["CloudName"], "Tencent");
+}
+
+#[test]
+fn contacts_are_seeded_and_searched() {
+    let emulator = Emulator::builder()
+        .contact(r#"{"name":"Ann","email":"ann@a.example","mobile":"1390"}"#)
+        .contact(r#"[{"name":"Bob"},{"name":"Ann","email":"ann@a.example","mobile":"1390"}]"#)
+        .start()
+        .unwrap();
+    let port = emulator.port();
+    let names = |keyword: &str| {
+        let page = ok(&Call::v2020("ListContact").set("Keyword", keyword), port);
+        let list = page["ContactList"].as_array().unwrap().clone();
+        assert_eq!(page["TotalCount"], list.len());
+        list.iter().map(|contact| contact["Name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(""), ["Ann", "Bob"]);
+    assert_eq!(names("A.EX"), ["Ann"]);
+    assert_eq!(names("390"), ["Ann"]);
+    assert_eq!(names("bo"), ["Bob"]);
+    let first = ok(&Call::v2020("ListContact"), port)["ContactList"][0].clone();
+    assert_eq!((&first["ContactId"], &first["EmailStatus"]), (&json!(1), &json!(1)));
+    assert_eq!(first["WebhookList"], json!([]));
+    assert_eq!(control(port, "DELETE", "/_emulator/contacts").body, "[]");
+    assert!(names("").is_empty());
+    emulator.add_contacts(r#"{"name":"Cid"}"#).unwrap();
+    assert_eq!(names(""), ["Cid"]);
+}
+
+/// Nothing makes the creation of a job idempotent, so a client that repeats it after a lost
+/// response creates a second one. It can look for the first.
+#[test]
+fn a_lost_response_leaves_a_job() {
+    let emulator = start(1);
+    let port = emulator.port();
+    upload(port, "n");
+    emulator.add_faults(r#"{"action":"CreateDeploymentJob","kind":"drop-after"}"#).unwrap();
+    let mut connection = Connection::open(port);
+    connection.send(&create("1", "1").bytes());
+    assert!(connection.is_closed());
+    assert_eq!(ok(&Call::v2020("ListDeploymentJob"), port)["Total"], 1);
+    assert_eq!(ok(&create("1", "1"), port)["JobId"], 2);
+    // A lost response of a poll is a step, too.
+    ok(&set_status("2", "scheduling"), port);
+    emulator.add_faults(r#"{"action":"DescribeDeploymentJobStatus","kind":"drop-after"}"#).unwrap();
+    let mut connection = Connection::open(port);
+    connection.send(&of_job("DescribeDeploymentJobStatus", "2").bytes());
+    assert!(connection.is_closed());
+    assert_eq!(poll(port, "2"), [1, 0, 1]);
+}
+
+#[test]
+fn jobs_and_resources_survive_a_restart_and_end_with_a_reset() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || {
+        let builder = Emulator::builder().data(folder.path().join("cas.db"));
+        builder.cloud_resource(r#"{"cloud_product":"CDN"}"#).start().unwrap()
+    };
+    let emulator = start();
+    let job_id = started(emulator.port(), "1");
+    poll(emulator.port(), &job_id);
+    emulator.stop();
+    let emulator = start();
+    let port = emulator.port();
+    assert_eq!(status(port, &job_id), "processing");
+    assert_eq!(poll(port, &job_id), [1, 0, 1]);
+    emulator.stop();
+    let emulator = start();
+    let port = emulator.port();
+    assert_eq!(status(port, &job_id), "success");
+    assert_eq!(resource_certificates(port), [1]);
+
+    emulator.add_cloud_resources(r#"{"cloud_product":"OSS"}"#).unwrap();
+    emulator.add_contacts(r#"{"name":"Ann"}"#).unwrap();
+    emulator.reset().unwrap();
+    assert_eq!(ok(&Call::v2020("ListDeploymentJob"), port)["Total"], 0);
+    assert_eq!(resource_certificates(port), [0]);
+    let contacts = ok(&Call::v2020("ListContact"), port);
+    assert_eq!(contacts["ContactList"][0]["Name"], "emulator");
+    assert_eq!((&contacts["TotalCount"], started(port, "1").as_str()), (&json!(1), "1"));
+}
+
+#[test]
+fn the_control_interface_adds_resources() {
+    let emulator = Emulator::start().unwrap();
+    let port = emulator.port();
+    let add = |json: &str| control_with(port, "POST", "/_emulator/cloud-resources", json);
+    let added = add(r#"{"cloud_product":"CDN","domain":"a.example"}"#);
+    assert_eq!(added.status, 200);
+    let item = &added.json()[0];
+    assert_eq!(
+        (&item["id"], &item["cloud_name"], &item["cert_id"]),
+        (&json!(1), &json!("aliyun"), &json!(0))
+    );
+    // The same resource again changes nothing.
+    assert_eq!(add(r#"{"cloud_product":"CDN","domain":"a.example"}"#).json(), added.json());
+    let invalid = add(r#"[{"cloud_product":"CDN"},{"product":"CDN"}]"#);
+    assert_eq!(invalid.status, 400);
+    assert!(invalid.body.contains("unknown member"), "{}", invalid.body);
+    assert_eq!(control(port, "GET", "/_emulator/cloud-resources").json(), added.json());
+    let start = Emulator::builder().cloud_resource("{}").start().unwrap_err().to_string();
+    assert!(start.contains("invalid cloud resource: missing member"), "{start}");
+}
+
+#[test]
+fn responses_in_xml_have_the_same_fields() {
+    let emulator = start(1);
+    let port = emulator.port();
+    let job_id = started(port, "1");
+    for (call, part) in [
+        (of_job("DescribeDeploymentJob", &job_id), "<DescribeDeploymentJobResponse><Id>1</Id>"),
+        (
+            of_job("DescribeDeploymentJobStatus", &job_id),
+            "<ProductWorkerCount><ProductName>CDN</ProductName><Count>1</Count></Product",
+        ),
+        (of_job("ListWorkerResource", &job_id), "<Data><Id>1</Id><JobId>1</JobId>"),
+        (set_worker(&job_id, "1", "rollback"), "<UpdateWorkerResourceStatusResponse><RequestId>"),
+        (Call::v2020("ListDeploymentJob"), "<Certificates><CertId>1</CertId>"),
+        (Call::v2020("ListCloudResources"), "<Total>1</Total>"),
+        (Call::v2020("ListContact"), "<ContactList><ContactId>1</ContactId>"),
+        (create("1", "1"), "<CreateDeploymentJobResponse><JobId>2</JobId>"),
+    ] {
+        let response = call.set("Format", "XML").send(port);
+        assert!(response.status == 200 && response.body.contains(part), "{}", response.body);
+    }
+}
