@@ -1,10 +1,25 @@
 //! Public keys of certificates.
 
+use pkcs1::RsaPublicKeyRef;
+
 /// The public key of a certificate.
 pub(crate) struct PublicKey {
     pub(crate) algorithm: Algorithm,
     /// The bits of `subjectPublicKey`.
     pub(crate) bits: Vec<u8>,
+}
+
+impl PublicKey {
+    /// The length of the key in bits: of the modulus, or of the curve.
+    pub(crate) fn size(&self) -> usize {
+        match self.algorithm {
+            Algorithm::Rsa => RsaPublicKeyRef::try_from(self.bits.as_slice())
+                .map_or(0, |key| 8 * key.modulus.as_bytes().len()),
+            Algorithm::P384 => 384,
+            Algorithm::P521 => 521,
+            Algorithm::P256 | Algorithm::Secp256k1 | Algorithm::Sm2 | Algorithm::Ed25519 => 256,
+        }
+    }
 }
 
 /// The supported kinds of key.

@@ -9,6 +9,10 @@ use crate::request::Parameters;
 use crate::sessions::Caller;
 use crate::store::{Account, Store, StoreError};
 
+/// The values of a boolean parameter. Official SDKs write them in lower case, or as Python does.
+pub(super) const BOOLEANS: [(&str, bool); 4] =
+    [("true", true), ("false", false), ("True", true), ("False", false)];
+
 /// What an operation works with.
 pub(crate) struct Context<'a> {
     pub(crate) parameters: &'a Parameters,

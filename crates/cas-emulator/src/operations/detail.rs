@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use super::context::Context;
+use super::context::{BOOLEANS, Context};
 use super::errors::{self, ApiError};
 use super::summary::Summary;
 use crate::certificates::certificate::{ChainEntry, parse_chain};
@@ -92,7 +92,7 @@ struct ChainItem {
 /// A tag. Uploads call its parts `Key` and `Value`.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Tag {
+pub(super) struct Tag {
     tag_key: String,
     tag_value: String,
 }
@@ -112,9 +112,7 @@ pub(super) fn describe_user_certificate_detail(
 }
 
 pub(super) fn get_user_certificate_detail(context: &Context<'_>) -> Result<GetOutput, ApiError> {
-    // Official SDKs send booleans in lower case, or as Python writes them.
-    let booleans = [("true", true), ("false", false), ("True", true), ("False", false)];
-    let filter = context.one_of("CertFilter", false, &booleans)?;
+    let filter = context.one_of("CertFilter", false, &BOOLEANS)?;
     let (certificate, secrets, double) = find(context)?;
     Ok(GetOutput {
         id: certificate.cert_id,
@@ -160,23 +158,28 @@ fn find(context: &Context<'_>) -> Result<(StoredCertificate, Secrets, DoubleSecr
 }
 
 fn chain(stored: &StoredCertificate, now: SystemTime) -> Vec<ChainItem> {
-    let item = |entry: ChainEntry| {
-        let not_after = clock::from_unix_seconds(entry.not_after);
-        let remaining = not_after.duration_since(now).unwrap_or_default();
-        ChainItem {
-            common_name: entry.common_name,
-            issuer_common_name: entry.issuer,
-            not_before: entry.not_before * 1000,
-            not_after: entry.not_after * 1000,
-            remain_day: remaining.as_secs() / SECONDS_PER_DAY,
-        }
+    let item = |entry: ChainEntry| ChainItem {
+        remain_day: remaining_days(&entry, now),
+        common_name: entry.common_name,
+        issuer_common_name: entry.issuer,
+        not_before: entry.not_before * 1000,
+        not_after: entry.not_after * 1000,
     };
-    // The upload has checked that the chain parses.
-    let entries = parse_chain(&stored.cert_pem).unwrap_or_default();
-    entries.into_iter().map(item).collect()
+    chain_entries(stored).into_iter().map(item).collect()
 }
 
-fn tags(stored: &StoredCertificate) -> Vec<Tag> {
+pub(super) fn chain_entries(stored: &StoredCertificate) -> Vec<ChainEntry> {
+    // The upload has checked that the chain parses.
+    parse_chain(&stored.cert_pem).unwrap_or_default()
+}
+
+/// Whole days until the end of a certificate; 0 after it.
+pub(super) fn remaining_days(entry: &ChainEntry, now: SystemTime) -> u64 {
+    let not_after = clock::from_unix_seconds(entry.not_after);
+    not_after.duration_since(now).unwrap_or_default().as_secs() / SECONDS_PER_DAY
+}
+
+pub(super) fn tags(stored: &StoredCertificate) -> Vec<Tag> {
     let tag =
         |(key, value): &(String, String)| Tag { tag_key: key.clone(), tag_value: value.clone() };
     stored.tags.iter().map(tag).collect()

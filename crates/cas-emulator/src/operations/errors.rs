@@ -178,8 +178,13 @@ pub(crate) static INSUFFICIENT_QUOTA: ErrorSpec = business(
     "The quota of certificates is insufficient.",
 );
 
+pub(crate) static TOO_MANY: ErrorSpec =
+    gateway("NumberExceed.{}", 400, Assumed, "The maximum number of {} is exceeded.");
+pub(crate) static DUPLICATE_TAG_KEY: ErrorSpec =
+    gateway("Duplicate.TagKey", 400, Assumed, "A tag key occurs more than once.");
+
 /// The whole table.
-pub(crate) static ALL: [&ErrorSpec; 28] = [
+pub(crate) static ALL: [&ErrorSpec; 30] = [
     &MISSING,
     &INVALID,
     &INVALID_FORMAT,
@@ -208,6 +213,8 @@ pub(crate) static ALL: [&ErrorSpec; 28] = [
     &KEY_MISMATCH,
     &NOT_FOUND,
     &INSUFFICIENT_QUOTA,
+    &TOO_MANY,
+    &DUPLICATE_TAG_KEY,
 ];
 
 /// An error response.

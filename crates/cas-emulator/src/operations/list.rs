@@ -80,7 +80,7 @@ struct ListItem {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-enum Status {
+pub(super) enum Status {
     #[serde(rename = "ISSUED")]
     Issued,
     #[serde(rename = "WILLEXPIRED")]
@@ -207,7 +207,7 @@ impl PageRange {
 }
 
 impl Status {
-    fn of(stored: &StoredCertificate, now: SystemTime) -> Self {
+    pub(super) fn of(stored: &StoredCertificate, now: SystemTime) -> Self {
         if stored.expired(now) {
             Self::Expired
         } else if stored.expired(now + WILL_EXPIRE) {

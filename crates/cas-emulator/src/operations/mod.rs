@@ -3,6 +3,7 @@
 //! Signatures are checked before. May use `sessions`, `store`, `certificates`, `request`, `clock`
 //! and `hex`.
 
+mod certificate_detail;
 mod context;
 mod delete;
 pub(crate) mod deployment;
@@ -15,6 +16,7 @@ mod output;
 mod sts;
 mod summary;
 pub(crate) mod table;
+mod tags;
 mod upload;
 pub(crate) mod version;
 

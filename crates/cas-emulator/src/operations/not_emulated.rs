@@ -19,7 +19,7 @@ pub(super) const OF_2018: [&str; 3] =
 
 const OF_STS: [&str; 2] = ["AssumeRoleWithOIDC", "AssumeRoleWithSAML"];
 
-pub(super) const OF_2020: [&str; 74] = [
+pub(super) const OF_2020: [&str; 69] = [
     "AddCloudAccess",
     "ApplyCertificate",
     "BatchUpdateNoticeStatus",
@@ -53,7 +53,6 @@ pub(super) const OF_2020: [&str; 74] = [
     "Encrypt",
     "GetAssetCount",
     "GetCertWarehouseQuota",
-    "GetCertificateDetail",
     "GetCertificatePackageCount",
     "GetCompany",
     "GetContact",
@@ -74,18 +73,14 @@ pub(super) const OF_2020: [&str; 74] = [
     "ListDeploymentJobResource",
     "ListInstances",
     "ListTagKeys",
-    "ListTagResources",
     "ListTrusteeOrder",
     "ListWarehouse",
-    "MoveResourceGroup",
     "RefundInstance",
     "RenewCertificateOrderForPackageRequest",
     "RevokeCertificate",
     "RevokeWHClientCertificate",
     "ShareCertificate",
     "Sign",
-    "TagResources",
-    "UntagResources",
     "UpdateCompany",
     "UpdateContact",
     "UpdateCsr",

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::certificate_detail::CertificateDetailOutput;
 use super::delete::DeleteOutput;
 use super::deployment::jobs::{
     CreateJobOutput, DescribeJobOutput, JobStatusOutput, ListJobOutput, UpdateStatusOutput,
@@ -11,6 +12,7 @@ use super::deployment::workers::ListWorkerOutput;
 use super::detail::{DescribeOutput, GetOutput};
 use super::list::{DescribeListOutput, ListOutput};
 use super::sts::{AssumeRoleOutput, CallerIdentityOutput};
+use super::tags::{DoneOutput, ListTagOutput};
 use super::upload::{CreateOutput, UploadOutput};
 
 /// The response fields of one operation.
@@ -24,6 +26,9 @@ pub(crate) enum Output {
     DescribeList(DescribeListOutput),
     List(ListOutput),
     Delete(DeleteOutput),
+    CertificateDetail(Box<CertificateDetailOutput>),
+    Done(DoneOutput),
+    ListTags(ListTagOutput),
     CreateJob(CreateJobOutput),
     UpdateStatus(UpdateStatusOutput),
     DescribeJob(Box<DescribeJobOutput>),

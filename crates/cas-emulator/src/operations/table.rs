@@ -5,7 +5,7 @@ use super::deployment::{jobs, resources, workers};
 use super::errors::{self, ApiError};
 use super::output::Output;
 use super::version::{VERSION_2018, VERSION_2020, VERSION_STS};
-use super::{delete, detail, list, not_emulated, sts, upload};
+use super::{certificate_detail, delete, detail, list, not_emulated, sts, tags, upload};
 
 /// One operation of one version.
 pub(crate) struct Operation {
@@ -14,7 +14,7 @@ pub(crate) struct Operation {
     run: fn(&Context<'_>) -> Result<Output, ApiError>,
 }
 
-pub(crate) static OPERATIONS: [Operation; 19] = [
+pub(crate) static OPERATIONS: [Operation; 24] = [
     Operation {
         version: VERSION_2018,
         action: "CreateUserCertificate",
@@ -104,6 +104,34 @@ pub(crate) static OPERATIONS: [Operation; 19] = [
         version: VERSION_2020,
         action: "ListContact",
         run: |context| resources::list_contacts(context).map(Output::ListContacts),
+    },
+    Operation {
+        version: VERSION_2020,
+        action: "GetCertificateDetail",
+        run: |context| {
+            certificate_detail::get(context)
+                .map(|output| Output::CertificateDetail(Box::new(output)))
+        },
+    },
+    Operation {
+        version: VERSION_2020,
+        action: "TagResources",
+        run: |context| tags::tag_resources(context).map(Output::Done),
+    },
+    Operation {
+        version: VERSION_2020,
+        action: "UntagResources",
+        run: |context| tags::untag_resources(context).map(Output::Done),
+    },
+    Operation {
+        version: VERSION_2020,
+        action: "ListTagResources",
+        run: |context| tags::list_tag_resources(context).map(Output::ListTags),
+    },
+    Operation {
+        version: VERSION_2020,
+        action: "MoveResourceGroup",
+        run: |context| tags::move_resource_group(context).map(Output::Done),
     },
     Operation {
         version: VERSION_STS,

@@ -56,7 +56,7 @@ pub(super) fn create_user_certificate(context: &Context<'_>) -> Result<CreateOut
 
 pub(super) fn upload_user_certificate(context: &Context<'_>) -> Result<UploadOutput, ApiError> {
     let parameters = context.parameters;
-    let tags = parameters.tags();
+    let tags = parameters.tags("Tags");
     let options = Options {
         resource_group_id: parameters.non_empty("ResourceGroupId").unwrap_or_default(),
         tags: tags.map_err(|missing| ApiError::new(&errors::MISSING, missing))?,

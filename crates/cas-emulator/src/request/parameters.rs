@@ -134,20 +134,29 @@ impl Parameters {
         merged
     }
 
-    /// The tags `Tags.N.Key` and `Tags.N.Value`, in the order of N. The error is the name of a
+    /// The values of `name.N`, in the order of N.
+    pub(crate) fn list(&self, name: &str) -> Vec<String> {
+        let numbered = self.merged().into_iter().filter_map(|(other, parameter)| {
+            let number = other.strip_prefix(name)?.strip_prefix('.')?.parse::<u32>().ok()?;
+            Some((number, parameter.value.to_owned()))
+        });
+        numbered.collect::<BTreeMap<_, _>>().into_values().collect()
+    }
+
+    /// The tags `list.N.Key` and `list.N.Value`, in the order of N. The error is the name of a
     /// missing key.
-    pub(crate) fn tags(&self) -> Result<Vec<(String, String)>, String> {
+    pub(crate) fn tags(&self, list: &str) -> Result<Vec<(String, String)>, String> {
         let merged = self.merged();
         let number = |name: &str| {
-            let (number, part) = name.strip_prefix("Tags.")?.split_once('.')?;
+            let (number, part) = name.strip_prefix(list)?.strip_prefix('.')?.split_once('.')?;
             number.parse::<u32>().ok().filter(|_| matches!(part, "Key" | "Value"))
         };
         let numbers: BTreeSet<_> = merged.keys().filter_map(|name| number(name)).collect();
         let text = |name: &str| merged.get(name).map(|found| found.value.to_owned());
         let tag = |number| {
-            let name = format!("Tags.{number}.Key");
+            let name = format!("{list}.{number}.Key");
             let key = text(&name).filter(|key| !key.is_empty()).ok_or(name)?;
-            Ok((key, text(&format!("Tags.{number}.Value")).unwrap_or_default()))
+            Ok((key, text(&format!("{list}.{number}.Value")).unwrap_or_default()))
         };
         numbers.into_iter().map(tag).collect()
     }
@@ -259,12 +268,19 @@ mod tests {
     fn tags_are_sorted_by_number() {
         let tags = |text: &[u8]| {
             let parameters = Parameters { query: parse_form(text), ..Parameters::default() };
-            parameters.tags()
+            parameters.tags("Tags")
         };
         let query = b"Tags.10.Key=j&Tags.2.Value=2&Tags.2.Key=b&Tags.x.Key=x&Tags.3.Other=o&Tags=t";
         let expected = [("b".to_owned(), "2".to_owned()), ("j".to_owned(), String::new())];
         assert_eq!(tags(query).unwrap(), expected);
         assert_eq!(tags(b"Tags.1.Value=v"), Err("Tags.1.Key".to_owned()));
+    }
+
+    #[test]
+    fn lists_are_sorted_by_number() {
+        let query = parse_form(b"Id.10=j&Id.2=b&Id=x&Id.2.Key=k&Ids.1=y&Id.x=z");
+        let parameters = Parameters { query, ..Parameters::default() };
+        assert_eq!(parameters.list("Id"), ["b", "j"]);
     }
 
     #[test]

@@ -152,6 +152,22 @@ pub(crate) fn list(
     select.query_map([account], cloud_resource)?.collect()
 }
 
+/// The cloud services that use a certificate, each once.
+pub(crate) fn products_using(
+    connection: &Connection,
+    cert_id: i64,
+) -> rusqlite::Result<Vec<String>> {
+    let mut select =
+        connection.prepare_cached("SELECT content FROM cloud_resource WHERE cert_id = ?1")?;
+    let product = |row: &Row<'_>| {
+        from_json::<NewCloudResource>(row, "content").map(|resource| resource.cloud_product)
+    };
+    let mut products: Vec<_> = select.query_map([cert_id], product)?.collect::<Result<_, _>>()?;
+    products.sort_unstable();
+    products.dedup();
+    Ok(products)
+}
+
 /// Removes all cloud resources.
 pub(crate) fn clear(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch("DELETE FROM cloud_resource")

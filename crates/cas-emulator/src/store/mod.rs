@@ -13,6 +13,7 @@ mod keys;
 mod listing;
 mod row;
 mod schema;
+pub(crate) mod tags;
 #[cfg(test)]
 mod tests;
 mod upload;
@@ -39,7 +40,7 @@ pub use error::StoreError;
 pub(crate) use keys::CertificateWithKey;
 pub(crate) use listing::ListFilter;
 pub use row::StoredCertificate;
-pub(crate) use row::resource_id;
+pub(crate) use row::{cert_id_of, resource_id};
 pub(crate) use upload::{InsertResult, NewCertificate, PemPair};
 
 /// The certificates of all accounts.

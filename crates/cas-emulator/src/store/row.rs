@@ -79,6 +79,12 @@ pub(crate) fn resource_id(cert_id: i64) -> String {
     format!("cas-upload-{}", base36(cert_id))
 }
 
+/// The ID of the certificate with a resource ID.
+pub(crate) fn cert_id_of(text: &str) -> Option<i64> {
+    let cert_id = i64::from_str_radix(text.strip_prefix("cas-upload-")?, 36).ok()?;
+    Some(cert_id).filter(|cert_id| resource_id(*cert_id) == text)
+}
+
 /// `id` in base 36 with at least six digits.
 pub(super) fn base36(id: i64) -> String {
     let mut rest = id.unsigned_abs();
@@ -143,7 +149,7 @@ pub(super) fn tags_to_json(tags: &[(String, String)]) -> String {
     serde_json::to_string(tags).unwrap_or_default() // strings always serialise
 }
 
-fn tags_from_json(json: &str) -> Vec<(String, String)> {
+pub(super) fn tags_from_json(json: &str) -> Vec<(String, String)> {
     serde_json::from_str(json).unwrap_or_default()
 }
 
@@ -174,6 +180,13 @@ mod tests {
         assert_eq!(resource_id(1), "cas-upload-000001");
         assert_eq!(resource_id(36 * 36 + 35), "cas-upload-00010z");
         assert_eq!(resource_id(i64::MAX), "cas-upload-1y2p0ij32e8e7");
+        for cert_id in [1, 36 * 36 + 35, i64::MAX] {
+            assert_eq!(cert_id_of(&resource_id(cert_id)), Some(cert_id));
+        }
+        for other in ["1", "cas-upload-1", "cas-upload-00000A", "cas-upload-+00001", "cas-upload-"]
+        {
+            assert_eq!(cert_id_of(other), None, "{other}");
+        }
     }
 
     #[test]

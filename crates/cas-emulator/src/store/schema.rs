@@ -6,8 +6,7 @@ use rusqlite::{Connection, ErrorCode, params};
 
 use super::account::Account;
 use super::row::search_text;
-
-use super::{cloud_resources, deployment};
+use super::{cloud_resources, deployment, tags};
 
 /// Identifies a database of the emulator: `casE`.
 const APPLICATION_ID: i64 = 0x6361_7345;
@@ -15,13 +14,14 @@ const APPLICATION_ID: i64 = 0x6361_7345;
 type Migration = fn(&Connection) -> rusqlite::Result<()>;
 
 /// The migrations. The schema version of a file is the number of migrations it has seen.
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 7] = [
     |connection| connection.execute_batch(FIRST),
     |connection| connection.execute_batch(SECOND),
     |connection| connection.execute_batch(THIRD),
     split_summaries_from_pem,
     |connection| connection.execute_batch(cloud_resources::SCHEMA),
     |connection| connection.execute_batch(deployment::SCHEMA),
+    |connection| connection.execute_batch(tags::SCHEMA),
 ];
 
 /// AUTOINCREMENT, because the ID of a deleted certificate must not be used again.

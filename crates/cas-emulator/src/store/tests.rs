@@ -26,10 +26,10 @@ fn rejects_databases_of_other_programs_and_newer_versions() {
 
     let future = folder.path().join("future");
     drop(Store::open(Some(&future), None).unwrap());
-    Connection::open(&future).unwrap().execute_batch("PRAGMA user_version = 7").unwrap();
+    Connection::open(&future).unwrap().execute_batch("PRAGMA user_version = 8").unwrap();
     assert!(
         open_error(&future)
-            .ends_with("a newer cas-emulator (schema 7; this version supports up to 6)")
+            .ends_with("a newer cas-emulator (schema 8; this version supports up to 7)")
     );
 
     assert!(open_error(&folder.path().join("no/such/folder")).contains("failed to open"));

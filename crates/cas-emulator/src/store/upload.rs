@@ -13,6 +13,7 @@ use super::key_sealer::KeySealer;
 use super::keys::{self, CertificateWithKey};
 use super::listing::Hidden;
 use super::row;
+use super::tags;
 use super::writer::{Change, lock};
 use crate::certificates::certificate::Leaf;
 
@@ -194,11 +195,13 @@ impl PendingUpload {
             .optional()?;
         let Some(first) = first.transpose()? else { return Ok(None) };
         let CertificateWithKey { certificate: first, key, encrypt_key } = first;
+        let (resource_group_id, tags) = tags::uploaded_with(connection, first.cert_id)?
+            .unwrap_or((first.resource_group_id, first.tags));
         let same = first.name == self.name
             && first.cert_pem == self.cert_pem
             && first.encrypt_cert_pem == self.encrypt_cert_pem
-            && first.resource_group_id == repeatable.resource_group_id
-            && first.tags == repeatable.tags
+            && resource_group_id == repeatable.resource_group_id
+            && tags == repeatable.tags
             && key.as_ref() == Some(&repeatable.key_pem)
             && encrypt_key == repeatable.encrypt_key_pem;
         Ok(Some(if same {

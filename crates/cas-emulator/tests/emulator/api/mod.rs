@@ -1,6 +1,7 @@
 //! The operations of the API, and their errors.
 
 mod calls;
+mod certificate_detail;
 mod client_tokens;
 mod deployment;
 mod detail;
@@ -10,4 +11,5 @@ mod limits;
 mod list;
 mod not_emulated;
 mod sts;
+mod tags;
 mod upload;
