@@ -66,13 +66,14 @@ impl Gateway {
             return Err((&errors::UNSUPPORTED_METHOD).into());
         }
         let parameters = &call.parameters;
+        let value = |name| parameters.non_empty(name).unwrap_or_default();
+        // Before anything that a signed call needs: one of them is not signed.
+        table::check_emulated(value("Version"), value("Action"))?;
         let required = if call.authorization.is_some() { &REQUIRED[..6] } else { &REQUIRED };
         let missing = required.iter().find(|name| parameters.non_empty(name).is_none());
         if let Some(name) = missing {
             return Err(ApiError::new(&errors::MISSING, *name));
         }
-        let value = |name| parameters.non_empty(name).unwrap_or_default();
-
         let operation = table::find(value("Version"), value("Action"))?;
         let access_key_id = value("AccessKeyId");
         let (token, time) = (parameters.non_empty("SecurityToken"), self.clock.now());

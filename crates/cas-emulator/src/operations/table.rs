@@ -159,6 +159,15 @@ impl Operation {
     }
 }
 
+/// Fails for an operation that the service has and the emulator does not.
+pub(crate) fn check_emulated(version: &str, action: &str) -> Result<(), ApiError> {
+    if not_emulated::contains(version, action) {
+        Err((&errors::NOT_EMULATED).into())
+    } else {
+        Ok(())
+    }
+}
+
 /// Finds the operation `action` of `version`.
 pub(crate) fn find(version: &str, action: &str) -> Result<&'static Operation, ApiError> {
     let mut of_version =
@@ -167,10 +176,7 @@ pub(crate) fn find(version: &str, action: &str) -> Result<&'static Operation, Ap
         return Err((&errors::INVALID_VERSION).into());
     }
     let found = of_version.find(|operation| operation.action == action);
-    found.ok_or_else(|| {
-        let listed = not_emulated::contains(version, action);
-        if listed { &errors::NOT_EMULATED } else { &errors::ACTION_NOT_FOUND }.into()
-    })
+    found.ok_or((&errors::ACTION_NOT_FOUND).into())
 }
 
 #[cfg(test)]

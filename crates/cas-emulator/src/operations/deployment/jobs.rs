@@ -7,7 +7,7 @@ use super::super::context::Context;
 use super::super::errors::{self, ApiError};
 use super::page::{Page, PageFields};
 use super::progress::{self, InvalidTransition};
-use super::{id, ids, time};
+use super::{id, ids};
 use crate::clock;
 use crate::store::deployment::{self, Job, JobCertificate, NewJob, Status, Worker};
 use crate::store::{Account, resource_id};
@@ -68,7 +68,7 @@ struct JobItem {
     certificates: Vec<CertificateItem>,
 }
 
-/// What details and lists show of a job.
+/// What details and lists show of a job. Times are in milliseconds since 1970.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct JobFields {
@@ -82,11 +82,14 @@ struct JobFields {
     product_name: String,
     rollback: u8,
     del: u8,
-    gmt_create: String,
-    gmt_modified: String,
-    schedule_time: String,
-    start_time: String,
-    end_time: String,
+    gmt_create: i64,
+    gmt_modified: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_time: Option<i64>,
     user_id: i64,
 }
 
@@ -182,21 +185,23 @@ pub(in super::super) fn update_status(
     Ok(UpdateStatusOutput::new(context))
 }
 
-/// The job that the parameter `JobId` names, after one step.
-pub(super) fn advanced(context: &Context<'_>) -> Result<Job, ApiError> {
+/// The job that the parameter `JobId` names. It advances by one step afterwards, so that a response
+/// shows what the last change has set.
+pub(super) fn shown(context: &Context<'_>) -> Result<Job, ApiError> {
     let job_id = id(context, "JobId")?;
     let now = clock::unix_milliseconds(context.now);
-    let advanced = context.store.change(|transaction| {
+    let shown = context.store.change(|transaction| {
         deployment::update(transaction, context.account, job_id, |job| {
+            let shown = job.clone();
             progress::step(job, now, context.worker_faults);
-            job.clone()
+            shown
         })
     })?;
-    Ok(advanced.ok_or(&errors::NOT_FOUND)?)
+    Ok(shown.ok_or(&errors::NOT_FOUND)?)
 }
 
 pub(in super::super) fn describe(context: &Context<'_>) -> Result<DescribeJobOutput, ApiError> {
-    let job = advanced(context)?;
+    let job = shown(context)?;
     let contacts = job.content.contacts.iter().map(|(id, contact)| ContactItem {
         id: id.to_string(),
         name: contact.name.clone(),
@@ -214,7 +219,7 @@ pub(in super::super) fn describe(context: &Context<'_>) -> Result<DescribeJobOut
 pub(in super::super) fn describe_status(
     context: &Context<'_>,
 ) -> Result<JobStatusOutput, ApiError> {
-    let job = advanced(context)?;
+    let job = shown(context)?;
     let count = |status| job.workers.iter().filter(|worker| worker.status == status).count();
     let rolling_back = count(Status::Rollback);
     let (rolled_back, stuck) = (count(Status::RollbackSuccess), count(Status::RollbackError));
@@ -279,7 +284,6 @@ impl JobFields {
             use Status::{Rollback, RollbackError, RollbackSuccess};
             matches!(status, Rollback | RollbackSuccess | RollbackError)
         };
-        let optional = |milliseconds: Option<i64>| milliseconds.map(time).unwrap_or_default();
         Self {
             id: job.id,
             instance_id: instance_id(job),
@@ -291,11 +295,11 @@ impl JobFields {
             product_name: products(job).join(","),
             rollback: job.workers.iter().any(|worker| rolls_back(worker.status)).into(),
             del: 0,
-            gmt_create: time(job.created),
-            gmt_modified: time(job.modified),
-            schedule_time: optional(job.content.schedule_time),
-            start_time: optional(job.started),
-            end_time: optional(job.ended),
+            gmt_create: job.created,
+            gmt_modified: job.modified,
+            schedule_time: job.content.schedule_time,
+            start_time: job.started,
+            end_time: job.ended,
             user_id: account.number(),
         }
     }

@@ -11,7 +11,7 @@ pub(super) mod workers;
 use super::context::Context;
 use super::errors::{self, ApiError};
 
-/// Milliseconds since 1970, as text: so the service writes times here.
+/// Milliseconds since 1970, as text: so the service writes times of resources, but not of jobs.
 fn time(milliseconds: i64) -> String {
     milliseconds.to_string()
 }

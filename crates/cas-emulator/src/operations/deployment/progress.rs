@@ -14,8 +14,8 @@ pub(crate) trait WorkerFaults {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InvalidTransition;
 
-/// Advances a job by one step: pending, scheduling, processing, and then success or error. It waits
-/// for its schedule time. Workers that roll back end with the next step.
+/// Advances a job by one step: pending, scheduling, processing, and then success or error. A job
+/// that is pending waits for its schedule time. Workers that roll back end with the next step.
 pub(super) fn step(job: &mut Job, now: i64, faults: &dyn WorkerFaults) {
     for worker in &mut job.workers {
         if worker.status == Status::Rollback {
@@ -25,7 +25,7 @@ pub(super) fn step(job: &mut Job, now: i64, faults: &dyn WorkerFaults) {
     let due = job.content.schedule_time.is_none_or(|time| time <= now);
     match job.status {
         Status::Pending if due => set_status(job, Status::Scheduling, now),
-        Status::Scheduling if due => {
+        Status::Scheduling => {
             job.started = job.started.or(Some(now));
             set_status(job, Status::Processing, now);
         }

@@ -39,7 +39,6 @@ struct ResourceItem {
     cloud_access_id: Option<String>,
     #[serde(flatten)]
     listener: Option<ListenerFields>,
-    status: &'static str,
     gmt_create: String,
     gmt_modified: String,
     user_id: i64,
@@ -86,7 +85,7 @@ pub(super) fn has_listeners(resource: &NewCloudResource) -> bool {
 }
 
 pub(in super::super) fn list(context: &Context<'_>) -> Result<ListResourcesOutput, ApiError> {
-    let page = Page::parse(context, 20)?;
+    let page = Page::parse(context, 50)?;
     let parameter = |name| context.parameters.non_empty(name);
     let (name, product) = (parameter("CloudName"), parameter("CloudProduct"));
     let (keyword, access_id) = (parameter("Keyword"), parameter("SecretId"));
@@ -143,7 +142,6 @@ fn item(resource: &CloudResource, account: Account) -> ResourceItem {
             listener_port: content.listener_port.to_string(),
             default_resource: content.default_resource.into(),
         }),
-        status: "",
         gmt_create: time(resource.created),
         gmt_modified: time(resource.modified),
         user_id: account.number(),
@@ -183,7 +181,7 @@ fn contact_item(contact: &Contact) -> ContactItem {
         email_status: (!content.email.is_empty()).into(),
         mobile: content.mobile.clone(),
         mobile_status: (!content.mobile.is_empty()).into(),
-        webhooks: "",
+        webhooks: "[]",
         webhook_list: [],
     }
 }

@@ -63,7 +63,7 @@ pub(in super::super) fn list(context: &Context<'_>) -> Result<ListWorkerOutput, 
     let statuses = Status::ALL.map(|(name, status)| (name, Some(status)));
     let status = context.one_of("Status", None, &statuses)?;
     let product = context.parameters.non_empty("CloudProduct");
-    let job = jobs::advanced(context)?;
+    let job = jobs::shown(context)?;
     let selected = job.workers.iter().filter(|worker| {
         status.is_none_or(|status| worker.status == status)
             && product.is_none_or(|product| worker.content.resource.cloud_product == product)

@@ -68,13 +68,19 @@ fn set_worker(job_id: &str, worker_id: &str, status: &str) -> Call {
     call.set("Status", status)
 }
 
-/// Success, failed and all workers, after one step.
+/// Success, failed and all workers. The job advances afterwards.
 fn poll(port: u16, job_id: &str) -> [i64; 3] {
     let status = ok(&of_job("DescribeDeploymentJobStatus", job_id), port);
     ["SuccessCount", "FailedCount", "WorkerCount"].map(|name| status[name].as_i64().unwrap())
 }
 
-/// The statuses of the job, by a list that does not advance it.
+/// Runs a job that is scheduled to its end.
+fn finish(port: u16, job_id: &str) {
+    poll(port, job_id);
+    poll(port, job_id);
+}
+
+/// The status of the job, by a list that does not advance it.
 fn status(port: u16, job_id: &str) -> String {
     let jobs = ok(&Call::v2020("ListDeploymentJob"), port);
     let job_id: i64 = job_id.parse().unwrap();
@@ -111,9 +117,10 @@ fn a_job_goes_through_its_states_with_each_poll() {
     assert_eq!(poll(port, &job_id), [0, 0, 2]);
     assert_eq!(status(port, &job_id), "processing");
     assert_eq!(resource_certificates(port), [0, 0, 0]);
-    assert_eq!(poll(port, &job_id), [2, 0, 2]);
+    assert_eq!(poll(port, &job_id), [0, 0, 2]);
     assert_eq!(status(port, &job_id), "success");
     assert_eq!(resource_certificates(port), [1, 0, 1]);
+    assert_eq!(poll(port, &job_id), [2, 0, 2]);
     assert_eq!(poll(port, &job_id), [2, 0, 2]);
 
     let job = ok(&of_job("DescribeDeploymentJob", &job_id), port);
@@ -128,11 +135,11 @@ fn a_job_goes_through_its_states_with_each_poll() {
         ("Del", json!(0)),
         ("InstanceId", json!("cas-job-user-000001")),
         ("UserId", json!(1_000_000_000_000_001_u64)),
-        ("ScheduleTime", json!("")),
     ] {
         assert_eq!(job[name], value, "{name}");
     }
-    let time = |name: &str| job[name].as_str().unwrap().parse::<i64>().unwrap();
+    assert_eq!(job.get("ScheduleTime"), None);
+    let time = |name: &str| job[name].as_i64().unwrap();
     assert!(time("GmtCreate") <= time("StartTime") && time("StartTime") <= time("EndTime"));
     let contact = json!([{"Id": "1", "Name": "emulator", "Email": "emulator@example.com",
                           "Mobile": "13800000000"}]);
@@ -173,8 +180,15 @@ fn a_job_waits_for_its_schedule_time() {
         poll(port, &job_id);
         assert_eq!(status(port, &job_id), "pending");
         let job = ok(&of_job("DescribeDeploymentJob", &job_id), port);
-        assert_eq!(job["ScheduleTime"], milliseconds.to_string());
+        assert_eq!(job["ScheduleTime"], milliseconds);
+        assert_eq!(job.get("EndTime"), None);
     }
+    // Unless it is scheduled at once.
+    let call = create(&cert_id, "1").set("ScheduleTime", &milliseconds.to_string());
+    let job_id = ok(&call, port)["JobId"].to_string();
+    ok(&set_status(&job_id, "scheduling"), port);
+    finish(port, &job_id);
+    assert_eq!(poll(port, &job_id), [1, 0, 1]);
     emulator.stop();
     let emulator = start(800);
     for job_id in ["1", "2"] {
@@ -191,7 +205,7 @@ fn a_fault_fails_one_worker_which_can_be_executed_again() {
     let port = emulator.port();
     emulator.add_faults(r#"{"kind":"worker-error","skip":1}"#).unwrap();
     let job_id = started(port, "1,2,3");
-    poll(port, &job_id);
+    finish(port, &job_id);
     assert_eq!(poll(port, &job_id), [2, 1, 3]);
     assert_eq!(status(port, &job_id), "error");
     assert_eq!(emulator.faults()[0].left(), Some(0));
@@ -202,7 +216,7 @@ fn a_fault_fails_one_worker_which_can_be_executed_again() {
 
     ok(&set_worker(&job_id, "2", "pending"), port);
     assert_eq!(status(port, &job_id), "pending");
-    for expected in [[2, 0, 3], [2, 0, 3], [3, 0, 3]] {
+    for expected in [[2, 0, 3], [2, 0, 3], [2, 0, 3], [3, 0, 3]] {
         assert_eq!(poll(port, &job_id), expected);
     }
     assert_eq!(status(port, &job_id), "success");
@@ -211,10 +225,10 @@ fn a_fault_fails_one_worker_which_can_be_executed_again() {
     // Or the whole job.
     emulator.add_faults(r#"{"kind":"worker-error","times":2}"#).unwrap();
     let job_id = started(port, "1,2,3");
-    poll(port, &job_id);
+    finish(port, &job_id);
     assert_eq!(poll(port, &job_id), [1, 2, 3]);
     ok(&set_status(&job_id, "scheduling"), port);
-    poll(port, &job_id);
+    finish(port, &job_id);
     assert_eq!(poll(port, &job_id), [3, 0, 3]);
 }
 
@@ -227,8 +241,7 @@ fn a_rollback_gives_the_resource_its_certificate_back() {
     emulator.add_cloud_resources(bind).unwrap();
     assert_eq!(resource_certificates(port), [0, 1]);
     let job_id = started(port, "1,2");
-    poll(port, &job_id);
-    poll(port, &job_id);
+    finish(port, &job_id);
     assert_eq!(resource_certificates(port), [2, 2]);
     let workers = ok(&of_job("ListWorkerResource", &job_id), port);
     assert_eq!(workers["Data"][1]["ResourceCertId"].to_string(), first);
@@ -237,6 +250,7 @@ fn a_rollback_gives_the_resource_its_certificate_back() {
     ok(&set_worker(&job_id, "2", "rollback"), port);
     // The same again, as a client does that lost the first response.
     ok(&set_worker(&job_id, "2", "rollback"), port);
+    assert_eq!(worker_statuses(port, &job_id), ["success", "rollback"]);
     let status = ok(&of_job("DescribeDeploymentJobStatus", &job_id), port);
     let counts = ["RollbackCount", "RollbackSuccessCount", "RollbackFailedCount", "SuccessCount"];
     let counted = |status: &Value| counts.map(|name| status[name].as_i64().unwrap());
@@ -245,6 +259,7 @@ fn a_rollback_gives_the_resource_its_certificate_back() {
 
     ok(&set_worker(&job_id, "2", "rollback"), port);
     ok(&set_worker(&job_id, "1", "rollback"), port);
+    assert_eq!(worker_statuses(port, &job_id), ["rollback"; 2]);
     assert_eq!(worker_statuses(port, &job_id), ["rollback_success"; 2]);
     let status = ok(&of_job("DescribeDeploymentJobStatus", &job_id), port);
     assert_eq!(counted(&status), [2, 2, 0, 0]);
@@ -296,11 +311,11 @@ fn a_deleted_certificate_or_resource_fails_the_worker() {
     let port = emulator.port();
     let job_id = started(port, "1");
     assert_eq!(delete_2020(1).send(port).status, 200);
-    poll(port, &job_id);
+    finish(port, &job_id);
     assert_eq!(poll(port, &job_id), [0, 1, 1]);
     let job_id = started(port, "1");
     assert_eq!(control(port, "DELETE", "/_emulator/cloud-resources").body, "[]");
-    poll(port, &job_id);
+    finish(port, &job_id);
     assert_eq!(poll(port, &job_id), [0, 1, 1]);
 }
 
@@ -357,8 +372,7 @@ fn invalid_parameters_unknown_ids_and_wrong_states_are_refused() {
     for status in ["editing", "scheduling", "scheduling"] {
         ok(&set_status(&job_id, status), port);
     }
-    poll(port, &job_id);
-    poll(port, &job_id);
+    finish(port, &job_id);
     for status in ["editing", "pending", "scheduling"] {
         assert_eq!(refused(&set_status(&job_id, status), port), bad_request("InvalidStatus"));
     }
@@ -370,13 +384,13 @@ fn invalid_parameters_unknown_ids_and_wrong_states_are_refused() {
 
 #[test]
 fn lists_have_pages_and_filters() {
-    let emulator = start(23);
+    let emulator = start(53);
     let port = emulator.port();
     let first = ok(&Call::v2020("ListCloudResources"), port);
     let length = |page: &Value| page["Data"].as_array().unwrap().len();
-    assert_eq!((length(&first), &first["Total"], &first["ShowSize"]), (20, &json!(23), &json!(20)));
+    assert_eq!((length(&first), &first["Total"], &first["ShowSize"]), (50, &json!(53), &json!(50)));
     let second = ok(&Call::v2020("ListCloudResources").set("CurrentPage", "2"), port);
-    assert_eq!((length(&second), &second["Data"][0]["Domain"]), (3, &json!("21.example")));
+    assert_eq!((length(&second), &second["Data"][0]["Domain"]), (3, &json!("51.example")));
     let slb = r#"{"cloud_product":"SLB","instance_id":"lb-1","listener_port":443,
                   "default_resource":true,"region_id":"cn-beijing"}"#;
     let other = r#"{"cloud_product":"TencentCDN","cloud_name":"Tencent","cloud_access_id":"AK",
@@ -391,11 +405,11 @@ fn lists_have_pages_and_filters() {
         let data = ok(&call, port)["Data"].as_array().unwrap().clone();
         data.iter().map(|resource| resource["Id"].as_i64().unwrap()).collect::<Vec<_>>()
     };
-    assert_eq!(ids(&[("CloudProduct", "SLB")]), [24]);
-    assert_eq!(ids(&[("CloudName", "Tencent")]), [25]);
-    assert_eq!(ids(&[("SecretId", "AK")]), [25]);
-    assert_eq!(ids(&[("Keyword", "2.EXAMPLE")]), [2, 12, 22]);
-    assert_eq!(ids(&[("Keyword", "lb-1")]), [24]);
+    assert_eq!(ids(&[("CloudProduct", "SLB")]), [54]);
+    assert_eq!(ids(&[("CloudName", "Tencent")]), [55]);
+    assert_eq!(ids(&[("SecretId", "AK")]), [55]);
+    assert_eq!(ids(&[("Keyword", "2.EXAMPLE")]), [2, 12, 22, 32, 42, 52]);
+    assert_eq!(ids(&[("Keyword", "lb-1")]), [54]);
     assert_eq!(ids(&[("CertIds", "[1,7]")]), [3]);
     assert_eq!(ids(&[("CertIds", "1")]), [3]);
     assert!(ids(&[("CertIds", "1"), ("Keyword", "lb")]).is_empty());
@@ -415,7 +429,7 @@ fn lists_have_pages_and_filters() {
 
     for number in 0..3 {
         let job_type = ["user", "user", "cloud"][number];
-        ok(&create("1", "1,2,25").set("JobType", job_type), port);
+        ok(&create("1", "1,2,55").set("JobType", job_type), port);
     }
     let jobs = |name: &str, value: &str| {
         let page = ok(&Call::v2020("ListDeploymentJob").set(name, value), port);
@@ -486,6 +500,7 @@ fn a_lost_response_leaves_a_job() {
     let mut connection = Connection::open(port);
     connection.send(&of_job("DescribeDeploymentJobStatus", "2").bytes());
     assert!(connection.is_closed());
+    poll(port, "2");
     assert_eq!(poll(port, "2"), [1, 0, 1]);
 }
 
@@ -503,7 +518,7 @@ fn jobs_and_resources_survive_a_restart_and_end_with_a_reset() {
     let emulator = start();
     let port = emulator.port();
     assert_eq!(status(port, &job_id), "processing");
-    assert_eq!(poll(port, &job_id), [1, 0, 1]);
+    assert_eq!(poll(port, &job_id), [0, 0, 1]);
     emulator.stop();
     let emulator = start();
     let port = emulator.port();
