@@ -31,8 +31,13 @@ fn printed(script: &str, emulator: &Emulator) -> String {
 /// Checks the output of a script of a newer SDK with both signatures: "v2" is HMAC-SHA1, the
 /// default is ACS3.
 fn assert_prints(script: &str, expected: &str) {
+    assert_prints_with(&[], script, expected);
+}
+
+/// The same for an emulator with options.
+fn assert_prints_with(options: &[&str], script: &str, expected: &str) {
     for (signature, kind) in [("v2", "hmac-sha1"), ("", "acs3")] {
-        let emulator = Emulator::start(&[]);
+        let emulator = Emulator::start(options);
         let program = python(script).arg(emulator.url()).with_chain();
         assert_eq!(program.arg(signature).succeed(), expected, "{kind}");
         let requests = emulator.requests();
@@ -89,6 +94,89 @@ deleted: 200
 again: NotFound 400
 ";
     assert_prints("sdk_2020_04_07.py", expected);
+}
+
+#[test]
+fn the_sdk_of_2020_04_07_deploys_and_rolls_back() {
+    let expected = "\
+resources: 2, 1 CDN demo.example 0 0, 2 ALB *.demo.example 0 0
+products: 1, 2 ALB *.demo.example 0 0 | 0
+contacts: 1 1 emulator []
+created: 1
+refused: MissingCertIds 400
+refused: NotFound 400
+refused: InvalidResourceIds 400
+detail: 1 job 名 editing ALB,CDN cas-job-user-000001
+contact: 1 emulator@example.com
+pending: 200 editing: 200 again: 200
+processing: InvalidStatus 400 scheduling: 200
+done: 1 1 after 3
+late: InvalidStatus 400
+workers: 2, 1 success CDN demo.example, 2 error ALB *.demo.example
+failed: 1, 2 error ALB *.demo.example
+resources: 1, 1 CDN demo.example 1 1
+retried: 200 2 0 after 4
+products: ALB 1 CDN 1
+rollback: 200 200
+rolled back: 1 0 1
+workers: 2, 1 rollback_success CDN demo.example, 2 success ALB *.demo.example
+resources: 2, 1 CDN demo.example 0 0, 2 ALB *.demo.example 1 1
+impossible: InvalidStatus 400 NotFound 400
+jobs: 1 1 success 1 1
+";
+    let options = [
+        "--cloud-resource",
+        r#"[{"cloud_product":"CDN","domain":"demo.example"},
+            {"cloud_product":"ALB","domain":"*.demo.example","instance_id":"alb-1"}]"#,
+        "--fault",
+        r#"{"kind":"worker-error","skip":1}"#,
+    ];
+    assert_prints_with(&options, "sdk_deployment.py", expected);
+}
+
+#[test]
+fn the_sdk_of_2020_04_07_tags_moves_and_shows_certificates() {
+    let expected = "\
+tagged: 200
+replaced: 200
+too many: NumberExceed.Tags 400
+reserved: InvalidTagKey 400
+unknown: NotFound 400
+listed: ['1 env=test', '1 名=值 +/=', '2 env=prod', '2 名=值 +/='] None
+with env=prod: ['2 env=prod', '2 名=值 +/='] None
+pages: 3 ['2 名=值 +/='] None
+neither: MissingResourceId 400
+without a key: 200 ['1 名=值 +/='] None
+neither: MissingTagKey 400 MissingTagKey 400
+without any: 200 [] None
+moved: 200 [2] []
+detail: 1 a issued
+key: RSA 2048 True
+names: ['demo.example', '127.0.0.1'] demo.example,127.0.0.1
+chain: 2 demo.example
+tags: env=prod
+unknown: NotFound 400
+not emulated: InvalidAction.NotFound 404
+";
+    assert_prints("sdk_tags.py", expected);
+}
+
+#[test]
+fn the_sdk_of_sts_assumes_a_role_whose_key_uploads() {
+    let expected = "\
+assumed: acs:ram::1234567890123456:role/deployer/alice STS. Z
+self: RAMUser 1000000000000001 acs:ram::1000000000000001:user/testid False
+session: AssumedRoleUser 1234567890123456 acs:ram::1234567890123456:assumed-role/deployer/alice True
+uploaded: 1
+wrong secret: SignatureDoesNotMatch
+wrong token: InvalidSecurityToken.Malformed 400
+no token: MissingSecurityToken 400
+no role: MissingRoleArn 400
+bad role: InvalidParameter.RoleArn 400
+bad session: InvalidParameter.RoleSessionName 400
+too short: InvalidParameter.DurationSeconds 400
+";
+    assert_prints("sdk_sts.py", expected);
 }
 
 #[test]

@@ -1,0 +1,89 @@
+//! Assumed roles with the emulator as the Security Token Service: it issues temporary keys, and
+//! accepts what it issued until it expires.
+
+use acceptance::Emulator;
+use acceptance::setups::{
+    NO_METADATA, ROLE, fails, session, signer, static_profile, upload, with_cli,
+};
+use serde_json::{Value, json};
+
+fn role(arn: &str) -> Value {
+    let role = json!({"mode": "RamRoleArn", "ram_role_arn": arn, "ram_session_name": "nightly"});
+    static_profile(&role)
+}
+
+fn assumed(emulator: &Emulator) -> Vec<Value> {
+    let requests = emulator.requests();
+    requests.into_iter().filter(|request| request["action"] == "AssumeRole").collect()
+}
+
+#[test]
+fn an_upload_is_signed_with_the_key_of_the_role() {
+    for (signature, kind) in [("0", "hmac-sha1"), ("1", "acs3")] {
+        let cloud = with_cli(&role(ROLE));
+        let emulator = cloud.emulator();
+        let sts = ("ALIBABA_CLOUD_STS_ENDPOINT", emulator.url());
+        let outcome = upload(&cloud, &emulator, &[NO_METADATA, sts, ("CAS_SIGNATURE", signature)]);
+        outcome.assert_fields(&[("status", "CAS_OK"), ("cert_id", "1")]);
+        let assumed = assumed(&emulator);
+        assert_eq!(assumed.len(), 1, "{kind}");
+        let parameters = &assumed[0]["parameters"];
+        assert_eq!(parameters["RoleArn"]["value"], ROLE);
+        assert_eq!(parameters["AccessKeyId"]["value"], "staticid");
+        assert_eq!(
+            (&assumed[0]["version"], &assumed[0]["signature"]),
+            (&"2015-04-01".into(), &kind.into())
+        );
+        assert!(signer(&emulator).starts_with("STS."), "{}", signer(&emulator));
+        assert_eq!(emulator.certificates().len(), 1);
+        assert_eq!(cloud.requests(), [Value::Null; 0], "nothing else is asked");
+    }
+}
+
+#[test]
+fn a_role_is_assumed_again_before_the_key_expires() {
+    let cloud = with_cli(&role(ROLE));
+    let emulator = cloud.emulator();
+    let sts = ("ALIBABA_CLOUD_STS_ENDPOINT", emulator.url());
+    let mut program = session(&cloud, &emulator, &[NO_METADATA, sts]);
+    let mut stored = |times: usize, what: &str| {
+        let (response, log) = program.ask("1");
+        assert_eq!(
+            (response.as_str(), assumed(&emulator).len()),
+            ("stored", times),
+            "{what} {log:?}"
+        );
+        signer(&emulator)
+    };
+    let first = stored(1, "the first");
+    assert_eq!(stored(1, "kept"), first);
+    cloud.advance(3600 - 1000);
+    assert_eq!(stored(1, "not too early"), first);
+    cloud.advance(200);
+    let second = stored(2, "ahead of expiry");
+    assert_ne!(second, first);
+
+    emulator.fault(r#"{"action":"AssumeRole","kind":"error","times":100}"#);
+    cloud.advance(3600 - 600);
+    let (response, log) = program.ask("1");
+    assert_eq!(response, "stored", "valid: {log:?}");
+    assert_eq!(signer(&emulator), second);
+    cloud.advance(700);
+    let (response, _) = program.ask("1");
+    assert!(response.starts_with("CAS_ERR_CREDENTIALS: "), "{response}");
+    emulator.clear_faults();
+    let (response, log) = program.ask("1");
+    assert_eq!(response, "stored", "{log:?}");
+    assert_ne!(signer(&emulator), second);
+}
+
+#[test]
+fn a_refusal_of_the_emulator_is_reported() {
+    let cloud = with_cli(&role("acs:ram::1234567890123456:user/uploader"));
+    let emulator = cloud.emulator();
+    let sts = ("ALIBABA_CLOUD_STS_ENDPOINT", emulator.url());
+    let outcome = upload(&cloud, &emulator, &[NO_METADATA, sts]);
+    let (message, _) = fails(&outcome);
+    assert!(message.contains("InvalidParameter.RoleArn"), "{message}");
+    assert!(emulator.certificates().is_empty());
+}
