@@ -8,6 +8,8 @@ pub(crate) mod progress;
 pub(super) mod resources;
 pub(super) mod workers;
 
+use std::collections::HashSet;
+
 use super::context::Context;
 use super::errors::{self, ApiError};
 
@@ -24,10 +26,10 @@ fn id(context: &Context<'_>, name: &str) -> Result<i64, ApiError> {
 /// A required parameter that is a list of IDs, separated by commas. Each ID counts once.
 fn ids(context: &Context<'_>, name: &str) -> Result<Vec<i64>, ApiError> {
     let invalid = || ApiError::new(&errors::INVALID, name);
-    let mut ids = Vec::new();
+    let (mut ids, mut seen) = (Vec::new(), HashSet::new());
     for text in context.required(name)?.split(',') {
         let id = text.trim().parse().map_err(|_| invalid())?;
-        if !ids.contains(&id) {
+        if seen.insert(id) {
             ids.push(id);
         }
     }

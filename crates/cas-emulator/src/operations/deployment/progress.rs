@@ -144,3 +144,117 @@ fn roll_back(worker: &mut Worker, now: i64, faults: &dyn WorkerFaults) {
         set_worker(worker, Status::RollbackError, now);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::cloud_resources::NewCloudResource;
+    use crate::store::deployment::{JobCertificate, JobContent, WorkerContent};
+
+    struct NoFaults;
+
+    impl WorkerFaults for NoFaults {
+        fn deployment_fails(&self) -> bool {
+            false
+        }
+
+        fn rollback_fails(&self) -> bool {
+            false
+        }
+    }
+
+    fn job(status: Status, workers: &[Status]) -> Job {
+        let certificate = JobCertificate { cert_id: 7, name: String::new(), domains: Vec::new() };
+        let resource: NewCloudResource =
+            serde_json::from_str(r#"{"cloud_product":"CDN"}"#).unwrap();
+        let content = WorkerContent { resource, certificate, matches: true };
+        let worker = |(id, status): (i64, &Status)| Worker {
+            id,
+            resource_id: id,
+            content: content.clone(),
+            status: *status,
+            replaced: 0,
+            created: 0,
+            modified: 0,
+            bound: Some(3),
+            certificate_stored: true,
+        };
+        Job {
+            id: 1,
+            content: JobContent {
+                name: String::new(),
+                job_type: String::new(),
+                schedule_time: None,
+                certificates: Vec::new(),
+                contacts: Vec::new(),
+            },
+            status,
+            created: 0,
+            modified: 0,
+            started: None,
+            ended: None,
+            workers: (1..).zip(workers).map(worker).collect(),
+        }
+    }
+
+    fn names(statuses: &[Status]) -> String {
+        statuses.iter().map(|status| status.name()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_job_changes_to_these_statuses() {
+        let expected = [
+            ("editing", "editing pending scheduling"),
+            ("pending", "editing pending scheduling"),
+            ("scheduling", "editing pending scheduling"),
+            ("processing", "processing"),
+            ("success", "success"),
+            ("error", "pending scheduling error"),
+        ];
+        for ((name, status), (of, allowed)) in Status::ALL[..6].iter().zip(expected) {
+            let reached = Status::ALL[..6].iter().map(|(_, target)| *target);
+            let reached = reached
+                .filter(|target| change_job(&mut job(*status, &[*status]), *target, 1).is_ok());
+            assert_eq!((*name, names(&reached.collect::<Vec<_>>()).as_str()), (of, allowed));
+        }
+    }
+
+    #[test]
+    fn a_worker_of_a_job_that_has_ended_changes_to_these_statuses() {
+        let marks = "success rollback_success rollback_error";
+        let expected = [
+            ("success", format!("success rollback {}", &marks[8..])),
+            ("error", "pending scheduling success error rollback_success rollback_error".into()),
+            ("rollback", "rollback".into()),
+            ("rollback_success", format!("pending scheduling {marks}")),
+            ("rollback_error", "success rollback rollback_success rollback_error".into()),
+        ];
+        for ((name, status), (of, allowed)) in Status::ALL[4..].iter().zip(expected) {
+            let reached = Status::ALL.iter().map(|(_, target)| *target);
+            let reached = reached.filter(|target| {
+                let mut job = job(Status::Success, &[Status::Success, *status]);
+                change_worker(&mut job, 1, *target, 1).is_ok()
+            });
+            assert_eq!((*name, names(&reached.collect::<Vec<_>>())), (of, allowed));
+        }
+    }
+
+    /// A step ends: a job that is not edited reaches its end in three steps, and stays there.
+    #[test]
+    fn steps_end_in_a_status_that_no_step_leaves() {
+        for (_, status) in &Status::ALL[1..6] {
+            let mut job = job(*status, &[*status, Status::Success]);
+            for now in 1..=3 {
+                step(&mut job, now, &NoFaults);
+            }
+            assert!(matches!(job.status, Status::Success | Status::Error), "{}", status.name());
+            let before = job.clone();
+            step(&mut job, 9, &NoFaults);
+            assert_eq!(job, before);
+        }
+        let mut edited = job(Status::Editing, &[Status::Editing]);
+        let before = edited.clone();
+        step(&mut edited, 9, &NoFaults);
+        assert_eq!(edited, before);
+    }
+}

@@ -1,5 +1,7 @@
 //! `ListCloudResources` and `ListContact`.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::super::context::Context;
@@ -107,7 +109,7 @@ pub(in super::super) fn list(context: &Context<'_>) -> Result<ListResourcesOutpu
 }
 
 /// The IDs of `1,2` or, as official SDKs write it, of `[1,2]`.
-fn cert_ids(text: &str) -> Result<Vec<i64>, ApiError> {
+fn cert_ids(text: &str) -> Result<HashSet<i64>, ApiError> {
     let list = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let ids = list.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::parse);
     ids.collect::<Result<_, _>>().map_err(|_| ApiError::new(&errors::INVALID, "CertIds"))
