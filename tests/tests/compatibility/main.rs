@@ -4,7 +4,7 @@ use std::fs;
 
 use acceptance::program::report;
 use acceptance::stub::Reply;
-use acceptance::{Emulator, Program, Stub, chain, scratch, sdk_python, top};
+use acceptance::{Emulator, Program, Stub, artefact, chain, scratch, sdk_python, top};
 
 fn python(script: &str) -> Program {
     Program::new(sdk_python()).arg("-B").arg(top().join("tests/fixtures/python").join(script))
@@ -177,6 +177,29 @@ bad session: InvalidParameter.RoleSessionName 400
 too short: InvalidParameter.DurationSeconds 400
 ";
     assert_prints("sdk_sts.py", expected);
+}
+
+/// Prints the table: `cargo test -p acceptance --test compatibility table -- --nocapture`.
+#[test]
+fn every_client_calls_every_operation_in_the_table() {
+    let resource = r#"{"cloud_product":"CDN","domain":"demo.example"}"#;
+    let emulator = Emulator::start(&["--cloud-resource", resource]);
+    let table = printed("sdk_table.py", &emulator);
+    println!("{table}");
+    let rows: Vec<_> = table.lines().skip(1).collect();
+    for row in &rows {
+        assert!(row.ends_with(" | ok | ok | ok | ok |"), "{row}");
+    }
+    // The operations that the emulator has, from its refusal of a fault.
+    let unknown = ["--fault", r#"{"kind":"empty","action":"?"}"#];
+    let refused = Program::new(artefact("cas-emulator")).args(unknown).run().stderr;
+    let (_, known) = refused.trim_end().split_once("expected one of *, ").unwrap();
+    let known: Vec<_> = known.split(", ").collect();
+    assert!(known.len() > 20, "{known:?}");
+    for action in known {
+        let row = format!("| {action} ");
+        assert!(rows.iter().any(|line| line.starts_with(&row)), "the table has no {action}");
+    }
 }
 
 #[test]
