@@ -68,6 +68,14 @@ pub fn quotes(inspection: &Inspection, text: &str) -> bool {
 }
 
 impl Inspection {
+    /// The identifiers of refusals and warnings, sorted.
+    pub fn problems(&self) -> Vec<&str> {
+        let problems = self.findings.iter().filter(|(severity, _, _)| *severity > 0);
+        let mut ids: Vec<&str> = problems.map(|(_, id, _)| id.as_str()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// The identifiers of all findings, sorted.
     pub fn ids(&self) -> Vec<&str> {
         let mut ids: Vec<&str> = self.findings.iter().map(|(_, id, _)| id.as_str()).collect();

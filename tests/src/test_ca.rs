@@ -66,6 +66,9 @@ subjectAltName=DNS:a.example
 pub const CA: &str = "basicConstraints=critical,CA:TRUE
 keyUsage=critical,keyCertSign
 ";
+const CA_AS_LEAF: &str = "basicConstraints=critical,CA:TRUE
+subjectAltName=DNS:a.example
+";
 /// Valid for as long as these tests are.
 pub const LONG: [&str; 2] = ["20200101000000Z", "20491231235959Z"];
 
@@ -92,8 +95,8 @@ pub struct New<'a> {
 pub struct TestCa(pub PathBuf);
 
 impl TestCa {
-    /// Makes a root and an intermediate, an expired certificate of the intermediate, and another
-    /// root, "stranger".
+    /// Makes a root and an intermediate, an expired certificate of the intermediate, another root,
+    /// "stranger", and a server certificate that it issued, "second".
     pub fn new(name: &str) -> Self {
         let directory = scratch(name);
         let this = Self(directory);
@@ -116,6 +119,8 @@ impl TestCa {
         let old = New { name: "old", subject: "intermediate", key: "intermediate", ..ca("old") };
         this.issue(New { valid: ["20200101000000Z", "20210101000000Z"], ..old });
         this.issue(New { issuer: "stranger", ..ca("stranger") });
+        let second = New { subject: "b.example", key: "stranger", ..ca("second") };
+        this.issue(New { issuer: "stranger", extensions: LEAF, ..second });
         this
     }
 
@@ -215,15 +220,14 @@ impl TestCa {
             ("md5", New { hash: "md5", ..good }),
             ("sha1-pss", New { hash: "sha1-pss", ..good }),
             ("sha256-pss", New { hash: "sha256-pss", ..good }),
-            (
-                "ca",
-                New {
-                    extensions: "basicConstraints=critical,CA:TRUE\nsubjectAltName=DNS:a.example\n",
-                    ..good
-                },
-            ),
+            ("ca", New { extensions: CA_AS_LEAF, ..good }),
         ] {
             self.issue(New { name: &format!("{key}-{name}"), ..new });
+        }
+        // SM2 signs with options of its own.
+        if key != "SM2" {
+            let name = format!("{key}-own-ca");
+            self.issue(New { name: &name, issuer: &name, extensions: CA_AS_LEAF, ..good });
         }
     }
 

@@ -139,7 +139,8 @@ fn cases(ca: &TestCa, kind: &Kind) -> Vec<Case> {
         with("root-left-out", &chain(&["intermediate", "root"]), &key),
         with("reordered", &ca.chain(&["intermediate", &name("good")]), &key),
         with("duplicate", &chain(&["intermediate", "intermediate"]), &key),
-        with("chain-unrelated", &format!("{good}{stranger}"), &key),
+        with("unrelated-left-out", &format!("{good}{stranger}"), &key),
+        with("chain-unrelated", &format!("{good}{}", ca.read("second.pem")), &key),
         with("label", &good.replace("CERTIFICATE", "X509 CERTIFICATE"), &key),
         with("other-blocks", &good, &format!("{good}{key}")),
         with("key-beside-certificate", &format!("{key}{good}"), &key),
@@ -210,6 +211,7 @@ fn cases(ca: &TestCa, kind: &Kind) -> Vec<Case> {
         _ => cases.push(only_text("broken-key", &good, &damaged)),
     }
     if kind.key_type != "Ed448" {
+        cases.push(with("self-signed-ca", &ca.read(&format!("{}.pem", name("own-ca"))), &key));
         let another = ca.read(&format!("{}-another.key", kind.key_type));
         cases.push(only_text("key-mismatch", &good, &another));
     }
@@ -241,6 +243,16 @@ fn documented() -> BTreeMap<String, u8> {
     severities
 }
 
+/// Findings of certificates that openssl does not make, from [`super::openssl_server`].
+pub(super) const OF_ODD_CERTIFICATES: [&str; 7] = [
+    "bad-name",
+    "bad-self-signature",
+    "broken-extension",
+    "key-type",
+    "not-for-servers",
+    "precertificate",
+    "unknown-critical",
+];
 /// Findings of the name and the files of an upload, from
 /// [`findings_refuse_an_upload_or_are_logged`].
 const OF_UPLOADS: [&str; 5] =
@@ -289,7 +301,7 @@ fn every_finding_is_reported_exactly_where_it_applies() {
         }
         made.extend(ids.into_iter().map(ToOwned::to_owned));
     }
-    made.extend(OF_UPLOADS.map(ToOwned::to_owned));
+    made.extend(OF_ODD_CERTIFICATES.into_iter().chain(OF_UPLOADS).map(ToOwned::to_owned));
     made.extend(notes().map(ToOwned::to_owned));
     made.extend(not_pem::FINDINGS.map(ToOwned::to_owned));
     assert_eq!(made, documented.into_keys().collect());

@@ -6,4 +6,5 @@ mod findings;
 mod hostile;
 mod keys;
 mod not_pem;
+mod openssl_server;
 mod shapes;

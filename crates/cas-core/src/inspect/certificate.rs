@@ -13,11 +13,13 @@ use x509_parser::x509::{AlgorithmIdentifier, AttributeTypeAndValue};
 
 use crate::base::time::UnixTime;
 use crate::inspect::dn;
+use crate::inspect::extensions;
 use crate::inspect::fingerprint::Fingerprint;
 use crate::inspect::pem;
 use crate::inspect::public_key::PublicKey;
 use crate::inspect::signature;
 use crate::inspect::signature::Validity;
+use crate::inspect::syntax::CERTIFICATE;
 
 /// Facts about a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +30,7 @@ pub struct Facts {
     pub sans: Vec<String>,
     /// Distinguished name of the issuer, such as "C=CN, O=Example, CN=Example CA".
     pub issuer: String,
-    /// Serial number: upper-case hexadecimal, two digits for each byte.
+    /// Serial number: upper-case hexadecimal, two digits for each byte; "-" before a negative one.
     pub serial: String,
     /// Start of the validity period.
     pub not_before: UnixTime,
@@ -57,6 +59,25 @@ pub(super) struct ParsedCertificate<'a> {
     parsed: X509Certificate<'a>,
     pub(super) der: &'a [u8],
     pub(super) key: PublicKey<'a>,
+    /// Line of its BEGIN marker in the text, counted from 1.
+    pub(super) line: usize,
+}
+
+/// A serial number as OpenSSL shows it, except that leading zeros stay.
+fn display_serial(number: &[u8]) -> String {
+    if number.first().is_none_or(|first| first & 0x80 == 0) {
+        return upper::encode_string(number);
+    }
+    let mut magnitude: Vec<u8> = number.iter().map(|byte| !byte).collect();
+    // Adds one. There is a byte to carry to, since not all bytes are zero.
+    for byte in magnitude.iter_mut().rev() {
+        *byte = byte.wrapping_add(1);
+        if *byte != 0 {
+            break;
+        }
+    }
+    let start = magnitude.iter().position(|byte| *byte != 0).unwrap_or(0);
+    format!("-{}", upper::encode_string(&magnitude[start..]))
 }
 
 /// Whether a key usage has keyCertSign.
@@ -80,11 +101,11 @@ impl<'a> ParsedCertificate<'a> {
         const INVALID_DER: &str = "has invalid ASN.1";
         let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
         let (_, parsed) = parser.parse(der).map_err(|_| INVALID_DER)?;
-        if ![parsed.subject(), parsed.issuer()].into_iter().all(dn::is_readable) {
+        if !CERTIFICATE.reads(der) {
             return Err(INVALID_DER);
         }
         let key = PublicKey::read(&parsed.tbs_certificate.subject_pki)?;
-        Ok(Self { parsed, der, key })
+        Ok(Self { parsed, der, key, line: 1 })
     }
 
     pub(super) fn facts(&self) -> Facts {
@@ -93,7 +114,7 @@ impl<'a> ParsedCertificate<'a> {
             common_name: self.common_name(),
             sans: self.sans(),
             issuer: dn::display(self.parsed.issuer()),
-            serial: upper::encode_string(self.parsed.tbs_certificate.raw_serial()),
+            serial: display_serial(self.parsed.tbs_certificate.raw_serial()),
             not_before: self.not_before(),
             not_after: self.not_after(),
             sha1,
@@ -149,6 +170,80 @@ impl<'a> ParsedCertificate<'a> {
             .is_some_and(|(_, constraints)| constraints.ca)
     }
 
+    /// What a server with OpenSSL does not read in its extensions, as a clause without subject.
+    pub(super) fn extension_defect(&self) -> Option<String> {
+        extensions::defect(self.parsed.extensions())
+    }
+
+    /// An extension that it has twice, as a clause without subject.
+    pub(super) fn repeated_extension(&self) -> Option<String> {
+        extensions::repeated(self.parsed.extensions())
+    }
+
+    /// A critical extension that clients do not know.
+    pub(super) fn unknown_critical(&self) -> Option<String> {
+        extensions::unknown_critical(self.parsed.extensions())
+    }
+
+    pub(super) fn is_precertificate(&self) -> bool {
+        extensions::mark_precertificate(self.parsed.extensions())
+    }
+
+    /// Why it is not for servers, as a clause; `None` if it is.
+    pub(super) fn not_for_servers(&self) -> Option<&'static str> {
+        let purposes = self.extension(&oids::OID_X509_EXT_EXTENDED_KEY_USAGE);
+        let usage = self.extension(&oids::OID_X509_EXT_KEY_USAGE);
+        if purposes.is_some_and(|purposes| !extensions::include_servers(purposes)) {
+            Some("its extended key usage does not include servers")
+        } else if !self.is_ca() && usage.is_some_and(|usage| !extensions::allow_handshakes(usage)) {
+            Some("its key usage allows neither signatures nor key exchange")
+        } else {
+            None
+        }
+    }
+
+    /// The first name that is not written as it has to be, with the reason.
+    pub(super) fn bad_name(&self) -> Option<String> {
+        let subject = dn::display(self.parsed.subject());
+        if subject.contains('\0') {
+            return Some(format!("{} contains a NUL character", dn::quoted(&subject)));
+        }
+        self.general_names().find_map(|name| {
+            let text = dn::display_general_name(&name);
+            let is_text = dn::is_ia5_string(&name);
+            if is_text && text.contains('\0') {
+                Some(format!("{} contains a NUL character", dn::quoted(&text)))
+            } else if is_text && !text.is_ascii() {
+                Some(format!("{} is not written in ASCII", dn::quoted(&text)))
+            } else {
+                None
+            }
+        })
+    }
+
+    /// Whether both algorithm identifiers are equal (RFC 5280, section 4.1.1.2).
+    pub(super) fn has_one_signature_algorithm(&self) -> bool {
+        self.parsed.signature_algorithm == self.parsed.tbs_certificate.signature
+    }
+
+    /// Whether it says that it signed itself: it has the name and the key identifier of its issuer.
+    pub(super) fn claims_to_be_self_signed(&self) -> bool {
+        self.is_named_as_issuer_of(self) && self.is_key_named_by(self)
+    }
+
+    /// Why clients do not accept it as an issuer, as a clause without subject; `None` if they do.
+    pub(super) fn why_not_issuer(&self) -> Option<&'static str> {
+        if self.may_issue() {
+            return None;
+        }
+        let constraints = self.extension(&oids::OID_X509_EXT_BASIC_CONSTRAINTS);
+        Some(match constraints.map(BasicConstraints::from_der) {
+            Some(Ok(_)) => "is not a CA: its basic constraints say so",
+            Some(Err(_)) => "has invalid ASN.1 in its basic constraints",
+            None => "is not marked as a CA by basic constraints",
+        })
+    }
+
     /// Whether clients accept it as an issuer. Version 1 certificates have no extensions to say so;
     /// some of version 3 have only the key usage.
     fn may_issue(&self) -> bool {
@@ -164,17 +259,18 @@ impl<'a> ParsedCertificate<'a> {
 
     /// Subject alternative names. Stops at the first invalid one.
     pub(super) fn sans(&self) -> Vec<String> {
-        let mut names = Vec::new();
+        self.general_names().map(|name| dn::display_general_name(&name)).collect()
+    }
+
+    fn general_names(&self) -> impl Iterator<Item = GeneralName<'_>> {
         let value = self.extension(&oids::OID_X509_EXT_SUBJECT_ALT_NAME);
-        let Some((_, sequence)) = value.and_then(|value| Any::from_der(value).ok()) else {
-            return names;
-        };
-        let mut rest = sequence.data;
-        while let Ok((after, name)) = GeneralName::from_der(rest) {
-            names.push(dn::display_general_name(&name));
+        let sequence = value.and_then(|value| Any::from_der(value).ok());
+        let mut rest = sequence.map_or(&[][..], |(_, sequence)| sequence.data);
+        std::iter::from_fn(move || {
+            let (after, name) = GeneralName::from_der(rest).ok()?;
             rest = after;
-        }
-        names
+            Some(name)
+        })
     }
 
     /// The DER of each subject alternative name. In domains and e-mail addresses, capitals are
@@ -238,8 +334,7 @@ impl<'a> ParsedCertificate<'a> {
     pub(super) fn may_have_issued(&self, other: &ParsedCertificate<'_>) -> bool {
         (std::ptr::eq(self, other) || self.may_issue())
             && self.is_named_as_issuer_of(other)
-            // Both algorithm identifiers must be equal (RFC 5280, section 4.1.1.2).
-            && other.parsed.signature_algorithm == other.parsed.tbs_certificate.signature
+            && other.has_one_signature_algorithm()
     }
 
     /// Whether the key identifiers say that this certificate issued `other`; `None` if they do not
@@ -255,6 +350,11 @@ impl<'a> ParsedCertificate<'a> {
         signature::verify(&self.key, &parsed.signature_algorithm, message, signature)
     }
 
+    /// Whether the key identifiers allow that this certificate's key signed `other`.
+    fn is_key_named_by(&self, other: &ParsedCertificate<'_>) -> bool {
+        self.is_identified_as_issuer_of(other) != Some(false)
+    }
+
     fn subject_key_id(&self) -> Option<&[u8]> {
         let value = self.extension(&oids::OID_X509_EXT_SUBJECT_KEY_IDENTIFIER)?;
         KeyIdentifier::from_der(value).ok().map(|(_, identifier)| identifier.0)
@@ -267,5 +367,26 @@ impl<'a> ParsedCertificate<'a> {
             .1
             .key_identifier
             .map(|identifier| identifier.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serials_are_shown_as_openssl_shows_them() {
+        for (number, text) in [
+            (&[5][..], "05"),
+            (&[0], "00"),
+            (&[0, 0xff], "00FF"),
+            (&[0xff], "-01"),
+            (&[0x80], "-80"),
+            (&[0x80, 0], "-8000"),
+            (&[0xff, 0x7f], "-81"),
+            (&[0xfe, 0], "-0200"),
+        ] {
+            assert_eq!(display_serial(number), text, "{number:x?}");
+        }
     }
 }

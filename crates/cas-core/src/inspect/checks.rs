@@ -17,10 +17,17 @@ const MAX_CERTIFICATES: usize = 16;
 /// Bytes of DER that OpenSSL accepts from a server by default (`SSL_MAX_CERT_LIST_DEFAULT`). Also
 /// bounds the memory of parsing.
 const MAX_CHAIN_BYTES: usize = 100 * 1024;
-/// Shortest remaining validity without a warning, in seconds.
+/// Remaining validity with a warning, in seconds. Of certificates that are valid for less than
+/// three times that, it is a third of the validity.
 const EXPIRES_SOON: i64 = 7 * 24 * 60 * 60;
 /// Smallest RSA key without a warning, in bits.
 const MIN_RSA_BITS: usize = 2048;
+
+/// Types of keys that cannot authenticate a server in TLS 1.2 or 1.3.
+const WITHOUT_TLS: [&str; 4] = ["DH", "DSA", "X25519", "X448"];
+
+/// OIDs of Russia's standards, which OpenSSL no longer has.
+const GOST: &str = "1.2.643.";
 
 /// Checks `certificates` and `keys`; adds to the `findings` of reading them.
 pub(super) fn check(
@@ -62,13 +69,14 @@ fn parse<'a>(ders: &'a [DerBlock], inspection: &mut Inspection) -> Vec<ParsedCer
     }
     let mut certificates: Vec<ParsedCertificate<'a>> = Vec::with_capacity(ders.len());
     for DerBlock { bytes, line, .. } in ders {
-        let certificate = match ParsedCertificate::parse(bytes) {
+        let mut certificate = match ParsedCertificate::parse(bytes) {
             Ok(certificate) => certificate,
             Err(reason) => {
                 inspection.add(FindingKind::BrokenCertificate, format!("{line} {reason}"));
                 return Vec::new();
             }
         };
+        certificate.line = *line;
         if certificates.iter().any(|other| other.der == certificate.der) {
             inspection.add(FindingKind::Duplicate, certificate.quoted_subject());
         } else {
@@ -97,16 +105,18 @@ fn check_parsed(
         (has_key, !certificate.is_ca(), is_valid)
     });
     let leaf = &certificates[chain.order[0]];
-    check_leaf(leaf, now, inspection);
+    let mut compared = keys.iter().map(|key| (key, compare(key, leaf)));
+    let key = match compared.next() {
+        Some(first) if !first.1.is_match() => {
+            compared.find(|(_, verdict)| verdict.is_match()).or(Some(first))
+        }
+        first => first,
+    };
+    let has_own_key = key.as_ref().is_some_and(|(_, verdict)| !verdict.is_mismatch());
+    check_leaf(leaf, has_own_key, now, inspection);
     check_chain(certificates, &issuers, &chain, now, inspection);
 
-    let mut compared = keys.iter().map(|key| (key, compare(key, leaf)));
-    let Some(first) = compared.next() else { return };
-    let (key, verdict) = if first.1.is_match() {
-        first
-    } else {
-        compared.find(|(_, verdict)| verdict.is_match()).unwrap_or(first)
-    };
+    let Some((key, verdict)) = key else { return };
     pem::write(&key.label, &key.bytes, &mut inspection.key_pem);
     match verdict {
         Verdict::Verified => {}
@@ -135,21 +145,54 @@ fn check_parsed(
     }
 }
 
-fn check_leaf(leaf: &ParsedCertificate<'_>, now: UnixTime, inspection: &mut Inspection) {
+/// `has_own_key` says that no other key was passed with it.
+fn check_leaf(
+    leaf: &ParsedCertificate<'_>,
+    has_own_key: bool,
+    now: UnixTime,
+    inspection: &mut Inspection,
+) {
     let facts = leaf.facts();
+    let third = facts.not_after.0.saturating_sub(facts.not_before.0) / 3;
     if facts.not_after < now {
         inspection.add(FindingKind::Expired, facts.not_after.to_string());
-    } else if facts.not_after.0.saturating_sub(now.0) < EXPIRES_SOON {
-        inspection.add(FindingKind::ExpiresSoon, facts.not_after.to_string());
+    } else if facts.not_after.0.saturating_sub(now.0) < EXPIRES_SOON.min(third) {
+        let limit = if third < EXPIRES_SOON { "a third of its validity" } else { "7 days" };
+        let detail = format!("{}, in less than {limit}", facts.not_after);
+        inspection.add(FindingKind::ExpiresSoon, detail);
     }
     if facts.not_before > now {
         inspection.add(FindingKind::NotYetValid, facts.not_before.to_string());
     }
     if facts.is_ca {
-        inspection.add(FindingKind::CaAsLeaf, leaf.quoted_subject());
+        let is_taken = has_own_key && leaf.claims_to_be_self_signed();
+        let kind = if is_taken { FindingKind::SelfSignedCa } else { FindingKind::CaAsLeaf };
+        inspection.add(kind, leaf.quoted_subject());
     }
-    if facts.sans.is_empty() {
-        inspection.add(FindingKind::NoSan, "");
+    if leaf.is_precertificate() {
+        inspection.add(FindingKind::Precertificate, leaf.quoted_subject());
+    }
+    let algorithm = leaf.key.algorithm.name();
+    if WITHOUT_TLS.contains(&algorithm) || algorithm.starts_with(GOST) {
+        inspection.add(FindingKind::KeyType, &facts.key_type);
+    }
+    if let Some(defect) = leaf.extension_defect() {
+        // Nothing else is said about extensions that cannot be read.
+        inspection.add(FindingKind::BrokenCertificate, format!("{} {defect}", leaf.line));
+    } else {
+        if facts.sans.is_empty() {
+            inspection.add(FindingKind::NoSan, "");
+        }
+        if let Some(reason) = leaf.not_for_servers() {
+            inspection.add(FindingKind::NotForServers, reason);
+        }
+        if let Some(name) = leaf.bad_name() {
+            inspection.add(FindingKind::BadName, name);
+        }
+        if let Some(repeated) = leaf.repeated_extension() {
+            let detail = format!("{} {repeated}", leaf.quoted_subject());
+            inspection.add(FindingKind::BrokenExtension, detail);
+        }
     }
     inspection.facts = Some(facts);
 }
@@ -162,25 +205,48 @@ fn check_chain(
     inspection: &mut Inspection,
 ) {
     let leaf = chain.order[0];
+    let is_self_signed = issuers.link(leaf, leaf).is_some();
+    let has_issuer = |subject: usize| {
+        (0..certificates.len()).any(|issuer| issuers.link(issuer, subject).is_some())
+    };
+    // Two algorithms are refused. They say nothing about who signed.
+    let is_broken = |index: usize| !certificates[index].has_one_signature_algorithm();
     let mut has_namesake = false;
     for index in &chain.unrelated {
         let certificate = &certificates[*index];
-        let is_namesake = chain
-            .order
-            .iter()
-            .any(|subject| certificate.is_named_as_issuer_of(&certificates[*subject]));
-        has_namesake |= is_namesake;
-        let namesake =
-            if is_namesake { ", which has an issuer's name but not its key," } else { "" };
-        inspection.add(FindingKind::ChainUnrelated, certificate.quoted_subject() + namesake);
+        let is_issuer_by_name =
+            |subject: &&usize| certificate.is_named_as_issuer_of(&certificates[**subject]);
+        let subjects: Vec<usize> = chain.order.iter().filter(is_issuer_by_name).copied().collect();
+        has_namesake |= !subjects.is_empty();
+        if subjects.iter().any(|subject| is_broken(*subject)) {
+            continue;
+        }
+        // It may have been passed for an intermediate that is missing. A root need not be sent.
+        let is_root = issuers.link(*index, *index).is_some();
+        let is_mistaken = !is_root && subjects.iter().any(|subject| !has_issuer(*subject));
+        let subject = certificate.quoted_subject();
+        if has_issuer(leaf) && certificate.is_ca() && !is_mistaken {
+            inspection.add(FindingKind::UnrelatedLeftOut, subject);
+            continue;
+        }
+        let why = match certificate.why_not_issuer() {
+            _ if subjects.is_empty() => String::new(),
+            Some(reason) => format!(", which has an issuer's name but {reason},"),
+            None => ", which has an issuer's name but not its key,".to_owned(),
+        };
+        inspection.add(FindingKind::ChainUnrelated, subject + &why);
         pem::write("CERTIFICATE", certificate.der, &mut inspection.unrelated_pem);
     }
     for root in &chain.roots {
         inspection.add(FindingKind::RootLeftOut, certificates[*root].quoted_subject());
     }
-    let is_self_signed = issuers.link(leaf, leaf).is_some();
-    if chain.order.len() == 1 && chain.roots.is_empty() && !is_self_signed && !has_namesake {
-        inspection.add(FindingKind::ChainIncomplete, certificates[leaf].quoted_issuer());
+    if !has_issuer(leaf) && !is_broken(leaf) {
+        let certificate = &certificates[leaf];
+        if certificate.claims_to_be_self_signed() {
+            inspection.add(FindingKind::BadSelfSignature, certificate.quoted_subject());
+        } else if !has_namesake {
+            inspection.add(FindingKind::ChainIncomplete, certificate.quoted_issuer());
+        }
     }
     if !chain.order.is_sorted() {
         inspection.add(FindingKind::Reordered, "");
@@ -201,6 +267,21 @@ fn check_chain(
         {
             let detail = format!("{subject} is signed with {hash}");
             inspection.add(FindingKind::WeakSignature, detail);
+        }
+        if let Some(oid) = certificate.unknown_critical() {
+            let detail = format!("{subject} has the critical extension {oid}");
+            inspection.add(FindingKind::UnknownCritical, detail);
+        }
+        if is_broken(*index) {
+            let detail = format!("{} names two signature algorithms", certificate.line);
+            inspection.add(FindingKind::BrokenCertificate, detail);
+        }
+        // Servers read only those of the leaf.
+        if *index != leaf
+            && let Some(defect) =
+                certificate.extension_defect().or_else(|| certificate.repeated_extension())
+        {
+            inspection.add(FindingKind::BrokenExtension, format!("{subject} {defect}"));
         }
         let candidates = (0..certificates.len()).filter(|issuer| issuer != index || is_self_signed);
         inspection.chain.push(ChainEntry {

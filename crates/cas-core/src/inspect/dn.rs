@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use base16ct::upper;
-use x509_parser::asn1_rs::{Any, Class, Tag};
+use x509_parser::asn1_rs::{Any, Oid, Tag};
 use x509_parser::extensions::GeneralName;
 use x509_parser::x509::X509Name;
 
@@ -21,7 +21,7 @@ pub(super) fn common_name(name: &X509Name<'_>) -> String {
 pub(super) fn display(name: &X509Name<'_>) -> String {
     let mut text = String::new();
     for attribute in name.iter_attributes() {
-        let oid = attribute.attr_type().to_id_string();
+        let oid = display_oid(attribute.attr_type());
         let label = match oid.as_str() {
             "2.5.4.3" => "CN",
             "2.5.4.5" => "serialNumber",
@@ -53,29 +53,29 @@ pub(super) fn normalized(name: &X509Name<'_>) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether OpenSSL accepts all string types of a name.
-pub(super) fn is_readable(name: &X509Name<'_>) -> bool {
-    name.iter_attributes().all(|attribute| is_text(attribute.attr_value()))
-}
-
-/// Whether OpenSSL, and so most clients, accepts the type of a value as text.
-fn is_text(value: &Any<'_>) -> bool {
-    let data = value.data;
-    value.class() == Class::Universal
-        && match value.tag() {
-            Tag::Utf8String => std::str::from_utf8(data).is_ok(),
-            Tag::BmpString => data.len().is_multiple_of(2),
-            Tag::UniversalString => data.len().is_multiple_of(4),
-            tag => [
-                Tag::NumericString,
-                Tag::PrintableString,
-                Tag::T61String,
-                Tag::Ia5String,
-                Tag::BitString,
-                Tag::Sequence,
-            ]
-            .contains(&tag),
+/// An OID in decimal; in hexadecimal if one of its numbers has more than 128 bits.
+pub(super) fn display_oid(oid: &Oid<'_>) -> String {
+    let mut text = String::new();
+    let mut number = 0_u128;
+    for byte in oid.as_bytes() {
+        let Some(shifted) = number.checked_mul(128) else {
+            return upper::encode_string(oid.as_bytes());
+        };
+        number = shifted | u128::from(byte & 0x7f);
+        if byte & 0x80 != 0 {
+            continue;
         }
+        if text.is_empty() {
+            // The first two numbers share one.
+            let first = (number / 40).min(2);
+            text = first.to_string();
+            number -= first * 40;
+        }
+        text += ".";
+        text += &number.to_string();
+        number = 0;
+    }
+    text
 }
 
 /// Decodes the string types of X.520. Replaces what is invalid.
@@ -97,6 +97,9 @@ fn display_string(value: &Any<'_>) -> String {
     }
 }
 
+/// Tags of the general names that are text: e-mail addresses, domains and URIs.
+const IA5_TAGS: [u32; 3] = [1, 2, 6];
+
 /// A subject alternative name as text.
 pub(super) fn display_general_name(name: &GeneralName<'_>) -> String {
     match name {
@@ -109,10 +112,23 @@ pub(super) fn display_general_name(name: &GeneralName<'_>) -> String {
             v4.or(v6).unwrap_or_else(|_| upper::encode_string(bytes))
         }
         GeneralName::DirectoryName(name) => display(name),
-        GeneralName::RegisteredID(oid) | GeneralName::OtherName(oid, _) => oid.to_id_string(),
+        GeneralName::RegisteredID(oid) | GeneralName::OtherName(oid, _) => display_oid(oid),
         GeneralName::X400Address(_) => "X.400 address".to_owned(),
         GeneralName::EDIPartyName(_) => "EDI party".to_owned(),
+        // Not in UTF-8.
+        GeneralName::Invalid(tag, bytes) if IA5_TAGS.contains(&tag.0) => {
+            String::from_utf8_lossy(bytes).into_owned()
+        }
         GeneralName::Invalid(..) => "unreadable name".to_owned(),
+    }
+}
+
+/// Whether a name is text, which is ASCII alone (RFC 5280, section 4.2.1.6).
+pub(super) fn is_ia5_string(name: &GeneralName<'_>) -> bool {
+    match name {
+        GeneralName::DNSName(_) | GeneralName::RFC822Name(_) | GeneralName::URI(_) => true,
+        GeneralName::Invalid(tag, _) => IA5_TAGS.contains(&tag.0),
+        _ => false,
     }
 }
 
@@ -121,17 +137,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_of_invalid_length_are_not_text() {
-        for (tag, data, wanted) in [
-            (Tag::BmpString, &[0, 65][..], true),
-            (Tag::BmpString, &[0, 65, 0], false),
-            (Tag::UniversalString, &[0, 0, 0, 65], true),
-            (Tag::UniversalString, &[0, 65], false),
-            (Tag::Utf8String, &[0xff], false),
-            (Tag::PrintableString, &[65], true),
-            (Tag::Integer, &[65], false),
+    fn oids_are_shown_as_openssl_shows_them() {
+        let uuid = [&[0x69][..], &[0x83], &[0xff; 17], &[0x7f]].concat();
+        let longer = [&[0x69][..], &[0x87], &[0xff; 17], &[0x7f]].concat();
+        for (bytes, text) in [
+            (&[0x55, 0x1d, 0x13][..], "2.5.29.19"),
+            (&[0x2a, 0x86, 0x48], "1.2.840"),
+            (&[0x27], "0.39"),
+            (&[0x28], "1.0"),
+            (&[0x4f], "1.39"),
+            (&[0x50], "2.0"),
+            (&[0x7f], "2.47"),
+            (&[0x81, 0], "2.48"),
+            (&[0x88, 0x37, 3], "2.999.3"),
+            (&uuid, "2.25.340282366920938463463374607431768211455"),
+            (&longer, "6987FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF7F"),
         ] {
-            assert_eq!(is_text(&Any::from_tag_and_data(tag, data)), wanted, "{tag:?} {data:?}");
+            assert_eq!(display_oid(&Oid::new(bytes.into())), text, "{bytes:x?}");
         }
     }
 

@@ -232,11 +232,22 @@ table! {
         "the certificate of {} does not belong to the chain",
         "Pass only the server certificate and the intermediates that lead from it to its root. A \
          certificate with an issuer's name but not its key is another generation of that CA, or \
-         one of the two certificates is damaged.",
+         one of the two certificates is damaged. Clients accept only CA certificates as issuers: \
+         create your own CA with basicConstraints=critical,CA:TRUE.",
         Sends("the tidied chain, then the unrelated certificates in the order given");
+    KeyType = Refused "key-type",
+        "the certificate's key is of type {}, which TLS servers cannot use",
+        "Request a certificate with an RSA or EC key: openssl req -new -newkey rsa:2048 -nodes \
+         -keyout key.pem -out request.csr -subj /CN=HOST.",
+        Sends("the tidied chain");
+    Precertificate = Refused "precertificate",
+        "the certificate of {} is a precertificate, which only logs of issued certificates may use",
+        "Pass the certificate that the CA issued after the precertificate, with the same serial \
+         number.",
+        Sends("the tidied chain");
 
     ExpiresSoon = Warning "expires-soon",
-        "the certificate expires at {}, in less than 7 days",
+        "the certificate expires at {}",
         "Renew the certificate soon.";
     NotYetValid = Warning "not-yet-valid",
         "the certificate is not valid before {}",
@@ -248,6 +259,11 @@ table! {
         "the chain is missing the certificate of the issuer, {}",
         "Append the CA's intermediate certificates (fullchain.pem rather than cert.pem). Many \
          clients do not download them.";
+    BadSelfSignature = Warning "bad-self-signature",
+        "the certificate of {} names itself as its issuer, but its own key did not sign it",
+        "Clients cannot verify it. If a CA of the same name issued it, append the CA's \
+         certificate. Otherwise the certificate is damaged: copy the file again, or create it \
+         again.";
     WeakRsa = Warning "weak-rsa",
         "the RSA key of {} bits, fewer than 2048",
         "Request a new certificate with a key of 2048 bits or more.";
@@ -258,6 +274,29 @@ table! {
         "the certificate has no subject alternative name",
         "Clients no longer check the common name. Request a certificate that lists its host names \
          as subject alternative names.";
+    SelfSignedCa = Warning "self-signed-ca",
+        "the certificate of {} is a self-signed CA certificate",
+        "Clients accept it only if they are configured to, and whoever takes its key from a server \
+         can issue certificates for any name to them. Use a certificate from a CA. For tests, \
+         create one that is not a CA: add -addext basicConstraints=critical,CA:FALSE to openssl \
+         req -x509.";
+    NotForServers = Warning "not-for-servers",
+        "the certificate is not for servers: {}",
+        "Clients refuse it as the certificate of a server. Request one whose extended key usage, \
+         if it has any, includes serverAuth, and whose key usage, if it has any, includes \
+         digitalSignature.";
+    UnknownCritical = Warning "unknown-critical",
+        "the certificate of {}, which most clients do not know",
+        "Clients refuse a certificate with a critical extension that they do not know. Request \
+         one in which that extension is missing or not critical.";
+    BrokenExtension = Warning "broken-extension",
+        "the certificate of {}",
+        "Servers load it, but many clients refuse it. Download the certificate from its CA again; \
+         if it is the same, ask the CA for one without the error.";
+    BadName = Warning "bad-name",
+        "the certificate's name {}",
+        "Clients refuse such a name, or read a part of it. Request a certificate with the names \
+         written in ASCII, domains in Punycode (xn--...).";
     LongName = Warning "long-name",
         "the name has {} characters, more than 63",
         "Use a shorter name: the service's current documentation allows 63 characters.";
@@ -296,6 +335,8 @@ table! {
         "removed a duplicate of the certificate of {}", NO_ACTION;
     RootLeftOut = Note "root-left-out",
         "removed the self-signed root {}, which clients must already have", NO_ACTION;
+    UnrelatedLeftOut = Note "unrelated-left-out",
+        "removed the CA certificate {}, which issued no certificate of the chain", NO_ACTION;
     KeyNotVerified = Note "key-not-verified",
         "the private key was {}",
         "No action is needed if you are sure that the key belongs to the certificate.";

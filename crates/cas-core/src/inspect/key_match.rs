@@ -35,6 +35,11 @@ impl Verdict {
     pub(super) fn is_match(&self) -> bool {
         matches!(self, Self::Verified | Self::PublicPartMatches)
     }
+
+    /// Whether the key belongs to another certificate.
+    pub(super) fn is_mismatch(&self) -> bool {
+        matches!(self, Self::Mismatch(_))
+    }
 }
 
 const INVALID_DER: &str = "has invalid ASN.1";

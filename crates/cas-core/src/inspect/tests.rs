@@ -3,7 +3,12 @@
 mod input;
 mod issuers;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
+use std::time::Duration;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, IsCa, KeyPair,
+    KeyUsagePurpose,
+};
 
 use super::certificate::IssuerLink;
 use super::*;
@@ -135,6 +140,87 @@ fn leaf_is_checked() {
 }
 
 #[test]
+fn extensions_of_the_leaf_are_checked() {
+    let private = [1, 3, 6, 1, 4, 1, 99999, 1];
+    let poison = [1, 3, 6, 1, 4, 1, 11129, 2, 4, 3];
+    let new = |oid: &[u64], value: &[u8]| CustomExtension::from_oid_content(oid, value.to_vec());
+    let critical = |oid: &[u64]| {
+        let mut extension = new(oid, &[5, 0]);
+        extension.set_criticality(true);
+        extension
+    };
+    let clients = [0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 2];
+    for (extensions, wanted) in [
+        (vec![new(&[2, 5, 29, 15], &[3, 2, 0, 0])], FindingKind::BrokenCertificate),
+        (vec![new(&[2, 5, 29, 14], &[5, 0])], FindingKind::BrokenCertificate),
+        (vec![new(&[2, 5, 29, 17], &[0x30, 0])], FindingKind::BrokenCertificate),
+        (vec![new(&[2, 5, 29, 37], &clients)], FindingKind::NotForServers),
+        (vec![new(&[2, 5, 29, 15], &[3, 2, 2, 4])], FindingKind::NotForServers),
+        (vec![new(&private, &[]), new(&private, &[])], FindingKind::BrokenExtension),
+        (vec![critical(&private)], FindingKind::UnknownCritical),
+        (vec![critical(&[2, 5, 29, 14])], FindingKind::BrokenCertificate),
+        (vec![critical(&poison)], FindingKind::Precertificate),
+        (vec![new(&poison, &[5, 0])], FindingKind::Precertificate),
+    ] {
+        let mut leaf = params("a.example");
+        leaf.custom_extensions = extensions;
+        let pki = TestPki::with_leaf(&leaf, &KeyPair::generate().unwrap());
+        let found = inspected(&pki.chain(), None).findings;
+        assert!(found.iter().any(|finding| finding.kind == wanted), "{wanted:?}: {found:?}");
+        let refused = wanted.severity() == Severity::Refused;
+        assert!(refused || found.len() == 1, "{wanted:?}: {found:?}");
+    }
+}
+
+#[test]
+fn short_lived_certificate_expires_soon_in_the_last_third_of_its_validity() {
+    let start = 1_577_836_800; // 2020-01-01
+    for (days, soon) in [(6, 2), (15, 5), (21, 7), (22, 7), (90, 7)] {
+        let mut leaf = params("a.example");
+        leaf.not_after = leaf.not_before + Duration::from_secs(days * 24 * 60 * 60);
+        let pki = TestPki::with_leaf(&leaf, &KeyPair::generate().unwrap());
+        let end = start + days.cast_signed() * DAY;
+        let found = |now| {
+            inspect(pki.chain().as_bytes(), None, UnixTime(now), &SystemRandom::new()).findings
+        };
+        assert_eq!(found(start), [], "{days}");
+        assert_eq!(found(end - soon * DAY), [], "{days}");
+        let last = found(end - soon * DAY + 1);
+        let limit = if soon < 7 { "a third of its validity" } else { "7 days" };
+        assert_eq!(
+            last.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [format!(
+                "expires-soon: the certificate expires at {}, in less than {limit}",
+                UnixTime(end)
+            )]
+        );
+    }
+}
+
+#[test]
+fn self_signed_ca_is_taken_with_its_own_key() {
+    let (key, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let mut ca = params("a.example");
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let self_signed = lf(&ca.self_signed(&key).unwrap().pem());
+    let found = |pem: &str, key: Option<&KeyPair>| {
+        kinds(&inspected(pem, key.map(|key| lf(&key.serialize_pem())).as_deref()))
+    };
+    assert_eq!(found(&self_signed, Some(&key)), [FindingKind::SelfSignedCa]);
+    assert_eq!(found(&self_signed, None), [FindingKind::CaAsLeaf]);
+    assert_eq!(
+        found(&self_signed, Some(&other)),
+        [FindingKind::CaAsLeaf, FindingKind::KeyMismatch]
+    );
+    // Another CA issued it, be it one of the same name.
+    for name in ["root", "a.example"] {
+        let upper = CertifiedIssuer::self_signed(authority(name), &other).unwrap();
+        let issued = lf(&ca.signed_by(&key, &upper).unwrap().pem());
+        assert!(found(&issued, Some(&key)).contains(&FindingKind::CaAsLeaf), "{name}");
+    }
+}
+
+#[test]
 fn gaps_and_extra_certificates_are_reported() {
     let pki = TestPki::new();
     let key = pki.key();
@@ -151,7 +237,23 @@ fn gaps_and_extra_certificates_are_reported() {
         [FindingKind::ChainUnrelated, FindingKind::ChainIncomplete]
     );
     let other = TestPki::new();
-    assert_eq!(found(&format!("{leaf}{lower}{}", other.lower)), [FindingKind::ChainUnrelated]);
+    // Beside a chain, another CA is left out, and another server certificate is refused.
+    for beside in [&other.lower, &other.root, &other.upper] {
+        let inspection = inspected(&lf(&format!("{leaf}{lower}{upper}{beside}")), Some(&key));
+        assert_eq!(kinds(&inspection), [FindingKind::UnrelatedLeftOut]);
+        assert_eq!(inspection.certificate_pem, pki.chain());
+    }
+    assert_eq!(found(&format!("{leaf}{lower}{}", other.leaf)), [FindingKind::ChainUnrelated]);
+    // Passed for the issuer that is missing: an intermediate is, a root is not needed.
+    assert_eq!(found(&format!("{leaf}{lower}{}", other.upper)), [FindingKind::ChainUnrelated]);
+    assert_eq!(
+        found(&format!("{leaf}{lower}{upper}{}", other.root)),
+        [FindingKind::UnrelatedLeftOut]
+    );
+    assert_eq!(
+        found(&format!("{leaf}{}", other.root)),
+        [FindingKind::ChainUnrelated, FindingKind::ChainIncomplete]
+    );
     // A CA with the issuer's name but another key.
     let inspection = inspected(&lf(&format!("{leaf}{}", other.lower)), Some(&key));
     assert_eq!(kinds(&inspection), [FindingKind::ChainUnrelated]);
@@ -176,6 +278,31 @@ fn lone_self_signed_certificate_is_kept() {
     assert_eq!(inspection.findings, []);
     assert_eq!(inspection.certificate_pem, pem);
     assert_eq!(inspection.chain[0].issuer_link, Some(IssuerLink::Signature));
+}
+
+#[test]
+fn self_signature_that_does_not_verify_is_reported() {
+    let key = KeyPair::generate().unwrap();
+    let mut leaf = params("a.example");
+    let found = |certificate: &rcgen::Certificate| {
+        let mut der = certificate.der().to_vec();
+        *der.last_mut().unwrap() ^= 1;
+        kinds(&inspect_der(&der))
+    };
+    assert_eq!(found(&leaf.self_signed(&key).unwrap()), [FindingKind::BadSelfSignature]);
+    // A CA of the same name signed it.
+    let ca = CertifiedIssuer::self_signed(authority("a.example"), KeyPair::generate().unwrap());
+    let ca = ca.unwrap();
+    leaf.use_authority_key_identifier_extension = false;
+    let issued = leaf.signed_by(&key, &ca).unwrap();
+    assert_eq!(kinds(&inspected(&lf(&issued.pem()), None)), [FindingKind::BadSelfSignature]);
+    let both = lf(&(issued.pem() + &ca.pem()));
+    assert_eq!(kinds(&inspected(&both, None)), [FindingKind::RootLeftOut]);
+    // Key identifiers tell them apart.
+    leaf.use_authority_key_identifier_extension = true;
+    leaf.is_ca = IsCa::ExplicitNoCa;
+    let issued = leaf.signed_by(&key, &ca).unwrap();
+    assert_eq!(kinds(&inspected(&lf(&issued.pem()), None)), [FindingKind::ChainIncomplete]);
 }
 
 #[test]
@@ -327,7 +454,8 @@ fn refusal_lists_all_findings_and_advice() {
     assert!(error.hint().unwrap().contains("Renew"));
     let other = TestPki::new();
     let unrelated = inspected(&(pki.chain() + &other.chain()), Some(&pki.key()));
-    assert_eq!(kinds(&unrelated), [FindingKind::ChainUnrelated; 3]);
+    let [left_out, refused] = [FindingKind::UnrelatedLeftOut, FindingKind::ChainUnrelated];
+    assert_eq!(kinds(&unrelated), [refused, left_out, left_out]);
     let error = unrelated.refusal("-----", AllowedFindings::default()).unwrap();
     let allow = "To upload it nevertheless: cas_request_allow_finding with \"chain-unrelated\".";
     let hint = format!("{} {allow}", FindingKind::ChainUnrelated.advice());

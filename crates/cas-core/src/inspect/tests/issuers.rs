@@ -47,9 +47,9 @@ fn issuer_needs_the_name_and_the_ca_flag() {
         (&renamed, &[FindingKind::ChainUnrelated, FindingKind::ChainIncomplete][..]),
         (&not_a_ca, &[FindingKind::ChainUnrelated]),
     ] {
-        let found =
-            kinds(&inspected(&lf(&format!("{leaf}{other}")), Some(&lf(&key.serialize_pem()))));
-        assert_eq!(found, wanted);
+        let found = inspected(&lf(&format!("{leaf}{other}")), Some(&lf(&key.serialize_pem())));
+        assert_eq!(kinds(&found), wanted);
+        assert!(!found.findings[0].to_string().contains("not its key"), "{:?}", found.findings);
     }
     // Two self-signed server certificates with one key: neither is the other's root, and the valid
     // one is the leaf.
@@ -135,5 +135,10 @@ fn names_and_key_identifiers_decide_without_a_known_signature() {
     assert_eq!(right.chain[0].issuer_link, Some(IssuerLink::NameOnly));
     assert_eq!(kinds(&inspection(2, &namesake.pem())), [FindingKind::ChainUnrelated]);
     // The two identifiers of the algorithm differ.
-    assert_eq!(kinds(&inspection(1, &ca.pem())), [FindingKind::ChainUnrelated]);
+    let different = inspection(1, &ca.pem());
+    assert_eq!(kinds(&different), [FindingKind::BrokenCertificate]);
+    assert_eq!(
+        different.findings[0].sentence(),
+        "the certificate at line 1 names two signature algorithms"
+    );
 }
