@@ -1587,6 +1587,9 @@ bool cas_certificate_expired(const cas_certificate *certificate);
  * CAS_OK means that libcas looked at them. It does not mean that they are fit
  * for an upload, or that there was anything to read: see the findings.
  *
+ * Without a key, what depends on the key is not found: a self-signed CA
+ * certificate is ca-as-leaf, although libcas uploads it with its own key.
+ *
  * @param cert_pem  the certificate and its chain as PEM text, at most 2 MiB
  * @param cert_len  the length of cert_pem in bytes, without a terminating NUL
  * @param key_pem   the private key as PEM text, at most 2 MiB, or NULL for
@@ -1625,13 +1628,35 @@ void cas_inspection_free(cas_inspection *inspection);
 const char *cas_inspection_common_name(const cas_inspection *inspection);
 
 /**
- * Returns the names that the leaf is valid for.
+ * Returns the names that the leaf is valid for. URIs and distinguished names
+ * may contain commas: cas_inspection_san returns the names one by one.
  *
  * @param inspection  an inspection, or NULL
  * @return the names, comma-separated, or empty
  * @since 0.1.0
  */
 const char *cas_inspection_sans(const cas_inspection *inspection);
+
+/**
+ * Returns how many names the leaf is valid for: its subject alternative names.
+ *
+ * @param inspection  an inspection, or NULL
+ * @return the number of names; 0 for NULL
+ * @since 0.1.0
+ */
+size_t cas_inspection_san_count(const cas_inspection *inspection);
+
+/**
+ * Returns one of the names that the leaf is valid for, in the order of the
+ * certificate: a domain, an IP address, an e-mail address, a URI, a
+ * distinguished name, or the object identifier of another kind of name.
+ *
+ * @param inspection  an inspection, or NULL
+ * @param index       the position of the name, from 0
+ * @return the name, or NULL past the end; valid until cas_inspection_free
+ * @since 0.1.0
+ */
+const char *cas_inspection_san(const cas_inspection *inspection, size_t index);
 
 /**
  * Returns the issuer of the leaf.
@@ -1646,7 +1671,8 @@ const char *cas_inspection_issuer(const cas_inspection *inspection);
  * Returns the serial number of the leaf.
  *
  * @param inspection  an inspection, or NULL
- * @return uppercase hexadecimal digits, or empty
+ * @return uppercase hexadecimal digits, two for each byte, after "-" if the
+ *         number is negative; or empty
  * @since 0.1.0
  */
 const char *cas_inspection_serial(const cas_inspection *inspection);
@@ -1760,6 +1786,19 @@ size_t cas_inspection_finding_count(const cas_inspection *inspection);
  */
 const char *cas_inspection_finding(const cas_inspection *inspection,
                                    size_t index);
+
+/**
+ * Returns the identifier of a finding, as in "expired". docs/findings.md has
+ * them all; they never change.
+ *
+ * @param inspection  an inspection, or NULL
+ * @param index       the position of the finding, from 0
+ * @return the identifier, or NULL past the end; valid until
+ *         cas_inspection_free
+ * @since 0.1.0
+ */
+const char *cas_inspection_finding_id(const cas_inspection *inspection,
+                                      size_t index);
 
 /**
  * Returns what to do about a finding.

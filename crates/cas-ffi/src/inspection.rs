@@ -21,7 +21,8 @@ use crate::status::cas_status;
 /// @since 0.1.0
 pub struct cas_inspection {
     common_name: CString,
-    sans: CString,
+    joined_sans: CString,
+    sans: Vec<CString>,
     issuer: CString,
     serial: CString,
     not_before: CString,
@@ -35,6 +36,7 @@ pub struct cas_inspection {
 }
 
 struct Finding {
+    id: CString,
     text: CString,
     hint: CString,
     severity: cas_severity,
@@ -45,14 +47,17 @@ impl From<&Inspection> for cas_inspection {
         let fact = |text: &dyn Fn(&Facts) -> String| {
             inspection.facts.as_ref().map(|facts| c_text(&text(facts))).unwrap_or_default()
         };
+        let sans: &[String] = inspection.facts.as_ref().map_or(&[], |facts| &facts.sans);
         let findings = inspection.findings.iter().map(|finding| Finding {
+            id: c_text(finding.kind.id()),
             text: c_text(&finding.to_string()),
             hint: c_text(finding.kind.advice()),
             severity: finding.kind.severity() as cas_severity,
         });
         Self {
             common_name: fact(&|facts| facts.common_name.clone()),
-            sans: fact(&|facts| facts.sans.join(",")),
+            joined_sans: c_text(&sans.join(",")),
+            sans: sans.iter().map(|name| c_text(name)).collect(),
             issuer: fact(&|facts| facts.issuer.clone()),
             serial: fact(&|facts| facts.serial.clone()),
             not_before: fact(&|facts| facts.not_before.to_string()),
@@ -72,6 +77,9 @@ impl From<&Inspection> for cas_inspection {
 ///
 /// CAS_OK means that libcas looked at them. It does not mean that they are fit
 /// for an upload, or that there was anything to read: see the findings.
+///
+/// Without a key, what depends on the key is not found: a self-signed CA
+/// certificate is ca-as-leaf, although libcas uploads it with its own key.
 ///
 /// @param cert_pem  the certificate and its chain as PEM text, at most 2 MiB
 /// @param cert_len  the length of cert_pem in bytes, without a terminating NUL
@@ -131,14 +139,43 @@ pub unsafe extern "C" fn cas_inspection_common_name(
     panic::value_or(ptr::null(), || Ok(required!(inspection).common_name.as_ptr()))
 }
 
-/// Returns the names that the leaf is valid for.
+/// Returns the names that the leaf is valid for. URIs and distinguished names
+/// may contain commas: cas_inspection_san returns the names one by one.
 ///
 /// @param inspection  an inspection, or NULL
 /// @return the names, comma-separated, or empty
 /// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_sans(inspection: *const cas_inspection) -> *const c_char {
-    panic::value_or(ptr::null(), || Ok(required!(inspection).sans.as_ptr()))
+    panic::value_or(ptr::null(), || Ok(required!(inspection).joined_sans.as_ptr()))
+}
+
+/// Returns how many names the leaf is valid for: its subject alternative names.
+///
+/// @param inspection  an inspection, or NULL
+/// @return the number of names; 0 for NULL
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_inspection_san_count(inspection: *const cas_inspection) -> usize {
+    panic::value_or(0, || Ok(required!(inspection).sans.len()))
+}
+
+/// Returns one of the names that the leaf is valid for, in the order of the
+/// certificate: a domain, an IP address, an e-mail address, a URI, a
+/// distinguished name, or the object identifier of another kind of name.
+///
+/// @param inspection  an inspection, or NULL
+/// @param index       the position of the name, from 0
+/// @return the name, or NULL past the end; valid until cas_inspection_free
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_inspection_san(
+    inspection: *const cas_inspection,
+    index: usize,
+) -> *const c_char {
+    panic::value_or(ptr::null(), || {
+        Ok(required!(inspection).sans.get(index).map_or(ptr::null(), |name| name.as_ptr()))
+    })
 }
 
 /// Returns the issuer of the leaf.
@@ -154,7 +191,8 @@ pub unsafe extern "C" fn cas_inspection_issuer(inspection: *const cas_inspection
 /// Returns the serial number of the leaf.
 ///
 /// @param inspection  an inspection, or NULL
-/// @return uppercase hexadecimal digits, or empty
+/// @return uppercase hexadecimal digits, two for each byte, after "-" if the
+///         number is negative; or empty
 /// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cas_inspection_serial(inspection: *const cas_inspection) -> *const c_char {
@@ -286,6 +324,27 @@ pub unsafe extern "C" fn cas_inspection_finding(
             .findings
             .get(index)
             .map_or(ptr::null(), |finding| finding.text.as_ptr()))
+    })
+}
+
+/// Returns the identifier of a finding, as in "expired". docs/findings.md has
+/// them all; they never change.
+///
+/// @param inspection  an inspection, or NULL
+/// @param index       the position of the finding, from 0
+/// @return the identifier, or NULL past the end; valid until
+///         cas_inspection_free
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_inspection_finding_id(
+    inspection: *const cas_inspection,
+    index: usize,
+) -> *const c_char {
+    panic::value_or(ptr::null(), || {
+        Ok(required!(inspection)
+            .findings
+            .get(index)
+            .map_or(ptr::null(), |finding| finding.id.as_ptr()))
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod allowed;
 mod corpus;
+mod facts;
 mod findings;
 mod hostile;
 mod keys;
