@@ -11,7 +11,8 @@ use acceptance::{artefact, run, scratch, sdk_python, top};
 use super::findings::OF_ODD_CERTIFICATES;
 
 /// Certificates that the server loads and that libcas refuses, with the reason.
-const REFUSED_AS_WELL: [(&str, &str); 10] = [
+const REFUSED_AS_WELL: [(&str, &str); 11] = [
+    ("length in three bytes", "the server sends other bytes, with another fingerprint"),
     ("DSA", "the server loads it, and completes no handshake with it"),
     ("two algorithms", "no client accepts it"),
     ("two forms of an algorithm", "no client accepts it"),

@@ -19,7 +19,7 @@ use crate::inspect::pem;
 use crate::inspect::public_key::PublicKey;
 use crate::inspect::signature;
 use crate::inspect::signature::Validity;
-use crate::inspect::syntax::CERTIFICATE;
+use crate::inspect::syntax::{CERTIFICATE, has_shortest_lengths};
 
 /// Facts about a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl<'a> ParsedCertificate<'a> {
         const INVALID_DER: &str = "has invalid ASN.1";
         let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
         let (_, parsed) = parser.parse(der).map_err(|_| INVALID_DER)?;
-        if !CERTIFICATE.reads(der) {
+        if !CERTIFICATE.reads(der) || !has_shortest_lengths(der) {
             return Err(INVALID_DER);
         }
         let key = PublicKey::read(&parsed.tbs_certificate.subject_pki)?;

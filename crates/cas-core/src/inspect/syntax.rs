@@ -161,6 +161,25 @@ pub(super) fn elements(mut rest: &[u8]) -> impl Iterator<Item = Option<Any<'_>>>
     })
 }
 
+/// Whether the lengths outside of the signed content are of the shortest form. OpenSSL writes these
+/// again, so a server would send other bytes, with another fingerprint.
+pub(super) fn has_shortest_lengths(certificate: &[u8]) -> bool {
+    let Some((_, outer)) = first(certificate) else { return false };
+    let Some((unsigned, _)) = first(outer.data) else { return false };
+    let algorithm = first(unsigned).map_or(&[][..], |(_, algorithm)| algorithm.data);
+    [certificate, unsigned, algorithm].into_iter().all(|mut rest| {
+        while let Some((after, value)) = first(rest) {
+            let length = value.data.len();
+            let long_form = if length < 0x80 { 0 } else { length.ilog2() as usize / 8 + 1 };
+            if rest.len() - after.len() - length != 2 + long_form {
+                return false;
+            }
+            rest = after;
+        }
+        true
+    })
+}
+
 fn has_fields(content: &[u8], fields: &[Field]) -> bool {
     let mut fields = fields.iter();
     let all_fit = elements(content).all(|value| {
@@ -284,6 +303,28 @@ mod tests {
             (Type::Any, Tag::Utf8String, &[0xff], true),
         ] {
             assert_eq!(fits(&of, tag, data), wanted, "{tag:?} {data:?}");
+        }
+    }
+
+    #[test]
+    fn only_signed_content_may_have_long_lengths() {
+        for (der, wanted) in [
+            (&[0x30, 9, 0x30, 0, 0x30, 2, 5, 0, 3, 1, 0][..], true),
+            (&[0x30, 10, 0x30, 0x81, 0, 0x30, 2, 5, 0, 3, 1, 0], true),
+            (&[0x30, 0x81, 9, 0x30, 0, 0x30, 2, 5, 0, 3, 1, 0], false),
+            (&[0x30, 10, 0x30, 0, 0x30, 0x81, 2, 5, 0, 3, 1, 0], false),
+            (&[0x30, 10, 0x30, 0, 0x30, 3, 5, 0x81, 0, 3, 1, 0], false),
+            (&[0x30, 10, 0x30, 0, 0x30, 2, 5, 0, 3, 0x81, 1, 0], false),
+        ] {
+            assert_eq!(has_shortest_lengths(der), wanted, "{der:x?}");
+        }
+        for length in [0x7f, 0x80, 0xff, 0x100, 0xffff, 0x1_0000_usize] {
+            let bytes = length.to_be_bytes();
+            let bytes = &bytes[bytes.iter().position(|byte| *byte != 0).unwrap()..];
+            let form = [0x80 | u8::try_from(bytes.len()).unwrap()];
+            let form = if length < 0x80 { &[] } else { &form[..] };
+            let outer = [&[0x30], form, bytes, &[0x30, 0], &vec![0; length - 2]].concat();
+            assert!(has_shortest_lengths(&outer), "{length}");
         }
     }
 
