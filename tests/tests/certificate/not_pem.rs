@@ -91,6 +91,12 @@ fn wrong_labels(made: &Made) -> Vec<Case> {
     cases.push(("key as certificate", labelled(key, "CERTIFICATE").into(), "swapped", ""));
     cases.push(("certificate as key", labelled(leaf, "PRIVATE KEY").into(), "", "no-key"));
     cases.push(("certificate as RSA key", labelled(leaf, "RSA PRIVATE KEY").into(), "", "no-key"));
+    let quoted = |text: &str| prefixed(text, |_| "> ".to_owned()).into_bytes();
+    cases.push(("quoted key", quoted(key), "swapped", ""));
+    cases.push(("quoted encrypted key", quoted(&encrypted), "swapped", "key-encrypted"));
+    let as_key = quoted(&labelled(&encrypted, "PRIVATE KEY"));
+    cases.push(("quoted encrypted key under another label", as_key, "swapped", "key-encrypted"));
+    cases.push(("quoted public key", quoted(&public), "public-key", "public-key"));
     let beside = format!("{leaf}{}", labelled(key, "CERTIFICATE"));
     cases.push(("key beside a certificate, labelled as one", beside.into(), "swapped", ""));
     // TPMKey of draft-bottomley-tpm2-keys: the OID of a loadable key, then what only a TPM can use.
@@ -222,6 +228,8 @@ fn references_and_wrappings(made: &Made) -> Vec<Case> {
         }
         let skipping = prefixed(text, |n| format!("{}\t", if n > 9 { n + 3 } else { n }));
         add("line numbers that skip", skipping, "broken-pem");
+        let code = |begin, between| format!("{begin}{}\"", text.trim_end().replace('\n', between));
+        add("commented code", code("// \"", "\" +\n// \""), "broken-pem");
         let partly = prefixed(text, |n| if n == 3 { String::new() } else { "> ".to_owned() });
         add("partly quoted", partly, "broken-pem");
         let dashes = text.replace("-----", "---");
@@ -278,7 +286,16 @@ fn the_first_wrong_line_is_named() {
     let changed = key.replacen("\nM", "\n-M", 1);
     for (text, id, said) in [
         (format!("\n\n{}", prefixed(&key, |_| "# ".to_owned())), "broken-pem", "line 3 of the key"),
-        (format!("\n{}", numbered(&key, 9)), "broken-pem", "line 2 of the key text"),
+        (
+            format!("\n{}", numbered(&key, 9)),
+            "broken-pem",
+            "line 11 of the key text is without the mark or number that line 2 has",
+        ),
+        (
+            prefixed(&key, |n| if n == 7 { "" } else { "> " }.to_owned()),
+            "broken-pem",
+            "line 7 of the key text is without the mark or number that line 1 has",
+        ),
         (format!("a\n{changed}"), "diff", "line 3 of the key text"),
         (
             key.replace('+', " "),

@@ -3,8 +3,10 @@
 //! The characters that these encodings use do not occur in PEM. Each function returns `None` for a
 //! text that is not encoded; its copy is never reallocated, and wiped when dropped.
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
 use zeroize::Zeroizing;
+
+use crate::inspect::pem::find;
 
 /// A decoded text.
 type Decoded = Option<Zeroizing<String>>;
@@ -12,8 +14,8 @@ type Decoded = Option<Zeroizing<String>>;
 /// Decodes `%0A`, and "+" for a space if the BEGIN lines have it.
 pub(super) fn percent(text: &str) -> Decoded {
     memchr(b'%', text.as_bytes())?;
-    let is_form = memmem::find(text.as_bytes(), b"BEGIN+").is_some();
-    replace(text, |rest| match rest.as_bytes() {
+    let is_form = find(text, 0, "BEGIN+").is_some();
+    replace(text, &|rest| match rest.as_bytes() {
         [b'%', ..] => hex(rest.get(1..3)?).map(|character| (character, 3)),
         [b'+', ..] if is_form => Some((' ', 1)),
         _ => None,
@@ -36,7 +38,7 @@ pub(super) fn html(text: &str) -> Decoded {
     /// Longer tags are not removed.
     const MAX_TAG: usize = 256;
     memchr::memchr2(b'&', b'<', text.as_bytes())?;
-    replace(text, |rest| match rest.as_bytes() {
+    replace(text, &|rest| match rest.as_bytes() {
         [b'<', b'a'..=b'z' | b'A'..=b'Z' | b'/', ..] => {
             let end = memchr(b'>', &rest.as_bytes()[..rest.len().min(MAX_TAG)])?;
             Some((' ', end + 1))
@@ -62,9 +64,7 @@ pub(super) fn html(text: &str) -> Decoded {
 pub(super) fn quoted_printable(text: &str) -> Decoded {
     /// The usual lengths of lines that go on in the next one.
     const FULL: std::ops::RangeInclusive<usize> = 72..=76;
-    let is_encoded = ["=3D", "=0A", "=0D", "=20"]
-        .iter()
-        .any(|code| memmem::find(text.as_bytes(), code.as_bytes()).is_some());
+    let is_encoded = ["=3D", "=0A", "=0D", "=20"].iter().any(|code| find(text, 0, code).is_some());
     let goes_on = |line: &str| line.ends_with('=') && FULL.contains(&line.len());
     if !is_encoded && !text.lines().any(goes_on) {
         return None;
@@ -97,7 +97,7 @@ fn hex(digits: &str) -> Option<char> {
 
 /// Replaces what `decode` recognises at the beginning of a rest: the character that it stands for,
 /// and its length. `decode` is called before each byte that is neither a letter nor a digit.
-fn replace(text: &str, decode: impl Fn(&str) -> Option<(char, usize)>) -> Decoded {
+fn replace(text: &str, decode: &dyn Fn(&str) -> Option<(char, usize)>) -> Decoded {
     let mut decoded = Zeroizing::new(String::with_capacity(text.len()));
     let mut is_changed = false;
     let mut rest = text;

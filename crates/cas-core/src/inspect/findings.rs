@@ -147,7 +147,7 @@ table! {
         "the {} is PEM that was encoded in base64 again, as in a Kubernetes Secret",
         "Decode it: base64 -d FILE > decoded.pem.";
     KubernetesSecret = Refused "kubernetes-secret",
-        "the {} is a Kubernetes Secret, which has its PEM in base64",
+        "the {} in base64",
         "Extract both: kubectl get secret NAME -o jsonpath='{.data.tls\\.crt}' | base64 -d > \
          chain.pem, and the same with tls\\.key > key.pem.";
     JavaKeystore = Refused "java-keystore",
@@ -180,7 +180,7 @@ table! {
         "Pass the PEM itself. To read a file, call cas_request_load_cert_file or \
          cas_request_load_key_file. Fetch a URL or a secret first.";
     Diff = Refused "diff",
-        "{} is one that a diff removes",
+        "{} begins with \"-\", like one that a diff removes",
         "Pass the whole file, not a diff: git show REVISION:FILE.";
     NotText = Refused "not-text",
         "the {}, so it cannot be PEM",

@@ -167,7 +167,7 @@ fn read(
 ) -> Vec<DerBlock> {
     let read = InputText::new(bytes, argument).and_then(|mut text| {
         let as_it_is = text.read(argument, select);
-        if is_complete(&as_it_is) {
+        if is_complete(&as_it_is, argument) {
             return as_it_is;
         }
         let finding = as_it_is.as_ref().err().map(|finding| finding.kind);
@@ -176,7 +176,10 @@ fn read(
         };
         let original = text.replaced.replace(unwrapped);
         let mut read = text.read(argument, select);
-        if !is_complete(&read) {
+        if read.as_ref().is_err_and(|finding| !is_general(finding.kind)) {
+            return read;
+        }
+        if !is_complete(&read, argument) {
             text.replaced = original;
             return recognised(&text, argument, finding).map_or(as_it_is, Err);
         }
@@ -201,21 +204,24 @@ fn read(
     }
 }
 
-/// Whether libcas read everything that it looked for.
-fn is_complete(read: &Result<Contents, Finding>) -> bool {
-    read.as_ref().is_ok_and(|(ders, _)| ders.iter().all(|der| der.is_sequence))
+/// Whether libcas read what it looked for: all certificates, or one of the keys.
+fn is_complete(read: &Result<Contents, Finding>, argument: Argument) -> bool {
+    read.as_ref().is_ok_and(|(ders, _)| match argument {
+        Argument::Certificate => ders.iter().all(|der| der.is_sequence),
+        Argument::Key => ders.iter().any(|der| der.is_sequence),
+    })
+}
+
+/// Whether a finding says no more than that a text could not be read.
+fn is_general(kind: FindingKind) -> bool {
+    use FindingKind::{BrokenPem, NoCertificate, NoKey, OtherPem};
+    matches!(kind, BrokenPem | NoCertificate | NoKey | OtherPem)
 }
 
 /// Names a text that libcas failed to read with a finding of this kind, or with none.
 fn recognised(text: &str, argument: Argument, kind: Option<FindingKind>) -> Option<Finding> {
-    use FindingKind::{BrokenPem, NoCertificate, NoKey, OtherPem};
-    let is_general =
-        kind.is_none_or(|kind| matches!(kind, BrokenPem | NoCertificate | NoKey | OtherPem));
-    if is_general {
-        text_formats::recognise(text, argument.name(), argument.content())
-    } else {
-        None
-    }
+    let is_general = kind.is_none_or(is_general);
+    is_general.then(|| text_formats::recognise(text, argument.name(), argument.content()))?
 }
 
 /// Text without byte order mark and escape sequences.

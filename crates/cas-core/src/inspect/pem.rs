@@ -154,7 +154,7 @@ fn skip_dashes(text: &str, from: usize) -> usize {
 
 // Not inlined: each call would get a copy of the whole search.
 #[inline(never)]
-fn find(text: &str, from: usize, needle: &str) -> Option<usize> {
+pub(super) fn find(text: &str, from: usize, needle: &str) -> Option<usize> {
     memmem::find(&text.as_bytes()[from..], needle.as_bytes()).map(|at| from + at)
 }
 

@@ -1,8 +1,8 @@
 //! Names the texts that people pass instead of PEM, by what they contain. Quotes none of it.
 
-use memchr::memmem;
-
 use crate::inspect::findings::{Finding, FindingKind};
+use crate::inspect::pem;
+use crate::inspect::wrapping::{interruption, is_comment};
 
 use FindingKind::{Jwk, PublicKey, PuttyKey, Ssh2Key, TextDump, XmlKey};
 
@@ -39,7 +39,7 @@ const DUMPS: [(&str, FindingKind); 6] = [
 /// Names a text that libcas fails to read: `name` is that of the text, `content` what it has to
 /// contain. `None` if it is none of these.
 pub(super) fn recognise(text: &str, name: &str, content: &str) -> Option<Finding> {
-    let find = |part: &str| memmem::find(text.as_bytes(), part.as_bytes());
+    let find = |part: &str| pem::find(text, 0, part);
     let of_kind =
         |kind: FindingKind| Finding::new(kind, if kind == PublicKey { content } else { name });
     let known = |parts: &[(&str, FindingKind)]| {
@@ -59,7 +59,8 @@ pub(super) fn recognise(text: &str, name: &str, content: &str) -> Option<Finding
             return Some(of_kind(FindingKind::Base64OfPem));
         }
         let line = 1 + text[..at].matches('\n').count();
-        return Some(Finding::new(FindingKind::KubernetesSecret, format!("{name}, line {line}")));
+        let detail = format!("{name} is a Kubernetes Secret, whose line {line} has its PEM");
+        return Some(Finding::new(FindingKind::KubernetesSecret, detail));
     }
     if let Some(line) = removed_line(text) {
         return Some(Finding::new(FindingKind::Diff, format!("line {line} of the {name}")));
@@ -76,53 +77,35 @@ pub(super) fn recognise(text: &str, name: &str, content: &str) -> Option<Finding
     })
 }
 
-/// The line of a block that a diff removes, counted from 1; or that one adds, where other lines
-/// are not added.
+/// The line of a block that a diff removes, counted from 1.
 fn removed_line(text: &str) -> Option<usize> {
     let mut is_inside = false;
     for (index, line) in text.lines().enumerate() {
-        let is_begin = line.contains("-----BEGIN ");
-        let rest = line.strip_prefix('-').or_else(|| line.strip_prefix('+'));
-        let is_changed = match rest {
-            Some(rest) if is_begin => rest.starts_with("-----BEGIN "),
-            Some(rest) if is_inside && line.starts_with('-') => {
-                rest.starts_with(|c: char| c.is_ascii_alphanumeric() || "+/".contains(c))
-            }
-            _ => false,
-        };
-        if is_changed {
+        let is_begin = pem::find(line, 0, "-----BEGIN ").is_some();
+        let is_removed = line.strip_prefix('-').is_some_and(|rest| {
+            let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/');
+            rest.starts_with("-----BEGIN ") || is_inside && rest.starts_with(is_base64)
+        });
+        if is_removed {
             return Some(index + 1);
         }
-        is_inside = (is_inside || is_begin) && !line.contains("-----END ");
+        is_inside = (is_inside || is_begin) && pem::find(line, 0, "-----END ").is_none();
     }
     None
 }
 
-/// The first BEGIN line with text before it that is not around the block but in its lines.
+/// The first line of a block that is a comment, or is without the mark that the lines before have.
 fn unreadable_line(text: &str, name: &str) -> Option<String> {
+    let is_commented =
+        |line: &str| pem::find(line, 0, "-----BEGIN ").is_some_and(|at| is_comment(&line[..at]));
     let mut lines = text.lines().enumerate();
-    let (index, prefix) = lines.find_map(|(index, line)| {
-        let at = line.find("-----BEGIN ")?;
-        let prefix = line[..at].trim();
-        let is_own_line = line.trim_end().ends_with('-');
-        (!prefix.is_empty() && is_own_line).then_some((index, prefix))
-    })?;
-    let what = match prefix {
-        _ if ["#", "//", ";", "*", "/*", "<!--", "--", "REM"]
-            .iter()
-            .any(|comment| prefix.starts_with(comment)) =>
-        {
-            "is commented out"
-        }
-        _ if prefix.starts_with(|c: char| c.is_ascii_digit()) => {
-            "begins with a line number, and other lines of the block do not continue it"
-        }
-        _ if prefix.starts_with(['>', '|', '+']) => {
-            "begins with a mark, and other lines of the block do not"
-        }
-        _ => return None,
-    };
-    Some(format!("line {} of the {name} {what}", index + 1))
+    if let Some((index, _)) = lines.find(|(_, line)| is_commented(line))
+        && lines.next().is_some_and(|(_, next)| is_comment(next))
+    {
+        return Some(format!("line {} of the {name} is commented out", index + 1));
+    }
+    let (line, begin) = interruption(text)?;
+    Some(format!("line {line} of the {name} is without the mark or number that line {begin} has"))
 }
 
 /// The first full line of base64 with spaces inside: what is left of "+" after a text was decoded
@@ -166,7 +149,7 @@ fn reference(text: &str) -> Option<&'static str> {
     let is_file = NAMES.iter().any(|name| text.ends_with(name));
     Some(match text {
         _ if begins(&SECRETS) => "is the name of a secret",
-        _ if text.contains("://") => "is a URL",
+        _ if pem::find(text, 0, "://").is_some() => "is a URL",
         _ if begins(&VARIABLES) => "is a variable without its value",
         _ if begins(&PATHS) || is_drive || is_file => "is a path",
         _ => return None,

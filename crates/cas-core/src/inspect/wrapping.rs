@@ -4,12 +4,12 @@
 //! None of this can make another certificate or key of one: all of it removes characters that PEM
 //! does not have, or has not there, and what remains must be complete ASN.1.
 
-use memchr::memmem;
 use zeroize::Zeroizing;
 
 use crate::inspect::encoded_text;
 use crate::inspect::escapes;
 use crate::inspect::findings::FindingKind;
+use crate::inspect::pem::find;
 
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
@@ -61,8 +61,7 @@ pub(super) fn unwrap(text: &str) -> Option<Unwrapped> {
             unwrapped = Some(next);
         }
     }
-    let has_pem = |text: &str| memmem::find(text.as_bytes(), BEGIN.as_bytes()).is_some();
-    unwrapped.filter(|text| has_pem(text)).map(|text| Unwrapped { text, removed })
+    unwrapped.filter(|text| find(text, 0, BEGIN).is_some()).map(|text| Unwrapped { text, removed })
 }
 
 /// The first line in which two texts differ.
@@ -72,6 +71,7 @@ fn line_of_difference(one: &str, other: &str) -> usize {
 }
 
 /// Whether a word processor or an input method may have put `c` in place of a hyphen.
+#[inline(never)]
 fn is_dash(c: char) -> bool {
     matches!(
         c,
@@ -89,6 +89,16 @@ fn is_dash(c: char) -> bool {
     )
 }
 
+/// How often a text contains a word.
+fn count(text: &str, word: &str) -> usize {
+    let mut from = 0;
+    let next = || {
+        from = find(text, from, word)? + word.len();
+        Some(())
+    };
+    std::iter::from_fn(next).count()
+}
+
 /// Replaces other dashes than ASCII's in BEGIN and END lines, and other spaces. Returns `None` if
 /// there are none.
 fn ascii_dashes(text: &str) -> Option<Zeroizing<String>> {
@@ -97,12 +107,10 @@ fn ascii_dashes(text: &str) -> Option<Zeroizing<String>> {
     }
     let is_space = |c: char| c.is_whitespace() && !matches!(c, '\n' | '\r');
     let is_label = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || is_space(c);
-    let words = || {
-        memmem::find_iter(text.as_bytes(), b"BEGIN").count()
-            + memmem::find_iter(text.as_bytes(), b"END").count()
-    };
     // A dash becomes up to five.
-    let mut replaced = Zeroizing::new(String::with_capacity(text.len() + 8 * words()));
+    let mut replaced = Zeroizing::new(String::with_capacity(
+        text.len() + 8 * count(text, "BEGIN") + 8 * count(text, "END"),
+    ));
     let mut is_replaced = false;
     let mut rest = text;
     while let Some(at) = rest.find(is_dash) {
@@ -130,6 +138,13 @@ fn ascii_dashes(text: &str) -> Option<Zeroizing<String>> {
     }
     replaced.push_str(rest);
     is_replaced.then_some(replaced)
+}
+
+/// Whether a line begins like a comment: what is in one is not meant.
+pub(super) fn is_comment(line: &str) -> bool {
+    ["#", "//", ";", "*", "/*", "<!--", "--", "REM "]
+        .iter()
+        .any(|comment| line.trim_start().starts_with(comment))
 }
 
 /// What is before the BEGIN line of a block, and before every other line of it.
@@ -163,16 +178,15 @@ impl<'a> Prefix<'a> {
     /// Reads the text before a BEGIN line. `None` if it says that the block is not to be used, or
     /// is not a prefix of lines.
     fn new(prefix: &'a str) -> Option<Self> {
-        // Comments, what a diff removes, and the beginning of a string literal.
-        const OTHER: [&str; 10] = ["#", "//", ";", "*", "/*", "<!--", "--", "REM", "'", "!"];
         let shown = prefix.trim();
         if prefix == "- " {
             return Some(Self::DashEscape);
         }
+        // What a diff removes, and the beginning of a string literal.
         if shown.is_empty()
             || shown == "-"
             || shown.ends_with(['"', '\'', '`', '(', '[', '=', ','])
-            || OTHER.iter().any(|other| shown.starts_with(other))
+            || is_comment(prefix)
         {
             return None;
         }
@@ -228,7 +242,7 @@ fn without_affixes(text: &str) -> Option<(Zeroizing<String>, &'static str)> {
     // What is before and after the lines of the current block.
     let mut block: Option<(Option<Prefix<'_>>, &str)> = None;
     for line in text.split_inclusive('\n') {
-        let begin = line.find(BEGIN);
+        let begin = find(line, 0, BEGIN);
         let rest = match (&mut block, begin) {
             (None | Some((None, _)), Some(at)) => {
                 let prefix = Prefix::new(&line[..at]);
@@ -236,7 +250,7 @@ fn without_affixes(text: &str) -> Option<(Zeroizing<String>, &'static str)> {
                     what.get_or_insert(prefix.name());
                 }
                 let marker = &line[at + BEGIN.len()..];
-                let after = marker.find("-----").map_or("", |dashes| &marker[dashes..]);
+                let after = find(marker, 0, "-----").map_or("", |dashes| &marker[dashes..]);
                 block = Some((prefix, after.trim_start_matches('-').trim()));
                 let begins = if matches!(block, Some((Some(_), _))) { at } else { 0 };
                 &line[begins..]
@@ -244,7 +258,7 @@ fn without_affixes(text: &str) -> Option<(Zeroizing<String>, &'static str)> {
             (Some((Some(prefix), _)), _) => prefix.strip(line)?,
             _ => line,
         };
-        let ends = rest.contains(END);
+        let ends = find(rest, 0, END).is_some();
         let suffix = block.as_ref().map_or("", |(_, suffix)| *suffix);
         let shown = rest.trim_end();
         match shown.strip_suffix(suffix) {
@@ -264,6 +278,27 @@ fn without_affixes(text: &str) -> Option<(Zeroizing<String>, &'static str)> {
     what.map(|what| (stripped, what))
 }
 
+/// The first line of a block that is without what is before its BEGIN line, a mark or a number, and
+/// the BEGIN line, counted from 1.
+pub(super) fn interruption(text: &str) -> Option<(usize, usize)> {
+    let mut block = None::<(usize, Prefix<'_>)>;
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        if let Some((begin, prefix)) = &mut block {
+            let Some(rest) = prefix.strip(line) else { return Some((index + 1, *begin)) };
+            if find(rest, 0, END).is_some() {
+                block = None;
+            }
+        } else if let Some(at) = find(line, 0, BEGIN) {
+            let (before, after) = line.split_at(at);
+            let is_mark =
+                before.trim_start().starts_with(['>', '|', '+']) || number(before).is_some();
+            let prefix = Prefix::new(before).filter(|_| is_mark && after.trim_end().ends_with('-'));
+            block = prefix.map(|prefix| (index + 1, prefix));
+        }
+    }
+    None
+}
+
 /// Whether what follows a BEGIN line may follow every line: no base64, and no string literals.
 fn is_suffix(text: &str) -> bool {
     const MAX: usize = 16;
@@ -280,12 +315,13 @@ fn without_literals(text: &str) -> Option<Zeroizing<String>> {
     let mut joined = Zeroizing::new(String::with_capacity(text.len()));
     let mut is_changed = false;
     let mut rest = text;
-    while let Some(at) = memmem::find(rest.as_bytes(), BEGIN.as_bytes()) {
+    while let Some(at) = find(rest, 0, BEGIN) {
         let (before, block) = rest.split_at(at);
         joined.push_str(before);
         let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-        let quote = before[line_start..].rfind(['"', '\'', '`']);
-        let end = memmem::find(block.as_bytes(), END.as_bytes()).unwrap_or(block.len());
+        let line = &before[line_start..];
+        let quote = line.rfind(['"', '\'', '`']).filter(|_| !is_comment(line));
+        let end = find(block, 0, END).unwrap_or(block.len());
         let (body, after) = block.split_at(end);
         let quote = quote.map(|at| before.as_bytes()[line_start + at]);
         match quote.map(char::from).filter(|quote| body.matches(*quote).count() % 2 == 0) {
