@@ -306,12 +306,12 @@ fn the_first_wrong_line_is_named() {
         (
             format!("a\nb\n{}", prefixed(&key, |_| "> ".to_owned())),
             "text-in-lines",
-            "\">\" of quoted mail from the lines of the key text, from line 3 on",
+            "\">\" of quoted mail, in the key text, from line 3 on",
         ),
         (
             prefixed(&key, |_| "+".to_owned()),
             "text-in-lines",
-            "\"+\" of a diff from the lines of the key text, from line 1 on",
+            "\"+\" of a diff, in the key text, from line 1 on",
         ),
         (
             format!("a\n{}", key.replace("-----", "\u{2014}\u{2014}-")),

@@ -2,9 +2,12 @@
 //! what was meant and noted, everything else is refused under its name.
 
 use std::fmt::Write as _;
+use std::process::Command;
 
 use acceptance::inspection::{inspect, pair, quotes};
+use acceptance::program::report;
 use acceptance::test_ca::{KINDS, TestCa};
+use acceptance::{Emulator, run};
 
 /// How a text is pasted.
 type Paste = fn(&str) -> String;
@@ -333,4 +336,26 @@ fn unambiguous_shapes_are_tidied_to_what_was_meant() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What an upload sends is what was meant, to the byte: certificates and key.
+#[test]
+fn uploads_send_what_was_meant() {
+    let ca = TestCa::new("shapes-sent");
+    ca.make(&KINDS[3]);
+    let chain = ca.chain(&["EC-P256-good", "intermediate"]);
+    let key = ca.read("EC-P256.key");
+    let digest = run(Command::new("sha256sum").arg(ca.0.join("EC-P256.key")));
+    let digest = digest.split_whitespace().next().unwrap();
+    let emulator = Emulator::start(&[]);
+    for (name, paste, _) in TIDIED {
+        let certificate = ca.write("pasted.cert", paste(&chain));
+        let pasted_key = ca.write("pasted.key", paste(&key));
+        let upload = report(emulator.url(), &[], name, &certificate, &pasted_key).run();
+        upload.assert_fields(&[("status", "CAS_OK")]);
+        let requests = emulator.requests();
+        let sent = &requests.last().unwrap()["parameters"];
+        assert_eq!(sent["Cert"]["value"], chain.as_str(), "{name}");
+        assert_eq!(sent["Key"]["value"]["sha256"], digest, "{name}");
+    }
 }

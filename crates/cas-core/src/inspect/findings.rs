@@ -147,7 +147,7 @@ table! {
         "the {} is PEM that was encoded in base64 again, as in a Kubernetes Secret",
         "Decode it: base64 -d FILE > decoded.pem.";
     KubernetesSecret = Refused "kubernetes-secret",
-        "the {} in base64",
+        "line {} has PEM in base64, as a Kubernetes Secret does",
         "Extract both: kubectl get secret NAME -o jsonpath='{.data.tls\\.crt}' | base64 -d > \
          chain.pem, and the same with tls\\.key > key.pem.";
     JavaKeystore = Refused "java-keystore",
@@ -176,11 +176,11 @@ table! {
         "the {} shows a certificate or key as readable text, without its PEM",
         "Pass the PEM: omit -noout from the command of OpenSSL, or -text.";
     Reference = Refused "reference",
-        "the {}, not PEM",
+        "the {}: it refers to a certificate or key, and is not PEM",
         "Pass the PEM itself. To read a file, call cas_request_load_cert_file or \
          cas_request_load_key_file. Fetch a URL or a secret first.";
     Diff = Refused "diff",
-        "{} begins with \"-\", like one that a diff removes",
+        "line {} begins with \"-\", like one that a diff removes",
         "Pass the whole file, not a diff: git show REVISION:FILE.";
     NotText = Refused "not-text",
         "the {}, so it cannot be PEM",
@@ -311,7 +311,7 @@ table! {
     EncodedText = Note "encoded-text",
         "decoded the {}", NO_ACTION;
     TextInLines = Note "text-in-lines",
-        "removed {}", NO_ACTION;
+        "removed from the lines of PEM: {}", NO_ACTION;
     TypographicDashes = Note "typographic-dashes",
         "replaced the dashes or spaces of a word processor in the BEGIN and END lines of the {}",
         NO_ACTION;

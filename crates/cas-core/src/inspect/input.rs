@@ -186,7 +186,11 @@ fn read(
         if let Ok((_, notes)) = &mut read {
             notes.extend(removed.into_iter().map(|Removed { kind, what, line }| {
                 let name = argument.name();
-                let of = if what.is_empty() { "" } else { " of the " };
+                let of = match kind {
+                    FindingKind::TypographicDashes => "",
+                    FindingKind::TextInLines => ", in the ",
+                    _ => " of the ",
+                };
                 Finding::new(kind, format!("{what}{of}{name}, from line {line} on"))
             }));
         }

@@ -59,11 +59,11 @@ pub(super) fn recognise(text: &str, name: &str, content: &str) -> Option<Finding
             return Some(of_kind(FindingKind::Base64OfPem));
         }
         let line = 1 + text[..at].matches('\n').count();
-        let detail = format!("{name} is a Kubernetes Secret, whose line {line} has its PEM");
+        let detail = format!("{line} of the {name}");
         return Some(Finding::new(FindingKind::KubernetesSecret, detail));
     }
     if let Some(line) = removed_line(text) {
-        return Some(Finding::new(FindingKind::Diff, format!("line {line} of the {name}")));
+        return Some(Finding::new(FindingKind::Diff, format!("{line} of the {name}")));
     }
     if let Some(reason) = unreadable_line(text, name).or_else(|| line_with_spaces(text, name)) {
         return Some(Finding::new(FindingKind::BrokenPem, reason));

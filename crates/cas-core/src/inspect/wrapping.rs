@@ -24,7 +24,7 @@ pub(super) struct Unwrapped {
 /// What was wrapped around lines.
 pub(super) struct Removed {
     pub(super) kind: FindingKind,
-    /// What it was, for the finding; " of the text" follows.
+    /// What it was, for the finding.
     pub(super) what: &'static str,
     /// The first line that had it, counted from 1.
     pub(super) line: usize,
@@ -45,9 +45,7 @@ const STEPS: [(FindingKind, Step); 7] = [
     }),
     (FindingKind::TypographicDashes, |text| Some((ascii_dashes(text)?, ""))),
     (FindingKind::TextInLines, without_affixes),
-    (FindingKind::TextInLines, |text| {
-        Some((without_literals(text)?, "string literals from the lines"))
-    }),
+    (FindingKind::TextInLines, |text| Some((without_literals(text)?, "string literals"))),
 ];
 
 /// Unwraps a text; `None` if nothing is wrapped around its lines, or if these are not PEM.
@@ -201,10 +199,10 @@ impl<'a> Prefix<'a> {
     /// What it is, for findings.
     fn name(&self) -> &'static str {
         match self {
-            Self::Number(..) => "line numbers from the lines",
-            Self::Text(text) if text.trim_end() == "+" => "the \"+\" of a diff from the lines",
-            Self::Text(text) if text.contains('>') => "the \">\" of quoted mail from the lines",
-            Self::Text(_) | Self::DashEscape => "the text at the beginning of the lines",
+            Self::Number(..) => "line numbers",
+            Self::Text(text) if text.trim_end() == "+" => "the \"+\" of a diff",
+            Self::Text(text) if text.contains('>') => "the \">\" of quoted mail",
+            Self::Text(_) | Self::DashEscape => "the same text before each line",
         }
     }
 
@@ -263,7 +261,7 @@ fn without_affixes(text: &str) -> Option<(Zeroizing<String>, &'static str)> {
         let shown = rest.trim_end();
         match shown.strip_suffix(suffix) {
             Some(content) if is_suffix(suffix) => {
-                what.get_or_insert("the text at the end of the lines");
+                what.get_or_insert("the same text after each line");
                 stripped.push_str(content.trim_end());
                 stripped.push_str(&rest[shown.len()..]);
             }
@@ -346,4 +344,93 @@ fn without_literals(text: &str) -> Option<Zeroizing<String>> {
     }
     joined.push_str(rest);
     is_changed.then_some(joined)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unwrapped(text: &str) -> Option<(String, Vec<(&'static str, usize)>)> {
+        let Unwrapped { text, removed } = unwrap(text)?;
+        Some((text.to_string(), removed.iter().map(|found| (found.what, found.line)).collect()))
+    }
+
+    /// A block of two lines, each between other text.
+    fn wrapped(begin: &str, middle: &str, end: &str) -> String {
+        format!("{begin}-----BEGIN A-----{middle}AAAA{middle}-----END A-----{end}")
+    }
+
+    #[test]
+    fn nothing_is_removed_from_plain_text() {
+        let plain = wrapped("", "\n", "\n");
+        for text in ["", "a > b\n> c", "é – — ―", &plain, &format!("{plain}> a\n1\ta\n")] {
+            assert!(unwrap(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn prefixes_and_suffixes_are_removed_from_each_line_or_from_none() {
+        let plain = wrapped("", "\n", "\n");
+        let removed = |text: &str| unwrapped(text).map(|(text, removed)| (text, removed[0].0));
+        for (text, what) in [
+            (wrapped("> ", "\n> ", "\n"), "the \">\" of quoted mail"),
+            (wrapped("+", "\n+", "\n"), "the \"+\" of a diff"),
+            (wrapped("9:", "\n10:", "\n").replacen("10:-", "11:-", 1), "line numbers"),
+            (wrapped(" 9\t", "\n10\t", "\n").replacen("10\t-", "11\t-", 1), "line numbers"),
+            (wrapped("x | ", "\nx | ", "\n"), "the same text before each line"),
+            (wrapped("12:09 ", "\n12:10 ", "\n"), "the same text before each line"),
+            (wrapped("", "$\n", "$\n"), "the same text after each line"),
+            (wrapped("", "$\n", "\n"), "the same text after each line"),
+        ] {
+            assert_eq!(removed(&text), Some((plain.clone(), what)), "{text}");
+        }
+        for text in [
+            wrapped("> ", "\n", "\n"),
+            wrapped("1\t", "\n1\t", "\n"),
+            wrapped("1\t", "\n3\t", "\n"),
+            wrapped("# ", "\n# ", "\n"),
+            wrapped("-", "\n-", "\n"),
+            wrapped("key: ", "\n", "\n"),
+            wrapped("", "AAAA\n", "\n"),
+        ] {
+            assert!(unwrap(&text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn literals_are_joined_if_their_quotes_are_in_pairs() {
+        let joined = |text: &str| unwrapped(text).map(|(text, _)| text);
+        let text = wrapped("a(\"", "\" +\n b\"", "\")");
+        assert_eq!(joined(&text).unwrap(), wrapped("a(\"", "\n", "\")"));
+        let text = wrapped("\\\"", "\\\"\n\\\"", "\\\"");
+        assert_eq!(joined(&text).unwrap(), wrapped("\\\"", "\n", "\\\""));
+        for text in [
+            wrapped("\"", "\n", "\""),
+            wrapped("// \"", "\"\n// \"", "\""),
+            wrapped("\"", "\"\n", "").replacen("\"\n-", "\n-", 1),
+        ] {
+            assert!(unwrap(&text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn dashes_are_replaced_in_markers_only_and_without_reallocation() {
+        let text = wrapped("a \u{2014} b\n", "\n", "\n c \u{2013}").replace("-----", "\u{ad}");
+        let replaced = ascii_dashes(&text).unwrap();
+        assert_eq!(*replaced, wrapped("a \u{2014} b\n", "\n", "\n c \u{2013}"));
+        assert_eq!(replaced.capacity(), text.len() + 8 * 2);
+        assert!(ascii_dashes("\u{2014}BEGIN A\n").is_none());
+        assert!(ascii_dashes("---BEGIN A---").is_none());
+    }
+
+    #[test]
+    fn the_first_line_that_differs_is_counted() {
+        for (one, other, line) in [("a\nb", "a\nc", 2), ("a", "b", 1), ("a\n\nb", "a\n\n", 3)] {
+            assert_eq!(line_of_difference(one, other), line, "{one:?}");
+        }
+        let text = format!("a\n{}", wrapped("> ", "\n> ", "\n"));
+        assert_eq!(unwrapped(&text).unwrap().1, [("the \">\" of quoted mail", 2)]);
+        assert_eq!(interruption(&text), None);
+        assert_eq!(interruption(&text.replacen("> AAAA", "AAAA", 1)), Some((3, 2)));
+    }
 }
