@@ -65,8 +65,11 @@ pub(super) fn quoted_printable(text: &str) -> Decoded {
     /// The usual lengths of lines that go on in the next one.
     const FULL: std::ops::RangeInclusive<usize> = 72..=76;
     let is_encoded = ["=3D", "=0A", "=0D", "=20"].iter().any(|code| find(text, 0, code).is_some());
-    let goes_on = |line: &str| line.ends_with('=') && FULL.contains(&line.len());
-    if !is_encoded && !text.lines().any(goes_on) {
+    // Base64 ends with "=" before an END line.
+    let goes_on = |(line, next): (&str, &str)| {
+        line.ends_with('=') && FULL.contains(&line.len()) && find(next, 0, "-----END ").is_none()
+    };
+    if !is_encoded && !text.lines().zip(text.lines().skip(1)).any(goes_on) {
         return None;
     }
     let mut decoded = Zeroizing::new(String::with_capacity(text.len()));
@@ -162,5 +165,6 @@ mod tests {
         }
         let full = "A".repeat(75);
         assert_eq!(*quoted_printable(&format!("{full}=\r\nB=\n")).unwrap(), format!("{full}B"));
+        assert!(quoted_printable(&format!("{full}=\n> -----END A-----\n")).is_none());
     }
 }

@@ -159,9 +159,10 @@ fn follows_number(c: char) -> bool {
     matches!(c, ' ' | '\t' | ':' | '.' | ')' | '-' | '|' | '\u{2502}')
 }
 
-/// Whether a line begins with a text, but for its digits.
+/// Whether a line begins with a text, but for its digits and the spaces that fill a number up.
 fn is_like(line: &str, text: &str) -> bool {
-    let is_same = |(a, b): (u8, u8)| a == b || a.is_ascii_digit() && b.is_ascii_digit();
+    let is_filling = |b: u8| b.is_ascii_digit() || b == b' ';
+    let is_same = |(a, b): (u8, u8)| a == b || is_filling(a) && is_filling(b);
     line.len() >= text.len() && line.bytes().zip(text.bytes()).all(is_same)
 }
 
@@ -221,7 +222,7 @@ impl<'a> Prefix<'a> {
                     rest.chars().all(|c| follows_number(c) || c.is_whitespace()).then_some("\n")
                 })
             }
-            // The digits of a time may differ.
+            // The digits of a time or a number may differ.
             Self::Text(text) if is_like(line, text) => line.get(text.len()..),
             Self::Text(text) if is_blank || line.trim_end() == text.trim_end() => Some("\n"),
             Self::Text(_) => None,
