@@ -222,7 +222,9 @@ pub(crate) unsafe fn read_bytes<'a>(
 
 /// Converts `text` to a C string. Replaces NUL characters inside it, where C would end the string.
 pub(crate) fn c_text(text: &str) -> CString {
-    CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
+    // Allocated once, unless there is such a character.
+    let replaced = |_| CString::new(text.replace('\0', "\u{fffd}"));
+    CString::new(text).or_else(replaced).unwrap_or_default()
 }
 
 #[cfg(test)]

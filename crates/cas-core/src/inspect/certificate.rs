@@ -1,7 +1,7 @@
 //! A parsed X.509 certificate.
 
 use base16ct::upper;
-use x509_parser::asn1_rs::{Any, FromDer, Oid};
+use x509_parser::asn1_rs::{Any, FromDer, Oid, oid};
 use x509_parser::certificate::{X509Certificate, X509CertificateParser};
 use x509_parser::extensions::{
     AuthorityKeyIdentifier, BasicConstraints, GeneralName, KeyIdentifier, KeyUsage,
@@ -9,7 +9,7 @@ use x509_parser::extensions::{
 use x509_parser::nom::Parser as _;
 use x509_parser::oid_registry as oids;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
-use x509_parser::x509::{AlgorithmIdentifier, AttributeTypeAndValue};
+use x509_parser::x509::AlgorithmIdentifier;
 
 use crate::base::time::UnixTime;
 use crate::inspect::dn;
@@ -84,6 +84,17 @@ fn display_serial(number: &[u8]) -> String {
 fn allows_signing(usage: &[u8]) -> bool {
     KeyUsage::from_der(usage).is_ok_and(|(_, usage)| usage.key_cert_sign())
 }
+
+/// Signature algorithms whose hash is too weak for today's clients.
+static WEAK_SIGNATURES: [(Oid<'_>, &str); 7] = [
+    (oid!(1.2.840.113549.1.1.5), "SHA-1"),
+    (oid!(1.3.14.3.2.29), "SHA-1"),
+    (oid!(1.2.840.10045.4.1), "SHA-1"),
+    (oid!(1.2.840.10040.4.3), "SHA-1"),
+    (oid!(1.2.840.113549.1.1.4), "MD5"),
+    (oid!(1.3.14.3.2.25), "MD5"),
+    (oid!(1.2.840.113549.1.1.2), "MD2"),
+];
 
 /// Evidence that one certificate issued another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -300,33 +311,24 @@ impl<'a> ParsedCertificate<'a> {
     /// The hash of the signature, if it is too weak for today's clients.
     pub(super) fn weak_signature(&self) -> Option<&'static str> {
         let AlgorithmIdentifier { algorithm, parameters } = &self.parsed.signature_algorithm;
-        match algorithm.to_id_string().as_str() {
-            "1.2.840.113549.1.1.5"
-            | "1.3.14.3.2.29"
-            | "1.2.840.10045.4.1"
-            | "1.2.840.10040.4.3" => Some("SHA-1"),
-            "1.2.840.113549.1.1.4" | "1.3.14.3.2.25" => Some("MD5"),
-            "1.2.840.113549.1.1.2" => Some("MD2"),
+        let weak = WEAK_SIGNATURES.iter().find(|(weak, _)| weak == algorithm);
+        match weak {
+            Some((_, hash)) => Some(hash),
             // The parameters of RSA-PSS name the hash. The default is SHA-1.
-            "1.2.840.113549.1.1.10" => match parameters.as_ref().map(RsaSsaPssParams::try_from) {
-                Some(Ok(read)) if *read.hash_algorithm_oid() != oids::OID_HASH_SHA1 => None,
-                Some(Err(_)) => None,
-                _ => Some("SHA-1"),
-            },
-            _ => None,
+            None if *algorithm == oids::OID_PKCS1_RSASSAPSS => {
+                match parameters.as_ref().map(RsaSsaPssParams::try_from) {
+                    Some(Ok(read)) if *read.hash_algorithm_oid() != oids::OID_HASH_SHA1 => None,
+                    Some(Err(_)) => None,
+                    _ => Some("SHA-1"),
+                }
+            }
+            None => None,
         }
     }
 
     /// Whether this certificate's subject is the issuer of `other` by name.
     pub(super) fn is_named_as_issuer_of(&self, other: &ParsedCertificate<'_>) -> bool {
-        let (subject, issuer) = (self.parsed.subject(), other.parsed.issuer());
-        // Most names differ in these already.
-        let have_same_types = || {
-            let types = issuer.iter_attributes().map(AttributeTypeAndValue::attr_type);
-            subject.iter_attributes().map(AttributeTypeAndValue::attr_type).eq(types)
-        };
-        subject.as_raw() == issuer.as_raw()
-            || have_same_types() && dn::normalized(subject) == dn::normalized(issuer)
+        dn::are_equal(self.parsed.subject(), other.parsed.issuer())
     }
 
     /// Whether this certificate can be the issuer of `other`, which may be itself, as far as that

@@ -15,7 +15,10 @@ pub(super) struct Chain {
 }
 
 /// Which certificate issued which: a row for each issuer, a column for each subject.
-pub(super) struct IssuerGraph(Vec<Vec<Option<IssuerLink>>>);
+pub(super) struct IssuerGraph {
+    size: usize,
+    links: Vec<Option<IssuerLink>>,
+}
 
 /// Signatures verified for one inspection. Real chains need one for each certificate; more are
 /// needed where several certificates have one name and no key identifiers.
@@ -23,7 +26,8 @@ const MAX_VERIFICATIONS: usize = 64;
 
 impl IssuerGraph {
     pub(super) fn new(certificates: &[ParsedCertificate<'_>]) -> Self {
-        let mut links = vec![vec![None; certificates.len()]; certificates.len()];
+        let size = certificates.len();
+        let mut links = vec![None; size * size];
         let mut verifications = 0;
         for (subject, certificate) in certificates.iter().enumerate() {
             let verify = |issuer: usize| {
@@ -34,15 +38,15 @@ impl IssuerGraph {
                 certificates[issuer].verify_signature(certificate)
             };
             for (issuer, link) in issuers(certificates, subject, verify) {
-                links[issuer][subject] = Some(link);
+                links[issuer * size + subject] = Some(link);
             }
         }
-        Self(links)
+        Self { size, links }
     }
 
     /// The link from `issuer` to `subject`, which may be the same certificate.
     pub(super) fn link(&self, issuer: usize, subject: usize) -> Option<IssuerLink> {
-        self.0[issuer][subject]
+        self.links[issuer * self.size + subject]
     }
 
     fn issued_other(&self, issuer: usize, subject: usize) -> bool {
@@ -52,7 +56,7 @@ impl IssuerGraph {
     /// Sorts all certificates. The leaf is the one that issued no other; among several, the first
     /// one with the highest rank.
     pub(super) fn chain<R: Ord>(&self, rank: impl Fn(usize) -> R) -> Chain {
-        let all = 0..self.0.len();
+        let all = 0..self.size;
         let issued_any =
             |issuer: &usize| all.clone().any(|subject| self.issued_other(*issuer, subject));
         let mut candidates: Vec<usize> = all.clone().filter(|index| !issued_any(index)).collect();
@@ -130,7 +134,6 @@ fn issuers(
         let key = &certificates[*issuer].key;
         let known = tried.iter().find(|(other, _)| certificates[*other].key == *key);
         let validity = known.map_or_else(|| verify(*issuer), |(_, validity)| *validity);
-        tried.push((*issuer, validity));
         match validity {
             Validity::Valid => {
                 let same_key = |issuer: &usize| certificates[*issuer].key == *key;
@@ -142,21 +145,24 @@ fn issuers(
             }
             Validity::Unsupported | Validity::Invalid => {}
         }
+        tried.push((*issuer, validity));
     }
     by_name
 }
 
 #[cfg(test)]
 mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+
     use super::*;
 
     /// A graph of (issuer, subject) pairs.
     fn graph(size: usize, pairs: &[(usize, usize)]) -> IssuerGraph {
-        let mut rows = vec![vec![None; size]; size];
+        let mut links = vec![None; size * size];
         for (issuer, subject) in pairs {
-            rows[*issuer][*subject] = Some(IssuerLink::Signature);
+            links[issuer * size + subject] = Some(IssuerLink::Signature);
         }
-        IssuerGraph(rows)
+        IssuerGraph { size, links }
     }
 
     fn chain(size: usize, pairs: &[(usize, usize)]) -> (Vec<usize>, Vec<usize>, Vec<usize>) {
@@ -195,5 +201,61 @@ mod tests {
         assert_eq!((order.len(), unrelated.len()), (3, 0));
         // 2 issued the leaf, 0; 1 and 2 issued each other.
         assert_eq!(chain(3, &[(2, 0), (1, 2), (2, 1)]), (vec![0, 2, 1], vec![], vec![]));
+    }
+
+    /// The issuers of each certificate, and how many signatures were verified.
+    fn verified(ders: &[Vec<u8>]) -> (Vec<Vec<usize>>, usize) {
+        let parse = |der| ParsedCertificate::parse(der).unwrap();
+        let certificates: Vec<_> = ders.iter().map(|der| parse(der)).collect();
+        let mut verifications = 0;
+        let mut issuers_of = |subject: usize| {
+            let verify = |issuer: usize| {
+                verifications += 1;
+                certificates[issuer].verify_signature(&certificates[subject])
+            };
+            let found = issuers(&certificates, subject, verify);
+            assert!(found.iter().all(|(_, link)| *link == IssuerLink::Signature));
+            found.into_iter().map(|(issuer, _)| issuer).collect()
+        };
+        let all = (0..certificates.len()).map(&mut issuers_of).collect();
+        (all, verifications)
+    }
+
+    #[test]
+    fn each_signature_is_verified_once_among_namesakes() {
+        for has_identifiers in [false, true] {
+            let ca = || {
+                let mut params = CertificateParams::new([]).unwrap();
+                params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+                params.use_authority_key_identifier_extension = has_identifiers;
+                CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+            };
+            let namesakes: Vec<_> = (0..15).map(|_| ca()).collect();
+            let mut ders: Vec<_> = namesakes.iter().map(|ca| ca.der().to_vec()).collect();
+            let (issuers, verifications) = verified(&ders);
+            assert_eq!(issuers, (0..15).map(|index| vec![index]).collect::<Vec<_>>());
+            assert_eq!(verifications, 15);
+            let mut leaf = CertificateParams::new(["a.example".to_owned()]).unwrap();
+            leaf.distinguished_name.push(DnType::CommonName, "leaf");
+            leaf.use_authority_key_identifier_extension = has_identifiers;
+            let key = KeyPair::generate().unwrap();
+            ders.push(leaf.signed_by(&key, &namesakes[9]).unwrap().der().to_vec());
+            let (issuers, verifications) = verified(&ders);
+            assert_eq!(issuers[15], [9]);
+            assert_eq!(verifications, if has_identifiers { 16 } else { 25 });
+        }
+    }
+
+    #[test]
+    fn all_certificates_of_the_key_that_signed_are_issuers() {
+        let key = KeyPair::generate().unwrap();
+        let ca = |year: i32| {
+            let mut params = CertificateParams::new([]).unwrap();
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.not_after = rcgen::date_time_ymd(year, 1, 1);
+            CertifiedIssuer::self_signed(params, &key).unwrap().der().to_vec()
+        };
+        let (issuers, verifications) = verified(&[ca(2030), ca(2040)]);
+        assert_eq!((issuers, verifications), (vec![vec![0, 1], vec![1, 0]], 2));
     }
 }

@@ -1,5 +1,7 @@
 //! Parses the certificates, checks leaf, chain and private key, and collects the findings.
 
+use std::cell::OnceCell;
+
 use ring::rand::SecureRandom;
 
 use crate::base::time::UnixTime;
@@ -94,38 +96,37 @@ fn check_parsed(
     random: &dyn SecureRandom,
     inspection: &mut Inspection,
 ) {
-    let compare = |key: &DerBlock, certificate: &ParsedCertificate<'_>| {
-        key_match::compare(&key.label, &key.bytes, &certificate.key, random)
+    // Each key is compared with each certificate at most once: it takes longer than all the rest.
+    let verdicts = vec![OnceCell::new(); keys.len() * certificates.len()];
+    let compare = |key: usize, certificate: usize| -> &Verdict {
+        verdicts[key * certificates.len() + certificate].get_or_init(|| {
+            let DerBlock { label, bytes, .. } = &keys[key];
+            key_match::compare(label, bytes, &certificates[certificate].key, random)
+        })
     };
     let issuers = IssuerGraph::new(certificates);
     let chain = issuers.chain(|index| {
         let certificate = &certificates[index];
         let is_valid = (certificate.not_before()..=certificate.not_after()).contains(&now);
-        let has_key = keys.iter().any(|key| compare(key, certificate).is_match());
+        let has_key = (0..keys.len()).any(|key| compare(key, index).is_match());
         (has_key, !certificate.is_ca(), is_valid)
     });
-    let leaf = &certificates[chain.order[0]];
-    let mut compared = keys.iter().map(|key| (key, compare(key, leaf)));
-    let key = match compared.next() {
-        Some(first) if !first.1.is_match() => {
-            compared.find(|(_, verdict)| verdict.is_match()).or(Some(first))
-        }
-        first => first,
-    };
-    let has_own_key = key.as_ref().is_some_and(|(_, verdict)| !verdict.is_mismatch());
-    check_leaf(leaf, has_own_key, now, inspection);
+    let leaf = chain.order[0];
+    let own = (0..keys.len()).find(|key| compare(*key, leaf).is_match()).unwrap_or(0);
+    let has_own_key = !keys.is_empty() && !compare(own, leaf).is_mismatch();
+    check_leaf(&certificates[leaf], has_own_key, now, inspection);
     check_chain(certificates, &issuers, &chain, now, inspection);
 
-    let Some((key, verdict)) = key else { return };
+    let Some(key) = keys.get(own) else { return };
     pem::write(&key.label, &key.bytes, &mut inspection.key_pem);
-    match verdict {
+    match compare(own, leaf) {
         Verdict::Verified => {}
         Verdict::PublicPartMatches => inspection.add(
             FindingKind::KeyNotVerified,
             "compared with the certificate by its public part only",
         ),
         Verdict::Unsupported => {
-            let name = leaf.key.name();
+            let name = certificates[leaf].key.name();
             inspection.add(
                 FindingKind::KeyNotVerified,
                 format!(
@@ -137,9 +138,11 @@ fn check_parsed(
             inspection.add(FindingKind::BrokenKey, format!("{} {reason}", key.line));
         }
         Verdict::Mismatch(reason) => {
-            let owner = certificates.iter().find(|other| compare(key, other).is_match());
-            let detail = owner
-                .map_or(reason, |owner| format!("it is the key of {}", owner.quoted_subject()));
+            let owner = (0..certificates.len()).find(|other| compare(own, *other).is_match());
+            let detail = owner.map_or_else(
+                || reason.clone(),
+                |owner| format!("it is the key of {}", certificates[owner].quoted_subject()),
+            );
             inspection.add(FindingKind::KeyMismatch, detail);
         }
     }

@@ -1,13 +1,27 @@
 //! Distinguished names and general names as text, for facts and messages.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use base16ct::upper;
-use x509_parser::asn1_rs::{Any, Oid, Tag};
+use x509_parser::asn1_rs::{Any, Oid, Tag, oid};
 use x509_parser::extensions::GeneralName;
-use x509_parser::x509::X509Name;
+use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
 use crate::base::quote::quoted_public;
+
+/// The attribute types that OpenSSL shows by a short name.
+static SHORT_NAMES: [(Oid<'_>, &str); 9] = [
+    (oid!(2.5.4.3), "CN"),
+    (oid!(2.5.4.5), "serialNumber"),
+    (oid!(2.5.4.6), "C"),
+    (oid!(2.5.4.7), "L"),
+    (oid!(2.5.4.8), "ST"),
+    (oid!(2.5.4.10), "O"),
+    (oid!(2.5.4.11), "OU"),
+    (oid!(0.9.2342.19200300.100.1.25), "DC"),
+    (oid!(1.2.840.113549.1.9.1), "emailAddress"),
+];
 
 /// The most specific common name, which comes last (RFC 6125, section 6.4.4); empty if there is
 /// none.
@@ -21,21 +35,12 @@ pub(super) fn common_name(name: &X509Name<'_>) -> String {
 pub(super) fn display(name: &X509Name<'_>) -> String {
     let mut text = String::new();
     for attribute in name.iter_attributes() {
-        let oid = display_oid(attribute.attr_type());
-        let label = match oid.as_str() {
-            "2.5.4.3" => "CN",
-            "2.5.4.5" => "serialNumber",
-            "2.5.4.6" => "C",
-            "2.5.4.7" => "L",
-            "2.5.4.8" => "ST",
-            "2.5.4.10" => "O",
-            "2.5.4.11" => "OU",
-            "0.9.2342.19200300.100.1.25" => "DC",
-            "1.2.840.113549.1.9.1" => "emailAddress",
-            other => other,
-        };
+        let oid = attribute.attr_type();
+        let short_name = SHORT_NAMES.iter().find(|(known, _)| known == oid);
+        let label = short_name
+            .map_or_else(|| Cow::Owned(display_oid(oid)), |(_, name)| Cow::Borrowed(*name));
         let separator = if text.is_empty() { "" } else { ", " };
-        for part in [separator, label, "=", &display_string(attribute.attr_value())] {
+        for part in [separator, &label, "=", &display_string(attribute.attr_value())] {
             text.push_str(part);
         }
     }
@@ -47,8 +52,30 @@ pub(super) fn quoted(name: &str) -> String {
     if name.is_empty() { "(no name)".to_owned() } else { quoted_public(name) }
 }
 
-/// A name for comparison: CAs may vary its string type, case and spaces (RFC 5280, section 7.1).
-pub(super) fn normalized(name: &X509Name<'_>) -> String {
+/// Whether two names are equal: CAs may vary string types, case and spaces (RFC 5280, section 7.1).
+pub(super) fn are_equal(one: &X509Name<'_>, other: &X509Name<'_>) -> bool {
+    // Nearly all names differ in a type, or in a value that has nothing to vary but its case.
+    let differ = |(one, other): (&AttributeTypeAndValue<'_>, &AttributeTypeAndValue<'_>)| {
+        let (value, other_value) = (one.attr_value(), other.attr_value());
+        one.attr_type() != other.attr_type()
+            || is_plain(value)
+                && is_plain(other_value)
+                && !value.data.eq_ignore_ascii_case(other_value.data)
+    };
+    one.as_raw() == other.as_raw()
+        || one.iter_attributes().count() == other.iter_attributes().count()
+            && !one.iter_attributes().zip(other.iter_attributes()).any(differ)
+            && normalized(one) == normalized(other)
+}
+
+/// Whether a value is visible ASCII characters, one a byte.
+fn is_plain(value: &Any<'_>) -> bool {
+    !matches!(value.tag(), Tag::BmpString | Tag::UniversalString)
+        && value.data.iter().all(u8::is_ascii_graphic)
+}
+
+/// A name for comparison.
+fn normalized(name: &X509Name<'_>) -> String {
     let text = display(name).to_lowercase();
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -16,7 +16,7 @@ use crate::inspect::public_key::{Algorithm, PublicKey};
 use crate::inspect::rsa::{RsaPrivateKey, RsaPublicKey};
 
 /// The result of comparing a private key with a certificate.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The key belongs to the certificate: the certificate's public key follows from it.
     Verified,
@@ -106,9 +106,7 @@ impl<'a> PrivateKey<'a> {
     }
 
     fn compare(&self, public: &PublicKey<'_>, random: &dyn SecureRandom) -> Verdict {
-        if self.algorithm != public.algorithm
-            && !(self.algorithm.is_rsa() && public.algorithm.is_rsa())
-        {
+        if self.algorithm != public.algorithm {
             return Verdict::Mismatch(format!(
                 "the private key is {}, the certificate's key is {}",
                 self.algorithm.name(),

@@ -126,7 +126,10 @@ impl<'a> RsaPrivateKey<'a> {
         let mut is_consistent = true;
         for factor in &self.factors {
             let prime = number(factor.prime);
-            let one_less = Zeroizing::new(prime.wrapping_sub(BoxedUint::one()));
+            let one_less = Zeroizing::new(prime.wrapping_sub(Limb::ONE));
+            let (Some(prime), Some(one_less)) = (non_zero(prime), non_zero(one_less)) else {
+                return false;
+            };
             is_consistent &= are_inverse(&exponent, &number(factor.exponent), &one_less);
             is_consistent &= are_inverse(&exponent, &private_exponent, &one_less);
             if let Some(coefficient) = factor.coefficient {
@@ -140,11 +143,14 @@ impl<'a> RsaPrivateKey<'a> {
 }
 
 /// Whether a · b ≡ 1 modulo `modulus`.
-fn are_inverse(a: &BoxedUint, b: &BoxedUint, modulus: &BoxedUint) -> bool {
-    let Some(modulus) = NonZero::new(modulus.clone()).into_option().map(Zeroizing::new) else {
-        return false;
-    };
-    Zeroizing::new(multiply(a, b).rem(&modulus)).is_one().into()
+fn are_inverse(a: &BoxedUint, b: &BoxedUint, modulus: &NonZero<BoxedUint>) -> bool {
+    let mut product = multiply(a, b);
+    *product %= modulus;
+    product.is_one().into()
+}
+
+fn non_zero(mut number: Zeroizing<BoxedUint>) -> Option<Zeroizing<NonZero<BoxedUint>>> {
+    NonZero::new(std::mem::take(&mut *number)).into_option().map(Zeroizing::new)
 }
 
 /// Long multiplication: at these sizes it is as fast as the crate's, which is 18 KB of code.
