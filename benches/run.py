@@ -30,11 +30,21 @@ SDK_PYTHON = ROOT / "target/venv/bin/python"
 TARGET_SIGNING = 3.0
 TARGET_WARM = 0.8
 TARGET_COLD = 1 / 3
+# The work of OpenSSL's functions is more than comparing keys: they also test primes.
+TARGET_INSPECTION = 1.0
+TARGET_CHECKED = {"RSA-2048": 2.5, "P-256": 3.0}
 TARGET_SIZE = 2_900_000
 
 # A certificate and its key.
 PAIR = [WORK / "chain.pem", WORK / "leaf.key"]
-EC_PAIR = [WORK / "ec.pem", WORK / "ec.key"]
+# Chains of two, by the type of their keys: what `openssl genpkey -algorithm` takes, and how many
+# inspections OpenSSL does while libcas does a thousand.
+CHAINS = {
+    "RSA-2048": (["RSA", "-pkeyopt", "rsa_keygen_bits:2048"], 10),
+    "RSA-4096": (["RSA", "-pkeyopt", "rsa_keygen_bits:4096"], 3),
+    "P-256": (["EC", "-pkeyopt", "ec_paramgen_curve:P-256"], 500),
+    "P-384": (["EC", "-pkeyopt", "ec_paramgen_curve:P-384"], 200),
+}
 # A pair whose domain libcas searches for.
 DOMAIN_PAIR = [WORK / "domain.pem", WORK / "domain.key"]
 # libcas sends them without checks, as the peers do.
@@ -43,6 +53,8 @@ SKIP_CHECKS = {"SKIP_CHECKS": "1"}
 LIBCAS = [WORK / "cas_upload"]
 LIBCURL = [WORK / "curl_upload"]
 REPORT = WORK / "report"
+INSPECT = WORK / "cas_inspect"
+OPENSSL_INSPECT = WORK / "openssl_inspect"
 SDK = [SDK_PYTHON, PEERS / "sdk_upload.py"]
 CALLERS = {"libcas": LIBCAS, "libcurl": LIBCURL, "Python SDK": SDK}
 
@@ -69,8 +81,9 @@ def main():
         calls, rounds = (1_000, 3) if options.quick else (5_000, 5)
         for title, emulator in [("HTTP", plain), ("HTTPS", tls)]:
             warm(table, title, emulator, calls, rounds)
-        checks(table, plain, calls // 5, rounds)
+        checks(table, plain, calls // 2, rounds)
         cold(table, tls, 5 if options.quick else 21)
+    inspections(table, 1_000, 3 if options.quick else 7)
     size = (RELEASE / "libcas.so").stat().st_size
     ratio = size / TARGET_SIZE
     table.add("libcas.so, bytes", f"{size:,}", f"{TARGET_SIZE:,}", ratio, 1, "the target")
@@ -100,18 +113,48 @@ def prepare():
     run([*compiler, "-o", *LIBCURL, PEERS / "curl_upload.c", "-lcurl", "-lcrypto"])
     against_libcas = [f"-I{ROOT}/include", f"-L{RELEASE}", "-lcas", f"-Wl,-rpath,{RELEASE}"]
     run([*compiler, "-o", *LIBCAS, PEERS / "cas_upload.c", *against_libcas])
+    run([*compiler, "-o", INSPECT, PEERS / "cas_inspect.c", *against_libcas])
+    run([*compiler, "-o", OPENSSL_INSPECT, PEERS / "openssl_inspect.c", "-lcrypto"])
     run([*compiler, "-o", REPORT, ROOT / "tests/fixtures/c/report.c", *against_libcas])
     run([ROOT / "examples/make-chain.sh", WORK, "localhost"])
     # Three certificates, as in earlier comparisons. The checks remove the root.
     root = (WORK / "root.pem").read_bytes()
     (WORK / "chain.pem").write_bytes((WORK / "chain.pem").read_bytes() + root)
-    # A self-signed pair whose key is faster to check.
-    for domain, (certificate, key) in [("localhost", EC_PAIR), ("bench.example", DOMAIN_PAIR)]:
-        run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-             "-noenc", "-days", "90", "-subj", f"/CN={domain}",
-             "-addext", f"subjectAltName=DNS:{domain}",
-             "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", certificate])
+    certificate, key = DOMAIN_PAIR
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+            "-noenc", "-days", "90", "-subj", "/CN=bench.example",
+            "-addext", "subjectAltName=DNS:bench.example",
+            "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", certificate)
+    for name, (algorithm, _) in CHAINS.items():
+        make_chain(name, algorithm)
     (WORK / "trusted.pem").write_bytes(SYSTEM_ROOTS.read_bytes() + root)
+
+
+def chain_of(name):
+    """The files of a chain of two and its key."""
+    return [WORK / f"{name}.pem", WORK / f"{name}.key"]
+
+
+def make_chain(name, algorithm):
+    """Makes a leaf and the intermediate that issued it, all with keys of one type."""
+    def make(file, subject, issuer, extensions):
+        openssl("genpkey", "-algorithm", *algorithm, "-out", f"{file}.key")
+        openssl("req", "-new", "-key", f"{file}.key", "-subj", subject, "-out", WORK / "csr")
+        (WORK / "extensions").write_text(extensions + "subjectKeyIdentifier=hash\n"
+                                         "authorityKeyIdentifier=keyid\n")
+        openssl("x509", "-req", "-in", WORK / "csr", "-days", "90", "-CA", f"{issuer}.crt",
+                "-CAkey", f"{issuer}.key", "-extfile", WORK / "extensions", "-out", f"{file}.crt")
+
+    root, intermediate, leaf = WORK / f"{name}-root", WORK / f"{name}-intermediate", WORK / name
+    openssl("genpkey", "-algorithm", *algorithm, "-out", f"{root}.key")
+    openssl("req", "-x509", "-key", f"{root}.key", "-subj", "/CN=root", "-out", f"{root}.crt")
+    make(intermediate, "/O=libcas tests/CN=intermediate", root,
+         "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n")
+    make(leaf, "/CN=localhost", intermediate,
+         "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+         "extendedKeyUsage=serverAuth\nsubjectAltName=DNS:localhost\n")
+    chain = [Path(f"{file}.crt").read_text() for file in (leaf, intermediate)]
+    Path(f"{leaf}.pem").write_text("".join(chain))
 
 
 def signing(table):
@@ -155,16 +198,39 @@ def cpu_of_a_call(emulator, caller, calls, environment, pair=PAIR):
 
 
 def checks(table, emulator, calls, rounds):
-    """What the checks of certificate and key add to a warm upload."""
-    for kind, pair in [("RSA-2048, chain of two", PAIR), ("P-256, self-signed", EC_PAIR)]:
+    """What the checks of certificate and key add to a warm upload, by pairs of measurements."""
+    for kind, target in TARGET_CHECKED.items():
         checked, unchecked = [], []
         for turn in range(rounds):
             say(f"checks of {kind}, round {turn + 1} of {rounds}")
-            checked.append(cpu_of_a_call(emulator, LIBCAS, calls, {}, pair))
-            unchecked.append(cpu_of_a_call(emulator, LIBCAS, calls, SKIP_CHECKS, pair))
-        own, bare = (statistics.median(values) * 1e6 for values in (checked, unchecked))
-        table.add(f"checked {kind}, CPU µs", f"{own:,.1f}", f"{bare:,.1f}", own / bare, None,
-                  "unchecked")
+            checked.append(cpu_of_a_call(emulator, LIBCAS, calls, {}, chain_of(kind)))
+            unchecked.append(cpu_of_a_call(emulator, LIBCAS, calls, SKIP_CHECKS, chain_of(kind)))
+        add_pairs(table, f"checked {kind}, CPU µs a call", checked, unchecked, target, "unchecked")
+
+
+def inspections(table, calls, rounds):
+    """CPU of one inspection of a chain of two and its key, beside OpenSSL's functions."""
+    for kind, (_, peer_calls) in CHAINS.items():
+        own, peer = [], []
+        for turn in range(rounds):
+            say(f"inspection of {kind}, round {turn + 1} of {rounds}")
+            own.append(cpu_of_an_inspection(INSPECT, kind, calls))
+            peer.append(cpu_of_an_inspection(OPENSSL_INSPECT, kind, peer_calls))
+        add_pairs(table, f"inspection {kind}, CPU µs", own, peer, TARGET_INSPECTION, "OpenSSL")
+
+
+def cpu_of_an_inspection(program, kind, calls):
+    """A long run minus a short one, so that the start does not count."""
+    few = max(1, calls // 50)
+    long, short = (cpu_of([program, *chain_of(kind), str(count)]) for count in (calls + few, few))
+    return (long - short) / calls
+
+
+def add_pairs(table, what, own, peer, target, name):
+    """The ratio is the median of the pairs: the two of a pair ran under the same load."""
+    ratio = statistics.median(one / other for one, other in zip(own, peer))
+    own, peer = (statistics.median(values) * 1e6 for values in (own, peer))
+    table.add(what, f"{own:,.1f}", f"{peer:,.1f}", ratio, target, name)
 
 
 def cold(table, emulator, rounds):
@@ -336,6 +402,23 @@ class Table:
 
 def run(command):
     subprocess.run(command, check=True)
+
+
+def openssl(*arguments):
+    """Runs openssl, whose progress on standard error nobody needs."""
+    process = subprocess.run(["openssl", *arguments], stderr=subprocess.PIPE, text=True)
+    if process.returncode != 0:
+        stop(f"openssl {arguments[0]} failed: {process.stderr}")
+
+
+def cpu_of(command):
+    """Seconds of processor time of a command, which must succeed."""
+    child = subprocess.Popen(command, env={"PATH": os.environ["PATH"]})
+    _, status, rusage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        stop(f"{Path(command[0]).name} failed with {child.returncode}")
+    return rusage.ru_utime + rusage.ru_stime
 
 
 def say(what):
