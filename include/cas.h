@@ -1112,6 +1112,39 @@ cas_status cas_request_load_key_file(cas_request *request,
 /* --- Optional ------------------------------------------------------------- */
 
 /**
+ * Makes this an upload of SM2 double certificates: the certificate and the key
+ * of the request are the signing pair, and these are the encryption pair.
+ *
+ * libcas checks both pairs; what it finds in the encryption pair begins with
+ * "encryption certificate". Both are stored under one name and one CertId. The
+ * signing certificate alone decides whether a stored certificate is the same:
+ * to replace only the encryption pair, delete the stored one first.
+ *
+ * Only version 2020-04-07 of the API has double certificates: a client with
+ * CAS_API_AUTO uses it for this upload, and with CAS_API_2018_07_13 the upload
+ * fails with CAS_ERR_INVALID_ARGUMENT before anything is sent. There is no way
+ * to take the pair back: make a new request for other certificates.
+ *
+ * CAs may deliver the encryption key in an envelope, encrypted for the signing
+ * key (GM/T 0009, GM/T 0010); open it first.
+ *
+ * @param request   the request
+ * @param cert      the encryption certificate, with or without its chain: PEM,
+ *                  at most 2 MiB; libcas copies it
+ * @param cert_len  its length in bytes, without a terminating NUL
+ * @param key       the private key of the encryption certificate: unencrypted
+ *                  PEM, at most 2 MiB; libcas copies it
+ * @param key_len   its length in bytes, without a terminating NUL
+ * @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
+ */
+cas_status cas_request_set_sm2_encryption(cas_request *request,
+                                          const char *cert,
+                                          size_t cert_len,
+                                          const char *key,
+                                          size_t key_len);
+
+/**
  * Sets the language of the messages of the service.
  *
  * @param request  the request

@@ -26,10 +26,10 @@ use crate::service::failure::CallError;
 use crate::service::provider::{Provider, StaticProvider};
 use crate::service::rate_limit::RateLimiter;
 use crate::service::transport::HttpTransport;
-use crate::service::types::CertId;
-use crate::service::version::Versions;
+use crate::service::types::{CertId, PemPair};
+use crate::service::version::{ApiVersion, Versions};
 use crate::upload::messages::upload_succeeded;
-use crate::upload::request::{Receipt, Upload};
+use crate::upload::request::{EncryptionPair, Receipt, Upload};
 use crate::upload::run;
 
 /// A client of one endpoint. Any number of threads may use it at once, also after `fork`.
@@ -98,15 +98,12 @@ impl Client {
     pub fn upload(&self, upload: &Upload) -> Result<Receipt, Error> {
         let started = Instant::now();
         let deadline = self.begin(upload.timeout)?;
-        let result = self.checked(upload).and_then(|(key, inspection)| {
-            let (certificate, key) = match &inspection {
-                Some(inspection) => (inspection.certificate_pem.as_str(), inspection.key_pem()),
-                None => (
-                    unchecked_text("certificate", &upload.certificate)?,
-                    unchecked_text("key", key)?,
-                ),
+        let result = self.checked(upload).and_then(|(key, inspected)| {
+            let (pair, encryption) = match &inspected {
+                Some((pair, encryption)) => (tidied(pair), encryption.as_ref().map(tidied)),
+                None => unchecked(upload, key)?,
             };
-            run::upload(&self.account, upload, certificate, key, &deadline)
+            run::upload(&self.account, upload, pair, encryption, &deadline)
         });
         match &result {
             Ok(receipt) => {
@@ -132,7 +129,7 @@ impl Client {
 
     /// Deletes a certificate.
     pub fn delete(&self, id: CertId) -> Result<(), Error> {
-        self.logged(self.account.delete(id, &self.begin(None)?))
+        self.logged(self.account.delete(id, None, &self.begin(None)?))
     }
 
     /// Returns whose credentials the client uses: the ID of the access key that signs the next
@@ -186,16 +183,17 @@ impl Client {
         })
     }
 
-    /// Checks an upload. Returns its key, and the inspection unless the checks are skipped.
-    fn checked<'a>(&self, upload: &'a Upload) -> Result<(&'a [u8], Option<Inspection>), Error> {
+    /// Checks an upload. Returns its key, and the inspections unless the checks are skipped.
+    fn checked<'a>(&self, upload: &'a Upload) -> Result<(&'a [u8], Option<Inspected>), Error> {
         upload.check()?;
         let name = &upload.name;
-        let missing = |what| {
-            Error::new(
-                ErrorKind::InvalidArgument,
-                format!("Invalid upload of {}: missing {what}.", quoted(name)),
-            )
-            .with_hint("Set the name, the certificate and the private key before the upload.")
+        let invalid = |what: &str, hint: &str| {
+            let message = format!("Invalid upload of {}: {what}.", quoted(name));
+            Error::new(ErrorKind::InvalidArgument, message).with_hint(hint)
+        };
+        let missing = |what: &str| {
+            let hint = "Set the name, the certificate and the private key before the upload.";
+            invalid(&format!("missing {what}"), hint)
         };
         let warning = inspect::check_name(name, upload.skip_checks, upload.allowed)?;
         let key = upload.key.as_ref().ok_or_else(|| missing("private key"))?;
@@ -204,19 +202,48 @@ impl Client {
         }
         inspect::check_size("certificate", &upload.certificate)?;
         inspect::check_size("key", key)?;
+        if let Some(pair) = &upload.sm2_encryption {
+            let requested = self.account.versions.requested();
+            if requested.is_some_and(|version| version != ApiVersion::OF_DOUBLE_CERTIFICATES) {
+                return Err(invalid(
+                    "API version 2018-07-13 has no SM2 double certificates",
+                    "Let the client use 2020-04-07 (cas_config_set_api), or make a request \
+                     without an encryption certificate.",
+                ));
+            }
+            for (what, text) in [(ENCRYPTION[0], &pair.certificate), (ENCRYPTION[1], &pair.key)] {
+                if text.is_empty() {
+                    let hint = "Set both by cas_request_set_sm2_encryption before the upload.";
+                    return Err(invalid(&format!("missing {what}"), hint));
+                }
+                inspect::check_size(what, text)?;
+            }
+        }
         if upload.skip_checks {
             return Ok((key, None));
         }
         // By the service's clock, if its skew is known: the service decides what has expired.
         let now = UnixTime::of(self.account.caller.skew.current().apply(SystemTime::now()));
         let random = SystemRandom::new();
-        let mut inspection = inspect(&upload.certificate, Some(key), now, &random);
+        let pair = [&upload.certificate[..], &key[..]];
+        let (mut inspection, mut encryption) = match &upload.sm2_encryption {
+            Some(EncryptionPair { certificate, key }) => {
+                let [signing, encryption] =
+                    inspect::inspect_double(pair, [certificate, key], now, &random);
+                (signing, Some(encryption))
+            }
+            None => (inspect(pair[0], Some(pair[1]), now, &random), None),
+        };
         if let Some(error) = inspection.refusal(name, upload.allowed) {
             return Err(error);
         }
-        // Empty unless `chain-unrelated` is allowed.
+        // Adds nothing unless `chain-unrelated` is allowed.
         inspection.append_unrelated();
-        for finding in warning.iter().chain(&inspection.findings) {
+        if let Some(encryption) = &mut encryption {
+            encryption.append_unrelated();
+        }
+        let single = inspect::single_sm2(&inspection).filter(|_| encryption.is_none());
+        for finding in warning.iter().chain(&single).chain(&inspection.findings) {
             let level =
                 if finding.kind.severity() == Severity::Note { Level::Info } else { Level::Warn };
             self.account.caller.logger.log(level, || {
@@ -225,8 +252,33 @@ impl Client {
                 format!("Checking {}: {finding}{allowed}. {}", quoted(name), finding.kind.advice())
             });
         }
-        Ok((key, Some(inspection)))
+        Ok((key, Some((inspection, encryption))))
     }
+}
+
+/// An inspected pair, and the encryption pair of SM2 double certificates.
+type Inspected = (Inspection, Option<Inspection>);
+
+/// What the two texts of an encryption pair are called in messages.
+const ENCRYPTION: [&str; 2] = ["encryption certificate", "key of the encryption certificate"];
+
+/// Returns the tidied texts to send.
+fn tidied(inspection: &Inspection) -> PemPair<'_> {
+    PemPair { certificate: &inspection.certificate_pem, key: inspection.key_pem() }
+}
+
+/// Returns the texts to send without checks.
+fn unchecked<'a>(
+    upload: &'a Upload,
+    key: &'a [u8],
+) -> Result<(PemPair<'a>, Option<PemPair<'a>>), Error> {
+    let pair = |certificate, key, [certificate_name, key_name]: [&str; 2]| {
+        let certificate = unchecked_text(certificate_name, certificate)?;
+        Ok(PemPair { certificate, key: unchecked_text(key_name, key)? })
+    };
+    let encryption = upload.sm2_encryption.as_ref();
+    let encryption = encryption.map(|other| pair(&other.certificate, &other.key, ENCRYPTION));
+    Ok((pair(&upload.certificate, key, ["certificate", "key"])?, encryption.transpose()?))
 }
 
 /// Returns the text to send without checks. Parameters are UTF-8.

@@ -202,6 +202,46 @@ pub unsafe extern "C" fn cas_request_load_key_file(
 
 // --- Optional ---
 
+/// Makes this an upload of SM2 double certificates: the certificate and the key
+/// of the request are the signing pair, and these are the encryption pair.
+///
+/// libcas checks both pairs; what it finds in the encryption pair begins with
+/// "encryption certificate". Both are stored under one name and one CertId. The
+/// signing certificate alone decides whether a stored certificate is the same:
+/// to replace only the encryption pair, delete the stored one first.
+///
+/// Only version 2020-04-07 of the API has double certificates: a client with
+/// CAS_API_AUTO uses it for this upload, and with CAS_API_2018_07_13 the upload
+/// fails with CAS_ERR_INVALID_ARGUMENT before anything is sent. There is no way
+/// to take the pair back: make a new request for other certificates.
+///
+/// CAs may deliver the encryption key in an envelope, encrypted for the signing
+/// key (GM/T 0009, GM/T 0010); open it first.
+///
+/// @param request   the request
+/// @param cert      the encryption certificate, with or without its chain: PEM,
+///                  at most 2 MiB; libcas copies it
+/// @param cert_len  its length in bytes, without a terminating NUL
+/// @param key       the private key of the encryption certificate: unencrypted
+///                  PEM, at most 2 MiB; libcas copies it
+/// @param key_len   its length in bytes, without a terminating NUL
+/// @return CAS_OK or CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_request_set_sm2_encryption(
+    request: *mut cas_request,
+    cert: *const c_char,
+    cert_len: usize,
+    key: *const c_char,
+    key_len: usize,
+) -> cas_status {
+    set(request, "cas_request_set_sm2_encryption", |request| {
+        let cert = must_be_text(required_bytes!(cert, cert_len, MAX_PEM_BYTES), "cert")?;
+        let key = must_be_text(required_bytes!(key, key_len, MAX_PEM_BYTES), "key")?;
+        request.set_sm2_encryption(cert, key)
+    })
+}
+
 /// Sets the language of the messages of the service.
 ///
 /// @param request  the request

@@ -7,11 +7,12 @@ use acceptance::program::{compile_against, compile_plugin_host, compile_static};
 use acceptance::{Emulator, Outcome, Program, artefact, chain, compile, installed, top};
 
 /// Programs that take ENDPOINT CERT KEY and more.
-const PROGRAMS: [(&str, &[&str]); 6] = [
+const PROGRAMS: [(&str, &[&str]); 7] = [
     ("tests/fixtures/c/nulls.c", &[]),
     ("tests/fixtures/c/order.c", &[]),
     ("tests/fixtures/c/threads.c", &["8", "50"]),
     ("tests/fixtures/c/fork.c", &[]),
+    ("tests/fixtures/c/double_certificates.c", &[]),
     ("tests/fixtures/c/stored.c", &["1"]),
     ("tests/fixtures/c/stored.c", &["2"]),
 ];

@@ -254,9 +254,22 @@ pub(super) const OF_ODD_CERTIFICATES: [&str; 7] = [
     "unknown-critical",
 ];
 /// Findings of the name and the files of an upload, from
-/// [`findings_refuse_an_upload_or_are_logged`].
-const OF_UPLOADS: [&str; 5] =
-    ["long-name", "name-control", "name-empty", "name-too-long", "not-text"];
+/// [`findings_refuse_an_upload_or_are_logged`], and of SM2 certificates, from `sm2.rs`.
+const OF_UPLOADS: [&str; 13] = [
+    "long-name",
+    "name-control",
+    "name-empty",
+    "name-too-long",
+    "not-text",
+    "sm2-enveloped-key",
+    "sm2-key-usage",
+    "sm2-other-type",
+    "sm2-same-certificate",
+    "sm2-same-key",
+    "sm2-single",
+    "sm2-subjects-differ",
+    "sm2-swapped",
+];
 
 #[test]
 fn every_finding_is_reported_exactly_where_it_applies() {

@@ -268,6 +268,17 @@ impl<'a> ParsedCertificate<'a> {
         self.extension(&oids::OID_X509_EXT_KEY_USAGE).is_none_or(allows_signing)
     }
 
+    /// The key usage, if there is one that can be read.
+    pub(super) fn key_usage(&self) -> Option<KeyUsage> {
+        let value = self.extension(&oids::OID_X509_EXT_KEY_USAGE)?;
+        KeyUsage::from_der(value).ok().map(|(_, usage)| usage)
+    }
+
+    /// Whether both have the same subject.
+    pub(super) fn has_subject_of(&self, other: &ParsedCertificate<'_>) -> bool {
+        dn::are_equal(self.parsed.subject(), other.parsed.subject())
+    }
+
     /// Subject alternative names. Stops at the first invalid one.
     pub(super) fn sans(&self) -> Vec<String> {
         self.general_names().map(|name| dn::display_general_name(&name)).collect()

@@ -7,7 +7,7 @@ use ring::rand::SecureRandom;
 use crate::base::time::UnixTime;
 use crate::inspect::certificate::ParsedCertificate;
 use crate::inspect::chain::{Chain, IssuerGraph};
-use crate::inspect::findings::{Finding, FindingKind, Severity};
+use crate::inspect::findings::{Finding, FindingKind};
 use crate::inspect::input::DerBlock;
 use crate::inspect::inspection::{ChainEntry, Inspection};
 use crate::inspect::key_match;
@@ -48,12 +48,7 @@ pub(super) fn check(
     } else {
         check_parsed(&certificates, keys, now, random, &mut inspection);
     }
-    // Three passes: a sort would add some kilobytes of code.
-    let found = std::mem::take(&mut inspection.findings);
-    for severity in [Severity::Refused, Severity::Warning, Severity::Note] {
-        let of_severity = found.iter().filter(|finding| finding.kind.severity() == severity);
-        inspection.findings.extend(of_severity.cloned());
-    }
+    inspection.sort_findings();
     inspection
 }
 

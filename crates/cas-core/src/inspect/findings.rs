@@ -246,6 +246,28 @@ table! {
          number.",
         Sends("the tidied chain");
 
+    Sm2EnvelopedKey = Refused "sm2-enveloped-key",
+        "the {} is in an envelope: it is encrypted for the key of the signing certificate",
+        "Open the envelope (GM/T 0009, GM/T 0010) with the private key of the signing certificate, \
+         by the tool of the CA or the program that made the certificate request. Pass the SM2 \
+         private key that comes out, as PEM.",
+        Never("libcas cannot read the key, and neither can the service");
+    Sm2OtherType = Refused "sm2-other-type",
+        "only SM2 certificates come in pairs, and the {}",
+        "Pass the SM2 signing certificate and the SM2 encryption certificate. Upload any other \
+         certificate by a request without an encryption certificate.",
+        Never("the service takes pairs of SM2 certificates only");
+    Sm2SameCertificate = Refused "sm2-same-certificate",
+        "the signing certificate was passed as the encryption certificate as well",
+        "Pass the certificate that the CA issued for encryption as the encryption certificate: its \
+         key usage has keyEncipherment.",
+        Sends("both pairs, tidied");
+    Sm2Swapped = Refused "sm2-swapped",
+        "the signing certificate and the encryption certificate were exchanged, by their key usage",
+        "Pass the certificate with digitalSignature as the certificate, and the one with \
+         keyEncipherment as the encryption certificate, each with its own key.",
+        Sends("both pairs, tidied, as they were set");
+
     ExpiresSoon = Warning "expires-soon",
         "the certificate expires at {}",
         "Renew the certificate soon.";
@@ -300,6 +322,23 @@ table! {
     LongName = Warning "long-name",
         "the name has {} characters, more than 63",
         "Use a shorter name: the service's current documentation allows 63 characters.";
+    Sm2Single = Warning "sm2-single",
+        "the SM2 certificate has no encryption certificate",
+        "The service documents SM2 certificates in pairs: set the encryption certificate and its \
+         key as well, by cas_request_set_sm2_encryption. If the CA issued a single certificate, no \
+         action is needed.";
+    Sm2KeyUsage = Warning "sm2-key-usage",
+        "the key usage of the {}",
+        "Clients of TLCP refuse it. Request a pair of certificates from the CA: one with \
+         digitalSignature and one with keyEncipherment.";
+    Sm2SameKey = Warning "sm2-same-key",
+        "the signing certificate and the encryption certificate have the same key",
+        "Request a pair with two keys: CAs keep a copy of encryption keys, and whoever has that \
+         copy can then sign as well.";
+    Sm2SubjectsDiffer = Warning "sm2-subjects-differ",
+        "the signing certificate is for {}",
+        "Check that both certificates are of the same site and of the same pair: a CA issues both \
+         for the same subject.";
 
     ByteOrderMark = Note "byte-order-mark",
         "removed the byte order mark of the {}", NO_ACTION;
@@ -380,17 +419,26 @@ pub struct Finding {
     /// The kind, which has the severity and the advice.
     pub kind: FindingKind,
     detail: String,
+    /// Whether it is about the encryption pair of SM2 double certificates.
+    of_encryption: bool,
 }
 
 impl Finding {
     pub(crate) fn new(kind: FindingKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self { kind, detail: detail.into(), of_encryption: false }
+    }
+
+    /// Makes it a finding about the encryption pair of SM2 double certificates.
+    pub(super) fn of_encryption(mut self) -> Self {
+        self.of_encryption = true;
+        self
     }
 
     /// The sentence without the identifier: a clause in lower case without a full stop.
     #[must_use]
     pub fn sentence(&self) -> String {
-        self.kind.row().sentence.replacen("{}", &self.detail, 1)
+        let sentence = self.kind.row().sentence.replacen("{}", &self.detail, 1);
+        if self.of_encryption { format!("encryption certificate: {sentence}") } else { sentence }
     }
 }
 

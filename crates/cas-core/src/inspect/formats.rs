@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use crate::inspect::findings::{Finding, FindingKind};
 use crate::inspect::private_key::{Pkcs8, Sec1};
 use crate::inspect::rsa::RsaPrivateKey;
+use crate::inspect::sm2_enveloped_key::is_enveloped;
 
 /// The finding about bytes that cannot hold PEM; `source` names them in the finding. Returns `None`
 /// for UTF-8 text, and for PEM with surrounding text in any encoding.
@@ -16,6 +17,7 @@ pub fn not_text(bytes: &[u8], source: &str) -> Option<Finding> {
         _ if is_utf16(bytes) => Finding::new(FindingKind::NotText, format!("{source} is UTF-16")),
         _ if is_pkcs12(bytes) => Finding::new(FindingKind::Pkcs12, source),
         _ if is_pkcs7(bytes) => Finding::new(FindingKind::Pkcs7, source),
+        _ if is_enveloped(bytes) => Finding::new(FindingKind::Sm2EnvelopedKey, source),
         _ if is_der(bytes) => Finding::new(FindingKind::Der, source),
         _ if is_java_keystore(bytes) => Finding::new(FindingKind::JavaKeystore, source),
         _ if bytes.starts_with(b"PK\x03\x04") => {

@@ -14,6 +14,7 @@ use crate::inspect::formats::{
 };
 use crate::inspect::pem;
 use crate::inspect::pem::{PemBlock, TextOutside};
+use crate::inspect::sm2_enveloped_key::is_enveloped;
 use crate::inspect::text_formats;
 use crate::inspect::wrapping;
 use crate::inspect::wrapping::{Removed, Unwrapped};
@@ -389,6 +390,12 @@ fn without_key_block(
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<DerBlock>, Finding> {
     let argument = Argument::Key;
+    let is_envelope = |block: &&PemBlock<'_>| {
+        block.label.contains("ENVELOPED") || block.decode().is_ok_and(|der| is_enveloped(&der))
+    };
+    if let Some(envelope) = blocks.iter().find(is_envelope) {
+        return Err(enveloped(envelope.line));
+    }
     if !blocks.is_empty() {
         return Err(match unusable_blocks(blocks, argument) {
             Finding { kind: FindingKind::OtherPem | FindingKind::Pkcs7, .. } => {
@@ -400,6 +407,9 @@ fn without_key_block(
     let Some(bytes) = bare_der(text, argument)? else {
         return Err(Finding::new(FindingKind::NoKey, argument.name()));
     };
+    if is_enveloped(&bytes) {
+        return Err(enveloped(1));
+    }
     match key_label(&bytes) {
         Some(label) => {
             findings.push(Finding::new(FindingKind::BareBase64, argument.name()));
@@ -439,6 +449,11 @@ fn unusable_blocks(blocks: &[PemBlock<'_>], argument: Argument) -> Finding {
     }
 }
 
+/// The finding about an SM2 key in an envelope.
+fn enveloped(line: usize) -> Finding {
+    Finding::new(FindingKind::Sm2EnvelopedKey, format!("private key at line {line}"))
+}
+
 /// Decodes a private key and corrects its label.
 fn decode_key(block: &PemBlock<'_>) -> Result<DerBlock, Finding> {
     let argument = Argument::Key;
@@ -452,6 +467,9 @@ fn decode_key(block: &PemBlock<'_>) -> Result<DerBlock, Finding> {
         return Err(Finding::new(FindingKind::HardwareKey, block.line.to_string()));
     }
     let bytes = block.decode().map_err(|error| error.finding(argument.name()))?;
+    if is_enveloped(&bytes) {
+        return Err(enveloped(block.line));
+    }
     let key = DerBlock::new(block.label.to_owned().into(), block.line, bytes);
     // Some programs write one of these labels above another format.
     Ok(match (block.label, key_label(&key.bytes)) {

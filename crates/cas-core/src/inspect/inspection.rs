@@ -82,6 +82,16 @@ impl Inspection {
         self.certificate_pem.push_str(&self.unrelated_pem);
     }
 
+    /// Sorts the findings by severity.
+    pub(super) fn sort_findings(&mut self) {
+        // Three passes: a sort would add some kilobytes of code.
+        let found = std::mem::take(&mut self.findings);
+        for severity in [Severity::Refused, Severity::Warning, Severity::Note] {
+            let of_severity = found.iter().filter(|finding| finding.kind.severity() == severity);
+            self.findings.extend(of_severity.cloned());
+        }
+    }
+
     // Not inlined: findings are exceptional.
     #[cold]
     pub(super) fn add(&mut self, kind: FindingKind, detail: impl Into<String>) {

@@ -10,6 +10,7 @@ mod checks;
 mod curve;
 mod der;
 mod dn;
+mod double_certificates;
 mod encoded_text;
 mod escapes;
 mod extensions;
@@ -27,6 +28,7 @@ mod root;
 mod rsa;
 mod signature;
 mod size;
+mod sm2_enveloped_key;
 mod sm2_signature;
 mod syntax;
 mod text_formats;
@@ -39,6 +41,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 pub(crate) use allowed::{AllowedFindings, allowable};
 pub use certificate::Facts;
+pub(crate) use double_certificates::single_sm2;
 pub use findings::{Finding, FindingKind, Severity};
 pub(crate) use fingerprint::Fingerprint;
 pub use formats::not_text;
@@ -75,6 +78,21 @@ pub fn inspect(
 #[must_use]
 pub fn inspect_now(certificate: &[u8], key: Option<&[u8]>) -> Inspection {
     inspect(certificate, key, UnixTime::of(SystemTime::now()), &SystemRandom::new())
+}
+
+/// Inspects SM2 double certificates: the certificate and the key of the `signing` and of the
+/// `encryption` pair. The first inspection has the findings of both.
+#[must_use]
+pub(crate) fn inspect_double(
+    signing: [&[u8]; 2],
+    encryption: [&[u8]; 2],
+    now: UnixTime,
+    random: &dyn SecureRandom,
+) -> [Inspection; 2] {
+    let mut inspections = [signing, encryption]
+        .map(|[certificate, key]| inspect(certificate, Some(key), now, random));
+    double_certificates::check(&mut inspections, signing[0], random);
+    inspections
 }
 
 /// Whether the key usage of a certificate in DER allows it to sign others. A certificate without a

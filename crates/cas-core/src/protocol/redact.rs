@@ -29,8 +29,8 @@ const SHORTEST_KEY_PIECE: usize = 8;
 /// The secrets of one request. It has no `Debug`, on purpose.
 #[derive(Default)]
 pub struct Secrets<'a> {
-    /// The private key, PEM.
-    pub private_key: Option<&'a str>,
+    /// The private keys, PEM.
+    pub private_keys: Vec<&'a str>,
     /// The access key secret, the security token, the signature, and any other secret.
     pub others: Vec<&'a str>,
 }
@@ -57,8 +57,12 @@ impl Secrets<'_> {
                 form = Zeroizing::new(percent_encode(&form));
             }
         }
-        let mut key = Zeroizing::new(String::with_capacity(self.private_key.map_or(0, str::len)));
-        key.extend(self.private_key.unwrap_or_default().split_whitespace());
+        let room = self.private_keys.iter().map(|key| key.len() + 1).sum();
+        let mut key = Zeroizing::new(String::with_capacity(room));
+        for private_key in &self.private_keys {
+            key.extend(private_key.split_whitespace());
+            key.push(' ');
+        }
         let text = Zeroizing::new(cut_secret_runs(&text, &key));
         let shown = cut(&text, LONGEST);
         if self.is_revealed_by(shown, &key) {
@@ -75,13 +79,13 @@ impl Secrets<'_> {
 
     /// The length of the longest secret in its widest encoding, in bytes.
     fn longest_form(&self) -> usize {
-        let longest = self.others.iter().copied().chain(self.private_key).map(str::len).max();
+        let longest = self.others.iter().chain(&self.private_keys).map(|secret| secret.len()).max();
         // Each encoding adds two bytes to a byte.
         longest.unwrap_or(0) * (1 + 2 * ENCODINGS)
     }
 
-    /// Returns whether `text` still holds a secret, however often it was encoded. `key` is the
-    /// private key without white space.
+    /// Returns whether `text` still holds a secret, however often it was encoded. `key` is each
+    /// private key without white space, and a space after it.
     fn is_revealed_by(&self, text: &str, key: &str) -> bool {
         let mut text = Zeroizing::new(text.to_owned());
         for _ in 0..MOST_DECODINGS {
@@ -177,7 +181,7 @@ mod tests {
                        -----END PRIVATE KEY-----\n";
 
     fn secrets() -> Secrets<'static> {
-        Secrets { private_key: Some(KEY), others: vec!["s3cr+t/", "token=="] }
+        Secrets { private_keys: vec![KEY], others: vec!["s3cr+t/", "token=="] }
     }
 
     #[test]
@@ -190,6 +194,16 @@ mod tests {
             secrets().redact(&echo),
             "Specified signature is not matched. server string to sign: [removed]"
         );
+    }
+
+    #[test]
+    fn pieces_of_every_private_key_are_removed() {
+        let both = Secrets { private_keys: vec![KEY, "one\ntwoThreeFour"], others: vec![] };
+        for piece in ["hkiG9w0BAQE", "onetwoThree", "ThreeFour"] {
+            assert_eq!(both.redact(&format!("a {piece} b")), "a [removed] b");
+        }
+        // The end of one key and the beginning of the other.
+        assert_eq!(both.redact("a KEY-----onetwo b"), "a KEY-----onetwo b");
     }
 
     #[test]
@@ -251,7 +265,7 @@ mod tests {
             assert_eq!(secrets().redact(&text).trim_end_matches('…'), "", "{}", &text[..10]);
         }
         let key = "0123456789abcdef+/\n".repeat(1 << 14);
-        let long_key = Secrets { private_key: Some(&key), others: Vec::new() };
+        let long_key = Secrets { private_keys: vec![&key], others: Vec::new() };
         for text in ["words of text ", "abcdefgh01234567 ", "x23456789abcdex "] {
             let shown = long_key.redact(&text.repeat(1 << 16));
             assert!(shown.ends_with('…') && shown.chars().count() <= LONGEST + 1, "{shown}");

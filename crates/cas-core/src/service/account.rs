@@ -40,7 +40,7 @@ impl Account {
     /// Returns what the service says about one certificate, without its private key.
     pub(crate) fn get(&self, id: CertId, deadline: &Deadline) -> Result<Certificate, CallError> {
         let subject = format!("CertId {id}");
-        self.in_current_version(|version| {
+        self.in_version(None, |version| {
             let operation = version.detail(id, false);
             Ok(self.caller.call(&operation, &subject, deadline)?.fields)
         })
@@ -48,7 +48,7 @@ impl Account {
 
     /// Returns every certificate of the account, each once.
     pub(crate) fn list(&self, deadline: &Deadline) -> Result<Vec<Certificate>, CallError> {
-        self.in_current_version(|version| {
+        self.in_version(None, |version| {
             let entries = self.read_list(&Readings::default(), version, deadline, &|_| false)?;
             Ok(entries.into_certificates())
         })
@@ -107,11 +107,16 @@ impl Account {
         self.caller.call(&operation, ALL, &deadline.halfway()).ok().map(Entries::of_page)
     }
 
-    /// Deletes a certificate.
-    pub(crate) fn delete(&self, id: CertId, deadline: &Deadline) -> Result<(), CallError> {
+    /// Deletes a certificate, in the `required` version or the current one.
+    pub(crate) fn delete(
+        &self,
+        id: CertId,
+        required: Option<ApiVersion>,
+        deadline: &Deadline,
+    ) -> Result<(), CallError> {
         let token = nonce()?;
         let subject = format!("CertId {id}");
-        let deleted = self.in_current_version(|version| {
+        let deleted = self.in_version(required, |version| {
             self.caller.call::<Value>(&version.delete(id, &token), &subject, deadline)
         });
         match deleted {
@@ -128,14 +133,15 @@ impl Account {
         }
     }
 
-    /// Runs `call` in the current version. If the service no longer has it, runs `call` once more
-    /// in the next, unless the program wants a single attempt.
-    pub(crate) fn in_current_version<T>(
+    /// Runs `call` in the `required` version, or else in the current one. If the service no longer
+    /// has that, runs `call` once more in the next, unless the program wants a single attempt.
+    pub(crate) fn in_version<T>(
         &self,
+        required: Option<ApiVersion>,
         mut call: impl FnMut(ApiVersion) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         loop {
-            let version = self.versions.current();
+            let version = required.unwrap_or_else(|| self.versions.current());
             match call(version) {
                 Err(failure)
                     if failure.class == FailureClass::VersionGone

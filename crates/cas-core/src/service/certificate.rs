@@ -34,7 +34,8 @@ pub struct Certificate {
     pub not_after: String,
     /// Whether it has expired, as the service sees it.
     pub expired: bool,
-    /// The certificate chain, PEM; empty in lists.
+    /// The certificate chain, PEM; of SM2 double certificates, that of the signing certificate.
+    /// Empty in lists.
     pub pem: String,
 }
 
@@ -66,6 +67,7 @@ struct CertificateFields {
     end_date: Text,
     expired: Text,
     cert: Text,
+    sign_cert: Text,
 }
 
 impl TryFrom<CertificateFields> for Certificate {
@@ -76,6 +78,8 @@ impl TryFrom<CertificateFields> for Certificate {
         let id = fields.certificate_id.or(fields.cert_id).or(fields.id);
         let id = id.and_then(|id| id.integer()).and_then(CertId::new);
         let common = fields.common.or(fields.common_name).or(fields.common_in_lists);
+        // `Cert` is empty for SM2 double certificates.
+        let pem = [fields.cert, fields.sign_cert].into_iter().find(|pem| !pem.as_str().is_empty());
         let (first, second) = (digits(fields.fingerprint.as_str()), digits(fields.sha2.as_str()));
         let of_length = |length| {
             let mut found = [&second, &first].into_iter().filter(|digits| digits.len() == length);
@@ -92,7 +96,7 @@ impl TryFrom<CertificateFields> for Certificate {
             not_before: fields.start_date.into_string(),
             not_after: fields.end_date.into_string(),
             expired: fields.expired.as_str() == "true",
-            pem: fields.cert.into_string(),
+            pem: pem.unwrap_or_default().into_string(),
         })
     }
 }
@@ -214,6 +218,9 @@ mod tests {
         assert!(one == certificate(list_2020) && one == certificate(detail));
         let one = certificate(json!({"Id": 7, "Sha2": SHA256, "Cert": "PEM", "Expired": false}));
         assert_eq!((one.sha256.as_str(), one.pem.as_str(), one.expired), (SHA256, "PEM", false));
+        let double = json!({"Id": 7, "Cert": "", "SignCert": "SIGN", "EncryptCert": "ENCRYPT"});
+        assert_eq!(certificate(double).pem, "SIGN");
+        assert_eq!(certificate(json!({"Id": 7, "Cert": "PEM", "SignCert": ""})).pem, "PEM");
     }
 
     #[test]

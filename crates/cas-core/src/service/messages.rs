@@ -208,7 +208,9 @@ impl CallContext<'_> {
         others.extend(self.access_key.map(AccessKey::secret));
         others.extend(self.access_key.and_then(AccessKey::security_token));
         others.extend(self.params.get("OIDCToken").map(str::trim));
-        Secrets { private_key: self.params.get("Key"), others }
+        let keys = ["Key", "SignPrivateKey", "EncryptPrivateKey"];
+        let private_keys = keys.iter().filter_map(|name| self.params.get(name)).collect();
+        Secrets { private_keys, others }
     }
 }
 

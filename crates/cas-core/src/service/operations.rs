@@ -68,12 +68,12 @@ impl ApiVersion {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::types::Lang;
+    use crate::service::types::{Lang, PemPair};
 
     const NEW: NewCertificate<'_> = NewCertificate {
         name: "n",
-        certificate: "c",
-        key: "k",
+        pair: PemPair { certificate: "c", key: "k" },
+        encryption: None,
         lang: Some(Lang::English),
         source_ip: Some("192.0.2.1"),
         client_token: "t",
@@ -115,6 +115,13 @@ mod tests {
             query(&ApiVersion::V2020_04_07.upload(&NEW)),
             "Action=UploadUserCertificate&Cert=c&ClientToken=t&Format=JSON&Key=k&Name=n\
              &Version=2020-04-07"
+        );
+        let encryption = Some(PemPair { certificate: "e", key: "f" });
+        let double = NewCertificate { encryption, ..NEW };
+        assert_eq!(
+            query(&ApiVersion::OF_DOUBLE_CERTIFICATES.upload(&double)),
+            "Action=UploadUserCertificate&ClientToken=t&EncryptCert=e&EncryptPrivateKey=f\
+             &Format=JSON&Name=n&SignCert=c&SignPrivateKey=k&Version=2020-04-07"
         );
     }
 

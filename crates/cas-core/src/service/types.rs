@@ -100,15 +100,24 @@ impl<'a> Operation<'a> {
     }
 }
 
+/// A certificate chain and its private key.
+#[derive(Clone, Copy)]
+pub struct PemPair<'a> {
+    /// The certificate chain, PEM, leaf first.
+    pub certificate: &'a str,
+    /// The private key, PEM, unencrypted.
+    pub key: &'a str,
+}
+
 /// The input of an upload.
 #[derive(Clone, Copy)]
 pub struct NewCertificate<'a> {
     /// The name, unique in the account.
     pub name: &'a str,
-    /// The certificate chain, PEM, leaf first.
-    pub certificate: &'a str,
-    /// The private key, PEM, unencrypted.
-    pub key: &'a str,
+    /// The certificate and its key; of SM2 double certificates, the signing pair.
+    pub pair: PemPair<'a>,
+    /// The encryption pair of SM2 double certificates; only 2020-04-07 has it.
+    pub encryption: Option<PemPair<'a>>,
     /// The language of error messages; only 2018-07-13 has it.
     pub lang: Option<Lang>,
     /// The IP address of the person on whose behalf the call is made; only 2018-07-13 has it.

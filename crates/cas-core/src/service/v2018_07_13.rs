@@ -11,8 +11,8 @@ pub(super) const LISTS: &[List] = &[List("")];
 pub(super) fn create_user_certificate<'a>(new: &NewCertificate<'a>) -> Operation<'a> {
     let mut operation = Operation::new("CreateUserCertificate", VERSION)
         .with("Name", new.name)
-        .with("Cert", new.certificate)
-        .with("Key", new.key);
+        .with("Cert", new.pair.certificate)
+        .with("Key", new.pair.key);
     if let Some(lang) = new.lang {
         operation = operation.with("Lang", lang.as_str());
     }

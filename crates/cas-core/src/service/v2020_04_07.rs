@@ -2,7 +2,7 @@
 //! for language and source address.
 
 use crate::service::paging::PAGE_SIZE;
-use crate::service::types::{CertId, List, NewCertificate, Operation};
+use crate::service::types::{CertId, List, NewCertificate, Operation, PemPair};
 use crate::service::version::ApiVersion;
 
 const VERSION: ApiVersion = ApiVersion::V2020_04_07;
@@ -12,11 +12,19 @@ const VERSION: ApiVersion = ApiVersion::V2020_04_07;
 pub(super) const LISTS: &[List] = &[List(""), List("EXPIRED")];
 
 pub(super) fn upload_user_certificate<'a>(new: &NewCertificate<'a>) -> Operation<'a> {
-    Operation::new("UploadUserCertificate", VERSION)
+    let operation = Operation::new("UploadUserCertificate", VERSION)
         .with("Name", new.name)
-        .with("Cert", new.certificate)
-        .with("Key", new.key)
-        .with("ClientToken", new.client_token)
+        .with("ClientToken", new.client_token);
+    let PemPair { certificate, key } = new.pair;
+    match new.encryption {
+        None => operation.with("Cert", certificate).with("Key", key),
+        // The service ignores these if `Cert` and `Key` are given as well.
+        Some(encryption) => operation
+            .with("SignCert", certificate)
+            .with("SignPrivateKey", key)
+            .with("EncryptCert", encryption.certificate)
+            .with("EncryptPrivateKey", encryption.key),
+    }
 }
 
 /// The default order type, CPACK, lists orders; CERT lists uploaded and issued certificates.

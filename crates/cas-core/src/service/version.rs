@@ -15,6 +15,9 @@ pub enum ApiVersion {
 }
 
 impl ApiVersion {
+    /// The one that has SM2 double certificates (docs/service.md, Version 2020-04-07).
+    pub(crate) const OF_DOUBLE_CERTIFICATES: Self = Self::V2020_04_07;
+
     /// Returns the value of the parameter `Version`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -46,6 +49,12 @@ impl Versions {
     #[must_use]
     pub(crate) fn new(requested: Option<ApiVersion>) -> Self {
         Self { requested, gone: AtomicBool::new(false) }
+    }
+
+    /// Returns the version that the program requested, if it requested one.
+    #[must_use]
+    pub(crate) fn requested(&self) -> Option<ApiVersion> {
+        self.requested
     }
 
     /// Returns the version to use.

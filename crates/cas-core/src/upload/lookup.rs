@@ -28,6 +28,8 @@ pub(crate) struct Query<'a> {
     pub(crate) renewal: Option<&'a str>,
     /// A domain of the certificate, to search for before the whole list is read.
     pub(crate) domain: Option<&'a str>,
+    /// The version to look it up in; `None` for the current one.
+    pub(crate) version: Option<ApiVersion>,
 }
 
 impl Query<'_> {
@@ -89,7 +91,7 @@ impl Account {
         deadline: &Deadline,
     ) -> Result<Listing, CallError> {
         let readings = self.readings.get(Arc::default);
-        self.in_current_version(|version| {
+        self.in_version(query.version, |version| {
             let comparison = Comparison {
                 account: self,
                 version,
@@ -277,6 +279,7 @@ mod tests {
             leaf: Some(&leaf),
             renewal: None,
             domain: None,
+            version: None,
         };
         let deadline = &Deadline::after(Duration::from_secs(3600));
         let listing = account.lookup(&query, deadline).unwrap();
@@ -345,6 +348,7 @@ mod tests {
                 leaf: Some(&leaf),
                 renewal: None,
                 domain: None,
+                version: None,
             };
             let found = account.lookup(&query, &Deadline::after(Duration::from_secs(3600)));
             match expected {
@@ -416,6 +420,7 @@ mod tests {
                 any_name: false,
                 leaf,
                 domain: None,
+                version: None,
                 renewal: None,
             };
             account.lookup(&query, &Deadline::after(Duration::from_secs(3600)))
@@ -472,6 +477,7 @@ mod tests {
                 leaf: Some(&leaf()),
                 renewal: None,
                 domain: Some("example.com"),
+                version: None,
             };
             let deadline = Deadline::after(Duration::from_secs(3600));
             let names = account.lookup(&query, &deadline).unwrap().names;

@@ -29,6 +29,8 @@ pub struct Upload {
     /// Zeroized as well: a file may hold both certificate and key.
     pub(crate) certificate: Zeroizing<Vec<u8>>,
     pub(crate) key: Option<Zeroizing<Vec<u8>>>,
+    /// Certificate and key above are the signing pair then.
+    pub(crate) sm2_encryption: Option<EncryptionPair>,
     pub(crate) lang: Option<Lang>,
     pub(crate) source_ip: Option<String>,
     pub(crate) on_conflict: OnConflict,
@@ -38,6 +40,13 @@ pub struct Upload {
     /// `None` for the client's.
     pub(crate) timeout: Option<Duration>,
     refusals: Refusals,
+}
+
+/// The encryption certificate of SM2 double certificates, and its key: PEM.
+#[derive(Clone)]
+pub(crate) struct EncryptionPair {
+    pub(crate) certificate: Zeroizing<Vec<u8>>,
+    pub(crate) key: Zeroizing<Vec<u8>>,
 }
 
 /// Prints no PEM text.
@@ -77,6 +86,20 @@ impl Upload {
     pub fn set_key(&mut self, pem: &[u8]) -> Result<(), Error> {
         let copied = inspect::copied("key", pem);
         self.key = Some(self.refusals.accept("cas_request_set_key_pem", copied)?);
+        Ok(())
+    }
+
+    /// Makes it an upload of SM2 double certificates: certificate and key are the signing pair, and
+    /// these are the encryption pair, PEM of at most 2 MiB each. The bytes are copied; the copies
+    /// are zeroized on drop.
+    pub fn set_sm2_encryption(&mut self, certificate: &[u8], key: &[u8]) -> Result<(), Error> {
+        let copied =
+            inspect::copied("encryption certificate", certificate).and_then(|certificate| {
+                let key = inspect::copied("key of the encryption certificate", key)?;
+                Ok(EncryptionPair { certificate, key })
+            });
+        let pair = self.refusals.accept("cas_request_set_sm2_encryption", copied)?;
+        self.sm2_encryption = Some(pair);
         Ok(())
     }
 
@@ -271,6 +294,7 @@ mod tests {
         let mut upload = Upload::new();
         upload.set_key(b"hidden").unwrap();
         upload.set_certificate(b"hidden").unwrap();
+        upload.set_sm2_encryption(b"hidden", b"hidden").unwrap();
         upload.set_name("-----BEGIN PRIVATE KEY-----hidden");
         assert!(!format!("{upload:?}").contains("hidden"));
     }

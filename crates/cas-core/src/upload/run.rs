@@ -14,7 +14,7 @@ use crate::protocol::failure_class::FailureClass;
 use crate::service::account::Account;
 use crate::service::backoff;
 use crate::service::messages::with_next_version;
-use crate::service::types::{CertId, NewCertificate, NewId};
+use crate::service::types::{CertId, NewCertificate, NewId, PemPair};
 use crate::service::version::ApiVersion;
 use crate::upload::events::{
     Event, FailReason, Moment, Name, NameOwner, OnConflict, Outcome, Rules, Step, Wait,
@@ -27,13 +27,13 @@ use crate::upload::messages::{FailedUpload, left_over, looking_up, not_deleted, 
 use crate::upload::names::Names;
 use crate::upload::request::{Receipt, Upload};
 
-/// Stores a certificate, once. `certificate` and `key` are sent as they are, PEM, under the name
-/// and the rules of `upload`.
+/// Stores a certificate, once. `pair` is sent as it is, under the name and the rules of `upload`;
+/// so is the `encryption` pair of SM2 double certificates, whose signing pair is `pair`.
 pub(crate) fn upload(
     account: &Account,
     upload: &Upload,
-    certificate: &str,
-    key: &str,
+    pair: PemPair<'_>,
+    encryption: Option<PemPair<'_>>,
     deadline: &Deadline,
 ) -> Result<Receipt, Error> {
     let rules = Rules {
@@ -44,10 +44,11 @@ pub(crate) fn upload(
     let mut run = UploadRun {
         account,
         upload,
-        certificate,
-        key,
+        pair,
+        encryption,
+        version: encryption.map(|_| ApiVersion::OF_DOUBLE_CERTIFICATES),
         deadline,
-        names: Names::new(&upload.name, certificate),
+        names: Names::new(&upload.name, pair.certificate),
         started: Instant::now(),
         sent_without_token: false,
         token: OnceCell::new(),
@@ -74,8 +75,10 @@ pub(crate) fn upload(
 struct UploadRun<'a> {
     account: &'a Account,
     upload: &'a Upload,
-    certificate: &'a str,
-    key: &'a str,
+    pair: PemPair<'a>,
+    encryption: Option<PemPair<'a>>,
+    /// The version that this upload requires, whatever the client uses.
+    version: Option<ApiVersion>,
     deadline: &'a Deadline,
     names: Names<'a>,
     started: Instant,
@@ -89,6 +92,10 @@ struct UploadRun<'a> {
 }
 
 impl UploadRun<'_> {
+    fn version(&self) -> ApiVersion {
+        self.version.unwrap_or_else(|| self.account.versions.current())
+    }
+
     fn moment(&self) -> Moment {
         Moment {
             now: self.started.elapsed(),
@@ -126,8 +133,9 @@ impl UploadRun<'_> {
             alternate: if renames { self.names.alternate() } else { None },
             any_name: self.upload.reuse_any_name,
             leaf: self.names.leaf(),
-            renewal: needs_whole_list.then_some(self.certificate),
+            renewal: needs_whole_list.then_some(self.pair.certificate),
             domain: domain.as_deref(),
+            version: self.version,
         };
         match self.account.lookup(&query, self.deadline) {
             Ok(mut listing) => {
@@ -157,8 +165,8 @@ impl UploadRun<'_> {
 
     /// Fails without random numbers.
     fn try_to_send(&mut self, name: Name, wait: Wait, to: Connection) -> Result<Event, Error> {
-        let Account { caller, versions, rate_limiter, .. } = self.account;
-        let version = versions.current();
+        let Account { caller, rate_limiter, .. } = self.account;
+        let version = self.version();
         let turn = duration(wait, self.deadline)?
             .filter(|delay| caller.wait(*delay, self.deadline, self.history.error.as_ref()))
             .and_then(|_| rate_limiter.acquire(version, Instant::now(), self.deadline.instant()));
@@ -177,8 +185,8 @@ impl UploadRun<'_> {
         };
         let new = NewCertificate {
             name: self.names.get(name),
-            certificate: self.certificate,
-            key: self.key,
+            pair: self.pair,
+            encryption: self.encryption,
             lang: self.upload.lang,
             source_ip: self.upload.source_ip.as_deref(),
             client_token: &token,
@@ -214,7 +222,7 @@ impl UploadRun<'_> {
     }
 
     fn delete(&self, id: CertId) -> Event {
-        match self.account.delete(id, self.deadline) {
+        match self.account.delete(id, self.version, self.deadline) {
             Ok(()) => Event::Deleted,
             // Another program replaced it at the same time.
             Err(failure) if failure.error.kind() == ErrorKind::NotFound => Event::Deleted,
@@ -259,6 +267,7 @@ impl UploadRun<'_> {
 
     fn receipt(self, machine: &Machine, id: CertId, outcome: Outcome) -> Receipt {
         let attempts = self.attempts(machine);
+        let version = self.version();
         let History { listing, response, .. } = self.history;
         let names = listing.as_ref().map(|listing| listing.names);
         let third = names.is_some_and(|names| {
@@ -271,7 +280,7 @@ impl UploadRun<'_> {
             }
             None => self.names.get(machine.name()).to_owned(),
         };
-        let (api, request_id) = response.unwrap_or_else(|| (self.account.versions.current(), None));
+        let (api, request_id) = response.unwrap_or((version, None));
         Receipt {
             cert_id: id,
             name,

@@ -106,15 +106,21 @@ fn a_deletion_in_doubt_that_finds_nothing_succeeded() {
     let id = CertId::new(7).unwrap();
     let not_found = || response(404, r#"{"Code":"NotFound"}"#);
     let (account, _) = account(vec![not_found()]);
-    assert_eq!(account.delete(id, &deadline()).unwrap_err().error.kind(), ErrorKind::NotFound);
+    assert_eq!(
+        account.delete(id, None, &deadline()).unwrap_err().error.kind(),
+        ErrorKind::NotFound
+    );
     let (account, _) = self::account(vec![failure(SendProgress::Sent, false), not_found()]);
-    account.delete(id, &deadline()).unwrap();
+    account.delete(id, None, &deadline()).unwrap();
     let (account, _) = self::account(vec![failure(SendProgress::NotSent, false), not_found()]);
-    assert_eq!(account.delete(id, &deadline()).unwrap_err().error.kind(), ErrorKind::NotFound);
+    assert_eq!(
+        account.delete(id, None, &deadline()).unwrap_err().error.kind(),
+        ErrorKind::NotFound
+    );
     // Every attempt of one deletion has the same idempotency token.
     let (account, sent) =
         self::account(vec![gone(), failure(SendProgress::Sent, false), response(200, "{}")]);
-    account.delete(id, &deadline()).unwrap();
+    account.delete(id, None, &deadline()).unwrap();
     let tokens: Vec<_> = sent.lock().unwrap()[1..]
         .iter()
         .map(|form| {
@@ -134,13 +140,16 @@ fn a_deletion_in_doubt_outweighs_a_later_error() {
         vec![failure(SendProgress::Sent, false), response(502, ""), response(403, "<html></html>")],
     ] {
         let (account, _) = account(outcomes);
-        let error = account.delete(id, &deadline()).unwrap_err().error;
+        let error = account.delete(id, None, &deadline()).unwrap_err().error;
         assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::OutcomeUnknown, true));
         assert!(error.message().starts_with("Failed to find out whether CertId 7"), "{error}");
         assert!(error.attempts() > 1, "{error}");
     }
     let (account, _) = account(vec![failure(SendProgress::NotSent, false), denied()]);
-    assert_eq!(account.delete(id, &deadline()).unwrap_err().error.kind(), ErrorKind::Permission);
+    assert_eq!(
+        account.delete(id, None, &deadline()).unwrap_err().error.kind(),
+        ErrorKind::Permission
+    );
 }
 
 #[test]
@@ -164,7 +173,7 @@ fn a_cancelled_deletion_may_have_been_done_once_it_was_sent() {
         let (mut account, _) = account(vec![]);
         let (transport, deadline) = cancelled_after(0, vec![outcome]);
         account.caller.transport = transport;
-        let error = account.delete(id, &deadline).unwrap_err().error;
+        let error = account.delete(id, None, &deadline).unwrap_err().error;
         assert_eq!((error.kind(), error.attempts()), (kind, 1));
         assert!(error.message().ends_with(part) && error.is_retryable(), "{error}");
     }

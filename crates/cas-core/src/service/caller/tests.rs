@@ -11,7 +11,7 @@ use crate::http::failure::{SendProgress, TransportError};
 use crate::http::response::HttpResponse;
 use crate::service::certificate::Certificate;
 use crate::service::provider::{CredentialsError, StaticProvider};
-use crate::service::types::{CertId, NewCertificate, NewId};
+use crate::service::types::{CertId, NewCertificate, NewId, PemPair};
 use crate::service::version::ApiVersion;
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
@@ -106,8 +106,8 @@ pub(crate) const AN_HOUR: Duration = Duration::from_secs(3600);
 pub(crate) fn attempt(outcome: ScriptedResult) -> Result<Response, CallError> {
     let new = NewCertificate {
         name: "web",
-        certificate: "c",
-        key: "k",
+        pair: PemPair { certificate: "c", key: "k" },
+        encryption: None,
         lang: None,
         source_ip: None,
         client_token: "t",

@@ -21,6 +21,10 @@ fn certificate() -> String {
     format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n")
 }
 
+fn pair(certificate: &str) -> PemPair<'_> {
+    PemPair { certificate, key: "key" }
+}
+
 fn request(on_conflict: OnConflict) -> Upload {
     let mut upload = Upload::new();
     upload.set_name("web");
@@ -35,7 +39,7 @@ fn run(
 ) -> (Result<Receipt, Error>, Vec<String>) {
     let (account, sent) = account(outcomes);
     let deadline = &Deadline::after(AN_HOUR);
-    let result = upload(&account, &request(on_conflict), &certificate(), "key", deadline);
+    let result = upload(&account, &request(on_conflict), pair(&certificate()), None, deadline);
     let sent = sent.lock().unwrap().clone();
     (result, sent)
 }
@@ -81,7 +85,7 @@ fn a_source_that_fails_once_does_not_end_an_upload() {
         Some(Box::new(Unsteady { failures: Mutex::new(1), retryable: true }));
     let deadline = &Deadline::after(AN_HOUR);
     let request = request(OnConflict::Reuse);
-    let receipt = upload(&account, &request, &certificate(), "key", deadline).unwrap();
+    let receipt = upload(&account, &request, pair(&certificate()), None, deadline).unwrap();
     assert_eq!((receipt.cert_id.get(), receipt.attempts), (7, 1));
     assert_eq!(sent.lock().unwrap().len(), 1);
 }
@@ -118,7 +122,7 @@ fn a_renamed_upload_has_a_token_and_a_name_of_its_own() {
     account.versions.mark_gone(ApiVersion::V2018_07_13);
     let deadline = &Deadline::after(AN_HOUR);
     let request = request(OnConflict::Rename);
-    let receipt = upload(&account, &request, &certificate(), "key", deadline).unwrap();
+    let receipt = upload(&account, &request, pair(&certificate()), None, deadline).unwrap();
     let leaf = Fingerprint::of_pem(&certificate()).unwrap();
     assert_eq!(receipt.name, format!("web-{}", leaf.short()));
     assert!(sent.lock().unwrap()[2].contains("-other&"), "{:?}", sent.lock().unwrap()[2]);
@@ -149,7 +153,7 @@ fn a_refusal_after_a_doubt_says_that_the_list_was_empty() {
     let (mut account, _) = account(outcomes.chain((0..50).map(|_| empty_list())).collect());
     account.caller.max_attempts = 2;
     let deadline = &Deadline::after(Duration::from_secs(2));
-    let error = upload(&account, &request(OnConflict::Reuse), &certificate(), "key", deadline);
+    let error = upload(&account, &request(OnConflict::Reuse), pair(&certificate()), None, deadline);
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
     let parts = ["Forbidden.RiskControl", "The list of certificates does not show it yet."];
@@ -168,7 +172,7 @@ fn a_delay_beyond_the_deadline_ends_an_upload() {
     assert_eq!((error.kind(), error.attempts(), sent.len()), (ErrorKind::Throttled, 1, 1));
     let (account, _) = account(vec![]);
     let deadline = &Deadline::over();
-    let error = upload(&account, &request(OnConflict::Reuse), &certificate(), "key", deadline);
+    let error = upload(&account, &request(OnConflict::Reuse), pair(&certificate()), None, deadline);
     let error = error.unwrap_err();
     assert_eq!(error.message(), "Upload of \"web\" timed out before it was sent.");
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 0));
@@ -198,7 +202,7 @@ fn throttling_slows_the_uploads_of_all_threads() {
     });
     let (account, _) = account(vec![throttled, stored(7)]);
     let deadline = &Deadline::after(AN_HOUR);
-    upload(&account, &request(OnConflict::Reuse), &certificate(), "key", deadline).unwrap();
+    upload(&account, &request(OnConflict::Reuse), pair(&certificate()), None, deadline).unwrap();
     let turn = || {
         account
             .rate_limiter
@@ -214,7 +218,7 @@ fn run_cancelled(on_conflict: OnConflict, outcomes: Vec<ScriptedResult>) -> Resu
     let (mut account, _) = account(vec![]);
     let (transport, deadline) = cancelled_after(outcomes.len() - 1, outcomes);
     account.caller.transport = transport;
-    upload(&account, &request(on_conflict), &certificate(), "key", &deadline)
+    upload(&account, &request(on_conflict), pair(&certificate()), None, &deadline)
 }
 
 #[test]
