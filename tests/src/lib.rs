@@ -13,6 +13,7 @@ pub mod openssl_server;
 pub mod process;
 pub mod program;
 pub mod setups;
+pub mod sm2_ca;
 pub mod stub;
 pub mod test_ca;
 

@@ -9,3 +9,4 @@ mod keys;
 mod not_pem;
 mod openssl_server;
 mod shapes;
+mod sm2;

@@ -3,6 +3,7 @@
 use std::fs;
 
 use acceptance::program::report;
+use acceptance::sm2_ca::Sm2Ca;
 use acceptance::stub::Reply;
 use acceptance::{Emulator, Program, Stub, artefact, chain, scratch, sdk_python, top};
 
@@ -199,6 +200,31 @@ fn every_client_calls_every_operation_in_the_table() {
     for action in known {
         let row = format!("| {action} ");
         assert!(rows.iter().any(|line| line.starts_with(&row)), "the table has no {action}");
+    }
+}
+
+#[test]
+fn the_sdk_and_libcas_upload_and_show_the_same_double_certificates() {
+    let ca = Sm2Ca::new("sdk-sm2");
+    let [sign, encrypt] = ["sign", "encrypt"].map(|name| ca.chain(&[name, "sub"]));
+    let [sign_key, encrypt_key] = ["sign.key", "encrypt.key"].map(|name| ca.path(name));
+    for signature in ["v2", ""] {
+        let emulator = Emulator::start(&[]);
+        let settings =
+            [("CAS_SM2_ENCRYPTION_CERT", &*encrypt), ("CAS_SM2_ENCRYPTION_KEY", &*encrypt_key)];
+        report(emulator.url(), &settings, "by libcas", &sign, &sign_key).succeed();
+        let sdk = python("sdk_sm2.py").arg(emulator.url()).args([&sign, &sign_key]);
+        let expected = "\
+uploaded: 2
+by the SDK SM2 gm.example True True True True False True
+by the SDK SM2 gm.example False False False False False True
+by libcas SM2 gm.example True True True True False True
+by libcas SM2 gm.example False False False False False True
+";
+        assert_eq!(sdk.arg(signature).args([&encrypt, &encrypt_key]).succeed(), expected);
+        // libcas finds what the SDK stored.
+        let again = report(emulator.url(), &settings, "by the SDK", &sign, &sign_key).run();
+        assert_eq!((again.field("outcome"), again.field("cert_id")), ("1", "2"));
     }
 }
 

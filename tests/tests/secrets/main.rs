@@ -2,6 +2,7 @@
 //! appears anywhere but in the body of the request.
 
 mod live;
+mod sm2;
 
 use std::fmt::Write as _;
 use std::fs;

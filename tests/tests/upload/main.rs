@@ -11,5 +11,6 @@ mod large_accounts;
 mod mixed;
 mod random_faults;
 mod refusals;
+mod sm2;
 mod survival;
 mod truth;
