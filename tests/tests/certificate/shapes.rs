@@ -153,6 +153,7 @@ const TIDIED: &[(&str, Paste, &[&str])] = &[
     ),
     ("HTML character references", |pem| pem.replace('\n', "&#10;"), &["encoded-text"]),
     ("percent-encoding", percent, &["encoded-text"]),
+    ("percent-encoding, twice", |pem| percent(&percent(pem)), &["encoded-text"]),
     ("form encoding", |pem| percent(pem).replace("%20", "+"), &["encoded-text"]),
     ("quoted-printable", |pem| quoted_printable(pem, "\n"), &["encoded-text"]),
     (
@@ -207,6 +208,7 @@ const TIDIED: &[(&str, Paste, &[&str])] = &[
         },
         &["text-in-lines"],
     ),
+    ("grep -rn", |pem| prefixed(pem, |n| format!("./a-1.pem:{n}:")), &["text-in-lines"]),
     ("grep -H", |pem| prefixed(pem, |_| "site.pem:".to_owned()), &["text-in-lines"]),
     ("bat", |pem| prefixed(pem, |n| format!("{n:4}   \u{2502} ")), &["text-in-lines"]),
     ("an editor's numbers", |pem| prefixed(pem, |n| format!("{n:3} ")), &["text-in-lines"]),

@@ -34,7 +34,9 @@ pub(super) struct Removed {
 type Step = fn(&str) -> Option<(Zeroizing<String>, &'static str)>;
 
 /// All steps, from the outermost layer to the innermost.
-const STEPS: [(FindingKind, Step); 7] = [
+const STEPS: [(FindingKind, Step); 8] = [
+    (FindingKind::EncodedText, |text| Some((encoded_text::percent(text)?, "percent-encoding"))),
+    // Encoded twice.
     (FindingKind::EncodedText, |text| Some((encoded_text::percent(text)?, "percent-encoding"))),
     (FindingKind::EncodedText, |text| Some((encoded_text::html(text)?, "HTML"))),
     (FindingKind::EncodedText, |text| {
@@ -55,7 +57,9 @@ pub(super) fn unwrap(text: &str) -> Option<Unwrapped> {
     for (kind, step) in STEPS {
         let current = unwrapped.as_deref().map_or(text, String::as_str);
         if let Some((next, what)) = step(current) {
-            removed.push(Removed { kind, what, line: line_of_difference(current, &next) });
+            if !removed.iter().any(|other: &Removed| other.what == what) {
+                removed.push(Removed { kind, what, line: line_of_difference(current, &next) });
+            }
             unwrapped = Some(next);
         }
     }
@@ -147,11 +151,41 @@ pub(super) fn is_comment(line: &str) -> bool {
 
 /// What is before the BEGIN line of a block, and before every other line of it.
 enum Prefix<'a> {
-    /// The number of the next line, and what follows the number.
-    Number(u64, &'a str),
+    Number(Number<'a>),
     Text(&'a str),
     /// PGP puts this before lines that begin with a dash, and only before those.
     DashEscape,
+}
+
+/// A prefix with a number, which is one more in each line.
+struct Number<'a> {
+    /// What is before the BEGIN line.
+    text: &'a str,
+    /// What is before the number, such as the name of a file; spaces fill a number up.
+    before: &'a str,
+    next: u64,
+    after: &'a str,
+}
+
+impl<'a> Number<'a> {
+    fn new(text: &'a str) -> Option<Self> {
+        let numbered = text.trim_end_matches(follows_number);
+        let before = numbered.trim_end_matches(|c: char| c.is_ascii_digit());
+        let (number, after) = number(&text[before.len()..]).filter(|(_, rest)| !rest.is_empty())?;
+        Some(Self { text, before: before.trim_start(), next: number.wrapping_add(1), after })
+    }
+
+    /// The rest of the next line.
+    fn strip<'b>(&mut self, line: &'b str) -> Option<&'b str> {
+        let next = self.next;
+        self.next = next.wrapping_add(1);
+        let (_, rest) = number(line.trim_start().strip_prefix(self.before)?)
+            .filter(|(number, _)| *number == next)?;
+        // grep has another character in the lines that only follow a match.
+        rest.strip_prefix(self.after).or_else(|| rest.strip_prefix('-')).or_else(|| {
+            rest.chars().all(|c| follows_number(c) || c.is_whitespace()).then_some("\n")
+        })
+    }
 }
 
 /// A character that follows the number of a line.
@@ -189,21 +223,16 @@ impl<'a> Prefix<'a> {
         {
             return None;
         }
-        Some(match number(prefix) {
-            Some((number, rest)) if !rest.is_empty() && rest.chars().all(follows_number) => {
-                Self::Number(number + 1, rest)
-            }
-            _ => Self::Text(prefix),
-        })
+        Some(Number::new(prefix).map_or(Self::Text(prefix), Self::Number))
     }
 
     /// What it is, for findings.
     fn name(&self) -> &'static str {
         match self {
-            Self::Number(..) => "line numbers",
+            Self::Number(number) if number.before.is_empty() => "line numbers",
             Self::Text(text) if text.trim_end() == "+" => "the \"+\" of a diff",
             Self::Text(text) if text.contains('>') => "the \">\" of quoted mail",
-            Self::Text(_) | Self::DashEscape => "the same text before each line",
+            _ => "the same text before each line",
         }
     }
 
@@ -211,15 +240,12 @@ impl<'a> Prefix<'a> {
     fn strip<'b>(&mut self, line: &'b str) -> Option<&'b str> {
         let is_blank = line.trim().is_empty();
         match self {
-            Self::Number(next, after) => {
-                let (number, rest) = number(line)?;
-                if number != *next {
-                    return None;
-                }
-                *next += 1;
-                // grep has another character in the lines that only follow a match.
-                rest.strip_prefix(*after).or_else(|| rest.strip_prefix('-')).or_else(|| {
-                    rest.chars().all(|c| follows_number(c) || c.is_whitespace()).then_some("\n")
+            Self::Number(number) => {
+                let text = number.text;
+                let is_alone = number.before.is_empty();
+                // The digits of a time do not count lines.
+                number.strip(line).or_else(|| {
+                    if is_alone || !is_like(line, text) { None } else { line.get(text.len()..) }
                 })
             }
             // The digits of a time or a number may differ.
@@ -378,6 +404,10 @@ mod tests {
             (wrapped("+", "\n+", "\n"), "the \"+\" of a diff"),
             (wrapped("9:", "\n10:", "\n").replacen("10:-", "11:-", 1), "line numbers"),
             (wrapped(" 9\t", "\n10\t", "\n").replacen("10\t-", "11\t-", 1), "line numbers"),
+            (
+                wrapped("a:9:", "\na:10:", "\n").replacen("a:10:-", "a:11:-", 1),
+                "the same text before each line",
+            ),
             (wrapped("x | ", "\nx | ", "\n"), "the same text before each line"),
             (wrapped("12:09 ", "\n12:10 ", "\n"), "the same text before each line"),
             (wrapped("", "$\n", "$\n"), "the same text after each line"),
@@ -389,6 +419,7 @@ mod tests {
             wrapped("> ", "\n", "\n"),
             wrapped("1\t", "\n1\t", "\n"),
             wrapped("1\t", "\n3\t", "\n"),
+            wrapped("18446744073709551615:", "\n1:", "\n"),
             wrapped("# ", "\n# ", "\n"),
             wrapped("-", "\n-", "\n"),
             wrapped("key: ", "\n", "\n"),
