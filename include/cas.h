@@ -1001,7 +1001,7 @@ void cas_client_free(cas_client *client);
  * fails with that status and reason, until the value is set or loaded
  * successfully. Nothing is sent, so a program may ignore what these functions
  * return. The last call that sets or loads the certificate counts, and so does
- * the last one for the key.
+ * the last one for the key. PKCS#12 sets both.
  */
 
 /**
@@ -1108,6 +1108,55 @@ cas_status cas_request_load_cert_file(cas_request *request,
 cas_status cas_request_load_key_file(cas_request *request,
                                      const char *path,
                                      cas_error **err);
+
+/**
+ * Sets the certificate, its chain and the private key from PKCS#12 data (.pfx,
+ * .p12) as Windows, Java, macOS and OpenSSL write them.
+ *
+ * libcas decrypts the data before the call returns. The certificates may be in
+ * any order; the upload tidies and checks them as it does PEM. Of several
+ * private keys, it takes the one that belongs to the certificate; if several
+ * certificates have one, the call fails and names them. Certificates that Java
+ * marks as trusted are left out.
+ *
+ * libcas reads RC2, 3DES and AES in CBC mode, with MACs of SHA-1, SHA-256,
+ * SHA-384 and SHA-512 or none. It refuses data that asks for more than
+ * 10,000,000 iterations.
+ *
+ * @param request   the request
+ * @param data      the data, at most 2 MiB
+ * @param len       its length in bytes
+ * @param password  the password in UTF-8; NULL or "" for none. libcas wipes its
+ *                  copies before the call returns
+ * @return CAS_OK, CAS_ERR_CERTIFICATE if the password is wrong or the data
+ *         cannot be used, or CAS_ERR_INVALID_ARGUMENT; cas_request_error says
+ *         why
+ * @since 0.1.0
+ */
+cas_status cas_request_set_pkcs12(cas_request *request,
+                                  const void *data,
+                                  size_t len,
+                                  const char *password);
+
+/**
+ * Reads the certificate, its chain and the private key from a PKCS#12 file, as
+ * cas_request_set_pkcs12 does.
+ *
+ * @param request   the request
+ * @param path      the path of a file or pipe of at most 1 MiB; it need not be
+ *                  UTF-8
+ * @param password  the password in UTF-8; NULL or "" for none. libcas wipes its
+ *                  copies before the call returns
+ * @param err       receives the error; may be NULL
+ * @return CAS_OK, CAS_ERR_IO if the file cannot be read, CAS_ERR_CERTIFICATE
+ *         if the password is wrong or the file cannot be used, or
+ *         CAS_ERR_INVALID_ARGUMENT
+ * @since 0.1.0
+ */
+cas_status cas_request_load_pkcs12_file(cas_request *request,
+                                        const char *path,
+                                        const char *password,
+                                        cas_error **err);
 
 /* --- Optional ------------------------------------------------------------- */
 

@@ -32,8 +32,8 @@
 //! operation.
 //!
 //! Modules are private and depend downwards only: client, config, upload, credentials, service,
-//! protocol, http, inspect, base. ARCHITECTURE.md says what each is for, and a test enforces the
-//! order. Everything that programs may use is re-exported here.
+//! protocol, http, pkcs12, inspect, base. ARCHITECTURE.md says what each is for, and a test
+//! enforces the order. Everything that programs may use is re-exported here.
 #![forbid(unsafe_code)]
 
 mod base;
@@ -42,6 +42,7 @@ mod config;
 mod credentials;
 mod http;
 mod inspect;
+mod pkcs12;
 mod protocol;
 mod service;
 mod upload;

@@ -95,6 +95,22 @@ macro_rules! required_bytes {
     };
 }
 
+/// Borrows a NUL-terminated string as UTF-8 text; `None` for NULL.
+macro_rules! optional_text {
+    ($pointer:ident) => {
+        if $pointer.is_null() { None } else { Some($crate::ffi::text!($pointer)) }
+    };
+}
+
+/// Borrows all of `length` bytes, which are not text. NULL is an error that names the argument.
+macro_rules! required_data {
+    ($pointer:ident, $length:ident, $max:expr) => {
+        // SAFETY: as in `required_bytes`.
+        unsafe { $crate::ffi::read_data($pointer.cast(), $length, $max, stringify!($pointer)) }?
+            .ok_or_else(|| $crate::ffi::null(stringify!($pointer)))?
+    };
+}
+
 /// Borrows `length` bytes; `None` for NULL.
 macro_rules! optional_bytes {
     ($pointer:ident, $length:ident, $max:expr) => {
@@ -119,8 +135,8 @@ macro_rules! free {
 }
 
 pub(crate) use {
-    file_path, free, optional, optional_bytes, out, required, required_bytes, required_mut, text,
-    text_bytes,
+    file_path, free, optional, optional_bytes, optional_text, out, required, required_bytes,
+    required_data, required_mut, text, text_bytes,
 };
 
 /// Borrows a NUL-terminated string as UTF-8 text.
@@ -192,13 +208,31 @@ pub(crate) fn must_be_text<'a>(bytes: &'a [u8], argument: &str) -> Result<&'a [u
     }
 }
 
-/// Borrows `length` bytes, at most `max`, a whole number of MiB; `None` for NULL. Ignores NUL bytes
-/// at the end, which C programs sometimes count by mistake.
+/// Borrows `length` bytes of text, at most `max`, a whole number of MiB; `None` for NULL. Ignores
+/// NUL bytes at the end, which C programs sometimes count by mistake.
+///
+/// # Safety
+/// As for [`read_data`].
+pub(crate) unsafe fn read_bytes<'a>(
+    pointer: *const c_char,
+    length: usize,
+    max: usize,
+    argument: &str,
+) -> Result<Option<&'a [u8]>, Error> {
+    // SAFETY: the caller upholds this function's own condition.
+    let bytes = unsafe { read_data(pointer.cast(), length, max, argument) }?;
+    Ok(bytes.map(|bytes| {
+        let end = bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
+        &bytes[..end]
+    }))
+}
+
+/// Borrows `length` bytes, at most `max`, a whole number of MiB; `None` for NULL.
 ///
 /// # Safety
 /// `pointer` is NULL or the address of `length` bytes that live for `'a`.
-pub(crate) unsafe fn read_bytes<'a>(
-    pointer: *const c_char,
+pub(crate) unsafe fn read_data<'a>(
+    pointer: *const u8,
     length: usize,
     max: usize,
     argument: &str,
@@ -215,9 +249,7 @@ pub(crate) unsafe fn read_bytes<'a>(
         ));
     }
     // SAFETY: the caller upholds this function's own condition, and `length` is at most `max`.
-    let bytes = unsafe { slice::from_raw_parts(pointer.cast::<u8>(), length) };
-    let end = bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
-    Ok(Some(&bytes[..end]))
+    Ok(Some(unsafe { slice::from_raw_parts(pointer, length) }))
 }
 
 /// Converts `text` to a C string. Replaces NUL characters inside it, where C would end the string.

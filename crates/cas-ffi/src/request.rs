@@ -6,9 +6,9 @@
 //! fails with that status and reason, until the value is set or loaded
 //! successfully. Nothing is sent, so a program may ignore what these functions
 //! return. The last call that sets or loads the certificate counts, and so does
-//! the last one for the key.
+//! the last one for the key. PKCS#12 sets both.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ use cas_core::Upload;
 use crate::boundary;
 use crate::error::cas_error;
 use crate::ffi::{
-    self, file_path, free, invalid, must_be_text, required, required_bytes, required_mut, text,
+    self, file_path, free, invalid, must_be_text, optional_text, required, required_bytes,
+    required_data, required_mut, text,
 };
 use crate::panic;
 use crate::status::cas_status;
@@ -124,7 +125,8 @@ pub unsafe extern "C" fn cas_request_set_name(
 /// The upload reads, tidies and checks the text as cas_inspect does. What source
 /// code, mail, diffs, listings or web pages put around the lines of PEM is
 /// removed and noted. DER and PKCS#12 are accepted here; the upload then fails
-/// with CAS_ERR_CERTIFICATE and says how to convert them.
+/// with CAS_ERR_CERTIFICATE and says what to do. For PKCS#12 there is
+/// cas_request_set_pkcs12.
 ///
 /// @param request  the request
 /// @param pem      the text, at most 2 MiB; libcas copies it
@@ -198,6 +200,65 @@ pub unsafe extern "C" fn cas_request_load_key_file(
     err: *mut *mut cas_error,
 ) -> cas_status {
     load(request, err, "cas_request_load_key_file", |request| request.load_key(file_path!(path)))
+}
+
+/// Sets the certificate, its chain and the private key from PKCS#12 data (.pfx,
+/// .p12) as Windows, Java, macOS and OpenSSL write them.
+///
+/// libcas decrypts the data before the call returns. The certificates may be in
+/// any order; the upload tidies and checks them as it does PEM. Of several
+/// private keys, it takes the one that belongs to the certificate; if several
+/// certificates have one, the call fails and names them. Certificates that Java
+/// marks as trusted are left out.
+///
+/// libcas reads RC2, 3DES and AES in CBC mode, with MACs of SHA-1, SHA-256,
+/// SHA-384 and SHA-512 or none. It refuses data that asks for more than
+/// 10,000,000 iterations.
+///
+/// @param request   the request
+/// @param data      the data, at most 2 MiB
+/// @param len       its length in bytes
+/// @param password  the password in UTF-8; NULL or "" for none. libcas wipes its
+///                  copies before the call returns
+/// @return CAS_OK, CAS_ERR_CERTIFICATE if the password is wrong or the data
+///         cannot be used, or CAS_ERR_INVALID_ARGUMENT; cas_request_error says
+///         why
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_request_set_pkcs12(
+    request: *mut cas_request,
+    data: *const c_void,
+    len: usize,
+    password: *const c_char,
+) -> cas_status {
+    set(request, "cas_request_set_pkcs12", |request| {
+        request.set_pkcs12(required_data!(data, len, MAX_PEM_BYTES), optional_text!(password))
+    })
+}
+
+/// Reads the certificate, its chain and the private key from a PKCS#12 file, as
+/// cas_request_set_pkcs12 does.
+///
+/// @param request   the request
+/// @param path      the path of a file or pipe of at most 1 MiB; it need not be
+///                  UTF-8
+/// @param password  the password in UTF-8; NULL or "" for none. libcas wipes its
+///                  copies before the call returns
+/// @param err       receives the error; may be NULL
+/// @return CAS_OK, CAS_ERR_IO if the file cannot be read, CAS_ERR_CERTIFICATE
+///         if the password is wrong or the file cannot be used, or
+///         CAS_ERR_INVALID_ARGUMENT
+/// @since 0.1.0
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cas_request_load_pkcs12_file(
+    request: *mut cas_request,
+    path: *const c_char,
+    password: *const c_char,
+    err: *mut *mut cas_error,
+) -> cas_status {
+    load(request, err, "cas_request_load_pkcs12_file", |request| {
+        request.load_pkcs12(file_path!(path), optional_text!(password))
+    })
 }
 
 // --- Optional ---

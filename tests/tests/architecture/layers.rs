@@ -51,6 +51,7 @@ pub const CRATES: [Declared; 5] = [
             "service",
             "protocol",
             "http",
+            "pkcs12",
             "inspect",
             "base",
         ],

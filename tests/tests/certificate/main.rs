@@ -8,5 +8,6 @@ mod hostile;
 mod keys;
 mod not_pem;
 mod openssl_server;
+mod pkcs12;
 mod shapes;
 mod sm2;

@@ -1,20 +1,33 @@
 //! The values that setters refused. A value that was refused stays so until it is set right:
 //! libcas never continues with the value before it, or with a default.
 
+use std::slice;
+
 use crate::base::error::Error;
 
-/// The setters that refused their value, in the order of their first refusal. A setter is named
-/// after its C function.
+/// The values that were refused, in the order of their first refusal.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Refusals(Vec<(&'static str, Error)>);
+pub(crate) struct Refusals(Vec<Refusal>);
 
-/// The setter that stands for the value that `setter` sets.
-fn value_of(setter: &'static str) -> &'static str {
-    match setter {
-        "cas_config_set_ca_pem" => "cas_config_set_ca_file",
-        "cas_request_load_cert_file" => "cas_request_set_cert_pem",
-        "cas_request_load_key_file" => "cas_request_set_key_pem",
-        other => other,
+#[derive(Clone, Debug)]
+struct Refusal {
+    /// The setter that stands for the value.
+    value: &'static str,
+    /// The setter that refused it, named after its C function.
+    setter: &'static str,
+    error: Error,
+}
+
+/// The setters that stand for the values that `setter` sets.
+fn values_of<'a>(setter: &'a &'static str) -> &'a [&'static str] {
+    match *setter {
+        "cas_config_set_ca_pem" => &["cas_config_set_ca_file"],
+        "cas_request_load_cert_file" => &["cas_request_set_cert_pem"],
+        "cas_request_load_key_file" => &["cas_request_set_key_pem"],
+        "cas_request_set_pkcs12" | "cas_request_load_pkcs12_file" => {
+            &["cas_request_set_cert_pem", "cas_request_set_key_pem"]
+        }
+        _ => slice::from_ref(setter),
     }
 }
 
@@ -27,29 +40,31 @@ impl Refusals {
     ) -> Result<T, Error> {
         match &checked {
             Ok(_) => self.clear(setter),
-            Err(error) => self.refuse(setter, error.clone()),
+            Err(error) => self.refuse(setter, error),
         }
         checked
     }
 
     /// A valid value was set.
     pub(crate) fn clear(&mut self, setter: &'static str) {
-        self.0.retain(|(refused, _)| value_of(refused) != value_of(setter));
+        self.0.retain(|refused| !values_of(&setter).contains(&refused.value));
     }
 
     /// A value was refused. Keeps its place among the refusals if it was refused before.
-    fn refuse(&mut self, setter: &'static str, error: Error) {
-        let same = self.0.iter_mut().find(|(refused, _)| value_of(refused) == value_of(setter));
-        match same {
-            Some(refusal) => *refusal = (setter, error),
-            None => self.0.push((setter, error)),
+    fn refuse(&mut self, setter: &'static str, error: &Error) {
+        for &value in values_of(&setter) {
+            let refusal = Refusal { value, setter, error: error.clone() };
+            match self.0.iter_mut().find(|refused| refused.value == value) {
+                Some(same) => *same = refusal,
+                None => self.0.push(refusal),
+            }
         }
     }
 
     /// Fails with the first refusal, and names its setter.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match self.0.first() {
-            Some((setter, error)) => Err(error.clone().with_function(setter)),
+            Some(Refusal { setter, error, .. }) => Err(error.clone().with_function(setter)),
             None => Ok(()),
         }
     }
@@ -70,8 +85,8 @@ mod tests {
         let first = |refusals: &Refusals| refusals.check().map_err(|e| e.message().to_owned());
         refusals.check().unwrap();
         refusals.accept::<()>("a", Err(error("One."))).unwrap_err();
-        refusals.refuse("b", error("Two."));
-        refusals.refuse("a", error("Three."));
+        refusals.refuse("b", &error("Two."));
+        refusals.refuse("a", &error("Three."));
         let reported = refusals.check().unwrap_err();
         assert_eq!((reported.kind(), reported.hint()), (ErrorKind::Io, Some("Hint.")));
         assert_eq!(first(&refusals).unwrap_err(), "a: Three.");
@@ -90,13 +105,31 @@ mod tests {
         ] {
             for [refused, corrected] in [[one, other], [other, one]] {
                 let mut refusals = Refusals::default();
-                refusals.refuse(refused, error("One."));
-                refusals.refuse(corrected, error("Two."));
+                refusals.refuse(refused, &error("One."));
+                refusals.refuse(corrected, &error("Two."));
                 let reported = refusals.check().unwrap_err();
                 assert_eq!(reported.message(), format!("{corrected}: Two."));
                 refusals.clear(refused);
                 refusals.check().unwrap();
             }
+        }
+    }
+
+    #[test]
+    fn a_setter_of_two_values_refuses_and_corrects_both() {
+        for both in ["cas_request_set_pkcs12", "cas_request_load_pkcs12_file"] {
+            let mut refusals = Refusals::default();
+            refusals.refuse(both, &error("One."));
+            refusals.clear("cas_request_load_cert_file");
+            // The key is still missing.
+            assert_eq!(refusals.check().unwrap_err().message(), format!("{both}: One."));
+            refusals.refuse("cas_request_set_cert_pem", &error("Two."));
+            refusals.clear("cas_request_load_key_file");
+            let reported = refusals.check().unwrap_err();
+            assert_eq!(reported.message(), "cas_request_set_cert_pem: Two.");
+            refusals.refuse("cas_request_set_key_pem", &error("Three."));
+            refusals.clear(both);
+            refusals.check().unwrap();
         }
     }
 }

@@ -60,7 +60,7 @@ fn leaf(ders: &[DerBlock]) -> Option<ParsedCertificate<'_>> {
 /// of the signing certificate, and clients compare the host name with the signing certificate.
 fn applies_to_encryption(kind: FindingKind, has_issuer: bool) -> bool {
     match kind {
-        FindingKind::NoSan => false,
+        FindingKind::NoSan | FindingKind::NotForServers => false,
         FindingKind::ChainIncomplete => !has_issuer,
         _ => true,
     }

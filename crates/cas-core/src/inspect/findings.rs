@@ -141,8 +141,9 @@ table! {
          openssl pkey -inform der -in FILE -out key.pem.";
     Pkcs12 = Refused "pkcs12",
         "the {} is PKCS#12 (.p12, .pfx), not PEM",
-        "Convert it: openssl pkcs12 -in FILE -nodes -out all.pem. Pass all.pem as certificate and \
-         as key. Add -legacy if OpenSSL 3 reports \"unsupported\".";
+        "Pass it to cas_request_load_pkcs12_file or cas_request_set_pkcs12 with its password. Or \
+         convert it: openssl pkcs12 -in FILE -nodes -out all.pem, and pass all.pem as certificate \
+         and as key. Add -legacy if OpenSSL 3 reports \"unsupported\".";
     Base64OfPem = Refused "base64-of-pem",
         "the {} is PEM that was encoded in base64 again, as in a Kubernetes Secret",
         "Decode it: base64 -d FILE > decoded.pem.";

@@ -30,7 +30,7 @@ pub fn not_text(bytes: &[u8], source: &str) -> Option<Finding> {
 
 /// Whether bytes begin like a certificate or private key in DER: a SEQUENCE, usually of a length
 /// whose encoding does not occur in text.
-pub(super) fn is_der(bytes: &[u8]) -> bool {
+pub(crate) fn is_der(bytes: &[u8]) -> bool {
     match bytes {
         [0x30, 0x80..=0x84, ..] => true,
         // The end of a short one may be missing: C programs lose trailing NUL bytes.
@@ -40,12 +40,12 @@ pub(super) fn is_der(bytes: &[u8]) -> bool {
 }
 
 /// Whether bytes begin like PKCS#12: a SEQUENCE whose first element is the version, 3.
-pub(super) fn is_pkcs12(bytes: &[u8]) -> bool {
+pub(crate) fn is_pkcs12(bytes: &[u8]) -> bool {
     sequence_content(bytes).is_some_and(|content| content.starts_with(&[2, 1, 3]))
 }
 
 /// Whether bytes begin like PKCS#7: a SEQUENCE whose first element is the OID of signed data.
-pub(super) fn is_pkcs7(bytes: &[u8]) -> bool {
+pub(crate) fn is_pkcs7(bytes: &[u8]) -> bool {
     const SIGNED_DATA: &[u8] = &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
     sequence_content(bytes).is_some_and(|content| content.starts_with(SIGNED_DATA))
 }

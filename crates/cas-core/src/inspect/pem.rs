@@ -325,7 +325,7 @@ fn decode(text: &str, line: usize) -> Result<Zeroizing<Vec<u8>>, PemError> {
 }
 
 /// Decodes a text that is base64 only: some programs pass keys without BEGIN and END lines.
-pub(super) fn decode_bare(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+pub(crate) fn decode_bare(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     const MIN_LENGTH: usize = 40;
     let text = text.trim_matches(|c: char| is_space(c) || c == '"' || c == '\'');
     let is_base64 = text.len() >= MIN_LENGTH
@@ -334,7 +334,7 @@ pub(super) fn decode_bare(text: &str) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 /// Appends `der` to `pem` as a tidy block.
-pub(super) fn write(label: &str, der: &[u8], pem: &mut String) {
+pub(crate) fn write(label: &str, der: &[u8], pem: &mut String) {
     let markers = 2 * (label.len() + DASHES.len() + 1) + BEGIN.len() + END.len();
     let base64 = der.len().div_ceil(3) * 4;
     // Reserved at once: reallocation would leave a copy of a key in memory.

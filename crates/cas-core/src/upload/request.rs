@@ -15,6 +15,8 @@ use crate::base::quote::{quoted, quoted_path};
 use crate::base::refusals::Refusals;
 use crate::inspect;
 use crate::inspect::AllowedFindings;
+use crate::pkcs12;
+use crate::pkcs12::Identity;
 use crate::service::types::{CertId, Lang};
 use crate::service::version::ApiVersion;
 use crate::upload::events::{OnConflict, Outcome};
@@ -117,6 +119,31 @@ impl Upload {
         Ok(())
     }
 
+    /// Sets the certificate, its chain and the private key from PKCS#12 of at most 2 MiB. What is
+    /// read is zeroized on drop; the caller's bytes are not.
+    pub fn set_pkcs12(&mut self, data: &[u8], password: Option<&str>) -> Result<(), Error> {
+        let read = inspect::check_size("PKCS#12 data", data)
+            .and_then(|()| pkcs12::read("The PKCS#12 data", data, password));
+        self.accept("cas_request_set_pkcs12", read)
+    }
+
+    /// Reads the certificate, its chain and the private key from a PKCS#12 file of at most 1 MiB,
+    /// now.
+    pub fn load_pkcs12(&mut self, path: &Path, password: Option<&str>) -> Result<(), Error> {
+        let advice = "Give the path of a PKCS#12 file that this program may read.";
+        let read = read_file(path, advice).and_then(|data| {
+            pkcs12::read(&format!("The file {}", quoted_path(path)), &data, password)
+        });
+        self.accept("cas_request_load_pkcs12_file", read)
+    }
+
+    fn accept(&mut self, setter: &'static str, read: Result<Identity, Error>) -> Result<(), Error> {
+        let Identity { certificates, keys } = self.refusals.accept(setter, read)?;
+        self.certificate = certificates;
+        self.key = Some(keys);
+        Ok(())
+    }
+
     /// Sets the language of the service's messages: `zh` or `en`.
     pub fn set_lang(&mut self, lang: &str) -> Result<(), Error> {
         let lang = Lang::parse(lang).ok_or_else(|| {
@@ -179,8 +206,22 @@ impl Upload {
     }
 }
 
-/// Reads a PEM file, which may hold a key, without leaving a copy of it behind.
+/// Reads a PEM file.
 fn read_pem(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let bytes = read_file(
+        path,
+        "Give the path of a PEM file that this program may read, not the PEM text itself.",
+    )?;
+    let Some(finding) = inspect::not_text(&bytes, &format!("file {}", quoted_path(path))) else {
+        return Ok(bytes);
+    };
+    let message = format!("Nothing was read: {finding}.");
+    Err(Error::new(ErrorKind::Certificate, message).with_hint(finding.kind.advice()))
+}
+
+/// Reads a file, which may hold a key, without leaving a copy of it behind. `advice` is the hint if
+/// it cannot be read.
+fn read_file(path: &Path, advice: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     let shown = quoted_path(path);
     let refuse = |what: &str, hint: &str| {
         Err(Error::new(ErrorKind::Certificate, format!("The file {shown} {what}.")).with_hint(hint))
@@ -195,11 +236,7 @@ fn read_pem(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
             );
         }
         Err(error) => {
-            return Err(file::read_error(
-                &format!("the file {shown}"),
-                &error,
-                "Give the path of a PEM file that this program may read, not the PEM text itself.",
-            ));
+            return Err(file::read_error(&format!("the file {shown}"), &error, advice));
         }
     };
     if grew {
@@ -208,11 +245,7 @@ fn read_pem(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     if bytes.is_empty() {
         return refuse("is empty", "Check the path, and that the file was written.");
     }
-    let Some(finding) = inspect::not_text(&bytes, &format!("file {shown}")) else {
-        return Ok(bytes);
-    };
-    let message = format!("Nothing was read: {finding}.");
-    Err(Error::new(ErrorKind::Certificate, message).with_hint(finding.kind.advice()))
+    Ok(bytes)
 }
 
 /// The result of a successful upload.
