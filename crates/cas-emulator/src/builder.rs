@@ -3,10 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, ExpiryClock};
 use crate::emulator::Emulator;
 use crate::gateway::AccessKeys;
 use crate::http::{Server, tls};
@@ -25,6 +26,7 @@ pub struct Builder {
     tls: Option<(Vec<u8>, Zeroizing<Vec<u8>>)>,
     region: String,
     clock_offset: i64,
+    now: Option<SystemTime>,
     faults: Vec<String>,
     cloud_resources: Vec<String>,
     contacts: Vec<String>,
@@ -62,6 +64,7 @@ impl Default for Builder {
             tls: None,
             region: "cn-hangzhou".to_owned(),
             clock_offset: 0,
+            now: None,
             faults: Vec::new(),
             cloud_resources: Vec::new(),
             contacts: Vec::new(),
@@ -131,11 +134,19 @@ impl Builder {
         self
     }
 
-    /// Sets the emulator's clock ahead of the machine's by this many seconds, or behind it if
-    /// negative.
+    /// Sets the clock of signatures ahead of the machine's by this many seconds, or behind it if
+    /// negative. The clock of expiry has the same offset unless [`now`](Self::now) sets it.
     #[must_use]
     pub fn clock_offset(mut self, seconds: i64) -> Self {
         self.clock_offset = seconds;
+        self
+    }
+
+    /// Sets the clock of expiry, which runs from there: status and remaining days of certificates
+    /// follow it, signatures do not. Default: the machine's time.
+    #[must_use]
+    pub fn now(mut self, time: SystemTime) -> Self {
+        self.now = Some(time);
         self
     }
 
@@ -204,7 +215,8 @@ impl Builder {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let clock = Clock::with_offset(self.clock_offset);
         let store = Store::open(self.data.as_deref(), self.quota).map_err(StartError::Data)?;
-        let mut service = Service::new(access_keys, clock, store, &self.region, self.qps);
+        let expiry = ExpiryClock::new(clock, self.now);
+        let mut service = Service::new(access_keys, clock, expiry, store, &self.region, self.qps);
         service.seed(seed).map_err(|error| StartError::Data(error.to_string()))?;
         let service = Arc::new(service);
         service.faults.add(faults);

@@ -2,7 +2,8 @@
 //!
 //! Uses no other module.
 
-use std::time::{Duration, SystemTime};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The last second of the year 9999, in seconds since 1970: later times have no RFC 3339 form.
 const END_OF_YEAR_9999: u64 = 253_402_300_799;
@@ -26,6 +27,66 @@ impl Clock {
         let shifted =
             if self.offset_seconds < 0 { now.checked_sub(offset) } else { now.checked_add(offset) };
         clamp(shifted.unwrap_or(SystemTime::UNIX_EPOCH))
+    }
+}
+
+/// The clock of expiry: what has expired, what does soon, and how many days remain.
+///
+/// It runs like the machine's, and can be set. Signatures have another clock, so that clients stay
+/// valid.
+pub(crate) struct ExpiryClock {
+    real: Clock,
+    /// What it was set to at the start; `None` for the machine's time.
+    initial: Option<SystemTime>,
+    /// What it was set to, and when.
+    set: Mutex<Option<(SystemTime, Instant)>>,
+}
+
+impl ExpiryClock {
+    /// A clock that starts with `initial`, or with the time of `real`.
+    pub(crate) fn new(real: Clock, initial: Option<SystemTime>) -> Self {
+        let clock = Self { real, initial, set: Mutex::default() };
+        clock.set(initial);
+        clock
+    }
+
+    /// The current time by this clock.
+    pub(crate) fn now(&self) -> SystemTime {
+        let set = *self.set.lock().unwrap_or_else(PoisonError::into_inner);
+        set.map_or_else(|| self.real.now(), |(time, at)| clamp(time + at.elapsed()))
+    }
+
+    /// Sets it to `time`, from which it goes on, or to the machine's time.
+    pub(crate) fn set(&self, time: Option<SystemTime>) {
+        let set = time.map(|time| (clamp(time), Instant::now()));
+        *self.set.lock().unwrap_or_else(PoisonError::into_inner) = set;
+    }
+
+    /// Sets it as at the start.
+    pub(crate) fn reset(&self) {
+        self.set(self.initial);
+    }
+}
+
+/// A time in RFC 3339: `YYYY-MM-DDThh:mm:ss`, a fraction if wanted, and `Z` or an offset such as
+/// `+08:00`. `None` if `text` is something else, or before 1970.
+#[must_use]
+pub fn parse_rfc3339(text: &str) -> Option<SystemTime> {
+    if text.ends_with('Z') {
+        return humantime::parse_rfc3339(text).ok();
+    }
+    let (local, offset) = text.split_at_checked(text.len().checked_sub(6)?)?;
+    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
+    let part = |digits: &str, below: u64| {
+        let valid = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<u64>().ok().filter(|number| valid && *number < below)
+    };
+    let offset_length = Duration::from_secs(60 * (60 * part(hours, 24)? + part(minutes, 60)?));
+    let local = humantime::parse_rfc3339(&format!("{local}Z")).ok()?;
+    match offset.as_bytes().first()? {
+        b'+' => local.checked_sub(offset_length),
+        b'-' => local.checked_add(offset_length),
+        _ => None,
     }
 }
 
@@ -79,6 +140,43 @@ pub(crate) fn date(time: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_clock_of_expiry_can_be_set_and_runs_on() {
+        let day = Duration::from_secs(86_400);
+        let start = from_unix_seconds(4_000_000_000);
+        let clock = ExpiryClock::new(Clock::default(), Some(start));
+        let is_at = |time: SystemTime| (time..time + day).contains(&clock.now());
+        assert!(is_at(start));
+        clock.set(Some(start + 30 * day));
+        let before = clock.now();
+        assert!(is_at(start + 30 * day) && clock.now() >= before);
+        clock.set(None);
+        assert!(clock.now() < start);
+        clock.reset();
+        assert!(is_at(start));
+    }
+
+    #[test]
+    fn reads_times_with_any_offset() {
+        let expected = Some(from_unix_seconds(1_798_761_600));
+        for same in
+            ["2027-01-01T00:00:00Z", "2027-01-01T08:00:00+08:00", "2026-12-31T23:30:00-00:30"]
+        {
+            assert_eq!(parse_rfc3339(same), expected, "{same}");
+        }
+        for bad in ["", "2027-01-01", "2027-01-01T00:00:00", "2027-13-01T00:00:00Z", "now"]
+            .into_iter()
+            .chain([
+                "2027-01-01T00:00:00+0800",
+                "2027-01-01T00:00:00+24:00",
+                "Zeit+01:00",
+                "é+01:0",
+            ])
+        {
+            assert_eq!(parse_rfc3339(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn rounds_up_to_whole_seconds() {

@@ -1,7 +1,8 @@
 //! The control interface under `/_emulator/`: unsigned requests of tests, from loopback only.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::http::{Peer, Request, Response};
 use crate::service::Service;
 use crate::store::{StoreError, StoredCertificate, cloud_resources};
@@ -27,13 +28,15 @@ const fn route(
     Route { method, path, respond }
 }
 
-static ROUTES: [Route; 13] = [
+static ROUTES: [Route; 15] = [
     route("GET", "/_emulator/health", health),
     route("GET", "/_emulator/requests", requests),
     route("GET", "/_emulator/certificates", certificates),
     route("GET", "/_emulator/faults", faults),
     route("POST", "/_emulator/faults", add_faults),
     route("DELETE", "/_emulator/faults", clear_faults),
+    route("GET", "/_emulator/clock", clock),
+    route("PUT", "/_emulator/clock", set_clock),
     route("GET", "/_emulator/cloud-resources", list_cloud_resources),
     route("POST", "/_emulator/cloud-resources", add_cloud_resources),
     route("DELETE", "/_emulator/cloud-resources", clear_cloud_resources),
@@ -79,6 +82,20 @@ struct Health {
 #[derive(Serialize)]
 struct Reset {
     status: &'static str,
+}
+
+/// The time by the clock of expiry.
+#[derive(Serialize)]
+struct ClockTime {
+    now: String,
+}
+
+/// What to set the clock of expiry to.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetClock {
+    #[serde(deserialize_with = "Option::deserialize")] // required, although it may be null
+    now: Option<String>,
 }
 
 /// A certificate of `GET /_emulator/certificates`.
@@ -149,6 +166,23 @@ fn clear_faults(service: &Service, request: &Request) -> ControlResponse {
     faults(service, request)
 }
 
+/// The clock of expiry.
+fn clock(service: &Service, _: &Request) -> ControlResponse {
+    to_json(&ClockTime { now: clock::rfc3339(service.expiry_clock.now()) })
+}
+
+fn set_clock(service: &Service, request: &Request) -> ControlResponse {
+    let invalid = || {
+        let expected =
+            "Expected {\"now\":\"2027-01-31T00:00:00Z\"}, or null for the machine's time.";
+        ControlError(400, expected.to_owned())
+    };
+    let set: SetClock = serde_json::from_slice(&request.body).map_err(|_| invalid())?;
+    let time = set.now.map(|text| clock::parse_rfc3339(&text).ok_or_else(invalid)).transpose()?;
+    service.expiry_clock.set(time);
+    clock(service, request)
+}
+
 fn list_cloud_resources(service: &Service, _: &Request) -> ControlResponse {
     to_json(&service.store.query(|connection| cloud_resources::list(connection, None))?)
 }
@@ -189,7 +223,7 @@ fn to_json(body: &impl Serialize) -> ControlResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock;
+    use crate::clock::{Clock, ExpiryClock};
     use crate::gateway::AccessKeys;
     use crate::http::Reader;
     use crate::store::Store;
@@ -198,12 +232,14 @@ mod tests {
     fn accepts_requests_from_loopback_only() {
         let store = Store::open(None, None).unwrap();
         let keys = AccessKeys::default();
-        let service = Service::new(keys, Clock::default(), store, "cn-hangzhou", None);
+        let clock = Clock::default();
+        let expiry = ExpiryClock::new(clock, None);
+        let service = Service::new(keys, clock, expiry, store, "cn-hangzhou", None);
         let request = b"GET /_emulator/health HTTP/1.1\r\n\r\n".to_vec();
         let mut stream = std::io::Cursor::new(request);
         let request = Reader::default().read(&mut stream, || ()).unwrap();
         let status = |address: &str| {
-            let peer = Peer { address: address.parse().unwrap(), connection: 1 };
+            let peer = Peer { address: address.parse().unwrap(), connection: 1, other_clients: 0 };
             respond(&service, &request, peer).status
         };
         for loopback in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {

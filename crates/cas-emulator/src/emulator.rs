@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::http::Server;
 use crate::service::Service;
@@ -19,7 +20,9 @@ pub struct Emulator {
 
 impl Emulator {
     pub(crate) fn new(server: Server, service: Arc<Service>, scheme: &'static str) -> Self {
-        Self { server, service, scheme }
+        let emulator = Self { server, service, scheme };
+        emulator.service.announce(&emulator.url());
+        emulator
     }
 
     /// The base URL: `http://ADDRESS:PORT`, or `https://ADDRESS:PORT` with TLS.
@@ -63,6 +66,12 @@ impl Emulator {
         self.service.faults.clear();
     }
 
+    /// Sets the clock of expiry, which runs from there; `None` for the machine's time. Status and
+    /// remaining days of certificates follow it, signatures do not.
+    pub fn set_now(&self, time: Option<SystemTime>) {
+        self.service.expiry_clock.set(time);
+    }
+
     /// Adds a cloud resource or an array of cloud resources, in the JSON format that the crate
     /// documentation describes. If one of them is invalid, none is added.
     pub fn add_cloud_resources(&self, json: &str) -> Result<(), SeedError> {
@@ -76,7 +85,7 @@ impl Emulator {
     }
 
     /// Deletes certificates, jobs, recorded requests, faults and nonces. IDs count from 1 again,
-    /// and cloud resources and contacts are those of the start.
+    /// and the clock of expiry, cloud resources and contacts are those of the start.
     pub fn reset(&self) -> Result<(), StoreError> {
         self.service.reset()
     }

@@ -71,6 +71,8 @@
 //! | `POST /_emulator/faults` | adds one fault or an array of faults; responds like `GET` |
 //! | `GET /_emulator/faults` | the faults as added, with `left`: how many more calls each affects |
 //! | `DELETE /_emulator/faults` | removes all faults |
+//! | `GET /_emulator/clock` | `{"now":"…"}`: the clock of expiry |
+//! | `PUT /_emulator/clock` | sets it to `{"now":"2027-01-31T00:00:00Z"}`; null: the machine's |
 //! | `GET /_emulator/cloud-resources` | the cloud resources, oldest first; see below |
 //! | `POST /_emulator/cloud-resources` | adds one or an array; responds like `GET` |
 //! | `DELETE /_emulator/cloud-resources` | removes all |
@@ -78,8 +80,8 @@
 //! | `POST /_emulator/reset` | deletes certificates, jobs, requests, faults and nonces |
 //!
 //! `left` is null for any number. If one fault of an array is invalid, none is added. After a
-//! reset, IDs start at 1 again, and cloud resources and contacts are those of the options. An error
-//! has a status of at least 400 and the body `{"error":"…"}`.
+//! reset, IDs start at 1 again, and cloud resources, contacts and the clock of expiry are those of
+//! the start. An error has a status of at least 400 and the body `{"error":"…"}`.
 //!
 //! Each of the requests is a [`RecordedRequest`] as JSON:
 //!
@@ -136,6 +138,7 @@ mod store;
 mod testing;
 
 pub use builder::Builder;
+pub use clock::parse_rfc3339 as parse_time;
 pub use emulator::Emulator;
 pub use request::{Place, SignatureKind};
 pub use start_error::StartError;

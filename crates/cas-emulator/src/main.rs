@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use cas_emulator::{Builder, Emulator, StartError};
 use clap::Parser;
@@ -79,9 +80,15 @@ struct Options {
     /// Reject uploads beyond this many certificates
     #[arg(long, value_name = "N")]
     quota: Option<u64>,
-    /// Run the emulator's clock this many seconds ahead; negative for behind
+    /// Run the clock of signatures this many seconds ahead; negative for behind
     #[arg(long, value_name = "SECONDS", default_value_t = 0, allow_negative_numbers = true)]
     clock_offset: i64,
+    /// Start the clock of expiry at this time, such as 2027-01-31T00:00:00Z
+    ///
+    /// Status and remaining days follow it, signatures do not. PUT /_emulator/clock
+    /// {"now":"…"} sets it later.
+    #[arg(long, value_name = "RFC3339", value_parser = parse_time, verbatim_doc_comment)]
+    now: Option<SystemTime>,
     /// Allow listening on an address that is not loopback
     #[arg(long)]
     allow_remote: bool,
@@ -91,6 +98,7 @@ struct Options {
 type Failure = (u8, String);
 
 fn main() -> ExitCode {
+    cas_sys::keep_heap_small();
     // The message of a panic can quote a secret. The location is enough.
     std::panic::set_hook(Box::new(|info| {
         let location = info.location().map(ToString::to_string).unwrap_or_default();
@@ -139,6 +147,9 @@ fn builder(options: &Options) -> Result<Builder, Failure> {
     for fault in &options.fault {
         builder = builder.fault(fault);
     }
+    if let Some(time) = options.now {
+        builder = builder.now(time);
+    }
     for cloud_resource in &options.cloud_resource {
         builder = builder.cloud_resource(cloud_resource);
     }
@@ -169,6 +180,10 @@ fn builder(options: &Options) -> Result<Builder, Failure> {
         builder = builder.tls(read("--tls-cert", cert)?, read("--tls-key", key)?);
     }
     Ok(builder)
+}
+
+fn parse_time(text: &str) -> Result<SystemTime, &'static str> {
+    cas_emulator::parse_time(text).ok_or("expected a time such as 2027-01-31T00:00:00Z")
 }
 
 /// Reads the file that `option` names. The error does not contain the name, because that could be a

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::clock::{self, Clock};
+use crate::clock::{self, Clock, ExpiryClock};
 use crate::gateway::{AccessKeys, Gateway};
 use crate::http::{Delivery, Peer, Request, Response, ShutdownSignal};
 use crate::operations::Context;
@@ -22,7 +22,9 @@ use crate::testing::{RecordedRequest, Records, Seed};
 /// The emulated service.
 pub(crate) struct Service {
     gateway: Gateway,
+    /// For signatures and records.
     clock: Clock,
+    pub(crate) expiry_clock: ExpiryClock,
     pub(crate) store: Store,
     records: Records,
     pub(crate) faults: Faults,
@@ -45,6 +47,7 @@ impl Service {
     pub(crate) fn new(
         access_keys: AccessKeys,
         clock: Clock,
+        expiry_clock: ExpiryClock,
         store: Store,
         region: &str,
         qps: Option<usize>,
@@ -56,6 +59,7 @@ impl Service {
         Self {
             gateway: Gateway::new(access_keys, clock, qps),
             clock,
+            expiry_clock,
             store,
             records: Records::default(),
             faults: Faults::default(),
@@ -82,7 +86,7 @@ impl Service {
         &self,
         resources: &[NewCloudResource],
     ) -> Result<(), StoreError> {
-        let now = clock::unix_milliseconds(self.clock.now());
+        let now = clock::unix_milliseconds(self.expiry_clock.now());
         let account = Account::default();
         self.store.change(|transaction| cloud_resources::add(transaction, account, resources, now))
     }
@@ -104,14 +108,21 @@ impl Service {
         self.store.all()
     }
 
-    /// Deletes certificates, jobs, records, faults and nonces. Cloud resources and contacts are
-    /// again those of the start.
+    /// Tells an emulator that finds the data file in use where this one listens.
+    pub(crate) fn announce(&self, url: &str) {
+        self.store.announce(url);
+    }
+
+    /// Deletes certificates, jobs, records, faults and nonces, sets clock, cloud resources and
+    /// contacts as at the start, and returns memory to the system.
     pub(crate) fn reset(&self) -> Result<(), StoreError> {
         self.store.clear()?;
         self.apply_seed()?;
         self.records.clear();
         self.gateway.reset();
         self.faults.clear();
+        self.expiry_clock.reset();
+        cas_sys::return_freed_memory();
         Ok(())
     }
 
@@ -126,9 +137,9 @@ impl Service {
             Some(FaultKind::Retired(spec)) => self.reject(&call, &(*spec).into()),
             Some(FaultKind::Delay(time)) => {
                 self.shutdown.wait(*time);
-                self.process(&call, &fault)
+                self.process(&call, peer, &fault)
             }
-            _ => self.process(&call, &fault),
+            _ => self.process(&call, peer, &fault),
         };
         if let Some(kind) = &fault.kind {
             corrupt_response(&mut http, kind);
@@ -147,7 +158,7 @@ impl Service {
         http
     }
 
-    fn process(&self, call: &ApiCall<'_>, fault: &InjectedFault) -> ApiResponse {
+    fn process(&self, call: &ApiCall<'_>, peer: Peer, fault: &InjectedFault) -> ApiResponse {
         let run = || {
             let format = call.format.ok_or(&errors::INVALID_FORMAT)?;
             let (operation, caller) = self.gateway.admit(call)?;
@@ -158,9 +169,10 @@ impl Service {
                 request_id: &call.request_id,
                 host_id: &self.host_id,
                 region: &self.region,
-                now: self.clock.now(),
+                now: self.expiry_clock.now(),
                 caller: &caller,
                 lag: fault.lag,
+                other_clients: peer.other_clients,
                 worker_faults: &self.faults,
             })?;
             if matches!(fault.kind, Some(FaultKind::NoCertId)) {

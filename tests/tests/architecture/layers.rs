@@ -22,6 +22,7 @@ pub const CRATES: [Declared; 5] = [
             "cancellation",
             "file_id",
             "fork",
+            "heap",
             "home_directory",
             "locale",
             "poll",
@@ -101,7 +102,7 @@ pub const CRATES: [Declared; 5] = [
             "clock",
             "hex",
         ],
-        uses: &[],
+        uses: &["cas-sys"],
         may_be_unsafe: false,
     },
 ];

@@ -26,6 +26,9 @@ use crate::sessions::Caller;
 /// The largest difference between a timestamp and the server's time, in either direction.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(15 * 60);
 
+/// The most bytes of the string to sign that a response contains.
+const MAX_ECHO: usize = 1024 * 1024;
+
 /// The parameters that every call needs, in the order in which they are checked. Signature version
 /// 1 requires all of them, an ACS3 signature all but the last two.
 const REQUIRED: [&str; 8] = [
@@ -144,6 +147,15 @@ fn check_signed_headers(
     Ok(())
 }
 
+/// The error with the server's string to sign: of a very long one, the beginning, because it is
+/// copied several times until the client has it.
+fn signature_mismatch(string_to_sign: &str) -> ApiError {
+    let most = string_to_sign.len().min(MAX_ECHO);
+    let end = (0..=most).rev().find(|&end| string_to_sign.is_char_boundary(end));
+    let echoed = &string_to_sign[..end.unwrap_or_default()];
+    ApiError::new(&errors::SIGNATURE_MISMATCH, echoed)
+}
+
 fn check_acs3(
     call: &ApiCall<'_>,
     authorization: &Authorization<'_>,
@@ -153,7 +165,7 @@ fn check_acs3(
     if acs3::verify(secret, &string_to_sign, authorization.signature) {
         Ok(())
     } else {
-        Err(ApiError::new(&errors::SIGNATURE_MISMATCH, string_to_sign))
+        Err(signature_mismatch(&string_to_sign))
     }
 }
 
@@ -170,5 +182,5 @@ fn check_hmac_sha1(call: &ApiCall<'_>, secret: &str) -> Result<(), ApiError> {
             return Ok(());
         }
     }
-    Err(ApiError::new(&errors::SIGNATURE_MISMATCH, string_to_sign.as_str()))
+    Err(signature_mismatch(&string_to_sign))
 }

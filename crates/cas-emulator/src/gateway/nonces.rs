@@ -10,10 +10,14 @@ use sha2::{Digest, Sha256};
 /// server's time, so a request cannot be replayed for longer than this.
 const RETENTION: Duration = Duration::from_secs(30 * 60);
 
+/// The most nonces that are remembered, so that they take less than 20 MB. Beyond that, the oldest
+/// are forgotten early.
+const MAX_NONCES: usize = 250_000;
+
 /// Half of the SHA-256 of access key ID and nonce: of a fixed size, however long the nonce is.
 type Digest128 = [u8; 16];
 
-/// The nonces of the last 30 minutes.
+/// The nonces of the last 30 minutes, at most 250,000.
 #[derive(Default)]
 pub(super) struct Nonces {
     used: Mutex<Used>,
@@ -30,7 +34,8 @@ impl Nonces {
     pub(super) fn use_once(&self, access_key_id: &str, nonce: &str, now: Instant) -> bool {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(&(at, digest)) = used.by_age.front() {
-            if now.saturating_duration_since(at) <= RETENTION {
+            let is_recent = now.saturating_duration_since(at) <= RETENTION;
+            if is_recent && used.by_age.len() < MAX_NONCES {
                 break;
             }
             used.by_age.pop_front();
@@ -55,6 +60,19 @@ impl Nonces {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn beyond_the_limit_the_oldest_are_forgotten() {
+        let (nonces, now) = (Nonces::default(), Instant::now());
+        for number in 0..MAX_NONCES {
+            assert!(nonces.use_once("a", &number.to_string(), now));
+        }
+        assert!(!nonces.use_once("a", "1", now));
+        assert!(nonces.use_once("a", "new", now));
+        assert!(!nonces.use_once("a", "2", now) && nonces.use_once("a", "0", now));
+        let used = nonces.used.lock().unwrap();
+        assert_eq!((used.by_age.len(), used.digests.len()), (MAX_NONCES, MAX_NONCES));
+    }
 
     #[test]
     fn a_nonce_is_valid_once_in_30_minutes_for_each_access_key() {

@@ -2,6 +2,9 @@
 //!
 //! Knows nothing of the API or of the emulator's options. May use `clock`.
 
+mod budget;
+mod connections;
+mod pace;
 mod reader;
 mod request;
 mod response;

@@ -4,9 +4,12 @@
 //! the URL, and general-purpose servers limit the request target to 64 KiB.
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
 
 use zeroize::{Zeroize, Zeroizing};
 
+use super::budget::{Budget, Permit};
 use super::request::{Request, find_header};
 
 /// Longest request target, in bytes.
@@ -15,17 +18,22 @@ const MAX_TARGET: usize = 256 * 1024;
 const MAX_HEAD: usize = MAX_TARGET + 64 * 1024;
 /// Longest body, in bytes.
 const MAX_BODY: usize = 4 * 1024 * 1024;
+/// The length in bytes up to which a head or a body needs no permit: most have this.
+const SHORT: usize = 16 * 1024;
+/// How long a long request waits for the memory of others.
+const PATIENCE: Duration = Duration::from_secs(60);
 const MAX_HEADERS: usize = 100;
 const READ_SIZE: usize = 8 * 1024;
+const BODY_READ_SIZE: usize = 64 * 1024;
 
 /// The first byte that a TLS client sends. It gets an error at once; without one it would wait for
 /// its own timeout.
 const TLS_HANDSHAKE: u8 = 0x16;
 
 /// Why no request could be read.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ReadError {
-    /// The client closed the connection, or sent nothing for too long.
+    /// The client closed the connection, or sent no request for too long.
     Closed,
     /// The request is invalid. The server responds with this status and message, then closes the
     /// connection.
@@ -33,8 +41,12 @@ pub(crate) enum ReadError {
 }
 
 impl From<io::Error> for ReadError {
-    fn from(_: io::Error) -> Self {
-        Self::Closed
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            // A socket reports the end of its timeout as the first of these.
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => TOO_SLOW,
+            _ => Self::Closed,
+        }
     }
 }
 
@@ -42,51 +54,116 @@ const BAD_HEAD: ReadError = ReadError::Invalid(400, "The request line or a heade
 const BAD_LENGTH: ReadError =
     ReadError::Invalid(400, "Content-Length or Transfer-Encoding is invalid.");
 const BAD_CHUNK: ReadError = ReadError::Invalid(400, "The chunked body is malformed.");
+const TOO_SLOW: ReadError = ReadError::Invalid(408, "The request took too long to arrive.");
 const BODY_TOO_LONG: ReadError = ReadError::Invalid(413, "The body is longer than 4 MiB.");
 const TARGET_TOO_LONG: ReadError =
     ReadError::Invalid(414, "The request target is longer than 256 KiB.");
+const BUSY: ReadError =
+    ReadError::Invalid(503, "Too many long requests are being received at once.");
 const HEAD_TOO_LONG: ReadError = ReadError::Invalid(431, "The headers are too long or too many.");
 
 /// Reads the requests of one connection, and buffers what arrives beyond the current one.
-#[derive(Default)]
 pub(crate) struct Reader {
     buffer: Zeroizing<Vec<u8>>,
+    budget: Arc<Budget>,
+    /// For the current request, if it is long.
+    permit: Option<Permit>,
+}
+
+/// The memory of the long requests of all connections: that of the longest one.
+pub(super) fn budget() -> Arc<Budget> {
+    Arc::new(Budget::new(MAX_HEAD + MAX_BODY))
+}
+
+impl Default for Reader {
+    /// With a budget of its own.
+    fn default() -> Self {
+        Self::new(budget())
+    }
 }
 
 impl Reader {
+    pub(super) fn new(budget: Arc<Budget>) -> Self {
+        Self { buffer: Zeroizing::default(), budget, permit: None }
+    }
+
     /// No byte of the next request has been received.
     pub(crate) fn is_empty(&self) -> bool {
         self.buffer.is_empty()
     }
 
-    /// Reads the next request. Calls `started` as soon as its first byte has arrived.
+    /// Reads the next request. Calls `started` as soon as its first byte has arrived, and again
+    /// whenever the client had to wait for the server.
     pub(crate) fn read(
         &mut self,
         stream: &mut (impl Read + Write),
-        started: impl FnOnce(),
+        started: impl Fn(),
+    ) -> Result<Request, ReadError> {
+        let read = self.read_request(stream, &started);
+        let permit = self.permit.take();
+        if self.buffer.is_empty() {
+            self.buffer = Zeroizing::default(); // an idle connection needs no memory
+        }
+        Ok(Request { permit, ..read? })
+    }
+
+    fn read_request(
+        &mut self,
+        stream: &mut (impl Read + Write),
+        started: &impl Fn(),
     ) -> Result<Request, ReadError> {
         if self.buffer.is_empty() {
-            self.fill(stream)?;
+            match self.fill(stream) {
+                Err(TOO_SLOW) => return Err(ReadError::Closed),
+                other => other?,
+            }
         }
         started();
         if self.buffer.first() == Some(&TLS_HANDSHAKE) {
             return Err(ReadError::Invalid(400, "This port serves HTTP, not HTTPS."));
         }
-        let end = self.find_head_end(stream)?;
+        let end = self.find_head_end(stream, started)?;
         let head = self.parse_head(end)?;
         self.consume(end);
+        if let Length::Known(length) = head.length {
+            self.permit_body(length, started)?;
+        }
         if head.expects_continue && self.buffer.len() < head.length.at_least() {
             stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
             stream.flush()?;
         }
         let body = match head.length {
-            Length::Known(length) => self.take(stream, length)?,
-            Length::Chunked => self.take_chunks(stream)?,
+            Length::Known(length) => {
+                let mut body = Zeroizing::new(Vec::with_capacity(length));
+                self.take(stream, &mut body, length)?;
+                body
+            }
+            Length::Chunked => self.take_chunks(stream, started)?,
         };
         Ok(Request { body, ..head.request })
     }
 
-    fn find_head_end(&mut self, stream: &mut impl Read) -> Result<usize, ReadError> {
+    /// Waits for the memory of a body of this length, if it is long.
+    fn permit_body(&mut self, length: usize, started: &impl Fn()) -> Result<(), ReadError> {
+        if length <= SHORT {
+            return Ok(());
+        }
+        let head = self.permit.take().map_or(0, |_| MAX_HEAD);
+        self.permit = Some(self.wait_for_memory(head + length, started)?);
+        Ok(())
+    }
+
+    fn wait_for_memory(&self, bytes: usize, started: &impl Fn()) -> Result<Permit, ReadError> {
+        let permit = self.budget.take(bytes, PATIENCE).ok_or(BUSY)?;
+        started();
+        Ok(permit)
+    }
+
+    fn find_head_end(
+        &mut self,
+        stream: &mut impl Read,
+        started: &impl Fn(),
+    ) -> Result<usize, ReadError> {
         let mut searched = 0;
         loop {
             // Empty lines before a request are allowed and ignored.
@@ -106,6 +183,12 @@ impl Reader {
             if self.buffer.len() > MAX_HEAD {
                 let first_line = newline(0);
                 return Err(if first_line.is_none() { TARGET_TOO_LONG } else { HEAD_TOO_LONG });
+            }
+            if self.buffer.len() > SHORT && self.permit.is_none() {
+                self.permit = Some(self.wait_for_memory(MAX_HEAD, started)?);
+                // So that it does not grow, which would leave copies of a private key behind.
+                let rest = MAX_HEAD + READ_SIZE - self.buffer.len();
+                self.buffer.reserve_exact(rest);
             }
             searched = self.buffer.len().saturating_sub(2);
             self.fill(stream)?;
@@ -144,25 +227,34 @@ impl Reader {
                 body: Zeroizing::default(),
                 keep_alive: if http_1_1 { !has_token("close") } else { has_token("keep-alive") },
                 headers,
+                permit: None,
             },
         })
     }
 
+    /// Appends the next `length` bytes to `body`: those in the buffer, then from `stream`.
     fn take(
         &mut self,
         stream: &mut impl Read,
+        body: &mut Vec<u8>,
         length: usize,
-    ) -> Result<Zeroizing<Vec<u8>>, ReadError> {
-        while self.buffer.len() < length {
-            self.fill(stream)?;
+    ) -> Result<(), ReadError> {
+        let buffered = length.min(self.buffer.len());
+        body.extend_from_slice(&self.buffer[..buffered]);
+        self.consume(buffered);
+        let mut left = length - buffered;
+        while left > 0 {
+            left -= append(stream, body, left.min(BODY_READ_SIZE))?;
         }
-        let body = Zeroizing::new(self.buffer[..length].to_vec());
-        self.consume(length);
-        Ok(body)
+        Ok(())
     }
 
-    fn take_chunks(&mut self, stream: &mut impl Read) -> Result<Zeroizing<Vec<u8>>, ReadError> {
-        let mut body = Zeroizing::new(Vec::new());
+    fn take_chunks(
+        &mut self,
+        stream: &mut impl Read,
+        started: &impl Fn(),
+    ) -> Result<Zeroizing<Vec<u8>>, ReadError> {
+        let mut body = Zeroizing::new(Vec::with_capacity(SHORT));
         loop {
             let length = loop {
                 match httparse::parse_chunk_size(&self.buffer).map_err(|_| BAD_CHUNK)? {
@@ -181,7 +273,13 @@ impl Reader {
             if length > MAX_BODY - body.len() {
                 return Err(BODY_TOO_LONG);
             }
-            body.extend_from_slice(&self.take(stream, length)?);
+            if body.len() <= SHORT && body.len() + length > SHORT {
+                // Its length is not known: it may become the longest.
+                self.permit_body(MAX_BODY, started)?;
+                let short = std::mem::replace(&mut body, Vec::with_capacity(MAX_BODY).into());
+                body.extend_from_slice(&short);
+            }
+            self.take(stream, &mut body, length)?;
             if !self.take_line(stream)?.is_empty() {
                 return Err(BAD_CHUNK);
             }
@@ -208,16 +306,7 @@ impl Reader {
     }
 
     fn fill(&mut self, stream: &mut impl Read) -> Result<(), ReadError> {
-        let length = self.buffer.len();
-        self.buffer.resize(length + READ_SIZE, 0);
-        let read = loop {
-            match stream.read(&mut self.buffer[length..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
-        self.buffer.truncate(length + read.as_ref().map_or(0, |&count| count));
-        if read? == 0 { Err(ReadError::Closed) } else { Ok(()) }
+        append(stream, &mut self.buffer, READ_SIZE).map(|_| ())
     }
 
     fn consume(&mut self, count: usize) {
@@ -226,6 +315,23 @@ impl Reader {
         } else {
             self.buffer.drain(..count);
         }
+    }
+}
+
+/// Reads up to `most` bytes from `stream` and appends them to `bytes`. Returns how many.
+fn append(stream: &mut impl Read, bytes: &mut Vec<u8>, most: usize) -> Result<usize, ReadError> {
+    let length = bytes.len();
+    bytes.resize(length + most, 0);
+    let read = loop {
+        match stream.read(&mut bytes[length..]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => break other,
+        }
+    };
+    bytes.truncate(length + read.as_ref().map_or(0, |&count| count));
+    match read? {
+        0 => Err(ReadError::Closed),
+        count => Ok(count),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use zeroize::Zeroizing;
 
+use super::budget::Permit;
+
 /// A request as it was received.
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -12,6 +14,9 @@ pub(crate) struct Request {
     /// The client wants to reuse the connection.
     pub(crate) keep_alive: bool,
     pub(super) headers: Vec<(String, String)>,
+    /// For the memory of a long request, until it has its response.
+    #[expect(dead_code, reason = "dropped with the request")]
+    pub(super) permit: Option<Permit>,
 }
 
 impl Request {

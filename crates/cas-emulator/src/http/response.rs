@@ -12,6 +12,9 @@ use super::request::find_header;
 /// client never sends a request on a connection that is being closed.
 pub(super) const KEEP_ALIVE_SECONDS: u64 = 25;
 
+/// The length in bytes above which a body is sent by itself.
+const LONG_BODY: usize = 64 * 1024;
+
 /// A response. Its body is wiped on drop: `SignatureDoesNotMatch` echoes the private key.
 pub(crate) struct Response {
     pub(crate) status: u16,
@@ -66,8 +69,8 @@ impl Response {
         matches!(self.delivery, Delivery::Complete | Delivery::Half).then_some(self.status)
     }
 
-    /// Writes what `delivery` says in a single call. `keep_alive` tells the client whether the
-    /// connection stays open; `head_only` leaves out the body.
+    /// Writes what `delivery` says, in a single call unless the body is long. `keep_alive` tells
+    /// the client whether the connection stays open; `head_only` leaves out the body.
     pub(super) fn write_to(
         &self,
         stream: &mut impl Write,
@@ -81,7 +84,7 @@ impl Response {
             "connection: close".to_owned()
         };
         let date = find_header(&self.headers, "date");
-        let mut message = Zeroizing::new(Vec::with_capacity(512 + self.body.len()));
+        let mut message = Zeroizing::new(Vec::with_capacity(1024 + self.body.len().min(LONG_BODY)));
         write!(
             message,
             "HTTP/1.1 {status} {reason}\r\ndate: {date}\r\ncontent-type: {content_type}\r\n\
@@ -103,6 +106,12 @@ impl Response {
             Delivery::Nothing | Delivery::Reset => return Ok(()),
             _ if head_only => {}
             Delivery::Half => message.extend_from_slice(&body[..body.len() / 2]),
+            // Not copied, and after the head, which then has a segment of its own.
+            Delivery::Complete if body.len() > LONG_BODY => {
+                stream.write_all(&message)?;
+                stream.write_all(body)?;
+                return stream.flush();
+            }
             Delivery::Complete => message.extend_from_slice(body),
         }
         stream.write_all(&message)?;
@@ -123,6 +132,7 @@ fn reason(status: u16) -> &'static str {
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        408 => "Request Timeout",
         413 => "Content Too Large",
         414 => "URI Too Long",
         429 => "Too Many Requests",

@@ -1,20 +1,24 @@
 //! Accepts connections, serves each on its own thread, and stops without losing a response.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket as Socket2, Type};
 
-use super::reader::{ReadError, Reader};
+use super::budget::Budget;
+use super::connections::{Connection, Connections};
+use super::pace::Pace;
+use super::reader::{self, ReadError, Reader};
 use super::request::Request;
-use super::response::{Delivery, KEEP_ALIVE_SECONDS, Response};
+use super::response::{Delivery, Response};
 use super::shutdown::ShutdownSignal;
 use super::tls::{Socket, Stream};
 use crate::clock::Clock;
@@ -22,15 +26,27 @@ use crate::clock::Clock;
 /// How long stopping waits for requests in flight before it closes their connections.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How many connections wait to be accepted.
+const BACKLOG: i32 = 1_024;
+/// The most connections, each with a thread.
+const MAX_CONNECTIONS: usize = 1_000;
+/// How many files the process has open at most, other than connections and with those that are
+/// being closed.
+const OTHER_FILES: usize = 64;
+/// How many connections beyond the limit stay open until their clients have read the response.
+const MAX_REFUSED: usize = 8;
+
 /// The client that sent a request.
 #[derive(Clone, Copy)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     /// The number of the TCP connection, counted from 1.
     pub(crate) connection: u64,
+    /// How many other connections are in use: in a request, or just after one.
+    pub(crate) other_clients: usize,
 }
 
-/// Responds to requests. A panic closes the connection without a response.
+/// Responds to requests. After a panic, the response is 500.
 pub(crate) type Handler = dyn Fn(&Request, Peer) -> Response + Send + Sync;
 
 /// A running server. Dropping it stops it.
@@ -46,15 +62,9 @@ struct Shared {
     clock: Clock,
     shutdown: Arc<ShutdownSignal>,
     stopping: AtomicBool,
-    connections: Mutex<HashMap<u64, Arc<Connection>>>,
-    connection_closed: Condvar,
-}
-
-/// An open connection.
-struct Connection {
-    socket: Socket,
-    /// A request is being read or processed.
-    busy: AtomicBool,
+    connections: Connections,
+    /// The memory of long requests.
+    budget: Arc<Budget>,
 }
 
 impl Server {
@@ -66,7 +76,7 @@ impl Server {
         shutdown: Arc<ShutdownSignal>,
         handler: Box<Handler>,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
+        let listener = listen(address)?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             handler,
@@ -74,8 +84,8 @@ impl Server {
             clock,
             shutdown,
             stopping: AtomicBool::new(false),
-            connections: Mutex::default(),
-            connection_closed: Condvar::new(),
+            connections: Connections::new(max_connections()),
+            budget: reader::budget(),
         });
         let for_acceptor = Arc::clone(&shared);
         let acceptor = thread::Builder::new()
@@ -94,31 +104,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::SeqCst);
         self.shared.shutdown.send();
-        for connection in self.shared.connections().values() {
-            if !connection.busy.load(Ordering::SeqCst) {
-                // Its thread reads the requests that have arrived, and then the end of the stream.
-                // Fails if the client has closed it.
-                let _ = connection.socket.0.shutdown(Shutdown::Read);
-            }
-        }
+        self.shared.budget.close();
+        self.shared.connections.end_idle();
         // Only a new connection wakes a blocked accept().
         let woken = TcpStream::connect(connectable(self.address)).is_ok();
-
-        let deadline = Instant::now() + GRACE;
-        let mut connections = self.shared.connections();
-        while !connections.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                for connection in connections.values() {
-                    // Fails if the client has closed it.
-                    let _ = connection.socket.0.shutdown(Shutdown::Both);
-                }
-                break;
-            }
-            let waited = self.shared.connection_closed.wait_timeout(connections, left);
-            connections = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        drop(connections);
+        self.shared.connections.wait_until_closed(GRACE);
         if let Some(acceptor) = self.acceptor.take().filter(|_| woken) {
             let _ = acceptor.join(); // the panic hook has reported a panic
         }
@@ -138,13 +128,29 @@ fn connectable(mut address: SocketAddr) -> SocketAddr {
 }
 
 impl Shared {
-    fn connections(&self) -> MutexGuard<'_, HashMap<u64, Arc<Connection>>> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
+}
+
+/// A listener with a longer queue than that of `std`, which a burst of connections overflows: their
+/// clients then wait for a second.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket2::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The most connections: [`MAX_CONNECTIONS`], or fewer if the process may not open as many files.
+fn max_connections() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let files = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    files.map_or(MAX_CONNECTIONS, |files: usize| {
+        MAX_CONNECTIONS.min(files.saturating_sub(OTHER_FILES).max(1))
+    })
 }
 
 /// Accepts connections until the server stops. Then the listener closes, and the scope waits for
@@ -152,35 +158,41 @@ impl Shared {
 fn accept(listener: TcpListener, shared: &Shared) {
     thread::scope(move |scope| {
         let mut number = 0;
+        let mut refused = VecDeque::new();
         loop {
             let accepted = listener.accept();
             if shared.stopping() {
                 return;
             }
             let Ok((tcp, address)) = accepted else {
-                // Most likely out of file descriptors: wait for a connection to close.
-                thread::sleep(Duration::from_millis(10));
+                // Most likely out of file descriptors: one becomes free when a connection closes.
+                shared.connections.make_room();
+                thread::sleep(Duration::from_millis(1));
                 continue;
             };
             number += 1;
-            let peer = Peer { address, connection: number };
-            let socket = Socket(Arc::new(tcp));
-            let connection = Arc::new(Connection { socket, busy: AtomicBool::new(false) });
-            shared.connections().insert(number, Arc::clone(&connection));
+            let peer = Peer { address, connection: number, other_clients: 0 };
+            let connection = match shared.connections.add(number, tcp) {
+                Ok(connection) => connection,
+                Err(tcp) => {
+                    refuse(&tcp, shared);
+                    refused.push_front(tcp);
+                    refused.truncate(MAX_REFUSED);
+                    continue;
+                }
+            };
             let serve = move || {
                 let served = catch_unwind(AssertUnwindSafe(|| serve(&connection, peer, shared)));
                 // The panic hook has reported a panic.
                 if served.is_err() || served.is_ok_and(|ending| ending == Ending::Shut) {
                     // Fails if the client has closed it.
-                    let _ = connection.socket.0.shutdown(Shutdown::Both);
+                    let _ = connection.tcp.shutdown(Shutdown::Both);
                 }
-                shared.connections().remove(&peer.connection);
-                drop(connection);
-                shared.connection_closed.notify_all();
+                shared.connections.remove(peer.connection, connection);
             };
             let thread = thread::Builder::new().name(format!("cas-emulator connection {number}"));
             if thread.spawn_scoped(scope, serve).is_err() {
-                shared.connections().remove(&number);
+                shared.connections.forget(number);
             }
         }
     });
@@ -194,31 +206,51 @@ enum Ending {
     Reset,
 }
 
+/// Tells the client of a connection that is one too many. The caller keeps the socket open for a
+/// while: closing it with unread data would reset the connection.
+fn refuse(mut tcp: &TcpStream, shared: &Shared) {
+    if shared.tls.is_none() && tcp.set_nonblocking(true).is_ok() {
+        let response = Response::error(503, "All connections are in a request.");
+        // Fails if the client has closed it.
+        let _ = response.write_to(&mut tcp, shared.clock.now(), false, false);
+    }
+    let _ = tcp.shutdown(Shutdown::Write);
+}
+
 /// Serves the requests of one connection until either side closes it.
 fn serve(connection: &Connection, peer: Peer, shared: &Shared) -> Ending {
-    let tcp = &connection.socket.0;
-    let idle = Duration::from_secs(KEEP_ALIVE_SECONDS + 5);
-    let configured = tcp.set_nodelay(true).and_then(|()| tcp.set_read_timeout(Some(idle)));
-    if configured.and_then(|()| tcp.set_write_timeout(Some(idle))).is_err() {
+    let tcp = &connection.tcp;
+    if tcp.set_nodelay(true).is_err() {
         return Ending::Shut;
     }
-    let Ok(mut stream) = Stream::new(connection.socket.clone(), shared.tls.as_ref()) else {
+    let pace = Rc::new(Pace::new());
+    let socket = Socket::new(Arc::clone(tcp), Rc::clone(&pace));
+    let Ok(mut stream) = Stream::new(socket, shared.tls.as_ref()) else {
         return Ending::Shut;
     };
-    let mut reader = Reader::default();
+    let mut reader = Reader::new(Arc::clone(&shared.budget));
     loop {
-        connection.busy.store(false, Ordering::SeqCst);
-        // Stopping sets `stopping` and then reads `busy`; this clears `busy` and then reads
+        connection.idle();
+        pace.idle();
+        // Stopping sets `stopping` and then looks at the phase; this sets the phase and then reads
         // `stopping`. So at least one side sees the other.
         if shared.stopping() && reader.is_empty() {
             break;
         }
-        match reader.read(&mut stream, || connection.busy.store(true, Ordering::SeqCst)) {
+        let started = || {
+            connection.receiving();
+            pace.start();
+        };
+        let read = reader.read(&mut stream, started);
+        connection.responding();
+        match read {
             Ok(request) => {
-                let response = (shared.handler)(&request, peer);
+                let other_clients = shared.connections.count_in_use().saturating_sub(1);
+                let response = respond(shared, &request, Peer { other_clients, ..peer });
                 let keep_alive = request.keep_alive && !(shared.stopping() && reader.is_empty());
                 let head_only = request.method == "HEAD";
                 let now = shared.clock.now();
+                pace.start();
                 if response.write_to(&mut stream, now, keep_alive, head_only).is_err() {
                     return Ending::Shut;
                 }
@@ -236,6 +268,7 @@ fn serve(connection: &Connection, peer: Peer, shared: &Shared) -> Ending {
             Err(ReadError::Closed) => break,
             Err(ReadError::Invalid(status, message)) => {
                 let response = Response::error(status, message);
+                pace.start();
                 if response.write_to(&mut stream, shared.clock.now(), false, false).is_ok() {
                     stream.finish();
                     drain(tcp);
@@ -244,8 +277,15 @@ fn serve(connection: &Connection, peer: Peer, shared: &Shared) -> Ending {
             }
         }
     }
+    pace.start();
     stream.finish();
     Ending::Shut
+}
+
+/// The handler's response, or 500 if it panics. The panic hook has reported the panic.
+fn respond(shared: &Shared, request: &Request, peer: Peer) -> Response {
+    let response = catch_unwind(AssertUnwindSafe(|| (shared.handler)(request, peer)));
+    response.unwrap_or_else(|_| Response::error(500, "Internal error of the emulator."))
 }
 
 /// Reads for up to a second. Closing a socket with unread data resets the connection, and the reset
@@ -265,7 +305,7 @@ mod tests {
     use std::io::Write;
 
     #[test]
-    fn a_panic_closes_only_its_own_connection() {
+    fn a_panic_is_an_error_of_its_own_request_only() {
         let handler = |request: &Request, _| match request.path() {
             "/panic" => panic!("on purpose"),
             _ => Response::error(404, "not found"),
@@ -281,7 +321,7 @@ mod tests {
             tcp.read_to_string(&mut response).unwrap();
             response
         };
-        assert_eq!(ask("/panic"), "");
+        assert!(ask("/panic").starts_with("HTTP/1.1 500 Internal Server Error\r\n"));
         assert!(ask("/").starts_with("HTTP/1.1 404 Not Found\r\n"));
     }
 }

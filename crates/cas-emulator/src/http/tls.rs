@@ -2,25 +2,47 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// The socket of a connection, shared by the thread that serves it and the thread that stops it.
-#[derive(Clone)]
-pub(super) struct Socket(pub(super) Arc<TcpStream>);
+use super::pace::Pace;
+
+/// The socket of a connection. Reads and writes fail when the time of its pace is over.
+pub(super) struct Socket {
+    tcp: Arc<TcpStream>,
+    pace: Rc<Pace>,
+}
+
+impl Socket {
+    pub(super) fn new(tcp: Arc<TcpStream>, pace: Rc<Pace>) -> Self {
+        Self { tcp, pace }
+    }
+
+    fn time_left(&self) -> io::Result<Duration> {
+        self.pace.left(Instant::now()).ok_or(io::ErrorKind::TimedOut.into())
+    }
+}
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self.0).read(buffer)
+        self.tcp.set_read_timeout(Some(self.time_left()?))?;
+        let count = (&*self.tcp).read(buffer)?;
+        self.pace.advance(count);
+        Ok(count)
     }
 }
 
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self.0).write(bytes)
+        self.tcp.set_write_timeout(Some(self.time_left()?))?;
+        let count = (&*self.tcp).write(bytes)?;
+        self.pace.advance(count);
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {

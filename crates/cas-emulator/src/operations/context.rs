@@ -25,6 +25,8 @@ pub(crate) struct Context<'a> {
     pub(crate) caller: &'a Caller<'a>,
     /// How long lists omit what this call stores.
     pub(crate) lag: Option<Duration>,
+    /// How many clients beside this one are at work.
+    pub(crate) other_clients: usize,
     pub(crate) worker_faults: &'a dyn WorkerFaults,
 }
 

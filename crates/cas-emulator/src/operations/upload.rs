@@ -101,6 +101,7 @@ fn store(context: &Context<'_>, options: Options<'_>) -> Result<i64, ApiError> {
         tags: options.tags,
         client_token: options.client_token,
         lag: context.lag,
+        other_clients: context.other_clients,
     };
     match context.store.insert(&new)? {
         InsertResult::Stored(cert_id) => Ok(cert_id),

@@ -4,6 +4,7 @@
 
 mod account;
 pub(crate) mod cloud_resources;
+mod data_lock;
 mod deletion;
 pub(crate) mod deployment;
 mod error;
@@ -28,6 +29,7 @@ use rusqlite::{
     Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
 };
 
+use data_lock::DataLock;
 use key_sealer::KeySealer;
 use listing::Hidden;
 use schema::SchemaError;
@@ -53,6 +55,8 @@ pub(crate) struct Store {
     /// has one connection.
     reader: Option<Mutex<Connection>>,
     hidden: Arc<Mutex<Hidden>>,
+    /// After the connections: fields drop in order.
+    lock: Option<DataLock>,
 }
 
 impl Store {
@@ -63,7 +67,7 @@ impl Store {
             None => in_memory(),
             Some(file) => open_file(file),
         }?;
-        schema::prepare(&mut connection).map_err(|error| match (error, file) {
+        let failure = |error| match (error, file) {
             (SchemaError::Foreign, Some(file)) => {
                 format!("{} is not a cas-emulator database; it was not changed", file.display())
             }
@@ -76,7 +80,11 @@ impl Store {
                 format!("failed to read {}: {error}", file.display())
             }
             (error, None) => format!("failed to create a database in memory: {error:?}"),
-        })?;
+        };
+        // Before the lock, which creates a file beside it.
+        schema::check(&connection).map_err(failure)?;
+        let lock = file.map(DataLock::acquire).transpose()?;
+        schema::prepare(&mut connection).map_err(failure)?;
         let (sealer, reader) = match file {
             None => (KeySealer::in_memory()?, None),
             Some(file) => (open_key_sealer(&connection, file)?, Some(open_file(file)?)),
@@ -84,16 +92,24 @@ impl Store {
         Ok(Self {
             sealer: Arc::new(sealer),
             quota,
-            writer: Writer::new(connection),
+            writer: Writer::new(connection, file.is_some()),
             reader: reader.map(Mutex::new),
             hidden: Arc::default(),
+            lock,
         })
+    }
+
+    /// Tells an emulator that finds the data file in use where this one listens.
+    pub(crate) fn announce(&self, url: &str) {
+        if let Some(lock) = &self.lock {
+            let _ = lock.announce(url); // its message would only be less helpful
+        }
     }
 
     /// Stores a certificate if its name is free. On return, the row is on disk.
     pub(crate) fn insert(&self, new: &NewCertificate<'_>) -> Result<InsertResult, StoreError> {
         let upload = PendingUpload::new(new, &self.sealer, self.quota, &self.hidden)?;
-        self.writer.write(|connection| upload.run(connection))
+        self.writer.write(new.other_clients, |connection| upload.run(connection))
     }
 
     /// Deletes a certificate. Its name becomes free, its ID does not. On return, the deletion is on
@@ -105,7 +121,7 @@ impl Store {
         client_token: Option<&str>,
     ) -> Result<DeleteResult, StoreError> {
         let client_token = client_token.map(str::to_owned);
-        self.writer.write(move |connection| {
+        self.writer.write(0, move |connection| {
             deletion::delete(connection, account, cert_id, client_token.as_deref())
         })
     }
@@ -156,7 +172,7 @@ impl Store {
     /// Deletes everything and gives the memory back. The next ID is the first one again.
     pub(crate) fn clear(&self) -> Result<(), StoreError> {
         let hidden = Arc::clone(&self.hidden);
-        self.writer.write(move |connection| {
+        self.writer.write(0, move |connection| {
             lock(&hidden).clear();
             connection.execute_batch(&format!(
                 "DELETE FROM certificate;

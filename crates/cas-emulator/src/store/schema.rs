@@ -11,10 +11,10 @@ use super::{cloud_resources, deployment, tags};
 /// Identifies a database of the emulator: `casE`.
 const APPLICATION_ID: i64 = 0x6361_7345;
 
-type Migration = fn(&Connection) -> rusqlite::Result<()>;
+pub(super) type Migration = fn(&Connection) -> rusqlite::Result<()>;
 
 /// The migrations. The schema version of a file is the number of migrations it has seen.
-const MIGRATIONS: [Migration; 7] = [
+static MIGRATIONS: [Migration; 7] = [
     |connection| connection.execute_batch(FIRST),
     |connection| connection.execute_batch(SECOND),
     |connection| connection.execute_batch(THIRD),
@@ -191,8 +191,8 @@ impl From<rusqlite::Error> for SchemaError {
     }
 }
 
-/// Creates or migrates the schema. Writes nothing to a file that another program created.
-pub(super) fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
+/// Checks that the database is new or of an emulator. Writes nothing. Returns its migrations.
+pub(super) fn check(connection: &Connection) -> Result<&'static [Migration], SchemaError> {
     connection.busy_timeout(Duration::from_secs(5))?;
     let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
     let application = number("PRAGMA application_id")?;
@@ -203,12 +203,15 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
         return Err(SchemaError::Foreign);
     }
     let pending = usize::try_from(version).ok().and_then(|version| MIGRATIONS.get(version..));
-    let Some(pending) = pending else {
-        return Err(SchemaError::Newer {
-            version,
-            supported: i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX),
-        });
-    };
+    pending.ok_or(SchemaError::Newer {
+        version,
+        supported: i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX),
+    })
+}
+
+/// Creates or migrates the schema. Writes nothing to a file that another program created.
+pub(super) fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
+    let pending = check(connection)?;
     // A database in memory ignores both settings.
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;

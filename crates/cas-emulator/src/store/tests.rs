@@ -46,7 +46,12 @@ fn new<'a>(name: &'a str, leaf: &'a Leaf) -> NewCertificate<'a> {
         tags: Vec::new(),
         client_token: None,
         lag: None,
+        other_clients: 0,
     }
+}
+
+fn insert(store: &Store, name: &str, leaf: &Leaf) -> InsertResult {
+    store.insert(&new(name, leaf)).unwrap()
 }
 
 fn leaf() -> Leaf {
@@ -62,7 +67,7 @@ fn reports_a_missing_or_wrong_key_file() {
     // Without an encrypted key in the database, a new key file is created.
     std::fs::remove_file(&key).unwrap();
     let store = Store::open(Some(&file), None).unwrap();
-    assert_eq!(store.insert(&new("a", &leaf())), Ok(InsertResult::Stored(1)));
+    assert_eq!(insert(&store, "a", &leaf()), InsertResult::Stored(1));
     drop(store);
 
     let good = std::fs::read(&key).unwrap();
@@ -100,7 +105,7 @@ fn counts_agree_with_lists_at_every_boundary() {
     ends.extend([30 * DAY, 31 * DAY + 5, 253_402_300_799]);
     for (index, end) in ends.iter().enumerate() {
         let leaf = Leaf { not_after: *end, ..leaf() };
-        store.insert(&new(&format!("n{index}"), &leaf)).unwrap();
+        insert(&store, &format!("n{index}"), &leaf);
     }
     let all: Vec<_> = (1..).zip(ends.clone()).collect();
     for from in ends.iter().flat_map(|end| [end - 1, *end, end + 1]) {
@@ -121,7 +126,7 @@ fn pages_from_either_end_are_the_same() {
     let store = Store::open(None, None).unwrap();
     let leaf = leaf();
     for index in 0..11 {
-        store.insert(&new(&format!("n{index}"), &leaf)).unwrap();
+        insert(&store, &format!("n{index}"), &leaf);
     }
     let newest_first: Vec<i64> = (1..=11).rev().collect();
     for start in 0..13 {
@@ -142,7 +147,7 @@ fn writes_that_arrive_together_each_get_their_own_result() {
     let results: Vec<InsertResult> = std::thread::scope(|scope| {
         let insert = |index: usize| {
             let (store, leaf) = (&store, &leaf);
-            scope.spawn(move || store.insert(&new(&format!("n{}", index % 20), leaf)).unwrap())
+            scope.spawn(move || insert(store, &format!("n{}", index % 20), leaf))
         };
         let threads: Vec<_> = (0..40).map(insert).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()

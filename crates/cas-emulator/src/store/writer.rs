@@ -1,19 +1,41 @@
 //! Writes to the database, with group commit: those that arrive during a commit share the next one.
 //!
-//! A commit waits for the disk. Without this, every write would wait for all writes before it.
+//! A commit waits for the disk. Without this, every write would wait for all writes before it. A
+//! commit also waits a little for half of the clients that are at work, because one that has its
+//! response sends its next upload at once.
 
 use std::mem;
 use std::sync::mpsc;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::error::StoreError;
 
+/// How long a commit waits for other clients at most.
+const GATHER: Duration = Duration::from_millis(100);
+/// A commit waits no longer once none has arrived for this time.
+const QUIET: Duration = Duration::from_millis(20);
+
 /// A connection and the writes that wait for it.
 pub(super) struct Writer {
     connection: Mutex<Connection>,
-    pending: Mutex<Vec<Job>>,
+    /// Whether a commit waits for the disk.
+    is_durable: bool,
+    pending: Mutex<Pending>,
+    /// A write has arrived.
+    arrived: Condvar,
+}
+
+/// The writes that wait for the connection.
+#[derive(Default)]
+struct Pending {
+    jobs: Vec<Job>,
+    /// How many to wait for before the commit.
+    wanted: usize,
+    /// One of the threads commits, or has been told to.
+    has_leader: bool,
 }
 
 /// The result of one write, and whether to keep its changes.
@@ -22,39 +44,96 @@ pub(super) enum Change<T> {
     Undo(T),
 }
 
-/// Runs one write and returns what reports its result after the commit.
-type Job = Box<dyn FnOnce(&mut Transaction<'_>) -> Report + Send>;
+/// One write.
+struct Job {
+    /// Runs it and returns what reports its result after the commit.
+    run: Box<dyn FnOnce(&mut Transaction<'_>) -> Report + Send>,
+    /// Makes its thread the one that commits.
+    lead: Box<dyn FnOnce() + Send>,
+}
+
 type Report = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
+/// What a thread that waits for its write hears.
+enum Signal<T> {
+    Lead,
+    Done(Result<T, StoreError>),
+}
+
+impl Pending {
+    /// Makes the thread of the first write commit, if there is one.
+    fn appoint_leader(&mut self) {
+        self.has_leader = !self.jobs.is_empty();
+        if let Some(job) = self.jobs.first_mut() {
+            mem::replace(&mut job.lead, Box::new(|| ()))();
+        }
+    }
+}
+
 impl Writer {
-    pub(super) fn new(connection: Connection) -> Self {
-        Self { connection: Mutex::new(connection), pending: Mutex::default() }
+    pub(super) fn new(connection: Connection, is_durable: bool) -> Self {
+        let (pending, arrived) = (Mutex::default(), Condvar::new());
+        Self { connection: Mutex::new(connection), is_durable, pending, arrived }
     }
 
-    /// Runs `job` in a transaction. On return, its changes are on disk, or undone on an error.
+    /// Runs `job` in a transaction. `other_clients` may be about to write as well. On return, its
+    /// changes are on disk, or undone on an error.
     pub(super) fn write<T: Send + 'static>(
         &self,
+        other_clients: usize,
         job: impl FnOnce(&Connection) -> Result<Change<T>, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (sender, receiver) = mpsc::sync_channel(1);
+        let (done, signals) = mpsc::channel();
+        let lead = done.clone();
         let run = move |transaction: &mut Transaction<'_>| {
             let result = in_savepoint(transaction, job);
             let report = move |committed: Result<(), StoreError>| {
                 // The receiver lives as long as this call of `write`.
-                let _ = sender.send(committed.and(result));
+                let _ = done.send(Signal::Done(committed.and(result)));
             };
             Box::new(report) as Report
         };
-        lock(&self.pending).push(Box::new(run));
-        let mut connection = self.connection();
-        // Another thread may have run it while this one waited.
-        if let Ok(result) = receiver.try_recv() {
-            return result;
+        let lead = move || {
+            let _ = lead.send(Signal::Lead); // likewise
+        };
+        let mut pending = lock(&self.pending);
+        pending.jobs.push(Job { run: Box::new(run), lead: Box::new(lead) });
+        if !pending.has_leader {
+            pending.appoint_leader();
         }
-        let jobs = mem::take(&mut *lock(&self.pending));
-        commit(&mut connection, jobs)?;
-        drop(connection);
-        receiver.recv().unwrap_or_else(|_| Err(StoreError::abandoned()))
+        pending.wanted = pending.wanted.max(other_clients.div_ceil(2));
+        drop(pending);
+        self.arrived.notify_one();
+        loop {
+            match signals.recv() {
+                Ok(Signal::Lead) => self.lead()?,
+                Ok(Signal::Done(result)) => return result,
+                Err(_) => return Err(StoreError::abandoned()),
+            }
+        }
+    }
+
+    /// Commits the writes that are pending, among them that of this thread.
+    fn lead(&self) -> Result<(), StoreError> {
+        let _handover = Handover(self);
+        let jobs = self.gather();
+        commit(&mut self.connection(), jobs)
+    }
+
+    /// The writes to commit together.
+    fn gather(&self) -> Vec<Job> {
+        let mut pending = lock(&self.pending);
+        let end = Instant::now() + GATHER;
+        while self.is_durable && pending.jobs.len() < pending.wanted && Instant::now() < end {
+            let waited = self.arrived.wait_timeout(pending, QUIET);
+            let (waited, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            pending = waited;
+            if timeout.timed_out() {
+                break;
+            }
+        }
+        pending.wanted = 0;
+        mem::take(&mut pending.jobs)
     }
 
     /// The connection, for reading.
@@ -63,10 +142,19 @@ impl Writer {
     }
 }
 
+/// Makes another thread commit the writes that have arrived meanwhile, also after a panic.
+struct Handover<'a>(&'a Writer);
+
+impl Drop for Handover<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.pending).appoint_leader();
+    }
+}
+
 /// Commits all `jobs` together. If that fails, their senders are dropped.
 fn commit(connection: &mut Connection, jobs: Vec<Job>) -> Result<(), StoreError> {
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let reports: Vec<Report> = jobs.into_iter().map(|job| job(&mut transaction)).collect();
+    let reports: Vec<Report> = jobs.into_iter().map(|job| (job.run)(&mut transaction)).collect();
     let committed = transaction.commit().map_err(StoreError::from);
     for report in reports {
         report(committed.clone());

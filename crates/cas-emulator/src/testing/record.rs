@@ -1,7 +1,7 @@
 //! The record of the last requests. Secrets are replaced by their SHA-256.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
@@ -13,6 +13,8 @@ use crate::request::{ApiCall, MergedParameter, Place, SignatureKind};
 
 /// The number of requests that are kept.
 const MAX_REQUESTS: usize = 1_000;
+/// The most bytes that they take together, roughly.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// The length in bytes beyond which a value is replaced by its hash, to limit memory.
 const MAX_VALUE: usize = 64 * 1024;
 /// The length in bytes beyond which a name is replaced by its hash: it is more likely a value.
@@ -88,25 +90,56 @@ pub(crate) struct Outcome {
 /// The last requests, oldest first.
 #[derive(Default)]
 pub(crate) struct Records {
-    requests: Mutex<VecDeque<RecordedRequest>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    requests: VecDeque<RecordedRequest>,
+    /// The bytes that they take together.
+    bytes: usize,
 }
 
 impl Records {
     pub(crate) fn add(&self, call: &ApiCall<'_>, outcome: Outcome) {
         let recorded = record(call, outcome);
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        if requests.len() == MAX_REQUESTS {
-            requests.pop_front();
+        let mut kept = self.lock();
+        kept.bytes += recorded.bytes();
+        kept.requests.push_back(recorded);
+        while kept.requests.len() > MAX_REQUESTS || kept.bytes > MAX_BYTES {
+            let Some(oldest) = kept.requests.pop_front() else { break };
+            kept.bytes -= oldest.bytes();
         }
-        requests.push_back(recorded);
     }
 
     pub(crate) fn all(&self) -> Vec<RecordedRequest> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.lock().requests.iter().cloned().collect()
     }
 
     pub(crate) fn clear(&self) {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.lock() = Kept::default();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl RecordedRequest {
+    /// The memory that it takes, roughly.
+    fn bytes(&self) -> usize {
+        /// What a text takes beside its bytes, and its share of a map.
+        const TEXT: usize = 64;
+        let parameter = |(name, parameter): (&String, &RecordedParameter)| {
+            let (RecordedValue::Plain(value) | RecordedValue::Sha256(value)) = &parameter.value;
+            name.len() + value.len() + 2 * TEXT
+        };
+        let header = |(name, value): (&String, &String)| name.len() + value.len() + 2 * TEXT;
+        let texts = [&self.action, &self.version, &self.code];
+        size_of::<Self>()
+            + texts.into_iter().flatten().map(|text| text.len() + TEXT).sum::<usize>()
+            + self.parameters.iter().map(parameter).sum::<usize>()
+            + self.headers.iter().map(header).sum::<usize>()
     }
 }
 

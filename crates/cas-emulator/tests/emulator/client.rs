@@ -254,6 +254,24 @@ impl<S: Read + Write> Connection<S> {
         self.response()
     }
 
+    /// The response; `None` if the connection ends before it is complete.
+    pub(crate) fn try_exchange(&mut self, bytes: &[u8]) -> Option<Response> {
+        self.stream.write_all(bytes).ok()?;
+        loop {
+            let text = String::from_utf8_lossy(&self.received);
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                let head = Response { status: 0, head: head.to_owned(), body: String::new() };
+                let length: usize = head.header("content-length")?.parse().ok()?;
+                if body.len() >= length {
+                    return Some(self.response());
+                }
+            }
+            if self.receive() == 0 {
+                return None;
+            }
+        }
+    }
+
     /// The head of a response, without its empty line.
     pub(crate) fn head(&mut self) -> String {
         loop {

@@ -6,10 +6,13 @@
 #![allow(clippy::format_push_string, reason = "requests are easier to read as templates")]
 
 mod api;
+mod bounded;
 mod certificates;
 mod client;
+mod clocks;
 mod control;
 mod data_file;
+mod durable;
 mod faults;
 mod http;
 mod process;

@@ -35,22 +35,26 @@ impl Watchdog {
     }
 }
 
-struct Process {
+pub(crate) struct Process {
     // Before `child`, so that a process that has been waited for is never killed.
     _watchdog: Watchdog,
-    child: Child,
+    pub(crate) child: Child,
     stdout: BufReader<std::process::ChildStdout>,
-    url: String,
-    port: u16,
+    pub(crate) url: String,
+    pub(crate) port: u16,
 }
 
-fn command() -> Command {
+pub(crate) fn command() -> Command {
     Command::new(env!("CARGO_BIN_EXE_cas-emulator"))
 }
 
 impl Process {
-    fn start(options: &[&str]) -> Self {
-        let mut command = command();
+    pub(crate) fn start(options: &[&str]) -> Self {
+        Self::start_by(command(), options)
+    }
+
+    /// Starts it by a command that ends with the program, such as one with other limits.
+    pub(crate) fn start_by(mut command: Command, options: &[&str]) -> Self {
         if !options.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
@@ -65,13 +69,33 @@ impl Process {
         Self { _watchdog: watchdog, child, stdout, url, port }
     }
 
-    fn signal(&self, name: &str) {
+    /// The number in a line of `/proc/PID/status`, such as `VmHWM` in KiB.
+    pub(crate) fn status(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim_start_matches(':').split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    /// The processor time that it has spent, in the unit of the kernel.
+    pub(crate) fn processor_time(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    /// Ends it as the kernel does when memory runs out.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     }
 
     /// Waits for the process to exit. Returns exit status, the rest of stdout, and stderr.
-    fn end(mut self) -> (Option<i32>, String, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String, String) {
         let (mut out, mut err) = (String::new(), String::new());
         self.stdout.read_to_string(&mut out).unwrap();
         self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
@@ -87,7 +111,7 @@ impl Drop for Process {
     }
 }
 
-fn rejected(options: &[&str]) -> (Option<i32>, String) {
+pub(crate) fn rejected(options: &[&str]) -> (Option<i32>, String) {
     let mut command = command();
     command.args(options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();

@@ -26,6 +26,6 @@ pub(super) fn delete_2020(cert_id: i64) -> Call {
     by_id(Call::v2020("DeleteUserCertificate"), cert_id)
 }
 
-pub(super) fn orders() -> Call {
+pub(crate) fn orders() -> Call {
     Call::v2020("ListUserCertificateOrder").set("OrderType", "CERT")
 }

@@ -1,9 +1,10 @@
 //! The operations of the API, and their errors.
 
-mod calls;
+pub(crate) mod calls;
 mod certificate_detail;
 mod client_tokens;
 mod deployment;
+mod deployment_lists;
 mod detail;
 mod double_certificates;
 mod errors;

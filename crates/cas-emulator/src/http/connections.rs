@@ -1,0 +1,201 @@
+//! The open connections: how many there may be, and which one makes room for a new one.
+
+use std::collections::HashMap;
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a request may be incomplete before its connection counts as one that can be closed.
+const PROMPT: Duration = Duration::from_secs(1);
+/// How long a connection is idle before it is the first choice: a new one is about to be used.
+const SETTLED: Duration = Duration::from_millis(100);
+
+/// How long after a request its connection counts as in use: another one is likely.
+const RECENT: Duration = Duration::from_secs(2);
+
+/// The open connections, by number.
+pub(super) struct Connections {
+    limit: usize,
+    open: Mutex<HashMap<u64, Arc<Connection>>>,
+    closed: Condvar,
+}
+
+/// An open connection.
+pub(super) struct Connection {
+    pub(super) tcp: Arc<TcpStream>,
+    phase: Mutex<Phase>,
+}
+
+/// What a connection is doing, and since when.
+#[derive(Clone, Copy)]
+enum Phase {
+    /// Waiting for a request.
+    Idle(Instant),
+    /// Receiving a request.
+    Receiving(Instant),
+    /// Processing a request or sending its response.
+    Responding,
+    /// Closed to make room for another connection.
+    Evicted,
+}
+
+impl Connections {
+    /// At most `limit` connections.
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, open: Mutex::default(), closed: Condvar::new() }
+    }
+
+    /// Adds a connection, if necessary in place of the one that has been idle for longest, or that
+    /// has not completed its request for longest. The error returns the socket: all others are in
+    /// a request.
+    pub(super) fn add(&self, number: u64, tcp: TcpStream) -> Result<Arc<Connection>, TcpStream> {
+        let mut open = self.lock();
+        if open.len() >= self.limit && !evict(&mut open, Instant::now()) {
+            return Err(tcp);
+        }
+        let phase = Mutex::new(Phase::Idle(Instant::now()));
+        let connection = Arc::new(Connection { tcp: Arc::new(tcp), phase });
+        open.insert(number, Arc::clone(&connection));
+        Ok(connection)
+    }
+
+    /// Closes a connection as [`add`](Self::add) does, for example because there are no more file
+    /// descriptors.
+    pub(super) fn make_room(&self) {
+        evict(&mut self.lock(), Instant::now());
+    }
+
+    /// Forgets a connection that has ended, after its socket is closed.
+    pub(super) fn remove(&self, number: u64, connection: Arc<Connection>) {
+        drop(connection);
+        self.forget(number);
+    }
+
+    /// Forgets a connection that nobody serves.
+    pub(super) fn forget(&self, number: u64) {
+        self.lock().remove(&number);
+        self.closed.notify_all();
+    }
+
+    /// How many are in a request, or were a short time ago.
+    pub(super) fn count_in_use(&self) -> usize {
+        let is_in_use = |connection: &&Arc<Connection>| match *connection.phase() {
+            Phase::Idle(since) => since.elapsed() < RECENT,
+            Phase::Receiving(_) | Phase::Responding => true,
+            Phase::Evicted => false,
+        };
+        self.lock().values().filter(is_in_use).count()
+    }
+
+    /// Ends the connections that are idle.
+    pub(super) fn end_idle(&self) {
+        for connection in self.lock().values() {
+            if matches!(*connection.phase(), Phase::Idle(_)) {
+                // Its thread reads the requests that have arrived, and then the end of the stream.
+                // Fails if the client has closed it.
+                let _ = connection.tcp.shutdown(Shutdown::Read);
+            }
+        }
+    }
+
+    /// Waits up to `timeout` until all connections have ended, and then closes the rest.
+    pub(super) fn wait_until_closed(&self, timeout: Duration) {
+        let open = self.lock();
+        let waited = self.closed.wait_timeout_while(open, timeout, |open| !open.is_empty());
+        let (open, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        for connection in open.values() {
+            // Fails if the client has closed it.
+            let _ = connection.tcp.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Connection>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes the connection that has waited for its client for longest. Returns whether there is one.
+fn evict(open: &mut HashMap<u64, Arc<Connection>>, now: Instant) -> bool {
+    let oldest = open.iter().filter_map(|(number, connection)| {
+        let is_longer = |since, time| now.saturating_duration_since(since) > time;
+        let (choice, since) = match *connection.phase() {
+            Phase::Idle(since) if is_longer(since, SETTLED) => (1, since),
+            Phase::Receiving(since) if is_longer(since, PROMPT) => (2, since),
+            Phase::Idle(since) => (3, since),
+            Phase::Receiving(_) | Phase::Responding | Phase::Evicted => return None,
+        };
+        Some(((choice, since), *number))
+    });
+    let Some((_, number)) = oldest.min() else { return false };
+    let Some(connection) = open.remove(&number) else { return false };
+    *connection.phase() = Phase::Evicted;
+    // Its thread reads the end of the stream. Fails if the client has closed it.
+    let _ = connection.tcp.shutdown(Shutdown::Both);
+    true
+}
+
+impl Connection {
+    /// Waits for a request from now on.
+    pub(super) fn idle(&self) {
+        self.enter(Phase::Idle(Instant::now()));
+    }
+
+    /// Receives a request from now on.
+    pub(super) fn receiving(&self) {
+        self.enter(Phase::Receiving(Instant::now()));
+    }
+
+    /// Processes a request from now on.
+    pub(super) fn responding(&self) {
+        self.enter(Phase::Responding);
+    }
+
+    fn enter(&self, next: Phase) {
+        let mut phase = self.phase();
+        if !matches!(*phase, Phase::Evicted) {
+            *phase = next;
+        }
+    }
+
+    fn phase(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    #[test]
+    fn the_oldest_idle_connection_makes_room() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let connect = || {
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            client.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+            (client, listener.accept().unwrap().0)
+        };
+        let connections = Connections::new(2);
+        let (_first_client, first) = connect();
+        let (mut second_client, second) = connect();
+        let first = connections.add(1, first).ok().unwrap();
+        let second = connections.add(2, second).ok().unwrap();
+        first.responding();
+        let third = connections.add(3, connect().1).ok().unwrap();
+        assert_eq!(second_client.read(&mut [0]).unwrap(), 0, "the idle one is closed");
+        second.idle(); // too late
+        assert!(matches!(*second.phase(), Phase::Evicted));
+        third.receiving();
+        let refused = connections.add(4, connect().1);
+        assert!(refused.is_err(), "both are in a request");
+        connections.remove(1, first);
+        assert!(connections.add(5, refused.err().unwrap()).is_ok());
+        // One that does not complete its request is closed only if none is idle.
+        let later = Instant::now() + PROMPT + Duration::from_millis(1);
+        assert!(evict(&mut connections.lock(), later));
+        assert!(connections.lock().contains_key(&3));
+        assert!(evict(&mut connections.lock(), later));
+        assert!(!evict(&mut connections.lock(), later));
+    }
+}
