@@ -1052,7 +1052,8 @@ cas_status cas_request_set_name(cas_request *request, const char *name);
  * The upload reads, tidies and checks the text as cas_inspect does. What source
  * code, mail, diffs, listings or web pages put around the lines of PEM is
  * removed and noted. DER and PKCS#12 are accepted here; the upload then fails
- * with CAS_ERR_CERTIFICATE and says how to convert them.
+ * with CAS_ERR_CERTIFICATE and says what to do. For PKCS#12 there is
+ * cas_request_set_pkcs12.
  *
  * @param request  the request
  * @param pem      the text, at most 2 MiB; libcas copies it
