@@ -13,6 +13,7 @@ use crate::inspect::inspection::{ChainEntry, Inspection};
 use crate::inspect::key_match;
 use crate::inspect::key_match::Verdict;
 use crate::inspect::pem;
+use crate::inspect::public_key::Algorithm;
 
 /// Real chains are shorter.
 const MAX_CERTIFICATES: usize = 16;
@@ -25,11 +26,8 @@ const EXPIRES_SOON: i64 = 7 * 24 * 60 * 60;
 /// Smallest RSA key without a warning, in bits.
 const MIN_RSA_BITS: usize = 2048;
 
-/// Types of keys that cannot authenticate a server in TLS 1.2 or 1.3.
+/// Types of keys that cannot authenticate a server in TLS 1.2 or 1.3, besides those without a name.
 const WITHOUT_TLS: [&str; 4] = ["DH", "DSA", "X25519", "X448"];
-
-/// OIDs of Russia's standards, which OpenSSL no longer has.
-const GOST: &str = "1.2.643.";
 
 /// Checks `certificates` and `keys`; adds to the `findings` of reading them.
 pub(super) fn check(
@@ -170,8 +168,8 @@ fn check_leaf(
     if leaf.is_precertificate() {
         inspection.add(FindingKind::Precertificate, leaf.quoted_subject());
     }
-    let algorithm = leaf.key.algorithm.name();
-    if WITHOUT_TLS.contains(&algorithm) || algorithm.starts_with(GOST) {
+    let algorithm = &leaf.key.algorithm;
+    if WITHOUT_TLS.contains(&algorithm.name()) || matches!(algorithm, Algorithm::Oid(_)) {
         inspection.add(FindingKind::KeyType, &facts.key_type);
     }
     if let Some(defect) = leaf.extension_defect() {
