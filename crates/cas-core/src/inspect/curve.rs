@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crypto_bigint::{NonZero, Uint};
+use crypto_bigint::{Limb, NonZero, Uint};
 use x509_parser::asn1_rs::{Oid, Tag, oid};
 
 use crate::inspect::der::{Values, bytes_of_bit_string, without_leading_zeros};
@@ -22,9 +22,9 @@ pub(super) struct Curve {
     order: &'static [u8],
 }
 
-/// Limbs of a coordinate of the longest prime, which has 521 bits.
-const LIMBS: usize = 576 / crypto_bigint::Limb::BITS as usize;
-type Number = Uint<LIMBS>;
+/// Limbs of a coordinate of most curves, and of the longest prime, which has 521 bits.
+const SHORT: usize = 256 / Limb::BITS as usize;
+const LONG: usize = 576 / Limb::BITS as usize;
 
 impl Curve {
     pub(super) fn by_oid(oid: &Oid<'_>) -> Option<&'static Self> {
@@ -83,6 +83,18 @@ impl Curve {
     /// `None` if it is not a point of the curve. A compressed point stays as it is where the prime
     /// does not allow a simple square root.
     pub(super) fn uncompressed<'a>(&self, point: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        if self.prime.len() * 8 <= 256 {
+            self.uncompressed_in(&self.field::<SHORT>(), point)
+        } else {
+            self.uncompressed_in(&self.field::<LONG>(), point)
+        }
+    }
+
+    fn uncompressed_in<'a, const LIMBS: usize>(
+        &self,
+        field: &Field<'_, LIMBS>,
+        point: &'a [u8],
+    ) -> Option<Cow<'a, [u8]>> {
         let (form, coordinates) = point.split_first()?;
         let length = self.prime.len();
         let is_odd = form & 1 == 1;
@@ -90,7 +102,7 @@ impl Curve {
             4 | 6 | 7 if coordinates.len() == 2 * length => {
                 let (x, y) = coordinates.split_at(length);
                 let is_marked = *form == 4 || (y[length - 1] & 1 == 1) == is_odd;
-                let is_point = is_marked && self.field().contains(x, y);
+                let is_point = is_marked && field.contains(x, y);
                 let uncompressed = if *form == 4 {
                     Cow::Borrowed(point)
                 } else {
@@ -99,7 +111,6 @@ impl Curve {
                 is_point.then_some(uncompressed)
             }
             2 | 3 if coordinates.len() == length => {
-                let field = self.field();
                 let x = field.element(coordinates)?;
                 if self.prime[length - 1] & 3 != 3 {
                     return Some(Cow::Borrowed(point));
@@ -108,7 +119,7 @@ impl Curve {
                 let other = field.prime.wrapping_sub(&y);
                 let y = if bool::from(y.is_odd()) == is_odd { y } else { other };
                 let y = y.to_be_bytes();
-                let y = &y.as_ref()[size_of::<Number>() - length..];
+                let y = &y.as_ref()[size_of::<Uint<LIMBS>>() - length..];
                 // Zero has no odd form.
                 let is_marked = (y[length - 1] & 1 == 1) == is_odd;
                 is_marked.then(|| Cow::Owned([&[4], coordinates, y].concat()))
@@ -117,7 +128,7 @@ impl Curve {
         }
     }
 
-    fn field(&self) -> Field<'_> {
+    fn field<const LIMBS: usize>(&self) -> Field<'_, LIMBS> {
         let prime = NonZero::new(number(self.prime)).expect("a prime of this table is not zero");
         Field { curve: self, prime }
     }
@@ -136,26 +147,26 @@ pub(super) fn are_equal_points(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// The field of a curve, with elements below its prime. Variable time: public keys are public.
-struct Field<'a> {
+struct Field<'a, const LIMBS: usize> {
     curve: &'a Curve,
-    prime: NonZero<Number>,
+    prime: NonZero<Uint<LIMBS>>,
 }
 
-impl Field<'_> {
+impl<const LIMBS: usize> Field<'_, LIMBS> {
     /// `None` if the number is not below the prime.
-    fn element(&self, bytes: &[u8]) -> Option<Number> {
+    fn element(&self, bytes: &[u8]) -> Option<Uint<LIMBS>> {
         Some(number(bytes)).filter(|number| *number < *self.prime)
     }
 
     // Not inlined: each call would get a copy of multiplication and division.
     #[inline(never)]
-    fn multiply(&self, a: &Number, b: &Number) -> Number {
-        Number::rem_wide_vartime(a.widening_mul(b), &self.prime)
+    fn multiply(&self, a: &Uint<LIMBS>, b: &Uint<LIMBS>) -> Uint<LIMBS> {
+        Uint::rem_wide_vartime(a.widening_mul(b), &self.prime)
     }
 
     /// x³ + ax + b
-    fn y_squared(&self, x: &Number) -> Number {
-        let add = |a: &Number, b: &[u8]| a.add_mod(&number(b), &self.prime);
+    fn y_squared(&self, x: &Uint<LIMBS>) -> Uint<LIMBS> {
+        let add = |a: &Uint<LIMBS>, b: &[u8]| a.add_mod(&number(b), &self.prime);
         let x_squared_and_a = add(&self.multiply(x, x), self.curve.a);
         add(&self.multiply(&x_squared_and_a, x), self.curve.b)
     }
@@ -166,9 +177,9 @@ impl Field<'_> {
     }
 
     /// For a prime of the form 4n + 3: square^(n + 1).
-    fn square_root(&self, square: &Number) -> Option<Number> {
-        let exponent = self.prime.shr_vartime(2).wrapping_add(&Number::ONE);
-        let mut root = Number::ONE;
+    fn square_root(&self, square: &Uint<LIMBS>) -> Option<Uint<LIMBS>> {
+        let exponent = self.prime.shr_vartime(2).wrapping_add(&Uint::ONE);
+        let mut root = Uint::ONE;
         for bit in (0..exponent.bit_width_vartime()).rev() {
             root = self.multiply(&root, &root);
             if exponent.bit_vartime(bit) {
@@ -180,10 +191,12 @@ impl Field<'_> {
 }
 
 /// The number of these bytes, which are at most as many as it has.
-fn number(bytes: &[u8]) -> Number {
-    let mut padded = [0; size_of::<Number>()];
-    padded[size_of::<Number>() - bytes.len()..].copy_from_slice(bytes);
-    Number::from_be_slice(&padded)
+fn number<const LIMBS: usize>(bytes: &[u8]) -> Uint<LIMBS> {
+    let mut padded = [0; size_of::<Uint<LONG>>()];
+    let start = padded.len() - size_of::<Uint<LIMBS>>();
+    let at = padded.len() - bytes.len();
+    padded[at..].copy_from_slice(bytes);
+    Uint::from_be_slice(&padded[start..])
 }
 
 /// The bytes of a text in hexadecimal.
