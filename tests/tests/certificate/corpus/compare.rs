@@ -143,6 +143,10 @@ pub fn of_pair(
     if !is_servable(certificate) {
         return is_taken.then(|| "taken, which no browser takes".to_owned());
     }
+    // Otherwise it is the certificate about which they disagree.
+    if !is_read {
+        return None;
+    }
     if !of_key.is_empty() {
         return Some(format!("its own key is refused: {}", listed(of_key)));
     }
