@@ -100,7 +100,14 @@ pub fn of_facts(inspection: &Inspection, judged: &Judged) -> Vec<String> {
     if !is_servable(judged) || inspection.fields["sha256"].is_empty() {
         return vec![];
     }
-    let ours = |name: &str| inspection.fields.get(name).map_or("", String::as_str);
+    let ours = |name: &str| {
+        let field = inspection.fields.get(name).map_or("", String::as_str);
+        match name {
+            // libcas shows the byte that keeps a number positive.
+            "serial" if field.len() > 2 => field.strip_prefix("00").unwrap_or(field),
+            _ => field,
+        }
+    };
     let facts = FACTS.iter().map(|name| (*name, judged.get(name), ours(name)));
     let more = [
         ("key type", key_type(judged), ours("key_type")),
