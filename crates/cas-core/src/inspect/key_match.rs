@@ -43,6 +43,7 @@ impl Verdict {
 }
 
 const INVALID_DER: &str = "has invalid ASN.1";
+const NO_CURVE: &str = "names no curve";
 const INVALID_CURVE: &str = "has curve parameters that cannot be read";
 const INCONSISTENT: &str = "is damaged: its components are inconsistent";
 
@@ -88,7 +89,8 @@ impl<'a> PrivateKey<'a> {
     fn sec1(der: &'a [u8], public: &PublicKey<'_>) -> Result<Self, &'static str> {
         let key = Sec1::read(der).ok_or(INVALID_DER)?;
         // A key that names no curve takes the certificate's.
-        let algorithm = sec1_curve(&key)?.unwrap_or_else(|| public.algorithm.clone());
+        let of_certificate = || Some(&public.algorithm).filter(|other| other.is_curve()).cloned();
+        let algorithm = sec1_curve(&key)?.or_else(of_certificate).ok_or(NO_CURVE)?;
         Ok(Self::new(algorithm, der))
     }
 
