@@ -9,12 +9,13 @@ use zeroize::Zeroizing;
 
 use crate::clock::{Clock, ExpiryClock};
 use crate::emulator::Emulator;
-use crate::gateway::AccessKeys;
+use crate::gateway::{AccessKeys, RateLimit};
 use crate::http::{Server, tls};
+use crate::operations::Dialect;
 use crate::router;
 use crate::service::Service;
 use crate::start_error::StartError;
-use crate::store::Store;
+use crate::store::{Account, Store};
 use crate::testing::{Seed, SeedError, parse_cloud_resources, parse_contacts, parse_faults};
 
 /// The options of an [`Emulator`] that has not started. No `Debug`, because it contains secrets.
@@ -32,12 +33,14 @@ pub struct Builder {
     contacts: Vec<String>,
     qps: Option<usize>,
     quota: Option<u64>,
+    dialect: Dialect,
 }
 
 struct AccessKey {
     id: String,
     secret: Zeroizing<String>,
     token: Option<Zeroizing<String>>,
+    account: Option<String>,
 }
 
 impl Emulator {
@@ -70,6 +73,7 @@ impl Default for Builder {
             contacts: Vec::new(),
             qps: None,
             quota: None,
+            dialect: Dialect::default(),
         }
     }
 }
@@ -100,22 +104,41 @@ impl Builder {
 
     /// Adds an access key. Without any, `testid` with the secret `testsecret` is valid.
     #[must_use]
-    pub fn access_key(mut self, id: &str, secret: &str) -> Self {
-        self.access_keys.push(AccessKey {
-            id: id.to_owned(),
-            secret: secret.to_owned().into(),
-            token: None,
-        });
-        self
+    pub fn access_key(self, id: &str, secret: &str) -> Self {
+        self.add_access_key(id, secret, None, None)
+    }
+
+    /// Adds an access key of an account, a number of 16 digits. Each account has certificates of
+    /// its own; access keys without an account belong to one of their own as well.
+    #[must_use]
+    pub fn access_key_of(self, account: &str, id: &str, secret: &str) -> Self {
+        self.add_access_key(id, secret, None, Some(account))
     }
 
     /// Adds a temporary (STS) access key, which is valid only together with its security token.
     #[must_use]
-    pub fn sts(mut self, id: &str, secret: &str, token: &str) -> Self {
+    pub fn sts(self, id: &str, secret: &str, token: &str) -> Self {
+        self.add_access_key(id, secret, Some(token), None)
+    }
+
+    /// Adds a temporary access key of an account, a number of 16 digits.
+    #[must_use]
+    pub fn sts_of(self, account: &str, id: &str, secret: &str, token: &str) -> Self {
+        self.add_access_key(id, secret, Some(token), Some(account))
+    }
+
+    fn add_access_key(
+        mut self,
+        id: &str,
+        secret: &str,
+        token: Option<&str>,
+        account: Option<&str>,
+    ) -> Self {
         self.access_keys.push(AccessKey {
             id: id.to_owned(),
             secret: secret.to_owned().into(),
-            token: Some(token.to_owned().into()),
+            token: token.map(|token| token.to_owned().into()),
+            account: account.map(str::to_owned),
         });
         self
     }
@@ -190,6 +213,23 @@ impl Builder {
         self
     }
 
+    /// Enforces the limits of the latest documents: names of 63 characters, pages of 100
+    /// certificates, and the calls a second of each operation, which [`qps`](Self::qps) replaces.
+    /// Default: no limits, and names of 128 characters.
+    #[must_use]
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.dialect.strict = strict;
+        self
+    }
+
+    /// Responds to `CreateUserCertificate` with `HostId` and `Code` as well, like the sample in the
+    /// documentation of 2019. Default: as in later documents and the official SDKs.
+    #[must_use]
+    pub fn sample_2019(mut self, sample: bool) -> Self {
+        self.dialect.sample_2019 = sample;
+        self
+    }
+
     /// Starts the emulator. On return, it accepts connections.
     pub fn start(self) -> Result<Emulator, StartError> {
         if !self.allow_remote && !self.listen.ip().is_loopback() {
@@ -216,7 +256,13 @@ impl Builder {
         let clock = Clock::with_offset(self.clock_offset);
         let store = Store::open(self.data.as_deref(), self.quota).map_err(StartError::Data)?;
         let expiry = ExpiryClock::new(clock, self.now);
-        let mut service = Service::new(access_keys, clock, expiry, store, &self.region, self.qps);
+        let rate = match self.qps {
+            Some(limit) => RateLimit::Of(limit),
+            None if self.dialect.strict => RateLimit::Documented,
+            None => RateLimit::None,
+        };
+        let (region, dialect) = (&self.region, self.dialect);
+        let mut service = Service::new(access_keys, clock, expiry, store, region, dialect, rate);
         service.seed(seed).map_err(|error| StartError::Data(error.to_string()))?;
         let service = Arc::new(service);
         service.faults.add(faults);
@@ -243,9 +289,13 @@ impl Builder {
 
     fn access_keys(&self) -> Result<AccessKeys, StartError> {
         let mut all = AccessKeys::default();
-        for AccessKey { id, secret, token } in &self.access_keys {
+        for AccessKey { id, secret, token, account } in &self.access_keys {
             let token = token.as_ref().map(|token| token.as_str());
-            all.add(id, secret, token).map_err(StartError::Option)?;
+            let account = account.as_ref().map_or(Ok(Account::default()), |account| {
+                let invalid = "invalid account: it must have 16 digits";
+                Account::parse(account).ok_or_else(|| StartError::Option(invalid.to_owned()))
+            })?;
+            all.add(id, secret, token, account).map_err(StartError::Option)?;
         }
         if self.access_keys.iter().all(|key| key.token.is_some()) {
             all.add_default();

@@ -224,8 +224,9 @@ fn to_json(body: &impl Serialize) -> ControlResponse {
 mod tests {
     use super::*;
     use crate::clock::{Clock, ExpiryClock};
-    use crate::gateway::AccessKeys;
+    use crate::gateway::{AccessKeys, RateLimit};
     use crate::http::Reader;
+    use crate::operations::Dialect;
     use crate::store::Store;
 
     #[test]
@@ -234,7 +235,8 @@ mod tests {
         let keys = AccessKeys::default();
         let clock = Clock::default();
         let expiry = ExpiryClock::new(clock, None);
-        let service = Service::new(keys, clock, expiry, store, "cn-hangzhou", None);
+        let (dialect, rate) = (Dialect::default(), RateLimit::None);
+        let service = Service::new(keys, clock, expiry, store, "cn-hangzhou", dialect, rate);
         let request = b"GET /_emulator/health HTTP/1.1\r\n\r\n".to_vec();
         let mut stream = std::io::Cursor::new(request);
         let request = Reader::default().read(&mut stream, || ()).unwrap();

@@ -84,8 +84,8 @@ impl Emulator {
         Ok(self.service.add_contacts(&parse_contacts(json.as_bytes())?)?)
     }
 
-    /// Deletes certificates, jobs, recorded requests, faults and nonces. IDs count from 1 again,
-    /// and the clock of expiry, cloud resources and contacts are those of the start.
+    /// Deletes certificates, jobs, recorded requests, faults and nonces. IDs start again, and
+    /// the clock of expiry, cloud resources and contacts are those of the start.
     pub fn reset(&self) -> Result<(), StoreError> {
         self.service.reset()
     }

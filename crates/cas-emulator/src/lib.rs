@@ -58,6 +58,17 @@
 //! `worker-error` and `rollback-error` count workers instead of calls, and have no `action`: with
 //! `"skip": 1`, the second worker fails.
 //!
+//! # Limits
+//!
+//! Whatever clients do, the emulator takes less than 64 MB beside the certificates that it stores
+//! in memory, about 4 KB each. It serves 1,000 connections, or fewer if the process may not open as
+//! many files: a new one closes the one that has been idle for longest, and gets 503 if all are in
+//! a request. A request must arrive within 10 seconds and a second for each 64 KiB; long ones wait
+//! for the memory of others.
+//!
+//! With a data file, what was answered is on disk, also if the process is killed. `FILE.lock`
+//! beside it keeps a second emulator away.
+//!
 //! # Control interface
 //!
 //! The control interface is on the same port. It needs no signature, and accepts requests from
@@ -66,7 +77,7 @@
 //! | request | response |
 //! |---|---|
 //! | `GET /_emulator/health` | `{"status":"ok","version":"…"}` |
-//! | `GET /_emulator/requests` | the last 1,000 API requests, oldest first |
+//! | `GET /_emulator/requests` | the last API requests, at most 1,000 and 16 MiB, oldest first |
 //! | `GET /_emulator/certificates` | the stored certificates, oldest first |
 //! | `POST /_emulator/faults` | adds one fault or an array of faults; responds like `GET` |
 //! | `GET /_emulator/faults` | the faults as added, with `left`: how many more calls each affects |
@@ -80,8 +91,8 @@
 //! | `POST /_emulator/reset` | deletes certificates, jobs, requests, faults and nonces |
 //!
 //! `left` is null for any number. If one fault of an array is invalid, none is added. After a
-//! reset, IDs start at 1 again, and cloud resources, contacts and the clock of expiry are those of
-//! the start. An error has a status of at least 400 and the body `{"error":"…"}`.
+//! reset, IDs start again, and cloud resources, contacts and the clock of expiry are those of the
+//! start. An error has a status of at least 400 and the body `{"error":"…"}`.
 //!
 //! Each of the requests is a [`RecordedRequest`] as JSON:
 //!
@@ -118,6 +129,8 @@
 //! command line of an emulator with `--data`.
 //!
 //! A contact has `name`, `email` and `mobile`; the last two can be missing.
+//!
+//! Every account has these resources and contacts, with IDs of its own.
 #![forbid(unsafe_code)]
 
 mod builder;

@@ -29,11 +29,13 @@ struct Options {
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     /// Accept this access key; repeatable [default: testid:testsecret]
+    ///
+    /// ACCOUNT is 16 digits. Each account has certificates of its own.
     // Parsed in `builder`, because clap would quote an invalid value, which contains a secret.
-    #[arg(long, value_name = "ID:SECRET")]
+    #[arg(long, value_name = "ID:SECRET[@ACCOUNT]")]
     access_key: Vec<String>,
     /// Accept this temporary (STS) access key with its security token; repeatable
-    #[arg(long, value_name = "ID:SECRET:TOKEN")]
+    #[arg(long, value_name = "ID:SECRET:TOKEN[@ACCOUNT]")]
     sts: Vec<String>,
     /// Serve TLS with this certificate chain (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_key")]
@@ -89,6 +91,12 @@ struct Options {
     /// {"now":"…"} sets it later.
     #[arg(long, value_name = "RFC3339", value_parser = parse_time, verbatim_doc_comment)]
     now: Option<SystemTime>,
+    /// Enforce documented limits: names of 63 characters, pages of 100, calls a second
+    #[arg(long)]
+    strict: bool,
+    /// Respond to uploads of version 2018-07-13 like the sample of 2019
+    #[arg(long)]
+    sample_2019: bool,
     /// Allow listening on an address that is not loopback
     #[arg(long)]
     allow_remote: bool,
@@ -140,7 +148,9 @@ fn builder(options: &Options) -> Result<Builder, Failure> {
         .listen(options.listen)
         .allow_remote(options.allow_remote)
         .region(&options.region)
-        .clock_offset(options.clock_offset);
+        .clock_offset(options.clock_offset)
+        .strict(options.strict)
+        .sample_2019(options.sample_2019);
     if let Some(file) = &options.data {
         builder = builder.data(file);
     }
@@ -164,22 +174,44 @@ fn builder(options: &Options) -> Result<Builder, Failure> {
     }
     for access_key in &options.access_key {
         let Some((id, secret)) = access_key.split_once(':') else {
-            return Err((2, "invalid --access-key: expected ID:SECRET".to_owned()));
+            return Err((
+                2,
+                "invalid --access-key: expected ID:SECRET or ID:SECRET@ACCOUNT".to_owned(),
+            ));
         };
-        builder = builder.access_key(id, secret);
+        builder = match split_account(secret) {
+            (secret, Some(account)) => builder.access_key_of(account, id, secret),
+            (secret, None) => builder.access_key(id, secret),
+        };
     }
     for access_key in &options.sts {
         let mut parts = access_key.splitn(3, ':');
         let (Some(id), Some(secret), Some(token)) = (parts.next(), parts.next(), parts.next())
         else {
-            return Err((2, "invalid --sts: expected ID:SECRET:TOKEN".to_owned()));
+            return Err((
+                2,
+                "invalid --sts: expected ID:SECRET:TOKEN or ID:SECRET:TOKEN@ACCOUNT".to_owned(),
+            ));
         };
-        builder = builder.sts(id, secret, token);
+        builder = match split_account(token) {
+            (token, Some(account)) => builder.sts_of(account, id, secret, token),
+            (token, None) => builder.sts(id, secret, token),
+        };
     }
     if let (Some(cert), Some(key)) = (&options.tls_cert, &options.tls_key) {
         builder = builder.tls(read("--tls-cert", cert)?, read("--tls-key", key)?);
     }
     Ok(builder)
+}
+
+/// Splits off an account of 16 digits after the last `@`: a secret may contain others.
+fn split_account(text: &str) -> (&str, Option<&str>) {
+    let is_account =
+        |digits: &str| digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    match text.rsplit_once('@') {
+        Some((secret, account)) if is_account(account) => (secret, Some(account)),
+        _ => (text, None),
+    }
 }
 
 fn parse_time(text: &str) -> Result<SystemTime, &'static str> {

@@ -4,18 +4,21 @@ use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::clock::{self, Clock, ExpiryClock};
-use crate::gateway::{AccessKeys, Gateway};
+use crate::gateway::{AccessKeys, Gateway, RateLimit};
 use crate::http::{Delivery, Peer, Request, Response, ShutdownSignal};
-use crate::operations::Context;
 use crate::operations::encode::{encode, encode_error};
 use crate::operations::errors::{self, ApiError};
 use crate::operations::version::VERSION_STS;
+use crate::operations::{Context, Dialect};
 use crate::request::ApiCall;
 use crate::store::cloud_resources::{self, NewCloudResource, NewContact};
-use crate::store::{Account, Store, StoreError, StoredCertificate};
+use crate::store::{Store, StoreError, StoredCertificate};
 use crate::testing::{FaultKind, Faults, InjectedError, InjectedFault, Outcome};
 use crate::testing::{RecordedRequest, Records, Seed};
 
@@ -32,6 +35,7 @@ pub(crate) struct Service {
     /// Ends the delays of faults.
     pub(crate) shutdown: Arc<ShutdownSignal>,
     region: String,
+    dialect: Dialect,
     /// The host name in responses.
     host_id: String,
 }
@@ -43,21 +47,21 @@ struct ApiResponse {
 }
 
 impl Service {
-    /// `qps` is the largest number of calls of each operation in any second; `None` for no limit.
     pub(crate) fn new(
         access_keys: AccessKeys,
         clock: Clock,
         expiry_clock: ExpiryClock,
         store: Store,
         region: &str,
-        qps: Option<usize>,
+        dialect: Dialect,
+        rate: RateLimit,
     ) -> Self {
         let host_id = match region {
             "cn-hangzhou" => "cas.aliyuncs.com".to_owned(),
             other => format!("cas.{other}.aliyuncs.com"),
         };
         Self {
-            gateway: Gateway::new(access_keys, clock, qps),
+            gateway: Gateway::new(access_keys, clock, rate),
             clock,
             expiry_clock,
             store,
@@ -66,6 +70,7 @@ impl Service {
             seed: Seed::default(),
             shutdown: Arc::default(),
             region: region.to_owned(),
+            dialect,
             host_id,
         }
     }
@@ -81,21 +86,26 @@ impl Service {
         self.add_contacts(&self.seed.contacts())
     }
 
-    /// Adds cloud resources.
+    /// Adds cloud resources to all accounts.
     pub(crate) fn add_cloud_resources(
         &self,
         resources: &[NewCloudResource],
     ) -> Result<(), StoreError> {
         let now = clock::unix_milliseconds(self.expiry_clock.now());
-        let account = Account::default();
-        self.store.change(|transaction| cloud_resources::add(transaction, account, resources, now))
+        let accounts = self.gateway.accounts();
+        self.store.change(|transaction| {
+            let mut accounts = accounts.into_iter();
+            accounts.try_for_each(|it| cloud_resources::add(transaction, it, resources, now))
+        })
     }
 
-    /// Adds contacts.
+    /// Adds contacts to all accounts.
     pub(crate) fn add_contacts(&self, contacts: &[NewContact]) -> Result<(), StoreError> {
-        let account = Account::default();
-        self.store
-            .change(|transaction| cloud_resources::add_contacts(transaction, account, contacts))
+        let accounts = self.gateway.accounts();
+        self.store.change(|transaction| {
+            let mut accounts = accounts.into_iter();
+            accounts.try_for_each(|it| cloud_resources::add_contacts(transaction, it, contacts))
+        })
     }
 
     /// The recorded requests, oldest first.
@@ -165,7 +175,8 @@ impl Service {
             let mut output = operation.run(&Context {
                 parameters: &call.parameters,
                 store: &self.store,
-                account: Account::default(),
+                account: caller.base.account,
+                dialect: self.dialect,
                 request_id: &call.request_id,
                 host_id: &self.host_id,
                 region: &self.region,
@@ -210,7 +221,7 @@ impl Service {
     /// The response that a fault of kind `error` asks for.
     fn inject_error(&self, call: &ApiCall<'_>, error: &InjectedError) -> ApiResponse {
         let mut response = self.failure(call, error.status, error.code.clone(), &error.message);
-        response.http.headers.clone_from(&error.headers);
+        response.http.headers.extend_from_slice(&error.headers);
         response
     }
 
@@ -234,10 +245,23 @@ fn respond_with(call: &ApiCall<'_>, status: u16, body: String) -> Response {
         status,
         content_type: call.response_format().content_type(),
         request_id: call.request_id.clone(),
-        headers: Vec::new(),
+        headers: gateway_headers(&body),
         body: Zeroizing::new(body),
         delivery: Delivery::Complete,
     }
+}
+
+/// Headers that the real gateway adds to every response.
+fn gateway_headers(body: &str) -> Vec<(String, String)> {
+    let etag = STANDARD_NO_PAD.encode(&Sha256::digest(body)[..16]);
+    [
+        ("access-control-allow-origin", "*".to_owned()),
+        ("access-control-expose-headers", "*".to_owned()),
+        ("x-acs-trace-id", uuid::Uuid::new_v4().simple().to_string()),
+        ("etag", format!("1{etag}0")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
 }
 
 /// Applies a fault to a finished response.

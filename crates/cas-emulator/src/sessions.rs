@@ -15,6 +15,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::hex;
+use crate::store::Account;
 
 /// The IDs of temporary access keys begin with this, like the service's.
 pub(crate) const ID_PREFIX: &str = "STS.";
@@ -22,13 +23,18 @@ pub(crate) const ID_PREFIX: &str = "STS.";
 /// The length in bytes of an HMAC-SHA256.
 const MAC_LENGTH: usize = 32;
 
+/// A long-lived access key. No `Debug`, to keep it out of logs.
+#[derive(Clone, Copy)]
+pub(crate) struct BaseKey<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) secret: &'a str,
+    pub(crate) account: Account,
+}
+
 /// Who signed a call.
 pub(crate) struct Caller<'a> {
-    /// The ID of the long-lived access key: the one that signed, or the one that the session
-    /// derives from.
-    pub(crate) access_key_id: &'a str,
-    /// The secret of that access key.
-    pub(crate) secret: &'a str,
+    /// The access key that signed, or the one that the session derives from.
+    pub(crate) base: BaseKey<'a>,
     /// The role of the session; `None` for a call without a session.
     pub(crate) role: Option<AssumedRole>,
     /// When the call was admitted, by the clock that signatures are checked with.
@@ -58,8 +64,8 @@ pub(crate) struct Session<'a> {
     pub(crate) secret: Zeroizing<String>,
     pub(crate) role: AssumedRole,
     pub(crate) expires: SystemTime,
-    /// ID and secret of the long-lived access key.
-    pub(crate) base: (&'a str, &'a str),
+    /// The access key that it derives from.
+    pub(crate) base: BaseKey<'a>,
 }
 
 /// The content of a security token.
@@ -83,32 +89,32 @@ pub(crate) fn issue(
     id: &str,
 ) -> SessionKey {
     let expires = expires.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let base = caller.access_key_id.to_owned();
-    let claims = Claims { base, role, expires, id: id.to_owned() };
+    let BaseKey { id: base_id, secret: base_secret, .. } = caller.base;
+    let claims = Claims { base: base_id.to_owned(), role, expires, id: id.to_owned() };
     let claims = serde_json::to_vec(&claims).unwrap_or_default(); // strings always serialise
-    let mut token = mac(caller.secret, "token", &claims).to_vec();
+    let mut token = mac(base_secret, "token", &claims).to_vec();
     token.extend_from_slice(&claims);
     SessionKey {
-        access_key_id: access_key_id(caller.secret, &claims),
-        secret: secret(caller.secret, &claims),
+        access_key_id: access_key_id(base_secret, &claims),
+        secret: secret(base_secret, &claims),
         security_token: Zeroizing::new(STANDARD.encode(token)),
     }
 }
 
-/// Reads a security token. `find` returns ID and secret of a long-lived access key by its ID.
+/// Reads a security token. `find` returns a long-lived access key by its ID.
 /// `None` if the emulator did not issue the token, or no longer has the access key.
 pub(crate) fn open<'a>(
     security_token: &str,
-    find: impl FnOnce(&str) -> Option<(&'a str, &'a str)>,
+    find: impl FnOnce(&str) -> Option<BaseKey<'a>>,
 ) -> Option<Session<'a>> {
     let token = STANDARD.decode(security_token).ok()?;
     let (tag, claims) = token.split_at_checked(MAC_LENGTH)?;
     let read: Claims = serde_json::from_slice(claims).ok()?;
     let base = find(&read.base)?;
-    keyed(base.1, "token", claims).verify_slice(tag).ok()?;
+    keyed(base.secret, "token", claims).verify_slice(tag).ok()?;
     Some(Session {
-        access_key_id: access_key_id(base.1, claims),
-        secret: secret(base.1, claims),
+        access_key_id: access_key_id(base.secret, claims),
+        secret: secret(base.secret, claims),
         role: read.role,
         expires: SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(read.expires))?,
         base,
@@ -145,20 +151,24 @@ mod tests {
         AssumedRole { arn: "acs:ram::1:role/r".to_owned(), session_name: "s".to_owned() }
     }
 
+    fn base(secret: &str) -> BaseKey<'_> {
+        BaseKey { id: "a", secret, account: Account::default() }
+    }
+
     fn issued(secret: &str, id: &str) -> SessionKey {
         let time = SystemTime::UNIX_EPOCH;
-        let caller = Caller { access_key_id: "a", secret, role: None, time };
+        let caller = Caller { base: base(secret), role: None, time };
         issue(&caller, role(), time + Duration::from_secs(7), id)
     }
 
     #[test]
     fn a_token_says_what_was_issued() {
         let key = issued("secret", "1");
-        let session = open(&key.security_token, |id| (id == "a").then_some(("a", "secret")));
+        let session = open(&key.security_token, |id| (id == "a").then_some(base("secret")));
         let session = session.unwrap();
         assert_eq!((&session.access_key_id, &session.secret), (&key.access_key_id, &key.secret));
         assert_eq!(session.expires, SystemTime::UNIX_EPOCH + Duration::from_secs(7));
-        assert_eq!((session.role, session.base), (role(), ("a", "secret")));
+        assert_eq!((session.role, session.base.id), (role(), "a"));
         assert!(key.access_key_id.starts_with("STS.") && key.access_key_id.len() == 28);
         let other = issued("secret", "2");
         assert_ne!(key.access_key_id, other.access_key_id);
@@ -168,10 +178,10 @@ mod tests {
     #[test]
     fn a_changed_or_foreign_token_is_refused() {
         let key = issued("secret", "1");
-        let find = |_: &str| Some(("a", "secret"));
+        let find = |_: &str| Some(base("secret"));
         assert!(open(&key.security_token, find).is_some());
         assert!(open(&key.security_token, |_| None).is_none());
-        assert!(open(&key.security_token, |_| Some(("a", "another"))).is_none());
+        assert!(open(&key.security_token, |_| Some(base("another"))).is_none());
         let mut token = STANDARD.decode(&*key.security_token).unwrap();
         for position in [0, MAC_LENGTH + 12, token.len() - 3] {
             token[position] ^= 1;

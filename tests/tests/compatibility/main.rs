@@ -15,7 +15,7 @@ fn python(script: &str) -> Program {
 fn the_core_sdk_uploads_and_a_changed_byte_fails_the_signature() {
     let emulator = Emulator::start(&[]);
     let printed = python("upload.py").arg(emulator.url()).with_chain().succeed();
-    assert_eq!(printed, "post: 1\nget: 2\nchanged: SignatureDoesNotMatch\n");
+    assert_eq!(printed, "post: 10000000\nget: 10000001\nchanged: SignatureDoesNotMatch\n");
     let codes: Vec<_> = emulator.requests().iter().map(|request| request["code"].clone()).collect();
     assert_eq!(
         codes,
@@ -53,9 +53,9 @@ fn assert_prints_with(options: &[&str], script: &str, expected: &str) {
 fn the_core_sdk_finds_in_one_version_what_it_uploaded_in_the_other() {
     let emulator = Emulator::start(&[]);
     let expected = "\
-uploaded: 1 2
-listed by the first: 2 of the second, 1 of the first,
-listed by the second: 2 of the second, 1 of the first,
+uploaded: 10000000 10000001
+listed by the first: 10000001 of the second, 10000000 of the first,
+listed by the second: 10000001 of the second, 10000000 of the first,
 shown: True True
 shown: True True
 deleted: done
@@ -70,8 +70,8 @@ again: NotFound
 #[test]
 fn the_sdk_of_2018_07_13_understands_every_response() {
     let expected = "\
-uploaded: 1
-listed: 1 1 n 1+名 False
+uploaded: 10000000
+listed: 1 10000000 n 1+名 False
 shown: n 1+名 demo.example False True True
 deleted: 36
 again: NotFound
@@ -82,14 +82,14 @@ again: NotFound
 #[test]
 fn the_sdk_of_2020_04_07_understands_every_response() {
     let expected = "\
-uploaded: 1 cas-upload-000001
-uploaded: 1 cas-upload-000001
+uploaded: 10000000 cas-upload-05yc1s
+uploaded: 10000000 cas-upload-05yc1s
 changed: IdempotentParameterMismatch 400
 listed as None: 0
-listed as UPLOAD: 1 1 n 1+名 ISSUED
-shown: n 1+名 demo.example 1-cn-hangzhou 2 ('a', '1') ('b', '名')
+listed as UPLOAD: 1 10000000 n 1+名 ISSUED
+shown: n 1+名 demo.example 10000000-cn-hangzhou 2 ('a', '1') ('b', '名')
 with cert and key: True True
-shown: n 1+名 demo.example 1-cn-hangzhou 2 ('a', '1') ('b', '名')
+shown: n 1+名 demo.example 10000000-cn-hangzhou 2 ('a', '1') ('b', '名')
 with cert and key: False False
 deleted: 200
 again: NotFound 400
@@ -100,8 +100,8 @@ again: NotFound 400
 #[test]
 fn the_sdk_of_2020_04_07_deploys_and_rolls_back() {
     let expected = "\
-resources: 2, 1 CDN demo.example 0 0, 2 ALB *.demo.example 0 0
-products: 1, 2 ALB *.demo.example 0 0 | 0
+resources: 2, 1 CDN demo.example False 0, 2 ALB *.demo.example False 0
+products: 1, 2 ALB *.demo.example False 0 | 0
 contacts: 1 1 emulator []
 created: 1
 refused: MissingCertIds 400
@@ -115,15 +115,15 @@ done: 1 1 after 3
 late: InvalidStatus 400
 workers: 2, 1 success CDN demo.example, 2 error ALB *.demo.example
 failed: 1, 2 error ALB *.demo.example
-resources: 1, 1 CDN demo.example 1 1
+resources: 1, 1 CDN demo.example True 1
 retried: 200 2 0 after 4
 products: ALB 1 CDN 1
 rollback: 200 200
 rolled back: 1 0 1
 workers: 2, 1 rollback_success CDN demo.example, 2 success ALB *.demo.example
-resources: 2, 1 CDN demo.example 0 0, 2 ALB *.demo.example 1 1
+resources: 2, 1 CDN demo.example False 0, 2 ALB *.demo.example True 1
 impossible: InvalidStatus 400 NotFound 400
-jobs: 1 1 success 1 1
+jobs: 1 1 success 1 True
 ";
     let options = [
         "--cloud-resource",
@@ -150,8 +150,8 @@ neither: MissingResourceId 400
 without a key: 200 ['1 名=值 +/='] None
 neither: MissingTagKey 400 MissingTagKey 400
 without any: 200 [] None
-moved: 200 [2] []
-detail: 1 a issued
+moved: 200 [True] []
+detail: True a issued
 key: RSA 2048 True
 names: ['demo.example', '127.0.0.1'] demo.example,127.0.0.1
 chain: 2 demo.example
@@ -168,7 +168,7 @@ fn the_sdk_of_sts_assumes_a_role_whose_key_uploads() {
 assumed: acs:ram::1234567890123456:role/deployer/alice STS. Z
 self: RAMUser 1000000000000001 acs:ram::1000000000000001:user/testid False
 session: AssumedRoleUser 1234567890123456 acs:ram::1234567890123456:assumed-role/deployer/alice True
-uploaded: 1
+uploaded: True
 wrong secret: SignatureDoesNotMatch
 wrong token: InvalidSecurityToken.Malformed 400
 no token: MissingSecurityToken 400
@@ -215,7 +215,7 @@ fn the_sdk_and_libcas_upload_and_show_the_same_double_certificates() {
         report(emulator.url(), &settings, "by libcas", &sign, &sign_key).succeed();
         let sdk = python("sdk_sm2.py").arg(emulator.url()).args([&sign, &sign_key]);
         let expected = "\
-uploaded: 2
+uploaded: 10000001
 by the SDK SM2 gm.example True True True True False True
 by the SDK SM2 gm.example False False False False False True
 by libcas SM2 gm.example True True True True False True
@@ -224,7 +224,7 @@ by libcas SM2 gm.example False False False False False True
         assert_eq!(sdk.arg(signature).args([&encrypt, &encrypt_key]).succeed(), expected);
         // libcas finds what the SDK stored.
         let again = report(emulator.url(), &settings, "by the SDK", &sign, &sign_key).run();
-        assert_eq!((again.field("outcome"), again.field("cert_id")), ("1", "2"));
+        assert_eq!((again.field("outcome"), again.field("cert_id")), ("1", "10000001"));
     }
 }
 
@@ -304,7 +304,7 @@ fn acs3_requests_work_in_both_versions_with_and_without_a_token() {
                     })
                     .run()
             };
-            upload("testsecret").assert_fields(&[("status", "CAS_OK"), ("cert_id", "1")]);
+            upload("testsecret").assert_fields(&[("status", "CAS_OK"), ("cert_id", "10000000")]);
             upload("testsecret").assert_fields(&[("status", "CAS_ERR_NAME_TAKEN")]);
             let wrong = upload("another");
             wrong.assert_fields(&[

@@ -1,14 +1,17 @@
 //! The access keys that the emulator accepts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use zeroize::Zeroizing;
+
+use crate::store::Account;
 
 /// The secret parts of an access key. No `Debug`, to keep them out of logs.
 pub(super) struct AccessKey {
     pub(super) secret: Zeroizing<String>,
     /// Set for temporary (STS) access keys.
     pub(super) security_token: Option<Zeroizing<String>>,
+    pub(super) account: Account,
 }
 
 /// All access keys, by ID.
@@ -24,13 +27,14 @@ impl AccessKeys {
         id: &str,
         secret: &str,
         token: Option<&str>,
+        account: Account,
     ) -> Result<(), String> {
         if id.is_empty() || secret.is_empty() || token == Some("") {
             return Err("invalid access key: a part is empty".to_owned());
         }
         let secret = Zeroizing::new(secret.to_owned());
         let security_token = token.map(|token| Zeroizing::new(token.to_owned()));
-        match self.by_id.insert(id.to_owned(), AccessKey { secret, security_token }) {
+        match self.by_id.insert(id.to_owned(), AccessKey { secret, security_token, account }) {
             None => Ok(()),
             Some(_) => Err("invalid access keys: two of them have the same ID".to_owned()),
         }
@@ -40,7 +44,14 @@ impl AccessKeys {
     /// the ID is in use.
     pub(crate) fn add_default(&mut self) {
         let secret = Zeroizing::new("testsecret".to_owned());
-        self.by_id.entry("testid".to_owned()).or_insert(AccessKey { secret, security_token: None });
+        let account = Account::default();
+        let default = AccessKey { secret, security_token: None, account };
+        self.by_id.entry("testid".to_owned()).or_insert(default);
+    }
+
+    /// The accounts that have an access key, each once.
+    pub(super) fn accounts(&self) -> BTreeSet<Account> {
+        self.by_id.values().map(|key| key.account).collect()
     }
 
     /// The access key `id`, and its ID.

@@ -1,7 +1,7 @@
 //! Admission of API calls: access key, timestamp, signature, nonce and rate limit.
 //!
 //! `docs/conformance.md` lists the order of the checks, which is assumed. May use `operations`,
-//! `sessions`, `request`, `http`, `clock` and `hex`.
+//! `sessions`, `store`, `request`, `http`, `clock` and `hex`.
 
 mod access_keys;
 mod acs3;
@@ -10,18 +10,23 @@ mod nonces;
 mod signing_key;
 mod throttle;
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 pub(crate) use access_keys::AccessKeys;
 
 use nonces::Nonces;
+use signing_key::SigningKey;
 use throttle::Throttle;
+
+pub(crate) use throttle::RateLimit;
 
 use crate::clock::Clock;
 use crate::operations::errors::{self, ApiError};
 use crate::operations::table::{self, Operation};
 use crate::request::{ApiCall, Authorization, Parameters};
 use crate::sessions::Caller;
+use crate::store::Account;
 
 /// The largest difference between a timestamp and the server's time, in either direction.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(15 * 60);
@@ -51,9 +56,8 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// `qps` is the largest number of calls of each operation in any second; `None` for no limit.
-    pub(crate) fn new(access_keys: AccessKeys, clock: Clock, qps: Option<usize>) -> Self {
-        let (nonces, throttle) = (Nonces::default(), Throttle::new(qps));
+    pub(crate) fn new(access_keys: AccessKeys, clock: Clock, rate: RateLimit) -> Self {
+        let (nonces, throttle) = (Nonces::default(), Throttle::new(rate));
         Self { access_keys, clock, nonces, throttle }
     }
 
@@ -95,9 +99,14 @@ impl Gateway {
         if !self.nonces.use_once(access_key_id, value("SignatureNonce"), now) {
             return Err((&errors::NONCE_USED).into());
         }
-        self.throttle.admit(operation, now)?;
-        let (access_key_id, secret) = signing_key.base;
-        Ok((operation, Caller { access_key_id, secret, role: signing_key.role, time }))
+        let SigningKey { base, role, .. } = signing_key;
+        self.throttle.admit(base.account, operation, now)?;
+        Ok((operation, Caller { base, role, time }))
+    }
+
+    /// The accounts that have an access key, each once.
+    pub(crate) fn accounts(&self) -> BTreeSet<Account> {
+        self.access_keys.accounts()
     }
 
     /// Forgets nonces and the calls of the last second.

@@ -6,14 +6,13 @@ use zeroize::Zeroizing;
 
 use super::access_keys::{AccessKey, AccessKeys};
 use crate::operations::errors::{self, ApiError};
-use crate::sessions::{self, AssumedRole};
+use crate::sessions::{self, AssumedRole, BaseKey};
 
 /// An access key that can sign.
 pub(super) struct SigningKey<'a> {
     pub(super) secret: Zeroizing<String>,
-    /// ID and secret of the access key that was configured: this one, or the one that `AssumeRole`
-    /// was called with.
-    pub(super) base: (&'a str, &'a str),
+    /// The access key that was configured: this one, or the one that `AssumeRole` was called with.
+    pub(super) base: BaseKey<'a>,
     /// The role, if `AssumeRole` issued the access key.
     pub(super) role: Option<AssumedRole>,
 }
@@ -28,13 +27,13 @@ pub(super) fn find<'a>(
     if let Some((id, access_key)) = access_keys.get(id) {
         check_security_token(access_key, token)?;
         let secret = access_key.secret.clone();
-        return Ok(SigningKey { secret, base: (id, &access_key.secret), role: None });
+        return Ok(SigningKey { secret, base: base_key((id, access_key)), role: None });
     }
     if !id.starts_with(sessions::ID_PREFIX) {
         return Err((&errors::ACCESS_KEY_NOT_FOUND).into());
     }
     let token = token.ok_or(&errors::MISSING_SECURITY_TOKEN)?;
-    let base = |id: &str| access_keys.get(id).map(|(id, key)| (id, key.secret.as_str()));
+    let base = |id: &str| access_keys.get(id).map(base_key);
     let session = sessions::open(token, base).ok_or(&errors::SECURITY_TOKEN_MALFORMED)?;
     if session.access_key_id != id {
         return Err((&errors::SECURITY_TOKEN_MISMATCH).into());
@@ -43,6 +42,10 @@ pub(super) fn find<'a>(
         return Err((&errors::SECURITY_TOKEN_EXPIRED).into());
     }
     Ok(SigningKey { secret: session.secret, base: session.base, role: Some(session.role) })
+}
+
+fn base_key<'a>((id, access_key): (&'a str, &'a AccessKey)) -> BaseKey<'a> {
+    BaseKey { id, secret: &access_key.secret, account: access_key.account }
 }
 
 fn check_security_token(access_key: &AccessKey, token: Option<&str>) -> Result<(), ApiError> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a request may be incomplete before its connection counts as one that can be closed.
-const PROMPT: Duration = Duration::from_secs(1);
+const PROMPT: Duration = Duration::from_millis(250);
 /// How long a connection is idle before it is the first choice: a new one is about to be used.
 const SETTLED: Duration = Duration::from_millis(100);
 

@@ -25,9 +25,20 @@ pub(crate) struct Context<'a> {
     pub(crate) caller: &'a Caller<'a>,
     /// How long lists omit what this call stores.
     pub(crate) lag: Option<Duration>,
+    /// Responses and limits that differ between documents.
+    pub(crate) dialect: Dialect,
     /// How many clients beside this one are at work.
     pub(crate) other_clients: usize,
     pub(crate) worker_faults: &'a dyn WorkerFaults,
+}
+
+/// What an emulator does where documents differ.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Dialect {
+    /// Limits of names and pages are those of the latest documents.
+    pub(crate) strict: bool,
+    /// `CreateUserCertificate` responds like the sample of 2019.
+    pub(crate) sample_2019: bool,
 }
 
 impl Context<'_> {

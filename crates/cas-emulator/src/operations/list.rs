@@ -7,13 +7,16 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use super::context::Context;
-use super::errors::ApiError;
+use super::errors::{self, ApiError};
 use super::summary::Summary;
 use crate::clock;
 use crate::store::{ListFilter, StoredCertificate};
 
 /// How long before its end a certificate has the status `WILLEXPIRED`.
 const WILL_EXPIRE: Duration = Duration::from_secs(30 * 86_400);
+
+/// Most certificates of a page, according to a guide of the vendor.
+const MAX_SIZE_STRICT: usize = 100;
 
 /// The fields of a `DescribeUserCertificateList` response.
 #[derive(Serialize)]
@@ -188,7 +191,11 @@ struct PageRange {
 impl PageRange {
     fn parse(context: &Context<'_>) -> Result<Self, ApiError> {
         let number = context.positive("CurrentPage", 1)?;
-        Ok(Self { number, size: context.positive("ShowSize", 50)? })
+        let size = context.positive("ShowSize", 50)?;
+        if context.dialect.strict && size > MAX_SIZE_STRICT {
+            return Err(ApiError::new(&errors::INVALID, "ShowSize"));
+        }
+        Ok(Self { number, size })
     }
 
     fn page(&self, context: &Context<'_>, total_count: usize) -> PageFields {

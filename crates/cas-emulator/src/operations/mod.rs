@@ -20,4 +20,4 @@ mod tags;
 mod upload;
 pub(crate) mod version;
 
-pub(crate) use context::Context;
+pub(crate) use context::{Context, Dialect};

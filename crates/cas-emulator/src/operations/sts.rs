@@ -113,15 +113,15 @@ pub(super) fn assume_role(context: &Context<'_>) -> Result<AssumeRoleOutput, Api
 pub(super) fn get_caller_identity(context: &Context<'_>) -> CallerIdentityOutput {
     let request_id = context.request_id.to_owned();
     let caller = context.caller;
-    let user_id = principal_id(caller.access_key_id);
-    let account = context.account.number();
+    let user_id = principal_id(caller.base.id);
+    let account = context.account;
     match &caller.role {
         None => CallerIdentityOutput {
             identity_type: "RAMUser",
             account_id: account.to_string(),
             request_id,
             principal_id: user_id.clone(),
-            arn: format!("acs:ram::{account}:user/{}", caller.access_key_id),
+            arn: format!("acs:ram::{account}:user/{}", caller.base.id),
             user_id: Some(user_id),
             role_id: None,
         },

@@ -11,6 +11,8 @@ use super::{certificate_detail, delete, detail, list, not_emulated, sts, tags, u
 pub(crate) struct Operation {
     pub(crate) version: &'static str,
     pub(crate) action: &'static str,
+    /// Calls a second and account according to the documentation.
+    pub(crate) documented_rate: usize,
     run: fn(&Context<'_>) -> Result<Output, ApiError>,
 }
 
@@ -18,16 +20,19 @@ pub(crate) static OPERATIONS: [Operation; 24] = [
     Operation {
         version: VERSION_2018,
         action: "CreateUserCertificate",
+        documented_rate: 10,
         run: |context| upload::create_user_certificate(context).map(Output::Create),
     },
     Operation {
         version: VERSION_2018,
         action: "DeleteUserCertificate",
+        documented_rate: 100,
         run: |context| delete::delete_user_certificate(context).map(Output::Delete),
     },
     Operation {
         version: VERSION_2018,
         action: "DescribeUserCertificateDetail",
+        documented_rate: 10,
         run: |context| {
             detail::describe_user_certificate_detail(context)
                 .map(|output| Output::Describe(Box::new(output)))
@@ -36,21 +41,25 @@ pub(crate) static OPERATIONS: [Operation; 24] = [
     Operation {
         version: VERSION_2018,
         action: "DescribeUserCertificateList",
+        documented_rate: 10,
         run: |context| list::describe_user_certificate_list(context).map(Output::DescribeList),
     },
     Operation {
         version: VERSION_2020,
         action: "UploadUserCertificate",
+        documented_rate: 100,
         run: |context| upload::upload_user_certificate(context).map(Output::Upload),
     },
     Operation {
         version: VERSION_2020,
         action: "DeleteUserCertificate",
+        documented_rate: 100,
         run: |context| delete::delete_user_certificate_with_token(context).map(Output::Delete),
     },
     Operation {
         version: VERSION_2020,
         action: "GetUserCertificateDetail",
+        documented_rate: 100,
         run: |context| {
             detail::get_user_certificate_detail(context).map(|output| Output::Get(Box::new(output)))
         },
@@ -58,56 +67,67 @@ pub(crate) static OPERATIONS: [Operation; 24] = [
     Operation {
         version: VERSION_2020,
         action: "ListUserCertificateOrder",
+        documented_rate: 10,
         run: |context| list::list_user_certificate_order(context).map(Output::List),
     },
     Operation {
         version: VERSION_2020,
         action: "CreateDeploymentJob",
+        documented_rate: 100,
         run: |context| jobs::create(context).map(Output::CreateJob),
     },
     Operation {
         version: VERSION_2020,
         action: "UpdateDeploymentJobStatus",
+        documented_rate: 100,
         run: |context| jobs::update_status(context).map(Output::UpdateStatus),
     },
     Operation {
         version: VERSION_2020,
         action: "DescribeDeploymentJob",
+        documented_rate: 100,
         run: |context| jobs::describe(context).map(|output| Output::DescribeJob(Box::new(output))),
     },
     Operation {
         version: VERSION_2020,
         action: "DescribeDeploymentJobStatus",
+        documented_rate: 100,
         run: |context| jobs::describe_status(context).map(Output::JobStatus),
     },
     Operation {
         version: VERSION_2020,
         action: "ListDeploymentJob",
+        documented_rate: 100,
         run: |context| jobs::list(context).map(Output::ListJobs),
     },
     Operation {
         version: VERSION_2020,
         action: "ListWorkerResource",
+        documented_rate: 100,
         run: |context| workers::list(context).map(Output::ListWorkers),
     },
     Operation {
         version: VERSION_2020,
         action: "UpdateWorkerResourceStatus",
+        documented_rate: 100,
         run: |context| workers::update_status(context).map(Output::UpdateStatus),
     },
     Operation {
         version: VERSION_2020,
         action: "ListCloudResources",
+        documented_rate: 100,
         run: |context| resources::list(context).map(Output::ListResources),
     },
     Operation {
         version: VERSION_2020,
         action: "ListContact",
+        documented_rate: 100,
         run: |context| resources::list_contacts(context).map(Output::ListContacts),
     },
     Operation {
         version: VERSION_2020,
         action: "GetCertificateDetail",
+        documented_rate: 100,
         run: |context| {
             certificate_detail::get(context)
                 .map(|output| Output::CertificateDetail(Box::new(output)))
@@ -116,31 +136,37 @@ pub(crate) static OPERATIONS: [Operation; 24] = [
     Operation {
         version: VERSION_2020,
         action: "TagResources",
+        documented_rate: 100,
         run: |context| tags::tag_resources(context).map(Output::Done),
     },
     Operation {
         version: VERSION_2020,
         action: "UntagResources",
+        documented_rate: 100,
         run: |context| tags::untag_resources(context).map(Output::Done),
     },
     Operation {
         version: VERSION_2020,
         action: "ListTagResources",
+        documented_rate: 100,
         run: |context| tags::list_tag_resources(context).map(Output::ListTags),
     },
     Operation {
         version: VERSION_2020,
         action: "MoveResourceGroup",
+        documented_rate: 100,
         run: |context| tags::move_resource_group(context).map(Output::Done),
     },
     Operation {
         version: VERSION_STS,
         action: "AssumeRole",
+        documented_rate: 100,
         run: |context| sts::assume_role(context).map(Output::AssumeRole),
     },
     Operation {
         version: VERSION_STS,
         action: "GetCallerIdentity",
+        documented_rate: 100,
         run: |context| Ok(Output::CallerIdentity(sts::get_caller_identity(context))),
     },
 ];

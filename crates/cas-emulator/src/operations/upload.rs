@@ -11,17 +11,21 @@ use crate::store::{InsertResult, NewCertificate, PemPair, resource_id};
 
 /// Longest name, in characters, according to the documentation of version 2018-07-13.
 const MAX_NAME: usize = 128;
+/// Longest name, in characters, according to the latest documentation of version 2020-04-07.
+const MAX_NAME_STRICT: usize = 63;
 
-/// The fields of a `CreateUserCertificate` response. The documented sample has `HostId` and `Code`,
-/// the documented table does not.
+/// The fields of a `CreateUserCertificate` response. The sample of 2019 has `HostId` and `Code`,
+/// later documents do not.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct CreateOutput {
     request_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cert_id: Option<i64>,
-    host_id: String,
-    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
 }
 
 /// The fields of an `UploadUserCertificate` response.
@@ -46,11 +50,12 @@ struct Options<'a> {
 
 pub(super) fn create_user_certificate(context: &Context<'_>) -> Result<CreateOutput, ApiError> {
     let cert_id = store(context, Options::default())?;
+    let sample_2019 = context.dialect.sample_2019;
     Ok(CreateOutput {
         request_id: context.request_id.to_owned(),
         cert_id: Some(cert_id),
-        host_id: context.host_id.to_owned(),
-        code: "200",
+        host_id: sample_2019.then(|| context.host_id.to_owned()),
+        code: sample_2019.then_some("200"),
     })
 }
 
@@ -81,7 +86,8 @@ fn store(context: &Context<'_>, options: Options<'_>) -> Result<i64, ApiError> {
     } else {
         (pair(context, ["Cert", "Key"])?, None)
     };
-    if name.chars().count() > MAX_NAME {
+    let max_name = if context.dialect.strict { MAX_NAME_STRICT } else { MAX_NAME };
+    if name.chars().count() > max_name {
         return Err(ApiError::new(&errors::INVALID, "Name"));
     }
     let leaf = check(pair)?;

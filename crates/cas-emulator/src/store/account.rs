@@ -1,5 +1,7 @@
 //! The accounts that own certificates.
 
+use std::fmt;
+
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, Value, ValueRef};
 
@@ -8,6 +10,12 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, Value, ValueRef};
 pub(crate) struct Account(i64);
 
 impl Account {
+    /// The account with this number; `None` unless it has exactly 16 digits.
+    pub(crate) fn parse(digits: &str) -> Option<Self> {
+        let valid = digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse().ok().filter(|_| valid).map(Self)
+    }
+
     pub(crate) fn number(self) -> i64 {
         self.0
     }
@@ -17,6 +25,12 @@ impl Default for Account {
     /// The account of access keys that name none.
     fn default() -> Self {
         Self(1_000_000_000_000_001)
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016}", self.0)
     }
 }
 
@@ -35,5 +49,20 @@ impl ToSql for Account {
 impl FromSql for Account {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         value.as_i64().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_has_sixteen_digits() {
+        for digits in ["0000000000000001", "9999999999999999"] {
+            assert_eq!(Account::parse(digits).map(|account| account.to_string()).unwrap(), digits);
+        }
+        for invalid in ["", "1", "12345678901234567", "+123456789012345", "123456789012345x"] {
+            assert_eq!(Account::parse(invalid), None, "{invalid}");
+        }
     }
 }

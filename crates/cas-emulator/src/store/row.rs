@@ -5,13 +5,16 @@ use std::time::SystemTime;
 use rusqlite::Row;
 use serde::{Serialize, Serializer};
 
+use super::account::Account;
 use crate::clock::{from_unix_seconds, rfc3339};
 
 /// A stored certificate. The fields from `common_name` to `algorithm` come from the certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StoredCertificate {
-    /// The ID that the emulator assigned, counting from 1.
+    /// The ID that the emulator assigned, counting from 10,000,000.
     pub cert_id: i64,
+    /// The account that it belongs to: 16 digits.
+    pub account: String,
     /// The name from the upload.
     pub name: String,
     /// Common name of the subject; empty if missing.
@@ -123,6 +126,7 @@ pub(super) fn without_pem(row: &Row<'_>) -> rusqlite::Result<StoredCertificate> 
     let sans: String = row.get("sans")?;
     Ok(StoredCertificate {
         cert_id: row.get("cert_id")?,
+        account: row.get::<_, Account>("account")?.to_string(),
         name: row.get("name")?,
         common_name: row.get("common_name")?,
         sans: sans.split(',').filter(|san| !san.is_empty()).map(str::to_owned).collect(),

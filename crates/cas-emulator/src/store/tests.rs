@@ -1,5 +1,6 @@
 //! Tests of opening databases.
 
+use super::upload::FIRST_ID;
 use super::*;
 use crate::certificates::certificate::{Leaf, parse_leaf};
 use crate::clock::from_unix_seconds;
@@ -67,7 +68,7 @@ fn reports_a_missing_or_wrong_key_file() {
     // Without an encrypted key in the database, a new key file is created.
     std::fs::remove_file(&key).unwrap();
     let store = Store::open(Some(&file), None).unwrap();
-    assert_eq!(insert(&store, "a", &leaf()), InsertResult::Stored(1));
+    assert_eq!(insert(&store, "a", &leaf()), InsertResult::Stored(FIRST_ID));
     drop(store);
 
     let good = std::fs::read(&key).unwrap();
@@ -107,7 +108,7 @@ fn counts_agree_with_lists_at_every_boundary() {
         let leaf = Leaf { not_after: *end, ..leaf() };
         insert(&store, &format!("n{index}"), &leaf);
     }
-    let all: Vec<_> = (1..).zip(ends.clone()).collect();
+    let all: Vec<_> = (FIRST_ID..).zip(ends.clone()).collect();
     for from in ends.iter().flat_map(|end| [end - 1, *end, end + 1]) {
         for before in ends.iter().flat_map(|end| [end - 1, *end, end + 1]) {
             let selected = all.iter().filter(|(_, end)| (from..before).contains(end));
@@ -116,7 +117,7 @@ fn counts_agree_with_lists_at_every_boundary() {
         }
     }
     // A deleted certificate is not counted.
-    assert_eq!(store.delete(Account::default(), 5, None), Ok(DeleteResult::Deleted));
+    assert_eq!(store.delete(Account::default(), FIRST_ID + 4, None), Ok(DeleteResult::Deleted));
     let (total, page) = store.listed(&ListFilter::all(Account::default()), &(0..100)).unwrap();
     assert_eq!((total, page.len()), (ends.len() - 1, ends.len() - 1));
 }
@@ -128,7 +129,7 @@ fn pages_from_either_end_are_the_same() {
     for index in 0..11 {
         insert(&store, &format!("n{index}"), &leaf);
     }
-    let newest_first: Vec<i64> = (1..=11).rev().collect();
+    let newest_first: Vec<i64> = (FIRST_ID..FIRST_ID + 11).rev().collect();
     for start in 0..13 {
         for end in start..14 {
             let (total, page) =
@@ -160,6 +161,6 @@ fn writes_that_arrive_together_each_get_their_own_result() {
         })
         .collect();
     stored.sort_unstable();
-    assert_eq!(stored, (1..=20).collect::<Vec<_>>());
+    assert_eq!(stored, (FIRST_ID..FIRST_ID + 20).collect::<Vec<_>>());
     assert_eq!(results.iter().filter(|result| **result == InsertResult::NameTaken).count(), 20);
 }

@@ -17,8 +17,8 @@ use super::tags;
 use super::writer::{Change, lock};
 use crate::certificates::certificate::Leaf;
 
-/// The ID of the first certificate.
-const FIRST_ID: i64 = 1;
+/// The ID of the first certificate: eight digits, like the service's.
+pub(super) const FIRST_ID: i64 = 10_000_000;
 
 /// A certificate chain and its private key, PEM.
 #[derive(Clone, Copy)]

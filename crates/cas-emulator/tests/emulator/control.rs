@@ -60,11 +60,11 @@ fn certificates_are_listed_and_reset_deletes_them() {
     let port = emulator.port();
     let (cert, key) = certificate();
     let call = Call::create("kept", &cert, &key);
-    assert_eq!(call.send(port).cert_id(), 1);
+    assert_eq!(call.send(port).cert_id(), 10_000_000);
 
     let stored = control(port, "GET", "/_emulator/certificates").json();
     let stored = &stored[0];
-    assert_eq!((&stored["cert_id"], &stored["name"]), (&1.into(), &"kept".into()));
+    assert_eq!((&stored["cert_id"], &stored["name"]), (&10_000_000.into(), &"kept".into()));
     assert_eq!(stored["common_name"], "rcgen self signed cert");
     assert_eq!(stored["sans"], serde_json::json!(["www.example.com", "example.com"]));
     assert_eq!(stored["algorithm"], "ECC");
@@ -76,7 +76,7 @@ fn certificates_are_listed_and_reset_deletes_them() {
     assert_eq!(control(port, "GET", "/_emulator/certificates").body, "[]");
     assert_eq!(control(port, "GET", "/_emulator/requests").body, "[]");
     // The same request again: nonce, name and ID are free.
-    assert_eq!(call.send(port).cert_id(), 1);
+    assert_eq!(call.send(port).cert_id(), 10_000_000);
 }
 
 #[test]

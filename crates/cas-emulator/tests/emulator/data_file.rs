@@ -51,28 +51,29 @@ fn keys_tags_and_client_tokens_survive_a_restart() {
             Call::upload("a", &cert, &key).set("ClientToken", "t").set("ResourceGroupId", "rg");
         call.set("Tags.1.Key", "k").set("Tags.1.Value", "v")
     };
-    let delete = || Call::v2020("DeleteUserCertificate").set("CertId", "2").set("ClientToken", "d");
+    let delete =
+        || Call::v2020("DeleteUserCertificate").set("CertId", "10000001").set("ClientToken", "d");
     let emulator = start(&file).unwrap();
-    assert_eq!(upload().send(emulator.port()).cert_id(), 1);
-    assert_eq!(Call::create("b", &cert, &key).send(emulator.port()).cert_id(), 2);
+    assert_eq!(upload().send(emulator.port()).cert_id(), 10_000_000);
+    assert_eq!(Call::create("b", &cert, &key).send(emulator.port()).cert_id(), 10_000_001);
     assert_eq!(delete().send(emulator.port()).status, 200);
-    let before = detail(&emulator, "1");
+    let before = detail(&emulator, "10000000");
     emulator.stop();
 
     let emulator = start(&file).unwrap();
-    let after = detail(&emulator, "1");
+    let after = detail(&emulator, "10000000");
     assert_eq!(
         (&after["Key"], &after["Tags"], &after["ResourceGroupId"]),
         (&key.as_str().into(), &before["Tags"], &"rg".into())
     );
     assert_eq!(after["Tags"], serde_json::json!([{"TagKey": "k", "TagValue": "v"}]));
-    assert_eq!(upload().send(emulator.port()).cert_id(), 1);
+    assert_eq!(upload().send(emulator.port()).cert_id(), 10_000_000);
     assert_eq!(
         upload().set("Name", "c").send(emulator.port()).code(),
         "IdempotentParameterMismatch"
     );
     assert_eq!(delete().send(emulator.port()).status, 200);
-    assert_eq!(Call::create("b", &cert, &key).send(emulator.port()).cert_id(), 3);
+    assert_eq!(Call::create("b", &cert, &key).send(emulator.port()).cert_id(), 10_000_002);
     assert_eq!(emulator.certificates().unwrap().len(), 2);
 }
 
@@ -97,7 +98,7 @@ fn double_certificates_survive_a_restart() {
     upload_double(&emulator, "a");
     emulator.stop();
     let emulator = start(&file).unwrap();
-    let shown = detail(&emulator, "1");
+    let shown = detail(&emulator, "10000000");
     assert!(SM2.iter().all(|(field, value)| shown[field] == *value), "{}", shown["Name"]);
 }
 
@@ -110,7 +111,7 @@ fn no_file_contains_a_part_of_a_private_key() {
     for name in ["a", "b"] {
         assert_eq!(Call::create(name, &cert, &key).send(emulator.port()).status, 200);
     }
-    assert_eq!(detail(&emulator, "1")["Key"], key);
+    assert_eq!(detail(&emulator, "10000000")["Key"], key);
     upload_double(&emulator, "c");
 
     let contents = || {
@@ -190,7 +191,7 @@ fn a_file_of_schema_1_is_migrated() {
     assert_eq!((&first["Sans"], first.get("Key")), (&"a,b".into(), None));
     assert_eq!(Call::create("old", &cert, &key).send(emulator.port()).code(), "NameRepeat");
     let call = Call::upload("new", &cert, &key).set("ClientToken", "t");
-    assert_eq!(call.send(emulator.port()).cert_id(), 9);
+    assert_eq!(call.send(emulator.port()).cert_id(), 10_000_000);
     let list = Call::v2018("DescribeUserCertificateList").send(emulator.port()).json();
     assert_eq!(
         (&list["TotalCount"], &list["CertificateList"][1]["name"]),
@@ -203,7 +204,7 @@ fn a_file_of_schema_1_is_migrated() {
 
     let emulator = start(&file).unwrap();
     assert_eq!(
-        (detail(&emulator, "7").get("Key"), &detail(&emulator, "9")["Key"]),
+        (detail(&emulator, "7").get("Key"), &detail(&emulator, "10000000")["Key"]),
         (None, &key.into())
     );
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use cas_emulator::{Emulator, FaultError, StartError};
 use serde_json::{Value, json};
 
+use crate::api::calls::names;
 use crate::certificates::certificate;
 use crate::client::{Call, Connection, control, control_with};
 use crate::http::over_tls;
@@ -104,7 +105,7 @@ fn garbage_and_empty_respond_with_200_and_keep_the_connection() {
     let rejected = connection.exchange(&Call::create("b", &cert, &key).bytes());
     assert_eq!((rejected.status, rejected.body.as_str()), (200, "neither JSON nor XML"));
     assert_eq!(recorded(&emulator), json!([200, "NameRepeat", "garbage"]));
-    assert_eq!(connection.exchange(&Call::create("c", &cert, &key).bytes()).cert_id(), 3);
+    assert_eq!(connection.exchange(&Call::create("c", &cert, &key).bytes()).cert_id(), 10_000_002);
 }
 
 #[test]
@@ -135,7 +136,7 @@ fn error_responds_in_the_requested_format_and_processes_nothing() {
         "{}",
         second.body
     );
-    assert_eq!((stored(&emulator), call().send(emulator.port()).cert_id()), (0, 1));
+    assert_eq!((stored(&emulator), call().send(emulator.port()).cert_id()), (0, 10_000_000));
 }
 
 #[test]
@@ -144,11 +145,11 @@ fn no_cert_id_is_a_success_without_cert_id() {
     let (cert, key) = certificate();
     let first = Call::create("a", &cert, &key).send(emulator.port());
     assert_eq!((first.status, first.json().get("CertId")), (200, None));
-    assert_eq!(first.json()["Code"], "200");
+    assert_eq!(names(&first.json()), ["RequestId"]);
     let second = Call::upload("b", &cert, &key).send(emulator.port());
     assert_eq!((second.status, second.json().get("CertId")), (200, None));
-    assert_eq!(second.json()["ResourceId"], "cas-upload-000002");
-    assert_eq!(Call::create("c", &cert, &key).send(emulator.port()).cert_id(), 3);
+    assert_eq!(second.json()["ResourceId"], "cas-upload-05yc1t");
+    assert_eq!(Call::create("c", &cert, &key).send(emulator.port()).cert_id(), 10_000_002);
 }
 
 #[test]
@@ -167,7 +168,7 @@ fn retired_affects_every_call_of_version_2018_only() {
             assert_eq!((response.status, response.code().as_str()), (status, code));
         }
         assert_eq!(stored(&emulator), 0);
-        assert_eq!(Call::upload("a", &cert, &key).send(emulator.port()).cert_id(), 1);
+        assert_eq!(Call::upload("a", &cert, &key).send(emulator.port()).cert_id(), 10_000_000);
     }
 }
 
@@ -176,24 +177,30 @@ fn lag_hides_a_certificate_from_lists_only() {
     let emulator = with(r#"{"kind":"lag","ms":4294967295}"#);
     let port = emulator.port();
     let (cert, key) = certificate();
-    assert_eq!(Call::create("a", &cert, &key).send(port).cert_id(), 1);
+    assert_eq!(Call::create("a", &cert, &key).send(port).cert_id(), 10_000_000);
     assert_eq!(recorded(&emulator), json!([200, null, "lag"]));
     emulator.clear_faults();
-    assert_eq!(Call::upload("b", &cert, &key).send(port).cert_id(), 2);
+    assert_eq!(Call::upload("b", &cert, &key).send(port).cert_id(), 10_000_001);
 
     let first = list().send(port).json();
-    assert_eq!((&first["TotalCount"], &first["CertificateList"][0]["id"]), (&1.into(), &2.into()));
+    assert_eq!(
+        (&first["TotalCount"], &first["CertificateList"][0]["id"]),
+        (&1.into(), &10_000_001.into())
+    );
     let second =
         Call::v2020("ListUserCertificateOrder").set("OrderType", "UPLOAD").send(port).json();
     assert_eq!(
         (&second["TotalCount"], &second["CertificateOrderList"][0]["CertificateId"]),
-        (&1.into(), &2.into())
+        (&1.into(), &10_000_001.into())
     );
     assert_eq!(Call::create("a", &cert, &key).send(port).code(), "NameRepeat");
-    let detail = Call::v2020("GetUserCertificateDetail").set("CertId", "1").send(port);
+    let detail = Call::v2020("GetUserCertificateDetail").set("CertId", "10000000").send(port);
     assert_eq!(detail.json()["Name"], "a");
     assert_eq!(stored(&emulator), 2);
-    assert_eq!(Call::v2018("DeleteUserCertificate").set("CertId", "1").send(port).status, 200);
+    assert_eq!(
+        Call::v2018("DeleteUserCertificate").set("CertId", "10000000").send(port).status,
+        200
+    );
 }
 
 #[test]
@@ -201,7 +208,7 @@ fn lag_ends_after_its_time() {
     let emulator = with(r#"{"kind":"lag","ms":300}"#);
     let (cert, key) = certificate();
     let before = Instant::now();
-    assert_eq!(Call::create("a", &cert, &key).send(emulator.port()).cert_id(), 1);
+    assert_eq!(Call::create("a", &cert, &key).send(emulator.port()).cert_id(), 10_000_000);
     loop {
         let total = list().send(emulator.port()).json()["TotalCount"].clone();
         if total == 1 {
@@ -239,7 +246,7 @@ fn delay_waits_before_processing_and_delay_after_does_not() {
         let response = connection.response();
         assert_eq!(
             (response.cert_id(), response.header("connection")),
-            (1, Some("close")),
+            (10_000_000, Some("close")),
             "{kind}"
         );
     }

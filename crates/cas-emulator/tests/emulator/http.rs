@@ -22,7 +22,7 @@ fn a_target_has_at_most_256_kib() {
     let request = |target: &str| format!("GET {target} HTTP/1.1\r\n\r\n");
     assert_eq!(
         Connection::open(emulator.port()).exchange(request(&target).as_bytes()).cert_id(),
-        1
+        10_000_000
     );
     assert_eq!(emulator.requests()[0].target_length, 256 * 1024);
 
@@ -45,7 +45,7 @@ fn a_client_that_waits_for_100_continue_receives_it() {
     let mut connection = Connection::open(emulator.port());
     connection.send(head.as_bytes());
     assert_eq!(connection.head(), "HTTP/1.1 100 Continue");
-    assert_eq!(connection.exchange(body.as_bytes()).cert_id(), 1);
+    assert_eq!(connection.exchange(body.as_bytes()).cert_id(), 10_000_000);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn chunked_bodies_are_decoded() {
     }
     request += "0\r\nTrailer: ignored\r\n\r\n";
     let mut connection = Connection::open(emulator.port());
-    assert_eq!(connection.exchange(request.as_bytes()).cert_id(), 1);
+    assert_eq!(connection.exchange(request.as_bytes()).cert_id(), 10_000_000);
     // The next request on the connection is read correctly.
     let next = Call::create("chunked", &cert, &key).bytes();
     assert_eq!(connection.exchange(&next).code(), "NameRepeat");
@@ -81,7 +81,7 @@ fn pipelined_requests_get_responses_in_order() {
     }
     let mut connection = Connection::open(emulator.port());
     connection.send(&all);
-    for id in 1..=3 {
+    for id in 10_000_000..=10_000_002 {
         assert_eq!(connection.response().cert_id(), id);
         assert_eq!(connection.response().code(), "-1008");
     }
@@ -236,7 +236,10 @@ fn requests_are_served_over_tls() {
     let (emulator, mut connection) = over_tls(Emulator::builder());
     let (cert, key) = certificate();
     let call = Call::create("over tls", &cert, &key);
-    assert_eq!(connection.exchange(&call.clone().shape(Shape::GetQuery).bytes()).cert_id(), 1);
+    assert_eq!(
+        connection.exchange(&call.clone().shape(Shape::GetQuery).bytes()).cert_id(),
+        10_000_000
+    );
     assert_eq!(connection.exchange(&call.bytes()).code(), "SignatureNonceUsed");
 
     // A client that speaks plain HTTP does not affect others.

@@ -17,15 +17,19 @@ fn it_shows_what_the_older_operation_shows_without_certificate_and_key() {
     let port = emulator.port();
     let (cert, key) = rsa();
     let upload = Call::upload("n", cert, key).set("Tags.1.Key", "k").set("Tags.1.Value", "v");
-    assert_eq!(upload.send(port).cert_id(), 1);
-    let resources = r#"[{"cloud_product":"OSS","cert_id":1},{"cloud_product":"CDN","cert_id":1},
-                        {"cloud_product":"CDN","domain":"a.example","cert_id":1},
-                        {"cloud_product":"SLB"}]"#;
-    emulator.add_cloud_resources(resources).unwrap();
-    let response = get("1").send(port);
+    let cert_id = upload.send(port).cert_id();
+    let one = cert_id.to_string();
+    let resources = json!([
+        {"cloud_product": "OSS", "cert_id": cert_id},
+        {"cloud_product": "CDN", "cert_id": cert_id},
+        {"cloud_product": "CDN", "domain": "a.example", "cert_id": cert_id},
+        {"cloud_product": "SLB"},
+    ]);
+    emulator.add_cloud_resources(&resources.to_string()).unwrap();
+    let response = get(&one).send(port);
     assert!(!response.body.contains("-----BEGIN"), "{}", response.body);
     let shown = response.json();
-    let older = detail_2020(port, 1).json();
+    let older = detail_2020(port, cert_id).json();
     for (name, name_of_older) in [
         ("CertificateId", "Id"),
         ("CertificateName", "Name"),
@@ -83,7 +87,7 @@ fn it_shows_what_the_older_operation_shows_without_certificate_and_key() {
         "UsingProductList",
     ];
     assert_eq!(names(&shown), expected);
-    let xml = get("1").set("Format", "XML").send(port).body;
+    let xml = get(&one).set("Format", "XML").send(port).body;
     assert!(
         xml.contains("<UsingProductList>CDN</UsingProductList><UsingProductList>OSS<"),
         "{xml}"

@@ -14,9 +14,10 @@ fn an_upload_with_a_used_token_returns_the_first_result() {
     let (other_cert, other_key) = certificate();
     let upload =
         |name: &str| Call::upload(name, &cert, &key).set("ClientToken", "t").set("Tags.1.Key", "k");
-    assert_eq!(upload("a").send(port).cert_id(), 1);
+    assert_eq!(upload("a").send(port).cert_id(), 10_000_000);
     let again = upload("a").send(port);
-    assert_eq!((again.cert_id(), &again.json()["ResourceId"]), (1, &"cas-upload-000001".into()));
+    assert_eq!(again.cert_id(), 10_000_000);
+    assert_eq!(again.json()["ResourceId"], "cas-upload-05yc1s");
     let others = [
         upload("b"),
         upload("a").set("Cert", &other_cert).set("Key", &other_key),
@@ -42,8 +43,8 @@ fn an_upload_with_a_used_token_returns_the_first_result() {
         "NameRepeat"
     );
     // Deleting the certificate frees its token.
-    assert_eq!(delete_2020(1).send(port).status, 200);
-    assert_eq!(upload("b").send(port).cert_id(), 2);
+    assert_eq!(delete_2020(10_000_000).send(port).status, 200);
+    assert_eq!(upload("b").send(port).cert_id(), 10_000_001);
 }
 
 #[test]
@@ -55,14 +56,14 @@ fn a_deletion_with_a_used_token_succeeds_again() {
         Call::create(name, &cert, &key).send(port).cert_id();
     }
     // A rejected deletion does not use up its token.
-    assert_eq!(delete_2020(9).set("ClientToken", "t").send(port).code(), "NotFound");
+    assert_eq!(delete_2020(10_000_008).set("ClientToken", "t").send(port).code(), "NotFound");
     for _ in 0..2 {
-        assert_eq!(delete_2020(1).set("ClientToken", "t").send(port).status, 200);
+        assert_eq!(delete_2020(10_000_000).set("ClientToken", "t").send(port).status, 200);
     }
     assert_eq!(
-        delete_2020(2).set("ClientToken", "t").send(port).code(),
+        delete_2020(10_000_001).set("ClientToken", "t").send(port).code(),
         "IdempotentParameterMismatch"
     );
-    assert_eq!(delete_2020(1).send(port).code(), "NotFound");
+    assert_eq!(delete_2020(10_000_000).send(port).code(), "NotFound");
     assert_eq!(emulator.certificates().unwrap().len(), 1);
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use cas_emulator::Emulator;
 use serde_json::{Value, json};
 
-use super::calls::delete_2020;
+use super::calls::{delete_2020, nth_id, number};
 use crate::certificates::certificate;
 use crate::client::{Call, Connection, control};
 
@@ -98,7 +98,7 @@ fn worker_statuses(port: u16, job_id: &str) -> Vec<String> {
 fn resource_certificates(port: u16) -> Vec<i64> {
     let resources = ok(&Call::v2020("ListCloudResources"), port);
     let resources = resources["Data"].as_array().unwrap();
-    resources.iter().map(|resource| resource["CertId"].as_i64().unwrap()).collect()
+    resources.iter().map(|resource| number(&resource["CertId"])).collect()
 }
 
 #[test]
@@ -230,8 +230,8 @@ fn a_rollback_gives_the_resource_its_certificate_back() {
     let emulator = start(2);
     let port = emulator.port();
     let first = upload(port, "old");
-    let bind = r#"{"cloud_product":"CDN","domain":"2.example","cert_id":1}"#;
-    emulator.add_cloud_resources(bind).unwrap();
+    let bind = json!({"cloud_product": "CDN", "domain": "2.example", "cert_id": nth_id(1)});
+    emulator.add_cloud_resources(&bind.to_string()).unwrap();
     assert_eq!(resource_certificates(port), [0, 1]);
     let job_id = started(port, "1,2");
     finish(port, &job_id);
@@ -271,9 +271,9 @@ fn the_certificate_that_covers_the_domain_is_deployed() {
     let port = emulator.port();
     let names = rcgen::generate_simple_self_signed(["other.example".to_owned()]).unwrap();
     let call = Call::upload("o", &names.cert.pem(), &names.signing_key.serialize_pem());
-    assert_eq!(call.send(port).cert_id(), 1);
+    let first = call.send(port).cert_id();
     upload(port, "n");
-    let job_id = ok(&create("1,2", "1,2,3"), port)["JobId"].to_string();
+    let job_id = ok(&create(&format!("{first},{}", nth_id(2)), "1,2,3"), port)["JobId"].to_string();
     let status = ok(&of_job("DescribeDeploymentJobStatus", &job_id), port);
     for (name, value) in [
         ("CertCount", json!(2)),
@@ -291,8 +291,12 @@ fn the_certificate_that_covers_the_domain_is_deployed() {
         assert_eq!(status[name], value, "{name}");
     }
     let workers = ok(&of_job("ListWorkerResource", &job_id), port);
-    let cert_ids: Vec<_> =
-        workers["Data"].as_array().unwrap().iter().map(|worker| worker["CertId"].clone()).collect();
+    let cert_ids: Vec<_> = workers["Data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|worker| number(&worker["CertId"]))
+        .collect();
     assert_eq!(cert_ids, [2, 1, 1]);
     let filtered = ok(&of_job("ListWorkerResource", &job_id).set("CloudProduct", "OSS"), port);
     assert_eq!((&filtered["Total"], &filtered["Data"][0]["ResourceId"]), (&json!(1), &json!(2)));
@@ -303,7 +307,7 @@ fn a_deleted_certificate_or_resource_fails_the_worker() {
     let emulator = start(1);
     let port = emulator.port();
     let job_id = started(port, "1");
-    assert_eq!(delete_2020(1).send(port).status, 200);
+    assert_eq!(delete_2020(nth_id(1)).send(port).status, 200);
     finish(port, &job_id);
     assert_eq!(poll(port, &job_id), [0, 1, 1]);
     let job_id = started(port, "1");
@@ -316,22 +320,22 @@ fn a_deleted_certificate_or_resource_fails_the_worker() {
 fn invalid_parameters_unknown_ids_and_wrong_states_are_refused() {
     let emulator = start(1);
     let port = emulator.port();
-    upload(port, "n");
+    let one = upload(port, "n");
     for name in ["Name", "JobType", "CertIds", "ResourceIds", "ContactIds"] {
-        let refused = refused(&create("1", "1").without(name), port);
+        let refused = refused(&create(&one, "1").without(name), port);
         assert_eq!(refused, bad_request(&format!("Missing{name}")));
     }
     let job_id = started(port, "1");
     let cases = [
-        (create("1", "1").set("JobType", "both"), "InvalidJobType"),
-        (create("1,x", "1"), "InvalidCertIds"),
-        (create("1,", "1"), "InvalidCertIds"),
-        (create("1", "cdn"), "InvalidResourceIds"),
-        (create("1", "1").set("ContactIds", "1;2"), "InvalidContactIds"),
-        (create("1", "1").set("ScheduleTime", "tomorrow"), "InvalidScheduleTime"),
-        (create("1,9", "1"), "NotFound"),
-        (create("1", "1,9"), "NotFound"),
-        (create("1", "1").set("ContactIds", "9"), "NotFound"),
+        (create(&one, "1").set("JobType", "both"), "InvalidJobType"),
+        (create(&format!("{one},x"), "1"), "InvalidCertIds"),
+        (create(&format!("{one},"), "1"), "InvalidCertIds"),
+        (create(&one, "cdn"), "InvalidResourceIds"),
+        (create(&one, "1").set("ContactIds", "1;2"), "InvalidContactIds"),
+        (create(&one, "1").set("ScheduleTime", "tomorrow"), "InvalidScheduleTime"),
+        (create(&format!("{one},9"), "1"), "NotFound"),
+        (create(&one, "1,9"), "NotFound"),
+        (create(&one, "1").set("ContactIds", "9"), "NotFound"),
         (set_status("9", "pending"), "NotFound"),
         (of_job("DescribeDeploymentJob", "9"), "NotFound"),
         (of_job("DescribeDeploymentJobStatus", "9"), "NotFound"),
@@ -381,13 +385,13 @@ fn invalid_parameters_unknown_ids_and_wrong_states_are_refused() {
 fn a_lost_response_leaves_a_job() {
     let emulator = start(1);
     let port = emulator.port();
-    upload(port, "n");
+    let one = upload(port, "n");
     emulator.add_faults(r#"{"action":"CreateDeploymentJob","kind":"drop-after"}"#).unwrap();
     let mut connection = Connection::open(port);
-    connection.send(&create("1", "1").bytes());
+    connection.send(&create(&one, "1").bytes());
     assert!(connection.is_closed());
     assert_eq!(ok(&Call::v2020("ListDeploymentJob"), port)["Total"], 1);
-    assert_eq!(ok(&create("1", "1"), port)["JobId"], 2);
+    assert_eq!(ok(&create(&one, "1"), port)["JobId"], 2);
     // A lost response of a poll is a step, too.
     ok(&set_status("2", "scheduling"), port);
     emulator.add_faults(r#"{"action":"DescribeDeploymentJobStatus","kind":"drop-after"}"#).unwrap();

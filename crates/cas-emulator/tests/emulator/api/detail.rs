@@ -12,9 +12,9 @@ fn details_of_version_2018_have_the_documented_fields() {
     let emulator = Emulator::start().unwrap();
     let (cert, key) = rsa();
     Call::create("a", cert, key).send(emulator.port()).cert_id();
-    let detail = detail_2018(emulator.port(), 1).json();
+    let detail = detail_2018(emulator.port(), 10_000_000).json();
     let expected = json!({
-        "Id": 1, "Name": "a", "Common": "leaf.example.com", "Sans": detail["Sans"],
+        "Id": 10_000_000, "Name": "a", "Common": "leaf.example.com", "Sans": detail["Sans"],
         "Fingerprint": "E038A39329863F417BD0DA080B5817DDC35E50E8", "Issuer": "leaf.example.com",
         "OrgName": "Example Tests", "City": "Hangzhou", "Province": "Zhejiang", "Country": "CN",
         "StartDate": detail["StartDate"], "EndDate": detail["EndDate"], "Expired": false,
@@ -37,16 +37,16 @@ fn details_of_version_2020_have_the_documented_fields() {
     assert_eq!(names(&uploaded), ["CertId", "RequestId", "ResourceId"]);
     assert_eq!(
         (&uploaded["CertId"], &uploaded["ResourceId"]),
-        (&json!(1), &json!("cas-upload-000001"))
+        (&json!(10_000_000), &json!("cas-upload-05yc1s"))
     );
 
-    let detail = detail_2020(emulator.port(), 1).json();
+    let detail = detail_2020(emulator.port(), 10_000_000).json();
     let stored = &emulator.certificates().unwrap()[0];
     let millis = |time: std::time::SystemTime| {
         u64::try_from(time.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis()).unwrap()
     };
     let expected = json!({
-        "Id": 1, "Name": "a", "Common": "leaf.example.com", "Sans": detail["Sans"],
+        "Id": 10_000_000, "Name": "a", "Common": "leaf.example.com", "Sans": detail["Sans"],
         "Fingerprint": "E038A39329863F417BD0DA080B5817DDC35E50E8",
         "Sha2": "27AD098942365B023B85E0FBF78260A343277BAFC5A768BB24283B46557C3723",
         "CertSha2": "27AD098942365B023B85E0FBF78260A343277BAFC5A768BB24283B46557C3723",
@@ -55,8 +55,8 @@ fn details_of_version_2020_have_the_documented_fields() {
         "Province": "Zhejiang", "Country": "CN", "StartDate": detail["StartDate"],
         "EndDate": detail["EndDate"], "NotBefore": millis(stored.not_before),
         "NotAfter": millis(stored.not_after), "Expired": false, "BuyInAliyun": false, "OrderId": 0,
-        "InstanceId": "cas-upload-000001", "ResourceGroupId": "rg-1",
-        "CertIdentifier": "1-ap-southeast-1", "Cert": cert, "Key": key, "EncryptCert": "",
+        "InstanceId": "cas-upload-05yc1s", "ResourceGroupId": "rg-1",
+        "CertIdentifier": "10000000-ap-southeast-1", "Cert": cert, "Key": key, "EncryptCert": "",
         "EncryptPrivateKey": "", "SignCert": "", "SignPrivateKey": "",
         "CertChain": detail["CertChain"],
         "Tags": [{"TagKey": "a", "TagValue": "名"}, {"TagKey": "b", "TagValue": ""}],
@@ -71,7 +71,8 @@ fn details_of_version_2020_have_the_documented_fields() {
     assert!(chain[0]["RemainDay"].as_i64().unwrap() > 30_000);
 
     let filtered = |filter: &str| {
-        let call = by_id(Call::v2020("GetUserCertificateDetail"), 1).set("CertFilter", filter);
+        let call =
+            by_id(Call::v2020("GetUserCertificateDetail"), 10_000_000).set("CertFilter", filter);
         call.send(emulator.port())
     };
     let kept = filtered("true").json();
@@ -124,22 +125,22 @@ fn both_versions_share_their_certificates() {
     let emulator = Emulator::start().unwrap();
     let port = emulator.port();
     let (cert, key) = certificate();
-    assert_eq!(Call::create("first", &cert, &key).send(port).cert_id(), 1);
-    assert_eq!(Call::upload("second", &cert, &key).send(port).cert_id(), 2);
+    assert_eq!(Call::create("first", &cert, &key).send(port).cert_id(), 10_000_000);
+    assert_eq!(Call::upload("second", &cert, &key).send(port).cert_id(), 10_000_001);
     assert_eq!(Call::upload("first", &cert, &key).send(port).code(), "NameRepeat");
     assert_eq!(Call::create("second", &cert, &key).send(port).code(), "NameRepeat");
-    assert_eq!(detail_2018(port, 2).json()["Name"], "second");
-    assert_eq!(detail_2020(port, 1).json()["Key"], key);
+    assert_eq!(detail_2018(port, 10_000_001).json()["Name"], "second");
+    assert_eq!(detail_2020(port, 10_000_000).json()["Key"], key);
 
-    let deleted = by_id(Call::v2018("DeleteUserCertificate"), 2).send(port);
+    let deleted = by_id(Call::v2018("DeleteUserCertificate"), 10_000_001).send(port);
     assert_eq!((deleted.status, names(&deleted.json())), (200, vec!["RequestId"]));
-    let deleted = delete_2020(1).send(port);
+    let deleted = delete_2020(10_000_000).send(port);
     assert_eq!((deleted.status, names(&deleted.json())), (200, vec!["RequestId"]));
     assert_eq!(
-        (detail_2018(port, 1).code(), detail_2020(port, 2).code()),
+        (detail_2018(port, 10_000_000).code(), detail_2020(port, 10_000_001).code()),
         ("NotFound".into(), "NotFound".into())
     );
     assert_eq!(emulator.certificates().unwrap(), []);
     // The name is free again, the ID is not.
-    assert_eq!(Call::create("first", &cert, &key).send(port).cert_id(), 3);
+    assert_eq!(Call::create("first", &cert, &key).send(port).cert_id(), 10_000_002);
 }

@@ -26,7 +26,7 @@ fn both_pairs_are_stored_listed_shown_and_deleted() {
     let uploaded = double("gm").send(port).json();
     assert_eq!(names(&uploaded), ["CertId", "RequestId", "ResourceId"]);
 
-    let detail = detail_2020(port, 1).json();
+    let detail = detail_2020(port, 10_000_000).json();
     let shown = FIELDS.map(|field| detail[field].as_str().unwrap().to_owned());
     assert_eq!(shown, [SIGN_CERT, SIGN_KEY, ENCRYPT_CERT, ENCRYPT_KEY]);
     assert_eq!((&detail["Cert"], &detail["Key"]), (&json!(""), &json!("")));
@@ -42,13 +42,14 @@ fn both_pairs_are_stored_listed_shown_and_deleted() {
     assert_eq!(detail["Fingerprint"], sha1);
     assert!(FIELDS.iter().all(|field| single[field] == ""), "{single}");
 
-    let filtered = by_id(Call::v2020("GetUserCertificateDetail"), 1).set("CertFilter", "true");
+    let filtered =
+        by_id(Call::v2020("GetUserCertificateDetail"), 10_000_000).set("CertFilter", "true");
     let filtered = filtered.send(port).json();
     assert!(FIELDS.iter().chain(&["Cert", "Key"]).all(|field| filtered.get(field).is_none()));
     let listed = orders().send(port).json();
     assert_eq!(listed["CertificateOrderList"][1]["Name"], "gm");
     assert_eq!(listed["CertificateOrderList"][1]["Fingerprint"], sha1);
-    let old = detail_2018(port, 1).json();
+    let old = detail_2018(port, 10_000_000).json();
     assert_eq!((&old["Name"], &old["Cert"], &old["Key"]), (&json!("gm"), &json!(""), &json!("")));
 
     let stored = control(port, "GET", "/_emulator/certificates");
@@ -58,8 +59,8 @@ fn both_pairs_are_stored_listed_shown_and_deleted() {
         (&stored["cert_pem"], &stored["encrypt_cert_pem"]),
         (&json!(SIGN_CERT), &json!(ENCRYPT_CERT))
     );
-    assert_eq!(delete_2020(1).send(port).status, 200);
-    assert_eq!(detail_2020(port, 1).code(), "NotFound");
+    assert_eq!(delete_2020(10_000_000).send(port).status, 200);
+    assert_eq!(detail_2020(port, 10_000_000).code(), "NotFound");
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn each_of_the_four_is_required_and_checked() {
     assert_eq!(code(&[("SignCert", cert), ("SignPrivateKey", key)]), "-1008");
     assert_eq!(code(&[("EncryptCert", cert), ("EncryptPrivateKey", key)]), "-1008");
     // One of `Cert` and `Key` alone is not a pair.
-    assert_eq!(double("a").set("Cert", cert).send(port).cert_id(), 1);
+    assert_eq!(double("a").set("Cert", cert).send(port).cert_id(), 10_000_000);
     assert_eq!(emulator.certificates().unwrap()[0].encrypt_cert_pem, ENCRYPT_CERT);
 }
 
@@ -91,7 +92,7 @@ fn cert_and_key_come_first_and_version_2018_has_no_double_certificates() {
     let emulator = Emulator::start().unwrap();
     let port = emulator.port();
     let (cert, key) = certificate();
-    assert_eq!(double("a").set("Cert", &cert).set("Key", &key).send(port).cert_id(), 1);
+    assert_eq!(double("a").set("Cert", &cert).set("Key", &key).send(port).cert_id(), 10_000_000);
     let stored = emulator.certificates().unwrap();
     assert_eq!((&stored[0].cert_pem, stored[0].is_double()), (&cert, false));
     let old = Call::v2018("CreateUserCertificate").set("Name", "b");
@@ -105,7 +106,7 @@ fn a_client_token_covers_both_pairs() {
     let port = emulator.port();
     let upload = || double("a").set("ClientToken", "t");
     for _ in 0..2 {
-        assert_eq!(upload().send(port).cert_id(), 1);
+        assert_eq!(upload().send(port).cert_id(), 10_000_000);
     }
     let sec1 = include_str!("../../data/keys/sm2.sec1.key");
     for (case, changed) in [

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use cas_emulator::{Emulator, StartError};
 
+use super::calls::orders;
 use crate::certificates::certificate;
 use crate::client::Call;
 
@@ -50,7 +51,7 @@ fn uploads_over_the_quota_are_rejected() {
     let port = emulator.port();
     let (cert, key) = certificate();
     let upload = |name: &str| Call::upload(name, &cert, &key);
-    assert_eq!(upload("a").set("ClientToken", "t").send(port).cert_id(), 1);
+    assert_eq!(upload("a").set("ClientToken", "t").send(port).cert_id(), 10_000_000);
     let rejected = upload("b").send(port);
     assert_eq!((rejected.status, rejected.code().as_str()), (400, "InsufficientQuota"));
     assert_eq!(
@@ -58,9 +59,43 @@ fn uploads_over_the_quota_are_rejected() {
         "InsufficientQuota"
     );
     assert_eq!(upload("a").send(port).code(), "NameRepeat");
-    assert_eq!(upload("a").set("ClientToken", "t").send(port).cert_id(), 1);
+    assert_eq!(upload("a").set("ClientToken", "t").send(port).cert_id(), 10_000_000);
     assert_eq!(emulator.certificates().unwrap().len(), 1);
     // The rejected uploads have not used up an ID.
-    assert_eq!(Call::v2020("DeleteUserCertificate").set("CertId", "1").send(port).status, 200);
-    assert_eq!(upload("b").send(port).cert_id(), 2);
+    assert_eq!(
+        Call::v2020("DeleteUserCertificate").set("CertId", "10000000").send(port).status,
+        200
+    );
+    assert_eq!(upload("b").send(port).cert_id(), 10_000_001);
+}
+
+#[test]
+fn strict_limits_are_those_of_the_latest_documents() {
+    let (cert, key) = certificate();
+    let status = |strict: bool, call: &Call| {
+        let emulator = Emulator::builder().strict(strict).start().unwrap();
+        call.send(emulator.port()).code()
+    };
+    let long = "名".repeat(64);
+    let calls = [
+        (Call::upload(&long, &cert, &key), "InvalidName"),
+        (Call::create(&long, &cert, &key), "InvalidName"),
+        (orders().set("ShowSize", "101"), "InvalidShowSize"),
+        (Call::v2018("DescribeUserCertificateList").set("ShowSize", "101"), "InvalidShowSize"),
+    ];
+    for (call, code) in calls {
+        assert_eq!((status(false, &call).as_str(), status(true, &call).as_str()), ("", code));
+    }
+    let allowed = [Call::upload(&long[..63 * 3], &cert, &key), orders().set("ShowSize", "100")];
+    for call in allowed {
+        assert_eq!(status(true, &call), "");
+    }
+    // Ten lists a second, and more of what may be called 100 times.
+    let emulator = Emulator::builder().strict(true).start().unwrap();
+    let throttled = |call: fn() -> Call| {
+        (0..11).any(|_| call().send(emulator.port()).code() == "Throttling.User")
+    };
+    let mut tries = 0..20;
+    assert!(tries.any(|_| throttled(orders)), "never 11 lists in a second");
+    assert!(!throttled(|| Call::v2020("GetUserCertificateDetail").set("CertId", "10000000")));
 }

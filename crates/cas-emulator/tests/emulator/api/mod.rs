@@ -1,5 +1,6 @@
 //! The operations of the API, and their errors.
 
+mod accounts;
 pub(crate) mod calls;
 mod certificate_detail;
 mod client_tokens;

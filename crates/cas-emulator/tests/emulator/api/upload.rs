@@ -5,6 +5,7 @@ use std::thread;
 
 use cas_emulator::{Emulator, Place};
 
+use super::calls::names;
 use crate::certificates::certificate;
 use crate::client::{Call, SHAPES};
 
@@ -16,7 +17,7 @@ fn parameters_are_accepted_in_every_shape_that_sdks_send() {
         // A space, a plus sign and Chinese, which SDKs encode differently.
         let name = format!("n {index}+名");
         let response = Call::create(&name, &cert, &key).shape(shape).send(emulator.port());
-        assert_eq!(response.cert_id(), i64::try_from(index).unwrap() + 1, "{shape:?}");
+        assert_eq!(response.cert_id(), i64::try_from(index).unwrap() + 10_000_000, "{shape:?}");
         assert_eq!(emulator.certificates().unwrap()[index].name, name, "{shape:?}");
     }
     let places: Vec<_> = emulator
@@ -45,9 +46,10 @@ fn responses_have_the_documented_fields_in_both_formats() {
     assert_eq!(json.header("connection"), Some("keep-alive"));
     assert!(json.header("date").unwrap().ends_with(" GMT"));
     let fields = json.json();
-    assert_eq!(fields["CertId"], 1);
-    assert_eq!(fields["Code"], "200");
-    assert_eq!(fields["HostId"], "cas.eu-central-1.aliyuncs.com");
+    assert_eq!(
+        (names(&fields), &fields["CertId"]),
+        (vec!["CertId", "RequestId"], &10_000_000.into())
+    );
     let request_id = fields["RequestId"].as_str().unwrap();
     assert_eq!(json.header("x-acs-request-id"), Some(request_id));
     assert_eq!((request_id.len(), request_id.to_uppercase().as_str()), (36, request_id));
@@ -59,22 +61,54 @@ fn responses_have_the_documented_fields_in_both_formats() {
         xml.body,
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?><CreateUserCertificate>\
-             <RequestId>{request_id}</RequestId>\
-             <CertId>2</CertId><HostId>cas.eu-central-1.aliyuncs.com</HostId><Code>200</Code>\
-             </CreateUserCertificate>"
+             <RequestId>{request_id}</RequestId><CertId>10000001</CertId></CreateUserCertificate>"
         )
     );
     let default = Call::create("c", &cert, &key).without("Format").send(emulator.port());
-    assert_eq!(default.cert_id(), 3);
+    assert_eq!(default.cert_id(), 10_000_002);
 }
 
 #[test]
 fn a_rejected_upload_does_not_use_up_an_id() {
     let emulator = Emulator::start().unwrap();
     let (cert, key) = certificate();
-    assert_eq!(Call::create("a", &cert, &key).send(emulator.port()).cert_id(), 1);
+    assert_eq!(Call::create("a", &cert, &key).send(emulator.port()).cert_id(), 10_000_000);
     assert_eq!(Call::create("a", &cert, &key).send(emulator.port()).code(), "NameRepeat");
-    assert_eq!(Call::create("b", &cert, &key).send(emulator.port()).cert_id(), 2);
+    assert_eq!(Call::create("b", &cert, &key).send(emulator.port()).cert_id(), 10_000_001);
+}
+
+#[test]
+fn the_sample_of_2019_is_an_option() {
+    let builder = Emulator::builder().region("eu-central-1").sample_2019(true);
+    let emulator = builder.start().unwrap();
+    let (cert, key) = certificate();
+    let fields = Call::create("a", &cert, &key).send(emulator.port()).json();
+    assert_eq!(names(&fields), ["CertId", "Code", "HostId", "RequestId"]);
+    assert_eq!(fields["Code"], "200");
+    assert_eq!(fields["HostId"], "cas.eu-central-1.aliyuncs.com");
+    let xml = Call::create("b", &cert, &key).set("Format", "xml").send(emulator.port()).body;
+    assert!(
+        xml.contains("<HostId>cas.eu-central-1.aliyuncs.com</HostId><Code>200</Code>"),
+        "{xml}"
+    );
+}
+
+#[test]
+fn responses_have_the_headers_of_the_gateway() {
+    let emulator = Emulator::start().unwrap();
+    let (cert, key) = certificate();
+    let call = Call::create("a", &cert, &key);
+    let responses = [call.send(emulator.port()), call.send(emulator.port())];
+    assert_eq!(responses.each_ref().map(|response| response.status), [200, 400]);
+    let traces = responses.each_ref().map(|response| {
+        assert_eq!(response.header("access-control-allow-origin"), Some("*"));
+        assert_eq!(response.header("access-control-expose-headers"), Some("*"));
+        assert_eq!(response.header("etag").unwrap().len(), 24);
+        let trace = response.header("x-acs-trace-id").unwrap();
+        assert!(trace.len() == 32 && trace.bytes().all(|byte| byte.is_ascii_hexdigit()), "{trace}");
+        trace
+    });
+    assert_ne!(traces[0], traces[1]);
 }
 
 #[test]
@@ -94,7 +128,7 @@ fn of_32_concurrent_uploads_with_one_name_one_succeeds() {
         let threads: Vec<_> = (0..32).map(upload).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    assert_eq!(codes.iter().filter(|code| *code == "200").count(), 1);
+    assert_eq!(codes.iter().filter(|code| code.is_empty()).count(), 1);
     assert_eq!(codes.iter().filter(|code| *code == "NameRepeat").count(), 31);
     assert_eq!(emulator.certificates().unwrap().len(), 1);
 }
@@ -103,7 +137,10 @@ fn of_32_concurrent_uploads_with_one_name_one_succeeds() {
 fn names_have_at_most_128_characters() {
     let emulator = Emulator::start().unwrap();
     let (cert, key) = certificate();
-    assert_eq!(Call::create(&"名".repeat(128), &cert, &key).send(emulator.port()).cert_id(), 1);
+    assert_eq!(
+        Call::create(&"名".repeat(128), &cert, &key).send(emulator.port()).cert_id(),
+        10_000_000
+    );
     assert_eq!(
         Call::create(&"n".repeat(129), &cert, &key).send(emulator.port()).code(),
         "InvalidName"

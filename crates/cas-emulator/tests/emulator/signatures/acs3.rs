@@ -100,7 +100,7 @@ fn upload(nonce: &str) -> Acs3Call {
 #[test]
 fn signed_forms_and_queries_are_accepted() {
     let emulator = Emulator::start().unwrap();
-    assert_eq!(upload("1").send(&emulator).cert_id(), 1);
+    assert_eq!(upload("1").send(&emulator).cert_id(), 10_000_000);
     let mut list = Acs3Call::new("DescribeUserCertificateList", "2");
     list.query = "CurrentPage=1&ShowSize=50".to_owned();
     assert_eq!(list.send(&emulator).json()["TotalCount"], 1);
@@ -147,7 +147,7 @@ fn unsigned_and_modified_requests_are_rejected() {
     assert_eq!(token.code(), "InvalidSecurityToken.MismatchWithAccessKey");
     assert!(emulator.certificates().unwrap().is_empty());
     // A nonce is valid once. The rejected requests have not used it up.
-    assert_eq!(upload("n").send(&emulator).cert_id(), 1);
+    assert_eq!(upload("n").send(&emulator).cert_id(), 10_000_000);
     assert_eq!(upload("n").send(&emulator).code(), "SignatureNonceUsed");
 }
 
@@ -157,7 +157,7 @@ fn a_temporary_access_key_requires_its_token() {
     assert_eq!(upload("1").send(&emulator).code(), "MissingSecurityToken");
     let call =
         upload("2").with("x-acs-security-token", "to+ken/==").with("x-acs-accesskey-id", "testid");
-    assert_eq!(call.send(&emulator).cert_id(), 1);
+    assert_eq!(call.send(&emulator).cert_id(), 10_000_000);
 }
 
 #[test]
