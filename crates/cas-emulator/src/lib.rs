@@ -60,11 +60,10 @@
 //!
 //! # Limits
 //!
-//! Whatever clients do, the emulator takes less than 64 MB beside the certificates that it stores
-//! in memory, about 4 KB each. It serves 1,000 connections, or fewer if the process may not open as
-//! many files: a new one closes the one that has been idle for longest, and gets 503 if all are in
-//! a request. A request must arrive within 10 seconds and a second for each 64 KiB; long ones wait
-//! for the memory of others.
+//! Whatever clients do, the emulator stays below 64 MB with 10,000 certificates in memory. It
+//! serves 1,000 connections, or fewer if the process may not open as many files: a new one closes
+//! the one that has been idle for longest, and gets 503 if all are in a request. A request must
+//! arrive within 10 seconds and a second for each 64 KiB; long ones wait for the memory of others.
 //!
 //! With a data file, what was answered is on disk, also if the process is killed. `FILE.lock`
 //! beside it keeps a second emulator away.
@@ -91,8 +90,8 @@
 //! | `POST /_emulator/reset` | deletes certificates, jobs, requests, faults and nonces |
 //!
 //! `left` is null for any number. If one fault of an array is invalid, none is added. After a
-//! reset, IDs start again, and cloud resources, contacts and the clock of expiry are those of the
-//! start. An error has a status of at least 400 and the body `{"error":"…"}`.
+//! reset, IDs start at 10,000,000 again, and cloud resources, contacts and the clock of expiry are
+//! those of the start. An error has a status of at least 400 and the body `{"error":"…"}`.
 //!
 //! Each of the requests is a [`RecordedRequest`] as JSON:
 //!

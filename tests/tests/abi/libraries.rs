@@ -22,7 +22,7 @@ fn upload_with(name: &str, link: &[&str]) {
         .arg(format!("-Wl,-rpath,{release}")));
     let emulator = Emulator::start(&[]);
     let printed = Program::new(program).arg("web").with_chain().arg(emulator.url()).succeed();
-    assert!(printed.ends_with("\nCertId: 1\n"), "{name}: {printed}");
+    assert!(printed.ends_with("\nCertId: 10000000\n"), "{name}: {printed}");
 }
 
 /// The system libraries, such as `-lm`, that the README names for static linking.

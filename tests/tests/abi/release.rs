@@ -77,7 +77,7 @@ fn the_library_needs_glibc_2_17_and_its_symbols_have_versions() {
     let program = compile_against("examples/c/upload.c", library.parent().unwrap(), &[]);
     let emulator = Emulator::start(&[]);
     let printed = Program::new(program).arg("web").with_chain().arg(emulator.url()).succeed();
-    assert!(printed.ends_with("\nCertId: 1\n"), "{printed}");
+    assert!(printed.ends_with("\nCertId: 10000000\n"), "{printed}");
 }
 
 /// The library for old systems has another unwinder than the development build.

@@ -16,10 +16,10 @@ fn upload_c_prints_the_id_and_explains_its_failures() {
     let upload = compile("examples/c/upload.c", &[]);
     let start = || Program::new(&upload).arg("web").with_chain();
     let printed = start().arg(emulator.url()).succeed();
-    assert!(printed.contains("CertIdentifier: 1-cn-hangzhou\nRequestId: "), "{printed}");
-    assert_eq!(last_line(&printed), "CertId: 1");
+    assert!(printed.contains("CertIdentifier: 10000000-cn-hangzhou\nRequestId: "), "{printed}");
+    assert_eq!(last_line(&printed), "CertId: 10000000");
 
-    assert_eq!(last_line(&start().arg(emulator.url()).succeed()), "CertId: 1");
+    assert_eq!(last_line(&start().arg(emulator.url()).succeed()), "CertId: 10000000");
     let other = Program::new(&upload).arg("web").arg(&other_chain().chain).arg(&other_chain().key);
     let again = other.arg(emulator.url()).run();
     assert_eq!((again.code, again.stdout.as_str()), (Some(1), ""));
@@ -95,8 +95,8 @@ fn minimal_c_is_short_and_works() {
     let emulator = Emulator::start(&[]);
     let minimal = compile("examples/c/minimal.c", &[]);
     let start = |endpoint: &str| Program::new(&minimal).arg("web").with_chain().arg(endpoint).run();
-    assert_eq!(start(emulator.url()).stdout, "CertId: 1\n");
-    assert_eq!(start(emulator.url()).stdout, "CertId: 1\n");
+    assert_eq!(start(emulator.url()).stdout, "CertId: 10000000\n");
+    assert_eq!(start(emulator.url()).stdout, "CertId: 10000000\n");
     let refused = start("http://127.0.0.1:1/path");
     assert_eq!(
         (refused.code, refused.stderr.starts_with("usage: ")),
@@ -143,7 +143,7 @@ fn the_program_in_the_readme_compiles_and_uploads() {
         .run();
     assert_eq!(
         (printed.code, last_line(&printed.stdout)),
-        (Some(0), "CertId: 1"),
+        (Some(0), "CertId: 10000000"),
         "{}",
         printed.stderr
     );
@@ -165,7 +165,7 @@ fn make_run_prints_the_cert_id() {
     let printed = run(&[]);
     assert!(printed.contains("cas-emulator listening on http://127.0.0.1:"), "{printed}");
     assert!(printed.contains("RequestId: ") && printed.contains("Time: "), "{printed}");
-    assert_eq!(last_line(&printed), "CertId: 1");
+    assert_eq!(last_line(&printed), "CertId: 10000000");
     let [cert, key] = chain().files();
     let emulator = Emulator::start(&[]);
     let own = [
@@ -176,8 +176,8 @@ fn make_run_prints_the_cert_id() {
         ("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid"),
         ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret"),
     ];
-    assert_eq!(last_line(&run(&own)), "CertId: 1");
+    assert_eq!(last_line(&run(&own)), "CertId: 10000000");
     assert_eq!(emulator.certificates()[0]["name"], "it's \"my\" own");
     let printed = run(&own[..3]);
-    assert_eq!(last_line(&printed), "CertId: 1");
+    assert_eq!(last_line(&printed), "CertId: 10000000");
 }

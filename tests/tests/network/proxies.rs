@@ -58,7 +58,7 @@ fn an_upload_goes_through_every_proxy_with_and_without_tls() {
                 let before = proxy.log().len();
                 let settings = [("CAS_PROXY", url.as_str()), ("CAS_CA_FILE", root)];
                 let outcome = upload(emulator.url(), &settings);
-                outcome.assert_fields(&[("status", "CAS_OK"), ("cert_id", "1")]);
+                outcome.assert_fields(&[("status", "CAS_OK"), ("cert_id", "10000000")]);
                 assert!(proxy.logs(before, emulator.port()), "not through {url}");
             }
         }

@@ -107,10 +107,11 @@ fn reuse_any_name_accepts_the_same_certificate_under_any_name() {
         }
         upload(emulator.url(), "old-name", chain(), &[api]);
         let outcome = upload(emulator.url(), "web", chain(), &[api, REUSE_ANY_NAME]);
-        let reused = [("cert_id", "3"), ("name", "old-name"), ("outcome", "1"), ("attempts", "0")];
+        let reused =
+            [("cert_id", "10000002"), ("name", "old-name"), ("outcome", "1"), ("attempts", "0")];
         outcome.assert_fields(&reused);
         upload(emulator.url(), "web", chain(), &[api])
-            .assert_fields(&[("cert_id", "4"), ("outcome", "0")]);
+            .assert_fields(&[("cert_id", "10000003"), ("outcome", "0")]);
         let outcome = upload(emulator.url(), "first", chain(), &[api, REUSE_ANY_NAME]);
         outcome.assert_fields(&[("status", "CAS_OK"), ("outcome", "1"), ("attempts", "0")]);
         assert_eq!(emulator.certificates().len(), 4);
@@ -145,12 +146,12 @@ fn an_expired_certificate_is_found_although_lists_omit_it() {
         let settings = [("CAS_API", api), ("CAS_SKIP_CHECKS", "1")];
         upload(emulator.url(), "web", other_chain(), &settings);
         upload(emulator.url(), "old", &expired, &settings)
-            .assert_fields(&[("cert_id", "2"), ("outcome", "0")]);
+            .assert_fields(&[("cert_id", "10000001"), ("outcome", "0")]);
         upload(emulator.url(), "old", &expired, &settings)
-            .assert_fields(&[("cert_id", "2"), ("outcome", "1")]);
+            .assert_fields(&[("cert_id", "10000001"), ("outcome", "1")]);
         let another = upload(emulator.url(), "old", chain(), &settings);
         another.assert_fields(&[("status", "CAS_ERR_NAME_TAKEN")]);
-        assert!(another.field("message").contains("CertId 2"), "{}", another.stdout);
+        assert!(another.field("message").contains("CertId 10000001"), "{}", another.stdout);
     }
 }
 
@@ -174,7 +175,7 @@ fn an_unknown_error_code_is_resolved_by_looking_up_the_certificate() {
         upload(emulator.url(), "web", chain(), &[]);
         emulator.fault(&fault(code));
         let outcome = upload(emulator.url(), "web", chain(), &[]);
-        outcome.assert_fields(&[("cert_id", "1"), ("outcome", "1"), ("attempts", "1")]);
+        outcome.assert_fields(&[("cert_id", "10000000"), ("outcome", "1"), ("attempts", "1")]);
         emulator.fault(&fault(code));
         let outcome = upload(emulator.url(), "web", other_chain(), &[]);
         outcome.assert_fields(&[("status", "CAS_ERR_NAME_TAKEN"), ("service_code", code)]);
@@ -189,9 +190,9 @@ fn an_unknown_error_code_is_resolved_by_looking_up_the_certificate() {
 #[test]
 fn an_account_at_its_quota_still_reuses_its_certificates() {
     let emulator = Emulator::start(&["--quota", "1"]);
-    upload(emulator.url(), "web", chain(), &[]).assert_fields(&[("cert_id", "1")]);
+    upload(emulator.url(), "web", chain(), &[]).assert_fields(&[("cert_id", "10000000")]);
     upload(emulator.url(), "web", chain(), &[])
-        .assert_fields(&[("cert_id", "1"), ("outcome", "1")]);
+        .assert_fields(&[("cert_id", "10000000"), ("outcome", "1")]);
     let full = upload(emulator.url(), "new", chain(), &[]);
     full.assert_fields(&[("status", "CAS_ERR_SERVICE"), ("service_code", "InsufficientQuota")]);
     assert!(full.field("hint").contains("quota"), "{}", full.stdout);
@@ -264,9 +265,9 @@ fn replace_stores_before_it_deletes_and_succeeds_if_the_deletion_fails() {
                 "code":"InvalidStatus.DeleteProtection"}"#,
         );
         let kept = upload(emulator.url(), "web", chain(), &[api, REPLACE, ("CAS_LOG", "2")]);
-        kept.assert_fields(&[("cert_id", "2"), ("outcome", "0")]);
+        kept.assert_fields(&[("cert_id", "10000001"), ("outcome", "0")]);
         assert!(
-            kept.stdout.contains("Failed to delete the replaced certificate, CertId 1: "),
+            kept.stdout.contains("Failed to delete the replaced certificate, CertId 10000000: "),
             "{}",
             kept.stdout
         );
@@ -276,7 +277,7 @@ fn replace_stores_before_it_deletes_and_succeeds_if_the_deletion_fails() {
         // failure.
         emulator.fault(r#"{"action":"DeleteUserCertificate","kind":"drop-after"}"#);
         let replaced = upload(emulator.url(), "web", chain(), &[api, REPLACE]);
-        replaced.assert_fields(&[("cert_id", "2"), ("outcome", "2"), ("attempts", "0")]);
+        replaced.assert_fields(&[("cert_id", "10000001"), ("outcome", "2"), ("attempts", "0")]);
         let stored = emulator.certificates();
         assert_eq!(stored.len(), 1);
         assert_eq!(stored[0]["name"], replaced.field("name"));

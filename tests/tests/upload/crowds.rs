@@ -122,7 +122,7 @@ fn run(
     let emulator = Emulator::start(&RATE);
     if crowd_of == Crowd::Taken {
         let holder = report(emulator.url(), &[], "web", &other_chain().chain, &other_chain().key);
-        holder.run().assert_fields(&[("cert_id", "1")]);
+        holder.run().assert_fields(&[("cert_id", "10000000")]);
     }
     let (same, different) = if in_full() { (64, 32) } else { (24, 16) };
     let members: Vec<_> = match crowd_of {

@@ -201,9 +201,11 @@ fn run(cell: &Cell, expected: &End) -> Result<(), String> {
     let emulator = Emulator::start(&[]);
     match cell.name {
         Name::Free => {}
-        Name::Same => assert_eq!(upload(&emulator, "web", chain(), &[]).field("cert_id"), "1"),
+        Name::Same => {
+            assert_eq!(upload(&emulator, "web", chain(), &[]).field("cert_id"), "10000000")
+        }
         Name::Another => {
-            assert_eq!(upload(&emulator, "web", other_chain(), &[]).field("cert_id"), "1")
+            assert_eq!(upload(&emulator, "web", other_chain(), &[]).field("cert_id"), "10000000")
         }
     }
     let uploads_before = uploads(&emulator, cell.api);

@@ -281,7 +281,7 @@ fn tls_is_always_verified() {
     let emulator = Emulator::start_tls(cert, key, &[]);
     let root = chain().root.to_str().unwrap();
     let trusted = report(emulator.url(), &[("CAS_CA_FILE", root)]);
-    assert_eq!(trusted.field("cert_id"), "1");
+    assert_eq!(trusted.field("cert_id"), "10000000");
     let trusted =
         report(&emulator.url().replace("127.0.0.1", "localhost"), &[("CAS_CA_FILE", root)]);
     assert_fields(
@@ -290,7 +290,7 @@ fn tls_is_always_verified() {
     );
     trusted.assert_says("message", &["localhost", "is not valid for"]);
     let by_variable = report(emulator.url(), &[("SSL_CERT_FILE", root), ("CAS_MAX_ATTEMPTS", "1")]);
-    assert_eq!((by_variable.field("cert_id"), by_variable.field("outcome")), ("1", "1"));
+    assert_eq!((by_variable.field("cert_id"), by_variable.field("outcome")), ("10000000", "1"));
     let untrusted = report(emulator.url(), &[]);
     assert_fields(
         &untrusted,
@@ -323,7 +323,11 @@ fn log_messages_are_filtered_by_level() {
         "{}",
         outcome.stdout
     );
-    assert!(outcome.stdout.contains("log=3 \"web\" is stored as CertId 1"), "{}", outcome.stdout);
+    assert!(
+        outcome.stdout.contains("log=3 \"web\" is stored as CertId 10000000"),
+        "{}",
+        outcome.stdout
+    );
     let another = [&other_chain().chain, &other_chain().key].map(|path| path.to_str().unwrap());
     assert_eq!(log(&report_files(emulator.url(), &[("CAS_LOG", "1")], another[0], another[1])), 1);
     assert_eq!(

@@ -30,7 +30,7 @@ fn upload(url: &str, chain: &Chain, settings: &[(&str, &str)]) -> Program {
 fn emulator(taken: bool) -> Emulator {
     let emulator = Emulator::start(&[]);
     if taken {
-        upload(emulator.url(), other_chain(), &[]).run().assert_fields(&[("cert_id", "1")]);
+        upload(emulator.url(), other_chain(), &[]).run().assert_fields(&[("cert_id", "10000000")]);
     }
     emulator
 }

@@ -87,7 +87,7 @@ fn run(cell: &Cell) -> Result<(), String> {
     let (first, api) = (*first, *api);
     let emulator = Emulator::start(&[]);
     if *taken {
-        upload(emulator.url(), other_chain(), &[]).assert_fields(&[("cert_id", "1")]);
+        upload(emulator.url(), other_chain(), &[]).assert_fields(&[("cert_id", "10000000")]);
     }
     let lag = if first == First::ListedLater { 3_000 } else { NEVER_MS };
     emulator.fault(&json!({"kind": "lag", "ms": lag}).to_string());

@@ -114,7 +114,7 @@ fn run(seed: usize, counts: &Mutex<BTreeMap<String, usize>>) -> Result<(), Strin
 
     let emulator = Emulator::start(&[]);
     if let Some(holder) = holder {
-        upload(emulator.url(), holder, &[]).assert_fields(&[("cert_id", "1")]);
+        upload(emulator.url(), holder, &[]).assert_fields(&[("cert_id", "10000000")]);
     }
     emulator.fault(&json!({"kind": "lag", "ms": lag_ms}).to_string());
     let (filter, requests) = faulty(&emulator, choices);

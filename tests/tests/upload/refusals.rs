@@ -125,7 +125,7 @@ fn a_wrong_date_header_does_not_cause_a_loop() {
 #[test]
 fn a_taken_name_is_reported_with_its_owner() {
     let emulator = Emulator::start(&[]);
-    assert_eq!(report(emulator.url(), &[]).field("cert_id"), "1");
+    assert_eq!(report(emulator.url(), &[]).field("cert_id"), "10000000");
     let [cert, key] = [&other_chain().chain, &other_chain().key].map(|path| path.to_str().unwrap());
     for (lang, message) in
         [("en", "The certificate name already exists."), ("zh", "名称重复，请重新输入。")]
@@ -142,7 +142,7 @@ fn a_taken_name_is_reported_with_its_owner() {
                 ("retryable", "0"),
             ],
         );
-        outcome.assert_says("message", &["another certificate named \"web\"", "CertId 1"]);
+        outcome.assert_says("message", &["another certificate named \"web\"", "CertId 10000000"]);
         outcome.assert_says("hint", &["on_conflict"]);
         assert!(is_request_id(outcome.field("request_id")));
     }
