@@ -60,10 +60,11 @@
 //!
 //! # Limits
 //!
-//! Whatever clients do, the emulator stays below 64 MB with 10,000 certificates in memory. It
-//! serves 1,000 connections, or fewer if the process may not open as many files: a new one closes
-//! the one that has been idle for longest, and gets 503 if all are in a request. A request must
-//! arrive within 10 seconds and a second for each 64 KiB; long ones wait for the memory of others.
+//! Whatever clients do, the emulator takes less than 64 MB beside the certificates that it stores
+//! in memory, about 4 KB each. It serves 1,000 connections, or fewer if the process may not open as
+//! many files: a new one closes the one that has been idle for longest, and gets 503 if all are in
+//! a request. A request must arrive within 10 seconds and a second for each 64 KiB; long ones wait
+//! for the memory of others.
 //!
 //! With a data file, what was answered is on disk, also if the process is killed. `FILE.lock`
 //! beside it keeps a second emulator away.
