@@ -66,7 +66,7 @@ fn competing_processes_and_threads_store_one_copy() {
         ids.extend(outcome.stdout.lines().map(ToOwned::to_owned));
     }
     assert_eq!(ids.len(), 64);
-    assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from(["1".to_owned()]));
+    assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from(["10000000".to_owned()]));
     assert_eq!(emulator.certificates().len(), 1);
 }
 
