@@ -47,6 +47,8 @@ openssl_library() {
 daemon() { PATH=$PATH:/usr/sbin "$@"; }
 # Debian renames it.
 dante() { daemon sockd -v || daemon danted -v; }
+# Fedora renames it.
+chromium_browser() { chromium --version || chromium-browser --version; }
 # `type -P` ignores what the shell has built in: the tests start /bin/kill.
 on_path() { type -P "$1"; }
 chinese_locale() {
@@ -97,6 +99,8 @@ check_tools() {
         'python3 python3-venv' python3 python_with_venv
     need 'Node.js with npm' 'runs the official package for Node.js' \
         'nodejs npm' 'nodejs npm' node_with_npm
+    need chromium 'a browser, for the page of the emulator' \
+        chromium chromium chromium_browser
     need pkg-config 'what an installed libcas says of itself' \
         pkg-config pkgconf-pkg-config pkg-config --version
     need kill 'stops the emulator' procps util-linux on_path kill
@@ -143,7 +147,7 @@ find_commands() {
     fi
     for package in "${rpms[@]}"; do
         case $package in
-        tinyproxy) epel=("$package" "${epel[@]}") ;;
+        chromium | tinyproxy) epel=("$package" "${epel[@]}") ;;
         dante-server | microsocks) epel+=("$package") ;;
         *) base+=("$package") ;;
         esac

@@ -16,7 +16,8 @@ use crate::router;
 use crate::service::Service;
 use crate::start_error::StartError;
 use crate::store::{Account, Store};
-use crate::testing::{Seed, SeedError, parse_cloud_resources, parse_contacts, parse_faults};
+use crate::testing::{Log, Seed, SeedError};
+use crate::testing::{parse_cloud_resources, parse_contacts, parse_faults};
 
 /// The options of an [`Emulator`] that has not started. No `Debug`, because it contains secrets.
 pub struct Builder {
@@ -34,6 +35,7 @@ pub struct Builder {
     qps: Option<usize>,
     quota: Option<u64>,
     dialect: Dialect,
+    log: Log,
 }
 
 struct AccessKey {
@@ -74,6 +76,7 @@ impl Default for Builder {
             qps: None,
             quota: None,
             dialect: Dialect::default(),
+            log: Log::Off,
         }
     }
 }
@@ -230,6 +233,13 @@ impl Builder {
         self
     }
 
+    /// Prints a line about each call to stderr. Default: [`Log::Off`].
+    #[must_use]
+    pub fn log(mut self, log: Log) -> Self {
+        self.log = log;
+        self
+    }
+
     /// Starts the emulator. On return, it accepts connections.
     pub fn start(self) -> Result<Emulator, StartError> {
         if !self.allow_remote && !self.listen.ip().is_loopback() {
@@ -262,7 +272,8 @@ impl Builder {
             None => RateLimit::None,
         };
         let (region, dialect) = (&self.region, self.dialect);
-        let mut service = Service::new(access_keys, clock, expiry, store, region, dialect, rate);
+        let service = Service::new(access_keys, clock, expiry, store, region, dialect, rate);
+        let mut service = service.with_log(self.log);
         service.seed(seed).map_err(|error| StartError::Data(error.to_string()))?;
         let service = Arc::new(service);
         service.faults.add(faults);

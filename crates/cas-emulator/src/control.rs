@@ -1,18 +1,22 @@
-//! The control interface under `/_emulator/`: unsigned requests of tests, from loopback only.
+//! The control interface under `/_emulator/`: unsigned requests of tests and of its page.
+
+mod access;
+mod page;
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::http::{Peer, Request, Response};
+use crate::request::ApiCall;
 use crate::service::Service;
 use crate::store::{StoreError, StoredCertificate, cloud_resources};
-use crate::testing::{FaultError, SeedError};
+use crate::testing::{Expectations, FaultError, Filter, SeedError};
 use crate::testing::{parse_cloud_resources, parse_contacts, parse_faults};
 
 /// The path prefix of the control interface.
 pub(crate) const PREFIX: &str = "/_emulator";
 
-type ControlResponse = Result<String, ControlError>;
+type ControlResponse = Result<Response, ControlError>;
 
 struct Route {
     method: &'static str,
@@ -28,9 +32,16 @@ const fn route(
     Route { method, path, respond }
 }
 
-static ROUTES: [Route; 15] = [
+static ROUTES: [Route; 22] = [
+    route("GET", "/_emulator", |_, _| Ok(page::document())),
+    route("GET", "/_emulator/", |_, _| Ok(page::document())),
+    route("GET", "/_emulator/page.js", |_, _| Ok(page::script())),
+    route("GET", "/_emulator/page.css", |_, _| Ok(page::style())),
     route("GET", "/_emulator/health", health),
+    route("GET", "/_emulator/metrics", metrics),
     route("GET", "/_emulator/requests", requests),
+    route("DELETE", "/_emulator/requests", clear_requests),
+    route("POST", "/_emulator/verify", verify),
     route("GET", "/_emulator/certificates", certificates),
     route("GET", "/_emulator/faults", faults),
     route("POST", "/_emulator/faults", add_faults),
@@ -80,7 +91,7 @@ struct Health {
 }
 
 #[derive(Serialize)]
-struct Reset {
+struct Done {
     status: &'static str,
 }
 
@@ -109,19 +120,17 @@ struct Certificate {
 /// Responds to a request to the control interface.
 pub(crate) fn respond(service: &Service, request: &Request, peer: Peer) -> Response {
     match find(request, peer).and_then(|route| (route.respond)(service, request)) {
-        Ok(body) => Response::json(200, body),
+        Ok(response) => response,
         Err(ControlError(status, message)) => Response::error(status, &message),
     }
 }
 
 fn find(request: &Request, peer: Peer) -> Result<&'static Route, ControlError> {
-    // A dual-stack socket shows IPv4 clients as ::ffff:a.b.c.d.
-    if !peer.address.ip().to_canonical().is_loopback() {
-        let message = "The control interface accepts requests from loopback addresses only.";
-        return Err(ControlError(403, message.to_owned()));
-    }
+    access::check(request, peer).map_err(|message| ControlError(403, message))?;
+    // The server leaves out the body of a response to HEAD.
+    let method = if request.method == "HEAD" { "GET" } else { &request.method };
     let at_path = || ROUTES.iter().filter(|route| route.path == request.path());
-    if let Some(route) = at_path().find(|route| route.method == request.method) {
+    if let Some(route) = at_path().find(|route| route.method == method) {
         return Ok(route);
     }
     let list = |routes: Vec<&Route>| {
@@ -140,8 +149,51 @@ fn health(_: &Service, _: &Request) -> ControlResponse {
     to_json(&Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
 }
 
-fn requests(service: &Service, _: &Request) -> ControlResponse {
-    to_json(&service.records())
+fn metrics(service: &Service, _: &Request) -> ControlResponse {
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let faults = service.faults.all();
+    let left = faults.iter().filter(|fault| fault.left() != Some(0));
+    let text = service.metrics.text(&[
+        ("cas_emulator_certificates", "Stored certificates.", count(service.certificates()?.len())),
+        ("cas_emulator_faults", "Faults that affect further calls.", count(left.count())),
+    ]);
+    let content_type = "text/plain;version=0.0.4;charset=utf-8";
+    Ok(Response { content_type, ..Response::json(200, text) })
+}
+
+fn requests(service: &Service, request: &Request) -> ControlResponse {
+    to_json(&service.records(&filter(request)?))
+}
+
+fn clear_requests(service: &Service, request: &Request) -> ControlResponse {
+    service.clear_records();
+    requests(service, request)
+}
+
+/// The filter in the query of a request.
+fn filter(request: &Request) -> Result<Filter, ControlError> {
+    let parameters = ApiCall::parse(request).parameters;
+    let text = |name| parameters.get(name).map(str::to_owned);
+    let since = parameters.get("since").map(humantime::parse_rfc3339).transpose();
+    let since = since.map_err(|_| {
+        ControlError(400, "Invalid since: expected a time such as 2026-11-24T02:52:10Z.".into())
+    })?;
+    Ok(Filter {
+        action: text("action"),
+        version: text("version"),
+        name: text("name"),
+        code: text("code"),
+        since,
+    })
+}
+
+fn verify(service: &Service, request: &Request) -> ControlResponse {
+    let expected: Expectations = serde_json::from_slice(&request.body)
+        .map_err(|error| ControlError(400, format!("Invalid expectations: {error}.")))?;
+    match expected.differences(&service.records(&Filter::default())) {
+        same if same.is_empty() => to_json(&Done { status: "ok" }),
+        differences => Err(ControlError(409, differences)),
+    }
 }
 
 fn certificates(service: &Service, _: &Request) -> ControlResponse {
@@ -213,42 +265,9 @@ fn clear_contacts(service: &Service, request: &Request) -> ControlResponse {
 
 fn reset(service: &Service, _: &Request) -> ControlResponse {
     service.reset()?;
-    to_json(&Reset { status: "ok" })
+    to_json(&Done { status: "ok" })
 }
 
 fn to_json(body: &impl Serialize) -> ControlResponse {
-    Ok(serde_json::to_string(body)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::{Clock, ExpiryClock};
-    use crate::gateway::{AccessKeys, RateLimit};
-    use crate::http::Reader;
-    use crate::operations::Dialect;
-    use crate::store::Store;
-
-    #[test]
-    fn accepts_requests_from_loopback_only() {
-        let store = Store::open(None, None).unwrap();
-        let keys = AccessKeys::default();
-        let clock = Clock::default();
-        let expiry = ExpiryClock::new(clock, None);
-        let (dialect, rate) = (Dialect::default(), RateLimit::None);
-        let service = Service::new(keys, clock, expiry, store, "cn-hangzhou", dialect, rate);
-        let request = b"GET /_emulator/health HTTP/1.1\r\n\r\n".to_vec();
-        let mut stream = std::io::Cursor::new(request);
-        let request = Reader::default().read(&mut stream, || ()).unwrap();
-        let status = |address: &str| {
-            let peer = Peer { address: address.parse().unwrap(), connection: 1, other_clients: 0 };
-            respond(&service, &request, peer).status
-        };
-        for loopback in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
-            assert_eq!(status(loopback), 200, "{loopback}");
-        }
-        for remote in ["192.0.2.1:1", "0.0.0.0:1", "[2001:db8::1]:1", "[::ffff:192.0.2.1]:1"] {
-            assert_eq!(status(remote), 403, "{remote}");
-        }
-    }
+    Ok(Response::json(200, serde_json::to_string(body)?))
 }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use crate::http::Server;
 use crate::service::Service;
 use crate::store::{StoreError, StoredCertificate};
-use crate::testing::{Fault, FaultError, RecordedRequest, SeedError};
+use crate::testing::{Fault, FaultError, Filter, RecordedRequest, SeedError};
 use crate::testing::{parse_cloud_resources, parse_contacts, parse_faults};
 
 /// A running emulator. Dropping it stops it, after waiting up to 5 seconds for requests in flight.
@@ -40,7 +40,7 @@ impl Emulator {
     /// The last 1,000 API requests, oldest first.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.service.records()
+        self.service.records(&Filter::default())
     }
 
     /// The stored certificates, oldest first.

@@ -72,12 +72,17 @@
 //! # Control interface
 //!
 //! The control interface is on the same port. It needs no signature, and accepts requests from
-//! loopback addresses only.
+//! loopback addresses only. It refuses requests of pages of other sites, as the headers `Host`,
+//! `Origin` and `Sec-Fetch-Site` tell.
 //!
 //! | request | response |
 //! |---|---|
 //! | `GET /_emulator/health` | `{"status":"ok","version":"…"}` |
+//! | `GET /_emulator/` | a page that shows certificates, requests, faults and the clock |
 //! | `GET /_emulator/requests` | the last API requests, at most 1,000 and 16 MiB, oldest first |
+//! | `DELETE /_emulator/requests` | forgets the requests |
+//! | `POST /_emulator/verify` | compares the requests with expected calls; see below |
+//! | `GET /_emulator/metrics` | counters and gauges for Prometheus |
 //! | `GET /_emulator/certificates` | the stored certificates, oldest first |
 //! | `POST /_emulator/faults` | adds one fault or an array of faults; responds like `GET` |
 //! | `GET /_emulator/faults` | the faults as added, with `left`: how many more calls each affects |
@@ -94,6 +99,20 @@
 //! reset, IDs start at 10,000,000 again, and cloud resources, contacts and the clock of expiry are
 //! those of the start. An error has a status of at least 400 and the body `{"error":"…"}`.
 //!
+//! The query of `GET /_emulator/requests` selects requests by `action`, `version`, `name` (of the
+//! certificate), `code` (empty for success) and `since` (RFC 3339).
+//!
+//! The body of `POST /_emulator/verify` says which calls a test expects, and how often: `times`,
+//! `at_least` or `at_most`; without them at least once.
+//!
+//! ```json
+//! {"calls": [{"action": "CreateUserCertificate", "name": "www", "code": "", "times": 1}],
+//!  "nothing_else": true}
+//! ```
+//!
+//! The response is 200 if the requests are as expected. Otherwise it is 409, and `error` lists each
+//! difference with the requests that are nearest to it.
+//!
 //! Each of the requests is a [`RecordedRequest`] as JSON:
 //!
 //! ```json
@@ -101,14 +120,19 @@
 //!  "version": "2018-07-13", "signature": "hmac-sha1",
 //!  "parameters": {"Name": {"in": ["query", "form"], "value": "n 1"},
 //!                 "Key": {"in": ["form"], "value": {"sha256": "9f86d0…"}}},
-//!  "status": 400, "code": "NameRepeat", "fault": null, "request_id": "5D0F1B3C-…",
+//!  "status": 400, "code": "NameRepeat", "fault": null, "signature_mismatch": null,
+//!  "request_id": "5D0F1B3C-…",
 //!  "connection": 1, "target_length": 412, "body_length": 3120, "headers": {"user-agent": "…"}}
 //! ```
 //!
 //! `action`, `version`, `signature`, `code` and `fault` can be null; so can `status`, if a fault
 //! suppressed the response. Keys, secrets, tokens, signatures and values of more than 64 KiB are
-//! replaced by their SHA-256. Each of the certificates has the fields of [`StoredCertificate`] and
-//! its `resource_id`, with times in RFC 3339.
+//! replaced by their SHA-256. After `SignatureDoesNotMatch`, `signature_mismatch` has the string to
+//! sign that is `expected`, the one that the client `signed` if a known mistake leads to its
+//! signature, and the `mistakes`.
+//!
+//! Each of the certificates has the fields of [`StoredCertificate`] and its `resource_id`. Times
+//! are in RFC 3339.
 //!
 //! # Cloud resources and contacts
 //!
@@ -153,9 +177,9 @@ mod testing;
 pub use builder::Builder;
 pub use clock::parse_rfc3339 as parse_time;
 pub use emulator::Emulator;
+pub use gateway::SignatureMismatch;
 pub use request::{Place, SignatureKind};
 pub use start_error::StartError;
 pub use store::{StoreError, StoredCertificate};
-pub use testing::{
-    Fault, FaultError, RecordedParameter, RecordedRequest, RecordedValue, SeedError,
-};
+pub use testing::{Fault, FaultError, Log, SeedError};
+pub use testing::{RecordedParameter, RecordedRequest, RecordedValue};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use cas_emulator::{Builder, Emulator, StartError};
+use cas_emulator::{Builder, Emulator, Log, StartError};
 use clap::Parser;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -97,6 +97,12 @@ struct Options {
     /// Respond to uploads of version 2018-07-13 like the sample of 2019
     #[arg(long)]
     sample_2019: bool,
+    /// Print a line about each call to stderr, as text or JSON
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    log: String,
+    /// Print no line about each call
+    #[arg(long, short)]
+    quiet: bool,
     /// Allow listening on an address that is not loopback
     #[arg(long)]
     allow_remote: bool,
@@ -150,7 +156,12 @@ fn builder(options: &Options) -> Result<Builder, Failure> {
         .region(&options.region)
         .clock_offset(options.clock_offset)
         .strict(options.strict)
-        .sample_2019(options.sample_2019);
+        .sample_2019(options.sample_2019)
+        .log(match options.log.as_str() {
+            _ if options.quiet => Log::Off,
+            "json" => Log::Json,
+            _ => Log::Text,
+        });
     if let Some(file) = &options.data {
         builder = builder.data(file);
     }

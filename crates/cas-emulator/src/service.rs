@@ -1,8 +1,9 @@
 //! The emulated service: runs API calls through faults, gateway and operations, and records them.
 
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -19,8 +20,8 @@ use crate::operations::{Context, Dialect};
 use crate::request::ApiCall;
 use crate::store::cloud_resources::{self, NewCloudResource, NewContact};
 use crate::store::{Store, StoreError, StoredCertificate};
-use crate::testing::{FaultKind, Faults, InjectedError, InjectedFault, Outcome};
-use crate::testing::{RecordedRequest, Records, Seed};
+use crate::testing::{self, FaultKind, Faults, Filter, InjectedError, InjectedFault, Log};
+use crate::testing::{Metrics, Outcome, RecordedRequest, Records, Seed};
 
 /// The emulated service.
 pub(crate) struct Service {
@@ -30,6 +31,8 @@ pub(crate) struct Service {
     pub(crate) expiry_clock: ExpiryClock,
     pub(crate) store: Store,
     records: Records,
+    pub(crate) metrics: Metrics,
+    log: Log,
     pub(crate) faults: Faults,
     seed: Seed,
     /// Ends the delays of faults.
@@ -66,6 +69,8 @@ impl Service {
             expiry_clock,
             store,
             records: Records::default(),
+            metrics: Metrics::default(),
+            log: Log::default(),
             faults: Faults::default(),
             seed: Seed::default(),
             shutdown: Arc::default(),
@@ -108,9 +113,19 @@ impl Service {
         })
     }
 
-    /// The recorded requests, oldest first.
-    pub(crate) fn records(&self) -> Vec<RecordedRequest> {
-        self.records.all()
+    /// Prints a line about each call.
+    pub(crate) fn with_log(self, log: Log) -> Self {
+        Self { log, ..self }
+    }
+
+    /// The recorded requests that `filter` selects, oldest first.
+    pub(crate) fn records(&self, filter: &Filter) -> Vec<RecordedRequest> {
+        self.records.select(|request| filter.selects(request))
+    }
+
+    /// Forgets the recorded requests.
+    pub(crate) fn clear_records(&self) {
+        self.records.clear();
     }
 
     /// The stored certificates, oldest first.
@@ -138,6 +153,7 @@ impl Service {
 
     /// Responds to an API call and records it.
     pub(crate) fn respond(&self, request: &Request, peer: Peer) -> Response {
+        let started = Instant::now();
         let call = ApiCall::parse(request);
         let parameters = &call.parameters;
         let fault = self.faults.inject(parameters.get("Action"), parameters.get("Version"));
@@ -154,14 +170,24 @@ impl Service {
         if let Some(kind) = &fault.kind {
             corrupt_response(&mut http, kind);
         }
+        let is_mismatch = code.as_deref() == Some(errors::SIGNATURE_MISMATCH.code);
+        let signature_mismatch =
+            is_mismatch.then(|| self.gateway.explain(&call, &testing::masked)).flatten();
         let outcome = Outcome {
             time: self.clock.now(),
             status: http.status_sent(),
             code,
             fault: fault.name(),
+            signature_mismatch,
             connection: peer.connection,
         };
-        self.records.add(&call, outcome);
+        let recorded = RecordedRequest::new(&call, outcome);
+        let time = started.elapsed();
+        self.metrics.add(&recorded, time);
+        if let Some(line) = self.log.line(&recorded, time) {
+            let _ = writeln!(io::stderr(), "{line}"); // fails if stderr is closed
+        }
+        self.records.add(recorded);
         if let Some(FaultKind::DelayAfter(time)) = fault.kind {
             self.shutdown.wait(time);
         }
@@ -205,7 +231,7 @@ impl Service {
             let name = |name| call.parameters.get(name).unwrap_or_default();
             let (action, version) = (name("Action"), name("Version"));
             let line = format!("cas-emulator: {action} of version {version} is not emulated");
-            let _ = writeln!(std::io::stderr(), "{line}"); // fails if stderr is closed
+            let _ = writeln!(io::stderr(), "{line}"); // fails if stderr is closed
             let header = ("x-cas-emulator".to_owned(), "not-emulated".to_owned());
             response.http.headers.push(header);
         }

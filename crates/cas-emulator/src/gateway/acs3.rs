@@ -27,12 +27,17 @@ pub(super) fn content_sha256(request: &Request) -> String {
 
 /// The string to sign: the algorithm and the hash of the canonical request.
 pub(super) fn string_to_sign(call: &ApiCall<'_>, signed_headers: &[&str]) -> String {
-    let canonical = canonical_request(call, signed_headers);
+    let query = call.parameters.acs3_canonical_query();
+    let canonical = canonical_request(call, signed_headers, &query);
     format!("{ACS3_ALGORITHM}\n{}", hex::lower(&Sha256::digest(canonical.as_bytes())))
 }
 
 /// The canonical request. It contains the query, and so perhaps a private key.
-fn canonical_request(call: &ApiCall<'_>, signed_headers: &[&str]) -> Zeroizing<String> {
+pub(super) fn canonical_request(
+    call: &ApiCall<'_>,
+    signed_headers: &[&str],
+    query: &str,
+) -> Zeroizing<String> {
     let mut names: Vec<_> = signed_headers.iter().map(|name| name.to_ascii_lowercase()).collect();
     names.sort_unstable();
     let header = |name: &String| {
@@ -42,10 +47,9 @@ fn canonical_request(call: &ApiCall<'_>, signed_headers: &[&str]) -> Zeroizing<S
     };
     let headers: String = names.iter().map(header).collect();
     let (method, path) = (&call.http.method, call.http.path());
-    let query = call.parameters.acs3_canonical_query();
     let hash = call.http.header("x-acs-content-sha256").unwrap_or_default();
     let names = names.join(";");
-    Zeroizing::new(format!("{method}\n{path}\n{}\n{headers}\n{names}\n{hash}", *query))
+    Zeroizing::new(format!("{method}\n{path}\n{query}\n{headers}\n{names}\n{hash}"))
 }
 
 /// Whether `signature`, in hexadecimal, is the signature of `string_to_sign` with `secret`. Takes
@@ -96,7 +100,11 @@ mod tests {
             let signed = &authorization.signed_headers;
             let id = text("id");
             assert_eq!(content_sha256(&request), text("hashed_payload"), "{id}");
-            assert_eq!(*canonical_request(&call, signed), text("canonical_request"), "{id}");
+            assert_eq!(
+                *canonical_request(&call, signed, text("canonical_query_string")),
+                text("canonical_request"),
+                "{id}"
+            );
             let string = string_to_sign(&call, signed);
             assert_eq!(string, text("string_to_sign"), "{id}");
             assert!(verify(text("access_key_secret"), &string, authorization.signature), "{id}");

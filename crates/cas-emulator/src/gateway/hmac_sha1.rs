@@ -23,11 +23,23 @@ pub(super) fn string_to_sign(method: &str, canonical_query: &str) -> Zeroizing<S
 /// Whether `signature`, in Base64, is the signature of `string_to_sign` with `secret`. Takes
 /// constant time.
 pub(super) fn verify(secret: &str, string_to_sign: &str, signature: &str) -> bool {
-    let Ok(signature) = STANDARD.decode(signature) else { return false };
     let key = Zeroizing::new(format!("{secret}&"));
+    verify_with_key(&key, string_to_sign, signature)
+}
+
+/// The same with the whole HMAC key, to which the caller has appended the "&".
+pub(super) fn verify_with_key(key: &str, string_to_sign: &str, signature: &str) -> bool {
+    let Ok(signature) = STANDARD.decode(signature) else { return false };
     let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(key.as_bytes()) else { return false };
     mac.update(string_to_sign.as_bytes());
     mac.verify_slice(&signature).is_ok()
+}
+
+#[cfg(test)]
+pub(super) fn sign_with_key(key: &str, string_to_sign: &str) -> String {
+    let mut mac = Hmac::<Sha1>::new_from_slice(key.as_bytes()).unwrap();
+    mac.update(string_to_sign.as_bytes());
+    STANDARD.encode(mac.finalize().into_bytes())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod access_keys;
 mod acs3;
 mod hmac_sha1;
+mod mismatch;
 mod nonces;
 mod signing_key;
 mod throttle;
@@ -14,6 +15,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 pub(crate) use access_keys::AccessKeys;
+pub use mismatch::SignatureMismatch;
 
 use nonces::Nonces;
 use signing_key::SigningKey;
@@ -24,7 +26,7 @@ pub(crate) use throttle::RateLimit;
 use crate::clock::Clock;
 use crate::operations::errors::{self, ApiError};
 use crate::operations::table::{self, Operation};
-use crate::request::{ApiCall, Authorization, Parameters};
+use crate::request::{ApiCall, Authorization, Mask, Parameters};
 use crate::sessions::Caller;
 use crate::store::Account;
 
@@ -107,6 +109,23 @@ impl Gateway {
     /// The accounts that have an access key, each once.
     pub(crate) fn accounts(&self) -> BTreeSet<Account> {
         self.access_keys.accounts()
+    }
+
+    /// Explains why the signature of `call` does not match; `None` if it is not known which access
+    /// key signed it.
+    pub(crate) fn explain(&self, call: &ApiCall<'_>, mask: &Mask) -> Option<SignatureMismatch> {
+        let id = call.parameters.get("AccessKeyId")?;
+        let token = call.parameters.non_empty("SecurityToken");
+        let signing_key = signing_key::find(&self.access_keys, id, token, self.clock.now()).ok()?;
+        Some(match &call.authorization {
+            Some(authorization) => {
+                let query = call.parameters.acs3_query(mask);
+                let signed = &authorization.signed_headers;
+                let expected = acs3::canonical_request(call, signed, &query).to_string();
+                SignatureMismatch { expected, signed: None, mistakes: Vec::new() }
+            }
+            None => mismatch::explain(call, &signing_key.secret, mask),
+        })
     }
 
     /// Forgets nonces and the calls of the last second.

@@ -13,5 +13,5 @@ pub(crate) use api_call::{ApiCall, Language};
 pub(crate) use authorization::{ACS3_ALGORITHM, Authorization};
 pub(crate) use format::Format;
 pub use parameters::Place;
-pub(crate) use parameters::{MergedParameter, Parameters};
+pub(crate) use parameters::{Mask, MergedParameter, Parameters, unmasked};
 pub(crate) use percent::encode as percent_encode;

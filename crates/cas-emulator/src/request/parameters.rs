@@ -45,6 +45,14 @@ impl Serialize for Place {
 type Pair = (String, Zeroizing<String>);
 type Pairs = Vec<Pair>;
 
+/// Replaces a name and a value by what may be shown of them.
+pub(crate) type Mask = dyn Fn(&str, &str) -> (Zeroizing<String>, Zeroizing<String>);
+
+/// Replaces nothing.
+pub(crate) fn unmasked(name: &str, value: &str) -> (Zeroizing<String>, Zeroizing<String>) {
+    (Zeroizing::new(name.to_owned()), Zeroizing::new(value.to_owned()))
+}
+
 /// The parameters of a request, by place.
 #[derive(Default)]
 pub(crate) struct Parameters {
@@ -161,6 +169,17 @@ impl Parameters {
         numbers.into_iter().map(tag).collect()
     }
 
+    /// Names and values of one place, in the order in which they were sent.
+    pub(crate) fn sent(&self, place: Place) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = match place {
+            Place::Query => &self.query,
+            Place::Form => &self.form,
+            Place::Json => &self.json,
+            Place::Header => &self.header,
+        };
+        pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The canonical query of signature version 1: query and form without `Signature`.
     pub(crate) fn canonical_query(&self) -> Zeroizing<String> {
         canonical_query(self.query.iter().chain(&self.form))
@@ -175,15 +194,21 @@ impl Parameters {
 
     /// The canonical query of an ACS3 signature: the query alone, with raw names.
     pub(crate) fn acs3_canonical_query(&self) -> Zeroizing<String> {
+        self.acs3_query(&unmasked)
+    }
+
+    /// The same of the names and values that `shown` makes of those that were sent.
+    pub(crate) fn acs3_query(&self, shown: &Mask) -> Zeroizing<String> {
         let sorted = sort(self.query.iter());
         let mut query = Zeroizing::new(String::with_capacity(encoded_length(&sorted)));
         for (index, (name, value)) in sorted.into_iter().enumerate() {
             if index > 0 {
                 query.push('&');
             }
-            query.push_str(name);
+            let (name, value) = shown(name, value);
+            query.push_str(&name);
             query.push('=');
-            query.extend(percent::encode(value));
+            query.extend(percent::encode(&value));
         }
         query
     }

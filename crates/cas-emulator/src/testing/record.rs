@@ -6,8 +6,10 @@ use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use crate::clock;
+use crate::gateway::SignatureMismatch;
 use crate::hex;
 use crate::request::{ApiCall, MergedParameter, Place, SignatureKind};
 
@@ -44,6 +46,8 @@ pub struct RecordedRequest {
     pub code: Option<String>,
     /// The kind of the fault that affected it.
     pub fault: Option<&'static str>,
+    /// Both strings to sign, if the call ended with `SignatureDoesNotMatch`.
+    pub signature_mismatch: Option<SignatureMismatch>,
     /// `RequestId` of the response.
     pub request_id: String,
     /// Number of its TCP connection, counted from 1 since the start of the server.
@@ -84,7 +88,41 @@ pub(crate) struct Outcome {
     pub(crate) status: Option<u16>,
     pub(crate) code: Option<String>,
     pub(crate) fault: Option<&'static str>,
+    pub(crate) signature_mismatch: Option<SignatureMismatch>,
     pub(crate) connection: u64,
+}
+
+impl RecordedRequest {
+    /// The record of `call`.
+    pub(crate) fn new(call: &ApiCall<'_>, outcome: Outcome) -> Self {
+        let plain = |name: &'static str| match recorded_value(name, call.parameters.get(name)?) {
+            RecordedValue::Plain(value) => Some(value),
+            RecordedValue::Sha256(_) => None,
+        };
+        let parameter = |(name, merged): (&str, MergedParameter<'_>)| {
+            let value = recorded_value(name, merged.value);
+            (recorded_name(name), RecordedParameter { places: merged.places, value })
+        };
+        let header =
+            |name: &'static str| Some((name.to_owned(), call.http.header(name)?.to_owned()));
+        Self {
+            time: outcome.time,
+            method: call.http.method.clone(),
+            action: plain("Action"),
+            version: plain("Version"),
+            signature: call.signature_kind(),
+            parameters: call.parameters.merged().into_iter().map(parameter).collect(),
+            status: outcome.status,
+            code: outcome.code,
+            fault: outcome.fault,
+            signature_mismatch: outcome.signature_mismatch,
+            request_id: call.request_id.clone(),
+            connection: outcome.connection,
+            target_length: call.http.target.len(),
+            body_length: call.http.body.len(),
+            headers: HEADERS.into_iter().filter_map(header).collect(),
+        }
+    }
 }
 
 /// The last requests, oldest first.
@@ -101,8 +139,7 @@ struct Kept {
 }
 
 impl Records {
-    pub(crate) fn add(&self, call: &ApiCall<'_>, outcome: Outcome) {
-        let recorded = record(call, outcome);
+    pub(crate) fn add(&self, recorded: RecordedRequest) {
         let mut kept = self.lock();
         kept.bytes += recorded.bytes();
         kept.requests.push_back(recorded);
@@ -112,8 +149,12 @@ impl Records {
         }
     }
 
-    pub(crate) fn all(&self) -> Vec<RecordedRequest> {
-        self.lock().requests.iter().cloned().collect()
+    /// Copies of the requests that `is_wanted` selects.
+    pub(crate) fn select(
+        &self,
+        is_wanted: impl Fn(&RecordedRequest) -> bool,
+    ) -> Vec<RecordedRequest> {
+        self.lock().requests.iter().filter(|request| is_wanted(request)).cloned().collect()
     }
 
     pub(crate) fn clear(&self) {
@@ -136,38 +177,14 @@ impl RecordedRequest {
         };
         let header = |(name, value): (&String, &String)| name.len() + value.len() + 2 * TEXT;
         let texts = [&self.action, &self.version, &self.code];
+        let mismatch = self.signature_mismatch.as_ref().map_or(0, |mismatch| {
+            mismatch.expected.len() + mismatch.signed.as_ref().map_or(0, String::len) + 2 * TEXT
+        });
         size_of::<Self>()
+            + mismatch
             + texts.into_iter().flatten().map(|text| text.len() + TEXT).sum::<usize>()
             + self.parameters.iter().map(parameter).sum::<usize>()
             + self.headers.iter().map(header).sum::<usize>()
-    }
-}
-
-fn record(call: &ApiCall<'_>, outcome: Outcome) -> RecordedRequest {
-    let plain = |name: &'static str| match recorded_value(name, call.parameters.get(name)?) {
-        RecordedValue::Plain(value) => Some(value),
-        RecordedValue::Sha256(_) => None,
-    };
-    let parameter = |(name, merged): (&str, MergedParameter<'_>)| {
-        let value = recorded_value(name, merged.value);
-        (recorded_name(name), RecordedParameter { places: merged.places, value })
-    };
-    let header = |name: &'static str| Some((name.to_owned(), call.http.header(name)?.to_owned()));
-    RecordedRequest {
-        time: outcome.time,
-        method: call.http.method.clone(),
-        action: plain("Action"),
-        version: plain("Version"),
-        signature: call.signature_kind(),
-        parameters: call.parameters.merged().into_iter().map(parameter).collect(),
-        status: outcome.status,
-        code: outcome.code,
-        fault: outcome.fault,
-        request_id: call.request_id.clone(),
-        connection: outcome.connection,
-        target_length: call.http.target.len(),
-        body_length: call.http.body.len(),
-        headers: HEADERS.into_iter().filter_map(header).collect(),
     }
 }
 
@@ -182,6 +199,17 @@ fn recorded_value(name: &str, value: &str) -> RecordedValue {
     } else {
         RecordedValue::Plain(value.to_owned())
     }
+}
+
+/// A name and a value for people to read: certificates and secrets are replaced by a few digits of
+/// their SHA-256.
+pub(crate) fn masked(name: &str, value: &str) -> (Zeroizing<String>, Zeroizing<String>) {
+    let hash = match recorded_value(name, value) {
+        RecordedValue::Sha256(hash) => Some(hash),
+        RecordedValue::Plain(value) => value.contains("-----BEGIN ").then(|| sha256(&value)),
+    };
+    let value = hash.map_or_else(|| value.to_owned(), |hash| format!("sha256:{}", &hash[..8]));
+    (Zeroizing::new(recorded_name(name)), Zeroizing::new(value))
 }
 
 fn recorded_name(name: &str) -> String {

@@ -186,7 +186,7 @@ pub(crate) fn encode(text: &str, space: &str) -> String {
     text.bytes().map(byte).collect()
 }
 
-fn sign(secret: &str, string_to_sign: &str) -> String {
+pub(crate) fn sign(secret: &str, string_to_sign: &str) -> String {
     let key = format!("{secret}&");
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key.as_bytes());
     base64::engine::general_purpose::STANDARD

@@ -3,7 +3,7 @@
 use cas_emulator::{Emulator, RecordedValue, SignatureKind};
 
 use crate::certificates::certificate;
-use crate::client::{Call, Shape, control, timestamp};
+use crate::client::{Call, Connection, Shape, control, control_with, sign, timestamp};
 
 #[test]
 fn recorded_requests_contain_no_secrets() {
@@ -94,4 +94,159 @@ fn unknown_paths_and_methods_list_the_available_ones() {
     assert_eq!(control(port, "POST", "/_emulator/health").status, 405);
     assert_eq!(control(port, "GET", "/_emulator/reset").status, 405);
     assert!(emulator.requests().is_empty());
+}
+
+#[test]
+fn requests_are_filtered_and_cleared() {
+    let emulator = Emulator::start().unwrap();
+    let port = emulator.port();
+    let (cert, key) = certificate();
+    for name in ["a", "b", "a"] {
+        Call::create(name, &cert, &key).send(port);
+    }
+    Call::v2018("DescribeUserCertificateDetail").set("CertId", "7").send(port);
+    let count = |query: &str| {
+        let path = format!("/_emulator/requests?{query}");
+        control(port, "GET", &path).json().as_array().map(Vec::len)
+    };
+    assert_eq!(count(""), Some(4));
+    assert_eq!(count("action=CreateUserCertificate"), Some(3));
+    assert_eq!(count("action=CreateUserCertificate&name=a"), Some(2));
+    assert_eq!(count("code=NameRepeat"), Some(1));
+    assert_eq!(count("code="), Some(2));
+    assert_eq!(count("since=2000-01-01T00:00:00Z&version=2018-07-13"), Some(4));
+    assert_eq!(count("since=2100-01-01T00:00:00Z"), Some(0));
+    let invalid = control(port, "GET", "/_emulator/requests?since=today");
+    assert_eq!(invalid.status, 400);
+    assert!(invalid.json()["error"].as_str().unwrap().starts_with("Invalid since: "));
+    assert_eq!(control(port, "DELETE", "/_emulator/requests").body, "[]");
+    assert_eq!(count(""), Some(0));
+    assert_eq!(emulator.certificates().unwrap().len(), 2);
+}
+
+#[test]
+fn expected_calls_are_verified_and_differences_are_explained() {
+    let emulator = Emulator::start().unwrap();
+    let port = emulator.port();
+    let (cert, key) = certificate();
+    for name in ["www", "www"] {
+        Call::create(name, &cert, &key).send(port);
+    }
+    let verify = |json: &str| {
+        let response = control_with(port, "POST", "/_emulator/verify", json);
+        (response.status, response.json()["error"].as_str().unwrap_or_default().to_owned())
+    };
+    for satisfied in [
+        r#"{"calls": []}"#,
+        r#"{"calls": [{"action": "CreateUserCertificate", "times": 2}], "nothing_else": true}"#,
+        r#"{"calls": [{"name": "www", "code": ""}, {"code": "NameRepeat", "times": 1}]}"#,
+        r#"{"calls": [{"action": "DeleteUserCertificate", "at_most": 0}]}"#,
+        r#"{"calls": [{"version": "2018-07-13", "at_least": 1, "at_most": 2}]}"#,
+    ] {
+        assert_eq!(verify(satisfied), (200, String::new()), "{satisfied}");
+    }
+
+    let (status, text) = verify(
+        r#"{"calls": [{"action": "CreateUserCertificate", "name": "www.", "times": 1},
+                      {"name": "www", "times": 1}]}"#,
+    );
+    assert_eq!(status, 409);
+    let lines: Vec<_> = text.lines().collect();
+    let expected = "Expected 1 call of CreateUserCertificate with name \"www.\", received 0.";
+    assert_eq!(lines[0], expected);
+    assert!(lines[1].ends_with(r#" CreateUserCertificate "www", success: its name is "www""#));
+    assert!(lines[2].ends_with(r#" CreateUserCertificate "www", NameRepeat: its name is "www""#));
+    assert_eq!(lines[3], r#"Expected 1 call of any action with name "www", received 2."#);
+    assert_eq!(lines.len(), 6);
+
+    let (status, text) = verify(r#"{"calls": [{"code": ""}], "nothing_else": true}"#);
+    assert_eq!((status, text.lines().next()), (409, Some("Expected nothing else, received 1.")));
+    for invalid in ["", "[]", r#"{"calls": [{"acton": "x"}]}"#, r#"{"calls": [{"times": -1}]}"#] {
+        let (status, text) = verify(invalid);
+        assert!(status == 400 && text.starts_with("Invalid expectations: "), "{text}");
+    }
+}
+
+#[test]
+fn metrics_are_for_prometheus() {
+    let emulator = Emulator::start().unwrap();
+    let port = emulator.port();
+    let (cert, key) = certificate();
+    for _ in 0..2 {
+        Call::create("n", &cert, &key).send(port);
+    }
+    // Labels that a client chooses.
+    Call::v2018("a\"\nb\\").send(port);
+    emulator.add_faults(r#"{"kind": "empty"}"#).unwrap();
+    let response = control(port, "GET", "/_emulator/metrics");
+    assert_eq!(response.header("content-type"), Some("text/plain;version=0.0.4;charset=utf-8"));
+    let calls = |action: &str, code: &str| {
+        let labels = format!(r#"action="{action}",version="2018-07-13",code="{code}""#);
+        format!("cas_emulator_calls_total{{{labels}}} 1")
+    };
+    for line in [
+        &calls("CreateUserCertificate", ""),
+        &calls("CreateUserCertificate", "NameRepeat"),
+        &calls(r#"a\"\nb\\"#, "InvalidAction.NotFound"),
+        "cas_emulator_certificates 1",
+        "cas_emulator_faults 1",
+        "# TYPE cas_emulator_call_seconds_total counter",
+    ] {
+        assert!(response.body.lines().any(|other| other == line), "{line}\n{}", response.body);
+    }
+    // Counters never decrease.
+    control(port, "POST", "/_emulator/reset");
+    let after = control(port, "GET", "/_emulator/metrics").body;
+    assert!(after.contains(r#"code="NameRepeat"} 1"#) && after.contains("certificates 0"));
+}
+
+#[test]
+fn a_refused_signature_is_explained_without_key_and_certificate() {
+    let emulator = Emulator::start().unwrap();
+    let port = emulator.port();
+    let (cert, key) = certificate();
+    let call = Call::create("a b", &cert, &key);
+    // A client that signs another method than it sends.
+    let get = call.clone().shape(Shape::GetQuery).string_to_sign();
+    let signed_as_get = call.clone().set("Signature", &sign("testsecret", &get));
+    assert_eq!(signed_as_get.send(port).code(), "SignatureDoesNotMatch");
+    assert_eq!(call.clone().secret("other").send(port).code(), "SignatureDoesNotMatch");
+    assert_eq!(call.send(port).status, 200);
+
+    let requests = control(port, "GET", "/_emulator/requests").json();
+    let found = &requests[0]["signature_mismatch"];
+    assert_eq!(found["mistakes"][0], "The client signs another HTTP method than it sends.");
+    let text = |member: &str| found[member].as_str().unwrap();
+    assert!(text("expected").starts_with("POST&%2F&") && text("signed").starts_with("GET&%2F&"));
+    assert!(text("expected").contains("Name%3Da%2520b"), "{found}");
+    for hidden in ["BEGIN", "CERTIFICATE", "PRIVATE"] {
+        assert!(!found.to_string().contains(hidden), "{found}");
+    }
+    let unknown = &requests[1]["signature_mismatch"];
+    assert!(unknown["signed"].is_null() && unknown["mistakes"].as_array().unwrap().is_empty());
+    assert!(requests[2]["signature_mismatch"].is_null());
+}
+
+#[test]
+fn the_page_is_served_and_pages_of_other_sites_are_not() {
+    let emulator = Emulator::start().unwrap();
+    let port = emulator.port();
+    let page = control(port, "GET", "/_emulator/");
+    assert_eq!(page.header("content-type"), Some("text/html;charset=utf-8"));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"));
+    assert_eq!(control(port, "GET", "/_emulator").body, page.body);
+    for part in ["page.js", "page.css"] {
+        assert!(page.body.contains(&format!("\"/_emulator/{part}\"")));
+        assert_eq!(control(port, "GET", &format!("/_emulator/{part}")).status, 200);
+    }
+    let mut connection = Connection::open(port);
+    connection.send(b"HEAD /_emulator/health HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    assert!(connection.head().starts_with("HTTP/1.1 200 "));
+    assert!(connection.is_closed(), "a body");
+    for header in ["Host: rebound.example", "Origin: https://other.example"] {
+        let request = format!("POST /_emulator/reset HTTP/1.1\r\n{header}\r\n\r\n");
+        let response = Connection::open(port).exchange(request.as_bytes());
+        assert_eq!(response.status, 403, "{header}");
+    }
 }

@@ -281,13 +281,42 @@ fn contents(folder: &Path) -> Vec<u8> {
 
 #[test]
 fn a_call_that_is_not_emulated_is_named_on_stderr() {
-    let process = Process::start(&[]);
+    let process = Process::start(&["--quiet"]);
     assert_eq!(Call::v2020("ListCert").send(process.port).status, 404);
     assert_eq!(Call::v2020("ListCerts").send(process.port).status, 404);
     process.signal("-TERM");
     let (status, _, stderr) = process.end();
     let line = "cas-emulator: ListCert of version 2020-04-07 is not emulated\n";
     assert_eq!((status, stderr.as_str()), (Some(0), line));
+}
+
+#[test]
+fn each_call_is_a_line_on_stderr() {
+    for (options, expected) in [
+        (&[][..], Some("")),
+        (&["--log", "json"], Some("{")),
+        (&["--quiet"], None),
+        (&["-q", "--log", "json"], None),
+    ] {
+        let process = Process::start(options);
+        let call = Call::v2018("DescribeUserCertificateList").set("CurrentPage", "1");
+        assert_eq!(call.set("ShowSize", "10").set("Name", "a\nb\"").send(process.port).status, 200);
+        process.signal("-TERM");
+        let (status, _, stderr) = process.end();
+        assert_eq!(status, Some(0));
+        let lines: Vec<_> = stderr.lines().collect();
+        match expected {
+            None => assert!(lines.is_empty(), "{stderr}"),
+            Some("{") => {
+                let line: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
+                assert_eq!((lines.len(), &line["status"]), (1, &200.into()));
+                assert_eq!(line["name"], "a\nb\"");
+            }
+            Some(_) => {
+                assert!(lines.len() == 1 && lines[0].contains(" name=a\\nb"), "{stderr}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -324,7 +353,8 @@ fn keys_secrets_and_tokens_are_written_nowhere() {
     let running = contents(folder.path());
     process.signal("-TERM");
     let (status, stdout, stderr) = process.end();
-    assert_eq!((status, stdout.as_str(), stderr.as_str()), (Some(0), "", ""));
+    assert_eq!((status, stdout.as_str()), (Some(0), ""));
+    assert!(stderr.contains(" GET CreateUserCertificate 2018-07-13 400 SignatureDoesNotMatch "));
 
     let mut canaries = vec!["canarysecret".to_owned(), "canarytoken".to_owned()];
     for key in [&key, &other] {
@@ -336,7 +366,8 @@ fn keys_secrets_and_tokens_are_written_nowhere() {
     }
     assert!(canaries.len() >= 4, "too few parts of the keys to search for");
     let stopped = contents(folder.path());
-    let places: [&[u8]; 4] = [requests.as_bytes(), certificates.as_bytes(), &running, &stopped];
+    let places: [&[u8]; 5] =
+        [requests.as_bytes(), certificates.as_bytes(), &running, &stopped, stderr.as_bytes()];
     for canary in canaries {
         for place in places {
             let found = place.windows(canary.len()).any(|window| window == canary.as_bytes());

@@ -1,0 +1,86 @@
+//! A line for each call, for stderr.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::filter;
+use super::record::RecordedRequest;
+use crate::clock;
+
+/// What the emulator prints about each call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Log {
+    /// Nothing.
+    #[default]
+    Off,
+    /// A line of text.
+    Text,
+    /// A line of JSON.
+    Json,
+}
+
+/// Characters of a name that a line shows.
+const MAX_NAME: usize = 64;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    time: &'a str,
+    method: &'a str,
+    action: Option<&'a str>,
+    version: Option<&'a str>,
+    name: Option<&'a str>,
+    status: Option<u16>,
+    code: Option<&'a str>,
+    fault: Option<&'a str>,
+    request_id: &'a str,
+    connection: u64,
+    milliseconds: f64,
+}
+
+impl Log {
+    /// The line about a call that took `time`, without a line end. `None` if the log is off.
+    pub(crate) fn line(self, request: &RecordedRequest, time: Duration) -> Option<String> {
+        let at = clock::rfc3339_milliseconds(request.time);
+        let name = filter::name(request)
+            .map(|name| name.char_indices().nth(MAX_NAME).map_or(name, |(end, _)| &name[..end]));
+        let milliseconds = (time.as_secs_f64() * 1e6).round() / 1e3;
+        match self {
+            Self::Off => None,
+            Self::Json => serde_json::to_string(&Line {
+                time: &at,
+                method: &request.method,
+                action: request.action.as_deref(),
+                version: request.version.as_deref(),
+                name,
+                status: request.status,
+                code: request.code.as_deref(),
+                fault: request.fault,
+                request_id: &request.request_id,
+                connection: request.connection,
+                milliseconds,
+            })
+            .ok(),
+            Self::Text => {
+                let mut line = at;
+                let mut add = |part: &str| {
+                    let _ = write!(line, " {}", part.escape_debug()); // a String never fails
+                };
+                add(&request.method);
+                add(request.action.as_deref().unwrap_or("-"));
+                add(request.version.as_deref().unwrap_or("-"));
+                add(&request.status.map_or_else(|| "-".to_owned(), |status| status.to_string()));
+                add(request.code.as_deref().unwrap_or("ok"));
+                add(&format!("{milliseconds}ms"));
+                if let Some(name) = name {
+                    add(&format!("name={name}"));
+                }
+                if let Some(fault) = request.fault {
+                    add(&format!("fault={fault}"));
+                }
+                Some(line)
+            }
+        }
+    }
+}
