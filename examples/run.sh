@@ -33,7 +33,7 @@ if [ -n "${ENDPOINT:-}" ]; then
     echo "Service:     $ENDPOINT, with your own access key (docs/credentials.md)"
 else
     : >"$work/emulator"
-    "$release/cas-emulator" --listen 127.0.0.1:0 >"$work/emulator" &
+    "$release/cas-emulator" --quiet --listen 127.0.0.1:0 >"$work/emulator" &
     emulator=$!
     until line=$(head -n 1 "$work/emulator") && [ -n "$line" ]; do
         kill -0 "$emulator" 2>/dev/null || { echo "The emulator did not start." >&2; exit 1; }

@@ -1,4 +1,6 @@
-//! The official Python SDKs as clients of the emulator, and as a check of the signatures of libcas.
+//! The official SDKs as clients of the emulator, and as a check of the signatures of libcas.
+
+mod table;
 
 use std::fs;
 
