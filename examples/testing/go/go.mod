@@ -1,0 +1,3 @@
+module example.org/uploader
+
+go 1.19
