@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use zeroize::Zeroizing;
 
 use crate::clock::{Clock, ExpiryClock};
+use crate::control::Access;
 use crate::emulator::Emulator;
 use crate::gateway::{AccessKeys, RateLimit};
 use crate::http::{Server, tls};
@@ -36,6 +37,8 @@ pub struct Builder {
     quota: Option<u64>,
     dialect: Dialect,
     log: Log,
+    control_allow: Vec<String>,
+    control_token: Option<Zeroizing<String>>,
 }
 
 struct AccessKey {
@@ -77,6 +80,8 @@ impl Default for Builder {
             quota: None,
             dialect: Dialect::default(),
             log: Log::Off,
+            control_allow: Vec::new(),
+            control_token: None,
         }
     }
 }
@@ -233,6 +238,21 @@ impl Builder {
         self
     }
 
+    /// Lets a network, such as `172.16.0.0/12`, use the control interface as well. Default:
+    /// loopback addresses only.
+    #[must_use]
+    pub fn control_allow(mut self, network: &str) -> Self {
+        self.control_allow.push(network.to_owned());
+        self
+    }
+
+    /// Lets everyone who sends `Authorization: Bearer TOKEN` use the control interface.
+    #[must_use]
+    pub fn control_token(mut self, token: &str) -> Self {
+        self.control_token = Some(Zeroizing::new(token.to_owned()));
+        self
+    }
+
     /// Prints a line about each call to stderr. Default: [`Log::Off`].
     #[must_use]
     pub fn log(mut self, log: Log) -> Self {
@@ -259,6 +279,8 @@ impl Builder {
             faults.extend(parsed.map_err(|error| StartError::Option(error.to_string()))?);
         }
         let seed = self.seed().map_err(|error| StartError::Option(error.to_string()))?;
+        let token = self.control_token.as_ref().map(|token| token.as_str());
+        let access = Access::new(&self.control_allow, token).map_err(StartError::Option)?;
         let access_keys = self.access_keys()?;
         let tls = self.tls.map(|(cert, key)| tls::server_config(&cert, &key)).transpose();
         let tls = tls.map_err(StartError::Option)?;
@@ -278,7 +300,8 @@ impl Builder {
         let service = Arc::new(service);
         service.faults.add(faults);
         let shared = Arc::clone(&service);
-        let handler = Box::new(move |request: &_, peer| router::respond(&shared, request, peer));
+        let handler =
+            Box::new(move |request: &_, peer| router::respond(&shared, &access, request, peer));
         let shutdown = Arc::clone(&service.shutdown);
         let server = Server::start(self.listen, tls, clock, shutdown, handler);
         let server = server.map_err(|error| {

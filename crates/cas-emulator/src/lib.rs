@@ -72,8 +72,9 @@
 //! # Control interface
 //!
 //! The control interface is on the same port. It needs no signature, and accepts requests from
-//! loopback addresses only. It refuses requests of pages of other sites, as the headers `Host`,
-//! `Origin` and `Sec-Fetch-Site` tell.
+//! loopback addresses, from networks that [`Builder::control_allow`] names, and from everyone who
+//! sends the token of [`Builder::control_token`]. It refuses requests of pages of other sites, as
+//! the headers `Host`, `Origin` and `Sec-Fetch-Site` tell.
 //!
 //! | request | response |
 //! |---|---|

@@ -1,14 +1,18 @@
 //! The command-line program `cas-emulator`.
 #![forbid(unsafe_code)]
 
-use std::io::{self, Write};
-use std::net::SocketAddr;
+mod environment;
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 use cas_emulator::{Builder, Emulator, Log, StartError};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -18,7 +22,11 @@ use signal_hook::iterator::Signals;
 /// 2020-04-07, deployment jobs and tags of 2020-04-07, and AssumeRole of STS, for any client
 /// of the Alibaba Cloud RPC protocol. On SIGTERM or SIGINT it finishes the requests in flight
 /// and exits.
+///
+/// Each option is also read from the environment: CAS_EMULATOR_TLS_CERT is --tls-cert. Values
+/// of a repeatable option are separated by newlines. The command line takes precedence.
 #[expect(clippy::doc_markdown, reason = "clap shows these comments as plain text")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 #[derive(Parser)]
 #[command(name = "cas-emulator", version, verbatim_doc_comment)]
 struct Options {
@@ -106,6 +114,22 @@ struct Options {
     /// Allow listening on an address that is not loopback
     #[arg(long)]
     allow_remote: bool,
+    /// Let this network use the control interface as well, such as 172.16.0.0/12; repeatable
+    #[arg(long, value_name = "CIDR")]
+    control_allow: Vec<String>,
+    /// Let everyone who sends `Authorization: Bearer TOKEN` use the control interface
+    // No type of clap's, which would quote an invalid value.
+    #[arg(long, value_name = "TOKEN")]
+    control_token: Option<String>,
+    /// Exit when the process that started the emulator ends
+    #[arg(long)]
+    exit_with_parent: bool,
+    /// Ask the emulator at the address of --listen whether it runs, and exit: 0 for yes
+    ///
+    /// For health checks in containers that have no other program. With TLS, it only checks that
+    /// the port accepts connections.
+    #[arg(long, verbatim_doc_comment)]
+    check_health: bool,
 }
 
 /// Exit status and message: status 2 for invalid options, 1 for all other errors.
@@ -118,7 +142,14 @@ fn main() -> ExitCode {
         let location = info.location().map(ToString::to_string).unwrap_or_default();
         print_error(&format!("internal error at {location}"));
     }));
-    let options = Options::try_parse().unwrap_or_else(|error| {
+    let given = std::env::args_os().collect();
+    let arguments =
+        environment::arguments(&Options::command(), given, |name| std::env::var_os(name));
+    let arguments = arguments.unwrap_or_else(|message| {
+        print_error(&message);
+        std::process::exit(2);
+    });
+    let options = Options::try_parse_from(arguments).unwrap_or_else(|error| {
         // clap quotes unknown arguments, and this one could be a private key.
         if error.to_string().contains("-----BEGIN") {
             print_error("invalid argument: PEM text where an option or a file name is expected");
@@ -137,8 +168,14 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Failure> {
     let failure = |error: io::Error| (1, error.to_string());
+    if options.check_health {
+        return check_health(options);
+    }
     // Before the first line of output, because its reader may send a signal at once.
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(failure)?;
+    if options.exit_with_parent {
+        exit_with_parent().map_err(failure)?;
+    }
     let emulator = builder(options)?.start().map_err(|error| match error {
         StartError::Option(_) => (2, error.to_string()),
         _ => (1, error.to_string()),
@@ -147,6 +184,46 @@ fn run(options: &Options) -> Result<(), Failure> {
     signals.forever().next();
     emulator.stop();
     Ok(())
+}
+
+/// Sends this process SIGTERM when its parent is another one than now.
+fn exit_with_parent() -> io::Result<()> {
+    let parent = parent_id();
+    let watch = move || {
+        while parent_id() == parent {
+            thread::sleep(Duration::from_millis(200));
+        }
+        let _ = signal_hook::low_level::raise(SIGTERM); // fails for invalid signals only
+    };
+    thread::Builder::new().name("cas-emulator parent".to_owned()).spawn(watch).map(drop)
+}
+
+/// Asks the emulator at the address of `--listen` for its health.
+fn check_health(options: &Options) -> Result<(), Failure> {
+    let failure = |reason: &dyn std::fmt::Display| (1, format!("not healthy: {reason}"));
+    let mut address = options.listen;
+    if address.ip().is_unspecified() {
+        let v4 = address.is_ipv4();
+        address.set_ip(if v4 { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    let limit = Duration::from_secs(5);
+    let ask = || -> io::Result<bool> {
+        let mut stream = TcpStream::connect_timeout(&address, limit)?;
+        if options.tls_cert.is_some() {
+            return Ok(true);
+        }
+        stream.set_read_timeout(Some(limit))?;
+        stream.set_write_timeout(Some(limit))?;
+        stream.write_all(b"GET /_emulator/health HTTP/1.0\r\n\r\n")?;
+        let mut response = Vec::new();
+        stream.take(4096).read_to_end(&mut response)?;
+        Ok(response.starts_with(b"HTTP/1.1 200 "))
+    };
+    match ask() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(failure(&"another program listens there")),
+        Err(error) => Err(failure(&error)),
+    }
 }
 
 fn builder(options: &Options) -> Result<Builder, Failure> {
@@ -162,6 +239,12 @@ fn builder(options: &Options) -> Result<Builder, Failure> {
             "json" => Log::Json,
             _ => Log::Text,
         });
+    for network in &options.control_allow {
+        builder = builder.control_allow(network);
+    }
+    if let Some(token) = &options.control_token {
+        builder = builder.control_token(token);
+    }
     if let Some(file) = &options.data {
         builder = builder.data(file);
     }

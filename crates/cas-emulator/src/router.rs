@@ -1,14 +1,19 @@
 //! Decides whether a request is for the control interface or for the API.
 
-use crate::control;
+use crate::control::{self, Access};
 use crate::http::{Peer, Request, Response};
 use crate::service::Service;
 
 /// Responds to any request.
-pub(crate) fn respond(service: &Service, request: &Request, peer: Peer) -> Response {
+pub(crate) fn respond(
+    service: &Service,
+    access: &Access,
+    request: &Request,
+    peer: Peer,
+) -> Response {
     match request.path().strip_prefix(control::PREFIX) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-            control::respond(service, request, peer)
+            control::respond(service, access, request, peer)
         }
         _ => service.respond(request, peer),
     }

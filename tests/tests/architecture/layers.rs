@@ -84,6 +84,7 @@ pub const CRATES: [Declared; 5] = [
         name: "cas-emulator",
         layers: &[
             "main",
+            "environment",
             "lib",
             "builder",
             "emulator",

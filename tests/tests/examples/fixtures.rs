@@ -1,5 +1,5 @@
-//! The fixtures of examples/testing, run as their users run them. Go is skipped where it is not
-//! installed, and the test says so.
+//! The fixtures of examples/testing and the container, run as their users run them. Go is skipped
+//! where it is not installed, and the test says so.
 
 use std::path::Path;
 use std::process::Command;
@@ -46,6 +46,13 @@ fn go_test() {
     go.env("GOFLAGS", "-mod=mod").env("GOPROXY", "off");
     let printed = run(go.current_dir(folder("go")).args(["test", "-count=1", "-v", "./..."]));
     assert_eq!(printed.matches("--- PASS: ").count(), 2, "{printed}");
+}
+
+#[test]
+fn container() {
+    let script = top().join("tools/package/test-container.sh");
+    let printed = run(Command::new(script).arg(artefact("cas-emulator")));
+    assert!(printed.ends_with("\nok\n"), "{printed}");
 }
 
 #[test]

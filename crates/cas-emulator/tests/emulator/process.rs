@@ -291,6 +291,76 @@ fn a_call_that_is_not_emulated_is_named_on_stderr() {
 }
 
 #[test]
+fn options_come_from_the_environment_as_well() {
+    let key = ("CAS_EMULATOR_ACCESS_KEY", "first:one\nsecond:two");
+    let mut program = command();
+    program.envs([key, ("CAS_EMULATOR_QUIET", "true")]);
+    let process = Process::start_by(program, &[]);
+    for (id, secret) in [("first", "one"), ("second", "two")] {
+        let call = Call::v2018("DescribeUserCertificateList").set("AccessKeyId", id);
+        let call = call.set("CurrentPage", "1").set("ShowSize", "10").secret(secret);
+        assert_eq!(call.send(process.port).status, 200, "{id}");
+    }
+    let health = |listen: &str| {
+        let mut check = command();
+        check.arg("--check-health").env("CAS_EMULATOR_LISTEN", listen);
+        check.output().unwrap()
+    };
+    let well = health(&format!("0.0.0.0:{}", process.port));
+    assert_eq!((well.status.code(), well.stderr.as_slice()), (Some(0), &b""[..]));
+    process.signal("-TERM");
+    assert_eq!(process.end(), (Some(0), String::new(), String::new()));
+    let nobody = health("127.0.0.1:1");
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(nobody.stderr.starts_with(b"cas-emulator: not healthy: "));
+}
+
+#[test]
+fn the_emulator_exits_with_its_parent() {
+    // A shell that starts the emulator, prints its process ID and waits for a line.
+    let script = r#""$0" --exit-with-parent --listen 127.0.0.1:0 & echo $!; read line"#;
+    let mut shell = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_cas-emulator")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let _watchdog = Watchdog::new(&shell);
+    let output = BufReader::new(shell.stdout.take().unwrap());
+    let lines: Vec<String> = output.lines().take(2).map(Result::unwrap).collect();
+    let emulator = lines.iter().find_map(|line| line.parse::<u32>().ok()).unwrap();
+    let url = lines.iter().find(|line| line.contains("listening")).unwrap();
+    let port = url.rsplit(':').next().unwrap().parse().unwrap();
+    assert_eq!(control(port, "GET", "/_emulator/health").status, 200);
+    drop(shell.stdin.take());
+    shell.wait().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while Path::new(&format!("/proc/{emulator}")).exists() {
+        assert!(Instant::now() < deadline, "it still runs");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_token_opens_the_control_interface() {
+    let process = Process::start(&["--control-token", "the token", "--quiet"]);
+    let ask = |head: &str| {
+        let request = format!("GET /_emulator/requests HTTP/1.1\r\n{head}\r\n\r\n");
+        Connection::open(process.port).exchange(request.as_bytes()).status
+    };
+    let host = "Host: emulator.example";
+    assert_eq!(ask(host), 403);
+    assert_eq!(ask(&format!("{host}\r\nAuthorization: Bearer the token")), 200);
+    assert_eq!(ask(&format!("{host}\r\nAuthorization: Bearer the tokem")), 403);
+    for (option, value) in [("--control-token", ""), ("--control-allow", "everyone")] {
+        let output = command().args(["--listen", "127.0.0.1:0", option, value]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{option}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(option), "{said}");
+    }
+}
+
+#[test]
 fn each_call_is_a_line_on_stderr() {
     for (options, expected) in [
         (&[][..], Some("")),

@@ -11,9 +11,13 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
+// With --control-token, the address of the page ends with #token=TOKEN. Browsers do not send that.
+const token = decodeURIComponent(location.hash.startsWith("#token=") ? location.hash.slice(7) : "");
+
 async function ask(method, path, body) {
   const response = await fetch("/_emulator/" + path, {
     method,
+    headers: token === "" ? {} : { authorization: `Bearer ${token}` },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   const answer = await response.json();

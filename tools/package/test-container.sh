@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Runs the emulator as the Dockerfile does: as process 1 of a root file system with nothing else,
+# as another user, and with the Dockerfile's environment. Needs root, or user namespaces.
+#
+#   tools/package/test-container.sh EMULATOR [LOG]
+#
+# It assembles the root file system itself and says so: no container tool is needed. A program that
+# is not static gets the libraries that it needs. LOG receives what the container prints.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+emulator=${1:?the path of cas-emulator}
+work=$(mktemp -d)
+container=
+cleanup() {
+    [ -z "$container" ] || kill -KILL "$container" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap cleanup EXIT
+fail() { echo "test-container: $*" >&2; sed 's/^/  /' "$work/log" >&2; exit 1; }
+
+root=$work/root
+mkdir -p "$root/data"
+install -m 755 "$emulator" "$root/cas-emulator"
+{ ldd "$emulator" 2>/dev/null || true; } | grep -o '/[^ ]*' | while read -r library; do
+    install -D "$library" "$root$library"
+done
+chmod 755 "$work" "$root"
+chown -R 65532:65532 "$root/data"
+echo "The root file system is assembled from the Dockerfile's last stage, without a container tool."
+
+chroot=$(PATH=$PATH:/usr/sbin type -P chroot)
+# The lines of ENV, with a free port instead of 8480.
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])')
+mapfile -t environment < <(sed -n '/^ENV /,/[^\\]$/p' Dockerfile |
+    sed 's/^ENV//; s/\\$//; s/^ *//; s/ *$//' | sed "s/:8480/:$port/")
+[ ${#environment[@]} -eq 3 ] || fail "unexpected ENV in the Dockerfile"
+inside=(env -i "${environment[@]}" CAS_EMULATOR_DATA=/data/cas.db CAS_EMULATOR_QUIET=true)
+"${inside[@]}" "$(type -P unshare)" --fork --pid --kill-child \
+    "$chroot" --userspec=65532:65532 "$root" /cas-emulator >"$work/log" 2>&1 &
+container=$!
+healthy() { "${inside[@]}" "$chroot" --userspec=65532:65532 "$root" /cas-emulator --check-health; }
+tries=0
+until healthy 2>/dev/null; do
+    kill -0 "$container" 2>/dev/null || fail "it ended"
+    [ $((tries += 1)) -le 200 ] || fail "it is not healthy"
+    sleep 0.05
+done
+grep -q "^cas-emulator listening on http://0.0.0.0:$port$" "$work/log" || fail "no first line"
+[ -s "$root/data/cas.db" ] || fail "no data file"
+
+# SIGTERM reaches it although it is process 1, which has no default action for signals.
+process=$(cat "/proc/$container/task/$container/children")
+kill -TERM ${process% }
+status=0
+wait "$container" || status=$?
+container=
+[ "$status" -eq 0 ] || fail "SIGTERM ended it with $status"
+! healthy 2>/dev/null || fail "it still runs"
+[ -z "${2:-}" ] || cp "$work/log" "$2"
+echo "ok"
