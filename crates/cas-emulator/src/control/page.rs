@@ -8,7 +8,7 @@ const STYLE: &str = include_str!("page/page.css");
 
 /// The document allows what it needs, and nothing from outside.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-                      connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
+                      connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
 
 pub(super) fn document() -> Response {
