@@ -7,7 +7,7 @@ use std::process::Command;
 
 use acceptance::stub::Reply;
 use acceptance::test_ca::{KINDS, TestCa};
-use acceptance::{Emulator, Program, Stub, compile, memory, run, sdk_python, top};
+use acceptance::{Emulator, Process, Program, Stub, compile, memory, run, sdk_python, top};
 
 /// A file and its password.
 struct File {
@@ -213,15 +213,14 @@ fn files_are_uploaded_as_openssl_reads_them() {
     for file in &files {
         let stub = Stub::start(vec![Reply::http("200 OK", "", r#"{"CertId":1,"RequestId":"R"}"#)]);
         let report = load(&stub.url(), &[("CAS_SKIP_CHECKS", "1")], std::slice::from_ref(file));
-        let extract = Command::new("openssl")
+        let mut openssl = Command::new("openssl");
+        openssl
             .args(["pkcs12", "-legacy", "-nodes", "-in"])
             .arg(&file.path)
             .args(["-passin", &format!("pass:{}", file.password.unwrap_or_default())])
             // OpenSSL 3.0 cannot verify it.
-            .args(file.path.ends_with("python-pbmac1.p12").then_some("-nomacver"))
-            .output()
-            .unwrap();
-        let extracted = String::from_utf8_lossy(&extract.stdout);
+            .args(file.path.ends_with("python-pbmac1.p12").then_some("-nomacver"));
+        let extracted = Process::start(&mut openssl).finish().stdout;
         let keys = blocks(&extracted, "PRIVATE KEY");
         assert_eq!(keys.len(), 1, "{}: {report:?}", file.path.display());
         let requests = stub.requests();

@@ -59,7 +59,7 @@ fn both_pairs_are_stored_once_and_found_again() {
         // The signing certificate decides what is the same.
         let outcome = double.upload(&emulator, "gm", &settings);
         assert_eq!(ended(&outcome), "reused", "{}", outcome.stdout);
-        assert_eq!((outcome.field("cert_id"), outcome.field("api")), ("1", "2"));
+        assert_eq!((outcome.field("cert_id"), outcome.field("api")), ("10000000", "2"));
         let any_name = [&settings[..], &[("CAS_REUSE_ANY_NAME", "1")]].concat();
         let outcome = double.upload(&emulator, "another", &any_name);
         assert_eq!((ended(&outcome), outcome.field("name")), ("reused", "gm"));

@@ -106,10 +106,13 @@ pub(super) fn verify(
         (Scheme::Ecdsa(384), Algorithm::P384) => with(&signature::ECDSA_P384_SHA384_ASN1),
         (Scheme::Ecdsa(_), other) if other.is_curve() => Validity::Unsupported,
         (Scheme::Ed25519, Algorithm::Ed25519) => with(&signature::ED25519),
-        (Scheme::Sm2, Algorithm::Sm2) => match sm2_signature::is_valid(key, message, signature) {
-            true => Validity::Valid,
-            false => Validity::Invalid,
-        },
+        (Scheme::Sm2, Algorithm::Sm2) => {
+            if sm2_signature::is_valid(key, message, signature) {
+                Validity::Valid
+            } else {
+                Validity::Invalid
+            }
+        }
         // The key is of another type than the one that signed.
         _ => Validity::Invalid,
     }

@@ -120,13 +120,16 @@ fn without_attributes(key: &Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
     }
     let mut plain = Zeroizing::new(Vec::with_capacity(key.len()));
     plain.push(0x30);
-    let length = content.len().to_be_bytes();
-    let significant = &length[length.iter().take_while(|byte| **byte == 0).count()..];
-    if content.len() >= 0x80 {
-        // One to eight: the length of a length.
-        plain.push(0x80 | significant.len() as u8);
+    match u8::try_from(content.len()) {
+        Ok(short) if short < 0x80 => plain.push(short),
+        // No key is longer than 2^32 bytes: the data has at most 2 MiB.
+        _ => {
+            let length = u32::try_from(content.len()).unwrap_or(u32::MAX).to_be_bytes();
+            let zeros = length.iter().take_while(|byte| **byte == 0).count();
+            plain.push([0x84, 0x83, 0x82, 0x81][zeros]);
+            plain.extend_from_slice(&length[zeros..]);
+        }
     }
-    plain.extend_from_slice(significant);
     plain.extend_from_slice(&content);
     plain
 }

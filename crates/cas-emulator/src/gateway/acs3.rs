@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::hex;
 use crate::http::Request;
-use crate::request::{ACS3_ALGORITHM, ApiCall};
+use crate::request::{ACS3_ALGORITHM, ApiCall, Mask, unmasked};
 
 /// The headers that a signature must cover, so that the request cannot be changed in transit.
 pub(super) const REQUIRED_HEADERS: [&str; 6] = [
@@ -28,28 +28,32 @@ pub(super) fn content_sha256(request: &Request) -> String {
 /// The string to sign: the algorithm and the hash of the canonical request.
 pub(super) fn string_to_sign(call: &ApiCall<'_>, signed_headers: &[&str]) -> String {
     let query = call.parameters.acs3_canonical_query();
-    let canonical = canonical_request(call, signed_headers, &query);
+    let canonical = canonical_request(call, signed_headers, &query, &unmasked);
     format!("{ACS3_ALGORITHM}\n{}", hex::lower(&Sha256::digest(canonical.as_bytes())))
 }
 
-/// The canonical request. It contains the query, and so perhaps a private key.
+/// The canonical request. It contains the query, and so perhaps a private key, and the security
+/// token. `shown` decides what of the headers it has.
 pub(super) fn canonical_request(
     call: &ApiCall<'_>,
     signed_headers: &[&str],
     query: &str,
+    shown: &Mask,
 ) -> Zeroizing<String> {
     let mut names: Vec<_> = signed_headers.iter().map(|name| name.to_ascii_lowercase()).collect();
     names.sort_unstable();
     let header = |name: &String| {
         let mut values: Vec<_> = call.http.headers(name).map(str::trim).collect();
         values.sort_unstable();
-        format!("{name}:{}\n", values.join(","))
+        let (_, value) = shown(name, &values.join(","));
+        Zeroizing::new(format!("{name}:{}\n", *value))
     };
-    let headers: String = names.iter().map(header).collect();
+    let headers =
+        Zeroizing::new(names.iter().map(header).fold(String::new(), |all, line| all + &line));
     let (method, path) = (&call.http.method, call.http.path());
     let hash = call.http.header("x-acs-content-sha256").unwrap_or_default();
     let names = names.join(";");
-    Zeroizing::new(format!("{method}\n{path}\n{query}\n{headers}\n{names}\n{hash}"))
+    Zeroizing::new(format!("{method}\n{path}\n{query}\n{}\n{names}\n{hash}", *headers))
 }
 
 /// Whether `signature`, in hexadecimal, is the signature of `string_to_sign` with `secret`. Takes
@@ -101,7 +105,7 @@ mod tests {
             let id = text("id");
             assert_eq!(content_sha256(&request), text("hashed_payload"), "{id}");
             assert_eq!(
-                *canonical_request(&call, signed, text("canonical_query_string")),
+                *canonical_request(&call, signed, text("canonical_query_string"), &unmasked),
                 text("canonical_request"),
                 "{id}"
             );

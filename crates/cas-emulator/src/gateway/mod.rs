@@ -121,7 +121,7 @@ impl Gateway {
             Some(authorization) => {
                 let query = call.parameters.acs3_query(mask);
                 let signed = &authorization.signed_headers;
-                let expected = acs3::canonical_request(call, signed, &query).to_string();
+                let expected = acs3::canonical_request(call, signed, &query, mask).to_string();
                 SignatureMismatch { expected, signed: None, mistakes: Vec::new() }
             }
             None => mismatch::explain(call, &signing_key.secret, mask),
