@@ -6,7 +6,7 @@
 //! picture in `percent.rs` shows how.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{HmacReset, KeyInit, Mac};
 use sha1::Sha1;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -45,7 +45,7 @@ pub fn sign(params: &Params<'_>, secret: &str) -> SignedForm {
     let mut twice = TwiceEncoded::new(|block| mac.update(block));
     params.write_canonical(&mut BodyAndHash { body: &mut body, twice: &mut twice });
     twice.finish();
-    let signature = encoded(mac);
+    let signature = encoded(&mut mac);
     body.append("Signature", &signature);
     SignedForm { body, signature, headers: Vec::new(), string_to_sign: None }
 }
@@ -69,18 +69,20 @@ pub fn string_to_sign(method: &str, params: &Params<'_>) -> Zeroizing<String> {
 pub fn signature(string_to_sign: &str, secret: &str) -> String {
     let mut mac = keyed(secret);
     mac.update(string_to_sign.as_bytes());
-    encoded(mac)
+    encoded(&mut mac)
 }
 
-fn keyed(secret: &str) -> Hmac<Sha1> {
+fn keyed(secret: &str) -> HmacReset<Sha1> {
     let mut key = Zeroizing::new(Vec::with_capacity(secret.len() + 1));
     key.extend_from_slice(secret.as_bytes());
     key.push(b'&');
-    Hmac::new_from_slice(&key).unwrap_or_else(|_| unreachable!("HMAC takes a key of any length"))
+    HmacReset::new_from_slice(&key)
+        .unwrap_or_else(|_| unreachable!("HMAC takes a key of any length"))
 }
 
-fn encoded(mac: Hmac<Sha1>) -> String {
-    BASE64_STANDARD.encode(mac.finalize().into_bytes())
+/// Not by value: its buffer still holds a block of the message, and only the copy would be wiped.
+fn encoded(mac: &mut HmacReset<Sha1>) -> String {
+    BASE64_STANDARD.encode(mac.finalize_reset().into_bytes())
 }
 
 /// Most bytes of a chunk that is encoded twice.

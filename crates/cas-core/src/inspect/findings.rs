@@ -254,7 +254,7 @@ table! {
          private key that comes out, as PEM.",
         Never("libcas cannot read the key, and neither can the service");
     Sm2OtherType = Refused "sm2-other-type",
-        "only SM2 certificates come in pairs, and the {}",
+        "only SM2 certificates come in pairs, and {}",
         "Pass the SM2 signing certificate and the SM2 encryption certificate. Upload any other \
          certificate by a request without an encryption certificate.",
         Never("the service takes pairs of SM2 certificates only");

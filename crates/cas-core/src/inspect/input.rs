@@ -172,6 +172,19 @@ fn read(
             return as_it_is;
         }
         let finding = as_it_is.as_ref().err().map(|finding| finding.kind);
+        if let Some(without_comments) = wrapping::without_comments(&text) {
+            let original = text.replaced.replace(without_comments);
+            if let Ok((ders, mut notes)) = text.read(argument, select)
+                && ders.iter().all(|der| der.is_sequence)
+                && !ders.is_empty()
+            {
+                if !notes.iter().any(|note| note.kind == FindingKind::SurroundingText) {
+                    notes.push(Finding::new(FindingKind::SurroundingText, argument.name()));
+                }
+                return Ok((ders, notes));
+            }
+            text.replaced = original;
+        }
         let Some(Unwrapped { text: unwrapped, removed }) = wrapping::unwrap(&text) else {
             return recognised(&text, argument, finding).map_or(as_it_is, Err);
         };

@@ -494,3 +494,22 @@ fn allowed_findings_do_not_refuse_an_upload() {
     );
     assert!(!error.hint().unwrap().contains("allow_finding"), "{error}");
 }
+
+#[test]
+fn certificates_that_are_commented_out_are_left_out() {
+    let (pki, old) = (TestPki::new(), TestPki::new());
+    let (chain, old, leaf) = (lf(&pki.leaf) + &lf(&pki.lower), lf(&old.leaf), lf(&pki.leaf));
+    for mark in ["# ", "#", "; ", "  # "] {
+        let commented: String = old.lines().map(|line| format!("{mark}{line}\n")).collect();
+        for text in [format!("{commented}{chain}"), format!("{chain}{commented}")] {
+            let inspection = inspected(&text, Some(&pki.key()));
+            assert_eq!(kinds(&inspection), [FindingKind::SurroundingText], "{text}");
+            assert_eq!(inspection.certificate_pem, chain);
+        }
+        // Nothing else is there, or a part of it is missing.
+        let damaged = leaf.replacen("\nMII", &format!("\n{mark}MII"), 1);
+        for text in [commented, damaged] {
+            assert!(kinds(&inspected(&text, None)).contains(&FindingKind::BrokenPem), "{text}");
+        }
+    }
+}

@@ -66,6 +66,21 @@ pub(super) fn unwrap(text: &str) -> Option<Unwrapped> {
     unwrapped.filter(|text| find(text, 0, BEGIN).is_some()).map(|text| Unwrapped { text, removed })
 }
 
+/// Empties the lines that are comments: what stays is what OpenSSL reads. Returns `None` if there
+/// are none, or if nothing else is PEM.
+pub(super) fn without_comments(text: &str) -> Option<Zeroizing<String>> {
+    let is_comment = |line: &&str| line.trim_start().starts_with(['#', ';']);
+    if !text.lines().any(|line| is_comment(&line)) {
+        return None;
+    }
+    let mut kept = Zeroizing::new(String::with_capacity(text.len()));
+    for line in text.split_inclusive('\n') {
+        // The numbers of the other lines stay.
+        kept.push_str(if is_comment(&line) { "\n" } else { line });
+    }
+    find(&kept, 0, BEGIN).is_some().then_some(kept)
+}
+
 /// The first line in which two texts differ.
 fn line_of_difference(one: &str, other: &str) -> usize {
     let mut pairs = one.bytes().zip(other.bytes());

@@ -153,7 +153,8 @@ impl<'a> Contents<'a> {
         }
         let names = self
             .identities()
-            .map(|entry| quoted(entry.attributes.friendly_name.as_deref().unwrap_or_default()));
+            .map(|entry| entry.attributes.friendly_name.as_deref())
+            .map(|name| name.map_or_else(|| "(no friendly name)".to_owned(), quoted));
         Err(Problem::SeveralIdentities(names.take(MAX_NAMES).collect()))
     }
 }

@@ -26,7 +26,7 @@ impl Password {
             for_pkcs12.push(utf16(text.bytes().map(u16::from), length));
         }
         let for_pbkdf2 = [Zeroizing::new(text.as_bytes().to_vec())];
-        Self { for_pkcs12, for_pbkdf2, is_given: password.is_some() }
+        Self { for_pkcs12, for_pbkdf2, is_given: !text.is_empty() }
     }
 
     /// The problem if this is not the password.
