@@ -503,7 +503,8 @@ fn certificates_that_are_commented_out_are_left_out() {
         let commented: String = old.lines().map(|line| format!("{mark}{line}\n")).collect();
         for text in [format!("{commented}{chain}"), format!("{chain}{commented}")] {
             let inspection = inspected(&text, Some(&pki.key()));
-            assert_eq!(kinds(&inspection), [FindingKind::SurroundingText], "{text}");
+            let notes = [FindingKind::Layout, FindingKind::SurroundingText];
+            assert_eq!(kinds(&inspection), notes, "{text}");
             assert_eq!(inspection.certificate_pem, chain);
         }
         // Nothing else is there, or a part of it is missing.
