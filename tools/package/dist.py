@@ -35,7 +35,7 @@ TARGETS = {
     "aarch64-unknown-linux-musl": "aarch64-linux-musl",
 }
 # What `libcas.so` was when it was released last, in bytes: it may not grow unnoticed.
-LIMITS = {"x86_64-unknown-linux-gnu": 2_600_000}
+LIMITS = {"x86_64-unknown-linux-gnu": 2_800_000}
 STD = ["-Zbuild-std=std,panic_unwind", "-Zbuild-std-features=panic-unwind"]
 
 TOP = Path(__file__).resolve().parents[2]
