@@ -500,7 +500,7 @@ fn certificates_that_are_commented_out_are_left_out() {
     let (pki, old) = (TestPki::new(), TestPki::new());
     let (chain, old, leaf) = (lf(&pki.leaf) + &lf(&pki.lower), lf(&old.leaf), lf(&pki.leaf));
     for mark in ["# ", "#", "; ", "  # "] {
-        let commented: String = old.lines().map(|line| format!("{mark}{line}\n")).collect();
+        let commented = format!("{mark}{}\n", old.trim_end().replace('\n', &format!("\n{mark}")));
         for text in [format!("{commented}{chain}"), format!("{chain}{commented}")] {
             let inspection = inspected(&text, Some(&pki.key()));
             let notes = [FindingKind::Layout, FindingKind::SurroundingText];
