@@ -348,7 +348,7 @@ class Emulator:
     """cas-emulator on a free port of this machine, stopped at the end of a `with`."""
 
     def __init__(self, *options):
-        self.command = [RELEASE / "cas-emulator", "--listen", "127.0.0.1:0", *options]
+        self.command = [RELEASE / "cas-emulator", "--quiet", "--listen", "127.0.0.1:0", *options]
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
