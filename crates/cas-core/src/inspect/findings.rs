@@ -299,10 +299,10 @@ table! {
          as subject alternative names.";
     SelfSignedCa = Warning "self-signed-ca",
         "the certificate of {} is a self-signed CA certificate",
-        "Clients accept it only if they are configured to, and whoever takes its key from a server \
-         can issue certificates for any name to them. Use a certificate from a CA. For tests, \
-         create one that is not a CA: add -addext basicConstraints=critical,CA:FALSE to openssl \
-         req -x509.";
+        "Clients accept it only if they are configured to, and anyone who steals its key from a \
+         server can issue certificates for any name to them. Use a certificate from a CA. For \
+         tests, create one that is not a CA: add -addext basicConstraints=critical,CA:FALSE to \
+         openssl req -x509.";
     NotForServers = Warning "not-for-servers",
         "the certificate is not for servers: {}",
         "Clients refuse it as the certificate of a server. Request one whose extended key usage, \
@@ -334,7 +334,7 @@ table! {
          digitalSignature and one with keyEncipherment.";
     Sm2SameKey = Warning "sm2-same-key",
         "the signing certificate and the encryption certificate have the same key",
-        "Request a pair with two keys: CAs keep a copy of encryption keys, and whoever has that \
+        "Request a pair with two keys: CAs keep a copy of encryption keys, and anyone with that \
          copy can then sign as well.";
     Sm2SubjectsDiffer = Warning "sm2-subjects-differ",
         "the signing certificate is for {}",

@@ -103,8 +103,8 @@ impl<'a> RsaPrivateKey<'a> {
 
     /// Whether the components belong together. For each prime p of the modulus, the exponents are
     /// inverses of the public one modulo p − 1, and the coefficient is the inverse of the product
-    /// of the primes before it; and the product of all is the modulus. Whoever has such numbers can
-    /// use the key, so nothing needs to be signed.
+    /// of the primes before it; and the product of all is the modulus. Anyone with these numbers
+    /// can use the key, so nothing needs to be signed.
     ///
     /// The time depends on the lengths of the components, not on their values.
     pub(super) fn is_consistent(&self) -> bool {

@@ -24,7 +24,7 @@ impl Budget {
     /// Takes `bytes`, which must not be more than the whole budget. Waits until others return
     /// them: `None` if that takes longer than `timeout`, or if the server stops.
     ///
-    /// Who waits must hold no other permit, so that nobody waits for each other.
+    /// A waiting thread must hold no other permit, or two could wait for each other.
     pub(super) fn take(self: &Arc<Self>, bytes: usize, timeout: Duration) -> Option<Permit> {
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let is_short = |left: &mut Option<usize>| left.is_some_and(|left| left < bytes);

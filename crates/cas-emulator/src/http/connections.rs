@@ -71,7 +71,7 @@ impl Connections {
         self.forget(number);
     }
 
-    /// Forgets a connection that nobody serves.
+    /// Forgets a connection that is not served.
     pub(super) fn forget(&self, number: u64) {
         self.lock().remove(&number);
         self.closed.notify_all();
