@@ -22,7 +22,9 @@ fail() { echo "test-container: $*" >&2; sed 's/^/  /' "$work/log" >&2; exit 1; }
 root=$work/root
 mkdir -p "$root/data"
 install -m 755 "$emulator" "$root/cas-emulator"
-{ ldd "$emulator" 2>/dev/null || true; } | grep -o '/[^ ]*' | while read -r library; do
+# A static program has none, and ldd says so with a failure.
+libraries=$(ldd "$emulator" 2>&1 | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p') || true
+for library in $libraries; do
     install -D "$library" "$root$library"
 done
 chmod 755 "$work" "$root"

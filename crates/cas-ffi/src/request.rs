@@ -273,8 +273,8 @@ pub unsafe extern "C" fn cas_request_load_pkcs12_file(
 ///
 /// Only version 2020-04-07 of the API has double certificates: a client with
 /// CAS_API_AUTO uses it for this upload, and with CAS_API_2018_07_13 the upload
-/// fails with CAS_ERR_INVALID_ARGUMENT before anything is sent. There is no way
-/// to take the pair back: make a new request for other certificates.
+/// fails with CAS_ERR_INVALID_ARGUMENT before anything is sent. The pair
+/// cannot be removed again: make a new request for other certificates.
 ///
 /// CAs may deliver the encryption key in an envelope, encrypted for the signing
 /// key (GM/T 0009, GM/T 0010); open it first.

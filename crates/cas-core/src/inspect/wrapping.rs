@@ -67,16 +67,17 @@ pub(super) fn unwrap(text: &str) -> Option<Unwrapped> {
 }
 
 /// Empties the lines that are comments: what stays is what OpenSSL reads. Returns `None` if there
-/// are none, or if nothing else is PEM.
+/// are none, or if nothing else is PEM. Only marks that no line of PEM begins with count, unlike
+/// those of [`is_comment`]: base64 may begin with `//`.
 pub(super) fn without_comments(text: &str) -> Option<Zeroizing<String>> {
-    let is_comment = |line: &&str| line.trim_start().starts_with(['#', ';']);
-    if !text.lines().any(|line| is_comment(&line)) {
+    let is_certainly_comment = |line: &str| line.trim_start().starts_with(['#', ';']);
+    if !text.lines().any(is_certainly_comment) {
         return None;
     }
     let mut kept = Zeroizing::new(String::with_capacity(text.len()));
     for line in text.split_inclusive('\n') {
         // The numbers of the other lines stay.
-        kept.push_str(if is_comment(&line) { "\n" } else { line });
+        kept.push_str(if is_certainly_comment(line) { "\n" } else { line });
     }
     find(&kept, 0, BEGIN).is_some().then_some(kept)
 }

@@ -60,6 +60,11 @@ mod tests {
         let empty = (vec![vec![0, 0], vec![]], vec![vec![]]);
         assert_eq!(encodings(None), empty);
         assert_eq!(encodings(Some("")), empty);
+        // In messages, an empty password is none.
+        for (text, is_given) in [(None, false), (Some(""), false), (Some("ab"), true)] {
+            let problem = Password::new(text).wrong();
+            assert_eq!(matches!(problem, Problem::WrongPassword), is_given, "{text:?}");
+        }
         assert_eq!(encodings(Some("ab")), (vec![b"\0a\0b\0\0".to_vec()], vec![b"ab".to_vec()]));
         let (for_pkcs12, for_pbkdf2) = encodings(Some("密🔑"));
         assert_eq!(

@@ -155,7 +155,7 @@ impl FaultJson {
             ("message", self.message.is_some(), &[Error]),
             ("headers", self.headers.is_some(), &[Error]),
         ];
-        // Workers are no calls.
+        // Workers are not calls.
         if self.action.is_some() && matches!(kind, KindName::WorkerError | KindName::RollbackError)
         {
             return Err(FaultError::new("`action` does not apply to this kind"));
