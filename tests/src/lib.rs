@@ -3,6 +3,7 @@
 //!
 //! It uses none of the crates under test: the tests use the artefacts that users get.
 
+pub mod casctl;
 pub mod emulator;
 pub mod fake_cloud;
 pub mod inspection;
@@ -25,6 +26,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
+pub use casctl::casctl;
 pub use emulator::Emulator;
 pub use fake_cloud::{FakeCloud, Official};
 pub use process::{Outcome, Process};

@@ -117,6 +117,21 @@ impl Client {
         result
     }
 
+    /// Checks an upload as [`Client::upload`] does before it sends anything, and sends nothing.
+    /// Returns what libcas found out about the certificate and its key.
+    pub fn check(&self, upload: &Upload) -> Result<Inspection, Error> {
+        self.checked(upload).map(|(_, inspected)| match inspected {
+            Some((inspection, _)) => inspection,
+            None => upload.inspect(),
+        })
+    }
+
+    /// Returns the endpoint of the client, such as `https://cas.aliyuncs.com`.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.account.caller.endpoint
+    }
+
     /// Returns what the service says about one certificate, without its private key.
     pub fn get(&self, id: CertId) -> Result<Certificate, Error> {
         self.logged(self.account.get(id, &self.begin(None)?))

@@ -55,8 +55,8 @@ pub use base::time::UnixTime;
 pub use client::Client;
 pub use config::Config;
 pub use inspect::{
-    Facts, Finding, FindingKind, Inspection, MAX_PEM_BYTES, Severity, check_size, inspect,
-    inspect_now, not_text,
+    ChainEntry, Facts, Finding, FindingKind, Inspection, IssuerLink, MAX_PEM_BYTES, Severity,
+    check_size, inspect, inspect_now, not_text,
 };
 pub use protocol::Signature;
 pub use protocol::redact::Secrets;

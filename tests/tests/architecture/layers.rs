@@ -13,7 +13,7 @@ pub struct Declared {
 }
 
 /// All crates.
-pub const CRATES: [Declared; 5] = [
+pub const CRATES: [Declared; 6] = [
     Declared {
         name: "cas-sys",
         layers: &[
@@ -104,6 +104,23 @@ pub const CRATES: [Declared; 5] = [
             "hex",
         ],
         uses: &["cas-sys"],
+        may_be_unsafe: false,
+    },
+    Declared {
+        name: "casctl",
+        layers: &[
+            "main",
+            "arguments",
+            "commands",
+            "pair",
+            "session",
+            "failure",
+            "output",
+            "wording",
+            "options",
+            "language",
+        ],
+        uses: &["cas-core", "cas-sys"],
         may_be_unsafe: false,
     },
 ];

@@ -40,19 +40,19 @@ use std::time::SystemTime;
 use ring::rand::{SecureRandom, SystemRandom};
 
 pub(crate) use allowed::{AllowedFindings, allowable};
-pub use certificate::Facts;
+pub use certificate::{Facts, IssuerLink};
 pub(crate) use double_certificates::single_sm2;
 pub use findings::{Finding, FindingKind, Severity};
 pub(crate) use fingerprint::Fingerprint;
 pub use formats::not_text;
 pub(crate) use formats::{is_der, is_pkcs7, is_pkcs12};
-pub use inspection::Inspection;
+pub use inspection::{ChainEntry, Inspection};
 pub(crate) use pem::{decode_bare, write as write_pem};
 pub(crate) use renewal::is_renewal;
 pub(crate) use root::trusted_for_servers;
 pub(crate) use size::copied;
 pub use size::{MAX_PEM_BYTES, check_size};
-pub(crate) use upload_name::check_name;
+pub(crate) use upload_name::{check_name, suggested_name};
 
 use crate::base::time::UnixTime;
 use certificate::ParsedCertificate;

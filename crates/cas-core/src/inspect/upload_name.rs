@@ -1,14 +1,27 @@
-//! Checks the name under which a certificate is uploaded.
+//! The name under which a certificate is uploaded: checks it, or makes one.
 
 use crate::base::error::{Error, ErrorKind};
 use crate::base::quote::quoted;
 use crate::inspect::allowed::{AllowedFindings, how_to_allow};
+use crate::inspect::certificate::Facts;
 use crate::inspect::findings::{Finding, FindingKind, Severity};
 
 /// Longest name that the service has ever documented, in bytes (docs/service.md, Names and limits).
 const MAX_NAME_BYTES: usize = 128;
 /// Longest name that the service's current documentation allows, in characters.
 const SAFE_NAME_CHARS: usize = 63;
+
+/// The name that a certificate suggests; see [`crate::Upload::set_suggested_name`].
+#[must_use]
+pub(crate) fn suggested_name(facts: &Facts) -> String {
+    const DIGITS: usize = 8;
+    let names = std::iter::once(&facts.common_name).chain(&facts.sans);
+    let mut names = names.map(|name| name.trim()).filter(|name| !name.is_empty());
+    let plain = |c: char| if c == '*' || c.is_control() { '_' } else { c };
+    let subject = names.next().unwrap_or("certificate");
+    let subject: String = subject.chars().take(SAFE_NAME_CHARS - DIGITS - 1).map(plain).collect();
+    format!("{subject}-{}", facts.sha256[..DIGITS].to_ascii_lowercase())
+}
 
 /// Returns the finding to log about `name`, if any, or an error if `name` cannot be used. With
 /// `any_length`, libcas leaves the length to the service.
@@ -54,6 +67,32 @@ fn finding(name: &str) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::time::UnixTime;
+
+    #[test]
+    fn a_certificate_suggests_a_name_of_at_most_63_characters() {
+        let name_of = |common_name: &str, sans: &[&str]| {
+            suggested_name(&Facts {
+                common_name: common_name.to_owned(),
+                sans: sans.iter().map(ToString::to_string).collect(),
+                issuer: String::new(),
+                serial: String::new(),
+                not_before: UnixTime(0),
+                not_after: UnixTime(0),
+                sha1: String::new(),
+                sha256: "8678B925".repeat(8),
+                key_type: String::new(),
+                is_ca: false,
+            })
+        };
+        assert_eq!(name_of("www.example.com", &["a.example.com"]), "www.example.com-8678b925");
+        assert_eq!(name_of("*.example.com", &[]), "_.example.com-8678b925");
+        assert_eq!(name_of(" ", &["*.b.example.com"]), "_.b.example.com-8678b925");
+        assert_eq!(name_of("", &[]), "certificate-8678b925");
+        let long = name_of(&"例".repeat(80), &[]);
+        assert_eq!(long.chars().count(), SAFE_NAME_CHARS);
+        assert!(finding(&name_of(&"a".repeat(300), &[])).is_none());
+    }
 
     #[test]
     fn names_are_limited_in_bytes_and_characters() {

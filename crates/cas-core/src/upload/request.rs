@@ -14,7 +14,7 @@ use crate::base::file;
 use crate::base::quote::{quoted, quoted_path};
 use crate::base::refusals::Refusals;
 use crate::inspect;
-use crate::inspect::AllowedFindings;
+use crate::inspect::{AllowedFindings, Inspection};
 use crate::pkcs12;
 use crate::pkcs12::Identity;
 use crate::service::types::{CertId, Lang};
@@ -74,6 +74,30 @@ impl Upload {
     /// Sets the name of the certificate at the service, unique in the account.
     pub fn set_name(&mut self, name: &str) {
         name.clone_into(&mut self.name);
+    }
+
+    /// Sets the name that the certificate itself suggests: its common name, or its first subject
+    /// alternative name if it has none, and the first eight digits of its SHA-256 fingerprint, such
+    /// as `_.example.com-8678b925`. A renewed certificate has another one. It is at most 63
+    /// characters long, which the service documents as the limit.
+    ///
+    /// Set the certificate first. Fails with the findings if libcas cannot read it.
+    pub fn set_suggested_name(&mut self) -> Result<(), Error> {
+        self.check()?;
+        let inspection = self.inspect();
+        let Some(facts) = &inspection.facts else {
+            let unnamed = || Error::new(ErrorKind::InvalidArgument, "The certificate is missing.");
+            let refusal = inspection.refusal("the certificate", AllowedFindings::default());
+            return Err(refusal.unwrap_or_else(unnamed));
+        };
+        self.name = inspect::suggested_name(facts);
+        Ok(())
+    }
+
+    /// Inspects the certificate and, if it is set, the key, with this machine's clock.
+    #[must_use]
+    pub fn inspect(&self) -> Inspection {
+        inspect::inspect_now(&self.certificate, self.key.as_ref().map(|key| &key[..]))
     }
 
     /// Sets the certificate chain, PEM of at most 2 MiB. The bytes are copied.

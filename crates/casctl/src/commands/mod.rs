@@ -1,0 +1,31 @@
+//! The commands: a file for each.
+
+use clap::{ArgMatches, Command};
+
+use crate::failure::Failure;
+use crate::session::Session;
+
+mod check;
+mod delete;
+mod list;
+mod show;
+mod upload;
+
+/// A command of casctl.
+pub(crate) struct Entry {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// Its options and help.
+    pub command: fn() -> Command,
+    /// Runs it.
+    pub run: fn(&ArgMatches, &Session<'_>) -> Result<(), Failure>,
+}
+
+/// All commands, in the order of the help.
+pub(crate) const ALL: &[Entry] = &[
+    Entry { name: "upload", command: upload::command, run: upload::run },
+    Entry { name: "check", command: check::command, run: check::run },
+    Entry { name: "list", command: list::command, run: list::run },
+    Entry { name: "show", command: show::command, run: show::run },
+    Entry { name: "delete", command: delete::command, run: delete::run },
+];

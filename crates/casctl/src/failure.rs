@@ -1,0 +1,156 @@
+//! Why a command failed: printed on standard error, and as exit status.
+
+use std::process::ExitCode;
+
+use cas_core::{Error, ErrorKind};
+use serde_json::{Value, json};
+
+use crate::language::text;
+use crate::output::{self, Format};
+use crate::wording::of_casctl;
+
+/// Success in part: some of several certificates failed, and the output says which.
+pub(crate) const IN_PART: u8 = 1;
+/// The arguments are wrong.
+const USAGE: u8 = 2;
+/// Added to the status of libcas.
+const OF_LIBRARY: u8 = 10;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The arguments are wrong: a sentence, and what to do.
+    Usage(String, String),
+    /// libcas failed.
+    Library(Error),
+    /// Everything is said; this exit status is left.
+    Status(u8),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Library(error)
+    }
+}
+
+/// An option whose value libcas does not accept is wrong usage.
+pub(crate) fn wrong_option(error: &Error) -> Failure {
+    let hint = error.hint().map(of_casctl).unwrap_or_default();
+    Failure::Usage(of_casctl(error.message()), hint)
+}
+
+/// A file that cannot be used: a sentence, and what to do.
+pub(crate) fn unusable(message: String, hint: String) -> Failure {
+    Failure::Library(Error::new(ErrorKind::Io, message).with_hint(hint))
+}
+
+/// The name of a kind in JSON.
+fn kind_name(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::InvalidArgument => "invalid-argument",
+        ErrorKind::Certificate => "certificate",
+        ErrorKind::Credentials => "credentials",
+        ErrorKind::Network => "network",
+        ErrorKind::Timeout => "timeout",
+        ErrorKind::Service => "service",
+        ErrorKind::Throttled => "throttled",
+        ErrorKind::NameTaken => "name-taken",
+        ErrorKind::Protocol => "protocol",
+        ErrorKind::OutcomeUnknown => "outcome-unknown",
+        ErrorKind::Io => "io",
+        ErrorKind::NotFound => "not-found",
+        ErrorKind::Permission => "permission",
+        ErrorKind::Cancelled => "cancelled",
+        _ => "internal",
+    }
+}
+
+/// What a kind of failure is called, for people.
+fn heading(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::InvalidArgument => text("invalid argument", "参数无效"),
+        ErrorKind::Certificate => text("certificate refused", "证书未通过检查，未发送"),
+        ErrorKind::Credentials => text("no usable access key", "没有可用的访问密钥"),
+        ErrorKind::Network => text("network failure", "网络故障，请求未送达"),
+        ErrorKind::Timeout => text("timeout", "超时，未执行"),
+        ErrorKind::Service => text("refused by the service", "服务返回错误"),
+        ErrorKind::Throttled => text("throttled", "被限流"),
+        ErrorKind::NameTaken => text("name taken", "名称已被其他证书占用"),
+        ErrorKind::Protocol => text("not the service's answer", "响应不是来自服务"),
+        ErrorKind::OutcomeUnknown => text("outcome unknown", "结果未知，请重试同一命令"),
+        ErrorKind::Io => text("unreadable file", "无法读取文件"),
+        ErrorKind::NotFound => text("not found", "未找到"),
+        ErrorKind::Permission => text("permission denied", "没有权限"),
+        ErrorKind::Cancelled => text("cancelled", "已取消"),
+        _ => text("internal error", "内部错误"),
+    }
+}
+
+/// The exit status for an error of libcas.
+fn status_of(kind: ErrorKind) -> u8 {
+    u8::try_from(kind as i32).unwrap_or(u8::MAX - OF_LIBRARY) + OF_LIBRARY
+}
+
+/// An error of libcas as JSON.
+pub(crate) fn error_json(error: &Error) -> Value {
+    json!({
+        "kind": kind_name(error.kind()),
+        "exit_status": status_of(error.kind()),
+        "message": of_casctl(error.message()),
+        "hint": error.hint().map(of_casctl),
+        "service_code": error.service_code(),
+        "service_message": error.service_message(),
+        "http_status": error.http_status(),
+        "request_id": error.request_id(),
+        "attempts": error.attempts(),
+        "retryable": error.is_retryable(),
+    })
+}
+
+/// One line about an error of libcas: what kind it is, and what happened.
+pub(crate) fn error_line(error: &Error) -> String {
+    format!("{}: {}", heading(error.kind()), of_casctl(error.message()))
+}
+
+impl Failure {
+    /// Its exit status.
+    pub(crate) fn status(&self) -> u8 {
+        match self {
+            Self::Usage(..) => USAGE,
+            Self::Library(error) => status_of(error.kind()),
+            Self::Status(status) => *status,
+        }
+    }
+
+    /// Prints it to standard error.
+    pub(crate) fn print(&self, format: Format) -> ExitCode {
+        if format == Format::Json {
+            let details = match self {
+                Self::Usage(message, hint) => Some(json!({
+                    "kind": "usage",
+                    "exit_status": USAGE,
+                    "message": message,
+                    "hint": hint,
+                })),
+                Self::Library(error) => Some(error_json(error)),
+                Self::Status(_) => None,
+            };
+            if let Some(details) = details {
+                output::error_text(&json!({ "error": details }).to_string());
+            }
+            return ExitCode::from(self.status());
+        }
+        match self {
+            Self::Usage(message, hint) => output::error(message, Some(hint)),
+            Self::Library(error) => {
+                output::error(&error_line(error), error.hint().map(of_casctl).as_deref());
+                let request_id = error.request_id().filter(|id| !error.message().contains(*id));
+                if let Some(id) = request_id {
+                    output::error_text(&format!("  RequestId: {id}"));
+                }
+            }
+            Self::Status(_) => {}
+        }
+        ExitCode::from(self.status())
+    }
+}

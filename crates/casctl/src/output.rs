@@ -1,0 +1,90 @@
+//! Results on standard output; everything else on standard error, with colour on a terminal.
+
+use std::io::{IsTerminal, Write};
+
+use anstream::AutoStream;
+use anstyle::{AnsiColor, Style};
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value;
+
+use crate::language::text;
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// One JSON object per result.
+    Json,
+}
+
+/// The style of errors.
+pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
+/// The style of warnings.
+pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+/// The style of what is in order.
+pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
+/// The style of what matters less.
+pub(crate) const DIM: Style = Style::new().dimmed();
+
+/// Text in a style. Whoever prints it removes the style where it is not wanted.
+pub(crate) fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Prints a line of a result. A reader that has gone away, such as `head`, ends the program.
+pub(crate) fn line(text: &str) {
+    let mut output = AutoStream::auto(std::io::stdout().lock());
+    if writeln!(output, "{text}").and_then(|()| output.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Prints a result as one line of JSON.
+pub(crate) fn json(value: &Value) {
+    line(&value.to_string());
+}
+
+/// Prints a line to standard error, whose reader may be gone.
+pub(crate) fn error_text(text: &str) {
+    let _ = writeln!(AutoStream::auto(std::io::stderr().lock()), "{text}");
+}
+
+/// Prints an error, and what to do.
+pub(crate) fn error(message: &str, hint: Option<&str>) {
+    error_text(&format!("{} {message}", styled(RED, text("error:", "错误："))));
+    if let Some(hint) = hint.filter(|hint| !hint.is_empty()) {
+        error_text(&format!("  {} {hint}", text("what to do:", "处理方法：")));
+    }
+}
+
+/// Prints a warning.
+pub(crate) fn warning(message: &str) {
+    error_text(&format!("{} {message}", styled(YELLOW, text("warning:", "警告："))));
+}
+
+/// Prints what is good to know.
+pub(crate) fn note(message: &str) {
+    error_text(&styled(DIM, message));
+}
+
+/// The columns of the terminal; `None` where standard output is none.
+fn width() -> Option<u16> {
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    terminal_size::terminal_size_of(stdout).map(|(width, _)| width.0)
+}
+
+/// Prints a table. In a pipe its lines are as long as they need to be.
+pub(crate) fn table(headings: &[&str], rows: Vec<Vec<String>>) {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(headings.iter().copied()).add_rows(rows);
+    if let Some(width) = width() {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    for text in table.lines() {
+        line(text.trim_end());
+    }
+}

@@ -1,0 +1,176 @@
+//! What the commands share: the options that are common to all, and the client that they make.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use cas_core::{ApiVersion, Client, Config, Error, Level, Logger, Signature};
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::failure::{Failure, wrong_option};
+use crate::language::say;
+use crate::output::{self, Format};
+use crate::wording::of_casctl;
+
+/// One run of casctl.
+pub(crate) struct Session<'a> {
+    options: &'a ArgMatches,
+    client: OnceLock<Arc<Client>>,
+}
+
+/// The exit status after a second signal: that of a shell for SIGINT.
+const INTERRUPTED: i32 = 130;
+
+impl<'a> Session<'a> {
+    /// `options` are those of the command, which contain the common ones.
+    pub(crate) fn new(options: &'a ArgMatches) -> Self {
+        Self { options, client: OnceLock::new() }
+    }
+
+    /// How results are printed.
+    pub(crate) fn format(&self) -> Format {
+        format_of(self.options)
+    }
+
+    /// Whether only results and errors are printed.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.options.get_flag("quiet")
+    }
+
+    /// Prints what is good to know, unless the user wants results alone.
+    pub(crate) fn note(&self, message: &str) {
+        if !self.is_quiet() && self.format() == Format::Text {
+            output::note(message);
+        }
+    }
+
+    /// The value of an option. An empty variable is as good as none, except for `CASCTL_PROXY`.
+    fn value(&self, name: &str) -> Option<&'a str> {
+        let value = self.options.get_one::<String>(name).map(String::as_str)?;
+        let is_unset = value.is_empty()
+            && name != "proxy"
+            && self.options.value_source(name) == Some(ValueSource::EnvVariable);
+        (!is_unset).then_some(value)
+    }
+
+    /// The client, which is made when it is first needed. SIGINT and SIGTERM cancel its calls, so
+    /// that the outcome of an upload is known; a second one ends casctl at once.
+    pub(crate) fn client(&self) -> Result<&Arc<Client>, Failure> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = Arc::new(Client::new(&self.config()?)?);
+        cancel_on_signals(&client)?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    /// The configuration by the common options.
+    pub(crate) fn config(&self) -> Result<Config, Failure> {
+        let mut config = Config::default();
+        let set = |result: Result<(), Error>| result.map_err(|error| wrong_option(&error));
+        set(config.set_user_agent(concat!("casctl/", env!("CARGO_PKG_VERSION"))))?;
+        if let Some(endpoint) = self.value("endpoint") {
+            set(config.set_endpoint(endpoint))?;
+        }
+        if let Some(region) = self.value("region") {
+            set(config.set_region(region))?;
+        }
+        if let Some(profile) = self.value("profile") {
+            set(config.set_profile(profile))?;
+        }
+        if let Some(path) = self.value("ca-file") {
+            set(config.set_ca_file(Path::new(path)))?;
+        }
+        if let Some(proxy) = self.value("proxy") {
+            set(config.set_proxy(proxy))?;
+        }
+        if let Some(timeout) = self.value("timeout") {
+            set(config.set_timeout(duration("--timeout", timeout)?))?;
+        }
+        if let Some(attempts) = self.options.get_one::<u32>("max-attempts") {
+            set(config.set_max_attempts(*attempts))?;
+        }
+        config.set_api(match self.value("api") {
+            Some("2018-07-13") => Some(ApiVersion::V2018_07_13),
+            Some("2020-04-07") => Some(ApiVersion::V2020_04_07),
+            _ => None,
+        });
+        if self.value("signature") == Some("acs3") {
+            config.set_signature(Signature::Acs3);
+        }
+        config.set_allow_plaintext(self.options.get_flag("allow-plaintext"));
+        config.set_logger(self.logger());
+        Ok(config)
+    }
+
+    /// Log messages go to standard error. casctl prints the error of a call itself.
+    fn logger(&self) -> Logger {
+        let max = match self.options.get_count("verbose") {
+            _ if self.is_quiet() => return Logger::default(),
+            0 => Level::Warn,
+            1 => Level::Info,
+            _ => Level::Debug,
+        };
+        let format = self.format();
+        Logger::new(max, move |level, message| {
+            let message = of_casctl(message);
+            match level {
+                Level::Error => {}
+                _ if format == Format::Json => {
+                    let name = if level == Level::Warn { "warning" } else { "note" };
+                    output::error_text(&serde_json::json!({ name: message }).to_string());
+                }
+                Level::Warn => output::warning(&message),
+                _ => output::note(&message),
+            }
+        })
+    }
+}
+
+/// How results are printed by `options`, which may be those of a command line that is in error.
+pub(crate) fn format_of(options: &ArgMatches) -> Format {
+    match options.get_one::<String>("output").map(String::as_str) {
+        Some("json") => Format::Json,
+        _ => Format::Text,
+    }
+}
+
+/// A time such as `90s`, `2m` or `500ms`; a number alone is in seconds.
+pub(crate) fn duration(option: &str, text: &str) -> Result<Duration, Failure> {
+    let seconds = text.parse::<f64>().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
+    seconds.or_else(|| humantime::parse_duration(text).ok()).ok_or_else(|| {
+        Failure::Usage(
+            say!(
+                "Invalid value of {option}: expected a time.",
+                "{option} 的值无效：应为一段时间。"
+            ),
+            say!("Write it as 90s, 2m or 500ms.", "请写成 90s、2m 或 500ms。"),
+        )
+    })
+}
+
+/// Lets the first SIGINT or SIGTERM cancel the calls of a client, and the second end the process.
+fn cancel_on_signals(client: &Arc<Client>) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::Library(Error::new(
+            cas_core::ErrorKind::Internal,
+            format!("Failed to handle signals: {error}."),
+        ))
+    };
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+    let client = Arc::clone(client);
+    let watch = move || {
+        for (count, _) in signals.forever().enumerate() {
+            if count > 0 {
+                std::process::exit(INTERRUPTED);
+            }
+            client.cancel();
+        }
+    };
+    thread::Builder::new().name("casctl signals".to_owned()).spawn(watch).map_err(failed)?;
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! `casctl`, as people and scripts use it.
+
+mod basics;
+mod usage;
