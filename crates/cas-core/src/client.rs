@@ -30,7 +30,7 @@ use crate::service::types::{CertId, PemPair};
 use crate::service::version::{ApiVersion, Versions};
 use crate::upload::messages::upload_succeeded;
 use crate::upload::request::{EncryptionPair, Receipt, Upload};
-use crate::upload::run;
+use crate::upload::{run, stored};
 
 /// A client of one endpoint. Any number of threads may use it at once, also after `fork`.
 ///
@@ -81,7 +81,7 @@ impl Client {
         let account = Account {
             caller,
             versions: Versions::new(config.api),
-            rate_limiter: RateLimiter::new(config.rate_limit, Instant::now()),
+            rate_limiter: RateLimiter::of(config.rate_limit, Instant::now()),
             region: config.region.clone(),
             readings: PerProcess::new(Arc::default()),
         };
@@ -115,6 +115,23 @@ impl Client {
             Err(error) => self.account.caller.logger.log(Level::Error, || error.to_string()),
         }
         result
+    }
+
+    /// Looks for the certificate of an upload among `listed`, the result of [`Client::list`]: under
+    /// its name, or under any if the upload allows that. A program with many certificates reads
+    /// the list once, and uploads what it does not find; no key is sent for the others.
+    ///
+    /// Fails if the checks refuse the upload. May ask the service for a certificate whose SHA-256
+    /// fingerprint is not in the list.
+    pub fn find_stored(
+        &self,
+        listed: &[Certificate],
+        upload: &Upload,
+    ) -> Result<Option<Receipt>, Error> {
+        let deadline = self.begin(upload.timeout)?;
+        let (_, inspected) = self.checked(upload)?;
+        let Some((pair, _)) = &inspected else { return Ok(None) };
+        Ok(stored::find(&self.account, listed, upload, &pair.certificate_pem, &deadline))
     }
 
     /// Checks an upload as [`Client::upload`] does before it sends anything, and sends nothing.

@@ -18,6 +18,7 @@ use crate::http::proxy::{Proxy, ProxyPolicy};
 use crate::http::roots::RootStore;
 use crate::protocol::Signature;
 use crate::protocol::access_key::{AccessKey, check_access_key, check_security_token};
+use crate::service::rate_limit::RateLimit;
 use crate::service::regions;
 use crate::service::regions::DEFAULT_REGION;
 use crate::service::version::ApiVersion;
@@ -40,7 +41,7 @@ pub struct Config {
     pub(crate) connect_timeout: Duration,
     pub(crate) timeout: Duration,
     pub(crate) max_attempts: u32,
-    pub(crate) rate_limit: u32,
+    pub(crate) rate_limit: RateLimit,
     pub(crate) api: Option<ApiVersion>,
     pub(crate) signature: Signature,
     pub(crate) user_agent: String,
@@ -83,7 +84,7 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(60),
             max_attempts: 4,
-            rate_limit: 0,
+            rate_limit: RateLimit::PerSecond(0),
             api: None,
             signature: Signature::default(),
             user_agent: default_user_agent(),
@@ -227,7 +228,13 @@ impl Config {
     /// Sets the rate limit: uploads per second, for all threads of a client together. 0 means no
     /// limit, and after throttling the documented rate for a minute.
     pub fn set_rate_limit(&mut self, per_second: u32) {
-        self.rate_limit = per_second;
+        self.rate_limit = RateLimit::PerSecond(per_second);
+    }
+
+    /// Sets the rate limit to the rate that the service documents for the API version in use: for
+    /// programs that upload many certificates.
+    pub fn set_documented_rate_limit(&mut self) {
+        self.rate_limit = RateLimit::Documented;
     }
 
     /// Sets the API version. `None` means 2018-07-13 for as long as the service has it, then

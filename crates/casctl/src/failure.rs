@@ -92,7 +92,7 @@ fn status_of(kind: ErrorKind) -> u8 {
 }
 
 /// An error of libcas as JSON.
-pub(crate) fn error_json(error: &Error) -> Value {
+fn error_json(error: &Error) -> Value {
     json!({
         "kind": kind_name(error.kind()),
         "exit_status": status_of(error.kind()),
@@ -108,7 +108,7 @@ pub(crate) fn error_json(error: &Error) -> Value {
 }
 
 /// One line about an error of libcas: what kind it is, and what happened.
-pub(crate) fn error_line(error: &Error) -> String {
+fn error_line(error: &Error) -> String {
     format!("{}: {}", heading(error.kind()), of_casctl(error.message()))
 }
 
@@ -122,28 +122,42 @@ impl Failure {
         }
     }
 
+    /// What it is as JSON; null if everything is said.
+    pub(crate) fn details(&self) -> Value {
+        match self {
+            Self::Usage(message, hint) => json!({
+                "kind": "usage",
+                "exit_status": USAGE,
+                "message": message,
+                "hint": hint,
+            }),
+            Self::Library(error) => error_json(error),
+            Self::Status(_) => Value::Null,
+        }
+    }
+
     /// Prints it to standard error.
     pub(crate) fn print(&self, format: Format) -> ExitCode {
-        if format == Format::Json {
-            let details = match self {
-                Self::Usage(message, hint) => Some(json!({
-                    "kind": "usage",
-                    "exit_status": USAGE,
-                    "message": message,
-                    "hint": hint,
-                })),
-                Self::Library(error) => Some(error_json(error)),
-                Self::Status(_) => None,
-            };
-            if let Some(details) = details {
-                output::error_text(&json!({ "error": details }).to_string());
-            }
-            return ExitCode::from(self.status());
+        let details = self.details();
+        match format {
+            Format::Json if details.is_null() => {}
+            Format::Json => output::error_text(&json!({ "error": details }).to_string()),
+            Format::Text => self.print_text(""),
         }
+        ExitCode::from(self.status())
+    }
+
+    /// Prints that it happened to one of several.
+    pub(crate) fn print_about(&self, which: &str) {
+        self.print_text(&format!("{which}: "));
+    }
+
+    fn print_text(&self, which: &str) {
         match self {
-            Self::Usage(message, hint) => output::error(message, Some(hint)),
+            Self::Usage(message, hint) => output::error(&format!("{which}{message}"), Some(hint)),
             Self::Library(error) => {
-                output::error(&error_line(error), error.hint().map(of_casctl).as_deref());
+                let line = format!("{which}{}", error_line(error));
+                output::error(&line, error.hint().map(of_casctl).as_deref());
                 let request_id = error.request_id().filter(|id| !error.message().contains(*id));
                 if let Some(id) = request_id {
                     output::error_text(&format!("  RequestId: {id}"));
@@ -151,6 +165,5 @@ impl Failure {
             }
             Self::Status(_) => {}
         }
-        ExitCode::from(self.status())
     }
 }

@@ -6,12 +6,16 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod bulk;
 mod commands;
 mod failure;
 mod language;
+mod layout;
 mod options;
 mod output;
 mod pair;
+mod receipt;
+mod rules;
 mod session;
 mod wording;
 

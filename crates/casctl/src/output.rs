@@ -1,10 +1,12 @@
 //! Results on standard output; everything else on standard error, with colour on a terminal.
 
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use crate::language::text;
@@ -34,10 +36,12 @@ pub(crate) fn styled(style: Style, text: &str) -> String {
 
 /// Prints a line of a result. A reader that has gone away, such as `head`, ends the program.
 pub(crate) fn line(text: &str) {
-    let mut output = AutoStream::auto(std::io::stdout().lock());
-    if writeln!(output, "{text}").and_then(|()| output.flush()).is_err() {
-        std::process::exit(0);
-    }
+    around_progress(|| {
+        let mut output = AutoStream::auto(std::io::stdout().lock());
+        if writeln!(output, "{text}").and_then(|()| output.flush()).is_err() {
+            std::process::exit(0);
+        }
+    });
 }
 
 /// Prints a result as one line of JSON.
@@ -47,7 +51,9 @@ pub(crate) fn json(value: &Value) {
 
 /// Prints a line to standard error, whose reader may be gone.
 pub(crate) fn error_text(text: &str) {
-    let _ = writeln!(AutoStream::auto(std::io::stderr().lock()), "{text}");
+    around_progress(|| {
+        let _ = writeln!(AutoStream::auto(std::io::stderr().lock()), "{text}");
+    });
 }
 
 /// Prints an error, and what to do.
@@ -86,5 +92,52 @@ pub(crate) fn table(headings: &[&str], rows: Vec<Vec<String>>) {
     }
     for text in table.lines() {
         line(text.trim_end());
+    }
+}
+
+/// The progress bar that is shown now, if any.
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Prints while the progress bar is out of the way.
+fn around_progress(print: impl FnOnce()) {
+    let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match bar {
+        Some(bar) => bar.suspend(print),
+        None => print(),
+    }
+}
+
+/// How far a run over many things is: a bar on standard error, until it is dropped.
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    /// Starts a bar over `all` things, which is drawn only if it `is_shown`.
+    pub(crate) fn start(all: usize, is_shown: bool) -> Self {
+        let all = u64::try_from(all).unwrap_or(u64::MAX);
+        if !is_shown {
+            return Self(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::new(all);
+        let template = text(
+            "{wide_bar} {pos}/{len}, {per_sec:>8}, {eta} left",
+            "{wide_bar} {pos}/{len}，{per_sec:>8}，剩余 {eta}",
+        );
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━╸ "));
+        }
+        *BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+        Self(bar)
+    }
+
+    /// One more is done.
+    pub(crate) fn advance(&self) {
+        self.0.inc(1);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+        *BAR.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

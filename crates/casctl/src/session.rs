@@ -1,6 +1,8 @@
 //! What the commands share: the options that are common to all, and the client that they make.
 
+use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
@@ -20,6 +22,7 @@ use crate::wording::of_casctl;
 pub(crate) struct Session<'a> {
     options: &'a ArgMatches,
     client: OnceLock<Arc<Client>>,
+    interrupted: Arc<AtomicBool>,
 }
 
 /// The exit status after a second signal: that of a shell for SIGINT.
@@ -28,7 +31,7 @@ const INTERRUPTED: i32 = 130;
 impl<'a> Session<'a> {
     /// `options` are those of the command, which contain the common ones.
     pub(crate) fn new(options: &'a ArgMatches) -> Self {
-        Self { options, client: OnceLock::new() }
+        Self { options, client: OnceLock::new(), interrupted: Arc::default() }
     }
 
     /// How results are printed.
@@ -39,6 +42,16 @@ impl<'a> Session<'a> {
     /// Whether only results and errors are printed.
     pub(crate) fn is_quiet(&self) -> bool {
         self.options.get_flag("quiet")
+    }
+
+    /// Whether a progress bar is drawn.
+    pub(crate) fn shows_progress(&self) -> bool {
+        !self.is_quiet() && self.format() == Format::Text && std::io::stderr().is_terminal()
+    }
+
+    /// Whether a signal has asked casctl to stop.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
     }
 
     /// Prints what is good to know, unless the user wants results alone.
@@ -64,7 +77,7 @@ impl<'a> Session<'a> {
             return Ok(client);
         }
         let client = Arc::new(Client::new(&self.config()?)?);
-        cancel_on_signals(&client)?;
+        self.cancel_on_signals(&client)?;
         Ok(self.client.get_or_init(|| client))
     }
 
@@ -103,8 +116,33 @@ impl<'a> Session<'a> {
             config.set_signature(Signature::Acs3);
         }
         config.set_allow_plaintext(self.options.get_flag("allow-plaintext"));
+        config.set_documented_rate_limit();
         config.set_logger(self.logger());
         Ok(config)
+    }
+
+    /// Lets the first SIGINT or SIGTERM cancel the calls of a client, and the second end the
+    /// process.
+    fn cancel_on_signals(&self, client: &Arc<Client>) -> Result<(), Failure> {
+        let failed = |error: std::io::Error| {
+            Failure::Library(Error::new(
+                cas_core::ErrorKind::Internal,
+                format!("Failed to handle signals: {error}."),
+            ))
+        };
+        let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+        let (client, interrupted) = (Arc::clone(client), Arc::clone(&self.interrupted));
+        let watch = move || {
+            for (count, _) in signals.forever().enumerate() {
+                if count > 0 {
+                    std::process::exit(INTERRUPTED);
+                }
+                interrupted.store(true, Ordering::Relaxed);
+                client.cancel();
+            }
+        };
+        thread::Builder::new().name("casctl signals".to_owned()).spawn(watch).map_err(failed)?;
+        Ok(())
     }
 
     /// Log messages go to standard error. casctl prints the error of a call itself.
@@ -151,26 +189,4 @@ pub(crate) fn duration(option: &str, text: &str) -> Result<Duration, Failure> {
             say!("Write it as 90s, 2m or 500ms.", "请写成 90s、2m 或 500ms。"),
         )
     })
-}
-
-/// Lets the first SIGINT or SIGTERM cancel the calls of a client, and the second end the process.
-fn cancel_on_signals(client: &Arc<Client>) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::Library(Error::new(
-            cas_core::ErrorKind::Internal,
-            format!("Failed to handle signals: {error}."),
-        ))
-    };
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
-    let client = Arc::clone(client);
-    let watch = move || {
-        for (count, _) in signals.forever().enumerate() {
-            if count > 0 {
-                std::process::exit(INTERRUPTED);
-            }
-            client.cancel();
-        }
-    };
-    thread::Builder::new().name("casctl signals".to_owned()).spawn(watch).map_err(failed)?;
-    Ok(())
 }

@@ -1,4 +1,7 @@
 //! `casctl`, as people and scripts use it.
 
 mod basics;
+mod bulk;
+mod hooks;
+mod lineages;
 mod usage;

@@ -8,7 +8,7 @@ fn alone(arguments: &[&str]) -> Program {
     Program::new(artefact("casctl")).args(arguments)
 }
 
-const COMMANDS: [&str; 5] = ["upload", "check", "list", "show", "delete"];
+const COMMANDS: [&str; 6] = ["upload", "hook", "check", "list", "show", "delete"];
 
 #[test]
 fn help_is_in_the_language_of_the_environment() {

@@ -8,6 +8,15 @@ use crate::service::version::ApiVersion;
 /// How long the documented rate applies after the service throttled a call.
 const SLOW_FOR: Duration = Duration::from_secs(60);
 
+/// How fast a client uploads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RateLimit {
+    /// Uploads per second; 0 for as many as the service accepts.
+    PerSecond(u32),
+    /// The documented rate of the API version in use.
+    Documented,
+}
+
 /// Gives each upload its turn. Two atomics instead of a lock: `fork` may interrupt a thread
 /// anywhere.
 #[derive(Debug)]
@@ -26,6 +35,17 @@ impl RateLimiter {
     #[must_use]
     pub(crate) fn new(limit: u32, start: Instant) -> Self {
         Self { start, limit, next: AtomicU64::new(0), slow_until: AtomicU64::new(0) }
+    }
+
+    /// A rate limiter as a program configures it.
+    #[must_use]
+    pub(crate) fn of(limit: RateLimit, start: Instant) -> Self {
+        match limit {
+            RateLimit::PerSecond(limit) => Self::new(limit, start),
+            RateLimit::Documented => {
+                Self { slow_until: AtomicU64::new(u64::MAX), ..Self::new(0, start) }
+            }
+        }
     }
 
     /// Takes the next turn and returns how long to wait for it. Returns `None` if it comes after
@@ -68,7 +88,7 @@ impl RateLimiter {
 
     /// Records that the service throttled a call: the documented rate applies for a minute.
     pub(crate) fn slow_down(&self, now: Instant) {
-        self.slow_until.store(self.micros(now + SLOW_FOR), Ordering::Relaxed);
+        self.slow_until.fetch_max(self.micros(now + SLOW_FOR), Ordering::Relaxed);
     }
 
     fn micros(&self, at: Instant) -> u64 {
@@ -117,6 +137,16 @@ mod tests {
         let rate_limiter = RateLimiter::new(2, start);
         rate_limiter.slow_down(start);
         assert_eq!([0, 0].map(|_| millis(&rate_limiter, V2018_07_13, start)), [0, 500]);
+    }
+
+    #[test]
+    fn the_documented_rate_may_apply_always() {
+        let start = Instant::now();
+        let rate_limiter = RateLimiter::of(RateLimit::Documented, start);
+        assert_eq!([0, 0, 0].map(|_| millis(&rate_limiter, V2018_07_13, start)), [0, 100, 200]);
+        rate_limiter.slow_down(start);
+        let later = start + Duration::from_secs(3600);
+        assert_eq!([0, 0, 0].map(|_| millis(&rate_limiter, V2020_04_07, later)), [0, 10, 20]);
     }
 
     #[test]

@@ -92,14 +92,7 @@ impl Account {
     ) -> Result<Listing, CallError> {
         let readings = self.readings.get(Arc::default);
         self.in_version(query.version, |version| {
-            let comparison = Comparison {
-                account: self,
-                version,
-                leaf: query.leaf,
-                deadline,
-                owners: RefCell::default(),
-                passing: RefCell::default(),
-            };
+            let comparison = Comparison::new(self, version, query.leaf, deadline);
             // This certificate under the requested name is final, whatever else is listed.
             let is_proof = |listed: &Certificate| {
                 listed.name == query.requested
@@ -190,7 +183,7 @@ fn is_similar(one: &str, other: &str) -> bool {
 }
 
 /// Compares listed certificates with the one to look up.
-struct Comparison<'a> {
+pub(super) struct Comparison<'a> {
     account: &'a Account,
     version: ApiVersion,
     leaf: Option<&'a Fingerprint>,
@@ -201,10 +194,20 @@ struct Comparison<'a> {
     passing: RefCell<Option<CallError>>,
 }
 
-impl Comparison<'_> {
+impl<'a> Comparison<'a> {
+    pub(super) fn new(
+        account: &'a Account,
+        version: ApiVersion,
+        leaf: Option<&'a Fingerprint>,
+        deadline: &'a Deadline,
+    ) -> Self {
+        let (owners, passing) = (RefCell::default(), RefCell::default());
+        Self { account, version, leaf, deadline, owners, passing }
+    }
+
     /// Whether a certificate under a third name is the one to look up. Only a matching fingerprint
     /// is worth a request for the certificate itself.
-    fn is_same(&self, listed: &Certificate) -> bool {
+    pub(super) fn is_same(&self, listed: &Certificate) -> bool {
         let matches = self.leaf.map(|leaf| compare_fingerprints(listed, leaf));
         matches!(matches, Some(FingerprintMatch::Same | FingerprintMatch::Sha1Only))
             && matches!(self.owner(listed), NameOwner::Same(_))

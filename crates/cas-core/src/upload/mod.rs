@@ -15,3 +15,4 @@ mod model;
 mod names;
 pub(crate) mod request;
 pub(crate) mod run;
+pub(crate) mod stored;

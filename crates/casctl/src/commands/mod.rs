@@ -7,6 +7,7 @@ use crate::session::Session;
 
 mod check;
 mod delete;
+mod hook;
 mod list;
 mod show;
 mod upload;
@@ -24,6 +25,7 @@ pub(crate) struct Entry {
 /// All commands, in the order of the help.
 pub(crate) const ALL: &[Entry] = &[
     Entry { name: "upload", command: upload::command, run: upload::run },
+    Entry { name: "hook", command: hook::command, run: hook::run },
     Entry { name: "check", command: check::command, run: check::run },
     Entry { name: "list", command: list::command, run: list::run },
     Entry { name: "show", command: show::command, run: show::run },

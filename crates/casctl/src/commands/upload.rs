@@ -1,17 +1,21 @@
 //! `casctl upload`: stores one certificate, or many.
 
 use std::io::IsTerminal;
-use std::time::Instant;
+use std::path::Path;
 
-use cas_core::{Facts, OnConflict, Outcome, Receipt, Upload};
+use cas_core::{Facts, Upload};
 use clap::{Arg, ArgMatches, Command};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::failure::{Failure, wrong_option};
-use crate::language::{Language, language, say, text};
+use crate::bulk::Bulk;
+use crate::failure::Failure;
+use crate::language::{say, text};
+use crate::layout;
 use crate::options::{flag, option};
 use crate::output::{self, Format};
 use crate::pair;
+use crate::receipt;
+use crate::rules::{self, Rules};
 use crate::session::Session;
 
 pub(crate) fn command() -> Command {
@@ -26,7 +30,35 @@ pub(crate) fn command() -> Command {
             "证书名称，在账号内唯一 [默认：通用名和 SHA-256 的前 8 位]",
         )))
         .args(pair::options())
-        .args(rules())
+        .args(rules::options())
+        .arg(
+            option(
+                "from",
+                "DIR|MANIFEST",
+                "Upload all certificates of certbot's live/, of acme.sh or lego, or of a manifest",
+                "上传 certbot 的 live/、acme.sh 或 lego 目录中，或清单中的全部证书",
+            )
+            .conflicts_with_all(["name", "cert", "key", "pfx", "dry-run", "print"]),
+        )
+        .arg(
+            option(
+                "jobs",
+                "N",
+                "With --from: upload so many at once [default: 4]",
+                "与 --from 同用：同时上传的数量 [默认：4]",
+            )
+            .value_parser(clap::value_parser!(u16).range(1..=64))
+            .requires("from"),
+        )
+        .arg(
+            option(
+                "report",
+                "FILE",
+                "With --from: write a JSON line about each certificate to this file",
+                "与 --from 同用：将每个证书的结果以 JSON 行写入此文件",
+            )
+            .requires("from"),
+        )
         .arg(flag(
             "dry-run",
             "Check the certificate, show what would be sent, and send nothing",
@@ -54,55 +86,35 @@ pub(crate) fn command() -> Command {
              casctl upload my-site --cert fullchain.pem --key privkey.pem\n  \
              casctl upload --cert fullchain.pem --key privkey.pem --print cert-identifier\n  \
              vault read -field=key secret/site | casctl upload my-site --cert site.pem --key -\n  \
-             casctl upload my-site --pfx site.pfx --dry-run",
+             casctl upload my-site --pfx site.pfx --dry-run\n  \
+             casctl upload --from /etc/letsencrypt/live --jobs 8 --report report.jsonl\n\n\
+             A manifest for --from is TOML:\n  \
+             [[certificate]]\n  \
+             name = \"shop\"              # default: as without NAME\n  \
+             cert = \"shop/fullchain.pem\"\n  \
+             key = \"shop/privkey.pem\"\n  \
+             on_conflict = \"replace\"    # default: as --on-conflict\n  \
+             lang = \"zh\"",
             "示例：\n  \
              casctl upload my-site --cert fullchain.pem --key privkey.pem\n  \
              casctl upload --cert fullchain.pem --key privkey.pem --print cert-identifier\n  \
              vault read -field=key secret/site | casctl upload my-site --cert site.pem --key -\n  \
-             casctl upload my-site --pfx site.pfx --dry-run",
+             casctl upload my-site --pfx site.pfx --dry-run\n  \
+             casctl upload --from /etc/letsencrypt/live --jobs 8 --report report.jsonl\n\n\
+             --from 的清单为 TOML 格式：\n  \
+             [[certificate]]\n  \
+             name = \"shop\"              # 默认：与不指定 NAME 时相同\n  \
+             cert = \"shop/fullchain.pem\"\n  \
+             key = \"shop/privkey.pem\"\n  \
+             on_conflict = \"replace\"    # 默认：同 --on-conflict\n  \
+             lang = \"zh\"",
         ))
 }
 
-/// The options that say how to upload.
-fn rules() -> [Arg; 5] {
-    [
-        option(
-            "on-conflict",
-            "RULE",
-            "If the name is taken: reuse the same certificate, fail, rename, or replace \
-             [default: reuse]",
-            "名称被占用时：reuse（沿用相同证书）、fail、rename 或 replace [默认：reuse]",
-        )
-        .value_parser(["reuse", "fail", "rename", "replace"]),
-        flag(
-            "any-name",
-            "The same certificate under any other name counts as uploaded",
-            "相同证书以其他名称存在时也视为已上传",
-        ),
-        option(
-            "allow-finding",
-            "ID",
-            "Upload in spite of this finding of `casctl check`; repeatable",
-            "忽略 `casctl check` 的此项发现并上传；可重复",
-        )
-        .action(clap::ArgAction::Append),
-        option(
-            "lang",
-            "LANG",
-            "Language of the service's messages, zh or en [default: that of casctl]",
-            "服务消息的语言，zh 或 en [默认：与 casctl 相同]",
-        )
-        .value_parser(["zh", "en"]),
-        option(
-            "source-ip",
-            "IP",
-            "Address of the person on whose behalf you upload, for the service's audit trail",
-            "委托上传者的 IP 地址，用于服务的审计日志",
-        ),
-    ]
-}
-
 pub(crate) fn run(options: &ArgMatches, session: &Session<'_>) -> Result<(), Failure> {
+    if let Some(from) = options.get_one::<String>("from") {
+        return run_bulk(Path::new(from), options, session);
+    }
     let mut upload = Upload::new();
     pair::read(options, &mut upload)?;
     let value = |name: &str| options.get_one::<String>(name).map(String::as_str);
@@ -117,106 +129,46 @@ pub(crate) fn run(options: &ArgMatches, session: &Session<'_>) -> Result<(), Fai
         Some(name) => upload.set_name(name),
         None => upload.set_suggested_name()?,
     }
-    set_rules(options, &mut upload)?;
+    Rules::of(options).set(&mut upload)?;
     let client = session.client()?;
     if options.get_flag("dry-run") {
         let inspection = client.check(&upload)?;
         print_plan(session.format(), client.endpoint(), &upload, inspection.facts.as_ref());
         return Ok(());
     }
-    let started = Instant::now();
     let receipt = client.upload(&upload)?;
     let facts = match (session.format(), value("print")) {
         (Format::Json, _) | (_, Some("fingerprint-sha256")) => upload.inspect().facts,
         _ => None,
     };
     if session.format() == Format::Json {
-        output::json(&receipt_json(&receipt, facts.as_ref()));
+        output::json(&receipt::json_of(&receipt, facts.as_ref()));
         return Ok(());
     }
     let fingerprint = facts.map(|facts| facts.sha256).unwrap_or_default();
     output::line(&match value("print") {
         Some("cert-identifier") => receipt.cert_identifier.clone(),
         Some("name") => receipt.name.clone(),
-        Some("outcome") => outcome_name(receipt.outcome).to_owned(),
+        Some("outcome") => receipt::outcome_name(receipt.outcome).to_owned(),
         Some("fingerprint-sha256") => fingerprint,
         _ => receipt.cert_id.to_string(),
     });
     if std::io::stderr().is_terminal() {
-        session.note(&summary(&receipt, started.elapsed().as_secs_f64()));
+        session.note(&receipt::summary(&receipt));
     }
     Ok(())
 }
 
-/// Sets what the options say about how to upload.
-pub(crate) fn set_rules(options: &ArgMatches, upload: &mut Upload) -> Result<(), Failure> {
-    let value = |name: &str| options.get_one::<String>(name).map(String::as_str);
-    upload.set_on_conflict(rule_of(value("on-conflict").unwrap_or_default()));
-    upload.set_reuse_any_name(options.get_flag("any-name"));
-    for id in options.get_many::<String>("allow-finding").into_iter().flatten() {
-        upload.allow_finding(id).map_err(|error| wrong_option(&error))?;
-    }
-    upload.set_lang(value("lang").unwrap_or(match language() {
-        Language::English => "en",
-        Language::Chinese => "zh",
-    }))?;
-    if let Some(ip) = value("source-ip") {
-        upload.set_source_ip(ip).map_err(|error| wrong_option(&error))?;
-    }
-    Ok(())
-}
-
-/// The rule for a name that is taken.
-fn rule_of(name: &str) -> OnConflict {
-    match name {
-        "fail" => OnConflict::Fail,
-        "rename" => OnConflict::Rename,
-        "replace" => OnConflict::Replace,
-        _ => OnConflict::Reuse,
-    }
-}
-
-/// The name of an outcome.
-pub(crate) fn outcome_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Created => "created",
-        Outcome::Reused => "reused",
-        Outcome::Replaced => "replaced",
-    }
-}
-
-/// A receipt as JSON.
-pub(crate) fn receipt_json(receipt: &Receipt, facts: Option<&Facts>) -> Value {
-    json!({
-        "cert_id": receipt.cert_id.get(),
-        "name": receipt.name,
-        "cert_identifier": receipt.cert_identifier,
-        "outcome": outcome_name(receipt.outcome),
-        "fingerprint_sha256": facts.map(|facts| &facts.sha256),
-        "not_after": facts.map(|facts| facts.not_after.to_string()),
-        "request_id": receipt.request_id,
-        "attempts": receipt.attempts,
-        "api": receipt.api.as_str(),
-    })
-}
-
-/// What an upload did, for a person who watches.
-fn summary(receipt: &Receipt, seconds: f64) -> String {
-    let Receipt { name, attempts, .. } = receipt;
-    match receipt.outcome {
-        Outcome::Created => say!(
-            "Uploaded as {name} in {seconds:.1} s, {attempts} attempt(s).",
-            "已上传为 {name}，用时 {seconds:.1} 秒，尝试 {attempts} 次。"
-        ),
-        Outcome::Reused => say!(
-            "The same certificate is stored already, as {name}.",
-            "相同的证书已存在，名称为 {name}。"
-        ),
-        Outcome::Replaced => say!(
-            "Uploaded as {name}; the certificate that had the name is deleted.",
-            "已上传为 {name}；原占用该名称的证书已删除。"
-        ),
-    }
+/// Uploads all certificates of a directory or a manifest.
+fn run_bulk(from: &Path, options: &ArgMatches, session: &Session<'_>) -> Result<(), Failure> {
+    let lineages = layout::read(from)?;
+    let bulk = Bulk {
+        session,
+        rules: Rules::of(options),
+        jobs: options.get_one::<u16>("jobs").copied().unwrap_or(4).into(),
+        report: options.get_one::<String>("report").map(Path::new),
+    };
+    bulk.run(&lineages)
 }
 
 /// Prints what would be sent, without the key.
