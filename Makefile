@@ -33,7 +33,7 @@ fetch-corpora:
 	@$(CARGO) fetch --locked --quiet --manifest-path $(CORPORA) --target $(HOST)
 
 .PHONY: build
-build: fetch ## release build of libcas.so, libcas.a and cas-emulator in target/release
+build: fetch ## release build of libcas.so, libcas.a, casctl, cas-emulator in target/release
 	$(CARGO) build --release --locked
 	@ln -sf libcas.so $(RELEASE)/libcas.so.0
 
@@ -70,6 +70,11 @@ test-exactly-once: setup-test build ## every combination of failures, and many k
 	EXACTLY_ONCE_TIMES=$${EXACTLY_ONCE_TIMES:-20} RUST_TEST_THREADS=$$(($$(nproc) * 2)) \
 		$(CARGO) test --package acceptance --locked --test upload -- --nocapture
 
+.PHONY: test-bulk
+test-bulk: setup-test build ## casctl with a thousand certificates and faults (minutes)
+	CASCTL_BULK=$${CASCTL_BULK:-1000} $(CARGO) test --package acceptance --locked --test casctl \
+		-- --nocapture bulk::
+
 # As root without cargo: `make stage` as yourself, then `sudo target/stage/install.sh`.
 STAGE := target/stage
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
@@ -79,7 +84,7 @@ stage: build
 	tools/package/link.sh $(RELEASE)/libcas.a target/package/libcas.so
 	tools/package/localise.sh $(RELEASE)/libcas.a target/package/libcas.a
 	tools/package/stage.sh $(STAGE) $(HOST) target/package/libcas.so target/package/libcas.a \
-		$(RELEASE)/cas-emulator
+		$(RELEASE)/cas-emulator $(RELEASE)/casctl
 
 .PHONY: install
 install: stage ## into PREFIX (/usr/local), with LIBDIR and DESTDIR

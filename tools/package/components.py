@@ -2,8 +2,8 @@
 
     components.py notices|sbom TARGET FILE
 
-The components are the crates whose code is in libcas or cas-emulator: not what only builds or tests
-them.
+The components are the crates whose code is in libcas, casctl or cas-emulator: not what only builds
+or tests them.
 """
 
 import json
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-ARTEFACTS = ["cas-ffi", "cas-emulator"]
+ARTEFACTS = ["cas-ffi", "cas-emulator", "casctl"]
 LICENCE_FILES = ("licen", "copying", "notice", "unlicense", "copyright")
 RULE = "=" * 80
 
@@ -68,8 +68,9 @@ def notices(target):
         if not found:
             others.append(name)
     parts = [
-        "libcas and cas-emulator contain these packages, each under its licence. The packages are\n"
-        "on https://crates.io. The texts of the licences follow.\n\n" + "\n".join(names),
+        "libcas, casctl and cas-emulator contain these packages, each under its licence. The\n"
+        "packages are on https://crates.io. The texts of the licences follow.\n\n"
+        + "\n".join(names),
         "Rust's standard library, under MIT OR Apache-2.0: RUST-COPYRIGHT lists its parts.\n"
         "cas-emulator contains SQLite, which is in the public domain.\n"
         "The unwinder in libcas.so is libunwind of LLVM or of gcc, under Apache-2.0 WITH\n"

@@ -36,6 +36,9 @@ TARGETS = {
 }
 # What `libcas.so` was when it was released last, in bytes: it may not grow unnoticed.
 LIMITS = {"x86_64-unknown-linux-gnu": 2_800_000}
+# casctl is to be quick to copy, on every platform.
+CASCTL_LIMIT = 4_000_000
+PROGRAMS = ["cas-emulator", "casctl"]
 STD = ["-Zbuild-std=std,panic_unwind", "-Zbuild-std-features=panic-unwind"]
 
 TOP = Path(__file__).resolve().parents[2]
@@ -78,9 +81,9 @@ def binutils(architecture):
 
 
 def build(target, sources):
-    """Builds libcas.a and cas-emulator, each alone: together they would share features."""
+    """Builds libcas.a, cas-emulator and casctl, each alone: together they would share features."""
     flags = [f"--remap-path-prefix={path}=rust" for path in sorted({sources, sources.resolve()})]
-    # With musl, cas-emulator is static. zig has what starts a program.
+    # With musl, programs are static. zig has what starts one.
     static = ["-Crelocation-model=static"] if target.endswith("musl") else []
     if static:
         flags.append("-Clink-self-contained=no")
@@ -97,8 +100,9 @@ def build(target, sources):
     floor = f".{FLOOR}" if target.endswith("gnu") else ""
     options = ["--release", "--locked", f"--target={target}{floor}", *STD]
     run(zigbuild, "rustc", *options, "--package=cas-ffi", "--crate-type=staticlib", **environment)
-    run(zigbuild, "rustc", *options, "--package=cas-emulator", "--bin=cas-emulator", "--", *static,
-        **environment)
+    for program in PROGRAMS:
+        run(zigbuild, "rustc", *options, f"--package={program}", f"--bin={program}", "--", *static,
+            **environment)
     return TOP / os.environ.get("CARGO_TARGET_DIR", "target") / target / "release"
 
 
@@ -136,11 +140,11 @@ def make(target, sources):
     shared, static = parts / "libcas.so", parts / "libcas.a"
     run(TOOLS / "link.sh", built / "libcas.a", shared, TARGETS[target])
     run(TOOLS / "localise.sh", built / "libcas.a", static, **binutils(architecture))
-    emulator = built / "cas-emulator"
+    programs = [built / program for program in PROGRAMS]
     platform_name = target.replace("-unknown", "")
     name = f"libcas-{version()}-{platform_name}"
     tree = parts / name
-    run(TOOLS / "stage.sh", tree, target, shared, static, emulator, PYTHON=sys.executable,
+    run(TOOLS / "stage.sh", tree, target, shared, static, *programs, PYTHON=sys.executable,
         RUSTC=RUSTC)
     if not any((tree / "share/doc/libcas").glob("RUST-COPYRIGHT.*")):
         raise SystemExit("dist: the notices of Rust's library are missing: install rust-docs")
@@ -149,10 +153,14 @@ def make(target, sources):
     size = shared.stat().st_size
     if size > LIMITS.get(target, size):
         raise SystemExit(f"dist: libcas.so has {size:,} bytes; its limit is {LIMITS[target]:,}")
+    size = (built / "casctl").stat().st_size
+    if size > CASCTL_LIMIT:
+        raise SystemExit(f"dist: casctl has {size:,} bytes; its limit is {CASCTL_LIMIT:,}")
     return [
         (f"{platform_name}: libcas.so", shared, check(target, shared, "--exports", MAP)),
         (f"{platform_name}: libcas.a", static, "one object"),
-        (f"{platform_name}: cas-emulator", emulator, check(target, emulator)),
+        *((f"{platform_name}: {program.name}", program, check(target, program))
+          for program in programs),
     ]
 
 

@@ -1,13 +1,13 @@
 #!/bin/sh
 # Lays out what is installed: bin, include, lib and share, and install.sh beside them.
 #
-#   tools/package/stage.sh TREE TARGET LIBCAS.SO LIBCAS.A CAS-EMULATOR
+#   tools/package/stage.sh TREE TARGET LIBCAS.SO LIBCAS.A CAS-EMULATOR CASCTL
 #
 # TARGET    is one of Rust's, such as x86_64-unknown-linux-gnu
 # PYTHON, RUSTC  are used if they are set
 set -eu
 umask 022
-tree=$1 target=$2 shared=$3 static=$4 emulator=$5
+tree=$1 target=$2 shared=$3 static=$4 emulator=$5 casctl=$6
 top=$(dirname "$0")/../..
 version=$(sed -n '/^\[workspace.package\]/,/^version/ s/^version = "\(.*\)"/\1/p' "$top/Cargo.toml")
 doc=$tree/share/doc/libcas
@@ -20,6 +20,7 @@ fill() { mkdir -p "${2%/*}" && sed "s/@VERSION@/$version/" "$top/tools/package/$
 rm -rf "$tree"
 put 755 "$top/tools/package/install.sh" "$tree/install.sh"
 put 755 "$emulator" "$tree/bin/cas-emulator"
+put 755 "$casctl" "$tree/bin/casctl"
 put 644 "$top/include/cas.h" "$tree/include/cas.h"
 put 755 "$shared" "$tree/lib/libcas.so.$version"
 # Programs are linked with libcas.so and load libcas.so.0.
@@ -31,6 +32,7 @@ for file in libcasConfig libcasConfigVersion; do
     fill "$file.cmake.in" "$tree/lib/cmake/libcas/$file.cmake"
 done
 put 644 "$top/examples/valgrind.supp" "$tree/share/libcas/valgrind.supp"
+put 644 "$top/packaging/hooks/ali_cas.sh" "$tree/share/libcas/hooks/ali_cas.sh"
 
 for file in README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT; do
     put 644 "$top/$file" "$doc/$file"

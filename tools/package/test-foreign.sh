@@ -63,6 +63,11 @@ upload() {
 start
 upload shared web
 upload static web2
+case $(emulate "$tree/bin/casctl" upload web3 --endpoint "$url" --cert "$work/chain.pem" \
+    --key "$work/leaf.key") in
+*[!0-9]* | "") echo "FAILED: casctl" >&2 && exit 1 ;;
+*) echo "ok: $platform, casctl, http" ;;
+esac
 start --tls-cert "$work/chain.pem" --tls-key "$work/leaf.key"
 upload shared web
 upload static web2

@@ -4,7 +4,8 @@
 #
 #   tools/package/test-installed.sh PREFIX [WAY...]
 #
-# A WAY is pkg-config, static, cmake, meson, https, sources or cloud; all but `cloud` by default.
+# A WAY is casctl, pkg-config, static, cmake, meson, https, sources or cloud; all but `cloud` by
+# default.
 # The last three add certificates to the system's root store: for a system made for the test.
 #
 # CLOUD     the directory of a cloud that gives out access keys, for `cloud`: cloud.py and
@@ -12,7 +13,7 @@
 set -eu
 prefix=$1
 shift
-[ $# -gt 0 ] || set -- pkg-config static cmake meson https sources
+[ $# -gt 0 ] || set -- casctl pkg-config static cmake meson https sources
 doc=$prefix/share/doc/libcas
 example=$doc/examples/c/upload.c
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name libcas.pc)")
@@ -43,6 +44,15 @@ uploads() {
     case $printed in
     *"CertId: "*) echo "ok: $1" ;;
     *) echo "FAILED: $1: $printed" >&2 && exit 1 ;;
+    esac
+}
+# casctl uploads under a name of its own, and prints the CertId alone.
+with_casctl() {
+    printed=$("$prefix/bin/casctl" upload casctl --endpoint "$url" --cert "$work/chain.pem" \
+        --key "$work/leaf.key")
+    case $printed in
+    *[!0-9]* | "") echo "FAILED: casctl: $printed" >&2 && exit 1 ;;
+    *) echo "ok: casctl" ;;
     esac
 }
 needs() { ! readelf -d "$1" | grep -q '(NEEDED).*\[libcas.so.0\]' || echo yes; }

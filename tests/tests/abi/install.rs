@@ -20,7 +20,8 @@ fn stage(name: &str) -> PathBuf {
     run(tool("localise.sh").args([&artefact("libcas.a"), &archive]));
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let mut stage = tool("stage.sh");
-    stage.arg(&tree).arg(target).args([shared, archive, artefact("cas-emulator")]);
+    stage.arg(&tree).arg(target).args([shared, archive]);
+    stage.args([artefact("cas-emulator"), artefact("casctl")]);
     // The crates are there: this test was built from them.
     run(stage.env("CARGO_NET_OFFLINE", "true"));
     tree
@@ -58,7 +59,7 @@ fn programs_find_an_installed_library_and_nothing_is_left_of_a_removed_one() {
         installer
     };
     run(&mut installer("lib"));
-    run(tool("test-installed.sh").arg(&prefix).args(["pkg-config", "static"]));
+    run(tool("test-installed.sh").arg(&prefix).args(["casctl", "pkg-config", "static"]));
 
     // A second one, elsewhere, moves the first.
     run(&mut installer("lib64"));
@@ -78,7 +79,7 @@ fn programs_find_an_installed_library_and_nothing_is_left_of_a_removed_one() {
     assert_eq!(modes, "", "others may write these");
 
     let notices = prefix.join("share/doc/libcas/THIRD-PARTY.txt");
-    for package in ["ring ", "rustls ", "ureq ", "webpki-roots ", "rusqlite "] {
+    for package in ["ring ", "rustls ", "ureq ", "webpki-roots ", "rusqlite ", "indicatif "] {
         assert!(!lines_with(&notices, package).is_empty(), "no notice for {package}");
     }
     for package in ["proptest ", "cbindgen ", "rcgen ", "serde_derive ", "cc "] {
