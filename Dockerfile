@@ -5,18 +5,19 @@ RUN apk add --no-cache gcc musl-dev
 WORKDIR /src
 COPY . .
 RUN cargo build --release --locked --package cas-emulator \
-    && mkdir -p /root-file-system/data \
+    && mkdir -p /root-file-system/data /root-file-system/ca \
     && cp target/release/cas-emulator /root-file-system/
 
 FROM scratch
-# The owner of /data, for --data /data/cas.db on a volume.
+# The owner of /data, for --data /data/cas.db on a volume, and of /ca, for --tls-ca /ca: its
+# ca.pem is what clients must trust.
 COPY --from=build --chown=65532:65532 /root-file-system /
 USER 65532:65532
 ENV CAS_EMULATOR_LISTEN=0.0.0.0:8480 \
     CAS_EMULATOR_ALLOW_REMOTE=true \
     CAS_EMULATOR_CONTROL_ALLOW=10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7
 EXPOSE 8480
-VOLUME /data
+VOLUME /data /ca
 HEALTHCHECK --interval=5s --timeout=5s --start-interval=200ms --start-period=5s \
     CMD ["/cas-emulator", "--check-health"]
 ENTRYPOINT ["/cas-emulator"]

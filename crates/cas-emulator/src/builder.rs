@@ -1,18 +1,22 @@
 //! The options of an emulator, and how it starts.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
+use crate::authority::Authority;
 use crate::clock::{Clock, ExpiryClock};
 use crate::control::Access;
 use crate::emulator::Emulator;
 use crate::gateway::{AccessKeys, RateLimit};
-use crate::http::{Server, tls};
+use crate::hosts::Hosts;
+use crate::http::tls::{self, OnDemand, Tls};
+use crate::http::{ListenAddress, Listeners, Server};
 use crate::operations::Dialect;
+use crate::proxy::Proxy;
 use crate::router;
 use crate::service::Service;
 use crate::start_error::StartError;
@@ -22,11 +26,12 @@ use crate::testing::{parse_cloud_resources, parse_contacts, parse_faults};
 
 /// The options of an [`Emulator`] that has not started. No `Debug`, because it contains secrets.
 pub struct Builder {
-    listen: SocketAddr,
+    listen: ListenAddress,
     allow_remote: bool,
     data: Option<PathBuf>,
     access_keys: Vec<AccessKey>,
     tls: Option<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+    tls_ca: Option<PathBuf>,
     region: String,
     clock_offset: i64,
     now: Option<SystemTime>,
@@ -65,11 +70,12 @@ impl Emulator {
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into(),
             allow_remote: false,
             data: None,
             access_keys: Vec::new(),
             tls: None,
+            tls_ca: None,
             region: "cn-hangzhou".to_owned(),
             clock_offset: 0,
             now: None,
@@ -89,9 +95,22 @@ impl Default for Builder {
 impl Builder {
     /// Sets the address to listen on. Port 0 is a free port. Default: 127.0.0.1:0.
     #[must_use]
-    pub fn listen(mut self, address: SocketAddr) -> Self {
+    pub fn listen(self, address: SocketAddr) -> Self {
+        self.listen_on(address.into())
+    }
+
+    /// Sets where to listen: an IP address, the addresses of a host name, or a Unix socket.
+    #[must_use]
+    pub fn listen_on(mut self, address: ListenAddress) -> Self {
         self.listen = address;
         self
+    }
+
+    /// Listens on a Unix socket of this path, which only the user of this process can connect to.
+    /// The file of a program that has ended is replaced; it is removed when the emulator stops.
+    #[must_use]
+    pub fn unix(self, path: impl Into<PathBuf>) -> Self {
+        self.listen_on(ListenAddress::Unix(path.into()))
     }
 
     /// Allows listening on addresses that are not loopback. The control interface still accepts
@@ -155,6 +174,16 @@ impl Builder {
     #[must_use]
     pub fn tls(mut self, cert_pem: impl Into<Vec<u8>>, key_pem: impl Into<Vec<u8>>) -> Self {
         self.tls = Some((cert_pem.into(), Zeroizing::new(key_pem.into())));
+        self
+    }
+
+    /// Serves TLS beside plain HTTP, with certificates of a certificate authority of the
+    /// emulator's own: `ca.pem` in this directory, and its key `ca.key`. Both are made if they are
+    /// missing. As a proxy, the emulator then stands in for `cas.aliyuncs.com` and the other hosts
+    /// of the service; see the crate documentation.
+    #[must_use]
+    pub fn tls_ca(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.tls_ca = Some(directory.into());
         self
     }
 
@@ -262,13 +291,7 @@ impl Builder {
 
     /// Starts the emulator. On return, it accepts connections.
     pub fn start(self) -> Result<Emulator, StartError> {
-        if !self.allow_remote && !self.listen.ip().is_loopback() {
-            return Err(StartError::Option(format!(
-                "{} is not a loopback address: other machines could use the emulator. \
-                 To allow this, add --allow-remote",
-                self.listen.ip()
-            )));
-        }
+        let addresses = self.addresses()?;
         if self.qps == Some(0) {
             let message = "invalid limit of calls per second: must be at least 1";
             return Err(StartError::Option(message.to_owned()));
@@ -282,9 +305,7 @@ impl Builder {
         let token = self.control_token.as_ref().map(|token| token.as_str());
         let access = Access::new(&self.control_allow, token).map_err(StartError::Option)?;
         let access_keys = self.access_keys()?;
-        let tls = self.tls.map(|(cert, key)| tls::server_config(&cert, &key)).transpose();
-        let tls = tls.map_err(StartError::Option)?;
-        let scheme = if tls.is_some() { "https" } else { "http" };
+        let authority = open_authority(self.tls_ca.as_deref())?;
         let clock = Clock::with_offset(self.clock_offset);
         let store = Store::open(self.data.as_deref(), self.quota).map_err(StartError::Data)?;
         let expiry = ExpiryClock::new(clock, self.now);
@@ -297,17 +318,50 @@ impl Builder {
         let service = Service::new(access_keys, clock, expiry, store, region, dialect, rate);
         let mut service = service.with_log(self.log);
         service.seed(seed).map_err(|error| StartError::Data(error.to_string()))?;
+        service.ca_pem = authority.as_ref().map(|authority| authority.pem().to_owned());
         let service = Arc::new(service);
         service.faults.add(faults);
-        let shared = Arc::clone(&service);
-        let handler =
-            Box::new(move |request: &_, peer| router::respond(&shared, &access, request, peer));
-        let shutdown = Arc::clone(&service.shutdown);
-        let server = Server::start(self.listen, tls, clock, shutdown, handler);
-        let server = server.map_err(|error| {
+        let failure = |error: std::io::Error| {
             StartError::Listen(format!("failed to listen on {}: {error}", self.listen))
+        };
+        let listeners = Listeners::bind(&self.listen, &addresses).map_err(failure)?;
+        let addresses = listeners.addresses().to_vec();
+        let proxy = Proxy::new(Hosts::new(&addresses), authority.is_some());
+        let is_https = self.tls.is_some();
+        let tls = match (self.tls, authority) {
+            (Some((cert, key)), _) => tls::server_config(&cert, &key).map(Tls::Always),
+            (None, Some(authority)) => {
+                let authority = authority.with_addresses(&addresses);
+                OnDemand::new(Arc::new(authority)).map(|tls| Tls::Either(Box::new(tls)))
+            }
+            (None, None) => Ok(Tls::Off),
+        };
+        let tls = tls.map_err(StartError::Option)?;
+        let url = url(&self.listen, &addresses, is_https);
+        let shared = Arc::clone(&service);
+        let handler = Box::new(move |request: &_, peer| {
+            router::respond(&shared, &access, &proxy, request, peer)
+        });
+        let shutdown = Arc::clone(&service.shutdown);
+        let server = Server::start(listeners, tls, clock, shutdown, handler).map_err(failure)?;
+        let port = addresses.first().map_or(0, SocketAddr::port);
+        Ok(Emulator::new(server, service, url, port))
+    }
+
+    /// The addresses to listen on, if they are allowed.
+    fn addresses(&self) -> Result<Vec<SocketAddr>, StartError> {
+        let addresses = self.listen.resolve().map_err(|error| {
+            StartError::Listen(format!("failed to resolve {}: {error}", self.listen))
         })?;
-        Ok(Emulator::new(server, service, scheme))
+        let remote = addresses.iter().find(|address| !address.ip().is_loopback());
+        match remote.filter(|_| !self.allow_remote) {
+            None => Ok(addresses),
+            Some(remote) => Err(StartError::Option(format!(
+                "{} is not a loopback address: other machines could use the emulator. \
+                 To allow this, add --allow-remote",
+                remote.ip()
+            ))),
+        }
     }
 
     fn seed(&self) -> Result<Seed, SeedError> {
@@ -335,5 +389,22 @@ impl Builder {
             all.add_default();
         }
         Ok(all)
+    }
+}
+
+fn open_authority(directory: Option<&Path>) -> Result<Option<Authority>, StartError> {
+    let open = |directory| Authority::open(directory, SystemTime::now());
+    directory.map(open).transpose().map_err(StartError::Option)
+}
+
+/// The URL of an emulator that was told to listen on `listen`, and does so on `addresses`.
+fn url(listen: &ListenAddress, addresses: &[SocketAddr], is_https: bool) -> String {
+    let scheme = if is_https { "https" } else { "http" };
+    match (listen, addresses.first()) {
+        (ListenAddress::Name(name, _), Some(first)) => {
+            format!("{scheme}://{name}:{}", first.port())
+        }
+        (_, Some(first)) => format!("{scheme}://{first}"),
+        (_, None) => listen.to_string(),
     }
 }

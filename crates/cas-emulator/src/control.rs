@@ -37,13 +37,14 @@ const fn route(
     Route { method, path, respond }
 }
 
-static ROUTES: [Route; 22] = [
+static ROUTES: [Route; 23] = [
     route("GET", "/_emulator", |_, _| Ok(page::document())),
     route("GET", "/_emulator/", |_, _| Ok(page::document())),
     route("GET", "/_emulator/page.js", |_, _| Ok(page::script())),
     route("GET", "/_emulator/page.css", |_, _| Ok(page::style())),
     route("GET", "/_emulator/health", health),
     route("GET", "/_emulator/metrics", metrics),
+    route("GET", "/_emulator/ca.pem", ca_pem),
     route("GET", "/_emulator/requests", requests),
     route("DELETE", "/_emulator/requests", clear_requests),
     route("POST", "/_emulator/verify", verify),
@@ -172,6 +173,15 @@ fn metrics(service: &Service, _: &Request) -> ControlResponse {
     ]);
     let content_type = "text/plain;version=0.0.4;charset=utf-8";
     Ok(Response { content_type, ..Response::json(200, text) })
+}
+
+fn ca_pem(service: &Service, _: &Request) -> ControlResponse {
+    let Some(pem) = &service.ca_pem else {
+        let message = "The emulator has no certificate authority: start it with --tls-ca DIR.";
+        return Err(ControlError(404, message.to_owned()));
+    };
+    let content_type = "application/x-pem-file";
+    Ok(Response { content_type, ..Response::json(200, pem.clone()) })
 }
 
 fn requests(service: &Service, request: &Request) -> ControlResponse {

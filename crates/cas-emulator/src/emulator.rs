@@ -13,28 +13,37 @@ use crate::testing::{parse_cloud_resources, parse_contacts, parse_faults};
 /// A running emulator. Dropping it stops it, after waiting up to 5 seconds for requests in flight.
 pub struct Emulator {
     // Before `service`: fields drop in order, and requests in flight still use the service.
+    #[expect(dead_code, reason = "dropped with the emulator")]
     server: Server,
     service: Arc<Service>,
-    scheme: &'static str,
+    url: String,
+    port: u16,
 }
 
 impl Emulator {
-    pub(crate) fn new(server: Server, service: Arc<Service>, scheme: &'static str) -> Self {
-        let emulator = Self { server, service, scheme };
-        emulator.service.announce(&emulator.url());
-        emulator
+    pub(crate) fn new(server: Server, service: Arc<Service>, url: String, port: u16) -> Self {
+        service.announce(&url);
+        Self { server, service, url, port }
     }
 
-    /// The base URL: `http://ADDRESS:PORT`, or `https://ADDRESS:PORT` with TLS.
+    /// The base URL: `http://ADDRESS:PORT`, or `https://ADDRESS:PORT` with
+    /// [`tls`](crate::Builder::tls). With [`tls_ca`](crate::Builder::tls_ca) the same address
+    /// serves `https` as well. For a Unix socket, `unix:PATH`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("{}://{}", self.scheme, self.server.address())
+        self.url.clone()
     }
 
-    /// The port that it listens on.
+    /// The port that it listens on; 0 for a Unix socket.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.server.address().port()
+        self.port
+    }
+
+    /// The certificate in PEM that clients must trust, with [`tls_ca`](crate::Builder::tls_ca).
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.service.ca_pem.as_deref()
     }
 
     /// The last 1,000 API requests, oldest first.

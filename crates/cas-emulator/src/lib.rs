@@ -69,6 +69,37 @@
 //! With a data file, what was answered is on disk, also if the process is killed. `FILE.lock`
 //! beside it keeps a second emulator away.
 //!
+//! # The real addresses
+//!
+//! Some programs know only `https://cas.aliyuncs.com`. With [`Builder::tls_ca`] or `--tls-ca DIR`
+//! the emulator is a proxy for them: they need `HTTPS_PROXY=http://127.0.0.1:8480` and must trust
+//! `DIR/ca.pem`, for example by `SSL_CERT_FILE`, `REQUESTS_CA_BUNDLE`, `NODE_EXTRA_CA_CERTS` or
+//! `CURL_CA_BUNDLE`.
+//!
+//! ```
+//! # let directory = std::env::temp_dir().join(format!("cas-emulator-{}", std::process::id()));
+//! let emulator = cas_emulator::Emulator::builder().tls_ca(&directory).start()?;
+//! let proxy = emulator.url();
+//! let trusted = directory.join("ca.pem");
+//! assert!(emulator.ca_pem().is_some_and(|pem| pem.starts_with("-----BEGIN CERTIFICATE-----")));
+//! # drop(emulator);
+//! # std::fs::remove_dir_all(&directory).unwrap();
+//! # Ok::<(), cas_emulator::StartError>(())
+//! ```
+//!
+//! It stands in for `cas.aliyuncs.com`, `cas.REGION.aliyuncs.com`, `cas-vpc.REGION.aliyuncs.com`,
+//! the same with `sts`, each at the ports 80 and 443, and for its own address. `CONNECT` to other
+//! hosts, and requests in the absolute form such as `GET http://example.com/`, get 403. It never
+//! opens a connection. A tunnel carries TLS or plain HTTP.
+//!
+//! The port serves plain HTTP and TLS: the first byte of a client tells which. A client gets a
+//! certificate for the name that it asks for, or else for the host of the tunnel or the address
+//! that it has connected to. The authority is made once, is valid for ten years, and can vouch for
+//! names of `aliyuncs.com`, for `localhost` and for IP addresses only. Its key is in `DIR/ca.key`.
+//!
+//! Requests to the names of the service never reach the control interface, unless they have its
+//! token.
+//!
 //! # Control interface
 //!
 //! The control interface is on the same port. It needs no signature, and accepts requests from
@@ -84,6 +115,7 @@
 //! | `DELETE /_emulator/requests` | forgets the requests |
 //! | `POST /_emulator/verify` | compares the requests with expected calls; see below |
 //! | `GET /_emulator/metrics` | counters and gauges for Prometheus |
+//! | `GET /_emulator/ca.pem` | the certificate that clients of `--tls-ca` must trust |
 //! | `GET /_emulator/certificates` | the stored certificates, oldest first |
 //! | `POST /_emulator/faults` | adds one fault or an array of faults; responds like `GET` |
 //! | `GET /_emulator/faults` | the faults as added, with `left`: how many more calls each affects |
@@ -122,15 +154,15 @@
 //!  "parameters": {"Name": {"in": ["query", "form"], "value": "n 1"},
 //!                 "Key": {"in": ["form"], "value": {"sha256": "9f86d0…"}}},
 //!  "status": 400, "code": "NameRepeat", "fault": null, "signature_mismatch": null,
-//!  "request_id": "5D0F1B3C-…",
+//!  "request_id": "5D0F1B3C-…", "host": "cas.aliyuncs.com", "tunnel": "cas.aliyuncs.com:443",
 //!  "connection": 1, "target_length": 412, "body_length": 3120, "headers": {"user-agent": "…"}}
 //! ```
 //!
-//! `action`, `version`, `signature`, `code` and `fault` can be null; so can `status`, if a fault
-//! suppressed the response. Keys, secrets, tokens, signatures and values of more than 64 KiB are
-//! replaced by their SHA-256. After `SignatureDoesNotMatch`, `signature_mismatch` has the string to
-//! sign that is `expected`, the one that the client `signed` if a known mistake leads to its
-//! signature, and the `mistakes`.
+//! `action`, `version`, `signature`, `code`, `fault`, `host` and `tunnel` can be null; so can
+//! `status`, if a fault suppressed the response. Keys, secrets, tokens, signatures and values of
+//! more than 64 KiB are replaced by their SHA-256. After `SignatureDoesNotMatch`,
+//! `signature_mismatch` has the string to sign that is `expected`, the one that the client `signed`
+//! if a known mistake leads to its signature, and the `mistakes`.
 //!
 //! Each of the certificates has the fields of [`StoredCertificate`] and its `resource_id`. Times
 //! are in RFC 3339.
@@ -158,6 +190,7 @@
 //! Every account has these resources and contacts, with IDs of its own.
 #![forbid(unsafe_code)]
 
+mod authority;
 mod builder;
 mod certificates;
 mod clock;
@@ -165,8 +198,10 @@ mod control;
 mod emulator;
 mod gateway;
 mod hex;
+mod hosts;
 mod http;
 mod operations;
+mod proxy;
 mod request;
 mod router;
 mod service;
@@ -179,6 +214,7 @@ pub use builder::Builder;
 pub use clock::parse_rfc3339 as parse_time;
 pub use emulator::Emulator;
 pub use gateway::SignatureMismatch;
+pub use http::{ListenAddress, ParseListenAddressError};
 pub use request::{Place, SignatureKind};
 pub use start_error::StartError;
 pub use store::{StoreError, StoredCertificate};

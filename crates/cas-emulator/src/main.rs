@@ -5,13 +5,14 @@ mod environment;
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use cas_emulator::{Builder, Emulator, Log, StartError};
+use cas_emulator::{Builder, Emulator, ListenAddress, Log, StartError};
 use clap::{CommandFactory, Parser};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -31,8 +32,16 @@ use signal_hook::iterator::Signals;
 #[command(name = "cas-emulator", version, verbatim_doc_comment)]
 struct Options {
     /// Listen on this address; port 0 is a free port
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8480")]
-    listen: SocketAddr,
+    ///
+    /// localhost:PORT is both 127.0.0.1 and [::1]. unix:PATH is a Unix socket that only the user
+    /// of the emulator can connect to.
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:8480",
+        verbatim_doc_comment
+    )]
+    listen: ListenAddress,
     /// Store certificates in this SQLite file, and their encryption key in FILE.key
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
@@ -51,6 +60,17 @@ struct Options {
     /// The private key of the TLS certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Serve TLS beside HTTP, with certificates of the authority DIR/ca.pem, and CONNECT
+    ///
+    /// The emulator makes DIR/ca.pem and its key DIR/ca.key if they are missing. As a proxy it
+    /// stands in for cas.aliyuncs.com, cas.REGION.aliyuncs.com and the same with sts, so that
+    /// programs that know only these names can use it:
+    ///
+    ///   HTTPS_PROXY=http://127.0.0.1:8480 SSL_CERT_FILE=DIR/ca.pem PROGRAM
+    ///
+    /// Other variables for the file: REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, NODE_EXTRA_CA_CERTS.
+    #[arg(long, value_name = "DIR", conflicts_with = "tls_cert", verbatim_doc_comment)]
+    tls_ca: Option<PathBuf>,
     /// Emulate this region
     #[arg(long, value_name = "REGION", default_value = "cn-hangzhou")]
     region: String,
@@ -198,26 +218,26 @@ fn exit_with_parent() -> io::Result<()> {
     thread::Builder::new().name("cas-emulator parent".to_owned()).spawn(watch).map(drop)
 }
 
+/// How long a health check waits for each step.
+const HEALTH_LIMIT: Duration = Duration::from_secs(5);
+
 /// Asks the emulator at the address of `--listen` for its health.
 fn check_health(options: &Options) -> Result<(), Failure> {
     let failure = |reason: &dyn std::fmt::Display| (1, format!("not healthy: {reason}"));
-    let mut address = options.listen;
-    if address.ip().is_unspecified() {
-        let v4 = address.is_ipv4();
-        address.set_ip(if v4 { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
-    }
-    let limit = Duration::from_secs(5);
     let ask = || -> io::Result<bool> {
-        let mut stream = TcpStream::connect_timeout(&address, limit)?;
+        if let ListenAddress::Unix(path) = &options.listen {
+            let stream = UnixStream::connect(path)?;
+            stream.set_read_timeout(Some(HEALTH_LIMIT))?;
+            stream.set_write_timeout(Some(HEALTH_LIMIT))?;
+            return is_healthy(stream);
+        }
+        let stream = connect(&options.listen.resolve()?)?;
         if options.tls_cert.is_some() {
             return Ok(true);
         }
-        stream.set_read_timeout(Some(limit))?;
-        stream.set_write_timeout(Some(limit))?;
-        stream.write_all(b"GET /_emulator/health HTTP/1.0\r\n\r\n")?;
-        let mut response = Vec::new();
-        stream.take(4096).read_to_end(&mut response)?;
-        Ok(response.starts_with(b"HTTP/1.1 200 "))
+        stream.set_read_timeout(Some(HEALTH_LIMIT))?;
+        stream.set_write_timeout(Some(HEALTH_LIMIT))?;
+        is_healthy(stream)
     };
     match ask() {
         Ok(true) => Ok(()),
@@ -226,9 +246,37 @@ fn check_health(options: &Options) -> Result<(), Failure> {
     }
 }
 
+/// Connects to the first of the addresses that accepts.
+fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for mut address in addresses.iter().copied() {
+        match address {
+            SocketAddr::V4(v4) if v4.ip().is_unspecified() => {
+                address.set_ip(Ipv4Addr::LOCALHOST.into());
+            }
+            SocketAddr::V6(v6) if v6.ip().is_unspecified() => {
+                address.set_ip(Ipv6Addr::LOCALHOST.into());
+            }
+            _ => {}
+        }
+        match TcpStream::connect_timeout(&address, HEALTH_LIMIT) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+fn is_healthy(mut stream: impl Read + Write) -> io::Result<bool> {
+    stream.write_all(b"GET /_emulator/health HTTP/1.0\r\n\r\n")?;
+    let mut response = Vec::new();
+    stream.take(4096).read_to_end(&mut response)?;
+    Ok(response.starts_with(b"HTTP/1.1 200 "))
+}
+
 fn builder(options: &Options) -> Result<Builder, Failure> {
     let mut builder = Emulator::builder()
-        .listen(options.listen)
+        .listen_on(options.listen.clone())
         .allow_remote(options.allow_remote)
         .region(&options.region)
         .clock_offset(options.clock_offset)
@@ -294,6 +342,9 @@ fn builder(options: &Options) -> Result<Builder, Failure> {
     }
     if let (Some(cert), Some(key)) = (&options.tls_cert, &options.tls_key) {
         builder = builder.tls(read("--tls-cert", cert)?, read("--tls-key", key)?);
+    }
+    if let Some(directory) = &options.tls_ca {
+        builder = builder.tls_ca(directory);
     }
     Ok(builder)
 }

@@ -1,16 +1,21 @@
-//! Decides whether a request is for the control interface or for the API.
+//! Decides whether a request is for a proxy, for the control interface or for the API.
 
 use crate::control::{self, Access};
 use crate::http::{Peer, Request, Response};
+use crate::proxy::Proxy;
 use crate::service::Service;
 
 /// Responds to any request.
 pub(crate) fn respond(
     service: &Service,
     access: &Access,
+    proxy: &Proxy,
     request: &Request,
     peer: Peer,
 ) -> Response {
+    if let Some(response) = proxy.respond(request) {
+        return response;
+    }
     match request.path().strip_prefix(control::PREFIX) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => {
             control::respond(service, access, request, peer)

@@ -35,6 +35,8 @@ pub(crate) struct Service {
     log: Log,
     pub(crate) faults: Faults,
     seed: Seed,
+    /// The certificate of its own authority.
+    pub(crate) ca_pem: Option<String>,
     /// Ends the delays of faults.
     pub(crate) shutdown: Arc<ShutdownSignal>,
     region: String,
@@ -73,6 +75,7 @@ impl Service {
             log: Log::default(),
             faults: Faults::default(),
             seed: Seed::default(),
+            ca_pem: None,
             shutdown: Arc::default(),
             region: region.to_owned(),
             dialect,

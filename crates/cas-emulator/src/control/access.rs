@@ -56,16 +56,20 @@ impl Access {
             return Ok(());
         }
         // A dual-stack socket shows IPv4 clients as ::ffff:a.b.c.d.
-        let address = peer.address.ip().to_canonical();
-        if !address.is_loopback() && !self.networks.iter().any(|network| network.contains(&address))
-        {
+        let is_allowed = |address: IpAddr| {
+            address.is_loopback() || self.networks.iter().any(|network| network.contains(&address))
+        };
+        // Only the user of the emulator can connect to its Unix socket.
+        if !peer.address.is_none_or(|address| is_allowed(address.ip().to_canonical())) {
             return Err("The control interface accepts requests from loopback addresses, from \
                         networks that --control-allow names, and with the token of \
                         --control-token."
                 .into());
         }
-        let host = request.header("host").unwrap_or_default();
-        if !is_local(host) {
+        let host = request.host();
+        let tunnel = request.tunnel.as_deref();
+        let sent = request.header("host").unwrap_or_default();
+        if ![host, sent, tunnel.unwrap_or_default()].into_iter().all(is_local) {
             return Err(
                 "The control interface accepts requests for this machine only: send Host: \
                         localhost, a name without dots or an IP address."
@@ -121,7 +125,7 @@ mod tests {
     fn is_allowed_by(access: &Access, head: &str, from: &str) -> bool {
         let raw = format!("GET /_emulator/health HTTP/1.1\r\n{head}\r\n").into_bytes();
         let request = Reader::default().read(&mut std::io::Cursor::new(raw), || ()).unwrap();
-        let from = Peer { address: from.parse().unwrap(), connection: 1, other_clients: 0 };
+        let from = Peer { address: from.parse().ok(), connection: 1, other_clients: 0 };
         access.check(&request, from).is_ok()
     }
 

@@ -1,9 +1,11 @@
 //! The open connections: how many there may be, and which one makes room for a new one.
 
 use std::collections::HashMap;
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use socket2::Socket;
 
 /// How long a request may be incomplete before its connection counts as one that can be closed.
 const PROMPT: Duration = Duration::from_millis(250);
@@ -22,7 +24,7 @@ pub(super) struct Connections {
 
 /// An open connection.
 pub(super) struct Connection {
-    pub(super) tcp: Arc<TcpStream>,
+    pub(super) socket: Arc<Socket>,
     phase: Mutex<Phase>,
 }
 
@@ -48,13 +50,13 @@ impl Connections {
     /// Adds a connection, if necessary in place of the one that has been idle for longest, or that
     /// has not completed its request for longest. The error returns the socket: all others are in
     /// a request.
-    pub(super) fn add(&self, number: u64, tcp: TcpStream) -> Result<Arc<Connection>, TcpStream> {
+    pub(super) fn add(&self, number: u64, socket: Socket) -> Result<Arc<Connection>, Socket> {
         let mut open = self.lock();
         if open.len() >= self.limit && !evict(&mut open, Instant::now()) {
-            return Err(tcp);
+            return Err(socket);
         }
         let phase = Mutex::new(Phase::Idle(Instant::now()));
-        let connection = Arc::new(Connection { tcp: Arc::new(tcp), phase });
+        let connection = Arc::new(Connection { socket: Arc::new(socket), phase });
         open.insert(number, Arc::clone(&connection));
         Ok(connection)
     }
@@ -93,7 +95,7 @@ impl Connections {
             if matches!(*connection.phase(), Phase::Idle(_)) {
                 // Its thread reads the requests that have arrived, and then the end of the stream.
                 // Fails if the client has closed it.
-                let _ = connection.tcp.shutdown(Shutdown::Read);
+                let _ = connection.socket.shutdown(Shutdown::Read);
             }
         }
     }
@@ -105,7 +107,7 @@ impl Connections {
         let (open, _) = waited.unwrap_or_else(PoisonError::into_inner);
         for connection in open.values() {
             // Fails if the client has closed it.
-            let _ = connection.tcp.shutdown(Shutdown::Both);
+            let _ = connection.socket.shutdown(Shutdown::Both);
         }
     }
 
@@ -130,7 +132,7 @@ fn evict(open: &mut HashMap<u64, Arc<Connection>>, now: Instant) -> bool {
     let Some(connection) = open.remove(&number) else { return false };
     *connection.phase() = Phase::Evicted;
     // Its thread reads the end of the stream. Fails if the client has closed it.
-    let _ = connection.tcp.shutdown(Shutdown::Both);
+    let _ = connection.socket.shutdown(Shutdown::Both);
     true
 }
 
@@ -166,7 +168,7 @@ impl Connection {
 mod tests {
     use super::*;
     use std::io::Read;
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     #[test]
     fn the_oldest_idle_connection_makes_room() {
@@ -174,7 +176,7 @@ mod tests {
         let connect = || {
             let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             client.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-            (client, listener.accept().unwrap().0)
+            (client, Socket::from(listener.accept().unwrap().0))
         };
         let connections = Connections::new(2);
         let (_first_client, first) = connect();

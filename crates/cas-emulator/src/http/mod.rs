@@ -1,20 +1,28 @@
-//! HTTP/1.1 over TCP or TLS: accepts connections, reads requests and writes responses.
+//! HTTP/1.1 over TCP, Unix sockets and TLS: accepts connections, reads requests and writes
+//! responses.
 //!
 //! Knows nothing of the API or of the emulator's options. May use `clock`.
 
 mod budget;
 mod connections;
+mod listen_address;
+mod listeners;
 mod pace;
 mod reader;
 mod request;
 mod response;
+mod serve;
 mod server;
 mod shutdown;
+mod stream;
 pub(crate) mod tls;
 
+pub use listen_address::{ListenAddress, ParseListenAddressError};
+pub(crate) use listeners::Listeners;
 #[cfg(test)]
 pub(crate) use reader::Reader;
 pub(crate) use request::Request;
 pub(crate) use response::{Delivery, Response, new_request_id};
-pub(crate) use server::{Peer, Server};
+pub(crate) use serve::Peer;
+pub(crate) use server::Server;
 pub(crate) use shutdown::ShutdownSignal;

@@ -26,9 +26,9 @@ const MAX_HEADERS: usize = 100;
 const READ_SIZE: usize = 8 * 1024;
 const BODY_READ_SIZE: usize = 64 * 1024;
 
-/// The first byte that a TLS client sends. It gets an error at once; without one it would wait for
-/// its own timeout.
-const TLS_HANDSHAKE: u8 = 0x16;
+/// The first byte that a TLS client sends. Where TLS is not served, it gets an error at once;
+/// without one it would wait for its own timeout.
+pub(super) const TLS_HANDSHAKE: u8 = 0x16;
 
 /// Why no request could be read.
 #[derive(Debug, PartialEq, Eq)]
@@ -90,6 +90,11 @@ impl Reader {
     /// No byte of the next request has been received.
     pub(crate) fn is_empty(&self) -> bool {
         self.buffer.is_empty()
+    }
+
+    /// What was received after the last request.
+    pub(super) fn into_rest(self) -> Zeroizing<Vec<u8>> {
+        self.buffer
     }
 
     /// Reads the next request. Calls `started` as soon as its first byte has arrived, and again
@@ -227,6 +232,7 @@ impl Reader {
                 body: Zeroizing::default(),
                 keep_alive: if http_1_1 { !has_token("close") } else { has_token("keep-alive") },
                 headers,
+                tunnel: None,
                 permit: None,
             },
         })

@@ -1,5 +1,7 @@
 //! An HTTP request.
 
+use std::sync::Arc;
+
 use zeroize::Zeroizing;
 
 use super::budget::Permit;
@@ -14,6 +16,8 @@ pub(crate) struct Request {
     /// The client wants to reuse the connection.
     pub(crate) keep_alive: bool,
     pub(super) headers: Vec<(String, String)>,
+    /// The host and port of the `CONNECT` that opened the tunnel through which it came.
+    pub(crate) tunnel: Option<Arc<str>>,
     /// For the memory of a long request, until it has its response.
     #[expect(dead_code, reason = "dropped with the request")]
     pub(super) permit: Option<Permit>,
@@ -34,11 +38,34 @@ impl Request {
     /// The path of the request target, without scheme, host and query.
     pub(crate) fn path(&self) -> &str {
         let path = self.target.split('?').next().unwrap_or_default();
-        match path.split_once("://") {
+        match split_scheme(path) {
             Some((_, rest)) => rest.find('/').map_or("/", |slash| &rest[slash..]),
             None => path,
         }
     }
+
+    /// Scheme and authority of a request target in the absolute form, which a client sends to a
+    /// proxy: `http` and `host:80` of `http://host:80/path`.
+    pub(crate) fn origin(&self) -> Option<(&str, &str)> {
+        let (scheme, rest) = split_scheme(&self.target)?;
+        Some((scheme, rest.split(['/', '?', '#']).next().unwrap_or_default()))
+    }
+
+    /// The host, and the port unless it is the usual one, to which the client addressed the
+    /// request. Empty if it did not say.
+    pub(crate) fn host(&self) -> &str {
+        match self.origin() {
+            Some((_, authority)) => authority,
+            None => self.header("host").unwrap_or_default(),
+        }
+    }
+}
+
+/// Splits a target such as `http://host/` at `://`. `None` for a path, also one such as `/a://`.
+fn split_scheme(target: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = target.split_once("://")?;
+    let is_scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    scheme.bytes().all(is_scheme_byte).then_some((scheme, rest))
 }
 
 /// The value of the first header `name` in `headers`. Header names are case-insensitive.

@@ -36,6 +36,9 @@ pub(crate) enum Delivery {
     Nothing,
     /// Nothing, and the connection is reset instead of closed.
     Reset,
+    /// The head of a response to `CONNECT`. Then the connection is a tunnel to the host and port
+    /// that it named.
+    Tunnel,
 }
 
 /// The body of an error of the server itself, not of the API.
@@ -55,6 +58,11 @@ impl Response {
             body: body.into(),
             delivery: Delivery::Complete,
         }
+    }
+
+    /// The response to a `CONNECT` that is accepted.
+    pub(crate) fn tunnel() -> Self {
+        Self { delivery: Delivery::Tunnel, ..Self::json(200, String::new()) }
     }
 
     /// An error of the server itself, not of the API: `{"error": message}`.
@@ -78,6 +86,10 @@ impl Response {
         keep_alive: bool,
         head_only: bool,
     ) -> io::Result<()> {
+        if self.delivery == Delivery::Tunnel {
+            stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+            return stream.flush();
+        }
         let connection = if keep_alive {
             format!("connection: keep-alive\r\nkeep-alive: timeout={KEEP_ALIVE_SECONDS}")
         } else {
@@ -103,7 +115,7 @@ impl Response {
         message.extend_from_slice(b"\r\n");
         let body = self.body.as_bytes();
         match self.delivery {
-            Delivery::Nothing | Delivery::Reset => return Ok(()),
+            Delivery::Nothing | Delivery::Reset | Delivery::Tunnel => return Ok(()),
             _ if head_only => {}
             Delivery::Half => message.extend_from_slice(&body[..body.len() / 2]),
             // Not copied, and after the head, which then has a segment of its own.
@@ -139,6 +151,7 @@ fn reason(status: u16) -> &'static str {
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
+        501 => "Not Implemented",
         502 => "Bad Gateway",
         503 => "Service Unavailable",
         504 => "Gateway Timeout",

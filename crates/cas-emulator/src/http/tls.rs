@@ -1,107 +1,66 @@
-//! Connections with or without TLS.
+//! Which certificates the server shows.
 
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
-use std::rc::Rc;
+use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
+use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 
-use super::pace::Pace;
+/// The protocols that a client can choose in the handshake. One that speaks others alone is
+/// refused there, and not at its first request.
+const PROTOCOLS: [&[u8]; 2] = [b"http/1.1", b"http/1.0"];
 
-/// The socket of a connection. Reads and writes fail when the time of its pace is over.
-pub(super) struct Socket {
-    tcp: Arc<TcpStream>,
-    pace: Rc<Pace>,
+/// Whether a server speaks TLS.
+pub(crate) enum Tls {
+    /// Plain HTTP only.
+    Off,
+    /// TLS only.
+    Always(Arc<ServerConfig>),
+    /// TLS or plain HTTP, as the first byte of the client tells.
+    Either(Box<OnDemand>),
 }
 
-impl Socket {
-    pub(super) fn new(tcp: Arc<TcpStream>, pace: Rc<Pace>) -> Self {
-        Self { tcp, pace }
-    }
-
-    fn time_left(&self) -> io::Result<Duration> {
-        self.pace.left(Instant::now()).ok_or(io::ErrorKind::TimedOut.into())
-    }
+/// Certificates that are made when a client asks for them.
+pub(crate) trait Certificates: fmt::Debug + Send + Sync {
+    /// The certificate for a client that asks for `name`, or for none, at the host `at`.
+    fn certificate(&self, name: Option<&str>, at: &str) -> Option<Arc<CertifiedKey>>;
 }
 
-impl Read for Socket {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.tcp.set_read_timeout(Some(self.time_left()?))?;
-        let count = (&*self.tcp).read(buffer)?;
-        self.pace.advance(count);
-        Ok(count)
-    }
+/// TLS with [`Certificates`].
+pub(crate) struct OnDemand {
+    certificates: Arc<dyn Certificates>,
+    /// For its sessions, which all connections share.
+    config: ServerConfig,
 }
 
-impl Write for Socket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.tcp.set_write_timeout(Some(self.time_left()?))?;
-        let count = (&*self.tcp).write(bytes)?;
-        self.pace.advance(count);
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+#[derive(Debug)]
+struct Resolver {
+    certificates: Arc<dyn Certificates>,
+    at: String,
 }
 
-/// A connection, with or without TLS.
-pub(super) enum Stream {
-    Plain(Socket),
-    Tls(Box<StreamOwned<ServerConnection, Socket>>),
-}
-
-impl Stream {
-    /// Wraps `socket` in TLS if `tls` is set. The handshake takes place during the first read.
-    pub(super) fn new(
-        socket: Socket,
-        tls: Option<&Arc<ServerConfig>>,
-    ) -> Result<Self, rustls::Error> {
-        Ok(match tls {
-            None => Self::Plain(socket),
-            Some(config) => {
-                let connection = ServerConnection::new(Arc::clone(config))?;
-                Self::Tls(Box::new(StreamOwned::new(connection, socket)))
-            }
-        })
+impl OnDemand {
+    pub(crate) fn new(certificates: Arc<dyn Certificates>) -> Result<Self, String> {
+        let resolver = Resolver { certificates: Arc::clone(&certificates), at: String::new() };
+        let config = without_client_auth()?.with_cert_resolver(Arc::new(resolver));
+        Ok(Self { certificates, config: with_protocols(config) })
     }
 
-    /// Sends a TLS client `close_notify`, so that it can tell a complete response from a cut one.
-    pub(super) fn finish(&mut self) {
-        if let Self::Tls(stream) = self {
-            stream.conn.send_close_notify();
-            let _ = stream.flush(); // fails if the client has closed the connection
-        }
+    /// The configuration for a client that has connected to the host `at`.
+    pub(super) fn config(&self, at: &str) -> Arc<ServerConfig> {
+        let mut config = self.config.clone();
+        let certificates = Arc::clone(&self.certificates);
+        config.cert_resolver = Arc::new(Resolver { certificates, at: at.to_owned() });
+        Arc::new(config)
     }
 }
 
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.read(buffer),
-            Self::Tls(stream) => stream.read(buffer),
-        }
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.write(bytes),
-            Self::Tls(stream) => stream.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(stream) => stream.flush(),
-            Self::Tls(stream) => stream.flush(),
-        }
+impl ResolvesServerCert for Resolver {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.certificates.certificate(hello.server_name(), &self.at)
     }
 }
 
@@ -113,12 +72,22 @@ pub(crate) fn server_config(cert_pem: &[u8], key_pem: &[u8]) -> Result<Arc<Serve
     // Without the cause, which could quote the key.
     let key = PrivateKeyDer::from_pem_slice(key_pem)
         .map_err(|_| "invalid TLS key: it must be a private key in PEM")?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_no_client_auth()
+    let config = without_client_auth()?
         .with_single_cert(chain, key)
         .map_err(|error| format!("the TLS certificate and key cannot be used: {error}"))?;
-    Ok(Arc::new(config))
+    Ok(Arc::new(with_protocols(config)))
+}
+
+fn without_client_auth()
+-> Result<rustls::ConfigBuilder<ServerConfig, rustls::server::WantsServerCert>, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    Ok(builder.with_no_client_auth())
+}
+
+fn with_protocols(mut config: ServerConfig) -> ServerConfig {
+    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
+    config
 }

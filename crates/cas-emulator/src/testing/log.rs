@@ -35,6 +35,7 @@ struct Line<'a> {
     code: Option<&'a str>,
     fault: Option<&'a str>,
     request_id: &'a str,
+    tunnel: Option<&'a str>,
     connection: u64,
     milliseconds: f64,
 }
@@ -58,6 +59,7 @@ impl Log {
                 code: request.code.as_deref(),
                 fault: request.fault,
                 request_id: &request.request_id,
+                tunnel: request.tunnel.as_deref(),
                 connection: request.connection,
                 milliseconds,
             })
@@ -75,6 +77,9 @@ impl Log {
                 add(&format!("{milliseconds}ms"));
                 if let Some(name) = name {
                     add(&format!("name={name}"));
+                }
+                if let Some(tunnel) = &request.tunnel {
+                    add(&format!("tunnel={tunnel}"));
                 }
                 if let Some(fault) = request.fault {
                     add(&format!("fault={fault}"));

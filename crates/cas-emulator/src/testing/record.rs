@@ -21,6 +21,8 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 const MAX_VALUE: usize = 64 * 1024;
 /// The length in bytes beyond which a name is replaced by its hash: it is more likely a value.
 const MAX_NAME: usize = 64;
+/// The same for a host, with its port.
+const MAX_HOST: usize = 261;
 /// The recorded headers, which identify the client.
 const HEADERS: [&str; 4] = ["content-type", "user-agent", "x-acs-action", "x-acs-version"];
 
@@ -50,7 +52,12 @@ pub struct RecordedRequest {
     pub signature_mismatch: Option<SignatureMismatch>,
     /// `RequestId` of the response.
     pub request_id: String,
-    /// Number of its TCP connection, counted from 1 since the start of the server.
+    /// The host to which the client addressed it, if it said so: as in the header `Host`, or as
+    /// in the URL that it sent to a proxy.
+    pub host: Option<String>,
+    /// The host and port of the tunnel through which it came, such as `cas.aliyuncs.com:443`.
+    pub tunnel: Option<String>,
+    /// Number of its connection, counted from 1 since the start of the server.
     pub connection: u64,
     /// Length of the request target in bytes.
     pub target_length: usize,
@@ -117,6 +124,8 @@ impl RecordedRequest {
             fault: outcome.fault,
             signature_mismatch: outcome.signature_mismatch,
             request_id: call.request_id.clone(),
+            host: Some(call.http.host()).filter(|host| !host.is_empty()).map(recorded_host),
+            tunnel: call.http.tunnel.as_deref().map(str::to_owned),
             connection: outcome.connection,
             target_length: call.http.target.len(),
             body_length: call.http.body.len(),
@@ -176,7 +185,7 @@ impl RecordedRequest {
             name.len() + value.len() + 2 * TEXT
         };
         let header = |(name, value): (&String, &String)| name.len() + value.len() + 2 * TEXT;
-        let texts = [&self.action, &self.version, &self.code];
+        let texts = [&self.action, &self.version, &self.code, &self.host, &self.tunnel];
         let mismatch = self.signature_mismatch.as_ref().map_or(0, |mismatch| {
             mismatch.expected.len() + mismatch.signed.as_ref().map_or(0, String::len) + 2 * TEXT
         });
@@ -219,6 +228,10 @@ fn recorded_name(name: &str) -> String {
     } else {
         format!("sha256:{}", sha256(name))
     }
+}
+
+fn recorded_host(host: &str) -> String {
+    if host.len() <= MAX_HOST { host.to_owned() } else { format!("sha256:{}", sha256(host)) }
 }
 
 fn sha256(text: &str) -> String {

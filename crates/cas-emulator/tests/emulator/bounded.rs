@@ -129,7 +129,7 @@ fn long_bodies_at_once_take_the_memory_of_one() {
 }
 
 /// An emulator that may open so few files that it has room for 64 connections.
-fn with_few_connections(options: &[&str]) -> Process {
+pub(crate) fn with_few_connections(options: &[&str]) -> Process {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n 128; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_cas-emulator")]);
     Process::start_by(command, options)

@@ -6,6 +6,7 @@
 #![allow(clippy::format_push_string, reason = "requests are easier to read as templates")]
 
 mod api;
+mod authority;
 mod bounded;
 mod certificates;
 mod client;
@@ -15,5 +16,8 @@ mod data_file;
 mod durable;
 mod faults;
 mod http;
+mod listening;
 mod process;
 mod signatures;
+mod tls_client;
+mod tunnels;

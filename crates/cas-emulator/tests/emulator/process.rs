@@ -65,7 +65,7 @@ impl Process {
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         let url = line.strip_prefix("cas-emulator listening on ").unwrap().trim_end().to_owned();
-        let port = url.rsplit(':').next().unwrap().parse().unwrap();
+        let port = url.rsplit(':').next().unwrap().parse().unwrap_or(0); // a Unix socket has none
         Self { _watchdog: watchdog, child, stdout, url, port }
     }
 
@@ -330,7 +330,7 @@ fn the_emulator_exits_with_its_parent() {
     let lines: Vec<String> = output.lines().take(2).map(Result::unwrap).collect();
     let emulator = lines.iter().find_map(|line| line.parse::<u32>().ok()).unwrap();
     let url = lines.iter().find(|line| line.contains("listening")).unwrap();
-    let port = url.rsplit(':').next().unwrap().parse().unwrap();
+    let port = url.rsplit(':').next().unwrap().parse().unwrap_or(0); // a Unix socket has none
     assert_eq!(control(port, "GET", "/_emulator/health").status, 200);
     drop(shell.stdin.take());
     shell.wait().unwrap();
