@@ -1,18 +1,21 @@
 //! The control interface under `/_emulator/`: unsigned requests of tests and of its page.
 
 mod access;
+mod answer;
+mod certificates;
 mod page;
 
 pub(crate) use access::Access;
 
+use answer::{ControlError, ControlResponse, to_json};
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::http::{Peer, Request, Response};
 use crate::request::ApiCall;
 use crate::service::Service;
-use crate::store::{StoreError, StoredCertificate, cloud_resources};
-use crate::testing::{Expectations, FaultError, Filter, SeedError};
+use crate::store::cloud_resources;
+use crate::testing::{Expectations, Filter};
 use crate::testing::{parse_cloud_resources, parse_contacts, parse_faults};
 
 /// The path prefix of the control interface.
@@ -20,8 +23,6 @@ pub(crate) const PREFIX: &str = "/_emulator";
 
 /// The parts of the page.
 const PAGE: [&str; 4] = ["/_emulator", "/_emulator/", "/_emulator/page.js", "/_emulator/page.css"];
-
-type ControlResponse = Result<Response, ControlError>;
 
 struct Route {
     method: &'static str,
@@ -48,7 +49,7 @@ static ROUTES: [Route; 23] = [
     route("GET", "/_emulator/requests", requests),
     route("DELETE", "/_emulator/requests", clear_requests),
     route("POST", "/_emulator/verify", verify),
-    route("GET", "/_emulator/certificates", certificates),
+    route("GET", "/_emulator/certificates", certificates::list),
     route("GET", "/_emulator/faults", faults),
     route("POST", "/_emulator/faults", add_faults),
     route("DELETE", "/_emulator/faults", clear_faults),
@@ -62,33 +63,6 @@ static ROUTES: [Route; 23] = [
     route("DELETE", "/_emulator/contacts", clear_contacts),
     route("POST", "/_emulator/reset", reset),
 ];
-
-/// An error response: status and message.
-struct ControlError(u16, String);
-
-impl From<StoreError> for ControlError {
-    fn from(error: StoreError) -> Self {
-        Self(500, error.to_string())
-    }
-}
-
-impl From<FaultError> for ControlError {
-    fn from(error: FaultError) -> Self {
-        Self(400, error.to_string())
-    }
-}
-
-impl From<SeedError> for ControlError {
-    fn from(error: SeedError) -> Self {
-        Self(400, error.to_string())
-    }
-}
-
-impl From<serde_json::Error> for ControlError {
-    fn from(error: serde_json::Error) -> Self {
-        Self(500, error.to_string())
-    }
-}
 
 #[derive(Serialize)]
 struct Health {
@@ -113,14 +87,6 @@ struct ClockTime {
 struct SetClock {
     #[serde(deserialize_with = "Option::deserialize")] // required, although it may be null
     now: Option<String>,
-}
-
-/// A certificate of `GET /_emulator/certificates`.
-#[derive(Serialize)]
-struct Certificate {
-    #[serde(flatten)]
-    stored: StoredCertificate,
-    resource_id: String,
 }
 
 /// Responds to a request to the control interface.
@@ -168,7 +134,7 @@ fn metrics(service: &Service, _: &Request) -> ControlResponse {
     let faults = service.faults.all();
     let left = faults.iter().filter(|fault| fault.left() != Some(0));
     let text = service.metrics.text(&[
-        ("cas_emulator_certificates", "Stored certificates.", count(service.certificates()?.len())),
+        ("cas_emulator_certificates", "Stored certificates.", count(service.store.count()?)),
         ("cas_emulator_faults", "Faults that affect further calls.", count(left.count())),
     ]);
     let content_type = "text/plain;version=0.0.4;charset=utf-8";
@@ -217,14 +183,6 @@ fn verify(service: &Service, request: &Request) -> ControlResponse {
         same if same.is_empty() => to_json(&Done { status: "ok" }),
         differences => Err(ControlError(409, differences)),
     }
-}
-
-fn certificates(service: &Service, _: &Request) -> ControlResponse {
-    let certificate = |stored: StoredCertificate| {
-        let resource_id = stored.resource_id();
-        Certificate { stored, resource_id }
-    };
-    to_json(&service.certificates()?.into_iter().map(certificate).collect::<Vec<_>>())
 }
 
 fn faults(service: &Service, _: &Request) -> ControlResponse {
@@ -289,8 +247,4 @@ fn clear_contacts(service: &Service, request: &Request) -> ControlResponse {
 fn reset(service: &Service, _: &Request) -> ControlResponse {
     service.reset()?;
     to_json(&Done { status: "ok" })
-}
-
-fn to_json(body: &impl Serialize) -> ControlResponse {
-    Ok(Response::json(200, serde_json::to_string(body)?))
 }

@@ -61,10 +61,11 @@
 //! # Limits
 //!
 //! Whatever clients do, the emulator takes less than 64 MB beside the certificates that it stores
-//! in memory, about 4 KB each. It serves 1,000 connections, or fewer if the process may not open as
-//! many files: a new one closes the one that has been idle for longest, and gets 503 if all are in
-//! a request. A request must arrive within 10 seconds and a second for each 64 KiB; long ones wait
-//! for the memory of others.
+//! in memory, about 4 KB each, and what a search remembers of each, about 100 bytes and its names.
+//! It serves 1,000 connections, or fewer if the process may not open as many files: a new one
+//! closes the one that has been idle for longest, and gets 503 if all are in a request. A request
+//! must arrive within 10 seconds and a second for each 64 KiB; long ones wait for the memory of
+//! others.
 //!
 //! With a data file, what was answered is on disk, also if the process is killed. `FILE.lock`
 //! beside it keeps a second emulator away.
@@ -116,7 +117,7 @@
 //! | `POST /_emulator/verify` | compares the requests with expected calls; see below |
 //! | `GET /_emulator/metrics` | counters and gauges for Prometheus |
 //! | `GET /_emulator/ca.pem` | the certificate that clients of `--tls-ca` must trust |
-//! | `GET /_emulator/certificates` | the stored certificates, oldest first |
+//! | `GET /_emulator/certificates` | the stored certificates; see below |
 //! | `POST /_emulator/faults` | adds one fault or an array of faults; responds like `GET` |
 //! | `GET /_emulator/faults` | the faults as added, with `left`: how many more calls each affects |
 //! | `DELETE /_emulator/faults` | removes all faults |
@@ -165,7 +166,11 @@
 //! if a known mistake leads to its signature, and the `mistakes`.
 //!
 //! Each of the certificates has the fields of [`StoredCertificate`] and its `resource_id`. Times
-//! are in RFC 3339.
+//! are in RFC 3339. The query of `GET /_emulator/certificates` selects some: those with `search` in
+//! their name, CertId, host names or fingerprints; `order=newest` for the newest first instead of
+//! the oldest; `offset` and `limit` for a part, and `fields=summary` to leave out the PEM. The
+//! header `x-total-count` says how many there are without `offset` and `limit`. A long list is sent
+//! in chunks.
 //!
 //! # Cloud resources and contacts
 //!

@@ -29,7 +29,7 @@ pub(crate) struct Service {
     /// For signatures and records.
     clock: Clock,
     pub(crate) expiry_clock: ExpiryClock,
-    pub(crate) store: Store,
+    pub(crate) store: Arc<Store>,
     records: Records,
     pub(crate) metrics: Metrics,
     log: Log,
@@ -69,7 +69,7 @@ impl Service {
             gateway: Gateway::new(access_keys, clock, rate),
             clock,
             expiry_clock,
-            store,
+            store: Arc::new(store),
             records: Records::default(),
             metrics: Metrics::default(),
             log: Log::default(),
@@ -276,6 +276,7 @@ fn respond_with(call: &ApiCall<'_>, status: u16, body: String) -> Response {
         request_id: call.request_id.clone(),
         headers: gateway_headers(&body),
         body: Zeroizing::new(body),
+        stream: None,
         delivery: Delivery::Complete,
     }
 }

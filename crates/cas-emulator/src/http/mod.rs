@@ -4,6 +4,7 @@
 //! Knows nothing of the API or of the emulator's options. May use `clock`.
 
 mod budget;
+mod chunks;
 mod connections;
 mod listen_address;
 mod listeners;
@@ -22,7 +23,7 @@ pub(crate) use listeners::Listeners;
 #[cfg(test)]
 pub(crate) use reader::Reader;
 pub(crate) use request::Request;
-pub(crate) use response::{Delivery, Response, new_request_id};
+pub(crate) use response::{Delivery, Response, Stream, new_request_id};
 pub(crate) use serve::Peer;
 pub(crate) use server::Server;
 pub(crate) use shutdown::ShutdownSignal;

@@ -230,6 +230,7 @@ impl Reader {
                 method: request.method.unwrap_or_default().to_owned(),
                 target: Zeroizing::new(target.to_owned()),
                 body: Zeroizing::default(),
+                http_1_1,
                 keep_alive: if http_1_1 { !has_token("close") } else { has_token("keep-alive") },
                 headers,
                 tunnel: None,

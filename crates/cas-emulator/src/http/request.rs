@@ -13,6 +13,8 @@ pub(crate) struct Request {
     pub(crate) target: Zeroizing<String>,
     /// Wiped on drop: it may contain a private key.
     pub(crate) body: Zeroizing<Vec<u8>>,
+    /// Of HTTP/1.1, not HTTP/1.0.
+    pub(super) http_1_1: bool,
     /// The client wants to reuse the connection.
     pub(crate) keep_alive: bool,
     pub(super) headers: Vec<(String, String)>,

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::chunks::ChunkWriter;
 use super::request::find_header;
 
 /// The idle timeout that responses announce. The server itself waits a little longer, so that a
@@ -23,7 +24,24 @@ pub(crate) struct Response {
     /// Headers in addition to those that every response has. A `Date` replaces the server's own.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Zeroizing<String>,
+    /// Writes the whole body instead, if that is too long for memory.
+    pub(crate) stream: Option<Stream>,
     pub(crate) delivery: Delivery,
+}
+
+/// Writes a body to a connection, piece by piece. After an error, the client receives an incomplete
+/// body.
+pub(crate) type Stream = Box<dyn Fn(&mut dyn Write) -> io::Result<()> + Send>;
+
+/// How the client wants a response.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Framing {
+    /// The connection stays open.
+    pub(super) keep_alive: bool,
+    /// The request was `HEAD`.
+    pub(super) head_only: bool,
+    /// The client knows chunks. For others, the end of the connection is that of a stream.
+    pub(super) chunked: bool,
 }
 
 /// How much of a response is sent. The connection stays open only after a complete one.
@@ -56,6 +74,7 @@ impl Response {
             request_id: new_request_id(),
             headers: Vec::new(),
             body: body.into(),
+            stream: None,
             delivery: Delivery::Complete,
         }
     }
@@ -77,20 +96,18 @@ impl Response {
         matches!(self.delivery, Delivery::Complete | Delivery::Half).then_some(self.status)
     }
 
-    /// Writes what `delivery` says, in a single call unless the body is long. `keep_alive` tells
-    /// the client whether the connection stays open; `head_only` leaves out the body.
+    /// Writes what `delivery` says, in a single call unless the body is long.
     pub(super) fn write_to(
         &self,
         stream: &mut impl Write,
         now: SystemTime,
-        keep_alive: bool,
-        head_only: bool,
+        framing: Framing,
     ) -> io::Result<()> {
         if self.delivery == Delivery::Tunnel {
             stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
             return stream.flush();
         }
-        let connection = if keep_alive {
+        let connection = if framing.keep_alive {
             format!("connection: keep-alive\r\nkeep-alive: timeout={KEEP_ALIVE_SECONDS}")
         } else {
             "connection: close".to_owned()
@@ -100,23 +117,30 @@ impl Response {
         write!(
             message,
             "HTTP/1.1 {status} {reason}\r\ndate: {date}\r\ncontent-type: {content_type}\r\n\
-             content-length: {length}\r\n{connection}\r\nx-acs-request-id: {request_id}\r\n",
+             {connection}\r\nx-acs-request-id: {request_id}\r\n",
             status = self.status,
             reason = reason(self.status),
             date = date.map_or_else(|| httpdate::fmt_http_date(now), str::to_owned),
             content_type = self.content_type,
-            length = self.body.len(),
             request_id = self.request_id,
         )?;
         let others = self.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("date"));
         for (name, value) in others {
             write!(message, "{name}: {value}\r\n")?;
         }
-        message.extend_from_slice(b"\r\n");
+        match &self.stream {
+            None => write!(message, "content-length: {}\r\n\r\n", self.body.len())?,
+            Some(_) if framing.head_only => message.extend_from_slice(b"\r\n"),
+            Some(write_body) => {
+                let mut chunks = ChunkWriter::new(stream, &message, framing.chunked);
+                write_body(&mut chunks)?;
+                return chunks.end();
+            }
+        }
         let body = self.body.as_bytes();
         match self.delivery {
             Delivery::Nothing | Delivery::Reset | Delivery::Tunnel => return Ok(()),
-            _ if head_only => {}
+            _ if framing.head_only => {}
             Delivery::Half => message.extend_from_slice(&body[..body.len() / 2]),
             // Not copied, and after the head, which then has a segment of its own.
             Delivery::Complete if body.len() > LONG_BODY => {

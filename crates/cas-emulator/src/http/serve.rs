@@ -13,7 +13,7 @@ use super::connections::{Connection, Connections};
 use super::pace::Pace;
 use super::reader::{ReadError, Reader, TLS_HANDSHAKE};
 use super::request::Request;
-use super::response::{Delivery, Response};
+use super::response::{Delivery, Framing, Response};
 use super::stream::{Socket, Stream};
 use super::tls::Tls;
 use crate::clock::Clock;
@@ -158,12 +158,15 @@ impl Session<'_> {
                     let other_clients = shared.connections.count_in_use().saturating_sub(1);
                     let peer = Peer { other_clients, ..*peer };
                     let response = respond(shared, &request, peer);
-                    let keep_alive =
-                        request.keep_alive && !(shared.stopping() && reader.is_empty());
+                    let chunked = request.http_1_1;
+                    let keep_alive = request.keep_alive
+                        && !(shared.stopping() && reader.is_empty())
+                        && (chunked || response.stream.is_none());
                     let head_only = request.method == "HEAD";
+                    let framing = Framing { keep_alive, head_only, chunked };
                     let now = shared.clock.now();
                     pace.start();
-                    if response.write_to(&mut stream, now, keep_alive, head_only).is_err() {
+                    if response.write_to(&mut stream, now, framing).is_err() {
                         return Next::End(Ending::Shut);
                     }
                     match response.delivery {
@@ -186,7 +189,7 @@ impl Session<'_> {
                     let response = Response::error(status, message);
                     pace.start();
                     let now = shared.clock.now();
-                    if response.write_to(&mut stream, now, false, false).is_ok() {
+                    if response.write_to(&mut stream, now, Framing::default()).is_ok() {
                         stream.finish();
                         drain(&connection.socket);
                     }

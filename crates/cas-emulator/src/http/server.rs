@@ -14,7 +14,7 @@ use socket2::Socket;
 use super::connections::Connections;
 use super::listeners::{Listeners, SocketFile};
 use super::reader;
-use super::response::Response;
+use super::response::{Framing, Response};
 use super::serve::{Ending, Handler, Peer, Shared, serve};
 use super::shutdown::ShutdownSignal;
 use super::tls::Tls;
@@ -149,7 +149,7 @@ fn refuse(mut socket: &Socket, shared: &Shared) {
     if !matches!(shared.tls, Tls::Always(_)) && socket.set_nonblocking(true).is_ok() {
         let response = Response::error(503, "All connections are in a request.");
         // Fails if the client has closed it.
-        let _ = response.write_to(&mut socket, shared.clock.now(), false, false);
+        let _ = response.write_to(&mut socket, shared.clock.now(), Framing::default());
     }
     let _ = socket.shutdown(Shutdown::Write);
 }

@@ -1,8 +1,9 @@
 //! Lists of certificates: which ones, how many, and one page of them.
 //!
-//! Every query here reads indexes alone, except for the rows of the page.
+//! Every query here reads indexes alone, except for the rows of the page. Keywords are searched in
+//! memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::time::{Instant, SystemTime};
 
@@ -10,8 +11,10 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
 use super::account::Account;
+use super::browse;
 use super::error::StoreError;
-use super::row::{self, StoredCertificate};
+use super::row::StoredCertificate;
+use super::search::SearchTexts;
 use crate::clock;
 
 /// The certificates that a list shows. Without the optional fields: all of the account.
@@ -55,12 +58,9 @@ impl ListFilter<'_> {
         let mut condition = "account = ? AND not_after >= ? AND not_after < ?".to_owned();
         let mut values: Vec<Value> = vec![self.account.into(), ends.start.into(), ends.end.into()];
         if let Some(group) = self.resource_group_id {
-            condition.push_str(" AND resource_group_id = ?");
+            // Twice, because the index leaves out what has no group.
+            condition.push_str(" AND resource_group_id = ? AND resource_group_id != ''");
             values.push(group.to_owned().into());
-        }
-        if let Some(keyword) = self.keyword {
-            condition.push_str(" AND instr(search, ?) > 0");
-            values.push(keyword.to_lowercase().into());
         }
         if !hidden.is_empty() {
             let ids: Vec<_> = hidden.keys().map(ToString::to_string).collect();
@@ -70,44 +70,49 @@ impl ListFilter<'_> {
         }
         (condition, values)
     }
+
+    /// The index that has all columns of the condition.
+    fn index(&self) -> &'static str {
+        match self.resource_group_id {
+            None => "certificate_listed",
+            Some(_) => "certificate_by_group",
+        }
+    }
 }
 
 /// How many certificates `filter` selects except `hidden`, and those in `range`, newest first.
-/// Their PEM is not read, and empty.
+/// Their PEM is not read, and empty. `texts` is where keywords are searched.
 pub(super) fn list(
     connection: &Connection,
     filter: &ListFilter<'_>,
     hidden: &Hidden,
     range: &Range<usize>,
+    texts: &mut SearchTexts,
 ) -> Result<(usize, Vec<StoredCertificate>), StoreError> {
     // One snapshot for all queries.
     let snapshot = connection.unchecked_transaction()?;
-    let (condition, values) = filter.condition(hidden);
-    let (total, ids) = if filter.keyword.is_some() {
-        // Whether a text contains a keyword takes longer than all the rest: it is asked once.
-        let all = newest(&snapshot, &condition, &values, None)?;
-        let end = range.end.min(all.len());
-        (all.len(), all[range.start.min(end)..end].to_vec())
+    let selected = Selected { connection: &snapshot, filter, hidden };
+    let (total, ids) = if let Some(keyword) = filter.keyword {
+        let mut found = texts.find(&snapshot, keyword, Some(filter.account), &filter.ends())?;
+        if filter.resource_group_id.is_some() {
+            let group: HashSet<i64> = selected.newest(None)?.into_iter().collect();
+            found.retain(|cert_id| group.contains(cert_id));
+        } else {
+            found.retain(|cert_id| !hidden.contains_key(cert_id));
+        }
+        let end = range.end.min(found.len());
+        let start = range.start.min(end);
+        (found.len(), found.iter().rev().take(end).skip(start).copied().collect())
     } else {
         let by_end = filter.resource_group_id.is_none() && hidden.is_empty();
         let total = if by_end {
             count_by_end(&snapshot, filter.account, &filter.ends())?
         } else {
-            count(&snapshot, &condition, &values)?
+            selected.count()?
         };
-        (total, page(&snapshot, &condition, &values, total, range)?)
+        (total, selected.page(total, range)?)
     };
-    let mut select = snapshot.prepare_cached("SELECT * FROM certificate WHERE cert_id = ?1")?;
-    let rows = ids.iter().map(|id| select.query_row([id], row::without_pem));
-    Ok((total, rows.collect::<Result<_, _>>()?))
-}
-
-fn count(connection: &Connection, condition: &str, values: &[Value]) -> Result<usize, StoreError> {
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT count(*) FROM certificate INDEXED BY certificate_listed WHERE {condition}"
-    ))?;
-    let count: i64 = select.query_row(params_from_iter(values), |row| row.get(0))?;
-    Ok(usize::try_from(count).unwrap_or_default())
+    Ok((total, browse::rows(&snapshot, &ids, false)?))
 }
 
 /// How many certificates end in `ends`: on whole days by the tally, in the rest one by one.
@@ -144,50 +149,54 @@ fn count_by_end(
     Ok(usize::try_from(total).unwrap_or_default())
 }
 
-/// The IDs in `range` of the `total` selected ones, newest first.
-fn page(
-    connection: &Connection,
-    condition: &str,
-    values: &[Value],
-    total: usize,
-    range: &Range<usize>,
-) -> Result<Vec<i64>, StoreError> {
-    let end = range.end.min(total);
-    if range.start >= end {
-        return Ok(Vec::new());
-    }
-    // From the nearer end, because SQLite steps over the entries before the page one by one.
-    if range.start <= total / 2 {
-        return newest(connection, condition, values, Some(range.start..end));
-    }
-    let mut ids =
-        ids(connection, condition, values, "ASC", Some(total - end..total - range.start))?;
-    ids.reverse();
-    Ok(ids)
+/// The certificates that a filter without its keyword selects, except hidden ones.
+struct Selected<'a> {
+    connection: &'a Connection,
+    filter: &'a ListFilter<'a>,
+    hidden: &'a Hidden,
 }
 
-fn newest(
-    connection: &Connection,
-    condition: &str,
-    values: &[Value],
-    range: Option<Range<usize>>,
-) -> Result<Vec<i64>, StoreError> {
-    ids(connection, condition, values, "DESC", range)
-}
+impl Selected<'_> {
+    fn count(&self) -> Result<usize, StoreError> {
+        let (condition, values) = self.filter.condition(self.hidden);
+        let index = self.filter.index();
+        let mut select = self.connection.prepare_cached(&format!(
+            "SELECT count(*) FROM certificate INDEXED BY {index} WHERE {condition}"
+        ))?;
+        let count: i64 = select.query_row(params_from_iter(values), |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
 
-fn ids(
-    connection: &Connection,
-    condition: &str,
-    values: &[Value],
-    order: &str,
-    range: Option<Range<usize>>,
-) -> Result<Vec<i64>, StoreError> {
-    let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-    let (limit, offset) = range.map_or((-1, 0), |range| (number(range.len()), number(range.start)));
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT cert_id FROM certificate INDEXED BY certificate_listed
-         WHERE {condition} ORDER BY cert_id {order} LIMIT {limit} OFFSET {offset}"
-    ))?;
-    let ids = select.query_map(params_from_iter(values), |row| row.get(0))?;
-    Ok(ids.collect::<Result<_, _>>()?)
+    /// The IDs in `range` of the `total` selected ones, newest first.
+    fn page(&self, total: usize, range: &Range<usize>) -> Result<Vec<i64>, StoreError> {
+        let end = range.end.min(total);
+        if range.start >= end {
+            return Ok(Vec::new());
+        }
+        // From the nearer end, because SQLite steps over the entries before the page one by one.
+        if range.start <= total / 2 {
+            return self.newest(Some(range.start..end));
+        }
+        let mut ids = self.ids("ASC", Some(total - end..total - range.start))?;
+        ids.reverse();
+        Ok(ids)
+    }
+
+    fn newest(&self, range: Option<Range<usize>>) -> Result<Vec<i64>, StoreError> {
+        self.ids("DESC", range)
+    }
+
+    fn ids(&self, order: &str, range: Option<Range<usize>>) -> Result<Vec<i64>, StoreError> {
+        let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let (limit, offset) =
+            range.map_or((-1, 0), |range| (number(range.len()), number(range.start)));
+        let (condition, values) = self.filter.condition(self.hidden);
+        let index = self.filter.index();
+        let mut select = self.connection.prepare_cached(&format!(
+            "SELECT cert_id FROM certificate INDEXED BY {index}
+             WHERE {condition} ORDER BY cert_id {order} LIMIT {limit} OFFSET {offset}"
+        ))?;
+        let ids = select.query_map(params_from_iter(values), |row| row.get(0))?;
+        Ok(ids.collect::<Result<_, _>>()?)
+    }
 }

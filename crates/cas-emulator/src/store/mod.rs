@@ -3,6 +3,7 @@
 //! Private keys are stored encrypted. Knows nothing of the API. May use `certificates` and `clock`.
 
 mod account;
+mod browse;
 pub(crate) mod cloud_resources;
 mod data_lock;
 mod deletion;
@@ -14,6 +15,7 @@ mod keys;
 mod listing;
 mod row;
 mod schema;
+mod search;
 pub(crate) mod tags;
 #[cfg(test)]
 mod tests;
@@ -33,10 +35,12 @@ use data_lock::DataLock;
 use key_sealer::KeySealer;
 use listing::Hidden;
 use schema::SchemaError;
+use search::Searches;
 use upload::PendingUpload;
 use writer::{Change, Writer, lock};
 
 pub(crate) use account::Account;
+pub(crate) use browse::Browse;
 pub(crate) use deletion::DeleteResult;
 pub use error::StoreError;
 pub(crate) use keys::CertificateWithKey;
@@ -55,6 +59,8 @@ pub(crate) struct Store {
     /// has one connection.
     reader: Option<Mutex<Connection>>,
     hidden: Arc<Mutex<Hidden>>,
+    /// Locked before a connection.
+    searches: Mutex<Searches>,
     /// After the connections: fields drop in order.
     lock: Option<DataLock>,
 }
@@ -95,6 +101,7 @@ impl Store {
             writer: Writer::new(connection, file.is_some()),
             reader: reader.map(Mutex::new),
             hidden: Arc::default(),
+            searches: Mutex::new(Searches::new()),
             lock,
         })
     }
@@ -161,17 +168,41 @@ impl Store {
         filter: &ListFilter<'_>,
         range: &Range<usize>,
     ) -> Result<(usize, Vec<StoredCertificate>), StoreError> {
+        let mut searches = lock(&self.searches);
         let connection = self.read();
         let now = Instant::now();
         let mut hidden = lock(&self.hidden);
         hidden.retain(|_, until| now < *until);
         let hidden = hidden.clone();
-        listing::list(&connection, filter, &hidden, range)
+        listing::list(&connection, filter, &hidden, range, &mut searches.keyword)
+    }
+
+    /// The certificates that `browse` selects: how many there are, and the IDs of its page.
+    pub(crate) fn browse(&self, browse: &Browse<'_>) -> Result<(usize, Vec<i64>), StoreError> {
+        let mut searches = lock(&self.searches);
+        browse.run(&self.read(), &mut searches.identity)
+    }
+
+    /// The certificates with these IDs that are still stored, without their PEM unless `with_pem`.
+    pub(crate) fn with_ids(
+        &self,
+        ids: &[i64],
+        with_pem: bool,
+    ) -> Result<Vec<StoredCertificate>, StoreError> {
+        browse::rows(&self.read(), ids, with_pem)
+    }
+
+    /// How many certificates there are.
+    pub(crate) fn count(&self) -> Result<usize, StoreError> {
+        Ok(search::count(&self.read())?)
     }
 
     /// Deletes everything and gives the memory back. The next ID is the first one again.
     pub(crate) fn clear(&self) -> Result<(), StoreError> {
         let hidden = Arc::clone(&self.hidden);
+        // Held meanwhile, because IDs are used again.
+        let mut searches = lock(&self.searches);
+        *searches = Searches::new();
         self.writer.write(0, move |connection| {
             lock(&hidden).clear();
             connection.execute_batch(&format!(
@@ -183,6 +214,7 @@ impl Store {
             ))?;
             Ok(Change::Keep(()))
         })?;
+        drop(searches);
         self.writer.connection().execute_batch("VACUUM; PRAGMA shrink_memory")?;
         self.read().execute_batch("PRAGMA shrink_memory")?;
         Ok(())

@@ -99,19 +99,6 @@ pub(super) fn base36(id: i64) -> String {
     digits.into_iter().rev().flatten().collect()
 }
 
-/// What a keyword is searched in: the names that it may be part of, in lower case, one a line.
-pub(super) fn search_text(cert_id: i64, common_name: &str, sans: &str) -> String {
-    let names = [common_name].into_iter().chain(sans.split(','));
-    let mut text = resource_id(cert_id);
-    for name in names.map(str::to_lowercase) {
-        if !text.contains(&name) {
-            text.push('\n');
-            text.push_str(&name);
-        }
-    }
-    text
-}
-
 /// A row of `certificate` joined with `material`.
 pub(super) fn with_pem(row: &Row<'_>) -> rusqlite::Result<StoredCertificate> {
     Ok(StoredCertificate {
@@ -191,13 +178,6 @@ mod tests {
         {
             assert_eq!(cert_id_of(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn a_search_text_has_every_name_once() {
-        let text = search_text(1, "WWW.Example.com", "www.example.com,example.com,b.test");
-        assert_eq!(text, "cas-upload-000001\nwww.example.com\nb.test");
-        assert_eq!(search_text(1, "", ""), "cas-upload-000001");
     }
 
     #[test]

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, params};
+use rusqlite::{Connection, ErrorCode};
 
 use super::account::Account;
-use super::row::search_text;
 use super::{cloud_resources, deployment, tags};
 
 /// Identifies a database of the emulator: `casE`.
@@ -14,7 +13,7 @@ const APPLICATION_ID: i64 = 0x6361_7345;
 pub(super) type Migration = fn(&Connection) -> rusqlite::Result<()>;
 
 /// The migrations. The schema version of a file is the number of migrations it has seen.
-static MIGRATIONS: [Migration; 7] = [
+static MIGRATIONS: [Migration; 8] = [
     |connection| connection.execute_batch(FIRST),
     |connection| connection.execute_batch(SECOND),
     |connection| connection.execute_batch(THIRD),
@@ -22,6 +21,7 @@ static MIGRATIONS: [Migration; 7] = [
     |connection| connection.execute_batch(cloud_resources::SCHEMA),
     |connection| connection.execute_batch(deployment::SCHEMA),
     |connection| connection.execute_batch(tags::SCHEMA),
+    |connection| connection.execute_batch(EIGHTH),
 ];
 
 /// AUTOINCREMENT, because the ID of a deleted certificate must not be used again.
@@ -63,6 +63,7 @@ const THIRD: &str = "
     ALTER TABLE certificate ADD COLUMN sealed_encrypt_key BLOB;";
 
 /// The tables of schema 4. `certificate` has what lists show, `material` what they never read.
+/// Schema 8 has no `search` any more.
 const FOURTH_TABLES: &str = "
     ALTER TABLE certificate RENAME TO old_certificate;
     ALTER TABLE deletion RENAME TO old_deletion;
@@ -143,23 +144,14 @@ const FOURTH_INDEXES: &str = "
 fn split_summaries_from_pem(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(FOURTH_TABLES)?;
     connection.execute_batch(FOURTH_TALLY)?;
-    let mut old = connection.prepare("SELECT cert_id, common_name, sans FROM old_certificate")?;
-    let mut rows = old.query([])?;
-    while let Some(row) = rows.next()? {
-        let (cert_id, common_name): (i64, String) = (row.get(0)?, row.get(1)?);
-        let search = search_text(cert_id, &common_name, &row.get::<_, String>(2)?);
-        connection
-            .prepare_cached(
-                "INSERT INTO certificate
-                 SELECT cert_id, ?2, name, common_name, sans, issuer, organization, city, province,
-                        country, not_before, not_after, sha1, sha256, serial, algorithm,
-                        resource_group_id, tags, client_token, ?3
-                 FROM old_certificate WHERE cert_id = ?1",
-            )?
-            .execute(params![cert_id, Account::default(), search])?;
-    }
-    drop(rows);
-    drop(old);
+    connection.execute(
+        "INSERT INTO certificate
+         SELECT cert_id, ?1, name, common_name, sans, issuer, organization, city, province, country,
+                not_before, not_after, sha1, sha256, serial, algorithm, resource_group_id, tags,
+                client_token, ''
+         FROM old_certificate",
+        [Account::default()],
+    )?;
     connection.execute(
         "INSERT INTO deletion SELECT ?1, client_token, cert_id FROM old_deletion
          WHERE client_token IS NOT NULL",
@@ -168,6 +160,16 @@ fn split_summaries_from_pem(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(FOURTH_ROWS)?;
     connection.execute_batch(FOURTH_INDEXES)
 }
+
+/// Keywords are searched in a text in memory instead, see `search`.
+const EIGHTH: &str = "
+    DROP INDEX certificate_listed;
+    ALTER TABLE certificate DROP COLUMN search;
+    CREATE INDEX certificate_listed
+        ON certificate (account, cert_id, not_after, resource_group_id);
+    CREATE INDEX certificate_by_group
+        ON certificate (account, resource_group_id, cert_id, not_after)
+        WHERE resource_group_id != '';";
 
 /// Why a database cannot be used.
 #[derive(Debug)]

@@ -27,10 +27,10 @@ fn rejects_databases_of_other_programs_and_newer_versions() {
 
     let future = folder.path().join("future");
     drop(Store::open(Some(&future), None).unwrap());
-    Connection::open(&future).unwrap().execute_batch("PRAGMA user_version = 8").unwrap();
+    Connection::open(&future).unwrap().execute_batch("PRAGMA user_version = 9").unwrap();
     assert!(
         open_error(&future)
-            .ends_with("a newer cas-emulator (schema 8; this version supports up to 7)")
+            .ends_with("a newer cas-emulator (schema 9; this version supports up to 8)")
     );
 
     assert!(open_error(&folder.path().join("no/such/folder")).contains("failed to open"));

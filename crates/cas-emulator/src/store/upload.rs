@@ -65,8 +65,6 @@ pub(super) struct PendingUpload {
     name: String,
     /// The columns from `account` to `client_token`.
     columns: Vec<Value>,
-    common_name: String,
-    sans: String,
     cert_pem: String,
     sealed_key: Vec<u8>,
     encrypt_cert_pem: String,
@@ -98,12 +96,11 @@ impl PendingUpload {
         let seal = |pair: PemPair<'_>| sealer.seal(new.name, pair.key_pem);
         let key_of = |pair: PemPair<'_>| Zeroizing::new(pair.key_pem.to_owned());
         let text = |text: &str| Value::Text(text.to_owned());
-        let sans = leaf.sans.join(",");
         let columns = vec![
             new.account.into(),
             text(new.name),
             text(&leaf.common_name),
-            text(&sans),
+            text(&leaf.sans.join(",")),
             text(&leaf.issuer),
             text(&leaf.organization),
             text(&leaf.city),
@@ -131,8 +128,6 @@ impl PendingUpload {
             account: new.account,
             name: new.name.to_owned(),
             columns,
-            common_name: leaf.common_name.clone(),
-            sans,
             cert_pem: new.pair.cert_pem.to_owned(),
             sealed_key: seal(new.pair)?,
             encrypt_cert_pem: new.encryption.map_or("", |pair| pair.cert_pem).to_owned(),
@@ -158,17 +153,16 @@ impl PendingUpload {
             // Before the commit, so that no list shows it in between.
             lock(&self.hidden).insert(cert_id, until);
         }
-        let search = row::search_text(cert_id, &self.common_name, &self.sans);
-        let values = [cert_id.into()].into_iter().chain(self.columns).chain([search.into()]);
+        let values = [cert_id.into()].into_iter().chain(self.columns);
         connection
             .prepare_cached(
                 "INSERT INTO certificate
                      (cert_id, account, name, common_name, sans, issuer, organization, city,
                       province, country, not_before, not_after, sha1, sha256, serial, algorithm,
-                      resource_group_id, tags, client_token, search)
+                      resource_group_id, tags, client_token)
                  VALUES
                      (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                      ?18, ?19, ?20)",
+                      ?18, ?19)",
             )?
             .execute(params_from_iter(values))?;
         connection.prepare_cached("INSERT INTO material VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(

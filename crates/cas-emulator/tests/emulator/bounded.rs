@@ -98,6 +98,53 @@ fn lists_of_many_certificates_take_little_memory() {
 }
 
 #[test]
+fn a_search_costs_little_more_than_a_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(&["--data", &data_file(folder.path(), 40_000)]);
+    let mut connection = Connection::open(process.port);
+    let mut measure = |keyword: Option<&str>, total: u32| {
+        let mut page = || {
+            let call = keyword.map_or_else(orders, |keyword| orders().set("Keyword", keyword));
+            assert_eq!(connection.exchange(&call.bytes()).json()["TotalCount"], total);
+        };
+        page();
+        let before = process.processor_time();
+        for _ in 0..40 {
+            page();
+        }
+        process.processor_time() - before
+    };
+    let plain = measure(None, 40_000);
+    for (keyword, total) in
+        [("none of them", 0), ("中", 0), ("CAS-Upload-0", 40_000), ("e", 40_000)]
+    {
+        // Without optimization, which makes what is done for each match slow.
+        let most = if total == 0 { plain + 10 } else { 6 * plain + 10 };
+        let search = measure(Some(keyword), total);
+        assert!(search <= most, "40 pages: {plain}; with the keyword {keyword}: {search}");
+    }
+}
+
+#[test]
+fn the_control_list_of_many_certificates_takes_little_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(&["--data", &data_file(folder.path(), 40_000)]);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let all = control(process.port, "GET", "/_emulator/certificates");
+                assert!(all.body.matches("-----BEGIN CERTIFICATE-----").count() == 40_000);
+            });
+        }
+    });
+    let query = "/_emulator/certificates?fields=summary&limit=200&order=newest&search=FIRST39999";
+    let found = control(process.port, "GET", query);
+    assert_eq!(found.header("x-total-count"), Some("1"));
+    let peak = process.status("VmHWM");
+    assert!(peak < MEMORY, "{peak} KiB");
+}
+
+#[test]
 fn long_bodies_at_once_take_the_memory_of_one() {
     let process = Process::start(&[]);
     let request = |parameters: &str| {

@@ -291,12 +291,37 @@ impl<S: Read + Write> Connection<S> {
         let head = self.head();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         let mut response = Response { status, head, body: String::new() };
+        if response.header("transfer-encoding") == Some("chunked") {
+            response.body = self.chunks();
+            return response;
+        }
         let length = response.header("content-length").unwrap().parse().unwrap();
         while self.received.len() < length {
             assert!(self.receive() > 0, "closed inside a body");
         }
         response.body = String::from_utf8(self.received.drain(..length).collect()).unwrap();
         response
+    }
+
+    fn chunks(&mut self) -> String {
+        let mut body = Vec::new();
+        loop {
+            let mut take = |end: &dyn Fn(&[u8]) -> Option<usize>| loop {
+                if let Some(end) = end(&self.received) {
+                    break self.received.drain(..end).collect::<Vec<_>>();
+                }
+                assert!(self.receive() > 0, "closed inside a chunked body");
+            };
+            let line = take(&|bytes| Some(bytes.iter().position(|&byte| byte == b'\n')? + 1));
+            let line = String::from_utf8(line).unwrap();
+            let length = usize::from_str_radix(line.trim_end(), 16).unwrap();
+            let chunk = take(&|bytes| (bytes.len() >= length + 2).then_some(length + 2));
+            assert!(chunk.ends_with(b"\r\n"));
+            if length == 0 {
+                return String::from_utf8(body).unwrap();
+            }
+            body.extend_from_slice(&chunk[..length]);
+        }
     }
 
     /// Whether the server has closed the connection and sent nothing before that.

@@ -80,6 +80,95 @@ fn certificates_are_listed_and_reset_deletes_them() {
 }
 
 #[test]
+fn certificates_are_searched_and_paged() {
+    let emulator = Emulator::start().unwrap();
+    let port = emulator.port();
+    let (cert, key) = certificate();
+    for name in ["first", "Second", "证书"] {
+        Call::create(name, &cert, &key).send(port).cert_id();
+    }
+    let ask = |query: &str| control(port, "GET", &format!("/_emulator/certificates?{query}"));
+    let names = |query: &str| {
+        let response = ask(query);
+        let list = response.json();
+        let names: Vec<_> = list.as_array().unwrap().iter().map(|it| it["name"].clone()).collect();
+        let total: usize = response.header("x-total-count").unwrap().parse().unwrap();
+        (names.iter().map(|name| name.as_str().unwrap().to_owned()).collect::<Vec<_>>(), total)
+    };
+    let expected = |all: &[&str], total| (all.iter().map(ToString::to_string).collect(), total);
+    assert_eq!(names(""), expected(&["first", "Second", "证书"], 3));
+    assert_eq!(names("order=newest&limit=2"), expected(&["证书", "Second"], 3));
+    assert_eq!(names("limit=1&offset=1"), expected(&["Second"], 3));
+    assert_eq!(names("limit=0"), expected(&[], 3));
+    assert_eq!(names("offset=7"), expected(&[], 3));
+    assert_eq!(names("search=second"), expected(&["Second"], 1));
+    assert_eq!(names("search=%E4%B9%A6"), expected(&["证书"], 1));
+    assert_eq!(names("search=10000001"), expected(&["Second"], 1));
+    let sha256 = ask("limit=1").json()[0]["sha256"].as_str().unwrap().to_lowercase();
+    let of_fingerprint = format!("search={}&order=newest&limit=1", &sha256[5..30]);
+    assert_eq!(names(&of_fingerprint), expected(&["证书"], 3));
+    assert_eq!(names("search=www.example.com"), expected(&["first", "Second", "证书"], 3));
+    assert_eq!(names("search=nothing"), expected(&[], 0));
+
+    let all = ask("").json()[0].as_object().unwrap().clone();
+    let mut summary = ask("fields=summary").json()[0].as_object().unwrap().clone();
+    summary.insert("cert_pem".to_owned(), cert.clone().into());
+    summary.insert("encrypt_cert_pem".to_owned(), "".into());
+    assert_eq!(all, summary);
+
+    // A deleted certificate is not found any more, and a reset forgets all.
+    let delete = Call::v2020("DeleteUserCertificate").set("CertId", "10000001");
+    assert_eq!(delete.send(port).status, 200);
+    assert_eq!(names("search=example"), expected(&["first", "证书"], 2));
+    assert_eq!(control(port, "POST", "/_emulator/reset").status, 200);
+    assert_eq!(names("search=example"), expected(&[], 0));
+    Call::create("again", &cert, &key).send(port).cert_id();
+    assert_eq!(names("search=example"), expected(&["again"], 1));
+
+    for invalid in ["limit=x", "offset=-1", "order=up", "fields=none"] {
+        let refused = ask(invalid);
+        let name = invalid.split('=').next().unwrap();
+        assert_eq!(refused.status, 400, "{invalid}");
+        let message = refused.json()["error"].as_str().unwrap().to_owned();
+        assert!(message.starts_with(&format!("Invalid {name}: expected ")), "{message}");
+    }
+}
+
+#[test]
+fn a_long_list_comes_in_chunks_and_every_client_can_read_it() {
+    let emulator = Emulator::start().unwrap();
+    let port = emulator.port();
+    let (cert, key) = certificate();
+    let mut connection = Connection::open(port);
+    let upload = |connection: &mut Connection, name: u32| {
+        let call = Call::create(&name.to_string(), &cert, &key);
+        connection.exchange(&call.bytes()).cert_id();
+    };
+    (0..10).for_each(|name| upload(&mut connection, name));
+    let get = b"GET /_emulator/certificates HTTP/1.1\r\n\r\n";
+    let short = connection.exchange(get);
+    assert_eq!(short.header("content-length"), Some(&*short.body.len().to_string()));
+    (10..600).for_each(|name| upload(&mut connection, name));
+    let long = connection.exchange(get);
+    assert_eq!(long.header("transfer-encoding"), Some("chunked"));
+    assert_eq!(long.json().as_array().unwrap().len(), 600);
+    // The connection can be used again.
+    assert_eq!(connection.exchange(b"GET /_emulator/health HTTP/1.1\r\n\r\n").status, 200);
+    connection.send(b"HEAD /_emulator/certificates HTTP/1.1\r\n\r\n");
+    assert!(connection.head().starts_with("HTTP/1.1 200 OK"));
+    assert_eq!(connection.exchange(b"GET /_emulator/health HTTP/1.1\r\n\r\n").status, 200);
+
+    let mut old = Connection::open(port);
+    old.send(b"GET /_emulator/certificates HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    let (received, ended) = old.rest();
+    assert!(ended.is_ok());
+    let text = String::from_utf8(received).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("connection: close") && !head.contains("chunked"), "{head}");
+    assert_eq!(body, long.body);
+}
+
+#[test]
 fn unknown_paths_and_methods_list_the_available_ones() {
     let emulator = Emulator::start().unwrap();
     let port = emulator.port();

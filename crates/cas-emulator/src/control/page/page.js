@@ -15,6 +15,11 @@ function element(name, attributes = {}, ...children) {
 const token = decodeURIComponent(location.hash.startsWith("#token=") ? location.hash.slice(7) : "");
 
 async function ask(method, path, body) {
+  return (await respond(method, path, body)).answer;
+}
+
+// The answer, and how many there are if it is a part of a list.
+async function respond(method, path, body) {
   const response = await fetch("/_emulator/" + path, {
     method,
     headers: token === "" ? {} : { authorization: `Bearer ${token}` },
@@ -22,7 +27,7 @@ async function ask(method, path, body) {
   });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error ?? `HTTP status ${response.status}`);
-  return answer;
+  return { answer, total: Number(response.headers.get("x-total-count")) };
 }
 
 // Tables keep their labels for narrow screens, where the head of the table is out of sight.
@@ -50,7 +55,8 @@ const code = (text) => element("span", { class: "code" }, text);
 
 const SHOWN = 200;
 const DAY = 24 * 60 * 60 * 1000;
-let certificates = [];
+// The newest certificates that match the search, how many match, and how many there are.
+let found = { answer: [], total: 0, stored: 0 };
 let now = new Date();
 
 function daysLeft(certificate) {
@@ -59,22 +65,29 @@ function daysLeft(certificate) {
   return element("span", { class: days < 30 ? "bad" : "good" }, String(days));
 }
 
+const wanted = () => byId("search").value.trim();
+
+async function askCertificates() {
+  const query = `fields=summary&order=newest&limit=${SHOWN}`;
+  const search = wanted();
+  const [matching, all] = await Promise.all([
+    respond("GET", `certificates?${query}&search=${encodeURIComponent(search)}`),
+    respond("GET", "certificates?limit=0"),
+  ]);
+  return { ...matching, stored: all.total, search };
+}
+
 function showCertificates() {
-  const wanted = byId("search").value.trim().toLowerCase();
-  const found = certificates.filter((certificate) =>
-    [certificate.cert_id, certificate.name, certificate.common_name, certificate.sha1,
-      certificate.sha256, ...certificate.sans]
-      .some((value) => String(value).toLowerCase().includes(wanted)));
-  const rows = found.slice(-SHOWN).reverse().map((certificate) => row(byId("certificates-rows"), [
+  const rows = found.answer.map((certificate) => row(byId("certificates-rows"), [
     code(String(certificate.cert_id)), certificate.name, certificate.common_name,
     certificate.sans.join(", "), daysLeft(certificate),
     element("span", { class: "code", title: certificate.sha256 },
       certificate.sha256.slice(0, 16) + "…"),
   ]));
-  const none = wanted ? "No certificate matches." : "No certificate is stored.";
+  const none = found.search ? "No certificate matches." : "No certificate is stored.";
   fill(byId("certificates-rows"), rows, none);
-  const more = found.length > SHOWN ? `, the newest ${SHOWN} shown` : "";
-  byId("certificates-count").textContent = `${found.length} of ${certificates.length}${more}`;
+  const more = found.total > SHOWN ? `, the newest ${SHOWN} shown` : "";
+  byId("certificates-count").textContent = `${found.total} of ${found.stored}${more}`;
 }
 
 // --- Requests ---
@@ -233,7 +246,7 @@ function changed(what, value) {
 async function refresh() {
   try {
     const [stored, recorded, faults, clock] = await Promise.all([
-      ask("GET", "certificates"), ask("GET", "requests"), ask("GET", "faults"),
+      askCertificates(), ask("GET", "requests"), ask("GET", "faults"),
       ask("GET", "clock"),
     ]);
     now = new Date(clock.now);
@@ -241,8 +254,9 @@ async function refresh() {
     byId("now").dateTime = clock.now;
     // Rows that do not change stay, so that a screen reader and a selection stay where they are.
     const today = clock.now.slice(0, 10);
-    if (changed("certificates", [today, stored])) {
-      certificates = stored;
+    // What was typed meanwhile is asked for by itself.
+    if (stored.search === wanted() && changed("certificates", [today, stored])) {
+      found = stored;
       showCertificates();
     }
     if (changed("requests", recorded)) {
@@ -252,7 +266,7 @@ async function refresh() {
     if (changed("faults", faults)) showFaults(faults);
     const plural = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
     byId("summary").textContent =
-      `${plural(certificates.length, "certificate")}, ${plural(requests.length, "request")}`;
+      `${plural(found.stored, "certificate")}, ${plural(requests.length, "request")}`;
   } catch (error) {
     byId("summary").textContent = `The emulator does not respond: ${error.message}.`;
   }
@@ -267,7 +281,7 @@ async function setClock(time) {
   await act("clock-message", () => ask("PUT", "clock", { now: time }));
 }
 
-byId("search").addEventListener("input", showCertificates);
+byId("search").addEventListener("input", refresh);
 for (const id of ["filter-action", "filter-result", "filter-name"]) {
   byId(id).addEventListener("input", showRequests);
 }
