@@ -1,5 +1,6 @@
 //! The options of an emulator, and how it starts.
 
+use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -339,11 +340,12 @@ impl Builder {
         let tls = tls.map_err(StartError::Option)?;
         let url = url(&self.listen, &addresses, is_https);
         let shared = Arc::clone(&service);
-        let handler = Box::new(move |request: &_, peer| {
-            router::respond(&shared, &access, &proxy, request, peer)
+        let handler = Box::new(move |request: &_, peer, body: &mut dyn Read| {
+            router::respond(&shared, &access, &proxy, request, peer, body)
         });
         let shutdown = Arc::clone(&service.shutdown);
-        let server = Server::start(listeners, tls, clock, shutdown, handler).map_err(failure)?;
+        let server = Server::start(listeners, tls, clock, shutdown, router::streamed, handler);
+        let server = server.map_err(failure)?;
         let port = addresses.first().map_or(0, SocketAddr::port);
         Ok(Emulator::new(server, service, url, port))
     }

@@ -4,10 +4,13 @@ mod access;
 mod answer;
 mod certificates;
 mod page;
+mod snapshot;
 
 pub(crate) use access::Access;
 
-use answer::{ControlError, ControlResponse, to_json};
+use std::io::Read;
+
+use answer::{ControlError, ControlResponse, Done, to_json};
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
@@ -27,7 +30,14 @@ const PAGE: [&str; 4] = ["/_emulator", "/_emulator/", "/_emulator/page.js", "/_e
 struct Route {
     method: &'static str,
     path: &'static str,
-    respond: fn(&Service, &Request) -> ControlResponse,
+    respond: Respond,
+}
+
+enum Respond {
+    /// To a request with its body.
+    Whole(fn(&Service, &Request) -> ControlResponse),
+    /// To a request whose body is read piece by piece.
+    Streamed(fn(&Service, &mut dyn Read) -> ControlResponse),
 }
 
 const fn route(
@@ -35,10 +45,10 @@ const fn route(
     path: &'static str,
     respond: fn(&Service, &Request) -> ControlResponse,
 ) -> Route {
-    Route { method, path, respond }
+    Route { method, path, respond: Respond::Whole(respond) }
 }
 
-static ROUTES: [Route; 23] = [
+static ROUTES: [Route; 25] = [
     route("GET", "/_emulator", |_, _| Ok(page::document())),
     route("GET", "/_emulator/", |_, _| Ok(page::document())),
     route("GET", "/_emulator/page.js", |_, _| Ok(page::script())),
@@ -62,17 +72,14 @@ static ROUTES: [Route; 23] = [
     route("POST", "/_emulator/contacts", add_contacts),
     route("DELETE", "/_emulator/contacts", clear_contacts),
     route("POST", "/_emulator/reset", reset),
+    route("GET", snapshot::PATH, snapshot::export),
+    Route { method: "PUT", path: snapshot::PATH, respond: Respond::Streamed(snapshot::import) },
 ];
 
 #[derive(Serialize)]
 struct Health {
     status: &'static str,
     version: &'static str,
-}
-
-#[derive(Serialize)]
-struct Done {
-    status: &'static str,
 }
 
 /// The time by the clock of expiry.
@@ -89,14 +96,28 @@ struct SetClock {
     now: Option<String>,
 }
 
+/// Whether the body of a request is read while it is processed.
+pub(crate) fn streamed(request: &Request) -> bool {
+    ROUTES.iter().any(|route| {
+        matches!(route.respond, Respond::Streamed(_))
+            && route.path == request.path()
+            && route.method == request.method
+    })
+}
+
 /// Responds to a request to the control interface.
 pub(crate) fn respond(
     service: &Service,
     access: &Access,
     request: &Request,
     peer: Peer,
+    body: &mut dyn Read,
 ) -> Response {
-    match find(access, request, peer).and_then(|route| (route.respond)(service, request)) {
+    let responded = find(access, request, peer).and_then(|route| match route.respond {
+        Respond::Whole(respond) => respond(service, request),
+        Respond::Streamed(respond) => respond(service, body),
+    });
+    match responded {
         Ok(response) => response,
         Err(ControlError(status, message)) => Response::error(status, &message),
     }

@@ -127,6 +127,8 @@
 //! | `POST /_emulator/cloud-resources` | adds one or an array; responds like `GET` |
 //! | `DELETE /_emulator/cloud-resources` | removes all |
 //! | `GET`, `POST`, `DELETE /_emulator/contacts` | the same for contacts |
+//! | `GET /_emulator/snapshot` | all that is stored, as JSON; see below |
+//! | `PUT /_emulator/snapshot` | replaces all that is stored by such a snapshot |
 //! | `POST /_emulator/reset` | deletes certificates, jobs, requests, faults and nonces |
 //!
 //! `left` is null for any number. If one fault of an array is invalid, none is added. After a
@@ -171,6 +173,28 @@
 //! the oldest; `offset` and `limit` for a part, and `fields=summary` to leave out the PEM. The
 //! header `x-total-count` says how many there are without `offset` and `limit`. A long list is sent
 //! in chunks.
+//!
+//! # Snapshots
+//!
+//! A snapshot has all that is stored, of all accounts: certificates, tags, resource groups, client
+//! tokens, deployment jobs, cloud resources, contacts, and which ID comes next. It does not have
+//! faults, requests and the clock. Another emulator, of any version that reads the same
+//! `cas_emulator_snapshot`, takes it over:
+//!
+//! ```sh
+//! curl http://127.0.0.1:8480/_emulator/snapshot > state.json
+//! curl --upload-file state.json http://127.0.0.1:8481/_emulator/snapshot
+//! ```
+//!
+//! Only private keys are not in clear. Whoever knows the secret of an access key of the emulator
+//! can ask it for them, so they are sealed with those secrets: an emulator reads a snapshot if it
+//! has one of the access keys, with its secret, that the first one had. With the default access
+//! key, that is everyone.
+//!
+//! A snapshot replaces everything, or nothing if a part of it is invalid, and may take 60 seconds
+//! to be sent. Nothing can be uploaded meanwhile to the emulator that it comes from, nor to one
+//! with a data file that receives it. The memory for it does not depend on its length; only an
+//! emulator without a data file keeps what it had until all of the snapshot has arrived.
 //!
 //! # Cloud resources and contacts
 //!

@@ -1,6 +1,6 @@
 //! The emulated service: runs API calls through faults, gateway and operations, and records them.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,7 +19,7 @@ use crate::operations::version::VERSION_STS;
 use crate::operations::{Context, Dialect};
 use crate::request::ApiCall;
 use crate::store::cloud_resources::{self, NewCloudResource, NewContact};
-use crate::store::{Store, StoreError, StoredCertificate};
+use crate::store::{Export, SnapshotError, Store, StoreError, StoredCertificate};
 use crate::testing::{self, FaultKind, Faults, Filter, InjectedError, InjectedFault, Log};
 use crate::testing::{Metrics, Outcome, RecordedRequest, Records, Seed};
 
@@ -119,6 +119,19 @@ impl Service {
     /// Prints a line about each call.
     pub(crate) fn with_log(self, log: Log) -> Self {
         Self { log, ..self }
+    }
+
+    /// A snapshot of all that is stored, for whoever knows one of the access keys.
+    pub(crate) fn export(&self) -> Result<Export, SnapshotError> {
+        Export::new(&self.gateway.secrets())
+    }
+
+    /// Replaces all that is stored by a snapshot, and returns memory to the system. After an error,
+    /// everything is as it was.
+    pub(crate) fn import(&self, document: &mut dyn Read) -> Result<(), SnapshotError> {
+        let imported = self.store.import(&self.gateway.secrets(), document);
+        cas_sys::return_freed_memory();
+        imported
     }
 
     /// The recorded requests that `filter` selects, oldest first.

@@ -124,7 +124,8 @@ mod tests {
 
     fn is_allowed_by(access: &Access, head: &str, from: &str) -> bool {
         let raw = format!("GET /_emulator/health HTTP/1.1\r\n{head}\r\n").into_bytes();
-        let request = Reader::default().read(&mut std::io::Cursor::new(raw), || ()).unwrap();
+        let request =
+            Reader::default().read(&mut std::io::Cursor::new(raw), || (), |_| false).unwrap();
         let from = Peer { address: from.parse().ok(), connection: 1, other_clients: 0 };
         access.check(&request, from).is_ok()
     }

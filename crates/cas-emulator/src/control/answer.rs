@@ -3,10 +3,15 @@
 use serde::Serialize;
 
 use crate::http::Response;
-use crate::store::StoreError;
+use crate::store::{SnapshotError, StoreError};
 use crate::testing::{FaultError, SeedError};
 
 pub(super) type ControlResponse = Result<Response, ControlError>;
+
+#[derive(Serialize)]
+pub(super) struct Done {
+    pub(super) status: &'static str,
+}
 
 /// An error response: status and message.
 pub(super) struct ControlError(pub(super) u16, pub(super) String);
@@ -14,6 +19,15 @@ pub(super) struct ControlError(pub(super) u16, pub(super) String);
 impl From<StoreError> for ControlError {
     fn from(error: StoreError) -> Self {
         Self(500, error.to_string())
+    }
+}
+
+impl From<SnapshotError> for ControlError {
+    fn from(error: SnapshotError) -> Self {
+        match error {
+            SnapshotError::Invalid(message) => Self(400, message),
+            SnapshotError::Store(error) => error.into(),
+        }
     }
 }
 

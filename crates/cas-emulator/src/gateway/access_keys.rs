@@ -54,6 +54,14 @@ impl AccessKeys {
         self.by_id.values().map(|key| key.account).collect()
     }
 
+    /// IDs and secrets, in the order of the IDs.
+    pub(super) fn secrets(&self) -> Vec<(String, Zeroizing<String>)> {
+        let mut all: Vec<_> =
+            self.by_id.iter().map(|(id, key)| (id.clone(), key.secret.clone())).collect();
+        all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        all
+    }
+
     /// The access key `id`, and its ID.
     pub(super) fn get(&self, id: &str) -> Option<(&str, &AccessKey)> {
         self.by_id.get_key_value(id).map(|(id, key)| (id.as_str(), key))

@@ -98,7 +98,7 @@ mod tests {
                 text("body"),
             );
             let mut stream = std::io::Cursor::new(raw.into_bytes());
-            let request = Reader::default().read(&mut stream, || ()).unwrap();
+            let request = Reader::default().read(&mut stream, || (), |_| false).unwrap();
             let call = ApiCall::parse(&request);
             let authorization = call.authorization.as_ref().unwrap();
             let signed = &authorization.signed_headers;

@@ -60,7 +60,8 @@ mod tests {
     /// The canonical query of a request with this target.
     fn canonical_query(target: &str) -> String {
         let request = format!("GET {target} HTTP/1.1\r\n\r\n").into_bytes();
-        let request = Reader::default().read(&mut std::io::Cursor::new(request), || ()).unwrap();
+        let request =
+            Reader::default().read(&mut std::io::Cursor::new(request), || (), |_| false).unwrap();
         ApiCall::parse(&request).parameters.canonical_query().to_string()
     }
 
@@ -95,7 +96,8 @@ mod tests {
         let vectors = vectors("rpc-v1-full-url");
         let target = vectors[0]["url_path_and_query"].as_str().unwrap();
         let request = format!("GET {target} HTTP/1.1\r\n\r\n").into_bytes();
-        let request = Reader::default().read(&mut std::io::Cursor::new(request), || ()).unwrap();
+        let request =
+            Reader::default().read(&mut std::io::Cursor::new(request), || (), |_| false).unwrap();
         let parameters = ApiCall::parse(&request).parameters;
         let string = string_to_sign("GET", &parameters.canonical_query());
         assert_eq!(*string, vectors[0]["string_to_sign"].as_str().unwrap());

@@ -230,7 +230,8 @@ mod tests {
             .into_bytes()
         };
         let unsigned = raw("");
-        let http = Reader::default().read(&mut std::io::Cursor::new(unsigned), || ()).unwrap();
+        let http =
+            Reader::default().read(&mut std::io::Cursor::new(unsigned), || (), |_| false).unwrap();
         let call = ApiCall::parse(&http);
         let string = way.string_to_sign(&call, &unmasked);
         let key = if way.secret == Secret::Bare { "secret" } else { "secret&" };
@@ -241,7 +242,7 @@ mod tests {
     fn every_mistake_is_found_and_both_strings_are_masked() {
         for way in Way::all() {
             let mut stream = std::io::Cursor::new(request(way));
-            let http = Reader::default().read(&mut stream, || ()).unwrap();
+            let http = Reader::default().read(&mut stream, || (), |_| false).unwrap();
             let call = ApiCall::parse(&http);
             let mask = |name: &str, value: &str| {
                 unmasked(name, if name == "Key" { "masked" } else { value })

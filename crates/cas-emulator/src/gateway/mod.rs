@@ -14,6 +14,8 @@ mod throttle;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use zeroize::Zeroizing;
+
 pub(crate) use access_keys::AccessKeys;
 pub use mismatch::SignatureMismatch;
 
@@ -109,6 +111,11 @@ impl Gateway {
     /// The accounts that have an access key, each once.
     pub(crate) fn accounts(&self) -> BTreeSet<Account> {
         self.access_keys.accounts()
+    }
+
+    /// IDs and secrets of the access keys, in the order of the IDs.
+    pub(crate) fn secrets(&self) -> Vec<(String, Zeroizing<String>)> {
+        self.access_keys.secrets()
     }
 
     /// Explains why the signature of `call` does not match; `None` if it is not known which access

@@ -3,6 +3,7 @@
 //!
 //! Knows nothing of the API or of the emulator's options. May use `clock`.
 
+mod body;
 mod budget;
 mod chunks;
 mod connections;

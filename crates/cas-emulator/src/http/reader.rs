@@ -68,6 +68,8 @@ pub(crate) struct Reader {
     budget: Arc<Budget>,
     /// For the current request, if it is long.
     permit: Option<Permit>,
+    /// The body that was left to the handler, and whether the client waits for permission.
+    body: (Length, bool),
 }
 
 /// The memory of the long requests of all connections: that of the longest one.
@@ -84,7 +86,8 @@ impl Default for Reader {
 
 impl Reader {
     pub(super) fn new(budget: Arc<Budget>) -> Self {
-        Self { buffer: Zeroizing::default(), budget, permit: None }
+        let body = (Length::Known(0), false);
+        Self { buffer: Zeroizing::default(), budget, permit: None, body }
     }
 
     /// No byte of the next request has been received.
@@ -98,13 +101,15 @@ impl Reader {
     }
 
     /// Reads the next request. Calls `started` as soon as its first byte has arrived, and again
-    /// whenever the client had to wait for the server.
+    /// whenever the client had to wait for the server. A request that `streamed` selects has no
+    /// body: that is left to `Body`.
     pub(crate) fn read(
         &mut self,
         stream: &mut (impl Read + Write),
         started: impl Fn(),
+        streamed: impl Fn(&Request) -> bool,
     ) -> Result<Request, ReadError> {
-        let read = self.read_request(stream, &started);
+        let read = self.read_request(stream, &started, &streamed);
         let permit = self.permit.take();
         if self.buffer.is_empty() {
             self.buffer = Zeroizing::default(); // an idle connection needs no memory
@@ -112,10 +117,32 @@ impl Reader {
         Ok(Request { permit, ..read? })
     }
 
+    /// What is left of the body of the last request, and whether the client waits for permission.
+    pub(super) fn take_body(&mut self) -> (Length, bool) {
+        std::mem::replace(&mut self.body, (Length::Known(0), false))
+    }
+
+    /// Reads up to `most` bytes of a body.
+    pub(super) fn read_some(
+        &mut self,
+        stream: &mut impl Read,
+        buffer: &mut [u8],
+        most: usize,
+    ) -> Result<usize, ReadError> {
+        if self.buffer.is_empty() {
+            self.fill(stream)?;
+        }
+        let count = most.min(buffer.len()).min(self.buffer.len());
+        buffer[..count].copy_from_slice(&self.buffer[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+
     fn read_request(
         &mut self,
         stream: &mut (impl Read + Write),
         started: &impl Fn(),
+        streamed: &impl Fn(&Request) -> bool,
     ) -> Result<Request, ReadError> {
         if self.buffer.is_empty() {
             match self.fill(stream) {
@@ -130,7 +157,14 @@ impl Reader {
         let end = self.find_head_end(stream, started)?;
         let head = self.parse_head(end)?;
         self.consume(end);
+        if streamed(&head.request) {
+            self.body = (head.length, head.expects_continue);
+            return Ok(head.request);
+        }
         if let Length::Known(length) = head.length {
+            if length > MAX_BODY {
+                return Err(BODY_TOO_LONG);
+            }
             self.permit_body(length, started)?;
         }
         if head.expects_continue && self.buffer.len() < head.length.at_least() {
@@ -262,19 +296,11 @@ impl Reader {
         started: &impl Fn(),
     ) -> Result<Zeroizing<Vec<u8>>, ReadError> {
         let mut body = Zeroizing::new(Vec::with_capacity(SHORT));
+        let mut first = true;
         loop {
-            let length = loop {
-                match httparse::parse_chunk_size(&self.buffer).map_err(|_| BAD_CHUNK)? {
-                    httparse::Status::Complete((line, length)) => {
-                        self.consume(line);
-                        break usize::try_from(length).unwrap_or(usize::MAX);
-                    }
-                    httparse::Status::Partial => self.fill_line(stream)?,
-                }
-            };
+            let length = self.next_chunk(stream, !first)?;
+            first = false;
             if length == 0 {
-                // Trailers are ignored.
-                while !self.take_line(stream)?.is_empty() {}
                 return Ok(body);
             }
             if length > MAX_BODY - body.len() {
@@ -287,10 +313,33 @@ impl Reader {
                 body.extend_from_slice(&short);
             }
             self.take(stream, &mut body, length)?;
-            if !self.take_line(stream)?.is_empty() {
-                return Err(BAD_CHUNK);
-            }
         }
+    }
+
+    /// Takes the end of a chunk, unless the next is the first, and the length of the next one.
+    /// After a length of 0, the body is over.
+    pub(super) fn next_chunk(
+        &mut self,
+        stream: &mut impl Read,
+        after_another: bool,
+    ) -> Result<usize, ReadError> {
+        if after_another && !self.take_line(stream)?.is_empty() {
+            return Err(BAD_CHUNK);
+        }
+        let length = loop {
+            match httparse::parse_chunk_size(&self.buffer).map_err(|_| BAD_CHUNK)? {
+                httparse::Status::Complete((line, length)) => {
+                    self.consume(line);
+                    break usize::try_from(length).unwrap_or(usize::MAX);
+                }
+                httparse::Status::Partial => self.fill_line(stream)?,
+            }
+        };
+        if length == 0 {
+            // Trailers are ignored.
+            while !self.take_line(stream)?.is_empty() {}
+        }
+        Ok(length)
     }
 
     /// Takes a line, and drops its line ending.
@@ -348,7 +397,8 @@ struct Head {
     expects_continue: bool,
 }
 
-enum Length {
+#[derive(Clone, Copy)]
+pub(super) enum Length {
     Known(usize),
     Chunked,
 }
@@ -383,8 +433,8 @@ fn body_length(headers: &[(String, String)]) -> Result<Length, ReadError> {
                 return Err(BAD_LENGTH);
             }
             match length.parse() {
-                Ok(length) if length <= MAX_BODY => Ok(Length::Known(length)),
-                _ => Err(BODY_TOO_LONG),
+                Ok(length) => Ok(Length::Known(length)),
+                Err(_) => Err(BODY_TOO_LONG),
             }
         }
         _ => Err(BAD_LENGTH),

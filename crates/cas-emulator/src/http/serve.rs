@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::body::Body;
 use super::budget::Budget;
 use super::connections::{Connection, Connections};
 use super::pace::Pace;
@@ -30,11 +31,17 @@ pub(crate) struct Peer {
 }
 
 /// Responds to requests. After a panic, the response is 500.
-pub(crate) type Handler = dyn Fn(&Request, Peer) -> Response + Send + Sync;
+///
+/// It may read the body of a request that [`Streamed`] selects.
+pub(crate) type Handler = dyn Fn(&Request, Peer, &mut dyn Read) -> Response + Send + Sync;
+
+/// Selects requests, by all but their bodies, whose bodies the handler reads piece by piece.
+pub(crate) type Streamed = fn(&Request) -> bool;
 
 /// What all connections share.
 pub(super) struct Shared {
     pub(super) handler: Box<Handler>,
+    pub(super) streamed: Streamed,
     pub(super) tls: Tls,
     pub(super) clock: Clock,
     pub(super) stopping: AtomicBool,
@@ -150,16 +157,19 @@ impl Session<'_> {
                 connection.receiving();
                 pace.start();
             };
-            let read = reader.read(&mut stream, started);
+            let read = reader.read(&mut stream, started, shared.streamed);
             connection.responding();
             match read {
                 Ok(mut request) => {
                     request.tunnel = tunnel.cloned();
                     let other_clients = shared.connections.count_in_use().saturating_sub(1);
                     let peer = Peer { other_clients, ..*peer };
-                    let response = respond(shared, &request, peer);
+                    let mut body = Body::of_last(&mut reader, &mut stream);
+                    let response = respond(shared, &request, peer, &mut body);
+                    let complete = body.is_complete();
                     let chunked = request.http_1_1;
                     let keep_alive = request.keep_alive
+                        && complete
                         && !(shared.stopping() && reader.is_empty())
                         && (chunked || response.stream.is_none());
                     let head_only = request.method == "HEAD";
@@ -171,6 +181,11 @@ impl Session<'_> {
                     }
                     match response.delivery {
                         Delivery::Complete if keep_alive => {}
+                        Delivery::Complete if !complete => {
+                            stream.finish();
+                            drain(&connection.socket);
+                            return Next::End(Ending::Shut);
+                        }
                         Delivery::Complete => break,
                         // Without close_notify, so that a TLS client sees a truncated stream.
                         Delivery::Half | Delivery::Nothing => return Next::End(Ending::Shut),
@@ -204,8 +219,8 @@ impl Session<'_> {
 }
 
 /// The handler's response, or 500 if it panics. The panic hook has reported the panic.
-fn respond(shared: &Shared, request: &Request, peer: Peer) -> Response {
-    let response = catch_unwind(AssertUnwindSafe(|| (shared.handler)(request, peer)));
+fn respond(shared: &Shared, request: &Request, peer: Peer, body: &mut dyn Read) -> Response {
+    let response = catch_unwind(AssertUnwindSafe(|| (shared.handler)(request, peer, body)));
     response.unwrap_or_else(|_| Response::error(500, "Internal error of the emulator."))
 }
 

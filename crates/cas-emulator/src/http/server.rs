@@ -15,7 +15,7 @@ use super::connections::Connections;
 use super::listeners::{Listeners, SocketFile};
 use super::reader;
 use super::response::{Framing, Response};
-use super::serve::{Ending, Handler, Peer, Shared, serve};
+use super::serve::{Ending, Handler, Peer, Shared, Streamed, serve};
 use super::shutdown::ShutdownSignal;
 use super::tls::Tls;
 use crate::clock::Clock;
@@ -47,12 +47,14 @@ impl Server {
         tls: Tls,
         clock: Clock,
         shutdown: Arc<ShutdownSignal>,
+        streamed: Streamed,
         handler: Box<Handler>,
     ) -> io::Result<Self> {
         let (listeners, file) = listeners.into_parts();
         let listeners = Arc::new(listeners);
         let shared = Arc::new(Shared {
             handler,
+            streamed,
             tls,
             clock,
             stopping: AtomicBool::new(false),
@@ -164,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_error_of_its_own_request_only() {
-        let handler = |request: &Request, _| match request.path() {
+        let handler = |request: &Request, _: Peer, _: &mut dyn Read| match request.path() {
             "/panic" => panic!("on purpose"),
             _ => Response::error(404, "not found"),
         };
@@ -173,7 +175,8 @@ mod tests {
         let address = listeners.addresses()[0];
         let clock = Clock::default();
         let _server =
-            Server::start(listeners, Tls::Off, clock, Arc::default(), Box::new(handler)).unwrap();
+            Server::start(listeners, Tls::Off, clock, Arc::default(), |_| false, Box::new(handler))
+                .unwrap();
         let ask = |path: &str| {
             let mut tcp = TcpStream::connect(address).unwrap();
             tcp.set_read_timeout(Some(Duration::from_secs(30))).unwrap();

@@ -66,7 +66,7 @@ fn aliyun() -> String {
 
 impl NewCloudResource {
     /// What makes it the same resource as another one.
-    fn identity(&self) -> String {
+    pub(super) fn identity(&self) -> String {
         to_json(&(
             &self.cloud_name,
             &self.cloud_product,

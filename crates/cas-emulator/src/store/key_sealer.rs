@@ -13,7 +13,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
-const KEY_LENGTH: usize = 32;
+pub(super) const KEY_LENGTH: usize = 32;
 
 /// Encrypts and decrypts private keys.
 pub(super) struct KeySealer {
@@ -56,7 +56,8 @@ impl KeySealer {
         Self::new(&key)
     }
 
-    fn new(key: &[u8]) -> Result<Self, String> {
+    /// With a key. An error is a sentence for the user.
+    pub(super) fn new(key: &[u8]) -> Result<Self, String> {
         let key = UnboundKey::new(&AES_256_GCM, key)
             .map_err(|_| format!("the encryption key must have {KEY_LENGTH} bytes"))?;
         Ok(Self { key: LessSafeKey::new(key), random: SystemRandom::new() })
@@ -91,9 +92,10 @@ pub(super) fn key_file(data: &Path) -> PathBuf {
     name.into()
 }
 
-type Key = Zeroizing<Vec<u8>>;
+pub(super) type Key = Zeroizing<Vec<u8>>;
 
-fn random_key() -> Result<Key, String> {
+/// A new key. An error is a sentence for the user.
+pub(super) fn random_key() -> Result<Key, String> {
     let mut key = Zeroizing::new(vec![0; KEY_LENGTH]);
     SystemRandom::new()
         .fill(&mut key)

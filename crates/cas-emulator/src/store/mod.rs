@@ -16,12 +16,14 @@ mod listing;
 mod row;
 mod schema;
 mod search;
+mod snapshot;
 pub(crate) mod tags;
 #[cfg(test)]
 mod tests;
 mod upload;
 mod writer;
 
+use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -37,7 +39,8 @@ use listing::Hidden;
 use schema::SchemaError;
 use search::Searches;
 use upload::PendingUpload;
-use writer::{Change, Writer, lock};
+use writer::{Writer, lock};
+use zeroize::Zeroizing;
 
 pub(crate) use account::Account;
 pub(crate) use browse::Browse;
@@ -47,6 +50,7 @@ pub(crate) use keys::CertificateWithKey;
 pub(crate) use listing::ListFilter;
 pub use row::StoredCertificate;
 pub(crate) use row::{cert_id_of, resource_id};
+pub(crate) use snapshot::{Export, SnapshotError};
 pub(crate) use upload::{InsertResult, NewCertificate, PemPair};
 
 /// The certificates of all accounts.
@@ -70,9 +74,9 @@ impl Store {
     /// for the user.
     pub(crate) fn open(file: Option<&Path>, quota: Option<u64>) -> Result<Self, String> {
         let mut connection = match file {
-            None => in_memory(),
-            Some(file) => open_file(file),
-        }?;
+            None => schema::in_memory().map_err(|error| error.to_string())?,
+            Some(file) => open_file(file)?,
+        };
         let failure = |error| match (error, file) {
             (SchemaError::Foreign, Some(file)) => {
                 format!("{} is not a cas-emulator database; it was not changed", file.display())
@@ -199,25 +203,66 @@ impl Store {
 
     /// Deletes everything and gives the memory back. The next ID is the first one again.
     pub(crate) fn clear(&self) -> Result<(), StoreError> {
-        let hidden = Arc::clone(&self.hidden);
-        // Held meanwhile, because IDs are used again.
+        self.replace(|_| Ok::<_, StoreError>(()))?;
+        if self.reader.is_some() {
+            self.writer.connection().execute_batch("VACUUM")?;
+        }
+        Ok(())
+    }
+
+    /// Writes a snapshot. Meanwhile nothing is stored, and everything can be read.
+    pub(crate) fn write_snapshot(&self, export: &Export, to: &mut dyn Write) -> io::Result<()> {
+        let _paused = self.writer.pause();
+        export.write(&self.sealer, || self.read(), to)
+    }
+
+    /// Replaces everything by a snapshot, whose private keys are sealed for one of these access
+    /// keys. After an error, everything is as it was.
+    pub(crate) fn import(
+        &self,
+        secrets: &[(String, Zeroizing<String>)],
+        document: &mut dyn Read,
+    ) -> Result<(), SnapshotError> {
+        self.replace(|empty| snapshot::import(empty, &self.sealer, secrets, document))
+    }
+
+    /// Replaces everything by what `fill` adds to an empty database, unless that fails. On return,
+    /// it is on disk.
+    fn replace<E: From<rusqlite::Error>>(
+        &self,
+        fill: impl FnOnce(&Connection) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.reader.is_none() {
+            let mut new = schema::in_memory()?;
+            let transaction = new.transaction()?;
+            fill(&transaction)?;
+            transaction.commit()?;
+            let _paused = self.writer.pause();
+            let _searches = self.forget();
+            *self.writer.connection() = new;
+        } else {
+            let _paused = self.writer.pause();
+            let mut connection = self.writer.connection();
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute_batch(&schema::clear())?;
+            fill(&transaction)?;
+            let searches = self.forget();
+            transaction.commit()?;
+            drop(searches);
+            connection.execute_batch("PRAGMA shrink_memory")?;
+            self.read().execute_batch("PRAGMA shrink_memory")?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what is in memory beside the database. Nothing is searched before the result is
+    /// dropped, because the same IDs are used again.
+    fn forget(&self) -> MutexGuard<'_, Searches> {
         let mut searches = lock(&self.searches);
         *searches = Searches::new();
-        self.writer.write(0, move |connection| {
-            lock(&hidden).clear();
-            connection.execute_batch(&format!(
-                "DELETE FROM certificate;
-                 DELETE FROM deletion;
-                 {}
-                 DELETE FROM sqlite_sequence;",
-                [cloud_resources::CLEAR, deployment::CLEAR].concat(),
-            ))?;
-            Ok(Change::Keep(()))
-        })?;
-        drop(searches);
-        self.writer.connection().execute_batch("VACUUM; PRAGMA shrink_memory")?;
-        self.read().execute_batch("PRAGMA shrink_memory")?;
-        Ok(())
+        lock(&self.hidden).clear();
+        searches
     }
 
     /// The connection for reading.
@@ -239,22 +284,13 @@ impl Store {
         &self,
         run: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        let _paused = self.writer.pause();
         let mut connection = self.writer.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let result = run(&transaction)?;
         transaction.commit()?;
         Ok(result)
     }
-}
-
-fn in_memory() -> Result<Connection, String> {
-    let open = || {
-        let connection = Connection::open_in_memory()?;
-        // Several certificates with their keys fit into a page, so little of it is unused.
-        connection.execute_batch("PRAGMA page_size = 32768")?;
-        Ok(connection)
-    };
-    open().map_err(|error: rusqlite::Error| error.to_string())
 }
 
 fn open_file(file: &Path) -> Result<Connection, String> {

@@ -193,6 +193,39 @@ impl From<rusqlite::Error> for SchemaError {
     }
 }
 
+/// An empty database in memory.
+pub(super) fn in_memory() -> rusqlite::Result<Connection> {
+    let mut connection = Connection::open_in_memory()?;
+    // Several certificates with their keys fit into a page, so little of it is unused.
+    connection.execute_batch("PRAGMA page_size = 32768; PRAGMA foreign_keys = ON")?;
+    migrate(&mut connection, &MIGRATIONS)?;
+    Ok(connection)
+}
+
+/// Statements that delete everything.
+pub(super) fn clear() -> String {
+    format!(
+        "DELETE FROM certificate;
+         DELETE FROM deletion;
+         {}{}
+         DELETE FROM sqlite_sequence;",
+        cloud_resources::CLEAR,
+        deployment::CLEAR,
+    )
+}
+
+fn migrate(connection: &mut Connection, pending: &[Migration]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for migrate in pending {
+        migrate(&transaction)?;
+    }
+    transaction.execute_batch(&format!(
+        "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}",
+        MIGRATIONS.len(),
+    ))?;
+    transaction.commit()
+}
+
 /// Checks that the database is new or of an emulator. Writes nothing. Returns its migrations.
 pub(super) fn check(connection: &Connection) -> Result<&'static [Migration], SchemaError> {
     connection.busy_timeout(Duration::from_secs(5))?;
@@ -218,15 +251,7 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
     if !pending.is_empty() {
-        let transaction = connection.transaction()?;
-        for migrate in pending {
-            migrate(&transaction)?;
-        }
-        transaction.execute_batch(&format!(
-            "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}",
-            MIGRATIONS.len(),
-        ))?;
-        transaction.commit()?;
+        migrate(connection, pending)?;
     }
     Ok(())
 }

@@ -63,7 +63,7 @@ pub(crate) enum InsertResult {
 pub(super) struct PendingUpload {
     account: Account,
     name: String,
-    /// The columns from `account` to `client_token`.
+    /// See [`columns`].
     columns: Vec<Value>,
     cert_pem: String,
     sealed_key: Vec<u8>,
@@ -95,27 +95,9 @@ impl PendingUpload {
         let leaf = new.leaf;
         let seal = |pair: PemPair<'_>| sealer.seal(new.name, pair.key_pem);
         let key_of = |pair: PemPair<'_>| Zeroizing::new(pair.key_pem.to_owned());
-        let text = |text: &str| Value::Text(text.to_owned());
-        let columns = vec![
-            new.account.into(),
-            text(new.name),
-            text(&leaf.common_name),
-            text(&leaf.sans.join(",")),
-            text(&leaf.issuer),
-            text(&leaf.organization),
-            text(&leaf.city),
-            text(&leaf.province),
-            text(&leaf.country),
-            leaf.not_before.into(),
-            leaf.not_after.into(),
-            text(&leaf.sha1),
-            text(&leaf.sha256),
-            text(&leaf.serial),
-            text(leaf.public_key.algorithm.name()),
-            text(new.resource_group_id),
-            text(&row::tags_to_json(&new.tags)),
-            new.client_token.map(str::to_owned).into(),
-        ];
+        let tags = row::tags_to_json(&new.tags);
+        let group = new.resource_group_id;
+        let columns = columns(new.account, new.name, leaf, group, tags, new.client_token);
         let repeatable = new.client_token.map(|client_token| RepeatableUpload {
             client_token: client_token.to_owned(),
             key_pem: key_of(new.pair),
@@ -153,27 +135,9 @@ impl PendingUpload {
             // Before the commit, so that no list shows it in between.
             lock(&self.hidden).insert(cert_id, until);
         }
-        let values = [cert_id.into()].into_iter().chain(self.columns);
-        connection
-            .prepare_cached(
-                "INSERT INTO certificate
-                     (cert_id, account, name, common_name, sans, issuer, organization, city,
-                      province, country, not_before, not_after, sha1, sha256, serial, algorithm,
-                      resource_group_id, tags, client_token)
-                 VALUES
-                     (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                      ?18, ?19)",
-            )?
-            .execute(params_from_iter(values))?;
-        connection.prepare_cached("INSERT INTO material VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(
-            params![
-                cert_id,
-                self.cert_pem,
-                self.sealed_key,
-                self.encrypt_cert_pem,
-                self.sealed_encrypt_key
-            ],
-        )?;
+        let pem = [self.cert_pem.as_str(), &self.encrypt_cert_pem];
+        let keys = [Some(self.sealed_key.as_slice()), self.sealed_encrypt_key.as_deref()];
+        insert(connection, cert_id, self.columns, pem, keys)?;
         Ok(Change::Keep(InsertResult::Stored(cert_id)))
     }
 
@@ -221,6 +185,64 @@ impl PendingUpload {
             .query_row([self.account], |row| row.get(0))?;
         Ok((count.unsigned_abs() >= quota).then_some(InsertResult::QuotaExceeded))
     }
+}
+
+/// The columns of a certificate from `account` to `client_token`.
+pub(super) fn columns(
+    account: Account,
+    name: &str,
+    leaf: &Leaf,
+    resource_group_id: &str,
+    tags: String,
+    client_token: Option<&str>,
+) -> Vec<Value> {
+    let text = |text: &str| Value::Text(text.to_owned());
+    vec![
+        account.into(),
+        text(name),
+        text(&leaf.common_name),
+        text(&leaf.sans.join(",")),
+        text(&leaf.issuer),
+        text(&leaf.organization),
+        text(&leaf.city),
+        text(&leaf.province),
+        text(&leaf.country),
+        leaf.not_before.into(),
+        leaf.not_after.into(),
+        text(&leaf.sha1),
+        text(&leaf.sha256),
+        text(&leaf.serial),
+        text(leaf.public_key.algorithm.name()),
+        text(resource_group_id),
+        tags.into(),
+        client_token.map(str::to_owned).into(),
+    ]
+}
+
+/// Stores the rows of a certificate: its [`columns`], and what lists never read.
+pub(super) fn insert(
+    connection: &Connection,
+    cert_id: i64,
+    columns: Vec<Value>,
+    [cert_pem, encrypt_cert_pem]: [&str; 2],
+    [sealed_key, sealed_encrypt_key]: [Option<&[u8]>; 2],
+) -> rusqlite::Result<()> {
+    let values = [cert_id.into()].into_iter().chain(columns);
+    connection
+        .prepare_cached(
+            "INSERT INTO certificate
+                 (cert_id, account, name, common_name, sans, issuer, organization, city, province,
+                  country, not_before, not_after, sha1, sha256, serial, algorithm,
+                  resource_group_id, tags, client_token)
+             VALUES
+                 (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+                  ?19)",
+        )?
+        .execute(params_from_iter(values))?;
+    connection
+        .prepare_cached("INSERT INTO material VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![cert_id, cert_pem, sealed_key, encrypt_cert_pem, sealed_encrypt_key])?;
+    Ok(())
 }
 
 /// The next ID: never one of a deleted certificate.

@@ -23,6 +23,8 @@ pub(super) struct Writer {
     connection: Mutex<Connection>,
     /// Whether a commit waits for the disk.
     is_durable: bool,
+    /// Locked before the connection by whoever changes something.
+    changing: Mutex<()>,
     pending: Mutex<Pending>,
     /// A write has arrived.
     arrived: Condvar,
@@ -73,7 +75,8 @@ impl Pending {
 impl Writer {
     pub(super) fn new(connection: Connection, is_durable: bool) -> Self {
         let (pending, arrived) = (Mutex::default(), Condvar::new());
-        Self { connection: Mutex::new(connection), is_durable, pending, arrived }
+        let changing = Mutex::default();
+        Self { connection: Mutex::new(connection), is_durable, changing, pending, arrived }
     }
 
     /// Runs `job` in a transaction. `other_clients` may be about to write as well. On return, its
@@ -117,6 +120,7 @@ impl Writer {
     fn lead(&self) -> Result<(), StoreError> {
         let _handover = Handover(self);
         let jobs = self.gather();
+        let _changing = self.pause();
         commit(&mut self.connection(), jobs)
     }
 
@@ -136,7 +140,12 @@ impl Writer {
         mem::take(&mut pending.jobs)
     }
 
-    /// The connection, for reading.
+    /// Lets nobody else change anything.
+    pub(super) fn pause(&self) -> MutexGuard<'_, ()> {
+        lock(&self.changing)
+    }
+
+    /// The connection: for reading, or for changes during a pause.
     pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
         lock(&self.connection)
     }

@@ -19,5 +19,6 @@ mod http;
 mod listening;
 mod process;
 mod signatures;
+mod snapshot;
 mod tls_client;
 mod tunnels;
