@@ -45,6 +45,7 @@ mod inspect;
 mod pkcs12;
 mod protocol;
 mod service;
+mod signature_mismatch;
 mod upload;
 
 pub use base::error::{Error, ErrorKind};
@@ -64,5 +65,9 @@ pub use service::caller::CredentialsInfo;
 pub use service::certificate::Certificate;
 pub use service::types::CertId;
 pub use service::version::ApiVersion;
+pub use signature_mismatch::{
+    Change, Difference, Habit, MAX_EXPLAINED_BYTES, Part, SignatureExplanation, Verdict,
+    explain_signature,
+};
 pub use upload::events::{OnConflict, Outcome};
 pub use upload::request::{Receipt, Upload};

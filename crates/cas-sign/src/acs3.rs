@@ -48,7 +48,7 @@ pub fn sign(
     headers.extend(access_key.security_token.map(|token| ("x-acs-security-token", token)));
     headers.extend([("x-acs-signature-nonce", nonce), ("x-acs-version", text("Version"))]);
 
-    let string_to_sign = string_to_sign("", &headers, &hash);
+    let string_to_sign = string_to_sign(&canonical_request("POST\n/\n\n", &headers, &hash));
     let signature = signature(&string_to_sign, access_key.secret);
     let names = signed_headers(&headers);
     let authorization = format!(
@@ -63,28 +63,26 @@ pub fn sign(
     SignedForm { body, signature, headers, string_to_sign: Some(string_to_sign) }
 }
 
-/// Returns the string to sign. `headers` are sorted by name; `hash` is that of the body.
-fn string_to_sign(canonical_query: &str, headers: &[(&str, &str)], hash: &str) -> String {
-    let canonical = canonical_request(canonical_query, headers, hash);
+/// Returns the string to sign of a canonical request.
+#[must_use]
+pub fn string_to_sign(canonical_request: &str) -> String {
     format!(
         "{ALGORITHM}\n{}",
-        lower::encode_string(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref())
+        lower::encode_string(
+            digest::digest(&digest::SHA256, canonical_request.as_bytes()).as_ref()
+        )
     )
 }
 
-/// Zeroized: the headers may include a security token.
-fn canonical_request(
-    canonical_query: &str,
-    headers: &[(&str, &str)],
-    hash: &str,
-) -> Zeroizing<String> {
+/// Returns the canonical request. `head` is the method, the path and the canonical query, a line
+/// each. `headers` are those that are signed, sorted by name; `hash` is that of the body. Zeroized:
+/// the headers may include a security token.
+#[must_use]
+pub fn canonical_request(head: &str, headers: &[(&str, &str)], hash: &str) -> Zeroizing<String> {
     let lines: usize = headers.iter().map(|(name, value)| 2 * name.len() + value.len() + 3).sum();
     // Room for all of it, so that growing leaves no copy behind.
-    let mut text =
-        Zeroizing::new(String::with_capacity(canonical_query.len() + lines + hash.len() + 16));
-    for part in ["POST\n/\n", canonical_query, "\n"] {
-        text.push_str(part);
-    }
+    let mut text = Zeroizing::new(String::with_capacity(head.len() + lines + hash.len() + 16));
+    text.push_str(head);
     for (name, value) in headers {
         for part in [name, ":", value.trim(), "\n"] {
             text.push_str(part);
@@ -145,12 +143,9 @@ mod tests {
                 hash,
                 "{id}"
             );
-            assert_eq!(
-                *canonical_request(&query, &headers, hash),
-                text("canonical_request"),
-                "{id}"
-            );
-            let string_to_sign = string_to_sign(&query, &headers, hash);
+            let canonical = canonical_request(&format!("POST\n/\n{query}\n"), &headers, hash);
+            assert_eq!(*canonical, text("canonical_request"), "{id}");
+            let string_to_sign = string_to_sign(&canonical);
             assert_eq!(string_to_sign, text("string_to_sign"), "{id}");
             let signature = signature(&string_to_sign, text("access_key_secret"));
             let authorization = format!(

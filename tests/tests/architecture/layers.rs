@@ -50,6 +50,7 @@ pub const CRATES: [Declared; 6] = [
             "upload",
             "credentials",
             "service",
+            "signature_mismatch",
             "protocol",
             "http",
             "pkcs12",

@@ -91,9 +91,37 @@ pub(crate) fn display_id(id: &str) -> String {
     )
 }
 
+/// An access key ID without its middle, such as `LTAI****abcd`, for output that people share. Of
+/// what does not look like an ID, only the beginning: it may be the secret.
+pub(crate) fn masked_id(id: &str) -> String {
+    let is_known = ["LTAI", "STS.", "TMP."].iter().any(|prefix| id.starts_with(prefix));
+    let is_plain = id.bytes().all(|b| b.is_ascii_graphic());
+    match id.len() {
+        0..12 if is_plain => id.to_owned(),
+        length if is_known && is_plain => format!("{}****{}", &id[..4], &id[length - 4..]),
+        _ => {
+            format!("{}****", id.chars().take(4).filter(char::is_ascii_graphic).collect::<String>())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_middle_of_an_id_is_masked() {
+        for (id, shown) in [
+            ("testid", "testid"),
+            ("LTAI0123456789abcdef", "LTAI****cdef"),
+            ("STS.0123456789abcdef", "STS.****cdef"),
+            ("0123456789abcdefghijklmnopqrst", "0123****"),
+            ("LTAI\u{1b}[31m0123456789", "LTAI****"),
+            ("\u{1b}[2J", "[2J****"),
+        ] {
+            assert_eq!(masked_id(id), shown);
+        }
+    }
 
     #[test]
     fn invalid_keys_are_refused_without_quoting_them() {
