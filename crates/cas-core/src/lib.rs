@@ -31,15 +31,17 @@
 //! in use, [`Client::root_store`] which roots are trusted. CONTRIBUTING.md says how to add an
 //! operation.
 //!
-//! Modules are private and depend downwards only: client, config, upload, credentials, service,
-//! protocol, http, pkcs12, inspect, base. ARCHITECTURE.md says what each is for, and a test
-//! enforces the order. Everything that programs may use is re-exported here.
+//! Modules are private and depend downwards only: diagnostics, client, config, upload, credentials,
+//! service, `signature_mismatch`, protocol, http, pkcs12, inspect, base. ARCHITECTURE.md says what
+//! each is for, and a test enforces the order. Everything that programs may use is re-exported
+//! here.
 #![forbid(unsafe_code)]
 
 mod base;
 mod client;
 mod config;
 mod credentials;
+mod diagnostics;
 mod http;
 mod inspect;
 mod pkcs12;
@@ -55,6 +57,11 @@ pub use base::secret::Secret;
 pub use base::time::UnixTime;
 pub use client::Client;
 pub use config::Config;
+pub use credentials::identity::Identity;
+pub use credentials::survey::{KeyReport, SourceReport, SourceState};
+pub use diagnostics::{
+    AccessTest, CredentialsReport, Diagnosis, Diagnostics, Probe, Settings, Status,
+};
 pub use inspect::{
     ChainEntry, Facts, Finding, FindingKind, Inspection, IssuerLink, MAX_PEM_BYTES, Severity,
     check_size, inspect, inspect_now, not_text,

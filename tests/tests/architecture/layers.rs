@@ -45,6 +45,7 @@ pub const CRATES: [Declared; 6] = [
         name: "cas-core",
         layers: &[
             "lib",
+            "diagnostics",
             "client",
             "config",
             "upload",

@@ -25,8 +25,8 @@ use crate::service::provider::{CredentialsError, Provider, StaticProvider};
 use crate::service::transport::HttpTransport;
 use crate::service::types::Operation;
 
-const VERSION: &str = "2015-04-01";
-const ENDPOINT: Variable = Variable::ALIBABA_CLOUD_STS_ENDPOINT;
+pub(super) const VERSION: &str = "2015-04-01";
+pub(super) const ENDPOINT: Variable = Variable::ALIBABA_CLOUD_STS_ENDPOINT;
 const REGION: Variable = Variable::ALIBABA_CLOUD_STS_REGION;
 const VPC: Variable = Variable::ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED;
 const SESSION_NAME: Variable = Variable::ALIBABA_CLOUD_ROLE_SESSION_NAME;
@@ -140,7 +140,7 @@ pub(crate) fn assume(
     response.credentials.into_key(&caller.endpoint)
 }
 
-fn caller(
+pub(super) fn caller(
     context: &ProviderContext,
     endpoint: &Endpoint,
     credentials: Option<Box<dyn Provider>>,
@@ -160,7 +160,7 @@ fn caller(
 
 /// Where STS is called: at the endpoint of the profile or of the environment, or else at the host
 /// of a region.
-fn endpoint(role: &Role, variables: &EnvSnapshot) -> Result<Endpoint, CredentialsError> {
+pub(super) fn endpoint(role: &Role, variables: &EnvSnapshot) -> Result<Endpoint, CredentialsError> {
     let named = role.endpoint.as_deref().map(Cow::from).or_else(|| variables.get(ENDPOINT));
     if let Some(named) = named {
         // The text may hold a password, so it is not shown.

@@ -35,10 +35,15 @@ const TOKEN_TTL: &str = "21600";
 const MAX_REQUEST_TIME: Duration = Duration::from_secs(2);
 const MAX_TOKEN_REQUEST_TIME: Duration = Duration::from_secs(1);
 
+/// Where the service is, for diagnostics.
+pub(super) fn address() -> &'static str {
+    METADATA
+}
+
 /// The role of this instance.
 pub(crate) struct EcsRamRole {
     context: Arc<ProviderContext>,
-    role: Option<String>,
+    pub(super) role: Option<String>,
 }
 
 impl EcsRamRole {

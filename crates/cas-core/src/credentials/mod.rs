@@ -10,12 +10,15 @@ mod context;
 mod ecs_ram_role;
 mod environment;
 mod files;
+pub(crate) mod identity;
 mod json;
 mod oidc;
 mod profile;
 mod response;
 mod session_credentials;
 mod source;
+mod sources;
+pub(crate) mod survey;
 mod uri;
 
 use std::sync::Arc;

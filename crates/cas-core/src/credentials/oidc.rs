@@ -29,7 +29,7 @@ impl NamedSource for Oidc {
 }
 
 impl Oidc {
-    fn role(&self) -> Result<OidcRole, CredentialsError> {
+    pub(super) fn role(&self) -> Result<OidcRole, CredentialsError> {
         let variables = &self.0.variables;
         let (arn, provider_arn) = (variables.get(ROLE_ARN), variables.get(PROVIDER_ARN));
         let token_file = variables.path(TOKEN_FILE);
@@ -96,7 +96,7 @@ impl Source for OidcRole {
 }
 
 /// The token in a file, without the line end.
-fn read_token(path: &Path, deadline: &Deadline) -> Result<Secret, CredentialsError> {
+pub(super) fn read_token(path: &Path, deadline: &Deadline) -> Result<Secret, CredentialsError> {
     let failed =
         |what| CredentialsError::failed(format!("OIDC token file {what}: {}", quoted_path(path)));
     let text = read_text(path, deadline)?.ok_or_else(|| failed("not found"))?;

@@ -35,6 +35,17 @@ impl CredentialsUri {
     }
 }
 
+impl CredentialsUri {
+    /// Its host and port; `None` if it is not set or not valid.
+    pub(super) fn host(&self) -> Option<String> {
+        self.url.as_deref().and_then(parse).map(|(_, host)| host)
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.url.is_some()
+    }
+}
+
 impl NamedSource for CredentialsUri {
     fn name(&self) -> String {
         "the credentials URI".to_owned()

@@ -9,6 +9,7 @@
 
 mod buffers;
 pub(crate) mod client;
+pub(crate) mod connection_steps;
 pub(crate) mod deadline;
 pub(crate) mod endpoint;
 pub(crate) mod failure;
@@ -19,4 +20,4 @@ pub(crate) mod response;
 pub(crate) mod roots;
 mod settings;
 mod tcp;
-mod tls;
+pub(crate) mod tls;

@@ -41,7 +41,7 @@ impl Connector<()> for TcpConnector {
         let failed = |error: io::Error| connect_failed(to_host, to_port, proxy.is_some(), &error);
         let limit = RequestDeadline::limit().map_err(failed)?;
         let addresses = resolver::addresses(to_host, to_port, &limit)?;
-        let mut stream = connect_any(&addresses, &limit, connect).map_err(failed)?;
+        let mut stream = connect_first(&addresses, &limit).map_err(failed)?;
         let mut buffers = WireBuffers::new(!details.needs_tls());
         match proxy {
             Some(proxy) if proxy.forwards(&target) => {
@@ -52,6 +52,11 @@ impl Connector<()> for TcpConnector {
         }
         Ok(Some(Tcp::new(stream, buffers, !details.needs_tls()).map_err(failed)?))
     }
+}
+
+/// Connects to the first address that accepts.
+pub(super) fn connect_first(addresses: &[SocketAddr], limit: &Deadline) -> io::Result<TcpStream> {
+    connect_any(addresses, limit, connect)
 }
 
 /// Connects to the first address that accepts. Each gets an equal share of the time that is left.

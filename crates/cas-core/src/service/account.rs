@@ -12,7 +12,7 @@ use crate::base::per_process::PerProcess;
 use crate::base::random::nonce;
 use crate::protocol::failure_class::FailureClass;
 use crate::service::caller::Caller;
-use crate::service::certificate::Certificate;
+use crate::service::certificate::{Certificate, Page};
 use crate::service::failure::CallError;
 use crate::service::messages::{
     ListFailure, cancelled, deletion_unknown, relying_on_list, unusable_list, version_changed,
@@ -51,6 +51,19 @@ impl Account {
         self.in_version(None, |version| {
             let entries = self.read_list(&Readings::default(), version, deadline, &|_| false)?;
             Ok(entries.into_certificates())
+        })
+    }
+
+    /// Requests a list of one certificate, which changes nothing: whether the access key may do
+    /// that. Returns the API version that the service has, and the request ID.
+    pub(crate) fn list_one(
+        &self,
+        deadline: &Deadline,
+    ) -> Result<(ApiVersion, &'static str, Option<String>), CallError> {
+        self.in_version(None, |version| {
+            let operation = version.list_page(version.lists()[0], 1, 1);
+            let response = self.caller.call::<Page>(&operation, ALL, deadline)?;
+            Ok((version, operation.action, response.request_id))
         })
     }
 

@@ -160,3 +160,23 @@ impl Provider for StaticProvider {
         false
     }
 }
+
+/// Returns a key that was fetched from the source `origin`, for diagnostics.
+pub(crate) struct FetchedProvider {
+    pub(crate) key: Arc<AccessKey>,
+    pub(crate) origin: String,
+}
+
+impl Provider for FetchedProvider {
+    fn access_key(&self, _: SystemTime, _: &Deadline) -> Result<Arc<AccessKey>, CredentialsError> {
+        Ok(Arc::clone(&self.key))
+    }
+
+    fn origin(&self) -> String {
+        self.origin.clone()
+    }
+
+    fn renew(&self, _: &AccessKey, _: SystemTime, _: &Deadline) -> bool {
+        false
+    }
+}

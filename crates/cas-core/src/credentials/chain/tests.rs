@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Mutex;
 
 use crate::base::secret::Secret;
+use crate::credentials::sources::{CLI_DEFAULT, MissingProfile};
 use crate::protocol::access_key::AccessKey;
 
 type Results = Mutex<Vec<Result<&'static str, CredentialsError>>>;

@@ -46,6 +46,38 @@ impl CliProfile {
         read_whole(|deadline| self.file.read(deadline), deadline)
     }
 
+    /// The profile in use, whose fields are complete. Asks no service.
+    pub(crate) fn look(&self, deadline: &Deadline) -> Result<Profile, CredentialsError> {
+        let text = self.read(deadline)?;
+        let config = ConfigFile::parse(&text)?;
+        let (name, _) = self.current(&config, deadline)?;
+        let missing = || CredentialsError::not_configured("profile not found");
+        config.profile(name).ok_or_else(missing)
+    }
+
+    /// The name of the profile in use, and the source that it describes.
+    fn current<'a>(
+        &'a self,
+        config: &'a ConfigFile<'_>,
+        deadline: &Deadline,
+    ) -> Result<(&'a str, Box<dyn Source>), CredentialsError> {
+        let chosen = self.used.get().or(self.file.profile.as_ref());
+        let name = chosen
+            .or(config.current.as_ref())
+            .ok_or_else(|| CredentialsError::failed("no current profile is set"))?;
+        let source = self.source(config, name, &mut Vec::new(), deadline).map_err(|error| {
+            // The profile that the program or the environment names may be in another file, but the
+            // current profile must exist.
+            if error.is_not_configured() && chosen.is_none() {
+                let (name, line) = (quoted(name), config.current_line);
+                CredentialsError::failed(format!("current profile {name} (line {line}) not found"))
+            } else {
+                error
+            }
+        })?;
+        Ok((name, source))
+    }
+
     /// The source that a profile describes. `above` are the profiles that name it, directly or not,
     /// as their `source_profile`.
     fn source(
@@ -145,24 +177,11 @@ impl Source for CliProfile {
     ) -> Result<KeyWithExpiry, CredentialsError> {
         let text = self.read(deadline)?;
         let config = ConfigFile::parse(&text)?;
-        let chosen = self.used.get().or(self.file.profile.as_ref());
-        let name = chosen
-            .or(config.current.as_ref())
-            .ok_or_else(|| CredentialsError::failed("no current profile is set"))?;
-        let source = self.source(&config, name, &mut Vec::new(), deadline).map_err(|error| {
-            // The profile that the program or the environment names may be in another file, but the
-            // current profile must exist.
-            if error.is_not_configured() && chosen.is_none() {
-                let (name, line) = (quoted(name), config.current_line);
-                CredentialsError::failed(format!("current profile {name} (line {line}) not found"))
-            } else {
-                error
-            }
-        })?;
+        let (name, source) = self.current(&config, deadline)?;
         let fetched = source.fetch(now, deadline)?;
         // Takes no lock, which may never be unlocked after a fork. It is set only once: later
         // names are the same.
-        let _ = self.used.set(Box::new(name.clone()));
+        let _ = self.used.set(Box::new(name.to_owned()));
         Ok(fetched)
     }
 }

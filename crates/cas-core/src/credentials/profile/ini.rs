@@ -25,6 +25,20 @@ const DEFAULT: &str = "default";
 pub(crate) struct IniProfile(pub(crate) ProfileFile);
 
 impl IniProfile {
+    /// The profile in use, whose fields are complete. Asks no service.
+    pub(crate) fn look(&self, deadline: &Deadline) -> Result<Profile, CredentialsError> {
+        let profile = self.profile(deadline)?;
+        self.source(&profile).map(|_| profile)
+    }
+
+    fn profile(&self, deadline: &Deadline) -> Result<Profile, CredentialsError> {
+        let text = self.0.read(deadline)?;
+        let name = self.0.profile.as_deref().unwrap_or(DEFAULT);
+        parse(&text, name)?.ok_or_else(|| {
+            CredentialsError::not_configured(format!("profile {} not found", quoted(name)))
+        })
+    }
+
     fn source(&self, profile: &Profile) -> Result<Box<dyn Source>, CredentialsError> {
         let context = || Arc::clone(&self.0.context);
         let role = || profile.role("role_arn", &["role_session_name"]);
@@ -63,11 +77,7 @@ impl Source for IniProfile {
         now: SystemTime,
         deadline: &Deadline,
     ) -> Result<KeyWithExpiry, CredentialsError> {
-        let text = self.0.read(deadline)?;
-        let name = self.0.profile.as_deref().unwrap_or(DEFAULT);
-        let profile = parse(&text, name)?.ok_or_else(|| {
-            CredentialsError::not_configured(format!("profile {} not found", quoted(name)))
-        })?;
+        let profile = self.profile(deadline)?;
         let source = self.source(&profile)?;
         profile.source(source).fetch(now, deadline)
     }

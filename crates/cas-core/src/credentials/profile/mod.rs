@@ -6,7 +6,7 @@ pub(crate) mod cli;
 mod cli_file;
 mod cloud_sso;
 mod command_line;
-mod fields;
+pub(super) mod fields;
 pub(crate) mod file;
 mod file_lock;
 pub(crate) mod ini;

@@ -45,6 +45,23 @@ impl ProxyPolicy {
         }
     }
 
+    /// Where the choice of a proxy for `target` comes from, for diagnostics.
+    pub(crate) fn reason(&self, target: &Endpoint) -> String {
+        match self {
+            Self::Configured { proxy: None, .. } => "the configuration turns it off".to_owned(),
+            Self::Configured { .. } => "the configuration".to_owned(),
+            Self::Environment(_) if target.is_loopback() => {
+                "the endpoint is on this machine".to_owned()
+            }
+            Self::Environment(variables) => match variable(target, variables) {
+                Some((name, false)) => name.to_string(),
+                Some((name, true)) => format!("NO_PROXY exempts the endpoint from {name}"),
+                None if variables.is_ignored() => "libcas ignores the environment".to_owned(),
+                None => "the environment sets none".to_owned(),
+            },
+        }
+    }
+
     /// Whether libcas ignores the proxies of the environment.
     pub(crate) fn ignores_environment(&self) -> bool {
         matches!(self, Self::Environment(variables) if variables.is_ignored())
@@ -55,6 +72,13 @@ impl ProxyPolicy {
 /// `ALL_PROXY`, unless `NO_PROXY` exempts it. A name in capitals comes before the same name in
 /// small letters, as in the official SDKs.
 fn from_env(target: &Endpoint, variables: &EnvSnapshot) -> Result<Option<Proxy>, Error> {
+    let Some((name, false)) = variable(target, variables) else { return Ok(None) };
+    let url = variables.get(name).unwrap_or_default();
+    Proxy::parse(&url).map(Some).map_err(|cause| invalid_proxy(Some(name), cause))
+}
+
+/// The variable that sets the proxy for `target`, and whether `NO_PROXY` exempts it.
+fn variable(target: &Endpoint, variables: &EnvSnapshot) -> Option<(Variable, bool)> {
     let is_cgi = variables.get(Variable::REQUEST_METHOD).is_some();
     let for_scheme: &[Variable] = match (target.is_plaintext(), is_cgi) {
         (false, _) => &[Variable::HTTPS_PROXY, Variable::https_proxy],
@@ -65,16 +89,10 @@ fn from_env(target: &Endpoint, variables: &EnvSnapshot) -> Result<Option<Proxy>,
     let first = |names: &[Variable]| {
         names.iter().find_map(|name| variables.get(*name).map(|value| (*name, value)))
     };
-    let Some((name, url)) =
-        first(for_scheme).or_else(|| first(&[Variable::ALL_PROXY, Variable::all_proxy]))
-    else {
-        return Ok(None);
-    };
+    let (name, _) =
+        first(for_scheme).or_else(|| first(&[Variable::ALL_PROXY, Variable::all_proxy]))?;
     let exempt = first(&[Variable::NO_PROXY, Variable::no_proxy]);
-    if exempt.is_some_and(|(_, list)| is_exempt(&list, target)) {
-        return Ok(None);
-    }
-    Proxy::parse(&url).map(Some).map_err(|cause| invalid_proxy(Some(name), cause))
+    Some((name, exempt.is_some_and(|(_, list)| is_exempt(&list, target))))
 }
 
 /// The error for a proxy URL, from an environment variable or from the configuration.

@@ -47,6 +47,17 @@ impl Proxy {
         self.protocol == Protocol::Http && target.is_plaintext()
     }
 
+    /// Its URL, with asterisks for the login.
+    pub(crate) fn masked_url(&self) -> String {
+        let scheme = match self.protocol {
+            Protocol::Http => "http",
+            Protocol::Socks5 => "socks5",
+            Protocol::Socks5h => "socks5h",
+        };
+        let login = if self.login.is_some() { "****:****@" } else { "" };
+        format!("{scheme}://{login}{self}")
+    }
+
     /// Parses `[scheme://][user[:password]@]host[:port][/]`; the default scheme is `http`. The
     /// error says what is wrong and never quotes the text, which may hold a password.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {

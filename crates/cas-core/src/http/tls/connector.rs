@@ -189,7 +189,10 @@ impl<In: Transport> Connector<In> for TlsConnector {
 /// In TLS 1.3 the handshake of the client ends before the server has seen that it sends no client
 /// certificate. A server that asks for one is heard before the request is sent, so that a refusal
 /// leaves nothing in doubt. One that does not insist sends session tickets, or nothing.
-fn hear_verdict(session: &mut ClientConnection, socket: &mut RecordStream) -> io::Result<()> {
+pub(super) fn hear_verdict(
+    session: &mut ClientConnection,
+    socket: &mut impl Read,
+) -> io::Result<()> {
     let is_tls13 = session.protocol_version() == Some(ProtocolVersion::TLSv1_3);
     if !is_tls13 || !RequestDeadline::asked_for_certificate() {
         return Ok(());

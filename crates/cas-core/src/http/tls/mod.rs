@@ -4,10 +4,12 @@
 //! `failure`, `proxy`, `roots` and `settings` of `http`.
 
 mod connector;
+mod handshake;
 mod messages;
 mod verifier;
 
 pub(crate) use connector::TlsConnector;
+pub(crate) use handshake::{Handshake, shake_hands};
 pub(crate) use messages::client_certificate_required;
 
 #[cfg(test)]
