@@ -2,6 +2,8 @@
 //!
 //! Uses everything below it; see lib.rs for the order.
 
+pub(crate) mod deployment;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 

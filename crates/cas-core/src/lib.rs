@@ -31,16 +31,17 @@
 //! in use, [`Client::root_store`] which roots are trusted. CONTRIBUTING.md says how to add an
 //! operation.
 //!
-//! Modules are private and depend downwards only: diagnostics, client, config, upload, credentials,
-//! service, `signature_mismatch`, protocol, http, pkcs12, inspect, base. ARCHITECTURE.md says what
-//! each is for, and a test enforces the order. Everything that programs may use is re-exported
-//! here.
+//! Modules are private and depend downwards only: diagnostics, client, config, deployment, upload,
+//! credentials, service, `signature_mismatch`, protocol, http, pkcs12, inspect, base.
+//! ARCHITECTURE.md says what each is for, and a test enforces the order. Everything that programs
+//! may use is re-exported here.
 #![forbid(unsafe_code)]
 
 mod base;
 mod client;
 mod config;
 mod credentials;
+mod deployment;
 mod diagnostics;
 mod http;
 mod inspect;
@@ -56,9 +57,13 @@ pub use base::logger::{Level, Logger};
 pub use base::secret::Secret;
 pub use base::time::UnixTime;
 pub use client::Client;
+pub use client::deployment::DeploymentInventory;
 pub use config::Config;
 pub use credentials::identity::Identity;
 pub use credentials::survey::{KeyReport, SourceReport, SourceState};
+pub use deployment::plan::{DeploymentPlan, DeploymentRequest};
+pub use deployment::rollback::Rollback;
+pub use deployment::run::{Deployment, DeploymentEvent};
 pub use diagnostics::{
     AccessTest, CredentialsReport, Diagnosis, Diagnostics, Probe, Settings, Status,
 };
@@ -70,6 +75,10 @@ pub use protocol::Signature;
 pub use protocol::redact::Secrets;
 pub use service::caller::CredentialsInfo;
 pub use service::certificate::Certificate;
+pub use service::deployment::types::{
+    CloudResource, Contact, DeploymentJob, JobId, JobProgress, JobStatus, WorkerResource,
+    WorkerStatus,
+};
 pub use service::types::CertId;
 pub use service::version::ApiVersion;
 pub use signature_mismatch::{

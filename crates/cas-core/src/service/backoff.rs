@@ -1,6 +1,33 @@
-//! Delays between attempts: exponential backoff with full jitter. No I/O.
+//! Delays between attempts: exponential backoff with full jitter.
 
 use std::time::Duration;
+
+use crate::base::deadline::Deadline;
+use crate::base::error::Error;
+use crate::base::random::random;
+
+/// How long a state machine wants to wait before the next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// No wait.
+    None,
+    /// The delay of [`delay`] for this number of failures, from 1.
+    Backoff(u32),
+    /// The delay of [`throttled`] after the service throttled this number of attempts, with the
+    /// delay that it requested.
+    Throttled(Option<Duration>, u32),
+}
+
+/// Returns the delay before an attempt. `None` if the deadline leaves no time for the attempt.
+pub(crate) fn before_attempt(wait: Wait, deadline: &Deadline) -> Result<Option<Duration>, Error> {
+    Ok(match wait {
+        Wait::None => Some(Duration::ZERO),
+        Wait::Backoff(failures) => Some(delay(failures, random()?)),
+        Wait::Throttled(requested, times) => {
+            throttled(times, requested, deadline.time_left(), random()?)
+        }
+    })
+}
 
 /// Longest delay before the second attempt; it doubles with each further one.
 const FIRST: Duration = Duration::from_millis(200);

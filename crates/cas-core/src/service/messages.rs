@@ -309,6 +309,16 @@ pub(crate) fn unusable_list(endpoint: &str, failure: ListFailure) -> CallError {
     CallError::new(class, error)
 }
 
+/// A list of deployment that changed whenever it was read.
+#[cold]
+pub(crate) fn unusable_entries(endpoint: &str, what: &str) -> CallError {
+    let sentence = format!("The list of {what} of {endpoint} changed each time that it was read.");
+    let error = Error::new(ErrorKind::Protocol, sentence)
+        .with_hint("Make the same call again.")
+        .with_retryable(true);
+    CallError::new(FailureClass::OutcomeUnknown, error)
+}
+
 /// The service no longer has the version of the API, so another one is used from now on.
 pub(crate) fn version_changed(error: &Error, version: &dyn Display) -> String {
     format!("{error} libcas uses API version {version} from now on.")

@@ -8,6 +8,7 @@ pub(crate) mod backoff;
 pub(crate) mod caller;
 pub(crate) mod certificate;
 pub(crate) mod clock_skew;
+pub(crate) mod deployment;
 pub(crate) mod failure;
 pub(crate) mod messages;
 pub(crate) mod operations;

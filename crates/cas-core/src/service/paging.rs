@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use crate::service::certificate::Page;
-use crate::service::types::CertId;
 
 /// Entries of a page: the documented default of both versions, which no source forbids.
 pub(crate) const PAGE_SIZE: usize = 50;
@@ -28,6 +27,18 @@ pub(crate) enum Next {
     Unstable,
 }
 
+/// What matters of a page for the next request.
+pub(crate) struct PageInfo {
+    /// How many entries all pages have, if the response says so.
+    pub(crate) total: Option<usize>,
+    /// How many entries this page has.
+    pub(crate) entries: usize,
+    /// How many entries a page has, if the response says so.
+    pub(crate) size: Option<usize>,
+    /// The IDs of those entries of this page that have one.
+    pub(crate) ids: Vec<i64>,
+}
+
 /// One list, read page by page.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Paging {
@@ -46,8 +57,8 @@ pub(crate) struct Paging {
     first: usize,
     /// How many entries the last page says that the list has.
     total: Option<usize>,
-    /// The certificates of the pages so far.
-    ids: BTreeSet<CertId>,
+    /// The IDs of the entries of the pages so far.
+    ids: BTreeSet<i64>,
     /// The entries of an earlier reading that ended before its total was reached.
     short: Option<usize>,
 }
@@ -77,12 +88,20 @@ impl Paging {
         (self.number, self.size)
     }
 
-    /// Takes the page that was requested.
+    /// Takes the page of certificates that was requested.
     #[cold]
     pub(crate) fn add(&mut self, page: &Page) -> Next {
+        let Page { total, entries, size, certificates, .. } = page;
+        let ids = certificates.iter().map(|certificate| certificate.id.get()).collect();
+        self.add_page(&PageInfo { total: *total, entries: *entries, size: *size, ids })
+    }
+
+    /// Takes the page that was requested.
+    #[cold]
+    pub(crate) fn add_page(&mut self, page: &PageInfo) -> Next {
         let mut known = 0;
-        for certificate in &page.certificates {
-            known += usize::from(!self.ids.insert(certificate.id));
+        for id in &page.ids {
+            known += usize::from(!self.ids.insert(*id));
         }
         let is_new = page.entries > known;
         if self.number == 1 {

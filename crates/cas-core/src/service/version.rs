@@ -17,6 +17,8 @@ pub enum ApiVersion {
 impl ApiVersion {
     /// The one that has SM2 double certificates (docs/service.md, Version 2020-04-07).
     pub(crate) const OF_DOUBLE_CERTIFICATES: Self = Self::V2020_04_07;
+    /// The one that has deployment (docs/service.md, Deployment).
+    pub(crate) const OF_DEPLOYMENT: Self = Self::V2020_04_07;
 
     /// Returns the value of the parameter `Version`.
     #[must_use]

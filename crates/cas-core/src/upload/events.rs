@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::protocol::failure_class::FailureClass;
+pub(crate) use crate::service::backoff::Wait;
 use crate::service::types::CertId;
 
 /// What to do if the name is taken; the numbers are those of the C API (`cas_on_conflict`).
@@ -125,18 +126,6 @@ impl Moment {
     pub(crate) fn left(self) -> Duration {
         self.deadline.saturating_sub(self.now)
     }
-}
-
-/// How long to wait before the certificate is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
-    /// No wait.
-    None,
-    /// The delay of [`crate::service::backoff::delay`] for this number of failures, from 1.
-    Backoff(u32),
-    /// The delay of [`crate::service::backoff::throttled`] after the service throttled this number
-    /// of attempts, with the delay that it requested.
-    Throttled(Option<Duration>, u32),
 }
 
 /// What to do next.

@@ -8,16 +8,16 @@ use crate::base::deadline::Deadline;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::logger::Level;
 use crate::base::quote::quoted;
-use crate::base::random::{nonce, random};
+use crate::base::random::nonce;
 use crate::http::deadline::Connection;
 use crate::protocol::failure_class::FailureClass;
 use crate::service::account::Account;
-use crate::service::backoff;
+use crate::service::backoff::{self, Wait};
 use crate::service::messages::with_next_version;
 use crate::service::types::{CertId, NewCertificate, NewId, PemPair};
 use crate::service::version::ApiVersion;
 use crate::upload::events::{
-    Event, FailReason, Moment, Name, NameOwner, OnConflict, Outcome, Rules, Step, Wait,
+    Event, FailReason, Moment, Name, NameOwner, OnConflict, Outcome, Rules, Step,
 };
 use crate::upload::history::History;
 use crate::upload::left_overs::LeftOver;
@@ -167,7 +167,7 @@ impl UploadRun<'_> {
     fn try_to_send(&mut self, name: Name, wait: Wait, to: Connection) -> Result<Event, Error> {
         let Account { caller, rate_limiter, .. } = self.account;
         let version = self.version();
-        let turn = duration(wait, self.deadline)?
+        let turn = backoff::before_attempt(wait, self.deadline)?
             .filter(|delay| caller.wait(*delay, self.deadline, self.history.error.as_ref()))
             .and_then(|_| rate_limiter.acquire(version, Instant::now(), self.deadline.instant()));
         if !turn.is_some_and(|turn| caller.wait(turn, self.deadline, None)) {
@@ -308,17 +308,6 @@ impl UploadRun<'_> {
 /// What is sent again takes a new connection.
 fn connection(machine: &Machine) -> Connection {
     if machine.sent() > 1 { Connection::New } else { Connection::Any }
-}
-
-/// `None` if the deadline leaves no time for the attempt that follows.
-fn duration(wait: Wait, deadline: &Deadline) -> Result<Option<Duration>, Error> {
-    Ok(match wait {
-        Wait::None => Some(Duration::ZERO),
-        Wait::Backoff(failures) => Some(backoff::delay(failures, random()?)),
-        Wait::Throttled(requested, times) => {
-            backoff::throttled(times, requested, deadline.time_left(), random()?)
-        }
-    })
 }
 
 #[cfg(test)]
