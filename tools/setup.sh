@@ -101,6 +101,11 @@ check_tools() {
         'nodejs npm' 'nodejs npm' node_with_npm
     need chromium 'a browser, for the page of the emulator' \
         chromium chromium chromium_browser
+    # Other distributions have no package of it; the tests say that they do without.
+    if on_path apt-get >/dev/null; then
+        need pebble 'an ACME server, for certbot and lego' pebble '' on_path pebble
+        need lego 'a renewal client that calls casctl' lego '' lego --version
+    fi
     need pkg-config 'what an installed libcas says of itself' \
         pkg-config pkgconf-pkg-config pkg-config --version
     need kill 'stops the emulator' procps util-linux on_path kill

@@ -1,5 +1,6 @@
 //! `casctl`, as people and scripts use it.
 
+mod acme;
 mod basics;
 mod bulk;
 mod hooks;
