@@ -87,12 +87,12 @@ fn heading(kind: ErrorKind) -> &'static str {
 }
 
 /// The exit status for an error of libcas.
-fn status_of(kind: ErrorKind) -> u8 {
+pub(crate) fn status_of(kind: ErrorKind) -> u8 {
     u8::try_from(kind as i32).unwrap_or(u8::MAX - OF_LIBRARY) + OF_LIBRARY
 }
 
 /// An error of libcas as JSON.
-fn error_json(error: &Error) -> Value {
+pub(crate) fn error_json(error: &Error) -> Value {
     json!({
         "kind": kind_name(error.kind()),
         "exit_status": status_of(error.kind()),

@@ -8,7 +8,8 @@ fn alone(arguments: &[&str]) -> Program {
     Program::new(artefact("casctl")).args(arguments)
 }
 
-const COMMANDS: [&str; 6] = ["upload", "hook", "check", "list", "show", "delete"];
+const COMMANDS: [&str; 9] =
+    ["upload", "hook", "check", "list", "show", "delete", "whoami", "doctor", "explain-signature"];
 
 #[test]
 fn help_is_in_the_language_of_the_environment() {

@@ -7,10 +7,13 @@ use crate::session::Session;
 
 mod check;
 mod delete;
+mod doctor;
+mod explain_signature;
 mod hook;
 mod list;
 mod show;
 mod upload;
+mod whoami;
 
 /// A command of casctl.
 pub(crate) struct Entry {
@@ -30,4 +33,11 @@ pub(crate) const ALL: &[Entry] = &[
     Entry { name: "list", command: list::command, run: list::run },
     Entry { name: "show", command: show::command, run: show::run },
     Entry { name: "delete", command: delete::command, run: delete::run },
+    Entry { name: "whoami", command: whoami::command, run: whoami::run },
+    Entry { name: "doctor", command: doctor::command, run: doctor::run },
+    Entry {
+        name: "explain-signature",
+        command: explain_signature::command,
+        run: explain_signature::run,
+    },
 ];
