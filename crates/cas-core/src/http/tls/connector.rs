@@ -118,11 +118,15 @@ impl TlsConnector {
     }
 }
 
+/// ring's algorithms.
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    let provider = rustls::crypto::ring::default_provider();
+    Arc::new(CryptoProvider { key_provider: &NoClientKeys, ..provider })
+}
+
 /// TLS 1.2 and 1.3 with ring's algorithms.
 pub(super) fn config(roots: &LoadedRoots) -> Result<ClientConfig, rustls::Error> {
-    let provider =
-        CryptoProvider { key_provider: &NoClientKeys, ..rustls::crypto::ring::default_provider() };
-    let provider = Arc::new(provider);
+    let provider = provider();
     let verifier = WebPkiServerVerifier::builder_with_provider(
         Arc::clone(&roots.store),
         Arc::clone(&provider),

@@ -14,7 +14,7 @@ use crate::http::endpoint::Endpoint;
 use crate::http::failure::TransportError;
 use crate::http::proxy::{Proxy, not_tls};
 use crate::http::roots::LoadedRoots;
-use crate::http::tls::connector::{config, hear_verdict};
+use crate::http::tls::connector::{config, hear_verdict, provider};
 use crate::http::tls::messages::{handshake_error, invalid_server_name, is_not_tls, setup_failed};
 use crate::inspect::inspect_der;
 
@@ -78,8 +78,8 @@ pub(crate) fn shake_hands(
 fn is_public(sent: &[CertificateDer<'_>], name: &ServerName<'_>) -> bool {
     let Some((leaf, intermediates)) = sent.split_first() else { return false };
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider());
+    let verifier = verifier.build();
     let now =
         PkiTime::since_unix_epoch(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
     verifier.is_ok_and(|verifier| {
