@@ -3,6 +3,7 @@
 //! Uses everything below it; see lib.rs for the order.
 
 pub(crate) mod deployment;
+pub(crate) mod served;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};

@@ -31,8 +31,8 @@
 //! in use, [`Client::root_store`] which roots are trusted. CONTRIBUTING.md says how to add an
 //! operation.
 //!
-//! Modules are private and depend downwards only: diagnostics, client, config, deployment, upload,
-//! credentials, service, `signature_mismatch`, protocol, http, pkcs12, inspect, base.
+//! Modules are private and depend downwards only: diagnostics, client, config, prune, deployment,
+//! upload, credentials, service, `signature_mismatch`, protocol, http, pkcs12, inspect, base.
 //! ARCHITECTURE.md says what each is for, and a test enforces the order. Everything that programs
 //! may use is re-exported here.
 #![forbid(unsafe_code)]
@@ -47,6 +47,7 @@ mod http;
 mod inspect;
 mod pkcs12;
 mod protocol;
+mod prune;
 mod service;
 mod signature_mismatch;
 mod upload;
@@ -58,6 +59,7 @@ pub use base::secret::Secret;
 pub use base::time::UnixTime;
 pub use client::Client;
 pub use client::deployment::DeploymentInventory;
+pub use client::served::ServedCertificate;
 pub use config::Config;
 pub use credentials::identity::Identity;
 pub use credentials::survey::{KeyReport, SourceReport, SourceState};
@@ -73,6 +75,7 @@ pub use inspect::{
 };
 pub use protocol::Signature;
 pub use protocol::redact::Secrets;
+pub use prune::{PruneDecision, PruneRules, prune};
 pub use service::caller::CredentialsInfo;
 pub use service::certificate::Certificate;
 pub use service::deployment::types::{

@@ -48,6 +48,7 @@ pub const CRATES: [Declared; 6] = [
             "diagnostics",
             "client",
             "config",
+            "prune",
             "deployment",
             "upload",
             "credentials",

@@ -109,6 +109,14 @@ impl fmt::Display for UnixTime {
     }
 }
 
+/// The day of a date as the service writes it, `YYYY-MM-DD`, in days since 1970-01-01; what follows
+/// the date is ignored. `None` for any other text.
+pub(crate) fn unix_day(date: &str) -> Option<i64> {
+    const SECONDS: u64 = 24 * 60 * 60;
+    let midnight = humantime::parse_rfc3339(&format!("{}T00:00:00Z", date.get(..10)?)).ok()?;
+    i64::try_from(unix_seconds(midnight) / SECONDS).ok()
+}
+
 /// Year, month and day of the day that is `days` after 1970-01-01, from the year 0 on.
 fn date(days: i64) -> (i64, i64, i64) {
     // The calendar repeats every 400 years. Years begin on 1 March here: leap days come last.

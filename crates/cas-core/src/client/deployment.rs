@@ -1,6 +1,6 @@
 //! Deployment of stored certificates. Only API version 2020-04-07 has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Client;
@@ -12,7 +12,7 @@ use crate::deployment::plan::{self, DeploymentPlan, DeploymentRequest, Inventory
 use crate::deployment::rollback::{self, Rollback};
 use crate::deployment::run::{self, Deployment, DeploymentEvent, Execution};
 use crate::deployment::{invalid_domain, no_contact, normalized, nothing_to_deploy};
-use crate::service::deployment::types::{CloudResource, Contact, DeploymentJob};
+use crate::service::deployment::types::{CloudResource, Contact};
 use crate::service::failure::CallError;
 use crate::service::types::CertId;
 use crate::service::version::ApiVersion;
@@ -130,10 +130,26 @@ impl Client {
         Ok(rollback::execute(&self.account, rollbacks, self.timeout, &deadline))
     }
 
-    /// Returns the deployment jobs of the account, newest first as the service lists them.
-    pub fn deployment_jobs(&self) -> Result<Vec<DeploymentJob>, Error> {
+    /// Returns the certificates that cloud resources use, or that deployment jobs refer to which
+    /// have not ended.
+    pub fn certificates_in_use(&self) -> Result<BTreeSet<CertId>, Error> {
         self.check_deployment(&[])?;
-        self.logged(self.account.deployment_jobs(None, &self.begin(None)?))
+        self.logged(self.in_use(&self.begin(None)?))
+    }
+
+    fn in_use(&self, deadline: &Deadline) -> Result<BTreeSet<CertId>, CallError> {
+        let resources = self.account.cloud_resources("", deadline)?;
+        let mut in_use: BTreeSet<_> =
+            resources.into_iter().filter_map(|resource| resource.cert_id).collect();
+        let jobs = self.account.deployment_jobs(None, deadline)?;
+        for job in jobs.into_iter().filter(|job| !job.status.has_ended()) {
+            if job.cert_ids.is_empty() {
+                let workers = self.account.deployment_workers(job.id, deadline)?;
+                in_use.extend(workers.into_iter().filter_map(|worker| worker.cert_id));
+            }
+            in_use.extend(job.cert_ids);
+        }
+        Ok(in_use)
     }
 
     fn resources(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use once_cell::race::OnceBox;
 use ureq::config::{AutoHeaderValue, Config};
 use ureq::http::header::{PROXY_AUTHENTICATE, USER_AGENT, WWW_AUTHENTICATE};
-use ureq::http::{HeaderValue, Request, Response};
+use ureq::http::{HeaderValue, Request, Response, Uri};
 use ureq::unversioned::transport::Connector as _;
 use ureq::{Agent, AsSendBody, Body};
 use zeroize::Zeroizing;
@@ -76,6 +76,16 @@ impl HttpClient {
     /// Reads the trusted roots before `deadline`.
     pub(crate) fn roots(&self, deadline: &Deadline) -> Result<LoadedRoots, TransportError> {
         self.settings.root_store.load(deadline)
+    }
+
+    /// Returns what the server of `uri` presents in a TLS handshake before `deadline`.
+    pub(crate) fn presented(
+        &self,
+        uri: &Uri,
+        deadline: &Deadline,
+    ) -> Result<tls::Presented, TransportError> {
+        let _request = RequestDeadline::begin(deadline, Connection::New);
+        tls::presented(&self.settings, uri)
     }
 
     /// Sends `request` and reads the whole response before `deadline`. A response with any status

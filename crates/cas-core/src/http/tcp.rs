@@ -16,8 +16,10 @@ use crate::base::deadline::{Deadline, TICK};
 use crate::base::exhaustion::Exhaustion;
 use crate::http::buffers::WireBuffers;
 use crate::http::deadline::{RequestDeadline, is_interruption};
+use crate::http::endpoint::Endpoint;
+use crate::http::failure::TransportError;
 use crate::http::messages::{connect_failed, unasked};
-use crate::http::proxy::{AbsoluteForm, tunnel};
+use crate::http::proxy::{AbsoluteForm, Proxy, tunnel};
 use crate::http::resolver;
 use crate::http::settings::Settings;
 
@@ -35,23 +37,37 @@ impl Connector<()> for TcpConnector {
     ) -> Result<Option<Tcp>, ureq::Error> {
         RequestDeadline::connecting(self.0.connect_timeout);
         let (target, proxy) = self.0.route(details.uri)?;
-        let (host, port) = (target.host(), target.port_or_default());
         let proxy = proxy.as_ref();
-        let (to_host, to_port) = proxy.map_or((host, port), |proxy| (&proxy.host, proxy.port));
-        let failed = |error: io::Error| connect_failed(to_host, to_port, proxy.is_some(), &error);
-        let limit = RequestDeadline::limit().map_err(failed)?;
-        let addresses = resolver::addresses(to_host, to_port, &limit)?;
-        let mut stream = connect_first(&addresses, &limit).map_err(failed)?;
+        let stream = open(&target, proxy)?;
         let mut buffers = WireBuffers::new(!details.needs_tls());
-        match proxy {
-            Some(proxy) if proxy.forwards(&target) => {
-                buffers = buffers.forwarded(AbsoluteForm::new(proxy, &target));
-            }
-            Some(proxy) => tunnel::open(&mut stream, proxy, host, port)?,
-            None => {}
+        if let Some(proxy) = proxy.filter(|proxy| proxy.forwards(&target)) {
+            buffers = buffers.forwarded(AbsoluteForm::new(proxy, &target));
         }
+        let failed = |error: io::Error| {
+            let (host, port) = next_hop(&target, proxy);
+            connect_failed(host, port, proxy.is_some(), &error)
+        };
         Ok(Some(Tcp::new(stream, buffers, !details.needs_tls()).map_err(failed)?))
     }
+}
+
+/// Opens a connection to `target`, or through a tunnel of the proxy, before the deadline of the
+/// request. A proxy that forwards requests gets no tunnel.
+pub(super) fn open(target: &Endpoint, proxy: Option<&Proxy>) -> Result<TcpStream, TransportError> {
+    let (host, port) = next_hop(target, proxy);
+    let failed = |error: io::Error| connect_failed(host, port, proxy.is_some(), &error);
+    let limit = RequestDeadline::limit().map_err(failed)?;
+    let addresses = resolver::addresses(host, port, &limit)?;
+    let mut stream = connect_first(&addresses, &limit).map_err(failed)?;
+    if let Some(proxy) = proxy.filter(|proxy| !proxy.forwards(target)) {
+        tunnel::open(&mut stream, proxy, target.host(), target.port_or_default())?;
+    }
+    Ok(stream)
+}
+
+/// Where the connection goes: to the proxy, if there is one.
+fn next_hop<'a>(target: &'a Endpoint, proxy: Option<&'a Proxy>) -> (&'a str, u16) {
+    proxy.map_or((target.host(), target.port_or_default()), |proxy| (&proxy.host, proxy.port))
 }
 
 /// Connects to the first address that accepts.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use once_cell::race::OnceBox;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, KeyProvider};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
@@ -126,6 +127,14 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
 
 /// TLS 1.2 and 1.3 with ring's algorithms.
 pub(super) fn config(roots: &LoadedRoots) -> Result<ClientConfig, rustls::Error> {
+    config_with(roots, |verifier| verifier)
+}
+
+/// The same, with what is made of the verifier.
+pub(super) fn config_with(
+    roots: &LoadedRoots,
+    wrap: impl FnOnce(Arc<dyn ServerCertVerifier>) -> Arc<dyn ServerCertVerifier>,
+) -> Result<ClientConfig, rustls::Error> {
     let provider = provider();
     let verifier = WebPkiServerVerifier::builder_with_provider(
         Arc::clone(&roots.store),
@@ -135,10 +144,10 @@ pub(super) fn config(roots: &LoadedRoots) -> Result<ClientConfig, rustls::Error>
     .map_err(|error| rustls::Error::General(error.to_string()))?;
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        // "Dangerous" because a verifier could accept anything. This one passes on
-        // what rustls's own decides, adds a diagnosis, and hides intermediates that may not sign.
+        // "Dangerous" because a verifier could accept anything. This one passes on what rustls's
+        // own decides, adds a diagnosis, and hides intermediates that may not sign.
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(DiagnosingVerifier(verifier)))
+        .with_custom_certificate_verifier(wrap(Arc::new(DiagnosingVerifier(verifier))))
         .with_client_cert_resolver(Arc::new(NoClientCertificate)))
 }
 

@@ -142,7 +142,11 @@ fn requires_certificate(server: &str) -> TransportError {
 }
 
 /// Why the certificate of the server `name` is rejected, and a hint.
-fn rejection(reason: &CertificateError, name: &str, roots: &LoadedRoots) -> (String, String) {
+pub(super) fn rejection(
+    reason: &CertificateError,
+    name: &str,
+    roots: &LoadedRoots,
+) -> (String, String) {
     let utc = |time: &PkiTime| UnixTime(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
     let (cause, hint) = match reason {
         CertificateError::NotValidForNameContext { presented, .. } => (
