@@ -3,8 +3,10 @@
 
 use acceptance::Emulator;
 use acceptance::setups::{
-    NO_METADATA, ROLE, fails, session, signer, static_profile, upload, with_cli,
+    NO_METADATA, PROVIDER, ROLE, fails, session, signer, static_profile, upload, with_cli,
 };
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 fn role(arn: &str) -> Value {
@@ -86,4 +88,46 @@ fn a_refusal_of_the_emulator_is_reported() {
     let (message, _) = fails(&outcome);
     assert!(message.contains("InvalidParameter.RoleArn"), "{message}");
     assert!(emulator.certificates().is_empty());
+}
+
+/// A token as an identity provider issues it.
+fn oidc_token(seconds: u64) -> String {
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let claims = json!({"iss": "https://oidc.example", "sub": "system:serviceaccount:a:b",
+                        "aud": "sts.aliyuncs.com", "iat": now, "exp": now - 300 + seconds});
+    format!("{}.{}.c2ln\n", part(json!({"alg": "RS256"})), part(claims))
+}
+
+#[test]
+fn a_token_of_an_identity_provider_is_enough() {
+    for (signature, seconds) in [("0", 600), ("1", 600), ("0", 200)] {
+        let cloud = with_cli(&static_profile(&json!({"mode": "AK"})));
+        let emulator = cloud.emulator();
+        let file = cloud.home().join("token");
+        std::fs::write(&file, oidc_token(seconds)).unwrap();
+        let variables = [
+            NO_METADATA,
+            ("ALIBABA_CLOUD_STS_ENDPOINT", emulator.url()),
+            ("ALIBABA_CLOUD_ROLE_ARN", ROLE),
+            ("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", PROVIDER),
+            ("ALIBABA_CLOUD_OIDC_TOKEN_FILE", file.to_str().unwrap()),
+            ("CAS_SIGNATURE", signature),
+        ];
+        let outcome = upload(&cloud, &emulator, &variables);
+        if seconds < 300 {
+            // The chain goes on.
+            assert_eq!(emulator.requests()[0]["code"], "AuthenticationFail.OIDCToken.Expired");
+            assert_eq!(signer(&emulator), "staticid");
+            continue;
+        }
+        outcome.assert_fields(&[("status", "CAS_OK")]);
+        let asked = &emulator.requests()[0];
+        assert_eq!(
+            (&asked["action"], &asked["signature"]),
+            (&"AssumeRoleWithOIDC".into(), &Value::Null)
+        );
+        assert!(asked["parameters"]["OIDCToken"]["value"]["sha256"].is_string());
+        assert!(signer(&emulator).starts_with("STS."), "{}", signer(&emulator));
+    }
 }

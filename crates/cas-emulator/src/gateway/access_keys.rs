@@ -62,6 +62,14 @@ impl AccessKeys {
         all
     }
 
+    /// The access keys that are not temporary, in the order of their IDs.
+    pub(super) fn permanent(&self) -> Vec<(&str, &AccessKey)> {
+        let all = self.by_id.iter().filter(|(_, key)| key.security_token.is_none());
+        let mut all: Vec<_> = all.map(|(id, key)| (id.as_str(), key)).collect();
+        all.sort_unstable_by_key(|(id, _)| *id);
+        all
+    }
+
     /// The access key `id`, and its ID.
     pub(super) fn get(&self, id: &str) -> Option<(&str, &AccessKey)> {
         self.by_id.get_key_value(id).map(|(id, key)| (id.as_str(), key))

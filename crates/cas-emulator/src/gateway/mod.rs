@@ -27,6 +27,7 @@ pub(crate) use throttle::RateLimit;
 
 use crate::clock::Clock;
 use crate::operations::errors::{self, ApiError};
+use crate::operations::sts;
 use crate::operations::table::{self, Operation};
 use crate::request::{ApiCall, Authorization, Mask, Parameters};
 use crate::sessions::Caller;
@@ -80,6 +81,10 @@ impl Gateway {
         let value = |name| parameters.non_empty(name).unwrap_or_default();
         // Before anything that a signed call needs: one of them is not signed.
         table::check_emulated(value("Version"), value("Action"))?;
+        let found = table::find(value("Version"), value("Action")).ok();
+        if let Some(operation) = found.filter(|operation| operation.is_unsigned()) {
+            return self.admit_unsigned(call, operation);
+        }
         let required = if call.authorization.is_some() { &REQUIRED[..6] } else { &REQUIRED };
         let missing = required.iter().find(|name| parameters.non_empty(name).is_none());
         if let Some(name) = missing {
@@ -106,6 +111,23 @@ impl Gateway {
         let SigningKey { base, role, .. } = signing_key;
         self.throttle.admit(base.account, operation, now)?;
         Ok((operation, Caller { base, role, time }))
+    }
+
+    /// Checks a call that needs no signature. Its account is that of the role, if that has a key.
+    fn admit_unsigned(
+        &self,
+        call: &ApiCall<'_>,
+        operation: &'static Operation,
+    ) -> Result<(&'static Operation, Caller<'_>), ApiError> {
+        let timestamp = call.parameters.non_empty("Timestamp");
+        let timestamp = timestamp.ok_or_else(|| ApiError::new(&errors::MISSING, "Timestamp"))?;
+        self.check_timestamp(timestamp)?;
+        let arn = call.parameters.get("RoleArn").and_then(sts::split_arn);
+        let account = arn.and_then(|(account, _)| Account::parse(account));
+        let base = signing_key::for_account(&self.access_keys, account);
+        let base = base.ok_or(&errors::ACCESS_KEY_NOT_FOUND)?;
+        self.throttle.admit(base.account, operation, Instant::now())?;
+        Ok((operation, Caller { base, role: None, time: self.clock.now() }))
     }
 
     /// The accounts that have an access key, each once.

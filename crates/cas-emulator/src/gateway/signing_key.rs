@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::access_keys::{AccessKey, AccessKeys};
 use crate::operations::errors::{self, ApiError};
 use crate::sessions::{self, AssumedRole, BaseKey};
+use crate::store::Account;
 
 /// An access key that can sign.
 pub(super) struct SigningKey<'a> {
@@ -42,6 +43,17 @@ pub(super) fn find<'a>(
         return Err((&errors::SECURITY_TOKEN_EXPIRED).into());
     }
     Ok(SigningKey { secret: session.secret, base: session.base, role: Some(session.role) })
+}
+
+/// The access key that sessions of an account derive from; without an account, or if that has none,
+/// the first of all.
+pub(super) fn for_account(
+    access_keys: &AccessKeys,
+    account: Option<Account>,
+) -> Option<BaseKey<'_>> {
+    let all = access_keys.permanent();
+    let of_account = all.iter().find(|(_, key)| Some(key.account) == account);
+    of_account.or(all.first()).copied().map(base_key)
 }
 
 fn base_key<'a>((id, access_key): (&'a str, &'a AccessKey)) -> BaseKey<'a> {

@@ -98,6 +98,14 @@ pub(crate) static POLICY_GRAMMAR: ErrorSpec = gateway(
     Documented,
     "The parameter Policy has not passed grammar check.",
 );
+pub(crate) static OIDC_TOKEN_INVALID: ErrorSpec = gateway(
+    "AuthenticationFail.OIDCToken.Invalid",
+    400,
+    Assumed,
+    "The OIDC token is not a JSON Web Token with its claims.",
+);
+pub(crate) static OIDC_TOKEN_EXPIRED: ErrorSpec =
+    gateway("AuthenticationFail.OIDCToken.Expired", 400, Assumed, "The OIDC token is expired.");
 pub(crate) static INVALID_SIGNATURE_METHOD: ErrorSpec =
     gateway("InvalidSignatureMethod", 400, Documented, "Specified signature method is not valid.");
 pub(crate) static TIMESTAMP_FORMAT: ErrorSpec = gateway(
@@ -184,7 +192,7 @@ pub(crate) static DUPLICATE_TAG_KEY: ErrorSpec =
     gateway("Duplicate.TagKey", 400, Assumed, "A tag key occurs more than once.");
 
 /// The whole table.
-pub(crate) static ALL: [&ErrorSpec; 30] = [
+pub(crate) static ALL: [&ErrorSpec; 32] = [
     &MISSING,
     &INVALID,
     &INVALID_FORMAT,
@@ -198,6 +206,8 @@ pub(crate) static ALL: [&ErrorSpec; 30] = [
     &SECURITY_TOKEN_EXPIRED,
     &WRONGLY_FORMED,
     &POLICY_GRAMMAR,
+    &OIDC_TOKEN_INVALID,
+    &OIDC_TOKEN_EXPIRED,
     &INVALID_SIGNATURE_METHOD,
     &TIMESTAMP_FORMAT,
     &TIMESTAMP_EXPIRED,

@@ -17,7 +17,7 @@ pub(super) fn contains(version: &str, action: &str) -> bool {
 pub(super) const OF_2018: [&str; 3] =
     ["CreateDVOrderAudit", "DescribeDVOrderResult", "DescribeOrderInstanceList"];
 
-const OF_STS: [&str; 2] = ["AssumeRoleWithOIDC", "AssumeRoleWithSAML"];
+const OF_STS: [&str; 1] = ["AssumeRoleWithSAML"];
 
 pub(super) const OF_2020: [&str; 69] = [
     "AddCloudAccess",

@@ -11,6 +11,7 @@ use super::deployment::resources::{ListContactOutput, ListResourcesOutput};
 use super::deployment::workers::ListWorkerOutput;
 use super::detail::{DescribeOutput, GetOutput};
 use super::list::{DescribeListOutput, ListOutput};
+use super::oidc::AssumeRoleWithOidcOutput;
 use super::sts::{AssumeRoleOutput, CallerIdentityOutput};
 use super::tags::{DoneOutput, ListTagOutput};
 use super::upload::{CreateOutput, UploadOutput};
@@ -38,6 +39,7 @@ pub(crate) enum Output {
     ListResources(ListResourcesOutput),
     ListContacts(ListContactOutput),
     AssumeRole(AssumeRoleOutput),
+    AssumeRoleWithOidc(Box<AssumeRoleWithOidcOutput>),
     CallerIdentity(CallerIdentityOutput),
 }
 

@@ -1,6 +1,7 @@
 //! `AssumeRole` and `GetCallerIdentity` of the Security Token Service, version 2015-04-01.
 //!
-//! Any access key may assume any role: the emulator has no permissions.
+//! Any access key may assume any role: the emulator has no permissions. `oidc` has the operation
+//! that needs no access key.
 
 use std::time::Duration;
 
@@ -63,51 +64,77 @@ pub(crate) struct CallerIdentityOutput {
 }
 
 pub(super) fn assume_role(context: &Context<'_>) -> Result<AssumeRoleOutput, ApiError> {
-    let malformed = |name: &str| ApiError::new(&errors::WRONGLY_FORMED, name);
-    let arn = context.required("RoleArn")?;
-    let (account, role) = split_arn(arn).ok_or_else(|| malformed("RoleArn"))?;
-    let session_name = context.required("RoleSessionName")?;
-    if !ROLE_SESSION_NAME.contains(&session_name.len())
-        || !session_name.bytes().all(|byte| is_alphanumeric_or(byte, b".@-_"))
-    {
-        return Err(malformed("RoleSessionName"));
-    }
+    let assumption = Assumption::parse(context)?;
     if let Some(external_id) = context.parameters.non_empty("ExternalId")
         && (!EXTERNAL_ID.contains(&external_id.len())
             || !external_id.bytes().all(|byte| is_alphanumeric_or(byte, b"+=,.@:/-_")))
     {
         return Err(malformed("ExternalId"));
     }
-    if let Some(policy) = context.parameters.non_empty("Policy") {
-        let object = serde_json::from_str::<serde_json::Map<_, _>>(policy).is_ok();
-        if !POLICY.contains(&policy.chars().count()) || !object {
-            return Err((&errors::POLICY_GRAMMAR).into());
+    Ok(assumption.issue(context))
+}
+
+/// Which role is assumed, and for how long.
+pub(super) struct Assumption<'a> {
+    arn: &'a str,
+    account: &'a str,
+    role: &'a str,
+    session_name: &'a str,
+    duration: Duration,
+}
+
+impl<'a> Assumption<'a> {
+    /// Reads the parameters that all operations have that assume a role.
+    pub(super) fn parse(context: &'a Context<'_>) -> Result<Self, ApiError> {
+        let arn = context.required("RoleArn")?;
+        let (account, role) = split_arn(arn).ok_or_else(|| malformed("RoleArn"))?;
+        let session_name = context.required("RoleSessionName")?;
+        if !ROLE_SESSION_NAME.contains(&session_name.len())
+            || !session_name.bytes().all(|byte| is_alphanumeric_or(byte, b".@-_"))
+        {
+            return Err(malformed("RoleSessionName"));
+        }
+        if let Some(policy) = context.parameters.non_empty("Policy") {
+            let object = serde_json::from_str::<serde_json::Map<_, _>>(policy).is_ok();
+            if !POLICY.contains(&policy.chars().count()) || !object {
+                return Err((&errors::POLICY_GRAMMAR).into());
+            }
+        }
+        let seconds = match context.parameters.non_empty("DurationSeconds") {
+            None => DEFAULT_DURATION,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|seconds| DURATIONS.contains(seconds))
+                .ok_or_else(|| malformed("DurationSeconds"))?,
+        };
+        Ok(Self { arn, account, role, session_name, duration: Duration::from_secs(seconds) })
+    }
+
+    /// Issues a temporary access key.
+    pub(super) fn issue(&self, context: &Context<'_>) -> AssumeRoleOutput {
+        let Self { arn, account, role, session_name, duration } = *self;
+        let expires = context.caller.time + duration;
+        let assumed = AssumedRole { arn: arn.to_owned(), session_name: session_name.to_owned() };
+        let key = sessions::issue(context.caller, assumed, expires, context.request_id);
+        AssumeRoleOutput {
+            request_id: context.request_id.to_owned(),
+            assumed_role_user: AssumedRoleUser {
+                arn: format!("acs:ram::{account}:role/{role}/{session_name}"),
+                assumed_role_id: format!("{}:{session_name}", principal_id(arn)),
+            },
+            credentials: Credentials {
+                access_key_id: key.access_key_id,
+                access_key_secret: key.secret.to_string(),
+                security_token: key.security_token.to_string(),
+                expiration: clock::rfc3339(expires),
+            },
         }
     }
-    let seconds = match context.parameters.non_empty("DurationSeconds") {
-        None => DEFAULT_DURATION,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|seconds| DURATIONS.contains(seconds))
-            .ok_or_else(|| malformed("DurationSeconds"))?,
-    };
-    let expires = context.caller.time + Duration::from_secs(seconds);
-    let assumed = AssumedRole { arn: arn.to_owned(), session_name: session_name.to_owned() };
-    let key = sessions::issue(context.caller, assumed, expires, context.request_id);
-    Ok(AssumeRoleOutput {
-        request_id: context.request_id.to_owned(),
-        assumed_role_user: AssumedRoleUser {
-            arn: format!("acs:ram::{account}:role/{role}/{session_name}"),
-            assumed_role_id: format!("{}:{session_name}", principal_id(arn)),
-        },
-        credentials: Credentials {
-            access_key_id: key.access_key_id,
-            access_key_secret: key.secret.to_string(),
-            security_token: key.security_token.to_string(),
-            expiration: clock::rfc3339(expires),
-        },
-    })
+}
+
+pub(super) fn malformed(name: &str) -> ApiError {
+    ApiError::new(&errors::WRONGLY_FORMED, name)
 }
 
 pub(super) fn get_caller_identity(context: &Context<'_>) -> CallerIdentityOutput {
@@ -143,7 +170,7 @@ pub(super) fn get_caller_identity(context: &Context<'_>) -> CallerIdentityOutput
 }
 
 /// Account and role of `acs:ram::ACCOUNT:role/NAME`.
-fn split_arn(arn: &str) -> Option<(&str, &str)> {
+pub(crate) fn split_arn(arn: &str) -> Option<(&str, &str)> {
     let (account, role) = arn.strip_prefix("acs:ram::")?.split_once(":role/")?;
     let valid = !account.is_empty()
         && account.bytes().all(|byte| byte.is_ascii_digit())

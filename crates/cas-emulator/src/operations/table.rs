@@ -5,7 +5,7 @@ use super::deployment::{jobs, resources, workers};
 use super::errors::{self, ApiError};
 use super::output::Output;
 use super::version::{VERSION_2018, VERSION_2020, VERSION_STS};
-use super::{certificate_detail, delete, detail, list, not_emulated, sts, tags, upload};
+use super::{certificate_detail, delete, detail, list, not_emulated, oidc, sts, tags, upload};
 
 /// One operation of one version.
 pub(crate) struct Operation {
@@ -16,7 +16,10 @@ pub(crate) struct Operation {
     run: fn(&Context<'_>) -> Result<Output, ApiError>,
 }
 
-pub(crate) static OPERATIONS: [Operation; 24] = [
+/// The operation whose calls need no signature.
+const UNSIGNED: &str = "AssumeRoleWithOIDC";
+
+pub(crate) static OPERATIONS: [Operation; 25] = [
     Operation {
         version: VERSION_2018,
         action: "CreateUserCertificate",
@@ -165,6 +168,15 @@ pub(crate) static OPERATIONS: [Operation; 24] = [
     },
     Operation {
         version: VERSION_STS,
+        action: UNSIGNED,
+        documented_rate: 100,
+        run: |context| {
+            oidc::assume_role_with_oidc(context)
+                .map(|output| Output::AssumeRoleWithOidc(Box::new(output)))
+        },
+    },
+    Operation {
+        version: VERSION_STS,
         action: "GetCallerIdentity",
         documented_rate: 100,
         run: |context| Ok(Output::CallerIdentity(sts::get_caller_identity(context))),
@@ -175,6 +187,11 @@ impl Operation {
     /// Runs the operation and returns the fields of its response.
     pub(crate) fn run(&self, context: &Context<'_>) -> Result<Output, ApiError> {
         (self.run)(context)
+    }
+
+    /// Whether calls need no signature.
+    pub(crate) fn is_unsigned(&self) -> bool {
+        self.version == VERSION_STS && self.action == UNSIGNED
     }
 
     /// The root element of an XML response. The documented samples of version 2018-07-13 omit the

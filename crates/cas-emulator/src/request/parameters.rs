@@ -93,14 +93,18 @@ impl Parameters {
         } else if media_type.eq_ignore_ascii_case("application/json") {
             parameters.json = parse_json(&request.body);
         }
-        if let Some(authorization) = authorization {
+        // A call that needs no signature has these headers as well, in place of parameters.
+        if authorization.is_some() || parameters.get("Action").is_none() {
             let sent = HEADERS
                 .into_iter()
                 .filter_map(|(header, name)| Some((name, request.header(header)?)));
-            let signed = [
-                ("AccessKeyId", authorization.access_key_id),
-                ("Signature", authorization.signature),
-            ];
+            let signed = authorization.map(|authorization| {
+                [
+                    ("AccessKeyId", authorization.access_key_id),
+                    ("Signature", authorization.signature),
+                ]
+            });
+            let signed = signed.into_iter().flatten();
             let owned =
                 |(name, value): (&str, &str)| (name.to_owned(), Zeroizing::new(value.to_owned()));
             parameters.header = sent.chain(signed).map(owned).collect();

@@ -12,6 +12,7 @@ mod errors;
 mod limits;
 mod list;
 mod not_emulated;
+mod oidc;
 mod sts;
 mod tags;
 mod upload;

@@ -14,8 +14,7 @@ fn they_get_the_error_of_an_unknown_operation_and_a_header() {
         Call::v2018("CreateDVOrderAudit"),
         of_sts("AssumeRoleWithSAML"),
         Call::v2020("ListCert").set("Format", "XML"),
-        // As libcas and the official packages send it.
-        of_sts("AssumeRoleWithOIDC").without("AccessKeyId").without("SignatureNonce"),
+        of_sts("AssumeRoleWithSAML").without("AccessKeyId").without("SignatureNonce"),
     ];
     for call in listed {
         let response = call.send(emulator.port());
