@@ -19,6 +19,7 @@ use crate::http::{ListenAddress, Listeners, Server};
 use crate::operations::Dialect;
 use crate::proxy::Proxy;
 use crate::router;
+use crate::seed::{self, SeedOwner};
 use crate::service::Service;
 use crate::start_error::StartError;
 use crate::store::{Account, Store};
@@ -39,6 +40,7 @@ pub struct Builder {
     faults: Vec<String>,
     cloud_resources: Vec<String>,
     contacts: Vec<String>,
+    seeds: Vec<PathBuf>,
     qps: Option<usize>,
     quota: Option<u64>,
     dialect: Dialect,
@@ -83,6 +85,7 @@ impl Default for Builder {
             faults: Vec::new(),
             cloud_resources: Vec::new(),
             contacts: Vec::new(),
+            seeds: Vec::new(),
             qps: None,
             quota: None,
             dialect: Dialect::default(),
@@ -235,6 +238,16 @@ impl Builder {
         self
     }
 
+    /// Adds what a file or a folder has, before the emulator accepts connections: a snapshot,
+    /// certificates in the JSON format that the crate documentation describes, or the files of
+    /// certbot, acme.sh or lego. A certificate that the data file has already is left alone; it is
+    /// an error if another one has its name.
+    #[must_use]
+    pub fn seed(mut self, path: impl Into<PathBuf>) -> Self {
+        self.seeds.push(path.into());
+        self
+    }
+
     /// Limits the rate: admits this many calls of each operation in any second, at least 1, and
     /// rejects the others with `Throttling.User`. Default: no limit.
     #[must_use]
@@ -302,13 +315,27 @@ impl Builder {
             let parsed = parse_faults(json.as_bytes());
             faults.extend(parsed.map_err(|error| StartError::Option(error.to_string()))?);
         }
-        let seed = self.seed().map_err(|error| StartError::Option(error.to_string()))?;
+        let mut given = self.given().map_err(|error| StartError::Option(error.to_string()))?;
+        let seeds = self.seeds.iter().map(|path| seed::read(path)).collect::<Result<Vec<_>, _>>();
+        let seeds = seeds.map_err(StartError::Option)?;
+        for seed in &seeds {
+            given.cloud_resources.extend_from_slice(&seed.cloud_resources);
+            given.contacts.extend_from_slice(&seed.contacts);
+        }
         let token = self.control_token.as_ref().map(|token| token.as_str());
         let access = Access::new(&self.control_allow, token).map_err(StartError::Option)?;
         let access_keys = self.access_keys()?;
         let authority = open_authority(self.tls_ca.as_deref())?;
         let clock = Clock::with_offset(self.clock_offset);
         let store = Store::open(self.data.as_deref(), self.quota).map_err(StartError::Data)?;
+        let accounts = access_keys.accounts();
+        let first = accounts.first().copied().unwrap_or_default();
+        let account = Some(Account::default()).filter(|it| accounts.contains(it)).unwrap_or(first);
+        let owner = SeedOwner { account, secrets: &access_keys.secrets() };
+        for seed in &seeds {
+            seed.store(&store, &owner).map_err(StartError::Option)?;
+        }
+        drop(seeds);
         let expiry = ExpiryClock::new(clock, self.now);
         let rate = match self.qps {
             Some(limit) => RateLimit::Of(limit),
@@ -318,7 +345,7 @@ impl Builder {
         let (region, dialect) = (&self.region, self.dialect);
         let service = Service::new(access_keys, clock, expiry, store, region, dialect, rate);
         let mut service = service.with_log(self.log);
-        service.seed(seed).map_err(|error| StartError::Data(error.to_string()))?;
+        service.seed(given).map_err(|error| StartError::Data(error.to_string()))?;
         service.ca_pem = authority.as_ref().map(|authority| authority.pem().to_owned());
         let service = Arc::new(service);
         service.faults.add(faults);
@@ -366,7 +393,8 @@ impl Builder {
         }
     }
 
-    fn seed(&self) -> Result<Seed, SeedError> {
+    /// The cloud resources and contacts of the options.
+    fn given(&self) -> Result<Seed, SeedError> {
         let mut seed = Seed::default();
         for json in &self.cloud_resources {
             seed.cloud_resources.extend(parse_cloud_resources(json.as_bytes())?);

@@ -174,6 +174,33 @@
 //! header `x-total-count` says how many there are without `offset` and `limit`. A long list is sent
 //! in chunks.
 //!
+//! # Seeds
+//!
+//! [`Builder::seed`] and the option `--seed` name what the emulator has when it starts: a folder, a
+//! snapshot, or a document like this:
+//!
+//! ```json
+//! {"certificates": [{"name": "www", "cert": "www.pem", "key": "www.key",
+//!                    "tags": {"env": "prod"}, "resource_group_id": "rg-1"}],
+//!  "cloud_resources": [{"cloud_product": "CDN", "domain": "www.example.com"}],
+//!  "contacts": [{"name": "ops"}]}
+//! ```
+//!
+//! Every member of the document may be missing, and an array alone has certificates. `cert` and
+//! `key` are PEM or names of files, relative to the document; `account` is the account.
+//!
+//! | folder | certificates |
+//! |---|---|
+//! | certbot's, its `live`, or a folder in that | `fullchain.pem` and `privkey.pem` |
+//! | acme.sh's, or a folder in it | `fullchain.cer` and `DOMAIN.key` |
+//! | lego's, or its `certificates` | `NAME.crt` and `NAME.key` |
+//!
+//! The name is that of the folder, and for lego that of the file. Certificates without an account
+//! belong to that of the access keys that name none, or else to the first. They are checked like
+//! uploads. If the data file has one already, it is left alone; it is an error if another
+//! certificate has the name. A snapshot fills an emulator that has no certificates; one that has
+//! some keeps what it has. A reset deletes certificates, also those of seeds.
+//!
 //! # Snapshots
 //!
 //! A snapshot has all that is stored, of all accounts: certificates, tags, resource groups, client
@@ -233,6 +260,7 @@ mod operations;
 mod proxy;
 mod request;
 mod router;
+mod seed;
 mod service;
 mod sessions;
 mod start_error;

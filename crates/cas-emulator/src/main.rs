@@ -104,6 +104,15 @@ struct Options {
     /// POST /_emulator/contacts takes the same JSON.
     #[arg(long, value_name = "JSON", verbatim_doc_comment)]
     contact: Vec<String>,
+    /// Have what this file or folder has; repeatable
+    ///
+    /// A folder of certbot (/etc/letsencrypt or its live), acme.sh or lego; a snapshot; or
+    ///
+    ///   {"certificates":[{"name":"www","cert":"www.pem","key":"www.key"}]}
+    ///
+    /// with PEM or names of files. A certificate that the data file has already is left alone.
+    #[arg(long, value_name = "FILE|DIR", verbatim_doc_comment)]
+    seed: Vec<PathBuf>,
     /// Throttle calls of each operation beyond this many per second
     #[arg(long, value_name = "N")]
     qps: Option<usize>,
@@ -307,6 +316,9 @@ fn builder(options: &Options) -> Result<Builder, Failure> {
     }
     for contact in &options.contact {
         builder = builder.contact(contact);
+    }
+    for path in &options.seed {
+        builder = builder.seed(path);
     }
     if let Some(limit) = options.qps {
         builder = builder.qps(limit);

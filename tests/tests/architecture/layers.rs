@@ -96,6 +96,7 @@ pub const CRATES: [Declared; 6] = [
             "proxy",
             "control",
             "service",
+            "seed",
             "testing",
             "gateway",
             "operations",

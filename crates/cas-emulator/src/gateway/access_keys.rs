@@ -50,12 +50,12 @@ impl AccessKeys {
     }
 
     /// The accounts that have an access key, each once.
-    pub(super) fn accounts(&self) -> BTreeSet<Account> {
+    pub(crate) fn accounts(&self) -> BTreeSet<Account> {
         self.by_id.values().map(|key| key.account).collect()
     }
 
     /// IDs and secrets, in the order of the IDs.
-    pub(super) fn secrets(&self) -> Vec<(String, Zeroizing<String>)> {
+    pub(crate) fn secrets(&self) -> Vec<(String, Zeroizing<String>)> {
         let mut all: Vec<_> =
             self.by_id.iter().map(|(id, key)| (id.clone(), key.secret.clone())).collect();
         all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));

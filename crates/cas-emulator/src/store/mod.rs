@@ -154,6 +154,19 @@ impl Store {
         Ok(found.transpose()?)
     }
 
+    /// The certificate of `account` with this name.
+    pub(crate) fn find_by_name(
+        &self,
+        account: Account,
+        name: &str,
+    ) -> Result<Option<CertificateWithKey>, StoreError> {
+        let select = "SELECT cert_id FROM certificate WHERE account = ?1 AND name = ?2";
+        let cert_id = self.query(|connection| {
+            connection.query_row(select, params![account, name], |row| row.get(0)).optional()
+        })?;
+        cert_id.map_or(Ok(None), |cert_id| self.find(account, cert_id))
+    }
+
     /// All certificates of all accounts, oldest first.
     pub(crate) fn all(&self) -> Result<Vec<StoredCertificate>, StoreError> {
         let connection = self.read();

@@ -18,6 +18,7 @@ mod faults;
 mod http;
 mod listening;
 mod process;
+mod seed;
 mod signatures;
 mod snapshot;
 mod tls_client;
