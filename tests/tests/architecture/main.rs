@@ -127,6 +127,24 @@ fn no_line_exceeds_the_column_limit() {
 }
 
 #[test]
+fn the_tests_that_the_conformance_document_names_exist() {
+    let document = fs::read_to_string(top().join("docs/conformance.md")).unwrap();
+    let sources =
+        ["crates", "tests"].map(|folder| text::files(&top().join(folder), &[".rs"])).concat();
+    let sources: String = sources.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let mut named = 0;
+    for paragraph in document.split("\n\n").filter(|paragraph| paragraph.starts_with("Tests: ")) {
+        for name in paragraph.split('`').skip(1).step_by(2) {
+            let test = format!("#[test]\nfn {name}()");
+            let indented = format!("#[test]\n    fn {name}()");
+            assert!(sources.contains(&test) || sources.contains(&indented), "no test {name}");
+            named += 1;
+        }
+    }
+    assert!(named > 50, "only {named} tests are named");
+}
+
+#[test]
 fn every_folder_documents_its_purpose() {
     let sources =
         ["crates", "tests"].map(|folder| text::files(&top().join(folder), &[".rs"])).concat();

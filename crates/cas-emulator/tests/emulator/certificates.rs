@@ -21,6 +21,14 @@ pub(crate) fn certificate_for(name: &str, days: i64) -> (String, String) {
     (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
 }
 
+/// A new self-signed certificate of a certificate authority, and its key.
+pub(crate) fn authority() -> (String, String) {
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
 /// `rsa.crt` and its key: a certificate with fixed fields.
 pub(crate) fn rsa() -> (&'static str, &'static str) {
     (include_str!("../data/keys/rsa.crt"), include_str!("../data/keys/rsa.pkcs8.key"))

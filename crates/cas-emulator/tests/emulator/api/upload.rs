@@ -6,7 +6,7 @@ use std::thread;
 use cas_emulator::{Emulator, Place};
 
 use super::calls::names;
-use crate::certificates::certificate;
+use crate::certificates::{authority, certificate};
 use crate::client::{Call, SHAPES};
 
 #[test]
@@ -172,4 +172,12 @@ fn rsa_and_sm2_chains_are_accepted() {
     assert_eq!(stored[0].serial, "2bca7ff68503936cffc320cdf4424e26d8f04bef");
     assert_eq!((stored[0].algorithm.as_str(), stored[1].algorithm.as_str()), ("RSA", "SM2"));
     assert_eq!(stored[0].issuer, "leaf.example.com");
+}
+
+#[test]
+fn a_self_signed_certificate_of_an_authority_is_accepted() {
+    let emulator = Emulator::start().unwrap();
+    let (cert, key) = authority();
+    assert_eq!(Call::create("a", &cert, &key).send(emulator.port()).cert_id(), 10_000_000);
+    assert_eq!(Call::upload("b", &cert, &key).send(emulator.port()).cert_id(), 10_000_001);
 }
