@@ -1,6 +1,6 @@
 //! The emulated service: runs API calls through faults, gateway and operations, and records them.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,7 +21,7 @@ use crate::request::ApiCall;
 use crate::store::cloud_resources::{self, NewCloudResource, NewContact};
 use crate::store::{Export, SnapshotError, Store, StoreError, StoredCertificate};
 use crate::testing::{self, FaultKind, Faults, Filter, InjectedError, InjectedFault, Log};
-use crate::testing::{Metrics, Outcome, RecordedRequest, Records, Seed};
+use crate::testing::{Metrics, Outcome, RecordedRequest, Records, Seed, Stderr};
 
 /// The emulated service.
 pub(crate) struct Service {
@@ -33,6 +33,7 @@ pub(crate) struct Service {
     records: Records,
     pub(crate) metrics: Metrics,
     log: Log,
+    stderr: Stderr,
     pub(crate) faults: Faults,
     seed: Seed,
     /// The certificate of its own authority.
@@ -73,6 +74,7 @@ impl Service {
             records: Records::default(),
             metrics: Metrics::default(),
             log: Log::default(),
+            stderr: Stderr::new(),
             faults: Faults::default(),
             seed: Seed::default(),
             ca_pem: None,
@@ -201,7 +203,7 @@ impl Service {
         let time = started.elapsed();
         self.metrics.add(&recorded, time);
         if let Some(line) = self.log.line(&recorded, time) {
-            let _ = writeln!(io::stderr(), "{line}"); // fails if stderr is closed
+            self.stderr.write(line);
         }
         self.records.add(recorded);
         if let Some(FaultKind::DelayAfter(time)) = fault.kind {
@@ -247,7 +249,7 @@ impl Service {
             let name = |name| call.parameters.get(name).unwrap_or_default();
             let (action, version) = (name("Action"), name("Version"));
             let line = format!("cas-emulator: {action} of version {version} is not emulated");
-            let _ = writeln!(io::stderr(), "{line}"); // fails if stderr is closed
+            self.stderr.write(line);
             let header = ("x-cas-emulator".to_owned(), "not-emulated".to_owned());
             response.http.headers.push(header);
         }

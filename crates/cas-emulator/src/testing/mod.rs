@@ -10,6 +10,7 @@ mod log;
 mod metrics;
 mod record;
 mod seed;
+mod stderr;
 mod verification;
 
 pub use fault::Fault;
@@ -23,4 +24,5 @@ pub(crate) use record::{Outcome, Records, masked};
 pub use record::{RecordedParameter, RecordedRequest, RecordedValue};
 pub use seed::SeedError;
 pub(crate) use seed::{Seed, parse_cloud_resources, parse_contacts};
+pub(crate) use stderr::Stderr;
 pub(crate) use verification::Expectations;
