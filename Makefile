@@ -75,6 +75,13 @@ test-bulk: setup-test build ## casctl with a thousand certificates and faults (m
 	CASCTL_BULK=$${CASCTL_BULK:-1000} $(CARGO) test --package acceptance --locked --test casctl \
 		-- --nocapture bulk::
 
+# Each load prints how long others waited, so one runs at a time. CAS_EMULATOR is another program.
+.PHONY: test-emulator
+test-emulator: build ## the emulator under loads, and killed 50 times, on an idle machine (slow)
+	EMULATOR_LOAD=1 CAS_EMULATOR=$${CAS_EMULATOR:-$(CURDIR)/$(RELEASE)/cas-emulator} \
+		$(CARGO) test --package cas-emulator --locked --test emulator -- --nocapture \
+		--test-threads 1 load:: durable:: bounded::
+
 # As root without cargo: `make stage` as yourself, then `sudo target/stage/install.sh`.
 STAGE := target/stage
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')

@@ -64,8 +64,9 @@
 //! in memory, about 4 KB each, and what a search remembers of each, about 100 bytes and its names.
 //! It serves 1,000 connections, or fewer if the process may not open as many files: a new one
 //! closes the one that has been idle for longest, and gets 503 if all are in a request. A request
-//! must arrive within 10 seconds and a second for each 64 KiB; long ones wait for the memory of
-//! others.
+//! must arrive within 10 seconds and a second for each 64 KiB. Requests of more than 16 KiB share
+//! memory: they wait for each other, and one that arrives at less than 64 KiB per second is closed
+//! if others wait. Lines for stderr that nobody reads are left out.
 //!
 //! With a data file, what was answered is on disk, also if the process is killed. `FILE.lock`
 //! beside it keeps a second emulator away.

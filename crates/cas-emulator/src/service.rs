@@ -1,6 +1,6 @@
 //! The emulated service: runs API calls through faults, gateway and operations, and records them.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;

@@ -48,12 +48,22 @@ impl Connections {
     }
 
     /// Adds a connection, if necessary in place of the one that has been idle for longest, or that
-    /// has not completed its request for longest. The error returns the socket: all others are in
-    /// a request.
+    /// has not completed its request for longest. Waits a moment if all have only just become so.
+    /// The error returns the socket: all others are in a request.
     pub(super) fn add(&self, number: u64, socket: Socket) -> Result<Arc<Connection>, Socket> {
+        let deadline = Instant::now() + PROMPT + SETTLED;
         let mut open = self.lock();
-        if open.len() >= self.limit && !evict(&mut open, Instant::now()) {
-            return Err(socket);
+        while open.len() >= self.limit {
+            let now = Instant::now();
+            let most = if now < deadline { Choice::Slow } else { Choice::Recent };
+            if evict(&mut open, now, most) {
+                break;
+            }
+            if now >= deadline || !open.values().any(|connection| connection.waits()) {
+                return Err(socket);
+            }
+            let waited = self.closed.wait_timeout(open, SETTLED / 10);
+            (open, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
         let phase = Mutex::new(Phase::Idle(Instant::now()));
         let connection = Arc::new(Connection { socket: Arc::new(socket), phase });
@@ -64,7 +74,7 @@ impl Connections {
     /// Closes a connection as [`add`](Self::add) does, for example because there are no more file
     /// descriptors.
     pub(super) fn make_room(&self) {
-        evict(&mut self.lock(), Instant::now());
+        evict(&mut self.lock(), Instant::now(), Choice::Recent);
     }
 
     /// Forgets a connection that has ended, after its socket is closed.
@@ -116,17 +126,29 @@ impl Connections {
     }
 }
 
-/// Closes the connection that has waited for its client for longest. Returns whether there is one.
-fn evict(open: &mut HashMap<u64, Arc<Connection>>, now: Instant) -> bool {
+/// Which connections make room, the first choice first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Choice {
+    /// Idle for some time.
+    Settled,
+    /// In a request that has been incomplete for some time.
+    Slow,
+    /// Idle since just now.
+    Recent,
+}
+
+/// Closes the connection that has waited for its client for longest, of those up to `most`.
+/// Returns whether there is one.
+fn evict(open: &mut HashMap<u64, Arc<Connection>>, now: Instant, most: Choice) -> bool {
     let oldest = open.iter().filter_map(|(number, connection)| {
         let is_longer = |since, time| now.saturating_duration_since(since) > time;
         let (choice, since) = match *connection.phase() {
-            Phase::Idle(since) if is_longer(since, SETTLED) => (1, since),
-            Phase::Receiving(since) if is_longer(since, PROMPT) => (2, since),
-            Phase::Idle(since) => (3, since),
+            Phase::Idle(since) if is_longer(since, SETTLED) => (Choice::Settled, since),
+            Phase::Receiving(since) if is_longer(since, PROMPT) => (Choice::Slow, since),
+            Phase::Idle(since) => (Choice::Recent, since),
             Phase::Receiving(_) | Phase::Responding | Phase::Evicted => return None,
         };
-        Some(((choice, since), *number))
+        (choice <= most).then_some(((choice, since), *number))
     });
     let Some((_, number)) = oldest.min() else { return false };
     let Some(connection) = open.remove(&number) else { return false };
@@ -150,6 +172,11 @@ impl Connection {
     /// Processes a request from now on.
     pub(super) fn responding(&self) {
         self.enter(Phase::Responding);
+    }
+
+    /// Whether it waits for its client.
+    fn waits(&self) -> bool {
+        matches!(*self.phase(), Phase::Idle(_) | Phase::Receiving(_))
     }
 
     fn enter(&self, next: Phase) {
@@ -188,16 +215,20 @@ mod tests {
         assert_eq!(second_client.read(&mut [0]).unwrap(), 0, "the idle one is closed");
         second.idle(); // too late
         assert!(matches!(*second.phase(), Phase::Evicted));
-        third.receiving();
+        third.responding();
         let refused = connections.add(4, connect().1);
         assert!(refused.is_err(), "both are in a request");
         connections.remove(1, first);
         assert!(connections.add(5, refused.err().unwrap()).is_ok());
         // One that does not complete its request is closed only if none is idle.
-        let later = Instant::now() + PROMPT + Duration::from_millis(1);
-        assert!(evict(&mut connections.lock(), later));
+        third.receiving();
+        let now = Instant::now();
+        let later = now + PROMPT + Duration::from_millis(1);
+        let make_room = |now, most| evict(&mut connections.lock(), now, most);
+        assert!(!make_room(now, Choice::Slow));
+        assert!(make_room(later, Choice::Slow));
         assert!(connections.lock().contains_key(&3));
-        assert!(evict(&mut connections.lock(), later));
-        assert!(!evict(&mut connections.lock(), later));
+        assert!(make_room(later, Choice::Slow));
+        assert!(!make_room(later, Choice::Recent));
     }
 }

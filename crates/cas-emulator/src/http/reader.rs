@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::budget::{Budget, Permit};
+use super::budget::{Abort, Budget, Permit};
 use super::request::{Request, find_header};
 
 /// Longest request target, in bytes.
@@ -66,28 +66,31 @@ const HEAD_TOO_LONG: ReadError = ReadError::Invalid(431, "The headers are too lo
 pub(crate) struct Reader {
     buffer: Zeroizing<Vec<u8>>,
     budget: Arc<Budget>,
+    /// Ends the connection, to make room for others.
+    abort: Abort,
     /// For the current request, if it is long.
     permit: Option<Permit>,
     /// The body that was left to the handler, and whether the client waits for permission.
     body: (Length, bool),
 }
 
-/// The memory of the long requests of all connections: that of the longest one.
+/// The memory of the long requests of all connections: that of the longest one, and of a few that
+/// are not as long.
 pub(super) fn budget() -> Arc<Budget> {
-    Arc::new(Budget::new(MAX_HEAD + MAX_BODY))
+    Arc::new(Budget::new(MAX_HEAD + MAX_BODY + MAX_HEAD))
 }
 
 impl Default for Reader {
     /// With a budget of its own.
     fn default() -> Self {
-        Self::new(budget())
+        Self::new(budget(), Arc::new(|| ()))
     }
 }
 
 impl Reader {
-    pub(super) fn new(budget: Arc<Budget>) -> Self {
+    pub(super) fn new(budget: Arc<Budget>, abort: Abort) -> Self {
         let body = (Length::Known(0), false);
-        Self { buffer: Zeroizing::default(), budget, permit: None, body }
+        Self { buffer: Zeroizing::default(), budget, abort, permit: None, body }
     }
 
     /// No byte of the next request has been received.
@@ -110,11 +113,15 @@ impl Reader {
         streamed: impl Fn(&Request) -> bool,
     ) -> Result<Request, ReadError> {
         let read = self.read_request(stream, &started, &streamed);
-        let permit = self.permit.take();
-        if self.buffer.is_empty() {
-            self.buffer = Zeroizing::default(); // an idle connection needs no memory
-        }
+        let permit = self.permit.take().inspect(Permit::complete);
+        self.free_buffer(); // an idle connection needs no memory
         Ok(Request { permit, ..read? })
+    }
+
+    fn free_buffer(&mut self) {
+        if self.buffer.is_empty() {
+            self.buffer = Zeroizing::default();
+        }
     }
 
     /// What is left of the body of the last request, and whether the client waits for permission.
@@ -157,15 +164,17 @@ impl Reader {
         let end = self.find_head_end(stream, started)?;
         let head = self.parse_head(end)?;
         self.consume(end);
+        self.free_buffer(); // a body that hardly arrives needs no second one
         if streamed(&head.request) {
             self.body = (head.length, head.expects_continue);
             return Ok(head.request);
         }
-        if let Length::Known(length) = head.length {
-            if length > MAX_BODY {
-                return Err(BODY_TOO_LONG);
-            }
-            self.permit_body(length, started)?;
+        if matches!(head.length, Length::Known(length) if length > MAX_BODY) {
+            return Err(BODY_TOO_LONG);
+        }
+        if let Some(permit) = &mut self.permit {
+            let body = if let Length::Known(length) = head.length { length } else { MAX_BODY };
+            permit.shrink(MAX_HEAD + body);
         }
         if head.expects_continue && self.buffer.len() < head.length.at_least() {
             stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
@@ -173,8 +182,12 @@ impl Reader {
         }
         let body = match head.length {
             Length::Known(length) => {
-                let mut body = Zeroizing::new(Vec::with_capacity(length));
-                self.take(stream, &mut body, length)?;
+                let mut body = Zeroizing::new(Vec::with_capacity(length.min(SHORT)));
+                self.take(stream, &mut body, length.min(SHORT))?;
+                if length > SHORT {
+                    self.lengthen(&mut body, length, started)?;
+                    self.take(stream, &mut body, length - SHORT)?;
+                }
                 body
             }
             Length::Chunked => self.take_chunks(stream, started)?,
@@ -182,18 +195,23 @@ impl Reader {
         Ok(Request { body, ..head.request })
     }
 
-    /// Waits for the memory of a body of this length, if it is long.
-    fn permit_body(&mut self, length: usize, started: &impl Fn()) -> Result<(), ReadError> {
-        if length <= SHORT {
-            return Ok(());
+    /// Waits for the memory of a body that may come to `length`, and moves `body` there.
+    fn lengthen(
+        &mut self,
+        body: &mut Zeroizing<Vec<u8>>,
+        length: usize,
+        started: &impl Fn(),
+    ) -> Result<(), ReadError> {
+        if self.permit.is_none() {
+            self.permit = Some(self.wait_for_memory(length, started)?);
         }
-        let head = self.permit.take().map_or(0, |_| MAX_HEAD);
-        self.permit = Some(self.wait_for_memory(head + length, started)?);
+        let short = std::mem::replace(body, Vec::with_capacity(length).into());
+        body.extend_from_slice(&short);
         Ok(())
     }
 
     fn wait_for_memory(&self, bytes: usize, started: &impl Fn()) -> Result<Permit, ReadError> {
-        let permit = self.budget.take(bytes, PATIENCE).ok_or(BUSY)?;
+        let permit = self.budget.take(bytes, PATIENCE, &self.abort).ok_or(BUSY)?;
         started();
         Ok(permit)
     }
@@ -224,7 +242,8 @@ impl Reader {
                 return Err(if first_line.is_none() { TARGET_TOO_LONG } else { HEAD_TOO_LONG });
             }
             if self.buffer.len() > SHORT && self.permit.is_none() {
-                self.permit = Some(self.wait_for_memory(MAX_HEAD, started)?);
+                // With that of the longest body, so that it waits only once.
+                self.permit = Some(self.wait_for_memory(MAX_HEAD + MAX_BODY, started)?);
                 // So that it does not grow, which would leave copies of a private key behind.
                 let rest = MAX_HEAD + READ_SIZE - self.buffer.len();
                 self.buffer.reserve_exact(rest);
@@ -285,7 +304,8 @@ impl Reader {
         self.consume(buffered);
         let mut left = length - buffered;
         while left > 0 {
-            left -= append(stream, body, left.min(BODY_READ_SIZE))?;
+            let most = if body.len() < SHORT { READ_SIZE } else { BODY_READ_SIZE };
+            left -= self.advance(append(stream, body, left.min(most))?);
         }
         Ok(())
     }
@@ -306,13 +326,15 @@ impl Reader {
             if length > MAX_BODY - body.len() {
                 return Err(BODY_TOO_LONG);
             }
-            if body.len() <= SHORT && body.len() + length > SHORT {
-                // Its length is not known: it may become the longest.
-                self.permit_body(MAX_BODY, started)?;
-                let short = std::mem::replace(&mut body, Vec::with_capacity(MAX_BODY).into());
-                body.extend_from_slice(&short);
+            let short = length.min(SHORT.saturating_sub(body.len()));
+            self.take(stream, &mut body, short)?;
+            if length > short {
+                if body.len() == SHORT {
+                    // Its length is not known: it may become the longest.
+                    self.lengthen(&mut body, MAX_BODY, started)?;
+                }
+                self.take(stream, &mut body, length - short)?;
             }
-            self.take(stream, &mut body, length)?;
         }
     }
 
@@ -362,7 +384,17 @@ impl Reader {
     }
 
     fn fill(&mut self, stream: &mut impl Read) -> Result<(), ReadError> {
-        append(stream, &mut self.buffer, READ_SIZE).map(|_| ())
+        let count = append(stream, &mut self.buffer, READ_SIZE)?;
+        self.advance(count);
+        Ok(())
+    }
+
+    /// Tells the permit, if there is one, that `count` bytes have arrived. Returns them.
+    fn advance(&self, count: usize) -> usize {
+        if let Some(permit) = &self.permit {
+            permit.advance(count);
+        }
+        count
     }
 
     fn consume(&mut self, count: usize) {

@@ -141,7 +141,10 @@ impl Session<'_> {
 
     fn serve_requests(&self, mut stream: Stream, tunnel: Option<&Arc<str>>) -> Next {
         let Self { connection, peer, shared, pace } = self;
-        let mut reader = Reader::new(Arc::clone(&shared.budget));
+        // Its thread reads the end of the stream. Fails if the client has closed it.
+        let socket = Arc::clone(&connection.socket);
+        let abort = Arc::new(move || drop(socket.shutdown(Shutdown::Both)));
+        let mut reader = Reader::new(Arc::clone(&shared.budget), abort);
         loop {
             connection.idle();
             pace.idle();
@@ -174,6 +177,9 @@ impl Session<'_> {
                         && (chunked || response.stream.is_none());
                     let head_only = request.method == "HEAD";
                     let framing = Framing { keep_alive, head_only, chunked };
+                    let is_tunnel = response.delivery == Delivery::Tunnel;
+                    let target = is_tunnel.then(|| request.target.as_str().into());
+                    drop(request); // its memory does not wait for who reads the response
                     let now = shared.clock.now();
                     pace.start();
                     if response.write_to(&mut stream, now, framing).is_err() {
@@ -195,7 +201,7 @@ impl Session<'_> {
                         }
                         Delivery::Tunnel => {
                             stream.unread(reader.into_rest());
-                            return Next::Tunnel(stream, request.target.as_str().into());
+                            return Next::Tunnel(stream, target.unwrap_or_default());
                         }
                     }
                 }

@@ -11,7 +11,7 @@ use rusqlite::Connection as Database;
 use crate::api::calls::orders;
 use crate::certificates::certificate;
 use crate::client::{Call, Connection, Shape, control};
-use crate::process::Process;
+use crate::process::{Process, program};
 
 /// A limit of memory in KiB that is far below what the requests of a test have together.
 const MEMORY: u64 = 64 * 1024;
@@ -178,7 +178,7 @@ fn long_bodies_at_once_take_the_memory_of_one() {
 /// An emulator that may open so few files that it has room for 64 connections.
 pub(crate) fn with_few_connections(options: &[&str]) -> Process {
     let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -n 128; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_cas-emulator")]);
+    command.args(["-c", "ulimit -n 128; exec \"$0\" \"$@\""]).arg(program());
     Process::start_by(command, options)
 }
 

@@ -17,6 +17,7 @@ mod durable;
 mod faults;
 mod http;
 mod listening;
+mod load;
 mod process;
 mod seed;
 mod signatures;

@@ -1,5 +1,6 @@
 //! The program: options, first line, signals, data file, and secrets that it must never write.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
 use std::path::Path;
@@ -10,14 +11,16 @@ use std::time::{Duration, Instant};
 
 use crate::certificates::certificate;
 use crate::client::{Call, Connection, Shape, control};
+use crate::load::scale;
 
-/// How long a process may run.
+/// How long a process may run; in the long forms of tests, 20 times as long.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// How long stopping waits for busy connections.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Kills a process after [`LIMIT`], so that a test that waits for it fails instead of hanging.
+/// Kills a process that runs for too long, so that a test that waits for it fails instead of
+/// hanging.
 struct Watchdog {
     _stop: Sender<()>,
 }
@@ -27,7 +30,7 @@ impl Watchdog {
         let pid = child.id().to_string();
         let (stop, stopped) = mpsc::channel::<()>();
         thread::spawn(move || {
-            if stopped.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+            if stopped.recv_timeout(scale(LIMIT, 20 * LIMIT)) == Err(RecvTimeoutError::Timeout) {
                 let _ = Command::new("kill").args(["-KILL", &pid]).status();
             }
         });
@@ -44,8 +47,14 @@ pub(crate) struct Process {
     pub(crate) port: u16,
 }
 
+/// The program that `CAS_EMULATOR` names, or that of this build.
+pub(crate) fn program() -> OsString {
+    let built = env!("CARGO_BIN_EXE_cas-emulator");
+    std::env::var_os("CAS_EMULATOR").unwrap_or_else(|| built.into())
+}
+
 pub(crate) fn command() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_cas-emulator"))
+    Command::new(program())
 }
 
 impl Process {
@@ -316,11 +325,25 @@ fn options_come_from_the_environment_as_well() {
 }
 
 #[test]
+fn it_goes_on_if_nobody_reads_its_stderr() {
+    let mut process = Process::start(&[]);
+    let mut connection = Connection::open(process.port);
+    for _ in 0..3_000 {
+        let call = Call::v2018("DescribeUserCertificateList").shape(Shape::GetQuery);
+        assert_eq!(connection.exchange(&call.bytes()).status, 200);
+    }
+    let mut lines = BufReader::new(process.child.stderr.take().unwrap()).lines();
+    let told = lines.find_map(|line| Some(line.ok()?.strip_prefix("cas-emulator: ")?.to_owned()));
+    assert!(told.is_some_and(|told| told.contains(" lines left out because ")));
+}
+
+#[test]
 fn the_emulator_exits_with_its_parent() {
     // A shell that starts the emulator, prints its process ID and waits for a line.
     let script = r#""$0" --exit-with-parent --listen 127.0.0.1:0 & echo $!; read line"#;
     let mut shell = Command::new("sh")
-        .args(["-c", script, env!("CARGO_BIN_EXE_cas-emulator")])
+        .args(["-c", script])
+        .arg(program())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -1,0 +1,292 @@
+//! While clients send too much, too slowly or nothing at all, others are served and the memory
+//! stays within its limit.
+//!
+//! Each load has a short form, and a long one for `make test-emulator`, which also expects that
+//! others are served within 50 ms. That takes a machine which does nothing else.
+#![allow(clippy::print_stdout, reason = "the times are a result")]
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::api::calls::orders;
+use crate::certificates::certificate;
+use crate::client::{Call, Connection, Shape, limit};
+use crate::process::Process;
+
+/// What may be resident, in KiB.
+const MEMORY: u64 = 64 * 1024;
+/// How long 99 of 100 requests of others may take, in the long forms.
+const PROMPT: Duration = Duration::from_millis(50);
+/// How long any request of others may take: less than a slow client is waited for.
+const LONGEST: Duration = Duration::from_secs(10);
+
+const HEALTH: &[u8] = b"GET /_emulator/health HTTP/1.1\r\n\r\n";
+
+/// The short form of a number, or the long one.
+pub(crate) fn scale<T>(short: T, long: T) -> T {
+    if std::env::var_os("EMULATOR_LOAD").is_some() { long } else { short }
+}
+
+/// Ends the clients beside a load, also if the load fails.
+struct Ending<'a>(&'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Runs `load` beside three clients that need the emulator meanwhile, and checks how long these
+/// waited and what was resident at most.
+fn beside_others(process: &Process, what: &str, load: impl FnOnce()) {
+    let (cert, key) = certificate();
+    let (done, port) = (AtomicBool::new(false), process.port);
+    let chain = cert.repeat(20 * 1024 / cert.len() + 1);
+    let times = thread::scope(|scope| {
+        let ending = Ending(&done);
+        let clients = [
+            scope.spawn(|| times(&done, |_| Connection::open(port).exchange(HEALTH).status)),
+            scope.spawn(|| {
+                let mut connection = Connection::open(port);
+                times(&done, |number| {
+                    let call = Call::create(&format!("{what} {number}"), &cert, &key);
+                    connection.exchange(&call.bytes()).status
+                })
+            }),
+            // Long enough to need the memory that long requests share.
+            scope.spawn(|| {
+                let mut connection = Connection::open(port);
+                times(&done, |number| {
+                    let call = Call::upload(&format!("long {what} {number}"), &chain, &key);
+                    connection.exchange(&call.bytes()).status
+                })
+            }),
+        ];
+        load();
+        drop(ending);
+        clients.map(|client| client.join().unwrap())
+    });
+    for (client, mut times) in ["health", "upload", "long upload"].into_iter().zip(times) {
+        times.sort_unstable();
+        let (half, most, longest) =
+            (times[times.len() / 2], times[times.len() * 99 / 100], times[times.len() - 1]);
+        println!("{what}, {client}: {} in {half:.1?}, {most:.1?}, {longest:.1?}", times.len());
+        assert!(times.len() >= 3, "{what}, {client}: served only after it");
+        assert!(longest < LONGEST, "{what}, {client}: {longest:?}");
+        assert!(most < scale(LONGEST, PROMPT), "{what}, {client}: {most:?}");
+    }
+    let (peak, now) = (process.status("VmHWM"), process.status("VmRSS"));
+    println!("{what}: {peak} KiB at most, {now} KiB after it");
+    assert!(peak < MEMORY, "{what}: {peak} KiB");
+}
+
+/// How long each of the requests took that are made until `done`.
+fn times(done: &AtomicBool, mut request: impl FnMut(usize) -> u16) -> Vec<Duration> {
+    let mut times = Vec::new();
+    while !done.load(Ordering::Relaxed) || times.is_empty() {
+        let start = Instant::now();
+        assert_eq!(request(times.len()), 200);
+        times.push(start.elapsed());
+        thread::sleep(Duration::from_millis(5));
+    }
+    times
+}
+
+/// Lets this process open more files.
+fn open_files(count: usize) {
+    let pid = std::process::id().to_string();
+    let set = Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={count}:")]).status();
+    assert!(set.unwrap().success(), "this test opens {count} connections");
+}
+
+fn connect(port: u16) -> TcpStream {
+    let tcp = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    limit(&tcp);
+    tcp
+}
+
+#[test]
+fn idle_connections() {
+    let process = Process::start(&[]);
+    let count = scale(2_000, 10_000);
+    open_files(count + 200);
+    beside_others(&process, "idle connections", || {
+        let idle: Vec<_> = (0..count).map(|_| connect(process.port)).collect();
+        thread::sleep(scale(Duration::from_millis(500), Duration::from_secs(5)));
+        drop(idle);
+    });
+}
+
+#[test]
+fn requests_that_hardly_arrive() {
+    let process = Process::start(&[]);
+    let count = scale(600, 3_000);
+    open_files(count + 200);
+    let body = |length: u32| format!("POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n");
+    let starts = [
+        "POST / HTTP/1.1\r\nX-Slow: ".to_owned(),
+        format!("POST /?{}", "x".repeat(17_000)),
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3d0900\r\n".to_owned(),
+        body(4_000_000),
+        body(300_000),
+        body(100_000),
+        body(30_000),
+    ];
+    beside_others(&process, "slow requests", || {
+        let open = |index: usize| {
+            let mut tcp = connect(process.port);
+            tcp.write_all(starts[index % starts.len()].as_bytes()).unwrap();
+            tcp
+        };
+        let mut slow: Vec<_> = (0..count).map(open).collect();
+        let end = Instant::now() + scale(Duration::from_secs(3), Duration::from_secs(30));
+        while Instant::now() < end {
+            for (index, tcp) in slow.iter_mut().enumerate() {
+                // One that has been closed is replaced.
+                if tcp.write_all(b"x").is_err() {
+                    *tcp = open(index);
+                }
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+}
+
+#[test]
+fn responses_that_nobody_reads() {
+    let process = Process::start(&[]);
+    let count = scale(50, 500);
+    beside_others(&process, "unread responses", || {
+        let mut unread: Vec<_> = (0..count).map(|_| connect(process.port)).collect();
+        for tcp in &unread {
+            tcp.set_nonblocking(true).unwrap();
+        }
+        let requests = b"GET /_emulator/ HTTP/1.1\r\n\r\n".repeat(100);
+        let end = Instant::now() + scale(Duration::from_secs(2), Duration::from_secs(20));
+        while Instant::now() < end {
+            for tcp in &mut unread {
+                // Fails once the emulator reads no more.
+                let _ = tcp.write(&requests);
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+}
+
+#[test]
+fn long_requests_without_a_signature() {
+    let process = Process::start(&[]);
+    let body = vec![b'x'; 4 * 1024 * 1024];
+    beside_others(&process, "unsigned requests", || {
+        thread::scope(|scope| {
+            for _ in 0..scale(30, 150) {
+                scope.spawn(|| {
+                    let mut connection = Connection::open(process.port);
+                    let head = "POST /?Action=CreateUserCertificate&Version=2018-07-13 HTTP/1.1";
+                    let head = format!("{head}\r\nContent-Length: {}\r\n\r\n", body.len());
+                    connection.send(head.as_bytes());
+                    assert_eq!(connection.exchange(&body).code(), "MissingAccessKeyId");
+                });
+            }
+        });
+    });
+}
+
+#[test]
+fn long_heads_before_long_bodies() {
+    let process = Process::start(&[]);
+    let head = format!("POST /?{} HTTP/1.1\r\nContent-Length: 4000000\r\n", "x".repeat(250_000));
+    let head = head + &"X-Long: x\r\n".repeat(90) + "\r\n";
+    beside_others(&process, "long heads", || {
+        let count = scale(60, 600);
+        let waiting: Vec<_> = (0..count).map(|_| connect(process.port)).collect();
+        thread::scope(|scope| {
+            for mut tcp in waiting {
+                let head = &head;
+                scope.spawn(move || {
+                    // Fails if the emulator has closed the connection to make room.
+                    let _ = tcp.write_all(head.as_bytes());
+                    thread::sleep(scale(Duration::from_secs(2), Duration::from_secs(15)));
+                });
+            }
+        });
+    });
+}
+
+#[test]
+fn bodies_that_are_too_long() {
+    let process = Process::start(&[]);
+    let length = 100 * 1024 * 1024;
+    beside_others(&process, "too long bodies", || {
+        thread::scope(|scope| {
+            for index in 0..scale(8, 40) {
+                let header = if index % 2 == 0 {
+                    format!("Content-Length: {length}\r\n\r\n")
+                } else {
+                    format!("Transfer-Encoding: chunked\r\n\r\n{length:x}\r\n")
+                };
+                let port = process.port;
+                scope.spawn(move || {
+                    let mut tcp = connect(port);
+                    tcp.write_all(format!("POST / HTTP/1.1\r\n{header}").as_bytes()).unwrap();
+                    let piece = vec![b'x'; 64 * 1024];
+                    let pieces = 0..length / piece.len();
+                    let sent = pieces.take_while(|_| tcp.write_all(&piece).is_ok()).count();
+                    let mut response = Vec::new();
+                    // Or the emulator has closed the connection, after a second.
+                    let read = tcp.read_to_end(&mut response);
+                    assert!(read.is_err() || response.starts_with(b"HTTP/1.1 413 "), "{sent}");
+                });
+            }
+        });
+    });
+}
+
+#[test]
+fn nonces() {
+    let process = Process::start(&[]);
+    beside_others(&process, "nonces", || {
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let mut connection = Connection::open(process.port);
+                    for _ in 0..scale(1_000, 125_000) {
+                        let call = Call::v2018("DescribeUserCertificateList");
+                        let call = call.set("ShowSize", "1").shape(Shape::GetQuery);
+                        assert_eq!(connection.exchange(&call.bytes()).status, 200);
+                    }
+                });
+            }
+        });
+    });
+}
+
+#[test]
+fn lists_of_certificates_in_memory() {
+    let process = Process::start(&[]);
+    let (cert, key) = certificate();
+    let count = scale(400, 10_000);
+    let port = process.port;
+    let on_8_connections = |call: &(dyn Fn(usize) -> Call + Sync), calls: usize| {
+        thread::scope(|scope| {
+            for connection in 0..8 {
+                scope.spawn(move || {
+                    let mut stream = Connection::open(port);
+                    for number in 0..calls {
+                        let call = call(connection * calls + number);
+                        assert_eq!(stream.exchange(&call.bytes()).status, 200);
+                    }
+                });
+            }
+        });
+    };
+    on_8_connections(&|number| Call::create(&number.to_string(), &cert, &key), count / 8);
+    on_8_connections(&|_| orders().set("ShowSize", "50"), 20);
+    let resident = process.status("VmRSS");
+    println!("{count} certificates: {resident} KiB after 20 lists on 8 connections");
+    assert!(resident < 50_000, "{resident} KiB");
+}
