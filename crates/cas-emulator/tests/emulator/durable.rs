@@ -6,8 +6,11 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 
+use rusqlite::Connection as Database;
+
 use crate::certificates::certificate;
 use crate::client::{Call, Connection, control};
+use crate::load::scale;
 use crate::process::{Process, command, rejected};
 
 #[test]
@@ -31,35 +34,72 @@ fn a_second_emulator_on_one_file_names_the_first() {
     assert_eq!(next.end().0, Some(0));
 }
 
-/// Uploads on 16 connections, half of them in each version, and kills the process once `enough` are
-/// answered. Returns those that were.
-fn upload_and_kill(process: Process, round: usize, enough: usize) -> BTreeMap<String, i64> {
-    let (cert, key) = certificate();
-    let answered = Mutex::new(BTreeMap::new());
-    let port = process.port;
-    thread::scope(|scope| {
-        for connection in 0..16 {
-            let (answered, cert, key) = (&answered, &cert, &key);
-            scope.spawn(move || {
-                let mut stream = Connection::open(port);
-                for number in 0.. {
-                    let name = format!("{round}-{connection}-{number}");
-                    let call = if connection % 2 == 0 {
-                        Call::create(&name, cert, key)
-                    } else {
-                        Call::upload(&name, cert, key)
-                    };
-                    let Some(response) = stream.try_exchange(&call.bytes()) else { return };
-                    answered.lock().unwrap().insert(name, response.cert_id());
-                }
-            });
+/// Uploads on 16 connections, half of them in each version.
+struct Uploads {
+    cert: String,
+    key: String,
+    /// The IDs of those that were answered.
+    answered: Mutex<BTreeMap<String, i64>>,
+    /// The names of those that were sent.
+    sent: Mutex<Vec<String>>,
+}
+
+/// Whether an upload of this name uses version 2020-04-07, by the number of its connection.
+fn uses_2020(name: &str) -> bool {
+    name.split('-').nth(1).unwrap().parse::<u32>().unwrap() % 2 == 1
+}
+
+impl Uploads {
+    fn call(&self, name: &str) -> Call {
+        if uses_2020(name) {
+            Call::upload(name, &self.cert, &self.key).set("ClientToken", name)
+        } else {
+            Call::create(name, &self.cert, &self.key)
         }
-        while answered.lock().unwrap().len() < enough {
-            thread::yield_now();
+    }
+
+    /// Uploads until `enough` are answered, and then kills the process.
+    fn kill_after(&self, process: Process, round: usize, enough: usize) {
+        let (port, enough) = (process.port, self.count() + enough);
+        thread::scope(|scope| {
+            for connection in 0..16 {
+                scope.spawn(move || {
+                    let mut stream = Connection::open(port);
+                    for number in 0.. {
+                        let name = format!("{round}-{connection}-{number}");
+                        self.sent.lock().unwrap().push(name.clone());
+                        let response = stream.try_exchange(&self.call(&name).bytes());
+                        let Some(response) = response else { return };
+                        self.answered.lock().unwrap().insert(name, response.cert_id());
+                    }
+                });
+            }
+            while self.count() < enough {
+                thread::yield_now();
+            }
+            process.kill();
+        });
+    }
+
+    fn count(&self) -> usize {
+        self.answered.lock().unwrap().len()
+    }
+
+    /// Sends again what was not answered, as clients do. A name that is in use shows that it was
+    /// stored; with its client token, the response is that of the first time.
+    fn send_again(&self, port: u16) {
+        let mut answered = self.answered.lock().unwrap();
+        for name in self.sent.lock().unwrap().iter() {
+            if answered.contains_key(name) {
+                continue;
+            }
+            let response = self.call(name).send(port);
+            if !uses_2020(name) && response.code() == "NameRepeat" {
+                continue;
+            }
+            answered.insert(name.clone(), response.cert_id());
         }
-        process.kill();
-    });
-    answered.into_inner().unwrap()
+    }
 }
 
 #[test]
@@ -67,25 +107,35 @@ fn a_kill_under_load_loses_no_answered_upload() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cas.db");
     let options = ["--data", file.to_str().unwrap()];
-    let rounds = 5;
-    let mut answered = BTreeMap::new();
-    for round in 0..rounds {
-        let enough = 20 + 37 * round;
-        answered.extend(upload_and_kill(Process::start(&options), round, enough));
+    let (cert, key) = certificate();
+    let uploads = Uploads { cert, key, answered: Mutex::default(), sent: Mutex::default() };
+    for round in 0..scale(5, 50) {
+        let process = Process::start(&options);
+        uploads.send_again(process.port);
+        uploads.kill_after(process, round, 20 + 37 * (round % 5));
     }
     let process = Process::start(&options);
+    uploads.send_again(process.port);
     let stored = control(process.port, "GET", "/_emulator/certificates").json();
-    let stored: BTreeMap<_, _> = stored
+    let stored: Vec<_> = stored
         .as_array()
         .unwrap()
         .iter()
         .map(|stored| (stored["name"].as_str().unwrap(), stored["cert_id"].as_i64().unwrap()))
         .collect();
-    for (name, cert_id) in &answered {
-        assert_eq!(stored.get(name.as_str()), Some(cert_id), "{name}");
+    let by_name: BTreeMap<_, _> = stored.iter().copied().collect();
+    assert_eq!(by_name.len(), stored.len(), "a name is stored twice");
+    for (name, cert_id) in uploads.answered.into_inner().unwrap() {
+        assert_eq!(by_name.get(name.as_str()), Some(&cert_id), "{name}");
     }
-    // An upload on each connection may have been stored without an answer.
-    assert!(stored.len() <= answered.len() + 16 * rounds);
+    let mut sent = uploads.sent.into_inner().unwrap();
+    sent.sort_unstable();
+    assert!(sent.iter().eq(by_name.keys()), "others than those that were sent");
+    process.signal("-TERM");
+    assert_eq!(process.end().0, Some(0));
+    let database = Database::open(&file).unwrap();
+    let check: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(check, "ok");
 }
 
 /// How often an emulator that answers `uploads` on 64 connections waits for the disk.
