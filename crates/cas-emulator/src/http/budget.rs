@@ -152,9 +152,9 @@ impl Permit {
         self.give_back(more);
     }
 
-    /// The request is complete: it need not make room.
-    pub(super) fn complete(&self) {
-        self.budget.lock().arriving.remove(&self.number);
+    /// The request is complete: it need not make room. False if it has been aborted.
+    pub(super) fn complete(&self) -> bool {
+        self.budget.lock().arriving.remove(&self.number).is_some()
     }
 
     fn give_back(&self, bytes: usize) {
@@ -229,7 +229,7 @@ mod tests {
             Arc::new(move || aborted.store(true, Ordering::SeqCst))
         };
         let complete = budget.take(2, Duration::ZERO, &abort).unwrap();
-        complete.complete();
+        assert!(complete.complete());
         let fast = budget.take(2, Duration::ZERO, &abort).unwrap();
         let slow = budget.take(6, Duration::ZERO, &abort).unwrap();
         fast.advance(usize::MAX / 2);
@@ -242,6 +242,7 @@ mod tests {
         assert!(aborted.swap(false, Ordering::SeqCst));
         make_room(now + 2 * PROMPT);
         assert!(!aborted.load(Ordering::SeqCst), "once is enough");
+        assert!(fast.complete() && !slow.complete());
         drop(slow);
         assert!(budget.take(6, Duration::ZERO, &abort).is_some());
         drop((complete, fast));

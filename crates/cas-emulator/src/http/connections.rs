@@ -10,7 +10,7 @@ use socket2::Socket;
 /// How long a request may be incomplete before its connection counts as one that can be closed.
 const PROMPT: Duration = Duration::from_millis(250);
 /// How long a connection is idle before it is the first choice: a new one is about to be used.
-const SETTLED: Duration = Duration::from_millis(100);
+const SETTLED: Duration = Duration::from_millis(25);
 
 /// How long after a request its connection counts as in use: another one is likely.
 const RECENT: Duration = Duration::from_secs(2);
@@ -169,9 +169,10 @@ impl Connection {
         self.enter(Phase::Receiving(Instant::now()));
     }
 
-    /// Processes a request from now on.
-    pub(super) fn responding(&self) {
-        self.enter(Phase::Responding);
+    /// Processes a request from now on. False if it has been closed to make room: the client will
+    /// not get a response, so the request must not be processed.
+    pub(super) fn responding(&self) -> bool {
+        self.enter(Phase::Responding)
     }
 
     /// Whether it waits for its client.
@@ -179,11 +180,14 @@ impl Connection {
         matches!(*self.phase(), Phase::Idle(_) | Phase::Receiving(_))
     }
 
-    fn enter(&self, next: Phase) {
+    /// Whether it has entered the phase: one that has been closed does not.
+    fn enter(&self, next: Phase) -> bool {
         let mut phase = self.phase();
-        if !matches!(*phase, Phase::Evicted) {
+        let is_open = !matches!(*phase, Phase::Evicted);
+        if is_open {
             *phase = next;
         }
+        is_open
     }
 
     fn phase(&self) -> MutexGuard<'_, Phase> {

@@ -113,7 +113,10 @@ impl Reader {
         streamed: impl Fn(&Request) -> bool,
     ) -> Result<Request, ReadError> {
         let read = self.read_request(stream, &started, &streamed);
-        let permit = self.permit.take().inspect(Permit::complete);
+        let permit = self.permit.take();
+        if permit.as_ref().is_some_and(|permit| !permit.complete()) && read.is_ok() {
+            return Err(ReadError::Closed);
+        }
         self.free_buffer(); // an idle connection needs no memory
         Ok(Request { permit, ..read? })
     }

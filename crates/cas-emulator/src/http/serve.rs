@@ -161,7 +161,9 @@ impl Session<'_> {
                 pace.start();
             };
             let read = reader.read(&mut stream, started, shared.streamed);
-            connection.responding();
+            if !connection.responding() {
+                return Next::End(Ending::Shut);
+            }
             match read {
                 Ok(mut request) => {
                     request.tunnel = tunnel.cloned();
