@@ -16,6 +16,7 @@ export CFLAGS = $(foreach source,$(SOURCES),-ffile-prefix-map=$(source)=)
 
 RELEASE := target/release
 VENV := target/venv
+ALIYUN_CERT := target/aliyun-cert
 NODE := target/node
 ZIG := target/zig
 RUST_WEB := target/rust-web
@@ -51,7 +52,7 @@ run: setup-run build ## upload a certificate from C (your own: NAME= CERT= KEY= 
 # Tests wait more than they compute: run twice as many at once as there are cores.
 .PHONY: test
 test: setup-test build fetch-corpora
-test: $(VENV)/.ready $(NODE)/.ready $(ZIG)/.ready $(PLANTED)/libcas.so
+test: $(VENV)/.ready $(ALIYUN_CERT)/.ready $(NODE)/.ready $(ZIG)/.ready $(PLANTED)/libcas.so
 test: ## every test (INSTALL=1: with sudo)
 	@rm -rf target/acceptance
 	RUST_TEST_THREADS=$$(($$(nproc) * 2)) $(CARGO) test --workspace --locked --no-fail-fast
@@ -165,6 +166,14 @@ $(VENV)/.ready: tests/fixtures/python/requirements.txt \
 	@rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# A tool that needs other versions of the SDKs.
+$(ALIYUN_CERT)/.ready: tests/fixtures/python/aliyun-cert.txt \
+		$(shell test -x $(ALIYUN_CERT)/bin/python || echo FORCE)
+	@rm -rf $(ALIYUN_CERT)
+	$(PYTHON) -m venv $(ALIYUN_CERT)
+	$(ALIYUN_CERT)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # The official package for Node.js: a second opinion on where access keys come from.

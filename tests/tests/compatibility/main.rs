@@ -1,6 +1,7 @@
 //! The official SDKs as clients of the emulator, and as a check of the signatures of libcas.
 
 mod table;
+mod tools;
 
 use std::fs;
 
