@@ -20,7 +20,7 @@ trap cleanup EXIT
 fail() { echo "test-container: $*" >&2; sed 's/^/  /' "$work/log" >&2; exit 1; }
 
 root=$work/root
-mkdir -p "$root/data"
+mkdir -p "$root/data" "$root/ca"
 install -m 755 "$emulator" "$root/cas-emulator"
 # A static program has none, and ldd says so with a failure.
 libraries=$(ldd "$emulator" 2>&1 | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p') || true
@@ -28,7 +28,7 @@ for library in $libraries; do
     install -D "$library" "$root$library"
 done
 chmod 755 "$work" "$root"
-chown -R 65532:65532 "$root/data"
+chown -R 65532:65532 "$root/data" "$root/ca"
 echo "The root file system is assembled from the Dockerfile's last stage, without a container tool."
 
 chroot=$(PATH=$PATH:/usr/sbin type -P chroot)
@@ -38,7 +38,8 @@ print(s.getsockname()[1])')
 mapfile -t environment < <(sed -n '/^ENV /,/[^\\]$/p' Dockerfile |
     sed 's/^ENV//; s/\\$//; s/^ *//; s/ *$//' | sed "s/:8480/:$port/")
 [ ${#environment[@]} -eq 3 ] || fail "unexpected ENV in the Dockerfile"
-inside=(env -i "${environment[@]}" CAS_EMULATOR_DATA=/data/cas.db CAS_EMULATOR_QUIET=true)
+inside=(env -i "${environment[@]}" CAS_EMULATOR_DATA=/data/cas.db CAS_EMULATOR_TLS_CA=/ca
+    CAS_EMULATOR_QUIET=true)
 "${inside[@]}" "$(type -P unshare)" --fork --pid --kill-child \
     "$chroot" --userspec=65532:65532 "$root" /cas-emulator >"$work/log" 2>&1 &
 container=$!
@@ -51,6 +52,17 @@ until healthy 2>/dev/null; do
 done
 grep -q "^cas-emulator listening on http://0.0.0.0:$port$" "$work/log" || fail "no first line"
 [ -s "$root/data/cas.db" ] || fail "no data file"
+
+# A program outside trusts the certificate of the volume, and uses the container as its proxy.
+python3 - "$port" "$root/ca/ca.pem" <<'END' || fail "no tunnel"
+import http.client, ssl, sys
+port, file = sys.argv[1:]
+context = ssl.create_default_context(cafile=file)
+connection = http.client.HTTPSConnection("127.0.0.1", int(port), timeout=30, context=context)
+connection.set_tunnel("cas.aliyuncs.com", 443)
+connection.request("GET", "/")
+sys.exit(b"MissingAction" not in connection.getresponse().read())
+END
 
 # SIGTERM reaches it although it is process 1, which has no default action for signals.
 process=$(cat "/proc/$container/task/$container/children")
