@@ -268,8 +268,11 @@ fn a_client_gets_a_certificate_for_its_host_whatever_it_says() {
 
 #[test]
 fn a_tunnel_that_starts_nothing_is_closed_in_time() {
-    let (emulator, ..) = emulator();
+    let (emulator, ca_pem, _folder) = emulator();
     let port = emulator.port();
+    // Half of a request, in TLS.
+    let mut slow = connect(tunnel(port, "cas.aliyuncs.com:443"), "cas.aliyuncs.com", &ca_pem);
+    slow.send(b"POST / HTTP/1.1\r\nContent-");
     // Nothing, and half of a handshake; the latter also without a tunnel.
     let hello = [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3];
     let silent = tunnel(port, "cas.aliyuncs.com:443");
@@ -279,6 +282,10 @@ fn a_tunnel_that_starts_nothing_is_closed_in_time() {
     direct.write_all(&hello).unwrap();
     let started = Instant::now();
     thread::scope(|scope| {
+        scope.spawn(move || {
+            assert_eq!(slow.response().status, 408);
+            assert!(started.elapsed() < HEAD_LIMIT);
+        });
         for stream in [silent, half, direct] {
             scope.spawn(move || {
                 let (received, _) = Connection::over(stream).rest();
