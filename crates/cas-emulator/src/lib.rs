@@ -219,10 +219,11 @@
 //! has one of the access keys, with its secret, that the first one had. With the default access
 //! key, that is everyone.
 //!
-//! A snapshot replaces everything, or nothing if a part of it is invalid, and may take 60 seconds
-//! to be sent. Nothing can be uploaded meanwhile to the emulator that it comes from, nor to one
-//! with a data file that receives it. The memory for it does not depend on its length; only an
-//! emulator without a data file keeps what it had until all of the snapshot has arrived.
+//! A snapshot replaces everything, or nothing if a part of it is invalid. It may take 60 seconds to
+//! be sent, and each item of it may have 4 MiB. Nothing can be uploaded meanwhile to the emulator
+//! that it comes from, nor to one with a data file that receives it. The memory for it does not
+//! depend on its length; only an emulator without a data file keeps what it had until all of the
+//! snapshot has arrived.
 //!
 //! # Cloud resources and contacts
 //!

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 const IDLE: Duration = Duration::from_secs(super::response::KEEP_ALIVE_SECONDS + 5);
 /// How long a transfer may take, whatever its length.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long a transfer may take that is written or read while it is processed: others may have to
+/// wait for its end.
+const STREAM: Duration = Duration::from_secs(60);
 /// The least rate of a longer transfer, in bytes per second.
 const LEAST_RATE: u32 = 64 * 1024;
 
@@ -15,24 +18,35 @@ const LEAST_RATE: u32 = 64 * 1024;
 pub(super) struct Pace {
     started: Cell<Instant>,
     allowed: Cell<Duration>,
+    /// More is never allowed.
+    most: Cell<Duration>,
 }
 
 impl Pace {
     /// Of a new connection, which is idle.
     pub(super) fn new() -> Self {
-        Self { started: Cell::new(Instant::now()), allowed: Cell::new(IDLE) }
+        let (started, allowed) = (Cell::new(Instant::now()), Cell::new(IDLE));
+        Self { started, allowed, most: Cell::new(Duration::MAX) }
     }
 
     /// The connection is idle from now on.
     pub(super) fn idle(&self) {
         self.started.set(Instant::now());
         self.allowed.set(IDLE);
+        self.most.set(Duration::MAX);
     }
 
     /// A transfer begins.
     pub(super) fn start(&self) {
         self.started.set(Instant::now());
         self.allowed.set(GRACE);
+        self.most.set(Duration::MAX);
+    }
+
+    /// A transfer begins that is written or read while it is processed.
+    pub(super) fn start_stream(&self) {
+        self.start();
+        self.most.set(STREAM);
     }
 
     /// `bytes` were transferred, which allows more time at the least rate.
@@ -44,7 +58,7 @@ impl Pace {
     /// The time that is left at `now`; `None` if it is over.
     pub(super) fn left(&self, now: Instant) -> Option<Duration> {
         let spent = now.saturating_duration_since(self.started.get());
-        self.allowed.get().checked_sub(spent).filter(|left| !left.is_zero())
+        self.allowed.get().min(self.most.get()).checked_sub(spent).filter(|left| !left.is_zero())
     }
 }
 
@@ -70,6 +84,19 @@ mod tests {
         }
         assert!(pace.left(start + second * 10).is_some());
         assert_eq!(pace.left(start + second * 11), None);
+    }
+
+    #[test]
+    fn a_stream_ends_after_a_minute_however_fast_it_is() {
+        let pace = Pace::new();
+        pace.start_stream();
+        pace.advance(1 << 30);
+        let start = pace.started.get();
+        assert!(pace.left(start + Duration::from_secs(59)).is_some());
+        assert_eq!(pace.left(start + Duration::from_secs(60)), None);
+        pace.start();
+        pace.advance(1 << 30);
+        assert!(pace.left(pace.started.get() + Duration::from_secs(60)).is_some());
     }
 
     #[test]

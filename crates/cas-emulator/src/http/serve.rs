@@ -170,6 +170,9 @@ impl Session<'_> {
                     let other_clients = shared.connections.count_in_use().saturating_sub(1);
                     let peer = Peer { other_clients, ..*peer };
                     let mut body = Body::of_last(&mut reader, &mut stream);
+                    if !body.is_complete() {
+                        pace.start_stream();
+                    }
                     let response = respond(shared, &request, peer, &mut body);
                     let complete = body.is_complete();
                     let chunked = request.http_1_1;
@@ -183,7 +186,10 @@ impl Session<'_> {
                     let target = is_tunnel.then(|| request.target.as_str().into());
                     drop(request); // its memory does not wait for who reads the response
                     let now = shared.clock.now();
-                    pace.start();
+                    match response.stream {
+                        Some(_) => pace.start_stream(),
+                        None => pace.start(),
+                    }
                     if response.write_to(&mut stream, now, framing).is_err() {
                         return Next::End(Ending::Shut);
                     }

@@ -3,7 +3,7 @@
 //! Every query here reads indexes alone, except for the rows of the page. Keywords are searched in
 //! memory.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::time::{Instant, SystemTime};
 
@@ -95,8 +95,12 @@ pub(super) fn list(
     let (total, ids) = if let Some(keyword) = filter.keyword {
         let mut found = texts.find(&snapshot, keyword, Some(filter.account), &filter.ends())?;
         if filter.resource_group_id.is_some() {
-            let group: HashSet<i64> = selected.newest(None)?.into_iter().collect();
-            found.retain(|cert_id| group.contains(cert_id));
+            // Both are in the order of the IDs.
+            let mut group = selected.ids("ASC", None)?.into_iter().peekable();
+            found.retain(|cert_id| {
+                while group.next_if(|other| other < cert_id).is_some() {}
+                group.next_if_eq(cert_id).is_some()
+            });
         } else {
             found.retain(|cert_id| !hidden.contains_key(cert_id));
         }
@@ -175,15 +179,11 @@ impl Selected<'_> {
         }
         // From the nearer end, because SQLite steps over the entries before the page one by one.
         if range.start <= total / 2 {
-            return self.newest(Some(range.start..end));
+            return self.ids("DESC", Some(range.start..end));
         }
         let mut ids = self.ids("ASC", Some(total - end..total - range.start))?;
         ids.reverse();
         Ok(ids)
-    }
-
-    fn newest(&self, range: Option<Range<usize>>) -> Result<Vec<i64>, StoreError> {
-        self.ids("DESC", range)
     }
 
     fn ids(&self, order: &str, range: Option<Range<usize>>) -> Result<Vec<i64>, StoreError> {

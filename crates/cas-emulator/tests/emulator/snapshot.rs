@@ -191,6 +191,7 @@ fn a_snapshot_that_cannot_be_used_changes_nothing() {
         (set("/certificates/0/cert_id", json!(10_000_002)), "it occurs twice"),
         (set("/deployment_jobs/0/status", json!("done")), "deployment job 1: "),
         (set("/deployment_workers/0/job_id", json!(7)), "refers to what does not exist"),
+        (set("/certificates/0/name", json!("x".repeat(5 << 20))), "longer than 4194304 bytes"),
         (set("/sequences", json!({"table": 1})), "unknown sequence `table`"),
     ];
     let with_file = Emulator::builder().data(folder.path().join("cas.db")).start().unwrap();

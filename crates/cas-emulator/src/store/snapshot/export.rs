@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::ops::Deref;
-use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
@@ -16,9 +15,6 @@ use super::rows::{CloudResource, Contact, Deletion, Job, SnapshotRow, Worker};
 use super::seal::{self, SealedFor, Secrets};
 use crate::store::error::StoreError;
 use crate::store::key_sealer::KeySealer;
-
-/// How long a client may take to receive a snapshot: nothing can be stored meanwhile.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// How many rows are read at once.
 const BATCH: i64 = 500;
@@ -44,28 +40,23 @@ impl Export {
         lock: impl Fn() -> C,
         to: &mut dyn Write,
     ) -> io::Result<()> {
-        let end = Instant::now() + LIMIT;
-        let on_time = || {
-            if Instant::now() < end { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
-        };
         // The order of the names, with the version before all that depends on it.
         write!(to, "{{\"{ACCESS_KEYS}\":")?;
         serde_json::to_writer(&mut *to, &self.sealed_for)?;
         write!(to, ",\n\"{VERSION_MEMBER}\":{VERSION}")?;
         let mut last = i64::MIN;
         list(to, CERTIFICATES, || {
-            on_time()?;
             let batch = certificate::read(&lock(), last, stored, &self.document);
             let batch = batch.map_err(io::Error::other)?.map_err(StoreError::from);
             let batch = batch.map_err(io::Error::other)?;
             last = batch.last().map_or(last, Certificate::cert_id);
             Ok(batch)
         })?;
-        rows::<CloudResource, _>(to, &lock, &on_time)?;
-        rows::<Contact, _>(to, &lock, &on_time)?;
-        rows::<Deletion, _>(to, &lock, &on_time)?;
-        rows::<Job, _>(to, &lock, &on_time)?;
-        rows::<Worker, _>(to, &lock, &on_time)?;
+        rows::<CloudResource, _>(to, &lock)?;
+        rows::<Contact, _>(to, &lock)?;
+        rows::<Deletion, _>(to, &lock)?;
+        rows::<Job, _>(to, &lock)?;
+        rows::<Worker, _>(to, &lock)?;
         write!(to, ",\n\"{SEQUENCES}\":{{")?;
         for (index, table) in SEQUENCE_TABLES.into_iter().enumerate() {
             let separator = if index == 0 { "" } else { "," };
@@ -86,11 +77,9 @@ fn sequence(connection: &Connection, table: &str) -> rusqlite::Result<i64> {
 fn rows<T: SnapshotRow, C: Deref<Target = Connection>>(
     to: &mut dyn Write,
     lock: &impl Fn() -> C,
-    on_time: &impl Fn() -> io::Result<()>,
 ) -> io::Result<()> {
     let mut offset = 0;
     list(to, T::MEMBER, || {
-        on_time()?;
         let read = |connection: &Connection| {
             let mut select =
                 connection.prepare_cached(&format!("{} LIMIT ?1 OFFSET ?2", T::SELECT))?;

@@ -1,9 +1,9 @@
 //! Reading a snapshot, piece by piece.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::marker::PhantomData;
 
 use rusqlite::{Connection, ErrorCode, params};
@@ -22,6 +22,9 @@ use super::seal::{self, SealedFor, Secrets};
 use crate::store::error::StoreError;
 use crate::store::key_sealer::KeySealer;
 
+/// The longest item of a document, in bytes: items are read into memory one by one.
+const LONGEST: usize = 4 * 1024 * 1024;
+
 /// Adds all of a snapshot to an empty database. After an error, the caller undoes what was added.
 pub(in crate::store) fn import(
     connection: &Connection,
@@ -29,14 +32,11 @@ pub(in crate::store) fn import(
     secrets: &Secrets,
     document: &mut dyn Read,
 ) -> Result<(), SnapshotError> {
-    let import = Import {
-        connection,
-        stored,
-        secrets,
-        key: RefCell::default(),
-        failure: RefCell::default(),
-    };
-    let mut deserializer = serde_json::Deserializer::from_reader(BufReader::new(document));
+    let left = Cell::new(LONGEST);
+    let (key, failure) = (RefCell::default(), RefCell::default());
+    let import = Import { connection, stored, secrets, key, failure, left: &left };
+    let document = BufReader::new(Limited { document, left: &left });
+    let mut deserializer = serde_json::Deserializer::from_reader(document);
     let read = import.deserialize(&mut deserializer).and_then(|()| deserializer.end());
     let failure = import.failure.take();
     match (read, failure) {
@@ -49,6 +49,9 @@ pub(in crate::store) fn import(
 /// Why nothing was changed.
 fn sentence(error: &serde_json::Error) -> String {
     let reason = match error.classify() {
+        Category::Io if error.io_error_kind() == Some(io::ErrorKind::InvalidData) => {
+            format!("a part of it is longer than {LONGEST} bytes, at line {}", error.line())
+        }
         Category::Io => "it did not arrive completely".to_owned(),
         // The message quotes the document, and this could be a private key.
         _ if error.to_string().contains("-----BEGIN") => {
@@ -72,6 +75,25 @@ struct Import<'a> {
     key: RefCell<Option<KeySealer>>,
     /// The failure of the database that ended it.
     failure: RefCell<Option<StoreError>>,
+    /// How many bytes the current item may still have.
+    left: &'a Cell<usize>,
+}
+
+/// A document whose items have a limited length.
+struct Limited<'a> {
+    document: &'a mut dyn Read,
+    left: &'a Cell<usize>,
+}
+
+impl Read for Limited<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left.get() == 0 {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let count = self.document.read(buffer)?;
+        self.left.set(self.left.get().saturating_sub(count));
+        Ok(count)
+    }
 }
 
 impl Import<'_> {
@@ -84,6 +106,7 @@ impl Import<'_> {
         certificate: &Certificate,
         sealed_for: &[SealedFor],
     ) -> Result<(), String> {
+        self.left.set(LONGEST);
         let mut key = self.key.borrow_mut();
         if certificate.has_keys() && key.is_none() {
             *key = Some(seal::open(sealed_for, self.secrets)?);
@@ -97,6 +120,7 @@ impl Import<'_> {
     }
 
     fn row<T: SnapshotRow>(&self, row: &T) -> Result<(), String> {
+        self.left.set(LONGEST);
         let inserted = row.insert(self.connection);
         inserted.map(|_| ()).map_err(|error| self.problem(row.label(), error))
     }
