@@ -164,3 +164,30 @@ fn writes_that_arrive_together_each_get_their_own_result() {
     assert_eq!(stored, (FIRST_ID..FIRST_ID + 20).collect::<Vec<_>>());
     assert_eq!(results.iter().filter(|result| **result == InsertResult::NameTaken).count(), 20);
 }
+
+#[test]
+fn a_keyword_selects_within_a_resource_group() {
+    let store = Store::open(None, None).unwrap();
+    let groups = ["a", "b", "", "a", "a", "b"];
+    for (index, group) in groups.into_iter().enumerate() {
+        let names = if index == 3 { "other.test" } else { "www.example.com" };
+        let leaf = Leaf { common_name: names.to_owned(), sans: Vec::new(), ..leaf() };
+        let lag = (index == 4).then(|| std::time::Duration::from_secs(600));
+        let name = format!("n{index}");
+        let certificate = NewCertificate { resource_group_id: group, lag, ..new(&name, &leaf) };
+        assert!(matches!(store.insert(&certificate), Ok(InsertResult::Stored(_))));
+    }
+    let listed = |keyword, group| {
+        let all = ListFilter::all(Account::default());
+        let filter = ListFilter { keyword: Some(keyword), resource_group_id: group, ..all };
+        let (total, page) = store.listed(&filter, &(0..10)).unwrap();
+        let ids: Vec<_> = page.iter().map(|it| it.cert_id - FIRST_ID).collect();
+        assert_eq!(total, ids.len());
+        ids
+    };
+    assert_eq!(listed("example", Some("a")), [0]);
+    assert_eq!(listed("EXAMPLE", Some("b")), [5, 1]);
+    assert_eq!(listed("t", Some("a")), [3]);
+    assert_eq!(listed("example", Some("c")), [0; 0]);
+    assert_eq!(listed("example", None), [5, 2, 1, 0]);
+}
