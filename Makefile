@@ -18,6 +18,7 @@ RELEASE := target/release
 VENV := target/venv
 ALIYUN_CERT := target/aliyun-cert
 NODE := target/node
+MOTO := target/moto
 ZIG := target/zig
 RUST_WEB := target/rust-web
 PLANTED := target/planted/debug
@@ -140,8 +141,10 @@ check: setup-check fetch target/tools/bin/cargo-deny ## format, lints, docs, int
 	fi
 
 .PHONY: bench
-bench: build $(VENV)/.ready ## speed and size, compared with other clients in the same run
+bench: build $(VENV)/.ready $(MOTO)/.ready
+bench: ## speed and size, compared with other clients and another emulator in the same run
 	$(PYTHON) benches/run.py
+	$(PYTHON) benches/emulator.py
 
 .PHONY: header
 header: ## regenerate include/cas.h from crates/cas-ffi
@@ -174,6 +177,13 @@ $(ALIYUN_CERT)/.ready: tests/fixtures/python/aliyun-cert.txt \
 	@rm -rf $(ALIYUN_CERT)
 	$(PYTHON) -m venv $(ALIYUN_CERT)
 	$(ALIYUN_CERT)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# Another emulator, for `make bench`. Its dependencies are not those of the official SDKs.
+$(MOTO)/.ready: benches/peers/requirements.txt $(shell test -x $(MOTO)/bin/python || echo FORCE)
+	@rm -rf $(MOTO)
+	$(PYTHON) -m venv $(MOTO)
+	$(MOTO)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # The official package for Node.js: a second opinion on where access keys come from.

@@ -1,6 +1,6 @@
 /*
  * Preloaded into a program, appends a byte to the file that COUNT_SYNCS names for each of its calls
- * of fsync and fdatasync, and makes each take as long as on a disk.
+ * of fsync and fdatasync, and makes each take SYNC_DELAY_US microseconds longer, as on a disk.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -10,12 +10,12 @@
 
 static void count(void)
 {
-    const char *path = getenv("COUNT_SYNCS");
+    const char *path = getenv("COUNT_SYNCS"), *delay = getenv("SYNC_DELAY_US");
     int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND, 0600) : -1;
     if (fd < 0 || write(fd, "x", 1) != 1)
         abort();
     close(fd);
-    usleep(5000);
+    if (delay) usleep((useconds_t)atoi(delay));
 }
 
 #define SYNC(name)                                                                                 \

@@ -147,7 +147,7 @@ fn syncs(folder: &Path, uploads: usize) -> usize {
     assert!(compiler.status().unwrap().success());
 
     let mut command = command();
-    command.env("LD_PRELOAD", &shim).env("COUNT_SYNCS", &counts);
+    command.env("LD_PRELOAD", &shim).env("COUNT_SYNCS", &counts).env("SYNC_DELAY_US", "5000");
     let file = folder.join("cas.db");
     let process = Process::start_by(command, &["--data", file.to_str().unwrap()]);
     let (cert, key) = certificate();
