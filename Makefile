@@ -19,6 +19,7 @@ VENV := target/venv
 ALIYUN_CERT := target/aliyun-cert
 NODE := target/node
 MOTO := target/moto
+TESTCONTAINERS := target/testcontainers
 ZIG := target/zig
 RUST_WEB := target/rust-web
 PLANTED := target/planted/debug
@@ -116,6 +117,10 @@ test-dist: dist ## installs the release in empty Debian systems, and runs it in 
 		tools/package/test-foreign.sh $$platform || exit 1; \
 	done
 
+.PHONY: test-image
+test-image: build $(TESTCONTAINERS)/.ready ## the image and its recipes, in podman (as root)
+	tools/package/test-image.sh $(RELEASE)/cas-emulator
+
 .PHONY: test-reproducible
 test-reproducible: dist ## the release again, in another folder: the same bytes (slow)
 	@tools/package/test-reproducible.sh
@@ -184,6 +189,18 @@ $(MOTO)/.ready: benches/peers/requirements.txt $(shell test -x $(MOTO)/bin/pytho
 	@rm -rf $(MOTO)
 	$(PYTHON) -m venv $(MOTO)
 	$(MOTO)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# What the recipes of examples/testing/testcontainers need.
+RECIPES := examples/testing/testcontainers
+$(TESTCONTAINERS)/.ready: $(addprefix $(RECIPES)/,requirements.txt package.json) \
+		$(shell test -x $(TESTCONTAINERS)/bin/python || echo FORCE)
+	@rm -rf $(TESTCONTAINERS)
+	$(PYTHON) -m venv $(TESTCONTAINERS)
+	$(TESTCONTAINERS)/bin/pip install --quiet --disable-pip-version-check \
+		--requirement $(RECIPES)/requirements.txt
+	@cp $(RECIPES)/package.json $(TESTCONTAINERS)
+	npm --prefix $(TESTCONTAINERS) install --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 # The official package for Node.js: a second opinion on where access keys come from.

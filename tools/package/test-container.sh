@@ -4,8 +4,8 @@
 #
 #   tools/package/test-container.sh EMULATOR [LOG]
 #
-# It assembles the root file system itself and says so: no container tool is needed. A program that
-# is not static gets the libraries that it needs. LOG receives what the container prints.
+# It assembles the root file system itself and says so: no container tool is needed. LOG receives
+# what the container prints. test-image.sh does the same with podman.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 emulator=${1:?the path of cas-emulator}
@@ -20,15 +20,8 @@ trap cleanup EXIT
 fail() { echo "test-container: $*" >&2; sed 's/^/  /' "$work/log" >&2; exit 1; }
 
 root=$work/root
-mkdir -p "$root/data" "$root/ca"
-install -m 755 "$emulator" "$root/cas-emulator"
-# A static program has none, and ldd says so with a failure.
-libraries=$(ldd "$emulator" 2>&1 | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p') || true
-for library in $libraries; do
-    install -D "$library" "$root$library"
-done
-chmod 755 "$work" "$root"
-chown -R 65532:65532 "$root/data" "$root/ca"
+tools/package/container-root.sh "$emulator" "$root"
+chmod 755 "$work"
 echo "The root file system is assembled from the Dockerfile's last stage, without a container tool."
 
 chroot=$(PATH=$PATH:/usr/sbin type -P chroot)

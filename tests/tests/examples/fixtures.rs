@@ -1,5 +1,5 @@
-//! The fixtures of examples/testing and the container, run as their users run them. Go is skipped
-//! where it is not installed, and the test says so.
+//! The fixtures of examples/testing and the container, run as their users run them. Go and podman
+//! are skipped where they are not installed, and the test says so.
 
 use std::path::Path;
 use std::process::Command;
@@ -55,6 +55,16 @@ fn container() {
     let printed = run(Command::new(script).arg(artefact("cas-emulator")));
     // Namespaces and chroot are root's.
     assert!(printed.ends_with("ok\n") || printed.ends_with("skipped: needs root\n"), "{printed}");
+}
+
+#[test]
+fn image_and_testcontainers() {
+    let script = top().join("tools/package/test-image.sh");
+    let printed = run(Command::new(script).arg(artefact("cas-emulator")));
+    let ran = printed.ends_with("ok\n") && printed.contains("ended with status 0.\n");
+    assert!(ran || printed.starts_with("skipped: needs "), "{printed}");
+    // Says what was skipped.
+    eprint!("{printed}");
 }
 
 #[test]
