@@ -62,7 +62,7 @@
 //!
 //! Whatever clients do, the emulator takes less than 64 MB beside the certificates that it stores
 //! in memory, about 4 KB each, and what a search remembers of each, about 100 bytes and its names.
-//! It serves 1,000 connections, or fewer if the process may not open as many files: a new one
+//! It serves 800 connections, or fewer if the process may not open as many files: a new one
 //! closes the one that has been idle for longest, and gets 503 if all are in a request. A request
 //! must arrive within 10 seconds and a second for each 64 KiB. Requests of more than 16 KiB share
 //! memory: they wait for each other, and one that arrives at less than 64 KiB per second is closed

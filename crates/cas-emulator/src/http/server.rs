@@ -24,7 +24,7 @@ use crate::clock::Clock;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The most connections, each with a thread.
-const MAX_CONNECTIONS: usize = 1_000;
+const MAX_CONNECTIONS: usize = 800;
 /// How many files the process has open at most, other than connections and with those that are
 /// being closed.
 const OTHER_FILES: usize = 64;

@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 use crate::api::calls::orders;
 use crate::certificates::certificate;
 use crate::client::{Call, Connection, Shape, limit};
@@ -38,6 +40,14 @@ impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
+}
+
+/// An emulator with a data file: certificates in memory would count as resident.
+fn start() -> (TempDir, Process) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cas.db");
+    let process = Process::start(&["--data", file.to_str().unwrap()]);
+    (folder, process)
 }
 
 /// Runs `load` beside three clients that need the emulator meanwhile, and checks how long these
@@ -70,18 +80,21 @@ fn beside_others(process: &Process, what: &str, load: impl FnOnce()) {
         drop(ending);
         clients.map(|client| client.join().unwrap())
     });
+    let mut late = Vec::new();
     for (client, mut times) in ["health", "upload", "long upload"].into_iter().zip(times) {
         times.sort_unstable();
         let (half, most, longest) =
             (times[times.len() / 2], times[times.len() * 99 / 100], times[times.len() - 1]);
         println!("{what}, {client}: {} in {half:.1?}, {most:.1?}, {longest:.1?}", times.len());
         assert!(times.len() >= 3, "{what}, {client}: served only after it");
-        assert!(longest < LONGEST, "{what}, {client}: {longest:?}");
-        assert!(most < scale(LONGEST, PROMPT), "{what}, {client}: {most:?}");
+        if longest >= LONGEST || most >= scale(LONGEST, PROMPT) {
+            late.push(client);
+        }
     }
     let (peak, now) = (process.status("VmHWM"), process.status("VmRSS"));
     println!("{what}: {peak} KiB at most, {now} KiB after it");
     assert!(peak < MEMORY, "{what}: {peak} KiB");
+    assert!(late.is_empty(), "{what}: {late:?} waited for too long");
 }
 
 /// The status of the response. A connection that was closed while it was idle is opened again, as
@@ -130,7 +143,7 @@ fn connect(port: u16) -> TcpStream {
 
 #[test]
 fn idle_connections() {
-    let process = Process::start(&[]);
+    let (_folder, process) = start();
     let count = scale(2_000, 10_000);
     open_files(count + 200);
     beside_others(&process, "idle connections", || {
@@ -142,7 +155,7 @@ fn idle_connections() {
 
 #[test]
 fn requests_that_hardly_arrive() {
-    let process = Process::start(&[]);
+    let (_folder, process) = start();
     let count = scale(600, 900);
     open_files(count + 200);
     let body = |length: u32| format!("POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n");
@@ -177,8 +190,8 @@ fn requests_that_hardly_arrive() {
 
 #[test]
 fn responses_that_nobody_reads() {
-    let process = Process::start(&[]);
-    let count = scale(50, 500);
+    let (_folder, process) = start();
+    let count = 50; // what they do not read is in the memory of the kernel
     beside_others(&process, "unread responses", || {
         let mut unread: Vec<_> = (0..count).map(|_| connect(process.port)).collect();
         for tcp in &unread {
@@ -198,7 +211,7 @@ fn responses_that_nobody_reads() {
 
 #[test]
 fn long_requests_without_a_signature() {
-    let process = Process::start(&[]);
+    let (_folder, process) = start();
     let body = vec![b'x'; 4 * 1024 * 1024];
     beside_others(&process, "unsigned requests", || {
         thread::scope(|scope| {
@@ -217,7 +230,7 @@ fn long_requests_without_a_signature() {
 
 #[test]
 fn long_heads_before_long_bodies() {
-    let process = Process::start(&[]);
+    let (_folder, process) = start();
     let head = format!("POST /?{} HTTP/1.1\r\nContent-Length: 4000000\r\n", "x".repeat(250_000));
     let head = head + &"X-Long: x\r\n".repeat(90) + "\r\n";
     beside_others(&process, "long heads", || {
@@ -238,7 +251,7 @@ fn long_heads_before_long_bodies() {
 
 #[test]
 fn bodies_that_are_too_long() {
-    let process = Process::start(&[]);
+    let (_folder, process) = start();
     let length = 100 * 1024 * 1024;
     beside_others(&process, "too long bodies", || {
         thread::scope(|scope| {
@@ -267,7 +280,7 @@ fn bodies_that_are_too_long() {
 
 #[test]
 fn nonces() {
-    let process = Process::start(&[]);
+    let (_folder, process) = start();
     beside_others(&process, "nonces", || {
         thread::scope(|scope| {
             for _ in 0..8 {
