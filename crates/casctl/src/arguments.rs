@@ -218,7 +218,7 @@ fn hint(error: &Error, argument: &str) -> String {
         .into_iter()
         .find_map(|kind| match error.get(kind) {
             Some(ContextValue::String(name)) => Some(name.clone()),
-            Some(ContextValue::Strings(names)) => names.first().cloned(),
+            Some(ContextValue::Strings(names)) => names.last().cloned(), // the most similar
             _ => None,
         });
     match similar {

@@ -44,6 +44,11 @@ pub(crate) fn unusable(message: String, hint: String) -> Failure {
     Failure::Library(Error::new(ErrorKind::Io, message).with_hint(hint))
 }
 
+/// What was asked for does not exist: a sentence, and what to do.
+pub(crate) fn not_found(message: String, hint: String) -> Failure {
+    Failure::Library(Error::new(ErrorKind::NotFound, message).with_hint(hint))
+}
+
 /// The name of a kind in JSON.
 fn kind_name(kind: ErrorKind) -> &'static str {
     match kind {

@@ -8,6 +8,8 @@
 mod arguments;
 mod bulk;
 mod commands;
+mod confirm;
+mod deployment;
 mod failure;
 mod language;
 mod layout;

@@ -121,6 +121,8 @@ pub const CRATES: [Declared; 6] = [
             "arguments",
             "commands",
             "bulk",
+            "deployment",
+            "confirm",
             "layout",
             "rules",
             "receipt",

@@ -3,9 +3,11 @@
 mod acme;
 mod basics;
 mod bulk;
+mod deploy;
 mod doctor;
 mod explain_signature;
 mod hooks;
 mod lineages;
+mod prune;
 mod usage;
 mod whoami;

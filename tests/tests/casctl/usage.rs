@@ -8,8 +8,19 @@ fn alone(arguments: &[&str]) -> Program {
     Program::new(artefact("casctl")).args(arguments)
 }
 
-const COMMANDS: [&str; 9] =
-    ["upload", "hook", "check", "list", "show", "delete", "whoami", "doctor", "explain-signature"];
+const COMMANDS: [&str; 11] = [
+    "upload",
+    "hook",
+    "check",
+    "list",
+    "show",
+    "delete",
+    "prune",
+    "deploy",
+    "whoami",
+    "doctor",
+    "explain-signature",
+];
 
 #[test]
 fn help_is_in_the_language_of_the_environment() {

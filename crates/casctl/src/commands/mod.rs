@@ -7,10 +7,12 @@ use crate::session::Session;
 
 mod check;
 mod delete;
+mod deploy;
 mod doctor;
 mod explain_signature;
 mod hook;
 mod list;
+mod prune;
 mod show;
 mod upload;
 mod whoami;
@@ -33,6 +35,8 @@ pub(crate) const ALL: &[Entry] = &[
     Entry { name: "list", command: list::command, run: list::run },
     Entry { name: "show", command: show::command, run: show::run },
     Entry { name: "delete", command: delete::command, run: delete::run },
+    Entry { name: "prune", command: prune::command, run: prune::run },
+    Entry { name: "deploy", command: deploy::command, run: deploy::run },
     Entry { name: "whoami", command: whoami::command, run: whoami::run },
     Entry { name: "doctor", command: doctor::command, run: doctor::run },
     Entry {
