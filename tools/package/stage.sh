@@ -33,6 +33,9 @@ for file in libcasConfig libcasConfigVersion; do
 done
 put 644 "$top/examples/valgrind.supp" "$tree/share/libcas/valgrind.supp"
 put 644 "$top/packaging/hooks/ali_cas.sh" "$tree/share/libcas/hooks/ali_cas.sh"
+for unit in casctl-sync.service casctl-sync.timer; do
+    put 644 "$top/packaging/systemd/$unit" "$tree/share/libcas/systemd/$unit"
+done
 
 for file in README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT; do
     put 644 "$top/$file" "$doc/$file"

@@ -3,18 +3,16 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
-use std::thread;
 use std::time::Instant;
 
-use cas_core::{Certificate, Client, ErrorKind, OnConflict, Outcome, Receipt, Upload};
+use cas_core::{Certificate, Client, ErrorKind, Facts, OnConflict, Outcome, Receipt, Upload};
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, IN_PART, unusable};
 use crate::language::say;
 use crate::layout::Lineage;
 use crate::output::{self, Format, Progress};
+use crate::parallel;
 use crate::receipt;
 use crate::rules::Rules;
 use crate::session::Session;
@@ -56,34 +54,19 @@ impl Bulk<'_> {
             Err(error) => return Err(error.into()),
         };
         let progress = Progress::start(lineages.len(), self.session.shows_progress());
-        let next = AtomicUsize::new(0);
-        let (sender, results) = mpsc::channel::<(usize, Uploaded)>();
-        let counts = thread::scope(|scope| {
-            for _ in 0..self.jobs.min(lineages.len()) {
-                let (sender, next, listed) = (sender.clone(), &next, &listed);
-                scope.spawn(move || {
-                    while !self.session.is_interrupted() {
-                        let index = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(lineage) = lineages.get(index) else { return };
-                        let result = upload(client, lineage, &self.rules, listed);
-                        if sender.send((index, result)).is_err() {
-                            return;
-                        }
-                    }
-                });
-            }
-            drop(sender);
-            let mut counts = Counts::default();
-            for (index, result) in results {
+        let mut counts = Counts::default();
+        parallel::each(
+            lineages,
+            self.jobs,
+            || !self.session.is_interrupted(),
+            |lineage| upload(client, lineage, &self.rules, &listed),
+            |index, result| {
                 let line = self.print(&lineages[index], &result);
                 progress.advance();
                 counts.add(result);
-                if let Some(report) = &mut report {
-                    write(report, &line)?;
-                }
-            }
-            Ok::<_, Failure>(counts)
-        })?;
+                report.as_mut().map_or(Ok(()), |report| write(report, &line))
+            },
+        )?;
         drop(progress);
         self.end(lineages.len(), counts, started)
     }
@@ -144,8 +127,19 @@ impl Counts {
     }
 }
 
-/// Uploads one certificate, unless it is among those `listed`: then its key need not travel.
 fn upload(client: &Client, lineage: &Lineage, rules: &Rules, listed: &[Certificate]) -> Uploaded {
+    let (receipt, facts) = store(client, lineage, rules, listed)?;
+    let value = receipt::json_of(&receipt, facts.as_ref());
+    Ok((receipt, value))
+}
+
+/// Uploads one certificate, unless it is among those `listed`: then its key need not travel.
+pub(crate) fn store(
+    client: &Client,
+    lineage: &Lineage,
+    rules: &Rules,
+    listed: &[Certificate],
+) -> Result<(Receipt, Option<Facts>), Failure> {
     let rules = rules.clone().with(lineage.on_conflict.as_deref(), lineage.lang.as_deref());
     let mut upload = Upload::new();
     upload.load_certificate(&lineage.cert)?;
@@ -164,16 +158,15 @@ fn upload(client: &Client, lineage: &Lineage, rules: &Rules, listed: &[Certifica
         Some(receipt) => receipt,
         None => client.upload(&upload)?,
     };
-    let value = receipt::json_of(&receipt, upload.inspect().facts.as_ref());
-    Ok((receipt, value))
+    Ok((receipt, upload.inspect().facts))
 }
 
 /// Creates the report. The one of an earlier run is replaced.
-fn create(path: &Path) -> Result<(File, &Path), Failure> {
+pub(crate) fn create(path: &Path) -> Result<(File, &Path), Failure> {
     File::create(path).map(|file| (file, path)).map_err(|error| unwritable(path, &error))
 }
 
-fn write((file, path): &mut (File, &Path), line: &Value) -> Result<(), Failure> {
+pub(crate) fn write((file, path): &mut (File, &Path), line: &Value) -> Result<(), Failure> {
     writeln!(file, "{line}").map_err(|error| unwritable(path, &error))
 }
 

@@ -16,8 +16,10 @@ mod layout;
 mod options;
 mod output;
 mod pair;
+mod parallel;
 mod receipt;
 mod rules;
+mod served;
 mod session;
 mod wording;
 

@@ -122,6 +122,8 @@ pub const CRATES: [Declared; 6] = [
             "commands",
             "bulk",
             "deployment",
+            "served",
+            "parallel",
             "confirm",
             "layout",
             "rules",

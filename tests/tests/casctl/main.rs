@@ -9,5 +9,6 @@ mod explain_signature;
 mod hooks;
 mod lineages;
 mod prune;
+mod sync;
 mod usage;
 mod whoami;

@@ -8,7 +8,7 @@ fn alone(arguments: &[&str]) -> Program {
     Program::new(artefact("casctl")).args(arguments)
 }
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "upload",
     "hook",
     "check",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 11] = [
     "delete",
     "prune",
     "deploy",
+    "sync",
     "whoami",
     "doctor",
     "explain-signature",

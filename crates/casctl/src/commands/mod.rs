@@ -14,6 +14,7 @@ mod hook;
 mod list;
 mod prune;
 mod show;
+mod sync;
 mod upload;
 mod whoami;
 
@@ -37,6 +38,7 @@ pub(crate) const ALL: &[Entry] = &[
     Entry { name: "delete", command: delete::command, run: delete::run },
     Entry { name: "prune", command: prune::command, run: prune::run },
     Entry { name: "deploy", command: deploy::command, run: deploy::run },
+    Entry { name: "sync", command: sync::command, run: sync::run },
     Entry { name: "whoami", command: whoami::command, run: whoami::run },
     Entry { name: "doctor", command: doctor::command, run: doctor::run },
     Entry {
