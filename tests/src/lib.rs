@@ -131,7 +131,22 @@ fn ask(address: &str, host: &str, method: &str, path: &str, body: &str) -> Value
     stream.read_to_string(&mut response).unwrap();
     let (head, body) = response.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{response}");
-    serde_json::from_str(body).unwrap()
+    let is_chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    let body = if is_chunked { unchunked(body) } else { body.to_owned() };
+    serde_json::from_str(&body).unwrap()
+}
+
+/// A body without the lines that divide it into chunks.
+fn unchunked(body: &str) -> String {
+    let (mut body, mut text) = (body.as_bytes(), Vec::new());
+    while let Some(end) = body.windows(2).position(|pair| pair == b"\r\n") {
+        let length = std::str::from_utf8(&body[..end]).unwrap();
+        let start = end + 2;
+        let end = start + usize::from_str_radix(length, 16).unwrap();
+        text.extend_from_slice(&body[start..end]);
+        body = body[end..].strip_prefix(b"\r\n").unwrap_or_default();
+    }
+    String::from_utf8(text).unwrap()
 }
 
 /// Whether a program is installed.
