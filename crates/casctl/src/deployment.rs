@@ -43,15 +43,16 @@ impl Deployed {
     }
 }
 
-/// Executes a plan that has resources.
+/// Executes a plan that has resources. `shows_progress` draws a bar.
 pub(crate) fn execute(
     session: &Session<'_>,
     plan: &DeploymentPlan,
     waits: bool,
     timeout: Duration,
+    shows_progress: bool,
 ) -> Result<Deployed, Failure> {
     let mut last = None;
-    let bar = Progress::start(plan.resources.len(), session.shows_progress());
+    let bar = shows_progress.then(|| Progress::start(plan.resources.len(), true));
     let mut shown = 0;
     let deployment = session.client()?.deploy(plan, waits, timeout, &mut |event| match event {
         DeploymentEvent::Found(id, _) => {
@@ -66,7 +67,7 @@ pub(crate) fn execute(
         DeploymentEvent::Progress(_, progress) => {
             let ended = progress.ended().min(progress.workers);
             while shown < ended {
-                bar.advance();
+                bar.iter().for_each(Progress::advance);
                 shown += 1;
             }
             last = Some(progress);

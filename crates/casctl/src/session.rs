@@ -61,6 +61,16 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Prints what may be wrong.
+    pub(crate) fn warn(&self, message: &str) {
+        match self.format() {
+            Format::Json => {
+                output::error_text(&serde_json::json!({ "warning": message }).to_string());
+            }
+            Format::Text => output::warning(message),
+        }
+    }
+
     /// The value of an option. An empty variable is as good as none, except for `CASCTL_PROXY`.
     fn value(&self, name: &str) -> Option<&'a str> {
         let value = self.options.get_one::<String>(name).map(String::as_str)?;

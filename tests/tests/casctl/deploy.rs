@@ -260,3 +260,30 @@ fn many_resources_are_one_job() {
     assert_eq!(statuses(&value).len(), 120);
     assert!(bound(&emulator).iter().all(|id| *id == 10_000_000));
 }
+
+#[test]
+fn two_runs_at_once_start_the_same_job() {
+    let emulator = start(&["a.shop.example"]);
+    // Both look before either of them creates a job.
+    emulator.fault(r#"{"action":"ListDeploymentJob","kind":"delay-after","ms":1000,"times":4}"#);
+    let runs = [(), ()].map(|()| deploy(&emulator, "a.shop.example", &["--yes"]).start());
+    let values = runs.map(|run| deployed(run.finish(), 0));
+    assert_eq!(values[0]["job_id"], values[1]["job_id"]);
+    assert!(values.iter().all(|value| statuses(value) == ["deployed"]), "{values:?}");
+    assert_eq!(bound(&emulator), [10_000_000]);
+}
+
+#[test]
+fn texts_are_in_the_language_of_the_environment() {
+    let emulator = start(&["a.shop.example"]);
+    let run = |command: &[&str]| {
+        let outcome = casctl(&emulator, command).env("LANG", "zh_CN.UTF-8").run().exits_with(0);
+        outcome.stdout + &outcome.stderr
+    };
+    let plan = run(&["deploy", FIRST, "--domain", "a.shop.example", "--dry-run"]);
+    assert!(plan.contains("待部署") && plan.contains("收费"), "{plan}");
+    let done = run(&["deploy", FIRST, "--domain", "a.shop.example", "--yes"]);
+    assert!(done.contains("已部署") && done.contains("已创建部署任务 1"), "{done}");
+    let prune = run(&["prune", "--name", "*"]);
+    assert!(prune.contains("保留：属于最新") && prune.contains("没有需要删除的证书"), "{prune}");
+}

@@ -183,7 +183,12 @@ fn one_run_at_a_time() {
         std::thread::yield_now();
     }
     let second = sync(&emulator, &live, &["--no-served"]).run().exits_with(1);
-    assert!(second.stderr.contains("is running"), "{second:?}");
+    assert!(second.stderr.contains("is running") && second.stdout.is_empty(), "{second:?}");
+    let error: Value = serde_json::from_str(second.stderr.trim()).unwrap();
+    assert_eq!(
+        (&error["error"]["kind"], &error["error"]["exit_status"]),
+        (&json!("locked"), &json!(1))
+    );
     first.finish().exits_with(0);
     sync(&emulator, &live, &["--no-served"]).run().exits_with(0);
     assert_eq!(emulator.certificates().len(), 1);
@@ -245,4 +250,46 @@ fn wrong_usage_is_seen_at_once() {
     sync(&emulator, &path, &["--jitter", "soon"]).run().exits_with(2);
     let outcome = sync(&emulator, &path, &[]).run().exits_with(2);
     assert_eq!(outcome.json()["error"]["kind"], "usage");
+}
+
+#[test]
+fn an_interrupted_run_is_continued() {
+    let (emulator, top, issuer) =
+        (Emulator::start(&[]), lineages::directory("sync-interrupted"), Issuer::new());
+    for number in 0..20 {
+        let domain = format!("n{number}.example");
+        lineages::certbot(&top, &domain, &issuer.issue(&domain));
+    }
+    // At the documented rate, ten uploads a second.
+    let mut process = sync(&emulator, &top, &["--no-served"]).start();
+    while emulator.certificates().len() < 5 {
+        std::thread::yield_now();
+    }
+    process.terminate();
+    let outcome = process.finish().exits_with(1);
+    assert!(outcome.stderr.contains("run the same command again"), "{outcome:?}");
+    let done = emulator.certificates().len();
+    assert!((5..20).contains(&done), "{done}");
+    sync(&emulator, &top, &["--no-served"]).run().exits_with(0);
+    assert_eq!(emulator.certificates().len(), 20);
+}
+
+#[test]
+fn all_are_deployed_on_request() {
+    let (emulator, top, issuer) =
+        (Emulator::start(&[]), lineages::directory("sync-deploy"), Issuer::new());
+    let domains = ["a.example", "b.example", "c.example"];
+    for domain in domains {
+        lineages::acme_sh(&top, domain, "_ecc", &issuer.issue(domain));
+    }
+    add_resources(&emulator, &domains);
+    let options = ["--no-served", "--deploy"];
+    let outcome = sync(&emulator, &top, &options).run().exits_with(0);
+    assert!(outcome.json_lines().iter().all(|line| line["state"] == "corrected"), "{outcome:?}");
+    let mut certificates = bound(&emulator);
+    certificates.sort_unstable();
+    assert_eq!(certificates, [10_000_000, 10_000_001, 10_000_002]);
+    let outcome = sync(&emulator, &top, &options).run().exits_with(0);
+    assert!(outcome.json_lines().iter().all(|line| line["state"] == "in-order"), "{outcome:?}");
+    assert_eq!(calls(&emulator, "CreateDeploymentJob"), 3);
 }

@@ -138,7 +138,7 @@ pub(crate) fn run(options: &ArgMatches, session: &Session<'_>) -> Result<(), Fai
             ),
         ));
     }
-    warn(&plan);
+    warn(session, &plan);
     if let Some(job) = plan.job.as_ref().filter(|_| !plan.resources.is_empty()) {
         let (id, status) = (job.id, job.status.as_str());
         session.note(&say!(
@@ -163,9 +163,9 @@ pub(crate) fn run(options: &ArgMatches, session: &Session<'_>) -> Result<(), Fai
             deployment::table(&rows);
         }
     }
-    agree(options, text("Deploy?", "部署吗？"))?;
+    agree(options, session, text("Deploy?", "部署吗？"))?;
     let waits = !options.get_flag("no-wait");
-    let deployed = deployment::execute(session, &plan, waits, wait)?;
+    let deployed = deployment::execute(session, &plan, waits, wait, session.shows_progress())?;
     let workers = deployed.deployment.workers.iter().map(deployment::worker_row);
     let rows: Vec<Row> = workers.chain(deployment::other_rows(&plan)).collect();
     print(session, &plan, &rows, Some(&deployed), false);
@@ -173,11 +173,11 @@ pub(crate) fn run(options: &ArgMatches, session: &Session<'_>) -> Result<(), Fai
 }
 
 /// Fails unless the user agrees.
-fn agree(options: &ArgMatches, question: &str) -> Result<(), Failure> {
+fn agree(options: &ArgMatches, session: &Session<'_>, question: &str) -> Result<(), Failure> {
     match confirm::ask(options, question) {
         Answer::Yes => Ok(()),
         Answer::No => {
-            output::warning(text("Nothing was changed.", "未做任何更改。"));
+            session.warn(text("Nothing was changed.", "未做任何更改。"));
             Err(Failure::Status(IN_PART))
         }
         Answer::NotAsked => Err(Failure::Usage(
@@ -191,16 +191,16 @@ fn agree(options: &ArgMatches, question: &str) -> Result<(), Failure> {
 }
 
 /// Says what is left out.
-fn warn(plan: &DeploymentPlan) {
+fn warn(session: &Session<'_>, plan: &DeploymentPlan) {
     for domain in &plan.unmatched {
-        output::warning(&say!(
+        session.warn(&say!(
             "No cloud resource of the account serves {domain}.",
             "账号中没有云资源提供 {domain} 的服务。"
         ));
     }
     for resource in &plan.not_covered {
         let (id, domain) = (resource.id, &resource.domain);
-        output::warning(&say!(
+        session.warn(&say!(
             "The certificate does not cover {domain} (resource {id}): left out.",
             "证书不覆盖 {domain}（资源 {id}）：已略过。"
         ));
@@ -292,7 +292,7 @@ fn roll_back(
     if session.format() == Format::Text && !options.get_flag("yes") {
         deployment::table(&planned);
     }
-    agree(options, text("Roll back?", "回滚吗？"))?;
+    agree(options, session, text("Roll back?", "回滚吗？"))?;
     let rollbacks = client.roll_back(rollbacks, wait)?;
     let rows: Vec<Row> =
         rollbacks.iter().map(|rollback| deployment::worker_row(&rollback.worker)).collect();

@@ -68,7 +68,7 @@ pub(crate) fn run(options: &ArgMatches, session: &Session<'_>) -> Result<(), Fai
     let in_use = match client.certificates_in_use() {
         Ok(in_use) => in_use,
         Err(error) if may_ignore(error.kind(), options.get_flag("ignore-deployments")) => {
-            output::warning(&say!(
+            session.warn(&say!(
                 "It is not known which certificates are in use: {error}",
                 "无法得知哪些证书正在使用：{error}"
             ));
@@ -112,7 +112,7 @@ pub(crate) fn run(options: &ArgMatches, session: &Session<'_>) -> Result<(), Fai
     let mut failures = Vec::new();
     for certificate in superseded {
         if session.is_interrupted() {
-            output::warning(&say!(
+            session.warn(&say!(
                 "Interrupted: run the same command again to go on.",
                 "已中断：再次运行同一命令即可继续。"
             ));

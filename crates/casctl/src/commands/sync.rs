@@ -100,7 +100,7 @@ pub(crate) fn run(options: &ArgMatches, session: &Session<'_>) -> Result<(), Fai
     let served_timeout = time("served-timeout", SERVED_TIMEOUT)?;
     let client = session.client()?;
     // First, so that a mistake is seen at once.
-    let _lock = lock(path)?;
+    let _lock = lock(session, path)?;
     let lineages = layout::read(path)?;
     wait(session, jitter)?;
     let listed = match client.list() {
@@ -143,7 +143,7 @@ pub(crate) fn run(options: &ArgMatches, session: &Session<'_>) -> Result<(), Fai
 
 /// Locks what is synchronised: one run at a time, whoever started it. The lock ends with the
 /// process, and leaves no file.
-fn lock(path: &Path) -> Result<File, Failure> {
+fn lock(session: &Session<'_>, path: &Path) -> Result<File, Failure> {
     let shown = path.display();
     let failed = |error: std::io::Error| {
         unusable(
@@ -155,13 +155,20 @@ fn lock(path: &Path) -> Result<File, Failure> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            output::error(
-                &say!(
-                    "Another casctl sync of {shown} is running. Nothing was done.",
-                    "另一个 casctl sync 正在处理 {shown}。未执行任何操作。"
-                ),
-                None,
+            let message = say!(
+                "Another casctl sync of {shown} is running. Nothing was done.",
+                "另一个 casctl sync 正在处理 {shown}。未执行任何操作。"
             );
+            match session.format() {
+                Format::Text => output::error(&message, None),
+                Format::Json => {
+                    let error = json!({
+                        "kind": "locked", "exit_status": IN_PART, "message": message,
+                        "retryable": true,
+                    });
+                    output::error_text(&json!({ "error": error }).to_string());
+                }
+            }
             Err(Failure::Status(IN_PART))
         }
         Err(TryLockError::Error(error)) => Err(failed(error)),
@@ -274,7 +281,7 @@ impl Sync<'_> {
         if plan.resources.is_empty() {
             return Ok((rows, false));
         }
-        let deployed = deployment::execute(self.session, &plan, true, deploy::WAIT)?;
+        let deployed = deployment::execute(self.session, &plan, true, deploy::WAIT, false)?;
         rows.extend(deployed.deployment.workers.iter().map(deployment::worker_row));
         Ok((rows, true))
     }
@@ -389,7 +396,7 @@ fn print(session: &Session<'_>, lineage: &Lineage, result: &Result<Synced, Failu
             for row in synced.deployed.iter().flatten().flatten() {
                 if !matches!(row.status, "deployed" | "already-deployed") {
                     let (id, domain, status) = (row.resource_id, &row.domain, row.status);
-                    output::warning(&say!(
+                    session.warn(&say!(
                         "Resource {id} ({domain}): {status}.",
                         "资源 {id}（{domain}）：{status}。"
                     ));
@@ -399,7 +406,7 @@ fn print(session: &Session<'_>, lineage: &Lineage, result: &Result<Synced, Failu
                 synced.facts.as_ref().map(|facts| facts.not_after.to_string()).unwrap_or_default();
             for check in &synced.checks {
                 if let Some(problem) = check.problem(&not_after) {
-                    output::warning(&problem);
+                    session.warn(&problem);
                 }
             }
         }
@@ -438,6 +445,12 @@ impl Counts {
              failed, {left} not tried.",
             "正常 {in_order}，已修正 {corrected}，未生效或未部署 {wrong}，失败 {failed}，未尝试 {left}。"
         ));
+        if left > 0 {
+            session.warn(&say!(
+                "Interrupted: run the same command again to go on.",
+                "已中断：再次运行同一命令即可继续。"
+            ));
+        }
         match first_failure {
             None if left == 0 && wrong == 0 => Ok(()),
             // Nothing was achieved: the exit status says why.
