@@ -48,11 +48,12 @@ pub(super) fn compare(theirs: SystemTime, began: SystemTime, took: Duration) -> 
 }
 
 fn words(seconds: i64) -> String {
+    let rounded = |unit: i64| (seconds + unit / 2) / unit;
     match seconds {
         0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
+        120..7_140 => format!("{} min", rounded(60)),
+        7_140..172_800 => format!("{} h", rounded(3_600)),
+        _ => format!("{} days", rounded(86_400)),
     }
 }
 
@@ -70,7 +71,9 @@ mod tests {
             (-2, Status::Ok, "agrees"),
             (30, Status::Ok, "30 s ahead of"),
             (-61, Status::Warning, "61 s behind"),
+            (-299, Status::Warning, "5 min behind"),
             (900, Status::Warning, "15 min ahead of"),
+            (7_199, Status::Warning, "2 h ahead of"),
             (-901, Status::Warning, "more than 15 minutes off"),
             (90_000, Status::Warning, "25 h ahead of"),
             (-31_536_000, Status::Warning, "365 days behind"),
