@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     let Some(entry) = commands::ALL.iter().find(|entry| entry.name == name) else {
         return ExitCode::SUCCESS;
     };
-    let session = Session::new(options);
+    let session = Session::new(options, arguments::command);
     match (entry.run)(options, &session) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.print(session.format()),

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use cas_core::{ApiVersion, Client, Config, Error, Level, Logger, Signature};
-use clap::ArgMatches;
 use clap::parser::ValueSource;
+use clap::{ArgMatches, Command};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -21,6 +21,7 @@ use crate::wording::of_casctl;
 /// One run of casctl.
 pub(crate) struct Session<'a> {
     options: &'a ArgMatches,
+    command_line: fn() -> Command,
     client: OnceLock<Arc<Client>>,
     interrupted: Arc<AtomicBool>,
 }
@@ -29,9 +30,15 @@ pub(crate) struct Session<'a> {
 const INTERRUPTED: i32 = 130;
 
 impl<'a> Session<'a> {
-    /// `options` are those of the command, which contain the common ones.
-    pub(crate) fn new(options: &'a ArgMatches) -> Self {
-        Self { options, client: OnceLock::new(), interrupted: Arc::default() }
+    /// `options` are those of the command, which contain the common ones; `command_line` makes the
+    /// whole command line.
+    pub(crate) fn new(options: &'a ArgMatches, command_line: fn() -> Command) -> Self {
+        Self { options, command_line, client: OnceLock::new(), interrupted: Arc::default() }
+    }
+
+    /// The whole command line, for its completions and its manual.
+    pub(crate) fn command_line(&self) -> Command {
+        (self.command_line)()
     }
 
     /// How results are printed.

@@ -9,6 +9,7 @@ mod explain_signature;
 mod hooks;
 mod lineages;
 mod prune;
+mod shells;
 mod sync;
 mod usage;
 mod whoami;

@@ -8,7 +8,7 @@ fn alone(arguments: &[&str]) -> Program {
     Program::new(artefact("casctl")).args(arguments)
 }
 
-const COMMANDS: [&str; 12] = [
+pub const COMMANDS: [&str; 14] = [
     "upload",
     "hook",
     "check",
@@ -21,6 +21,8 @@ const COMMANDS: [&str; 12] = [
     "whoami",
     "doctor",
     "explain-signature",
+    "completions",
+    "man",
 ];
 
 #[test]

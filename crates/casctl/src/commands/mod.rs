@@ -6,12 +6,14 @@ use crate::failure::Failure;
 use crate::session::Session;
 
 mod check;
+mod completions;
 mod delete;
 mod deploy;
 mod doctor;
 mod explain_signature;
 mod hook;
 mod list;
+mod man;
 mod prune;
 mod show;
 mod sync;
@@ -46,4 +48,6 @@ pub(crate) const ALL: &[Entry] = &[
         command: explain_signature::command,
         run: explain_signature::run,
     },
+    Entry { name: "completions", command: completions::command, run: completions::run },
+    Entry { name: "man", command: man::command, run: man::run },
 ];
