@@ -39,6 +39,8 @@ LIMITS = {"x86_64-unknown-linux-gnu": 2_800_000}
 # casctl is to be quick to copy, on every platform.
 CASCTL_LIMIT = 4_000_000
 PROGRAMS = ["cas-emulator", "casctl"]
+# The target that runs on the machine that makes the release: the first.
+HERE = next(iter(TARGETS))
 STD = ["-Zbuild-std=std,panic_unwind", "-Zbuild-std-features=panic-unwind"]
 
 TOP = Path(__file__).resolve().parents[2]
@@ -145,7 +147,7 @@ def make(target, sources):
     name = f"libcas-{version()}-{platform_name}"
     tree = parts / name
     run(TOOLS / "stage.sh", tree, target, shared, static, *programs, PYTHON=sys.executable,
-        RUSTC=RUSTC)
+        RUSTC=RUSTC, RUNS=str(TOP / "target" / HERE / "release/casctl"))
     if not any((tree / "share/doc/libcas").glob("RUST-COPYRIGHT.*")):
         raise SystemExit("dist: the notices of Rust's library are missing: install rust-docs")
     archive(tree, DIST / f"{name}.tar.gz")
@@ -170,7 +172,10 @@ def main():
     for file in DIST.iterdir():
         if not file.name.startswith(f"libcas-{version()}-"):
             file.unlink()
-    parts = [row for target in sys.argv[1:] or TARGETS for row in make(target, sources)]
+    targets = sys.argv[1:] or list(TARGETS)
+    if targets[0] != HERE:
+        build(HERE, sources)  # casctl prints the manual
+    parts = [row for target in targets for row in make(target, sources)]
     files = [(file.name, file, hashlib.sha256(file.read_bytes()).hexdigest())
              for file in sorted(DIST.iterdir())]
     sums = "".join(f"{digest}  {name}\n" for name, _, digest in files)

@@ -4,6 +4,7 @@
 #   tools/package/stage.sh TREE TARGET LIBCAS.SO LIBCAS.A CAS-EMULATOR CASCTL
 #
 # TARGET    is one of Rust's, such as x86_64-unknown-linux-gnu
+# RUNS      a casctl that runs here, if CASCTL is for another machine: it prints its own manual
 # PYTHON, RUSTC  are used if they are set
 set -eu
 umask 022
@@ -36,6 +37,18 @@ put 644 "$top/packaging/hooks/ali_cas.sh" "$tree/share/libcas/hooks/ali_cas.sh"
 for unit in casctl-sync.service casctl-sync.timer; do
     put 644 "$top/packaging/systemd/$unit" "$tree/share/libcas/systemd/$unit"
 done
+
+# The manual and the completions, in English whoever installs.
+runs=${RUNS:-$casctl}
+export LC_ALL=C
+print() { mkdir -p "${1%/*}" && "$runs" $2 >"$1" && chmod 644 "$1"; }
+print "$tree/share/man/man1/casctl.1" man
+for command in $("$runs" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p'); do
+    print "$tree/share/man/man1/casctl-$command.1" "man $command"
+done
+print "$tree/share/bash-completion/completions/casctl" 'completions bash'
+print "$tree/share/zsh/site-functions/_casctl" 'completions zsh'
+print "$tree/share/fish/vendor_completions.d/casctl.fish" 'completions fish'
 
 for file in README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT; do
     put 644 "$top/$file" "$doc/$file"

@@ -78,11 +78,17 @@ fn programs_find_an_installed_library_and_nothing_is_left_of_a_removed_one() {
     let modes = run(Command::new("find").arg(&prefix).args(["-perm", "/022", "!", "-type", "l"]));
     assert_eq!(modes, "", "others may write these");
 
+    let manual = fs::read_to_string(prefix.join("share/man/man1/casctl-upload.1")).unwrap();
+    assert!(manual.starts_with(".TH CASCTL"), "{manual}");
+    for file in ["bash-completion/completions/casctl", "man/man1/casctl-explain-signature.1"] {
+        assert!(prefix.join("share").join(file).is_file(), "{file}");
+    }
+
     let notices = prefix.join("share/doc/libcas/THIRD-PARTY.txt");
     for package in ["ring ", "rustls ", "ureq ", "webpki-roots ", "rusqlite ", "indicatif "] {
         assert!(!lines_with(&notices, package).is_empty(), "no notice for {package}");
     }
-    for package in ["proptest ", "cbindgen ", "rcgen ", "serde_derive ", "cc "] {
+    for package in ["proptest ", "cbindgen ", "stateright ", "serde_derive ", "cc "] {
         let lines = lines_with(&notices, package);
         let is_notice = |line: &String| line.starts_with(package);
         assert!(!lines.iter().any(is_notice), "{package}is not in the artefacts");

@@ -119,8 +119,8 @@ fn times(done: &AtomicBool, mut request: impl FnMut(usize) -> u16) -> Vec<Durati
     times
 }
 
-/// Lets this process open as many files as it may, for a test that needs `count`. The limit is never
-/// lowered: other tests share the process.
+/// Lets this process open as many files as it may, for a test that needs `count`. The limit is
+/// never lowered: other tests share the process.
 fn open_files(count: usize) {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
