@@ -5,21 +5,25 @@
 pub(crate) mod operations;
 pub(crate) mod types;
 
+use std::collections::BTreeSet;
+
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 
 use crate::base::deadline::Deadline;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::quote::quoted;
 use crate::http::deadline::Connection;
 use crate::protocol::failure_class::FailureClass;
+use crate::protocol::fields::parse;
 use crate::service::account::Account;
 use crate::service::deployment::operations::NewJob;
 use crate::service::deployment::types::{
-    CloudResource, Contact, DeploymentJob, EntriesPage, Entry, JobId, JobProgress, NewJobId,
+    CloudResource, Contact, DeploymentJob, EntriesPage, JobId, JobProgress, NewJobId,
     WorkerResource,
 };
 use crate::service::failure::CallError;
-use crate::service::messages::unusable_entries;
+use crate::service::messages::{incomplete, unusable_entries};
 use crate::service::paging::{Next, Paging};
 use crate::service::types::{CertId, Operation, Response};
 
@@ -120,29 +124,45 @@ impl Account {
     }
 
     /// Reads a list page by page, to its end. Each entry is there once.
-    fn entries<'a, T: Entry>(
+    fn entries<'a, T: DeserializeOwned>(
         &self,
         page: &dyn Fn(usize, usize) -> Operation<'a>,
         subject: &str,
         deadline: &Deadline,
     ) -> Result<Vec<T>, CallError> {
-        let (mut paging, mut entries) = (Paging::new(), Vec::<T>::new());
+        let (entries, action) = self.raw_entries(page, subject, deadline)?;
+        let entries: Result<_, _> = entries.into_iter().map(parse).collect();
+        entries.map_err(|cause| {
+            let response = Response { fields: (), request_id: None, http_status: 200 };
+            incomplete(&self.caller.endpoint, action, subject, &cause, response)
+        })
+    }
+
+    /// The entries, and the name of the operation.
+    fn raw_entries<'a>(
+        &self,
+        page: &dyn Fn(usize, usize) -> Operation<'a>,
+        subject: &str,
+        deadline: &Deadline,
+    ) -> Result<(Vec<Value>, &'static str), CallError> {
+        let (mut paging, mut entries, mut ids) = (Paging::new(), Vec::new(), BTreeSet::new());
         loop {
             let (number, size) = paging.request();
             let operation = page(number, size);
-            let response: Response<EntriesPage<T>> =
+            let response: Response<EntriesPage> =
                 self.deployment_call(&operation, subject, deadline)?;
-            match paging.add_page(&response.fields.info) {
-                Next::Again => entries.clear(),
+            let EntriesPage { info, entries: of_page } = response.fields;
+            match paging.add_page(&info) {
+                Next::Again => {
+                    entries.clear();
+                    ids.clear();
+                }
                 Next::Unstable => return Err(unusable_entries(&self.caller.endpoint, subject)),
                 next => {
-                    for entry in response.fields.entries {
-                        if entries.iter().all(|known| known.id() != entry.id()) {
-                            entries.push(entry);
-                        }
-                    }
+                    let new = info.ids.into_iter().zip(of_page).filter(|(id, _)| ids.insert(*id));
+                    entries.extend(new.map(|(_, entry)| entry));
                     if next == Next::End {
-                        return Ok(entries);
+                        return Ok((entries, operation.action));
                     }
                 }
             }

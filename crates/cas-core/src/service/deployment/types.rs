@@ -7,7 +7,6 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::base::time::UnixTime;
@@ -411,42 +410,12 @@ pub(crate) struct NewJobId {
     pub(crate) job_id: JobId,
 }
 
-/// What identifies an entry of a list.
-pub(crate) trait Entry: DeserializeOwned {
-    fn id(&self) -> i64;
-}
-
-impl Entry for CloudResource {
-    fn id(&self) -> i64 {
-        self.id
-    }
-}
-
-impl Entry for Contact {
-    fn id(&self) -> i64 {
-        self.id
-    }
-}
-
-impl Entry for DeploymentJob {
-    fn id(&self) -> i64 {
-        self.id.get()
-    }
-}
-
-impl Entry for WorkerResource {
-    fn id(&self) -> i64 {
-        self.id
-    }
-}
-
-/// One page of a list. An entry that cannot be read makes the whole page invalid: it may be the job
-/// that is looked for.
+/// One page of a list, whose entries are read later: one copy of this code serves all lists.
 #[derive(Deserialize)]
-#[serde(try_from = "EntriesFields", bound = "T: Entry")]
-pub(crate) struct EntriesPage<T> {
+#[serde(try_from = "EntriesFields")]
+pub(crate) struct EntriesPage {
     pub(crate) info: PageInfo,
-    pub(crate) entries: Vec<T>,
+    pub(crate) entries: Vec<Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -459,25 +428,30 @@ struct EntriesFields {
     contact_list: Value,
 }
 
-impl<T: Entry> TryFrom<EntriesFields> for EntriesPage<T> {
+/// What the ID of an entry is called.
+const IDS: [&str; 2] = ["Id", "ContactId"];
+
+impl TryFrom<EntriesFields> for EntriesPage {
     type Error = &'static str;
 
+    /// Fails if an entry has no ID: it may be the job that is looked for.
     fn try_from(fields: EntriesFields) -> Result<Self, Self::Error> {
         let number = |text: &Text| text.integer().and_then(|number| number.try_into().ok());
         let total = number(&fields.total).or_else(|| number(&fields.total_count));
         let list = match (fields.data, fields.contact_list) {
             (Value::Null, list) | (list, _) => list,
         };
-        let list = match list {
+        let entries = match list {
             Value::Array(entries) => entries,
             Value::Null if total == Some(0) => Vec::new(),
             _ => return Err("missing list"),
         };
-        let entries: Vec<T> = list
-            .into_iter()
-            .map(|entry| parse(entry).map_err(|_| "invalid entry in the list"))
-            .collect::<Result<_, _>>()?;
-        let ids = entries.iter().map(Entry::id).collect();
+        let id = |entry: &Value| {
+            let id = IDS.iter().find_map(|name| entry.get(name))?;
+            positive(&Text::from(id.clone()))
+        };
+        let ids: Option<Vec<_>> = entries.iter().map(id).collect();
+        let ids = ids.ok_or("invalid entry in the list")?;
         let size = number(&fields.show_size);
         Ok(Self { info: PageInfo { total, entries: entries.len(), size, ids }, entries })
     }
@@ -567,7 +541,7 @@ mod tests {
     #[test]
     fn a_page_is_read_whole_or_not_at_all() {
         let page = |fields: Value| {
-            let page = parse::<EntriesPage<Contact>>(fields).ok()?;
+            let page = parse::<EntriesPage>(fields).ok()?;
             Some((page.info.total, page.entries.len()))
         };
         let list = json!([{"ContactId": 1, "Name": "n"}]);
