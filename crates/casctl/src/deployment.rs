@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use cas_core::{
-    CloudResource, Deployment, DeploymentEvent, DeploymentPlan, JobProgress, WorkerResource,
-    WorkerStatus,
+    CloudResource, Deployment, DeploymentEvent, DeploymentPlan, Error, ErrorKind, JobProgress,
+    WorkerResource, WorkerStatus,
 };
 use serde_json::{Value, json};
 
@@ -78,6 +78,18 @@ pub(crate) fn execute(
     Ok(Deployed { deployment, progress: last })
 }
 
+/// Refuses to deploy a certificate that has expired: every client would reject it.
+pub(crate) fn refuse_expired(plan: &DeploymentPlan) -> Result<(), Failure> {
+    if !plan.expired || plan.resources.is_empty() {
+        return Ok(());
+    }
+    let id = plan.cert_id;
+    let sentence =
+        say!("CertId {id} has expired: it is not deployed.", "CertId {id} 已过期：不予部署。");
+    let hint = text("Deploy a renewed certificate.", "请部署续期后的证书。");
+    Err(Failure::Library(Error::new(ErrorKind::Certificate, sentence).with_hint(hint)))
+}
+
 /// What may be charged for a plan, as far as it is known.
 pub(crate) fn cost(resources: usize) -> String {
     say!(
@@ -125,6 +137,7 @@ pub(crate) fn other_rows(plan: &DeploymentPlan) -> Vec<Row> {
     let groups = [
         (&plan.deployed, "already-deployed"),
         (&plan.in_progress, "in-progress"),
+        (&plan.newer, "newer"),
         (&plan.not_covered, "not-covered"),
     ];
     let of_group = |(resources, status): (&Vec<CloudResource>, &'static str)| {
@@ -171,6 +184,7 @@ fn status_text(status: &'static str) -> &'static str {
         "deployed" => text("deployed", "已部署"),
         "already-deployed" => text("deployed already", "此前已部署"),
         "in-progress" => text("another job works on it", "其他任务正在部署"),
+        "newer" => text("has a newer certificate", "已有更新的证书"),
         "not-covered" => text("not covered by the certificate", "证书不覆盖此域名"),
         "failed" => text("failed", "失败"),
         "running" => text("running", "进行中"),

@@ -287,3 +287,12 @@ fn texts_are_in_the_language_of_the_environment() {
     let prune = run(&["prune", "--name", "*"]);
     assert!(prune.contains("保留：属于最新") && prune.contains("没有需要删除的证书"), "{prune}");
 }
+
+#[test]
+fn an_expired_certificate_is_not_deployed() {
+    let emulator = start(&["a.shop.example"]);
+    emulator.control_with("PUT", "/_emulator/clock", r#"{"now":"4097-01-01T00:00:00Z"}"#);
+    let outcome = deploy(&emulator, "a.shop.example", &["--yes"]).run().exits_with(12);
+    assert!(outcome.stderr.contains("has expired"), "{outcome:?}");
+    assert_eq!(calls(&emulator, "CreateDeploymentJob"), 0);
+}

@@ -29,10 +29,16 @@ impl Issuer {
     }
 
     pub fn issue(&self, domain: &str) -> Pair {
+        self.issue_in(domain, 2026)
+    }
+
+    /// Issues a certificate that is valid from the beginning of a year.
+    pub fn issue_in(&self, domain: &str, year: i32) -> Pair {
         let mut params = CertificateParams::new(vec![domain.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, domain);
         params.use_authority_key_identifier_extension = true;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.not_before = rcgen::date_time_ymd(year, 1, 1);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         Pair { chain: certificate.pem() + &self.0.pem(), key: key.serialize_pem() }

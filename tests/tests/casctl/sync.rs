@@ -293,3 +293,20 @@ fn all_are_deployed_on_request() {
     assert!(outcome.json_lines().iter().all(|line| line["state"] == "in-order"), "{outcome:?}");
     assert_eq!(calls(&emulator, "CreateDeploymentJob"), 3);
 }
+
+#[test]
+fn a_newer_certificate_is_not_replaced() {
+    let (emulator, top, issuer) =
+        (Emulator::start(&[]), lineages::directory("sync-newer"), Issuer::new());
+    // Another machine has renewed it.
+    let [cert, key] = write(&top, "newer", &issuer.issue_in("a.example", 2026));
+    casctl(&emulator, &["upload", "--cert", &cert, "--key", &key]).run().exits_with(0);
+    let resource = json!({"cloud_product": "CDN", "domain": "a.example", "cert_id": 10_000_000});
+    emulator.control_with("POST", "/_emulator/cloud-resources", &resource.to_string());
+    let older = top.join("older");
+    lineages::certbot(&older, "a.example", &issuer.issue_in("a.example", 2025));
+    let outcome = sync(&emulator, &older, &["--no-served", "--deploy"]).run().exits_with(0);
+    assert_eq!(outcome.json()["deployed"][0]["status"], "newer");
+    assert_eq!(bound(&emulator), [10_000_000]);
+    assert_eq!(calls(&emulator, "CreateDeploymentJob"), 0);
+}

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ring::digest;
 
+use crate::base::time::unix_day;
 use crate::deployment::{covers, names_of, normalized};
 use crate::service::certificate::Certificate;
 use crate::service::deployment::operations::OWN_CLOUD;
@@ -28,6 +29,8 @@ pub struct DeploymentRequest {
     pub contact_ids: Vec<i64>,
     /// Whether to create another job if the one of an earlier run has ended.
     pub again: bool,
+    /// Whether to leave out resources whose present certificate was issued later.
+    pub keep_newer: bool,
 }
 
 /// What a deployment will do. Nothing is changed at the service before it is executed.
@@ -46,6 +49,11 @@ pub struct DeploymentPlan {
     pub deployed: Vec<CloudResource>,
     /// Resources of the domains that another job is deploying the certificate to.
     pub in_progress: Vec<CloudResource>,
+    /// Resources of the domains whose present certificate was issued later, by day, if they are to
+    /// be left out.
+    pub newer: Vec<CloudResource>,
+    /// Whether the certificate has expired, as the service sees it.
+    pub expired: bool,
     /// Resources of the domains that the certificate does not cover: they are left out.
     pub not_covered: Vec<CloudResource>,
     /// Requested domains that no resource serves.
@@ -90,8 +98,11 @@ pub(crate) fn plan(request: &DeploymentRequest, inventory: Inventory) -> Deploym
     let elsewhere = busy_resources(&jobs, &job_name);
     let (deployed, covered): (Vec<_>, Vec<_>) =
         covered.into_iter().partition(|resource| resource.cert_id == Some(cert_id));
-    let (in_progress, resources) =
+    let (in_progress, covered): (Vec<_>, Vec<_>) =
         covered.into_iter().partition(|resource| elsewhere.contains(&resource.id));
+    let issued = unix_day(&certificate.not_before).filter(|_| request.keep_newer);
+    let (newer, resources) =
+        covered.into_iter().partition(|resource| issued.is_some_and(|day| is_newer(resource, day)));
     let contacts = if request.contact_ids.is_empty() {
         contacts.into_iter().take(1).collect()
     } else {
@@ -105,10 +116,18 @@ pub(crate) fn plan(request: &DeploymentRequest, inventory: Inventory) -> Deploym
         resources,
         deployed,
         in_progress,
+        newer,
+        expired: certificate.expired,
         not_covered,
         unmatched,
         contacts,
     }
+}
+
+/// Whether the present certificate of a resource was issued after this day.
+fn is_newer(resource: &CloudResource, day: i64) -> bool {
+    const DAY: i64 = 24 * 60 * 60;
+    resource.cert_not_before.is_some_and(|from| from.0.div_euclid(DAY) > day)
 }
 
 /// Whether a resource of Alibaba Cloud serves a requested domain.

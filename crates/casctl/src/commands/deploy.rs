@@ -114,6 +114,8 @@ pub(crate) fn run(options: &ArgMatches, session: &Session<'_>) -> Result<(), Fai
         domains,
         contact_ids: options.get_many::<i64>("contact").into_iter().flatten().copied().collect(),
         again: options.get_flag("again"),
+        // The user has named the certificate.
+        keep_newer: false,
     };
     let client = session.client()?;
     let inventory = client.deployment_inventory(&request.domains)?;
@@ -152,6 +154,7 @@ pub(crate) fn run(options: &ArgMatches, session: &Session<'_>) -> Result<(), Fai
         print(session, &plan, &rows, None, options.get_flag("dry-run"));
         return status(&plan, false);
     }
+    deployment::refuse_expired(&plan)?;
     if options.get_flag("dry-run") {
         session.note(&deployment::cost(plan.resources.len()));
         print(session, &plan, &rows, None, true);

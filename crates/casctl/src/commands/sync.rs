@@ -265,7 +265,9 @@ impl Sync<'_> {
         domains.sort();
         domains.dedup();
         let inventory: DeploymentInventory = self.client.deployment_inventory(&domains)?;
-        let request = DeploymentRequest { domains, ..DeploymentRequest::default() };
+        // The files here may be those of a machine that no longer renews.
+        let request =
+            DeploymentRequest { domains, keep_newer: true, ..DeploymentRequest::default() };
         let plan = self.client.plan_deployment(cert_id, &request, &inventory)?;
         let mut rows = deployment::other_rows(&plan);
         if rows.is_empty() && plan.resources.is_empty() {
@@ -281,6 +283,7 @@ impl Sync<'_> {
         if plan.resources.is_empty() {
             return Ok((rows, false));
         }
+        deployment::refuse_expired(&plan)?;
         let deployed = deployment::execute(self.session, &plan, true, deploy::WAIT, false)?;
         rows.extend(deployed.deployment.workers.iter().map(deployment::worker_row));
         Ok((rows, true))
@@ -310,9 +313,14 @@ fn hosts(lineage: &Lineage, facts: Option<&Facts>) -> Result<Vec<Host>, Failure>
     lineage.domains.iter().map(parse).collect()
 }
 
+/// Whether a resource is as it should be.
+fn is_fine(row: &Row) -> bool {
+    matches!(row.status, "deployed" | "already-deployed" | "newer")
+}
+
 impl Synced {
     fn state(&self) -> State {
-        let is_bad = |row: &Row| !matches!(row.status, "deployed" | "already-deployed");
+        let is_bad = |row: &Row| !is_fine(row);
         match &self.deployed {
             Some(Err(_)) => return State::NotDeployed,
             Some(Ok(rows)) if rows.iter().any(is_bad) => return State::NotDeployed,
@@ -394,7 +402,7 @@ fn print(session: &Session<'_>, lineage: &Lineage, result: &Result<Synced, Failu
                 failure.print_about(&lineage.label);
             }
             for row in synced.deployed.iter().flatten().flatten() {
-                if !matches!(row.status, "deployed" | "already-deployed") {
+                if !is_fine(row) {
                     let (id, domain, status) = (row.resource_id, &row.domain, row.status);
                     session.warn(&say!(
                         "Resource {id} ({domain}): {status}.",

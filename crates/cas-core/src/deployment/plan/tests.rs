@@ -193,3 +193,21 @@ fn every_program_chooses_the_same_job() {
     assert_eq!(find(jobs.iter().rev(), "n").map(|job| job.id), JobId::new(2));
     assert_eq!(find(jobs.iter(), "o"), None);
 }
+
+#[test]
+fn a_resource_with_a_newer_certificate_can_be_left_out() {
+    let planned = |keep_newer: bool, milliseconds: i64| {
+        let mut used = resource(1, "www.example.com", 6);
+        used.cert_not_before = Some(crate::base::time::UnixTime(milliseconds / 1000));
+        let mut inventory = inventory("www.example.com", vec![used]);
+        inventory.certificate.not_before = "2026-05-01".to_owned();
+        let request = DeploymentRequest { keep_newer, ..request(&["www.example.com"]) };
+        let plan = plan(&request, inventory);
+        (ids(&plan.resources), ids(&plan.newer))
+    };
+    // 2026-05-01 and the day after.
+    let (same, next) = (1_777_680_000_000 - 1, 1_777_680_000_000);
+    assert_eq!(planned(true, next), (vec![], vec![1]));
+    assert_eq!(planned(true, same), (vec![1], vec![]));
+    assert_eq!(planned(false, next), (vec![1], vec![]));
+}

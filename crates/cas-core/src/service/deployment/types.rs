@@ -124,6 +124,8 @@ pub struct CloudResource {
     pub listener_port: String,
     /// The certificate that it uses, if it uses one of the account.
     pub cert_id: Option<CertId>,
+    /// The start of the validity of that certificate.
+    pub cert_not_before: Option<UnixTime>,
     /// The end of the validity of that certificate.
     pub cert_not_after: Option<UnixTime>,
 }
@@ -140,6 +142,7 @@ struct ResourceFields {
     listener_id: Text,
     listener_port: Text,
     cert_id: Text,
+    cert_start_time: Text,
     cert_end_time: Text,
 }
 
@@ -157,6 +160,7 @@ impl TryFrom<ResourceFields> for CloudResource {
             listener_id: fields.listener_id.into_string(),
             listener_port: fields.listener_port.into_string(),
             cert_id: fields.cert_id.integer().and_then(CertId::new),
+            cert_not_before: milliseconds(&fields.cert_start_time),
             cert_not_after: milliseconds(&fields.cert_end_time),
         })
     }
@@ -476,6 +480,7 @@ mod tests {
         let fields = json!({
             "Id": 7, "CloudName": "aliyun", "CloudProduct": "CDN", "RegionId": "cn-hangzhou",
             "Domain": "www.example.com", "CertId": 5, "CertEndTime": "1700000000000",
+            "CertStartTime": 1_600_000_000_000_i64,
             "UserId": 1, "EnableHttps": 1,
         });
         let resource: CloudResource = parse(fields.clone()).unwrap();
@@ -483,6 +488,7 @@ mod tests {
         assert_eq!(texts, ["aliyun", "CDN", "cn-hangzhou", "www.example.com"]);
         assert_eq!(resource.cert_id, CertId::new(5));
         assert_eq!(resource.cert_not_after, Some(UnixTime(1_700_000_000)));
+        assert_eq!(resource.cert_not_before, Some(UnixTime(1_600_000_000)));
         let mut other = fields;
         other["Id"] = json!("7");
         other["CertId"] = json!("5");
