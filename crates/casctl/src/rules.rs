@@ -81,6 +81,12 @@ impl Rules {
         self
     }
 
+    /// The same, but the same certificate counts under any other name if `counts`.
+    pub(crate) fn with_any_name(mut self, counts: bool) -> Self {
+        self.any_name |= counts;
+        self
+    }
+
     /// The rule for a name that is taken.
     pub(crate) fn on_conflict(&self) -> OnConflict {
         self.on_conflict

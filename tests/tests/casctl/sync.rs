@@ -310,3 +310,48 @@ fn a_newer_certificate_is_not_replaced() {
     assert_eq!(bound(&emulator), [10_000_000]);
     assert_eq!(calls(&emulator, "CreateDeploymentJob"), 0);
 }
+
+#[test]
+fn what_a_hook_has_uploaded_counts_under_its_name() {
+    let (emulator, top, issuer) =
+        (Emulator::start(&[]), lineages::directory("sync-name"), Issuer::new());
+    let pair = issuer.issue("a.example");
+    let [cert, key] = write(&top, "site", &pair);
+    casctl(&emulator, &["upload", "shop", "--cert", &cert, "--key", &key]).run().exits_with(0);
+    let live = top.join("live");
+    lineages::certbot(&live, "a.example", &pair);
+    let value = sync(&emulator, &live, &["--no-served"]).run().exits_with(0).json();
+    assert_eq!((&value["state"], &value["name"]), (&json!("in-order"), &json!("shop")));
+    // A name in a manifest is meant.
+    let manifest = top.join("certificates.toml");
+    fs::write(
+        &manifest,
+        "[[certificate]]\nname = \"blog\"\ncert = \"site.pem\"\nkey = \"site.key\"\n",
+    )
+    .unwrap();
+    let value = sync(&emulator, &manifest, &["--no-served"]).run().exits_with(0).json();
+    assert_eq!((&value["state"], &value["name"]), (&json!("corrected"), &json!("blog")));
+}
+
+#[test]
+fn hosts_are_asked_through_the_proxy() {
+    let (top, issuer) = (lineages::directory("sync-proxy"), Issuer::new());
+    let authority = top.join("authority");
+    fs::create_dir_all(&authority).unwrap();
+    // It stands in for the name of the service, and is no other host.
+    let emulator = Emulator::start(&["--tls-ca", authority.to_str().unwrap()]);
+    let pair = issuer.issue("cas.aliyuncs.com");
+    let live = top.join("live");
+    lineages::certbot(&live, "cas.aliyuncs.com", &pair);
+    let outcome = sync(&emulator, &live, &[]).env("HTTPS_PROXY", emulator.url()).run();
+    let value = outcome.exits_with(1).json();
+    let served = &value["served"][0];
+    assert_eq!((&served["host"], &served["status"]), (&json!("cas.aliyuncs.com"), &json!("other")));
+    assert!(served["address"].is_null(), "{served}");
+    // With its authority, the certificate is valid.
+    let roots = authority.join("ca.pem");
+    let outcome = sync(&emulator, &live, &["--ca-file", roots.to_str().unwrap()])
+        .env("HTTPS_PROXY", emulator.url())
+        .run();
+    assert!(outcome.exits_with(1).json()["served"][0]["rejection"].is_null());
+}
