@@ -128,17 +128,19 @@ impl Counts {
 }
 
 fn upload(client: &Client, lineage: &Lineage, rules: &Rules, listed: &[Certificate]) -> Uploaded {
-    let (receipt, facts) = store(client, lineage, rules, listed)?;
+    let (receipt, facts) = store(client, lineage, rules, listed, false)?;
     let value = receipt::json_of(&receipt, facts.as_ref());
     Ok((receipt, value))
 }
 
-/// Uploads one certificate, unless it is among those `listed`: then its key need not travel.
+/// Uploads one certificate, unless it is among those `listed`: then its key need not travel. With
+/// `any_name`, it counts there under any name. The upload itself then need not read the list.
 pub(crate) fn store(
     client: &Client,
     lineage: &Lineage,
     rules: &Rules,
     listed: &[Certificate],
+    any_name: bool,
 ) -> Result<(Receipt, Option<Facts>), Failure> {
     let rules = rules.clone().with(lineage.on_conflict.as_deref(), lineage.lang.as_deref());
     let mut upload = Upload::new();
@@ -149,11 +151,11 @@ pub(crate) fn store(
         None => upload.set_suggested_name()?,
     }
     rules.set(&mut upload)?;
-    let stored = match rules.on_conflict() {
-        // Even the same certificate is a failure then.
-        OnConflict::Fail => None,
-        _ => client.find_stored(listed, &upload)?,
-    };
+    upload.set_reuse_any_name(any_name || rules.any_name());
+    // Under `Fail`, even the same certificate is a failure.
+    let may_be_stored = rules.on_conflict() != OnConflict::Fail;
+    let stored = if may_be_stored { client.find_stored(listed, &upload)? } else { None };
+    upload.set_reuse_any_name(rules.any_name());
     let receipt = match stored {
         Some(receipt) => receipt,
         None => client.upload(&upload)?,

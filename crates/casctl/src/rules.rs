@@ -81,10 +81,9 @@ impl Rules {
         self
     }
 
-    /// The same, but the same certificate counts under any other name if `counts`.
-    pub(crate) fn with_any_name(mut self, counts: bool) -> Self {
-        self.any_name |= counts;
-        self
+    /// Whether the same certificate counts under any other name.
+    pub(crate) fn any_name(&self) -> bool {
+        self.any_name
     }
 
     /// The rule for a name that is taken.

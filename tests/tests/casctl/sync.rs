@@ -218,6 +218,9 @@ fn five_hundred_certificates_are_uploaded_once() {
     assert_eq!(outcome.json_lines().len(), 500);
     assert_eq!(emulator.certificates().len(), 500);
     assert_eq!(fs::read_to_string(&report).unwrap().lines().count(), 500);
+    // A few may be throttled. The list is read once, while it is empty.
+    assert!(calls(&emulator, "UploadUserCertificate") < 600);
+    assert!(calls(&emulator, "ListUserCertificateOrder") <= 4);
     let before = emulator.requests().len();
     let outcome = sync(&emulator, &top, &options).run().exits_with(0);
     assert!(outcome.json_lines().iter().all(|line| line["state"] == "in-order"));

@@ -232,8 +232,9 @@ enum State {
 impl Sync<'_> {
     fn one(&self, lineage: &Lineage) -> Result<Synced, Failure> {
         // A hook may have uploaded it under a name that is not known here.
-        let rules = self.rules.clone().with_any_name(lineage.name.is_none());
-        let (receipt, facts) = bulk::store(self.client, lineage, &rules, &self.listed)?;
+        let any_name = lineage.name.is_none();
+        let (receipt, facts) =
+            bulk::store(self.client, lineage, &self.rules, &self.listed, any_name)?;
         let sha256 = facts.as_ref().map_or("", |facts| facts.sha256.as_str());
         let hosts = hosts(lineage, facts.as_ref())?;
         let mut synced = Synced {
