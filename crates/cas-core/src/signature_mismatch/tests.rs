@@ -380,3 +380,55 @@ fn the_time_is_bounded() {
         let _ = explain_signature(&text, Some(&format!("curl 'https://h/?Signature=x&{long}'")));
     }
 }
+
+mod any_text {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Pieces of responses and requests, in any order.
+    fn text() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            Just("server string to sign is:".to_owned()),
+            Just("POST&%2F&".to_owned()),
+            Just("ACS3-HMAC-SHA256\n".to_owned()),
+            Just("0123456789abcdef".repeat(4)),
+            Just("curl -d 'Signature=x&Name=%".to_owned()),
+            Just("POST /?Signature=x HTTP/1.1\r\ncontent-length: 3\r\n\r\n".to_owned()),
+            Just("> authorization: ACS3-HMAC-SHA256 SignedHeaders=host;,Signature=".to_owned()),
+            Just("https://h/?Signature=&".to_owned()),
+            Just("\\n\\u0026&amp;%25".to_owned()),
+            Just("$'\\u".to_owned()),
+            "[%&=+'\"\\\\ \n\ra-f0-9é]{0,6}",
+        ];
+        proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn is_explained_in_sentences(answer in text(), request in text()) {
+            for request in [None, Some(&*request), Some(&*answer)] {
+                let explanation = explain_signature(&answer, request);
+                prop_assert!(explanation.message.ends_with('.'), "{explanation:?}");
+                prop_assert!(!explanation.hint.is_empty());
+                let is_changed = explanation.verdict == Verdict::Changed;
+                prop_assert!(is_changed || explanation.differences.is_empty()
+                    || explanation.verdict == Verdict::OtherRequest);
+            }
+        }
+
+        #[test]
+        fn any_other_value_is_named_and_no_secret_is_shown(
+            value in "[ -~\n]{0,40}",
+            name in prop_oneof![Just("Name"), Just("Key"), Just("SecurityToken")],
+        ) {
+            let mut arrived = params();
+            prop_assume!(arrived.get(name) != Some(&*value));
+            arrived.set(name, value.clone());
+            let explanation = explain(&answer("POST", &arrived), &form());
+            prop_assert_eq!(explanation.verdict, Verdict::Changed);
+            prop_assert_eq!(explanation.differences.len(), 1);
+            prop_assert_eq!(&explanation.differences[0].part, &Part::Parameter(name.to_owned()));
+        }
+    }
+}
