@@ -156,6 +156,22 @@ fn another_attempt_and_other_texts_are_recognised() {
 }
 
 #[test]
+fn values_that_may_be_secret_are_described_by_their_length() {
+    let directory = lineages::directory("explain-secrets");
+    for name in ["SecurityToken", "Key", "Cert", "OIDCToken", "Unknown"] {
+        let answer = format!("server string to sign is:POST&%2F&{name}%3Dcanary-other");
+        let request = format!("{name}=canary&Signature=canary-signature");
+        let outcome = explain(&directory, &answer, &request).exits_with(0);
+        assert!(!format!("{outcome:?}").contains("canary"), "{outcome:?}");
+        let difference = &outcome.json()["differences"][0];
+        assert_eq!(
+            (&difference["part"], &difference["sent"], &difference["arrived"]),
+            (&json!(format!("parameter {name}")), &json!("6 characters"), &json!("12 characters"))
+        );
+    }
+}
+
+#[test]
 fn one_text_may_have_both_and_comes_through_a_pipe() {
     let request = upload("hmac-sha1");
     let answer = answer(&request, "another-secret");
