@@ -216,10 +216,19 @@ fn an_inspected_connection_to_the_service_is_a_warning() {
 fn what_answers_in_the_place_of_the_service_is_recognised() {
     let page = "<html><head><title>Sign in to the hotel</title></head></html>";
     let portal = Stub::start(vec![Reply::http("200 OK", "Connection: close\r\n", page)]);
-    let found = examine(19, || doctor(&portal.url()));
+    let found = examine(19, || doctor(&portal.url()).args(["--max-attempts", "1"]));
     assert_eq!(status(&found, "service"), "failed");
     assert_eq!(status(&found, "clock"), "skipped");
     assert!(of(&found, "service")["message"].as_str().unwrap().contains("Sign in to the hotel"));
+}
+
+#[test]
+fn a_server_that_stays_silent_ends_the_examination_in_time() {
+    let silent = Stub::start(vec![Reply::Nothing]);
+    let found = examine(14, || doctor(&silent.url()).args(["--timeout", "1s"]));
+    fails_at(&found, "service", &["tls", "clock", "permission"]);
+    let hint = of(&found, "service")["hint"].as_str().unwrap();
+    assert!(hint.contains("does not respond"), "{hint}");
 }
 
 #[test]
@@ -262,7 +271,7 @@ fn a_refusal_names_the_ram_action_that_is_missing() {
     {
         emulator.fault(&format!(
             r#"{{"action":"{action}","kind":"error","status":403,"code":"Forbidden.RAM",
-                "message":"not authorized","times":3}}"#
+                "message":"not authorized","times":9}}"#
         ));
         let found = examine(24, || casctl(&emulator, &["doctor", "--api", version]));
         let permission = of(&found, "permission");

@@ -4,8 +4,6 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use cas_sign::{Params, SignedForm};
-
 use crate::base::deadline::Deadline;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::time::UnixTime;
@@ -14,7 +12,7 @@ use crate::diagnostics::clock;
 use crate::diagnostics::diagnosis::{Diagnosis, Probe, Status};
 use crate::diagnostics::messages::{
     INTERCEPTED, LOCAL_ADDRESS, PLAINTEXT, SLOW_DNS, depends_on, intercepted, is_local, looked_up,
-    not_connected, served_by, trusted,
+    not_connected, served_by, silent, trusted,
 };
 use crate::diagnostics::subject::{AccessTest, Diagnostics};
 use crate::http::connection_steps::{connect, handshake, look_up, open_tunnel};
@@ -27,6 +25,9 @@ use crate::service::transport::{HttpTransport, Transport};
 
 /// A look-up that takes longer delays every connection.
 const SLOW_LOOKUP: Duration = Duration::from_secs(1);
+
+/// Why what needs a response is not examined.
+const SILENT: &str = "the service does not answer";
 
 impl Diagnostics {
     /// Examines everything, in the order of an upload, and reports each finding as soon as it is
@@ -56,15 +57,15 @@ impl Diagnostics {
                 self.endpoint.is_plaintext() && self.http.is_some()
             }
         };
-        if is_secure {
-            self.of_service(&mut found);
-        } else {
+        let responds = is_secure && self.of_service(&mut found);
+        if !is_secure {
             found(skip(Probe::Service, "there is no connection"));
-            found(skip(Probe::Clock, "the service does not answer"));
+            found(skip(Probe::Clock, SILENT));
         }
         let has_key = found(self.of_credentials());
-        found(match (is_secure, has_key) {
+        found(match (responds, has_key) {
             (true, true) => self.of_permission(),
+            (false, _) if is_secure => skip(Probe::Permission, SILENT),
             (false, _) => skip(Probe::Permission, "there is no connection"),
             (_, false) => skip(Probe::Permission, "there is no access key"),
         });
@@ -233,20 +234,22 @@ impl Diagnostics {
 
     /// Sends a request that asks for nothing and is not signed: the refusal shows that the service
     /// answers, and its time.
-    fn of_service(&self, found: &mut impl FnMut(Diagnosis) -> bool) {
+    ///
+    /// Returns whether there is a response, from whomever.
+    fn of_service(&self, found: &mut impl FnMut(Diagnosis) -> bool) -> bool {
         let (began, started) = (SystemTime::now(), Instant::now());
-        let form = SignedForm::unsigned(&Params::new());
+        let form = self.unsigned();
         let response = self.http.as_ref().ok_or_else(|| self.unusable()).and_then(|http| {
             HttpTransport::new(Arc::clone(http), &self.endpoint)?
                 .post(&form, Connection::New, &self.deadline())
-                .map_err(not_connected)
+                .map_err(|failure| not_connected(silent(failure)))
         });
         let response = match response {
             Ok(response) => response,
             Err(error) => {
                 found(Diagnosis::failed(Probe::Service, error));
-                found(skip(Probe::Clock, "the service does not answer"));
-                return;
+                found(skip(Probe::Clock, SILENT));
+                return false;
             }
         };
         let (took, status) = (started.elapsed(), response.status);
@@ -260,8 +263,8 @@ impl Diagnostics {
                  responds in its place.",
             );
             found(Diagnosis::failed(Probe::Service, error.with_response(status, None)));
-            found(skip(Probe::Clock, "the service does not answer"));
-            return;
+            found(skip(Probe::Clock, SILENT));
+            return true;
         }
         let message = format!("{} answers (HTTP {status}, {ms} ms).", self.endpoint);
         found(
@@ -273,6 +276,7 @@ impl Diagnostics {
             Some(theirs) => clock::compare(theirs, began, took),
             None => skip(Probe::Clock, "the response of the service has no Date"),
         });
+        true
     }
 
     fn of_credentials(&self) -> Diagnosis {

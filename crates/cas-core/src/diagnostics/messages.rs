@@ -22,6 +22,17 @@ pub(super) const LOCAL_ADDRESS: &str = "Check /etc/hosts and the name servers of
 pub(super) const PLAINTEXT: &str =
     "Use https: the private keys of uploads can be read on the network.";
 
+/// There is a connection, and no response.
+pub(super) fn silent(failure: TransportError) -> TransportError {
+    match failure.hint {
+        Some(_) => failure,
+        None => failure.with_hint(
+            "The endpoint accepts connections and does not respond: look for a firewall, proxy or \
+             load balancer in between, or set a longer timeout.",
+        ),
+    }
+}
+
 /// A step of a connection failed.
 pub(super) fn not_connected(failure: TransportError) -> Error {
     let mut message = failure.message;

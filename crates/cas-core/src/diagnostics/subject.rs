@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use cas_sign::SignedForm;
+
 use crate::base::deadline::{Cancellation, Deadline};
 use crate::base::env::EnvSnapshot;
 use crate::base::error::{Error, ErrorKind};
@@ -262,6 +264,12 @@ impl Diagnostics {
         });
         let (variables, signature) = (Arc::clone(&self.variables), self.config.signature);
         Arc::new(ProviderContext::new(variables, http, signature, self.config.logger.clone()))
+    }
+
+    /// The request of [`Self::test_access`] without a signature.
+    pub(super) fn unsigned(&self) -> SignedForm {
+        let version = Versions::new(self.config.api).current();
+        SignedForm::unsigned(&version.list_page(version.lists()[0], 1, 1).params)
     }
 
     pub(super) fn is_of_service(&self) -> bool {
