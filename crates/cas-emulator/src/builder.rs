@@ -13,7 +13,7 @@ use crate::clock::{Clock, ExpiryClock};
 use crate::control::Access;
 use crate::emulator::Emulator;
 use crate::gateway::{AccessKeys, RateLimit};
-use crate::hosts::Hosts;
+use crate::hosts::{Hosts, is_label};
 use crate::http::tls::{self, OnDemand, Tls};
 use crate::http::{ListenAddress, Listeners, Server};
 use crate::operations::Dialect;
@@ -69,6 +69,9 @@ impl Emulator {
         Builder::default()
     }
 }
+
+/// 100 years of 366 days, in seconds.
+const CENTURY: u64 = 100 * 366 * 24 * 60 * 60;
 
 impl Default for Builder {
     fn default() -> Self {
@@ -199,7 +202,7 @@ impl Builder {
     }
 
     /// Sets the clock of signatures ahead of the machine's by this many seconds, or behind it if
-    /// negative. The clock of expiry has the same offset unless [`now`](Self::now) sets it.
+    /// negative, by at most a century. The clock of expiry is another one: see [`now`](Self::now).
     #[must_use]
     pub fn clock_offset(mut self, seconds: i64) -> Self {
         self.clock_offset = seconds;
@@ -310,6 +313,14 @@ impl Builder {
             let message = "invalid limit of calls per second: must be at least 1";
             return Err(StartError::Option(message.to_owned()));
         }
+        if !is_label(&self.region) {
+            let message = "invalid region: expected an ID such as cn-hangzhou";
+            return Err(StartError::Option(message.to_owned()));
+        }
+        if self.clock_offset.unsigned_abs() > CENTURY {
+            let message = "invalid clock offset: more than a century";
+            return Err(StartError::Option(message.to_owned()));
+        }
         let mut faults = Vec::new();
         for json in &self.faults {
             let parsed = parse_faults(json.as_bytes());
@@ -336,7 +347,7 @@ impl Builder {
             seed.store(&store, &owner).map_err(StartError::Option)?;
         }
         drop(seeds);
-        let expiry = ExpiryClock::new(clock, self.now);
+        let expiry = ExpiryClock::new(Clock::default(), self.now);
         let rate = match self.qps {
             Some(limit) => RateLimit::Of(limit),
             None if self.dialect.strict => RateLimit::Documented,

@@ -52,7 +52,7 @@ pub(crate) fn is_of_service(name: &str) -> bool {
 }
 
 /// Whether `text` is a label of a host name.
-fn is_label(text: &str) -> bool {
+pub(crate) fn is_label(text: &str) -> bool {
     (1..=63).contains(&text.len())
         && !text.starts_with('-')
         && !text.ends_with('-')

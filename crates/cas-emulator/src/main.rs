@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use cas_emulator::{Builder, Emulator, ListenAddress, Log, StartError};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -179,9 +180,17 @@ fn main() -> ExitCode {
         std::process::exit(2);
     });
     let options = Options::try_parse_from(arguments).unwrap_or_else(|error| {
-        // clap quotes unknown arguments, and this one could be a private key.
+        // clap quotes unknown arguments, and this one could be a private key or a secret.
         if error.to_string().contains("-----BEGIN") {
             print_error("invalid argument: PEM text where an option or a file name is expected");
+            std::process::exit(2);
+        }
+        let unknown = match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::String(argument)) => argument.as_str(),
+            _ => "",
+        };
+        if error.kind() == ErrorKind::UnknownArgument && !unknown.starts_with("--") {
+            print_error("unexpected argument: it is neither an option nor the value of one");
             std::process::exit(2);
         }
         error.exit()

@@ -93,7 +93,9 @@ impl Store {
         };
         // Before the lock, which creates a file beside it.
         schema::check(&connection).map_err(failure)?;
-        let lock = file.map(DataLock::acquire).transpose()?;
+        // By its real path: a link must not hide that two emulators use one file.
+        let real = file.map(|file| file.canonicalize().unwrap_or_else(|_| file.to_owned()));
+        let lock = real.as_deref().map(DataLock::acquire).transpose()?;
         schema::prepare(&mut connection).map_err(failure)?;
         let (sealer, reader) = match file {
             None => (KeySealer::in_memory()?, None),

@@ -82,3 +82,12 @@ fn the_program_starts_at_any_time_and_a_reset_returns_there() {
     assert_eq!(control(port, "POST", "/_emulator/reset").status, 200);
     assert!(is_at(start));
 }
+
+#[test]
+fn an_offset_of_the_clock_of_signatures_leaves_that_of_expiry() {
+    let process = Process::start(&["--clock-offset", &(300 * DAY.as_secs()).to_string()]);
+    let clock = control(process.port, "GET", "/_emulator/clock").json();
+    let now = SystemTime::now();
+    let expected = timestamp(now - DAY)..timestamp(now + DAY);
+    assert!(expected.contains(&clock["now"].as_str().unwrap().to_owned()), "{clock}");
+}

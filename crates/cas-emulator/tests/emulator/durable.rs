@@ -28,6 +28,13 @@ fn a_second_emulator_on_one_file_names_the_first() {
         first.url,
     );
     assert_eq!((status, stderr), (Some(1), expected));
+    // Also through a link, beside which no lock is left.
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let linked = ["--listen", "127.0.0.1:0", "--data", link.to_str().unwrap()];
+    let (status, stderr) = rejected(&linked);
+    assert!(status == Some(1) && stderr.contains("in use by another"), "{status:?}: {stderr}");
+    assert!(!folder.path().join("link.db.lock").exists());
     first.kill();
     let next = Process::start(&options);
     next.signal("-TERM");

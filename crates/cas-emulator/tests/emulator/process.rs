@@ -205,7 +205,7 @@ fn invalid_options_exit_with_status_2_and_a_message() {
     let (cert, key) = certificate();
     let (cert, other) = (file("cert", &cert), certificate().1);
     let (key, other) = (file("key", &key), file("other", &other));
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 19] = [
         (&["--listen", "0.0.0.0:0"], "not a loopback address"),
         (&["--listen", "nowhere"], "--listen"),
         (&["--access-key", "nocolon-secret"], "--access-key: expected ID:SECRET"),
@@ -216,6 +216,11 @@ fn invalid_options_exit_with_status_2_and_a_message() {
         (&["--tls-cert", &cert, "--tls-key", &other], "cannot be used"),
         (&["--tls-cert", &key, "--tls-key", &cert], "must be a private key in PEM"),
         (&["--clock-offset", "soon"], "--clock-offset"),
+        (&["--clock-offset", "99999999999"], "more than a century"),
+        (&["--region", ""], "invalid region"),
+        (&["--region", "cn hang/zhou\"<"], "invalid region"),
+        (&["--access-key", "id", "nocolon-secret"], "unexpected argument: it is neither"),
+        (&["id:nocolon-secret"], "unexpected argument: it is neither"),
         (&["--fault", "{\"kind\":\"fall\"}"], "unknown kind `fall`, expected one of drop-before"),
         (&["--fault", "drop-after"], "invalid fault: expected value at line 1 column 1"),
         (&["--qps", "0"], "must be at least 1"),
