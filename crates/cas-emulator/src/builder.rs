@@ -284,15 +284,15 @@ impl Builder {
         self
     }
 
-    /// Lets a network, such as `172.16.0.0/12`, use the control interface as well. Default:
-    /// loopback addresses only.
+    /// Lets a network, such as `172.16.0.0/12`, or a list of networks with commas, use the control
+    /// interface as well. Default: loopback addresses only.
     #[must_use]
     pub fn control_allow(mut self, network: &str) -> Self {
         self.control_allow.push(network.to_owned());
         self
     }
 
-    /// Lets everyone who sends `Authorization: Bearer TOKEN` use the control interface.
+    /// Lets clients that send `Authorization: Bearer TOKEN` use the control interface.
     #[must_use]
     pub fn control_token(mut self, token: &str) -> Self {
         self.control_token = Some(Zeroizing::new(token.to_owned()));

@@ -66,7 +66,8 @@
 //! closes the one that has been idle for longest, and gets 503 if all are in a request. A request
 //! must arrive within 10 seconds and a second for each 64 KiB. Requests of more than 16 KiB share
 //! memory: they wait for each other, and one that arrives at less than 64 KiB per second is closed
-//! if others wait. Lines for stderr that nobody reads are left out.
+//! if others wait. If the reader of stderr is too slow, lines are
+//! left out and counted.
 //!
 //! With a data file, what was answered is on disk, also if the process is killed. `FILE.lock`
 //! beside it keeps a second emulator away.
@@ -105,8 +106,8 @@
 //! # Control interface
 //!
 //! The control interface is on the same port. It needs no signature, and accepts requests from
-//! loopback addresses, from networks that [`Builder::control_allow`] names, and from everyone who
-//! sends the token of [`Builder::control_token`]. It refuses requests of pages of other sites, as
+//! loopback addresses, from networks that [`Builder::control_allow`] names, and from clients that
+//! send the token of [`Builder::control_token`]. It refuses requests of pages of other sites, as
 //! the headers `Host`, `Origin` and `Sec-Fetch-Site` tell.
 //!
 //! | request | response |
@@ -214,10 +215,10 @@
 //! curl --upload-file state.json http://127.0.0.1:8481/_emulator/snapshot
 //! ```
 //!
-//! Only private keys are not in clear. Whoever knows the secret of an access key of the emulator
-//! can ask it for them, so they are sealed with those secrets: an emulator reads a snapshot if it
-//! has one of the access keys, with its secret, that the first one had. With the default access
-//! key, that is everyone.
+//! Everything is in clear except private keys. These are sealed with the secrets of the access keys
+//! of the emulator, which can ask it for private keys anyway: an emulator reads a snapshot if it has
+//! one of the access keys that the first one had, with the same secret. The secret of the default
+//! access key is public, so it protects nothing.
 //!
 //! A snapshot replaces everything, or nothing if a part of it is invalid. It may take 60 seconds to
 //! be sent, and each item of it may have 4 MiB. Nothing can be uploaded meanwhile to the emulator

@@ -144,10 +144,11 @@ struct Options {
     /// Allow listening on an address that is not loopback
     #[arg(long)]
     allow_remote: bool,
-    /// Let this network use the control interface as well, such as 172.16.0.0/12; repeatable
+    /// Let this network, such as 172.16.0.0/12, or a list with commas, use the control interface
+    /// as well; repeatable
     #[arg(long, value_name = "CIDR")]
     control_allow: Vec<String>,
-    /// Let everyone who sends `Authorization: Bearer TOKEN` use the control interface
+    /// Let clients that send `Authorization: Bearer TOKEN` use the control interface
     // No type of clap's, which would quote an invalid value.
     #[arg(long, value_name = "TOKEN")]
     control_token: Option<String>,

@@ -123,7 +123,7 @@ impl Service {
         Self { log, ..self }
     }
 
-    /// A snapshot of all that is stored, for whoever knows one of the access keys.
+    /// A snapshot of all that is stored, which each of the access keys opens.
     pub(crate) fn export(&self) -> Result<Export, SnapshotError> {
         Export::new(&self.gateway.secrets())
     }

@@ -13,8 +13,8 @@ use crate::http::tls::Handshake;
 const MAX_ADDRESSES: usize = 4;
 
 pub(super) const INTERCEPTED: &str = "Ask the administrator of the network to exempt \
-                                      *.aliyuncs.com from TLS inspection: whoever inspects the \
-                                      traffic can read private keys.";
+                                      *.aliyuncs.com from TLS inspection: the inspecting proxy \
+                                      can read private keys.";
 pub(super) const SLOW_DNS: &str = "Check the name servers of this machine (/etc/resolv.conf).";
 pub(super) const LOCAL_ADDRESS: &str = "Check /etc/hosts and the name servers of this machine: \
                                         something answers in the place of the service, such as a \

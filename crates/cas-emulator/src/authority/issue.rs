@@ -38,7 +38,7 @@ pub(super) fn authority_name(key: &KeyPair) -> String {
 }
 
 /// The certificate of the authority with this key. It is of no use for names outside of the
-/// service's domain, whoever gets hold of its key.
+/// service's domain, even if its key leaks.
 pub(super) fn authority(key: &KeyPair, now: SystemTime) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = name(DnType::CommonName, &authority_name(key));

@@ -21,7 +21,7 @@ pub enum ListenAddress {
     Unix(PathBuf),
 }
 
-/// A text that is no [`ListenAddress`].
+/// The text is not a valid [`ListenAddress`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseListenAddressError;
 

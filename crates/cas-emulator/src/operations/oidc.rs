@@ -1,4 +1,4 @@
-//! `AssumeRoleWithOIDC` of the Security Token Service, which nobody signs.
+//! `AssumeRoleWithOIDC` of the Security Token Service, whose requests are not signed.
 //!
 //! The emulator has no identity providers, so any token with the form and the claims of one is
 //! accepted until it expires. Its signature is not verified.

@@ -23,7 +23,7 @@ pub(super) struct Writer {
     connection: Mutex<Connection>,
     /// Whether a commit waits for the disk.
     is_durable: bool,
-    /// Locked before the connection by whoever changes something.
+    /// Locked before the connection by each change.
     changing: Mutex<()>,
     pending: Mutex<Pending>,
     /// A write has arrived.
@@ -140,7 +140,7 @@ impl Writer {
         mem::take(&mut pending.jobs)
     }
 
-    /// Lets nobody else change anything.
+    /// Keeps all other changes waiting.
     pub(super) fn pause(&self) -> MutexGuard<'_, ()> {
         lock(&self.changing)
     }

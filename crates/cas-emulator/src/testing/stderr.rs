@@ -67,7 +67,7 @@ impl Stderr {
 impl Drop for Stderr {
     fn drop(&mut self) {
         self.lines = None;
-        // Always an error: that the thread has ended, or that nobody reads.
+        // Always an error: the thread has ended, or the reader is too slow.
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
         let _ = ended.recv_timeout(GRACE);
     }
@@ -79,7 +79,7 @@ mod tests {
     use std::io::{BufRead, BufReader};
 
     #[test]
-    fn lines_that_nobody_reads_are_left_out_and_counted() {
+    fn lines_without_a_reader_are_left_out_and_counted() {
         let (output, written) = io::pipe().map(|(read, write)| (write, read)).unwrap();
         let stderr = Stderr::over(output);
         let line = "x".repeat(100);

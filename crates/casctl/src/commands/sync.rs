@@ -141,7 +141,7 @@ pub(crate) fn run(options: &ArgMatches, session: &Session<'_>) -> Result<(), Fai
     counts.end(session, lineages.len())
 }
 
-/// Locks what is synchronised: one run at a time, whoever started it. The lock ends with the
+/// Locks what is synchronised: one run at a time, whichever user started it. The lock ends with the
 /// process, and leaves no file.
 fn lock(session: &Session<'_>, path: &Path) -> Result<File, Failure> {
     let shown = path.display();

@@ -26,7 +26,7 @@ pub(crate) struct Export {
 }
 
 impl Export {
-    /// A snapshot for whoever knows one of these access keys.
+    /// A snapshot that each of these access keys opens.
     pub(crate) fn new(secrets: &Secrets) -> Result<Self, SnapshotError> {
         let (document, sealed_for) = seal::create(secrets).map_err(SnapshotError::Invalid)?;
         Ok(Self { document, sealed_for })

@@ -26,7 +26,7 @@ pub(super) struct SealedFor {
     sealed_key: Bytes,
 }
 
-/// A new key, and the same for whoever knows one of `secrets`. An error is a sentence.
+/// A new key, and the same sealed with each of `secrets`. An error is a sentence.
 pub(super) fn create(secrets: &Secrets) -> Result<(KeySealer, Vec<SealedFor>), String> {
     let key = random_key()?;
     let text = Zeroizing::new(hex::lower(&key));
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_knows_one_of_the_secrets_opens_the_key() {
+    fn each_of_the_secrets_opens_the_key() {
         let (document, sealed) = create(&secrets(&[("a", "1"), ("b", "2")])).unwrap();
         let text = document.seal("name", "the key").unwrap();
         for known in [&[("a", "1")][..], &[("b", "2")], &[("a", "wrong"), ("b", "2")]] {
