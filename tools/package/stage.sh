@@ -22,7 +22,9 @@ rm -rf "$tree"
 put 755 "$top/tools/package/install.sh" "$tree/install.sh"
 put 755 "$emulator" "$tree/bin/cas-emulator"
 put 755 "$casctl" "$tree/bin/casctl"
-put 644 "$top/include/cas.h" "$tree/include/cas.h"
+for header in cas.h cas.hpp; do
+    put 644 "$top/include/$header" "$tree/include/$header"
+done
 put 755 "$shared" "$tree/lib/libcas.so.$version"
 # Programs are linked with libcas.so and load libcas.so.0.
 ln -s "libcas.so.$version" "$tree/lib/libcas.so.0"
@@ -56,8 +58,8 @@ done
 for file in "$top"/docs/*.md; do
     put 644 "$file" "$doc/docs/${file##*/}"
 done
-for file in "$top"/examples/c/*.c; do
-    put 644 "$file" "$doc/examples/c/${file##*/}"
+for file in "$top"/examples/c/*.c "$top"/examples/cpp/*.cpp; do
+    put 644 "$file" "$doc${file#"$top"}"
 done
 put 755 "$top/examples/make-chain.sh" "$doc/examples/make-chain.sh"
 "${PYTHON:-python3}" "$top/tools/package/components.py" notices "$target" "$doc/THIRD-PARTY.txt"

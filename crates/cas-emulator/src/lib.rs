@@ -216,9 +216,9 @@
 //! ```
 //!
 //! Everything is in clear except private keys. These are sealed with the secrets of the access keys
-//! of the emulator, which can ask it for private keys anyway: an emulator reads a snapshot if it has
-//! one of the access keys that the first one had, with the same secret. The secret of the default
-//! access key is public, so it protects nothing.
+//! of the emulator, which can ask it for private keys anyway: an emulator reads a snapshot if it
+//! has one of the access keys that the first one had, with the same secret. The secret of the
+//! default access key is public, so it protects nothing.
 //!
 //! A snapshot replaces everything, or nothing if a part of it is invalid. It may take 60 seconds to
 //! be sent, and each item of it may have 4 MiB. Nothing can be uploaded meanwhile to the emulator

@@ -2,8 +2,8 @@
 //!
 //! A document is written and read piece by piece, so it needs no memory. Private keys in it are
 //! sealed with a key of the document, which is sealed in turn with the secret of each access key of
-//! the emulator. An emulator with one of these access keys can read it. A client with one can ask the
-//! emulator for the private keys anyway.
+//! the emulator. An emulator with one of these access keys can read it. A client with one can ask
+//! the emulator for the private keys anyway.
 
 mod certificate;
 mod document;
