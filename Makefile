@@ -117,6 +117,10 @@ test-dist: dist ## installs the release in empty Debian systems, and runs it in 
 		tools/package/test-foreign.sh $$platform || exit 1; \
 	done
 
+.PHONY: test-packages
+test-packages: dist ## installs, upgrades and removes the packages in empty systems (root; slow)
+	@tools/package/test-packages.sh
+
 .PHONY: test-image
 test-image: build $(TESTCONTAINERS)/.ready ## the image and its recipes, in podman (as root)
 	tools/package/test-image.sh $(RELEASE)/cas-emulator

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash
 # Creates a certificate chain for tests and demonstrations in the directory $1: a root, an
 # intermediate, and a leaf for the host names that follow (by default demo.example). Writes
 # chain.pem (leaf, intermediate), leaf.pem, leaf.key, intermediate.pem and root.pem. Do not use

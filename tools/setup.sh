@@ -68,6 +68,8 @@ check_tools() {
         return
     fi
     if [ "$goal" = dist ]; then
+        need dpkg-deb 'makes packages for Debian' dpkg dpkg dpkg-deb --version
+        need rpmbuild 'makes packages for RPM systems' rpm rpm-build rpmbuild --version
         for cpu in aarch64 i686; do
             need "$cpu-linux-gnu-ld" 'links the release for another architecture' \
                 "binutils-$cpu-linux-gnu" "binutils-$cpu-linux-gnu" "$cpu-linux-gnu-ld" --version
@@ -108,6 +110,8 @@ check_tools() {
     fi
     need pkg-config 'what an installed libcas says of itself' \
         pkg-config pkgconf-pkg-config pkg-config --version
+    need dpkg-deb 'makes packages for Debian' dpkg dpkg dpkg-deb --version
+    need rpmbuild 'makes packages for RPM systems' rpm rpm-build rpmbuild --version
     need kill 'stops the emulator' procps util-linux on_path kill
 }
 

@@ -1,4 +1,4 @@
-#!/usr/bin/env sh
+#!/bin/sh
 # Deploys a certificate to Alibaba Cloud's Certificate Management Service (CAS): a deploy hook of
 # acme.sh over casctl, which must be on the search path.
 #

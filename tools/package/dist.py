@@ -10,8 +10,8 @@ The standard library is built as well: for each target, for size, and without wh
 backtrace, which libcas never does.
 
 The same source makes the same bytes, in any folder and on any machine with the same tools: the
-compiler, zig as pinned in requirements.txt, and the binutils of each architecture. `make dist` sets
-RUSTFLAGS and CFLAGS, which keep paths out.
+compiler, zig as pinned in requirements.txt, dpkg-deb, rpmbuild, and the binutils of each
+architecture. `make dist` sets RUSTFLAGS and CFLAGS, which keep paths out.
 """
 
 import gzip
@@ -39,6 +39,8 @@ LIMITS = {"x86_64-unknown-linux-gnu": 2_800_000}
 # casctl is to be quick to copy, on every platform.
 CASCTL_LIMIT = 4_000_000
 PROGRAMS = ["cas-emulator", "casctl"]
+# Those with packages for Debian and RPM systems.
+PACKAGED = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"]
 # The target that runs on the machine that makes the release: the first.
 HERE = next(iter(TARGETS))
 STD = ["-Zbuild-std=std,panic_unwind", "-Zbuild-std-features=panic-unwind"]
@@ -151,6 +153,9 @@ def make(target, sources):
     if not any((tree / "share/doc/libcas").glob("RUST-COPYRIGHT.*")):
         raise SystemExit("dist: the notices of Rust's library are missing: install rust-docs")
     archive(tree, DIST / f"{name}.tar.gz")
+    if target in PACKAGED:
+        run(sys.executable, "-B", TOOLS / "packages.py", tree, architecture, DIST,
+            SOURCE_DATE_EPOCH=str(TIME))
     shutil.copy(tree / "share/doc/libcas/libcas.cdx.json", DIST / f"{name}.cdx.json")
     size = shared.stat().st_size
     if size > LIMITS.get(target, size):
@@ -170,7 +175,7 @@ def main():
     sources = check_rust()
     DIST.mkdir(parents=True, exist_ok=True)
     for file in DIST.iterdir():
-        if not file.name.startswith(f"libcas-{version()}-"):
+        if version() not in file.name:
             file.unlink()
     targets = sys.argv[1:] or list(TARGETS)
     if targets[0] != HERE:

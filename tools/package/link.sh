@@ -24,6 +24,7 @@ fi
 # mapped after dlclose: a thread that used it runs its thread-local destructors later.
 # shellcheck disable=SC2046,SC2086
 "$@" -shared -o "$library" -Wl,-soname,libcas.so.0 -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro \
-    -Wl,--gc-sections -Wl,--build-id=none ${STRIP--s} "-Wl,--version-script=$map" \
+    -Wl,--gc-sections -Wl,--build-id=none -Wl,--hash-style=both \
+    ${STRIP--s} "-Wl,--version-script=$map" \
     $(sed -n 's/^ *\(cas_[a-z0-9_]*\);$/-Wl,-u,\1/p' "$map") \
     "$archive" $unwinder -Wl,--as-needed -lm -ldl -lpthread

@@ -35,7 +35,7 @@ for file in libcasConfig libcasConfigVersion; do
     fill "$file.cmake.in" "$tree/lib/cmake/libcas/$file.cmake"
 done
 put 644 "$top/examples/valgrind.supp" "$tree/share/libcas/valgrind.supp"
-put 644 "$top/packaging/hooks/ali_cas.sh" "$tree/share/libcas/hooks/ali_cas.sh"
+put 755 "$top/packaging/hooks/ali_cas.sh" "$tree/share/libcas/hooks/ali_cas.sh"
 for unit in casctl-sync.service casctl-sync.timer; do
     put 644 "$top/packaging/systemd/$unit" "$tree/share/libcas/systemd/$unit"
 done

@@ -4,8 +4,8 @@
 #
 #   tools/package/test-installed.sh PREFIX [WAY...]
 #
-# A WAY is casctl, pkg-config, static, cmake, meson, https, sources or cloud; all but `cloud` by
-# default.
+# A WAY is casctl, pkg-config, static, cpp, cmake, meson, https, sources or cloud; all but `cloud`
+# by default.
 # The last three add certificates to the system's root store: for a system made for the test.
 #
 # CLOUD     the directory of a cloud that gives out access keys, for `cloud`: cloud.py and
@@ -13,7 +13,7 @@
 set -eu
 prefix=$1
 shift
-[ $# -gt 0 ] || set -- casctl pkg-config static cmake meson https sources
+[ $# -gt 0 ] || set -- casctl pkg-config static cpp cmake meson https sources
 doc=$prefix/share/doc/libcas
 example=$doc/examples/c/upload.c
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name libcas.pc)")
@@ -70,6 +70,28 @@ with_static() {
         2>"$work/warnings" || { cat "$work/warnings" >&2; exit 1; }
     expect "the libraries of a static program" "$(readelf -d "$work/static" | grep -c NEEDED)" 0
     uploads static "$work/static"
+}
+# With each standard that each compiler has.
+with_cpp() {
+    for compiler in g++ clang++; do
+        command -v "$compiler" >/dev/null || { echo "left out: $compiler"; continue; }
+        for standard in 11 14 17 20 23; do
+            echo 'int main() {}' | "$compiler" "-std=c++$standard" -x c++ - -o "$work/none" \
+                2>/dev/null || { echo "left out: $compiler -std=c++$standard"; continue; }
+            # shellcheck disable=SC2046
+            "$compiler" "-std=c++$standard" -Wall -Wextra -Wpedantic -Werror \
+                "$doc/examples/cpp/upload.cpp" $(pkg-config --cflags --libs libcas) \
+                "-Wl,-rpath,$libdir" -o "$work/$compiler-$standard"
+            uploads "cpp-$compiler-$standard" "$work/$compiler-$standard"
+            # shellcheck disable=SC2046
+            echo '#include <cas.hpp>
+int main() { cas::client client; return cas::client::create(client) == CAS_OK ? 0 : 1; }' |
+                "$compiler" "-std=c++$standard" -fno-exceptions -Wall -Wextra -Wpedantic -Werror \
+                    -x c++ - $(pkg-config --cflags --libs libcas) "-Wl,-rpath,$libdir" \
+                    -o "$work/none"
+            "$work/none"
+        done
+    done
 }
 with_cmake() {
     mkdir "$work/cmake"

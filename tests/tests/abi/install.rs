@@ -131,3 +131,78 @@ fn a_package_is_built_with_destdir_and_names_the_final_paths() {
     }
     assert_eq!(lines_with(&root.join("usr/share/libcas/files"), root.to_str().unwrap()), [""; 0]);
 }
+
+/// The packages of what `make stage` has laid out, by their names without version and architecture.
+fn packages(name: &str, tree: &Path, version: &str) -> PathBuf {
+    let directory = scratch(name);
+    run(Command::new("python3")
+        .arg("-B")
+        .arg(top().join("tools/package/packages.py"))
+        .arg(tree)
+        .arg(std::env::consts::ARCH)
+        .arg(&directory)
+        .env("VERSION", version)
+        .env("SOURCE_DATE_EPOCH", "1767225600")
+        .env("LEVEL", "0"));
+    directory
+}
+
+#[test]
+fn packages_hold_every_file_once_and_their_bytes_depend_on_the_tree_alone() {
+    let tree = stage("packaged");
+    let first = packages("packages", &tree, "0.1.0");
+    let again = packages("packages-again", &tree, "0.1.0");
+    let made = files(&first);
+    assert_eq!(made.len(), 8, "{made:?}");
+    for file in &made {
+        let other = again.join(file.file_name().unwrap());
+        assert!(fs::read(file).unwrap() == fs::read(other).unwrap(), "{}", file.display());
+    }
+
+    let machine = std::env::consts::ARCH;
+    let libdir = format!("usr/lib/{machine}-linux-gnu");
+    let mut seen = BTreeSet::new();
+    let unpacked = scratch("unpacked");
+    for file in made.iter().filter(|file| file.extension().unwrap() == "deb") {
+        run(Command::new("dpkg-deb").arg("--raw-extract").arg(file).arg(&unpacked));
+        let listed = run(Command::new("dpkg-deb").arg("--contents").arg(file));
+        for line in listed.lines().filter(|line| !line.starts_with('d')) {
+            assert!(line.contains(" root/root "), "{line}");
+            let path = line.split_whitespace().nth(5).unwrap().to_owned();
+            assert!(seen.insert(path), "two packages have the file of {line}");
+        }
+        let control = fs::read_to_string(unpacked.join("DEBIAN/control")).unwrap();
+        assert!(control.contains("\nVersion: 0.1.0-1\n"), "{control}");
+        let name = file.file_name().unwrap().to_str().unwrap();
+        if name.starts_with("libcas0_") {
+            let symbols = fs::read_to_string(unpacked.join("DEBIAN/symbols")).unwrap();
+            let map = fs::read_to_string(top().join("crates/cas-ffi/libcas.map")).unwrap();
+            let functions = map.matches("    cas_").count();
+            assert_eq!(symbols.matches("\n cas_").count(), functions, "{symbols}");
+            assert!(symbols.contains("\n cas_client_new@CAS_0.1 0.1.0\n"), "{symbols}");
+            let triggers = fs::read_to_string(unpacked.join("DEBIAN/triggers")).unwrap();
+            assert_eq!(triggers, "activate-noawait ldconfig\n");
+        }
+        fs::remove_dir_all(unpacked.join("DEBIAN")).unwrap();
+    }
+    for file in ["usr/bin/casctl", "usr/bin/cas-emulator", "usr/include/cas.hpp"] {
+        assert!(seen.contains(&format!("./{file}")), "{file}: {seen:?}");
+    }
+    for link in ["libcas.so", "libcas.so.0"] {
+        assert!(unpacked.join(&libdir).join(link).exists(), "{link} leads nowhere");
+    }
+    run(tool("test-installed.sh").arg(unpacked.join("usr")).arg("casctl"));
+
+    let rpms: Vec<_> = made.iter().filter(|file| file.extension().unwrap() == "rpm").collect();
+    let query = |what: &str| run(Command::new("rpm").args(["-qp", what]).args(&rpms));
+    let mut paths: Vec<String> = query("--list").lines().map(ToOwned::to_owned).collect();
+    let count = paths.len();
+    paths.sort();
+    paths.dedup();
+    assert_eq!(paths.len(), count, "two packages have a file: {paths:?}");
+    for file in ["/usr/lib64/libcas.so.0", "/usr/lib/systemd/system/casctl-sync.timer"] {
+        assert!(paths.iter().any(|path| path == file), "{file}: {paths:?}");
+    }
+    assert!(query("--scripts").contains("/sbin/ldconfig"));
+    assert!(query("--requires").contains(&format!("libcas0({}", machine.replace('_', "-"))));
+}
