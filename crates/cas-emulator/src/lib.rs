@@ -103,12 +103,18 @@
 //! Requests to the names of the service never reach the control interface, unless they have its
 //! token.
 //!
+//! # Browsers
+//!
+//! Web pages of other sites get 403, from the API and from the control interface: requests whose
+//! `Origin` or `Referer` is not the host that they are addressed to, with `Sec-Fetch-Site` other
+//! than `same-origin` and `none`, and those of browsers to a host name that is not of this machine
+//! (DNS rebinding). Programs do not send such headers. They may call the API under any host name.
+//!
 //! # Control interface
 //!
 //! The control interface is on the same port. It needs no signature, and accepts requests from
 //! loopback addresses, from networks that [`Builder::control_allow`] names, and from clients that
-//! send the token of [`Builder::control_token`]. It refuses requests of pages of other sites, as
-//! the headers `Host`, `Origin` and `Sec-Fetch-Site` tell.
+//! send the token of [`Builder::control_token`]. Without the token, `Host` must name this machine.
 //!
 //! | request | response |
 //! |---|---|
@@ -250,6 +256,7 @@
 #![forbid(unsafe_code)]
 
 mod authority;
+mod browser;
 mod builder;
 mod certificates;
 mod clock;

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::browser;
 use crate::clock::{self, Clock, ExpiryClock};
 use crate::gateway::{AccessKeys, Gateway, RateLimit};
 use crate::http::{Delivery, Peer, Request, Response, ShutdownSignal};
@@ -45,6 +46,9 @@ pub(crate) struct Service {
     /// The host name in responses.
     host_id: String,
 }
+
+/// The code of a request that a page of another site may have sent. Only the record has it.
+const OTHER_SITE: &str = "OtherSite";
 
 /// A response to an API call, and its error code.
 struct ApiResponse {
@@ -173,6 +177,13 @@ impl Service {
     pub(crate) fn respond(&self, request: &Request, peer: Peer) -> Response {
         let started = Instant::now();
         let call = ApiCall::parse(request);
+        if let Err(message) = browser::check(request) {
+            let request_id = call.request_id.clone();
+            let http = Response { request_id, ..Response::error(403, message) };
+            let outcome = self.outcome(&http, Some(OTHER_SITE.to_owned()), peer);
+            self.record(&call, outcome, started);
+            return http;
+        }
         let parameters = &call.parameters;
         let fault = self.faults.inject(parameters.get("Action"), parameters.get("Version"));
         let ApiResponse { mut http, code } = match &fault.kind {
@@ -191,25 +202,34 @@ impl Service {
         let is_mismatch = code.as_deref() == Some(errors::SIGNATURE_MISMATCH.code);
         let signature_mismatch =
             is_mismatch.then(|| self.gateway.explain(&call, &testing::masked)).flatten();
-        let outcome = Outcome {
+        let outcome = self.outcome(&http, code, peer);
+        let outcome = Outcome { fault: fault.name(), signature_mismatch, ..outcome };
+        self.record(&call, outcome, started);
+        if let Some(FaultKind::DelayAfter(time)) = fault.kind {
+            self.shutdown.wait(time);
+        }
+        http
+    }
+
+    fn outcome(&self, response: &Response, code: Option<String>, peer: Peer) -> Outcome {
+        Outcome {
             time: self.clock.now(),
-            status: http.status_sent(),
+            status: response.status_sent(),
             code,
-            fault: fault.name(),
-            signature_mismatch,
+            fault: None,
+            signature_mismatch: None,
             connection: peer.connection,
-        };
-        let recorded = RecordedRequest::new(&call, outcome);
+        }
+    }
+
+    fn record(&self, call: &ApiCall<'_>, outcome: Outcome, started: Instant) {
+        let recorded = RecordedRequest::new(call, outcome);
         let time = started.elapsed();
         self.metrics.add(&recorded, time);
         if let Some(line) = self.log.line(&recorded, time) {
             self.stderr.write(line);
         }
         self.records.add(recorded);
-        if let Some(FaultKind::DelayAfter(time)) = fault.kind {
-            self.shutdown.wait(time);
-        }
-        http
     }
 
     fn process(&self, call: &ApiCall<'_>, peer: Peer, fault: &InjectedFault) -> ApiResponse {

@@ -105,6 +105,7 @@ pub const CRATES: [Declared; 6] = [
             "certificates",
             "request",
             "authority",
+            "browser",
             "http",
             "hosts",
             "start_error",

@@ -8,6 +8,7 @@
 mod api;
 mod authority;
 mod bounded;
+mod browsers;
 mod certificates;
 mod client;
 mod clocks;
