@@ -4,6 +4,7 @@ mod access;
 mod answer;
 mod certificates;
 mod page;
+mod requests;
 mod snapshot;
 
 pub(crate) use access::Access;
@@ -15,10 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::http::{Peer, Request, Response};
-use crate::request::ApiCall;
 use crate::service::Service;
 use crate::store::cloud_resources;
-use crate::testing::{Expectations, Filter};
+use crate::testing::{Expectations, RecordedRequest};
 use crate::testing::{parse_cloud_resources, parse_contacts, parse_faults};
 
 /// The path prefix of the control interface.
@@ -56,7 +56,7 @@ static ROUTES: [Route; 25] = [
     route("GET", "/_emulator/health", health),
     route("GET", "/_emulator/metrics", metrics),
     route("GET", "/_emulator/ca.pem", ca_pem),
-    route("GET", "/_emulator/requests", requests),
+    route("GET", "/_emulator/requests", requests::list),
     route("DELETE", "/_emulator/requests", clear_requests),
     route("POST", "/_emulator/verify", verify),
     route("GET", "/_emulator/certificates", certificates::list),
@@ -171,36 +171,17 @@ fn ca_pem(service: &Service, _: &Request) -> ControlResponse {
     Ok(Response { content_type, ..Response::json(200, pem.clone()) })
 }
 
-fn requests(service: &Service, request: &Request) -> ControlResponse {
-    to_json(&service.records(&filter(request)?))
-}
-
 fn clear_requests(service: &Service, request: &Request) -> ControlResponse {
-    service.clear_records();
-    requests(service, request)
-}
-
-/// The filter in the query of a request.
-fn filter(request: &Request) -> Result<Filter, ControlError> {
-    let parameters = ApiCall::parse(request).parameters;
-    let text = |name| parameters.get(name).map(str::to_owned);
-    let since = parameters.get("since").map(humantime::parse_rfc3339).transpose();
-    let since = since.map_err(|_| {
-        ControlError(400, "Invalid since: expected a time such as 2026-11-24T02:52:10Z.".into())
-    })?;
-    Ok(Filter {
-        action: text("action"),
-        version: text("version"),
-        name: text("name"),
-        code: text("code"),
-        since,
-    })
+    service.records.clear();
+    requests::list(service, request)
 }
 
 fn verify(service: &Service, request: &Request) -> ControlResponse {
     let expected: Expectations = serde_json::from_slice(&request.body)
         .map_err(|error| ControlError(400, format!("Invalid expectations: {error}.")))?;
-    match expected.differences(&service.records(&Filter::default())) {
+    let records = service.records.all();
+    let requests: Vec<&RecordedRequest> = records.iter().map(|record| &***record).collect();
+    match expected.differences(&requests) {
         same if same.is_empty() => to_json(&Done { status: "ok" }),
         differences => Err(ControlError(409, differences)),
     }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use crate::http::Server;
 use crate::service::Service;
 use crate::store::{StoreError, StoredCertificate};
-use crate::testing::{Fault, FaultError, Filter, RecordedRequest, SeedError};
+use crate::testing::{Fault, FaultError, RecordedRequest, SeedError};
 use crate::testing::{parse_cloud_resources, parse_contacts, parse_faults};
 
 /// A running emulator. Dropping it stops it, after waiting up to 5 seconds for requests in flight.
@@ -49,7 +49,7 @@ impl Emulator {
     /// The last 1,000 API requests, oldest first.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.service.records(&Filter::default())
+        self.service.records.all().iter().map(|record| RecordedRequest::clone(record)).collect()
     }
 
     /// The stored certificates, oldest first.
@@ -93,8 +93,8 @@ impl Emulator {
         Ok(self.service.add_contacts(&parse_contacts(json.as_bytes())?)?)
     }
 
-    /// Deletes certificates, jobs, recorded requests, faults and nonces. IDs start again, and
-    /// the clock of expiry, cloud resources and contacts are those of the start.
+    /// Deletes certificates, jobs, recorded requests, metrics, faults and nonces. IDs start again,
+    /// and the clock of expiry, cloud resources and contacts are those of the start.
     pub fn reset(&self) -> Result<(), StoreError> {
         self.service.reset()
     }

@@ -137,14 +137,20 @@
 //! | `GET`, `POST`, `DELETE /_emulator/contacts` | the same for contacts |
 //! | `GET /_emulator/snapshot` | all that is stored, as JSON; see below |
 //! | `PUT /_emulator/snapshot` | replaces all that is stored by such a snapshot |
-//! | `POST /_emulator/reset` | deletes certificates, jobs, requests, faults and nonces |
+//! | `POST /_emulator/reset` | deletes certificates, jobs, requests, metrics, faults and nonces |
 //!
 //! `left` is null for any number. If one fault of an array is invalid, none is added. After a
 //! reset, IDs start at 10,000,000 again, and cloud resources, contacts and the clock of expiry are
 //! those of the start. An error has a status of at least 400 and the body `{"error":"…"}`.
 //!
 //! The query of `GET /_emulator/requests` selects requests by `action`, `version`, `name` (of the
-//! certificate), `code` (empty for success) and `since` (RFC 3339).
+//! certificate), `code` (empty for success) and `since` (RFC 3339). `after=REQUESTID` leaves out
+//! that request and those before it; if it is not there, none is left out. The header
+//! `x-total-count` says how many there are without `after`. A long list is sent in chunks. What is
+//! forgotten before its turn comes is left out.
+//!
+//! `GET /_emulator/metrics` counts the calls of each operation of the service and each code, and
+//! those of other actions as `other`.
 //!
 //! The body of `POST /_emulator/verify` says which calls a test expects, and how often: `times`,
 //! `at_least` or `at_most`; without them at least once.

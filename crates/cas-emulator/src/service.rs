@@ -21,7 +21,7 @@ use crate::operations::{Context, Dialect};
 use crate::request::ApiCall;
 use crate::store::cloud_resources::{self, NewCloudResource, NewContact};
 use crate::store::{Export, SnapshotError, Store, StoreError, StoredCertificate};
-use crate::testing::{self, FaultKind, Faults, Filter, InjectedError, InjectedFault, Log};
+use crate::testing::{self, FaultKind, Faults, InjectedError, InjectedFault, Log};
 use crate::testing::{Metrics, Outcome, RecordedRequest, Records, Seed, Stderr};
 
 /// The emulated service.
@@ -31,7 +31,7 @@ pub(crate) struct Service {
     clock: Clock,
     pub(crate) expiry_clock: ExpiryClock,
     pub(crate) store: Arc<Store>,
-    records: Records,
+    pub(crate) records: Arc<Records>,
     pub(crate) metrics: Metrics,
     log: Log,
     stderr: Stderr,
@@ -75,7 +75,7 @@ impl Service {
             clock,
             expiry_clock,
             store: Arc::new(store),
-            records: Records::default(),
+            records: Arc::default(),
             metrics: Metrics::default(),
             log: Log::default(),
             stderr: Stderr::new(),
@@ -140,16 +140,6 @@ impl Service {
         imported
     }
 
-    /// The recorded requests that `filter` selects, oldest first.
-    pub(crate) fn records(&self, filter: &Filter) -> Vec<RecordedRequest> {
-        self.records.select(|request| filter.selects(request))
-    }
-
-    /// Forgets the recorded requests.
-    pub(crate) fn clear_records(&self) {
-        self.records.clear();
-    }
-
     /// The stored certificates, oldest first.
     pub(crate) fn certificates(&self) -> Result<Vec<StoredCertificate>, StoreError> {
         self.store.all()
@@ -160,12 +150,13 @@ impl Service {
         self.store.announce(url);
     }
 
-    /// Deletes certificates, jobs, records, faults and nonces, sets clock, cloud resources and
-    /// contacts as at the start, and returns memory to the system.
+    /// Deletes certificates, jobs, records, metrics, faults and nonces, sets clock, cloud resources
+    /// and contacts as at the start, and returns memory to the system.
     pub(crate) fn reset(&self) -> Result<(), StoreError> {
         self.store.clear()?;
         self.apply_seed()?;
         self.records.clear();
+        self.metrics.clear();
         self.gateway.reset();
         self.faults.clear();
         self.expiry_clock.reset();

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use zeroize::Zeroizing;
 
 /// The length in bytes up to which a body is sent as a whole, and of the chunks of a longer one.
-const CHUNK: usize = 256 * 1024;
+/// Every connection may have one, for as long as its client reads slowly.
+const CHUNK: usize = 16 * 1024;
 
 /// Writes a response whose body comes piece by piece: a short body with its length, because every
 /// client understands that, and a longer one in chunks.
@@ -100,7 +101,7 @@ mod tests {
         }
         let long = vec![b'x'; CHUNK + 1];
         let head = b"HEAD\r\ntransfer-encoding: chunked\r\n\r\n";
-        let chunks = [head, &b"40000\r\n"[..], &long[1..], b"\r\n1\r\nx\r\n0\r\n\r\n"].concat();
+        let chunks = [head, &b"4000\r\n"[..], &long[1..], b"\r\n1\r\nx\r\n0\r\n\r\n"].concat();
         assert_eq!(written(&long, true), chunks);
         assert_eq!(written(&long, false), [b"HEAD\r\n\r\n", &*long].concat());
     }

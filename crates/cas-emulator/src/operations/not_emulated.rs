@@ -3,15 +3,13 @@
 
 use super::version::{VERSION_2018, VERSION_2020, VERSION_STS};
 
-/// Whether the service has `action` in `version`, but the emulator does not.
-pub(super) fn contains(version: &str, action: &str) -> bool {
-    let actions = match version {
-        VERSION_2018 => &OF_2018[..],
-        VERSION_2020 => &OF_2020,
-        VERSION_STS => &OF_STS,
-        _ => &[],
-    };
-    actions.contains(&action)
+/// Version and action of the table, if the service has `action` in `version` but the emulator does
+/// not.
+pub(super) fn find(version: &str, action: &str) -> Option<(&'static str, &'static str)> {
+    let all = [(VERSION_2018, &OF_2018[..]), (VERSION_2020, &OF_2020), (VERSION_STS, &OF_STS)];
+    let (version, actions) = all.into_iter().find(|(known, _)| *known == version)?;
+    let action = actions.iter().find(|known| **known == action)?;
+    Some((version, action))
 }
 
 pub(super) const OF_2018: [&str; 3] =
@@ -97,8 +95,12 @@ mod tests {
 
     #[test]
     fn an_unknown_action_is_not_listed() {
-        assert!(contains(VERSION_2020, "Sign") && !contains(VERSION_2018, "Sign"));
-        assert!(!contains(VERSION_2020, "UploadUserCertificate"));
-        assert!(!contains(VERSION_2020, "") && !contains("", "Sign"));
+        assert_eq!(find(VERSION_2020, "Sign"), Some((VERSION_2020, "Sign")));
+        for (version, action) in
+            [(VERSION_2018, "Sign"), (VERSION_2020, "UploadUserCertificate"), (VERSION_2020, "")]
+        {
+            assert_eq!(find(version, action), None);
+        }
+        assert_eq!(find("", "Sign"), None);
     }
 }

@@ -204,11 +204,7 @@ impl Operation {
 
 /// Fails for an operation that the service has and the emulator does not.
 pub(crate) fn check_emulated(version: &str, action: &str) -> Result<(), ApiError> {
-    if not_emulated::contains(version, action) {
-        Err((&errors::NOT_EMULATED).into())
-    } else {
-        Ok(())
-    }
+    not_emulated::find(version, action).map_or(Ok(()), |_| Err((&errors::NOT_EMULATED).into()))
 }
 
 /// Finds the operation `action` of `version`.
@@ -220,6 +216,12 @@ pub(crate) fn find(version: &str, action: &str) -> Result<&'static Operation, Ap
     }
     let found = of_version.find(|operation| operation.action == action);
     found.ok_or((&errors::ACTION_NOT_FOUND).into())
+}
+
+/// Version and action of an operation of the service, whether the emulator has it or not.
+pub(crate) fn known(version: &str, action: &str) -> Option<(&'static str, &'static str)> {
+    let emulated = find(version, action).ok().map(|found| (found.version, found.action));
+    emulated.or_else(|| not_emulated::find(version, action))
 }
 
 #[cfg(test)]

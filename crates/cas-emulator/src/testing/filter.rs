@@ -20,29 +20,45 @@ pub(crate) struct Filter {
 impl Filter {
     /// Whether the filter selects `request`.
     pub(crate) fn selects(&self, request: &RecordedRequest) -> bool {
-        self.differences(request).is_empty()
+        let members = self.members(request);
+        members.iter().all(|(_, wanted, found)| is_same(*wanted, *found)) && !self.is_older(request)
     }
 
     /// How `request` differs from what the filter selects: clauses such as `its name is "b"`.
     pub(crate) fn differences(&self, request: &RecordedRequest) -> Vec<String> {
-        let mut differences = Vec::new();
-        let mut compare = |what: &str, wanted: &Option<String>, found: Option<&str>| {
-            if wanted.as_deref().is_some_and(|wanted| wanted != found.unwrap_or_default()) {
-                differences.push(match found.filter(|found| !found.is_empty()) {
-                    Some(found) => format!("its {what} is {found:?}"),
-                    None => format!("it has no {what}"),
-                });
-            }
-        };
-        compare("action", &self.action, request.action.as_deref());
-        compare("version", &self.version, request.version.as_deref());
-        compare("name", &self.name, name(request));
-        compare("code", &self.code, request.code.as_deref());
-        if self.since.is_some_and(|since| request.time < since) {
+        let members = self.members(request).into_iter();
+        let differ = members.filter(|(_, wanted, found)| !is_same(*wanted, *found));
+        let mut differences: Vec<_> = differ
+            .map(|(what, _, found)| match found.filter(|found| !found.is_empty()) {
+                Some(found) => format!("its {what} is {found:?}"),
+                None => format!("it has no {what}"),
+            })
+            .collect();
+        if self.is_older(request) {
             differences.push("it is older".to_owned());
         }
         differences
     }
+
+    /// Each member that is compared as text: what it is, what is wanted, and what `request` has.
+    fn members<'a>(&'a self, request: &'a RecordedRequest) -> [Member<'a>; 4] {
+        [
+            ("action", self.action.as_deref(), request.action.as_deref()),
+            ("version", self.version.as_deref(), request.version.as_deref()),
+            ("name", self.name.as_deref(), name(request)),
+            ("code", self.code.as_deref(), request.code.as_deref()),
+        ]
+    }
+
+    fn is_older(&self, request: &RecordedRequest) -> bool {
+        self.since.is_some_and(|since| request.time < since)
+    }
+}
+
+type Member<'a> = (&'static str, Option<&'a str>, Option<&'a str>);
+
+fn is_same(wanted: Option<&str>, found: Option<&str>) -> bool {
+    wanted.is_none_or(|wanted| wanted == found.unwrap_or_default())
 }
 
 /// The parameter `Name` of a request.

@@ -21,8 +21,8 @@ pub enum Log {
     Json,
 }
 
-/// Characters of a name that a line shows.
-const MAX_NAME: usize = 64;
+/// Characters of a text from the client that a line shows.
+const MAX_SHOWN: usize = 64;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -44,19 +44,21 @@ impl Log {
     /// The line about a call that took `time`, without a line end. `None` if the log is off.
     pub(crate) fn line(self, request: &RecordedRequest, time: Duration) -> Option<String> {
         let at = clock::rfc3339_milliseconds(request.time);
-        let name = filter::name(request)
-            .map(|name| name.char_indices().nth(MAX_NAME).map_or(name, |(end, _)| &name[..end]));
+        let shown = |text| beginning(text, MAX_SHOWN);
+        let (action, version) = (request.action.as_deref(), request.version.as_deref());
+        let (action, version) = (action.map(shown), version.map(shown));
+        let (code, name) = (request.code.as_deref().map(shown), filter::name(request).map(shown));
         let milliseconds = (time.as_secs_f64() * 1e6).round() / 1e3;
         match self {
             Self::Off => None,
             Self::Json => serde_json::to_string(&Line {
                 time: &at,
                 method: &request.method,
-                action: request.action.as_deref(),
-                version: request.version.as_deref(),
+                action,
+                version,
                 name,
                 status: request.status,
-                code: request.code.as_deref(),
+                code,
                 fault: request.fault,
                 request_id: &request.request_id,
                 tunnel: request.tunnel.as_deref(),
@@ -70,10 +72,10 @@ impl Log {
                     let _ = write!(line, " {}", part.escape_debug()); // a String never fails
                 };
                 add(&request.method);
-                add(request.action.as_deref().unwrap_or("-"));
-                add(request.version.as_deref().unwrap_or("-"));
+                add(action.unwrap_or("-"));
+                add(version.unwrap_or("-"));
                 add(&request.status.map_or_else(|| "-".to_owned(), |status| status.to_string()));
-                add(request.code.as_deref().unwrap_or("ok"));
+                add(code.unwrap_or("ok"));
                 add(&format!("{milliseconds}ms"));
                 if let Some(name) = name {
                     add(&format!("name={name}"));
@@ -88,4 +90,9 @@ impl Log {
             }
         }
     }
+}
+
+/// The first `most` characters of `text`.
+pub(super) fn beginning(text: &str, most: usize) -> &str {
+    text.char_indices().nth(most).map_or(text, |(end, _)| &text[..end])
 }

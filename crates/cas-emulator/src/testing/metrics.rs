@@ -2,23 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::log::beginning;
 use super::record::RecordedRequest;
+use crate::operations::table;
 
-/// Series that are counted apart; further ones are counted as `other`. Clients choose actions.
+/// Series that are counted apart; further ones are counted as `other`. Faults choose codes.
 const MAX_SERIES: usize = 200;
+/// Characters of a code that a label shows.
+const MAX_CODE: usize = 64;
 
 /// The labels of a series.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Series {
-    action: String,
-    version: String,
+    action: &'static str,
+    version: &'static str,
     code: String,
 }
 
-/// Calls since the start. A reset does not change them: counters of Prometheus never decrease.
+/// What does not get a series of its own.
+const OTHER: &str = "other";
+
+/// Calls since the start, or since a reset.
 #[derive(Default)]
 pub(crate) struct Metrics {
     counters: Mutex<Counters>,
@@ -31,35 +38,43 @@ struct Counters {
 }
 
 impl Metrics {
-    /// Counts a call that took `time` to process.
+    /// Counts a call that took `time` to process. Operations that the service does not have are
+    /// counted together, because clients can make up any number of them.
     pub(crate) fn add(&self, request: &RecordedRequest, time: Duration) {
-        let text = |value: &Option<String>| value.clone().unwrap_or_default();
-        let series = Series {
-            action: text(&request.action),
-            version: text(&request.version),
-            code: text(&request.code),
-        };
-        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_known = counters.calls.contains_key(&series);
-        let series = if is_known || counters.calls.len() < MAX_SERIES {
+        let named = request.version.as_deref().zip(request.action.as_deref());
+        let known = named.and_then(|(version, action)| table::known(version, action));
+        let (version, action) = known.unwrap_or((OTHER, OTHER));
+        let code = beginning(request.code.as_deref().unwrap_or_default(), MAX_CODE).to_owned();
+        let series = Series { action, version, code };
+        let mut counters = self.lock();
+        let is_counted = counters.calls.contains_key(&series);
+        let series = if is_counted || counters.calls.len() < MAX_SERIES {
             series
         } else {
-            let other = || "other".to_owned();
-            Series { action: other(), version: other(), code: other() }
+            Series { action: OTHER, version: OTHER, code: OTHER.to_owned() }
         };
         *counters.calls.entry(series).or_default() += 1;
         counters.time += time;
     }
 
+    /// Forgets all calls.
+    pub(crate) fn clear(&self) {
+        *self.lock() = Counters::default();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counters> {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The metrics in Prometheus' text format, with the gauges given: name, help and value.
     pub(crate) fn text(&self, gauges: &[(&str, &str, u64)]) -> String {
-        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let counters = self.lock();
         let mut text = String::from(
             "# HELP cas_emulator_calls_total API calls; code is empty for success.\n\
              # TYPE cas_emulator_calls_total counter\n",
         );
         for (Series { action, version, code }, calls) in &counters.calls {
-            let [action, version, code] = [action, version, code].map(|label| escape(label));
+            let code = escape(code);
             let labels = format!(r#"action="{action}",version="{version}",code="{code}""#);
             let _ = writeln!(text, "cas_emulator_calls_total{{{labels}}} {calls}");
         }

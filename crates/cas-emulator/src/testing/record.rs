@@ -1,7 +1,9 @@
 //! The record of the last requests. Secrets are replaced by their SHA-256.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::ops::{Deref, Range};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
@@ -114,7 +116,7 @@ impl RecordedRequest {
             |name: &'static str| Some((name.to_owned(), call.http.header(name)?.to_owned()));
         Self {
             time: outcome.time,
-            method: call.http.method.clone(),
+            method: recorded_name(&call.http.method),
             action: plain("Action"),
             version: plain("Version"),
             signature: call.signature_kind(),
@@ -138,40 +140,115 @@ impl RecordedRequest {
 #[derive(Default)]
 pub(crate) struct Records {
     kept: Mutex<Kept>,
+    /// The bytes that requests take together: those that are kept, and those that are being read.
+    bytes: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]
 struct Kept {
-    requests: VecDeque<RecordedRequest>,
-    /// The bytes that they take together.
+    requests: VecDeque<Arc<Record>>,
+    /// How many requests came before them. Numbers begin there.
+    forgotten: u64,
+    /// The bytes of those since memory was last returned to the system.
+    freed: usize,
+}
+
+/// A request that counts until it is neither kept nor read.
+pub(crate) struct Record {
+    request: RecordedRequest,
     bytes: usize,
+    total: Arc<AtomicUsize>,
+}
+
+impl Deref for Record {
+    type Target = RecordedRequest;
+
+    fn deref(&self) -> &RecordedRequest {
+        &self.request
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl Records {
-    pub(crate) fn add(&self, recorded: RecordedRequest) {
+    pub(crate) fn add(&self, request: RecordedRequest) {
+        let bytes = request.bytes();
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let record = Arc::new(Record { request, bytes, total: Arc::clone(&self.bytes) });
         let mut kept = self.lock();
-        kept.bytes += recorded.bytes();
-        kept.requests.push_back(recorded);
-        while kept.requests.len() > MAX_REQUESTS || kept.bytes > MAX_BYTES {
+        kept.requests.push_back(record);
+        while kept.requests.len() > MAX_REQUESTS || self.bytes.load(Ordering::Relaxed) > MAX_BYTES {
             let Some(oldest) = kept.requests.pop_front() else { break };
-            kept.bytes -= oldest.bytes();
+            kept.forgotten += 1;
+            kept.freed += oldest.bytes;
+        }
+        let is_much = kept.freed > MAX_BYTES / 4;
+        if is_much {
+            kept.freed = 0;
+        }
+        drop(kept);
+        if is_much {
+            cas_sys::return_freed_memory();
         }
     }
 
-    /// Copies of the requests that `is_wanted` selects.
+    /// All requests.
+    pub(crate) fn all(&self) -> Vec<Arc<Record>> {
+        self.lock().requests.iter().cloned().collect()
+    }
+
+    /// How many requests `is_wanted` selects, and the numbers of the requests after the one with
+    /// this `RequestId`: of all requests without an ID, or if that one is not kept.
     pub(crate) fn select(
         &self,
+        after: Option<&str>,
         is_wanted: impl Fn(&RecordedRequest) -> bool,
-    ) -> Vec<RecordedRequest> {
-        self.lock().requests.iter().filter(|request| is_wanted(request)).cloned().collect()
+    ) -> (usize, Range<u64>) {
+        let kept = self.lock();
+        let count = kept.requests.iter().filter(|request| is_wanted(request)).count();
+        let is_last = |id| kept.requests.iter().rposition(|request| request.request_id == id);
+        let skipped = after.and_then(is_last).map_or(0, |index| index + 1);
+        let numbers = kept.numbers();
+        (count, numbers.start + skipped as u64..numbers.end)
+    }
+
+    /// The first request of `numbers` that is still kept and that `is_wanted` selects; `numbers` are
+    /// then those that follow. `None` if there are no more.
+    ///
+    /// A request that is being read to a slow client stays in memory, so clients read one by one.
+    pub(crate) fn next(
+        &self,
+        numbers: &mut Range<u64>,
+        is_wanted: impl Fn(&RecordedRequest) -> bool,
+    ) -> Option<Arc<Record>> {
+        let kept = self.lock();
+        let first = numbers.start.max(kept.forgotten);
+        let skipped = usize::try_from(first - kept.forgotten).unwrap_or(usize::MAX);
+        let mut left = (first..numbers.end).zip(kept.requests.iter().skip(skipped));
+        let (number, found) = left.find(|(_, request)| is_wanted(request))?;
+        numbers.start = number + 1;
+        Some(Arc::clone(found))
     }
 
     pub(crate) fn clear(&self) {
-        *self.lock() = Kept::default();
+        let mut kept = self.lock();
+        kept.forgotten = kept.numbers().end;
+        kept.requests = VecDeque::new();
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    /// The numbers of the requests.
+    fn numbers(&self) -> Range<u64> {
+        self.forgotten..self.forgotten + self.requests.len() as u64
     }
 }
 

@@ -79,13 +79,13 @@ impl ExpectedCall {
 
 impl Expectations {
     /// How `requests` differ from what is expected: paragraphs of text. Empty if they do not.
-    pub(crate) fn differences(&self, requests: &[RecordedRequest]) -> String {
+    pub(crate) fn differences(&self, requests: &[&RecordedRequest]) -> String {
         let mut text = String::new();
         let filters: Vec<Filter> = self.calls.iter().map(ExpectedCall::filter).collect();
         for (call, filter) in self.calls.iter().zip(&filters) {
             let (least, most) = call.bounds();
-            let received: Vec<_> =
-                requests.iter().filter(|request| filter.selects(request)).collect();
+            let selected = requests.iter().copied().filter(|request| filter.selects(request));
+            let received: Vec<_> = selected.collect();
             if (least..=most).contains(&received.len()) {
                 continue;
             }
@@ -94,8 +94,8 @@ impl Expectations {
                 list(&received, |_| String::new(), &mut text);
             } else {
                 // The nearest ones: those that differ in the fewest ways.
-                let mut near: Vec<_> =
-                    requests.iter().filter(|request| !filter.selects(request)).collect();
+                let others = requests.iter().copied().filter(|it| !filter.selects(it));
+                let mut near: Vec<_> = others.collect();
                 near.sort_by_key(|request| filter.differences(request).len());
                 let fewest = near.first().map_or(0, |first| filter.differences(first).len());
                 near.retain(|request| filter.differences(request).len() == fewest);
@@ -108,6 +108,7 @@ impl Expectations {
         if self.nothing_else {
             let others: Vec<_> = requests
                 .iter()
+                .copied()
                 .filter(|request| !filters.iter().any(|filter| filter.selects(request)))
                 .collect();
             if !others.is_empty() {

@@ -208,9 +208,43 @@ fn requests_are_filtered_and_cleared() {
     let invalid = control(port, "GET", "/_emulator/requests?since=today");
     assert_eq!(invalid.status, 400);
     assert!(invalid.json()["error"].as_str().unwrap().starts_with("Invalid since: "));
-    assert_eq!(control(port, "DELETE", "/_emulator/requests").body, "[]");
+    let last = emulator.requests().pop().unwrap().request_id;
+    let cleared = control(port, "DELETE", "/_emulator/requests");
+    assert_eq!((&*cleared.body, cleared.header("x-total-count")), ("[]", Some("0")));
     assert_eq!(count(""), Some(0));
+    assert_eq!(count(&format!("after={last}")), Some(0));
     assert_eq!(emulator.certificates().unwrap().len(), 2);
+}
+
+#[test]
+fn a_client_that_has_read_the_requests_reads_only_what_is_new() {
+    let emulator = Emulator::start().unwrap();
+    let port = emulator.port();
+    let call = |action: &str| drop(Call::v2018(action).send(port));
+    let ask = |query: &str| {
+        let response = control(port, "GET", &format!("/_emulator/requests?{query}"));
+        let total = response.header("x-total-count").unwrap().to_owned();
+        let list = response.json();
+        let list = list.as_array().unwrap().iter();
+        (list.map(|it| it["action"].as_str().unwrap().to_owned()).collect::<Vec<_>>(), total)
+    };
+    let id = |index: usize| emulator.requests()[index].request_id.clone();
+    ["a", "b", "a", "c"].into_iter().for_each(call);
+    assert_eq!(ask(""), (["a", "b", "a", "c"].map(str::to_owned).to_vec(), "4".to_owned()));
+    assert_eq!(ask(&format!("after={}", id(1))).0, ["a", "c"]);
+    let of_a = ask(&format!("action=a&after={}", id(0)));
+    assert_eq!(of_a, (vec!["a".to_owned()], "2".to_owned()));
+    assert_eq!(ask(&format!("after={}", id(3))), (Vec::new(), "4".to_owned()));
+    // As if another emulator had it, and after it was forgotten.
+    assert_eq!(ask("after=5D0F1B3C-0000-4000-8000-000000000000").0.len(), 4);
+    let first = id(0);
+    let mut connection = Connection::open(port);
+    for _ in 0..1_000 {
+        connection.exchange(&Call::v2018("d").bytes());
+    }
+    assert_eq!(ask("action=a").1, "0");
+    assert_eq!(ask(&format!("after={first}")).0.len(), 1_000);
+    assert_eq!(ask(&format!("after={}", id(989))).0, vec!["d"; 10]);
 }
 
 #[test]
@@ -264,29 +298,41 @@ fn metrics_are_for_prometheus() {
     for _ in 0..2 {
         Call::create("n", &cert, &key).send(port);
     }
-    // Labels that a client chooses.
-    Call::v2018("a\"\nb\\").send(port);
+    // An operation that the emulator does not have, and what clients make up.
+    Call::v2020("ListCert").send(port);
+    for made_up in ["a\"\nb\\", &"long".repeat(10_000), "ListCert"] {
+        Call::v2018(made_up).send(port);
+    }
+    Call::v2018("ListCert").set("Version", "2018").send(port);
+    let fault = serde_json::json!({"kind": "error", "code": format!("a\"\nb\\{}", "c".repeat(99))});
+    emulator.add_faults(&fault.to_string()).unwrap();
+    Call::v2018("DescribeUserCertificateList").send(port);
     emulator.add_faults(r#"{"kind": "empty"}"#).unwrap();
     let response = control(port, "GET", "/_emulator/metrics");
     assert_eq!(response.header("content-type"), Some("text/plain;version=0.0.4;charset=utf-8"));
-    let calls = |action: &str, code: &str| {
-        let labels = format!(r#"action="{action}",version="2018-07-13",code="{code}""#);
-        format!("cas_emulator_calls_total{{{labels}}} 1")
+    let calls = |action: &str, version: &str, code: &str, count: u32| {
+        let labels = format!(r#"action="{action}",version="{version}",code="{code}""#);
+        format!("cas_emulator_calls_total{{{labels}}} {count}")
     };
+    let code = format!(r#"a\"\nb\\{}"#, "c".repeat(59));
     for line in [
-        &calls("CreateUserCertificate", ""),
-        &calls("CreateUserCertificate", "NameRepeat"),
-        &calls(r#"a\"\nb\\"#, "InvalidAction.NotFound"),
+        &calls("CreateUserCertificate", "2018-07-13", "", 1),
+        &calls("CreateUserCertificate", "2018-07-13", "NameRepeat", 1),
+        &calls("ListCert", "2020-04-07", "InvalidAction.NotFound", 1),
+        &calls("other", "other", "InvalidAction.NotFound", 3),
+        &calls("other", "other", "InvalidVersion", 1),
+        &calls("DescribeUserCertificateList", "2018-07-13", &code, 1),
         "cas_emulator_certificates 1",
         "cas_emulator_faults 1",
         "# TYPE cas_emulator_call_seconds_total counter",
     ] {
         assert!(response.body.lines().any(|other| other == line), "{line}\n{}", response.body);
     }
-    // Counters never decrease.
+    assert_eq!(response.body.matches("cas_emulator_calls_total{").count(), 6);
+    // As at the start.
     control(port, "POST", "/_emulator/reset");
     let after = control(port, "GET", "/_emulator/metrics").body;
-    assert!(after.contains(r#"code="NameRepeat"} 1"#) && after.contains("certificates 0"));
+    assert!(!after.contains("calls_total{") && after.contains("certificates 0"), "{after}");
 }
 
 #[test]

@@ -6,17 +6,18 @@
 #![allow(clippy::print_stdout, reason = "the times are a result")]
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use crate::api::calls::orders;
 use crate::certificates::certificate;
-use crate::client::{Call, Connection, Shape, limit};
+use crate::client::{Call, Connection, Shape, control, limit};
 use crate::process::Process;
 
 /// What may be resident, in KiB.
@@ -207,6 +208,78 @@ fn responses_that_nobody_reads() {
             thread::sleep(Duration::from_millis(100));
         }
     });
+}
+
+/// A connection of which the kernel keeps little that is not read.
+fn connect_narrow(port: u16) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4 * 1024).unwrap();
+    socket.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()).unwrap();
+    let tcp = TcpStream::from(socket);
+    limit(&tcp);
+    tcp
+}
+
+#[test]
+fn readers_of_the_record_that_do_not_read() {
+    let (_folder, process) = start();
+    let (times, readers) = scale((12, 9), (25, 28));
+    open_files(times * readers + 200);
+    // Four of these are kept.
+    let value = "v".repeat(60_000);
+    let body = (0..66).map(|index| format!("P{index}={value}&")).collect::<String>();
+    let long = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    beside_others(&process, "unread records", || {
+        let mut unread = Vec::new();
+        for _ in 0..times {
+            // What the others read is forgotten.
+            let mut connection = Connection::open(process.port);
+            for _ in 0..2 {
+                assert_eq!(connection.exchange(long.as_bytes()).code(), "MissingAction");
+            }
+            for _ in 0..readers {
+                let mut tcp = connect_narrow(process.port);
+                tcp.write_all(b"GET /_emulator/requests HTTP/1.1\r\n\r\n").unwrap();
+                let mut start = [0; 12];
+                tcp.read_exact(&mut start).unwrap();
+                assert_eq!(&start, b"HTTP/1.1 200");
+                unread.push(tcp);
+            }
+        }
+    });
+    let kept = control(process.port, "GET", "/_emulator/requests").json();
+    assert!(!kept.as_array().unwrap().is_empty());
+}
+
+#[test]
+fn actions_that_clients_make_up() {
+    let (_folder, process) = start();
+    let count = scale(5_000, 100_000);
+    let call = |number: usize| {
+        // Some are as long as is recorded. Nobody reads the lines about them on stderr.
+        let padding = if number % (count / 1_000) == 0 { 60_000 } else { 0 };
+        let long = "x".repeat(padding);
+        let query = format!("Action={number}{long}&Version={number}{long}");
+        format!("GET /?{query} HTTP/1.1\r\n\r\n")
+    };
+    beside_others(&process, "made-up actions", || {
+        thread::scope(|scope| {
+            for client in 0..8 {
+                scope.spawn(move || {
+                    let mut connection = Connection::open(process.port);
+                    for number in (client..count).step_by(8) {
+                        connection.exchange(call(number).as_bytes());
+                    }
+                });
+            }
+        });
+    });
+    let metrics = control(process.port, "GET", "/_emulator/metrics").body;
+    assert!(metrics.len() < 10_000, "{metrics}");
+    assert_eq!(control(process.port, "POST", "/_emulator/reset").status, 200);
+    let left = process.status("VmRSS");
+    println!("made-up actions: {left} KiB after a reset");
+    assert!(left < MEMORY / 2, "{left} KiB after a reset");
 }
 
 #[test]

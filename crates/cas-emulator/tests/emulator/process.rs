@@ -418,6 +418,25 @@ fn each_call_is_a_line_on_stderr() {
 }
 
 #[test]
+fn a_line_on_stderr_is_short_whatever_a_client_sends() {
+    for log in ["text", "json"] {
+        let process = Process::start(&["--log", log]);
+        let long = "\u{e001}".repeat(20_000);
+        let call = Call::v2018(&long).set("Version", &long).set("Name", &long);
+        assert_eq!(call.send(process.port).code(), "InvalidVersion");
+        let method = "M".repeat(10_000);
+        let head = format!("{method} /?Action={} HTTP/1.1\r\n\r\n", "a".repeat(200_000));
+        assert_eq!(Connection::open(process.port).exchange(head.as_bytes()).status, 400);
+        process.signal("-TERM");
+        let stderr = process.end().2;
+        assert_eq!(stderr.lines().count(), 2, "{stderr}");
+        let shown = if log == "text" { r"\u{e001}" } else { "\u{e001}" };
+        assert_eq!(stderr.matches(shown).count(), 3 * 64, "{stderr}");
+        assert!(stderr.lines().all(|line| line.len() < 2_000), "{stderr}");
+    }
+}
+
+#[test]
 fn keys_secrets_and_tokens_are_written_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cas.db");

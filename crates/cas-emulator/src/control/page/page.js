@@ -94,6 +94,18 @@ function showCertificates() {
 
 let requests = [];
 
+// Asks for those that are new, and forgets those that the emulator has forgotten. Returns whether
+// anything has changed. Of two that ask at once, one changes nothing.
+async function askRequests() {
+  const last = requests.at(-1)?.request_id ?? "";
+  const { answer, total } = await respond("GET", `requests?after=${last}`);
+  if (last !== (requests.at(-1)?.request_id ?? "")) return false;
+  const all = [...requests, ...answer];
+  const differs = answer.length > 0 || total !== requests.length;
+  requests = all.slice(Math.max(all.length - total, 0));
+  return differs;
+}
+
 const nameOf = (request) => {
   const value = request.parameters.Name?.value;
   return typeof value === "string" ? value : "";
@@ -245,9 +257,8 @@ function changed(what, value) {
 
 async function refresh() {
   try {
-    const [stored, recorded, faults, clock] = await Promise.all([
-      askCertificates(), ask("GET", "requests"), ask("GET", "faults"),
-      ask("GET", "clock"),
+    const [stored, hasNewRequests, faults, clock] = await Promise.all([
+      askCertificates(), askRequests(), ask("GET", "faults"), ask("GET", "clock"),
     ]);
     now = new Date(clock.now);
     byId("now").textContent = clock.now;
@@ -259,10 +270,7 @@ async function refresh() {
       found = stored;
       showCertificates();
     }
-    if (changed("requests", recorded)) {
-      requests = recorded;
-      showRequests();
-    }
+    if (hasNewRequests) showRequests();
     if (changed("faults", faults)) showFaults(faults);
     const plural = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
     byId("summary").textContent =
