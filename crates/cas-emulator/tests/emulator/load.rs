@@ -227,7 +227,7 @@ fn readers_of_the_record_that_do_not_read() {
     open_files(times * readers + 200);
     // Four of these are kept.
     let value = "v".repeat(60_000);
-    let body = (0..66).map(|index| format!("P{index}={value}&")).collect::<String>();
+    let body = (0..66).fold(String::new(), |body, index| format!("{body}P{index}={value}&"));
     let long = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     beside_others(&process, "unread records", || {
         let mut unread = Vec::new();
@@ -258,7 +258,7 @@ fn actions_that_clients_make_up() {
     let count = scale(5_000, 100_000);
     let call = |number: usize| {
         // Some are as long as is recorded. Nobody reads the lines about them on stderr.
-        let padding = if number % (count / 1_000) == 0 { 60_000 } else { 0 };
+        let padding = if number.is_multiple_of(count / 1_000) { 60_000 } else { 0 };
         let long = "x".repeat(padding);
         let query = format!("Action={number}{long}&Version={number}{long}");
         format!("GET /?{query} HTTP/1.1\r\n\r\n")
