@@ -216,8 +216,8 @@ impl Records {
         (count, numbers.start + skipped as u64..numbers.end)
     }
 
-    /// The first request of `numbers` that is still kept and that `is_wanted` selects; `numbers` are
-    /// then those that follow. `None` if there are no more.
+    /// The first request of `numbers` that is still kept and that `is_wanted` selects; `numbers`
+    /// are then those that follow. `None` if there are no more.
     ///
     /// A request that is being read to a slow client stays in memory, so clients read one by one.
     pub(crate) fn next(
