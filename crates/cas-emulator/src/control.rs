@@ -177,11 +177,11 @@ fn clear_requests(service: &Service, request: &Request) -> ControlResponse {
 }
 
 fn verify(service: &Service, request: &Request) -> ControlResponse {
-    let expected: Expectations = serde_json::from_slice(&request.body)
+    let expected = Expectations::parse(&request.body)
         .map_err(|error| ControlError(400, format!("Invalid expectations: {error}.")))?;
-    let records = service.records.all();
+    let (records, evicted) = service.records.all();
     let requests: Vec<&RecordedRequest> = records.iter().map(|record| &***record).collect();
-    match expected.differences(&requests) {
+    match expected.differences(&requests, evicted) {
         same if same.is_empty() => to_json(&Done { status: "ok" }),
         differences => Err(ControlError(409, differences)),
     }

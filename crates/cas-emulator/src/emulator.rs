@@ -49,7 +49,8 @@ impl Emulator {
     /// The last 1,000 API requests, oldest first.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.service.records.all().iter().map(|record| RecordedRequest::clone(record)).collect()
+        let (records, _) = self.service.records.all();
+        records.iter().map(|record| RecordedRequest::clone(record)).collect()
     }
 
     /// The stored certificates, oldest first.

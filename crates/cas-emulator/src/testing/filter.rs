@@ -24,6 +24,12 @@ impl Filter {
         members.iter().all(|(_, wanted, found)| is_same(*wanted, *found)) && !self.is_older(request)
     }
 
+    /// Whether the filter selects every request.
+    pub(crate) fn selects_all(&self) -> bool {
+        let texts = [&self.action, &self.version, &self.name, &self.code];
+        texts.into_iter().all(Option::is_none) && self.since.is_none()
+    }
+
     /// How `request` differs from what the filter selects: clauses such as `its name is "b"`.
     pub(crate) fn differences(&self, request: &RecordedRequest) -> Vec<String> {
         let members = self.members(request).into_iter();

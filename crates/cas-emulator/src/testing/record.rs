@@ -149,6 +149,8 @@ struct Kept {
     requests: VecDeque<Arc<Record>>,
     /// How many requests came before them. Numbers begin there.
     forgotten: u64,
+    /// How many of those were removed to make room, since the last clearing.
+    evicted: usize,
     /// The bytes of those since memory was last returned to the system.
     freed: usize,
 }
@@ -184,6 +186,7 @@ impl Records {
         while kept.requests.len() > MAX_REQUESTS || self.bytes.load(Ordering::Relaxed) > MAX_BYTES {
             let Some(oldest) = kept.requests.pop_front() else { break };
             kept.forgotten += 1;
+            kept.evicted += 1;
             kept.freed += oldest.bytes;
         }
         let is_much = kept.freed > MAX_BYTES / 4;
@@ -196,9 +199,10 @@ impl Records {
         }
     }
 
-    /// All requests.
-    pub(crate) fn all(&self) -> Vec<Arc<Record>> {
-        self.lock().requests.iter().cloned().collect()
+    /// All requests, and how many earlier ones were removed to make room.
+    pub(crate) fn all(&self) -> (Vec<Arc<Record>>, usize) {
+        let kept = self.lock();
+        (kept.requests.iter().cloned().collect(), kept.evicted)
     }
 
     /// How many requests `is_wanted` selects, and the numbers of the requests after the one with
@@ -237,6 +241,7 @@ impl Records {
     pub(crate) fn clear(&self) {
         let mut kept = self.lock();
         kept.forgotten = kept.numbers().end;
+        kept.evicted = 0;
         kept.requests = VecDeque::new();
     }
 

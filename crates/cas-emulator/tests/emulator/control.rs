@@ -291,6 +291,79 @@ fn expected_calls_are_verified_and_differences_are_explained() {
 }
 
 #[test]
+fn a_verdict_does_not_ignore_requests_that_are_no_longer_recorded() {
+    let emulator = Emulator::start().unwrap();
+    let port = emulator.port();
+    let fill = || {
+        let mut connection = Connection::open(port);
+        let request = "GET /?Action=a&Name=early HTTP/1.1\r\nHost: test\r\n\r\n";
+        connection.exchange(request.as_bytes());
+        for _ in 0..1_000 {
+            let request = "GET /?Action=b HTTP/1.1\r\nHost: test\r\n\r\n";
+            connection.exchange(request.as_bytes());
+        }
+    };
+    let verify = |json: &str| {
+        let response = control_with(port, "POST", "/_emulator/verify", json);
+        (response.status, response.json()["error"].as_str().unwrap_or_default().to_owned())
+    };
+    fill();
+    for decided in [
+        r#"{"calls": [{"action": "b"}]}"#,
+        r#"{"calls": [{"action": "b", "at_least": 1000}]}"#,
+        r#"{"calls": [{"action": "c", "at_most": 1}]}"#,
+        r#"{"calls": [{}], "nothing_else": true}"#,
+    ] {
+        assert_eq!(verify(decided).0, 200, "{decided}");
+    }
+    for exceeded in [
+        r#"{"calls": [{"action": "b", "at_most": 999}]}"#,
+        r#"{"calls": [{"action": "b", "times": 999}]}"#,
+        r#"{"calls": [{"action": "a", "times": 2}]}"#,
+        r#"{"calls": [], "nothing_else": true}"#,
+    ] {
+        let (status, text) = verify(exceeded);
+        assert!(status == 409 && !text.contains("no room"), "{exceeded}: {text}");
+    }
+    for uncertain in [
+        r#"{"calls": [{"action": "b", "times": 1000}]}"#,
+        r#"{"calls": [{"action": "a", "at_most": 0}]}"#,
+        r#"{"calls": [{"action": "a"}]}"#,
+        r#"{"calls": [{"action": "b"}], "nothing_else": true}"#,
+    ] {
+        let (status, text) = verify(uncertain);
+        let explained = text.contains("last 1000 requests. It had no room for 1 earlier");
+        assert!(status == 409 && explained, "{uncertain}: {text}");
+    }
+    let absent = r#"{"calls": [{"action": "c", "times": 0}], "nothing_else": false}"#;
+    assert_eq!(verify(absent).0, 409);
+    control(port, "DELETE", "/_emulator/requests");
+    assert_eq!(verify(absent).0, 200);
+    fill();
+    assert_eq!(verify(absent).0, 409);
+    control(port, "POST", "/_emulator/reset");
+    assert_eq!(verify(absent).0, 200);
+}
+
+#[test]
+fn expectations_that_contradict_themselves_are_explained() {
+    let emulator = Emulator::start().unwrap();
+    for (call, sentence) in [
+        (r#"{"at_most": -1}"#, "call 1: `at_most` must be a whole number from 0."),
+        (r#"{"times": "2"}"#, "call 1: `times` must be a whole number from 0."),
+        (r#"{"at_least": 3, "at_most": 2}"#, "call 1: `at_least` is 3, more than `at_most`"),
+        (r#"{"times": 1, "at_least": 1}"#, "call 1: it has `times` and also `at_least` or"),
+        (r#"{}, {"times": 1, "at_most": 1}"#, "call 2: it has `times` and also `at_least` or"),
+    ] {
+        let json = format!(r#"{{"calls": [{call}]}}"#);
+        let response = control_with(emulator.port(), "POST", "/_emulator/verify", &json);
+        let text = response.json()["error"].as_str().unwrap_or_default().to_owned();
+        let start = format!("Invalid expectations: {sentence}");
+        assert!(response.status == 400 && text.starts_with(&start), "{call}: {text}");
+    }
+}
+
+#[test]
 fn metrics_are_for_prometheus() {
     let emulator = Emulator::start().unwrap();
     let port = emulator.port();
