@@ -382,7 +382,10 @@ impl Builder {
             router::respond(&shared, &access, &proxy, request, peer, body)
         });
         let shutdown = Arc::clone(&service.shutdown);
-        let server = Server::start(listeners, tls, clock, shutdown, router::streamed, handler);
+        let shared = Arc::clone(&service);
+        let report = Box::new(move |message: &str| shared.warn(message));
+        let server =
+            Server::start(listeners, tls, clock, shutdown, router::streamed, report, handler);
         let server = server.map_err(failure)?;
         let port = addresses.first().map_or(0, SocketAddr::port);
         Ok(Emulator::new(server, service, url, port))

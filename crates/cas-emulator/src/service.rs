@@ -164,6 +164,11 @@ impl Service {
         Ok(())
     }
 
+    /// Prints a sentence about the emulator's use, in the format of the log.
+    pub(crate) fn warn(&self, message: &str) {
+        self.stderr.write(self.log.warning(message, self.clock.now()));
+    }
+
     /// Responds to an API call and records it.
     pub(crate) fn respond(&self, request: &Request, peer: Peer) -> Response {
         let started = Instant::now();

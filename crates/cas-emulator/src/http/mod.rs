@@ -18,6 +18,7 @@ mod server;
 mod shutdown;
 mod stream;
 pub(crate) mod tls;
+mod tls_failures;
 
 pub use listen_address::{ListenAddress, ParseListenAddressError};
 pub(crate) use listeners::Listeners;

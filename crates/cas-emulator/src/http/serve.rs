@@ -17,6 +17,7 @@ use super::request::Request;
 use super::response::{Delivery, Framing, Response};
 use super::stream::{Socket, Stream};
 use super::tls::Tls;
+use super::tls_failures::TlsFailures;
 use crate::clock::Clock;
 
 /// The client that sent a request.
@@ -43,6 +44,7 @@ pub(super) struct Shared {
     pub(super) handler: Box<Handler>,
     pub(super) streamed: Streamed,
     pub(super) tls: Tls,
+    pub(super) tls_failures: TlsFailures,
     pub(super) clock: Clock,
     pub(super) stopping: AtomicBool,
     /// How many connections were accepted.
@@ -127,7 +129,12 @@ impl Session<'_> {
         self.connection.receiving();
         self.pace.start();
         let config = match &self.shared.tls {
-            Tls::Always(config) => Arc::clone(config),
+            Tls::Always(config) if first == TLS_HANDSHAKE => Arc::clone(config),
+            Tls::Always(config) => {
+                self.shared.tls_failures.plain_http();
+                let _ = stream.start_tls(Arc::clone(config)); // sends the alert
+                return Err(io::ErrorKind::InvalidData.into());
+            }
             Tls::Either(on_demand) if first == TLS_HANDSHAKE => {
                 let local = self.connection.socket.local_addr().ok();
                 let local = local.and_then(|address| Some(address.as_socket()?.ip().to_string()));
@@ -136,7 +143,11 @@ impl Session<'_> {
             }
             Tls::Off | Tls::Either(_) => return Ok(Some(stream)),
         };
-        stream.start_tls(config).map(Some)
+        let started = stream.start_tls(config);
+        if let Err(error) = &started {
+            self.shared.tls_failures.handshake(error, &self.shared.tls);
+        }
+        started.map(Some)
     }
 
     fn serve_requests(&self, mut stream: Stream, tunnel: Option<&Arc<str>>) -> Next {
@@ -153,8 +164,12 @@ impl Session<'_> {
             if shared.stopping() && reader.is_empty() {
                 break;
             }
-            if reader.is_empty() && !matches!(stream.first_byte(), Ok(Some(_))) {
-                break;
+            if reader.is_empty() {
+                match stream.first_byte() {
+                    Ok(Some(TLS_HANDSHAKE)) => shared.tls_failures.not_served(),
+                    Ok(Some(_)) => {}
+                    Ok(None) | Err(_) => break,
+                }
             }
             let started = || {
                 connection.receiving();

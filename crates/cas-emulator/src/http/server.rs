@@ -18,6 +18,7 @@ use super::response::{Framing, Response};
 use super::serve::{Ending, Handler, Peer, Shared, Streamed, serve};
 use super::shutdown::ShutdownSignal;
 use super::tls::Tls;
+use super::tls_failures::{Report, TlsFailures};
 use crate::clock::Clock;
 
 /// How long stopping waits for requests in flight before it closes their connections.
@@ -41,13 +42,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Accepts connections and passes every request to `handler`.
+    /// Accepts connections and passes every request to `handler`, and sentences about connections
+    /// on which TLS fails to `report`.
     pub(crate) fn start(
         listeners: Listeners,
         tls: Tls,
         clock: Clock,
         shutdown: Arc<ShutdownSignal>,
         streamed: Streamed,
+        report: Box<Report>,
         handler: Box<Handler>,
     ) -> io::Result<Self> {
         let (listeners, file) = listeners.into_parts();
@@ -56,6 +59,7 @@ impl Server {
             handler,
             streamed,
             tls,
+            tls_failures: TlsFailures::new(report),
             clock,
             stopping: AtomicBool::new(false),
             accepted: AtomicU64::new(0),
@@ -174,9 +178,11 @@ mod tests {
         let listeners = Listeners::bind(&any.into(), &[any]).unwrap();
         let address = listeners.addresses()[0];
         let clock = Clock::default();
-        let _server =
-            Server::start(listeners, Tls::Off, clock, Arc::default(), |_| false, Box::new(handler))
-                .unwrap();
+        let (report, handler) = (Box::new(|_: &str| ()), Box::new(handler));
+        let shutdown = Arc::default();
+        let server =
+            Server::start(listeners, Tls::Off, clock, shutdown, |_| false, report, handler);
+        let _server = server.unwrap();
         let ask = |path: &str| {
             let mut tcp = TcpStream::connect(address).unwrap();
             tcp.set_read_timeout(Some(Duration::from_secs(30))).unwrap();

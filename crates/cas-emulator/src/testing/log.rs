@@ -1,7 +1,7 @@
 //! A line for each call, for stderr.
 
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
@@ -41,6 +41,17 @@ struct Line<'a> {
 }
 
 impl Log {
+    /// A line with a sentence for the user, without a line end.
+    pub(crate) fn warning(self, message: &str, now: SystemTime) -> String {
+        match self {
+            Self::Json => {
+                let time = clock::rfc3339_milliseconds(now);
+                serde_json::json!({"time": time, "warning": message}).to_string()
+            }
+            Self::Off | Self::Text => format!("cas-emulator: {message}"),
+        }
+    }
+
     /// The line about a call that took `time`, without a line end. `None` if the log is off.
     pub(crate) fn line(self, request: &RecordedRequest, time: Duration) -> Option<String> {
         let at = clock::rfc3339_milliseconds(request.time);

@@ -342,6 +342,34 @@ fn a_thousand_idle_tunnels_take_little_memory() {
 }
 
 #[test]
+fn failed_tls_is_explained_on_stderr_without_a_flood() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().to_str().unwrap();
+    let other = Emulator::builder().tls_ca(folder.path().join("other")).start().unwrap();
+    for log in ["text", "json"] {
+        let process = Process::start(&["--tls-ca", ca, "--log", log]);
+        for _ in 0..20 {
+            let config = trusting(other.ca_pem().unwrap());
+            assert!(handshake(tcp(process.port), "localhost", config).is_err());
+        }
+        process.signal("-TERM");
+        let stderr = process.end().2;
+        assert!(stderr.contains("UnknownCA") || stderr.contains("BadCertificate"), "{stderr}");
+        assert!(stderr.contains("let it trust ca.pem of --tls-ca"), "{stderr}");
+        assert!(stderr.contains(" more ") && stderr.lines().count() < 20, "{stderr}");
+        if log == "json" {
+            let is_json = |line| serde_json::from_str::<serde_json::Value>(line).is_ok();
+            assert!(stderr.lines().all(is_json), "{stderr}");
+        }
+    }
+    let process = Process::start(&[]);
+    assert!(handshake(tcp(process.port), "localhost", trusting(other.ca_pem().unwrap())).is_err());
+    process.signal("-TERM");
+    let stderr = process.end().2;
+    assert!(stderr.contains("a client started TLS, and this port serves HTTP only"), "{stderr}");
+}
+
+#[test]
 fn what_is_refused_is_named_on_stderr() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(&["--tls-ca", folder.path().to_str().unwrap()]);
