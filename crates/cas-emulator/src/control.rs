@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::http::{Peer, Request, Response};
+use crate::request::{ApiCall, Place};
 use crate::service::Service;
 use crate::store::cloud_resources;
 use crate::testing::{Expectations, RecordedRequest};
@@ -24,12 +25,17 @@ use crate::testing::{parse_cloud_resources, parse_contacts, parse_faults};
 /// The path prefix of the control interface.
 pub(crate) const PREFIX: &str = "/_emulator";
 
+/// Characters of an unknown parameter that an error shows.
+const MAX_SHOWN: usize = 64;
+
 /// The parts of the page.
 const PAGE: [&str; 4] = ["/_emulator", "/_emulator/", "/_emulator/page.js", "/_emulator/page.css"];
 
 struct Route {
     method: &'static str,
     path: &'static str,
+    /// The parameters that the query may have.
+    query: &'static [&'static str],
     respond: Respond,
 }
 
@@ -45,7 +51,13 @@ const fn route(
     path: &'static str,
     respond: fn(&Service, &Request) -> ControlResponse,
 ) -> Route {
-    Route { method, path, respond: Respond::Whole(respond) }
+    Route { method, path, query: &[], respond: Respond::Whole(respond) }
+}
+
+impl Route {
+    const fn with_query(self, query: &'static [&'static str]) -> Self {
+        Self { query, ..self }
+    }
 }
 
 static ROUTES: [Route; 25] = [
@@ -56,10 +68,10 @@ static ROUTES: [Route; 25] = [
     route("GET", "/_emulator/health", health),
     route("GET", "/_emulator/metrics", metrics),
     route("GET", "/_emulator/ca.pem", ca_pem),
-    route("GET", "/_emulator/requests", requests::list),
+    route("GET", "/_emulator/requests", requests::list).with_query(requests::QUERY),
     route("DELETE", "/_emulator/requests", clear_requests),
     route("POST", "/_emulator/verify", verify),
-    route("GET", "/_emulator/certificates", certificates::list),
+    route("GET", "/_emulator/certificates", certificates::list).with_query(certificates::QUERY),
     route("GET", "/_emulator/faults", faults),
     route("POST", "/_emulator/faults", add_faults),
     route("DELETE", "/_emulator/faults", clear_faults),
@@ -73,7 +85,12 @@ static ROUTES: [Route; 25] = [
     route("DELETE", "/_emulator/contacts", clear_contacts),
     route("POST", "/_emulator/reset", reset),
     route("GET", snapshot::PATH, snapshot::export),
-    Route { method: "PUT", path: snapshot::PATH, respond: Respond::Streamed(snapshot::import) },
+    Route {
+        method: "PUT",
+        path: snapshot::PATH,
+        query: &[],
+        respond: Respond::Streamed(snapshot::import),
+    },
 ];
 
 #[derive(Serialize)]
@@ -132,7 +149,7 @@ fn find(access: &Access, request: &Request, peer: Peer) -> Result<&'static Route
     let method = if request.method == "HEAD" { "GET" } else { &request.method };
     let at_path = || ROUTES.iter().filter(|route| route.path == request.path());
     if let Some(route) = at_path().find(|route| route.method == method) {
-        return Ok(route);
+        return check_query(route, request).map(|()| route);
     }
     let list = |routes: Vec<&Route>| {
         let names = routes.iter().map(|route| format!("{} {}", route.method, route.path));
@@ -144,6 +161,24 @@ fn find(access: &Access, request: &Request, peer: Peer) -> Result<&'static Route
     }
     let allowed = list(at_path().collect());
     Err(ControlError(405, format!("Method not allowed. Available: {allowed}.")))
+}
+
+/// Refuses parameters that would be ignored, such as a filter with a typing error.
+fn check_query(route: &Route, request: &Request) -> Result<(), ControlError> {
+    let parameters = ApiCall::parse(request).parameters;
+    let mut names = parameters.sent(Place::Query).map(|(name, _)| name);
+    let is_unknown = |name: &&str| !route.query.contains(name);
+    let Some(unknown) = names.find(is_unknown).filter(|_| !PAGE.contains(&route.path)) else {
+        return Ok(());
+    };
+    let unknown: String = unknown.chars().take(MAX_SHOWN).collect();
+    let known = match route.query {
+        [] => "There are none".to_owned(),
+        known => format!("Known: {}", known.join(", ")),
+    };
+    let Route { method, path, .. } = route;
+    let message = format!("Unknown query parameter {unknown:?} of {method} {path}. {known}.");
+    Err(ControlError(400, message))
 }
 
 fn health(_: &Service, _: &Request) -> ControlResponse {

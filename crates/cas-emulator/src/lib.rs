@@ -161,7 +161,8 @@
 //! ```
 //!
 //! The response is 200 if the requests are as expected. Otherwise it is 409, and `error` lists each
-//! difference with the requests that are nearest to it.
+//! difference with the requests that are nearest to it. It is also 409 if the result depends on
+//! requests that the record had no room for: `DELETE /_emulator/requests` starts a new record.
 //!
 //! Each of the requests is a [`RecordedRequest`] as JSON:
 //!

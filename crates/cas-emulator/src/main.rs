@@ -18,12 +18,14 @@ use clap::{CommandFactory, Parser};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use environment::Arguments;
+
 /// A local emulator of Alibaba Cloud's Certificate Management Service, for tests, demos and CI
 ///
 /// It implements the operations on uploaded certificates in versions 2018-07-13 and
 /// 2020-04-07, deployment jobs and tags of 2020-04-07, and AssumeRole of STS, for any client
 /// of the Alibaba Cloud RPC protocol. On SIGTERM or SIGINT it finishes the requests in flight
-/// and exits.
+/// and exits. It waits up to 5 seconds for them, also for those of which a part has arrived.
 ///
 /// Each option is also read from the environment: CAS_EMULATOR_TLS_CERT is --tls-cert. Values
 /// of a repeatable option are separated by newlines. The command line takes precedence.
@@ -174,13 +176,13 @@ fn main() -> ExitCode {
         print_error(&format!("internal error at {location}"));
     }));
     let given = std::env::args_os().collect();
-    let arguments =
-        environment::arguments(&Options::command(), given, |name| std::env::var_os(name));
+    let command = Options::command();
+    let arguments = Arguments::new(&command, given, |name| std::env::var_os(name));
     let arguments = arguments.unwrap_or_else(|message| {
         print_error(&message);
         std::process::exit(2);
     });
-    let options = Options::try_parse_from(arguments).unwrap_or_else(|error| {
+    let options = Options::try_parse_from(&arguments.all).unwrap_or_else(|error| {
         // clap quotes unknown arguments, and this one could be a private key or a secret.
         if error.to_string().contains("-----BEGIN") {
             print_error("invalid argument: PEM text where an option or a file name is expected");
@@ -194,12 +196,22 @@ fn main() -> ExitCode {
             print_error("unexpected argument: it is neither an option nor the value of one");
             std::process::exit(2);
         }
+        let text = error.to_string();
+        let named = arguments.name_variables(&text);
+        if error.use_stderr() && named != text {
+            let _ = write!(io::stderr(), "{named}"); // fails if stderr is closed
+            std::process::exit(2);
+        }
         error.exit()
     });
+    if !options.check_health {
+        let names = std::env::vars_os().map(|(name, _)| name);
+        environment::unknown(&command, names).iter().for_each(|warning| print_error(warning));
+    }
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err((status, message)) => {
-            print_error(&message);
+            print_error(&arguments.name_variables(&message));
             ExitCode::from(status)
         }
     }
@@ -236,6 +248,9 @@ fn exit_with_parent() -> io::Result<()> {
     };
     thread::Builder::new().name("cas-emulator parent".to_owned()).spawn(watch).map(drop)
 }
+
+/// Bytes of the name of a file that an error shows. A longer one could be a key.
+const MAX_NAME: usize = 150;
 
 /// How long a health check waits for each step.
 const HEALTH_LIMIT: Duration = Duration::from_secs(5);
@@ -385,11 +400,15 @@ fn parse_time(text: &str) -> Result<SystemTime, &'static str> {
     cas_emulator::parse_time(text).ok_or("expected a time such as 2027-01-31T00:00:00Z")
 }
 
-/// Reads the file that `option` names. The error does not contain the name, because that could be a
-/// key that was pasted in its place.
+/// Reads the file that `option` names. The error contains the name, unless that could be a key that
+/// was pasted in its place.
 fn read(option: &str, file: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(file)
-        .map_err(|error| (2, format!("failed to read the file of {option}: {error}")))
+    std::fs::read(file).map_err(|error| {
+        let name = file.to_string_lossy();
+        let is_key = name.len() > MAX_NAME || name.contains("-----BEGIN") || name.contains('\n');
+        let name = if is_key { "the file".to_owned() } else { name.escape_debug().to_string() };
+        (2, format!("failed to read {name} of {option}: {error}"))
+    })
 }
 
 fn print_url(emulator: &Emulator) -> io::Result<()> {

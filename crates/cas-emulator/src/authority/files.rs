@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -37,6 +37,9 @@ pub(super) fn open(directory: &Path, now: SystemTime) -> Result<Files, String> {
 }
 
 fn open_in(directory: &Path, now: SystemTime) -> Result<Files, String> {
+    if fs::metadata(directory).is_ok_and(|metadata| !metadata.is_dir()) {
+        return Err("it is a file. Name a directory for ca.pem and ca.key".to_owned());
+    }
     fs::create_dir_all(directory).map_err(|error| error.to_string())?;
     let _lock = lock(directory)?;
     let read = |name: &str| match fs::read_to_string(directory.join(name)) {
@@ -49,10 +52,29 @@ fn open_in(directory: &Path, now: SystemTime) -> Result<Files, String> {
         format!("{missing} is missing, but {there} exists. Restore it, or delete {there}")
     };
     match (pem, key) {
-        (Some(pem), Some(key)) => check(pem.as_str(), &key, now),
+        (Some(pem), Some(key)) => {
+            let files = check(pem.as_str(), &key, now)?;
+            warn_of_readers(&directory.join(KEY));
+            Ok(files)
+        }
         (None, None) => make(directory, now),
         (Some(_), None) => Err(missing(CERTIFICATE, KEY)),
         (None, Some(_)) => Err(missing(KEY, CERTIFICATE)),
+    }
+}
+
+/// Warns if users other than the owner can read the key.
+fn warn_of_readers(key: &Path) {
+    let Ok(metadata) = fs::metadata(key) else { return };
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let key = key.display();
+        // Fails if stderr is closed.
+        let _ = writeln!(
+            io::stderr(),
+            "cas-emulator: warning: {key} has mode {mode:03o}: with it, other users can issue \
+             certificates that your clients trust. Run: chmod 600 {key}"
+        );
     }
 }
 

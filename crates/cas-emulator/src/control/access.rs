@@ -58,12 +58,14 @@ impl Access {
         };
         // Only the user of the emulator can connect to its Unix socket.
         if !peer.address.is_none_or(|address| is_allowed(address.ip().to_canonical())) {
+            self.check_no_wrong_token(request)?;
             return Err("The control interface accepts requests from loopback addresses, from \
                         networks that --control-allow names, and with the token of \
                         --control-token."
                 .into());
         }
         if !browser::named_hosts(request).into_iter().all(browser::is_local) {
+            self.check_no_wrong_token(request)?;
             return Err(
                 "The control interface accepts requests for this machine only: send Host: \
                         localhost, a name without dots or an IP address."
@@ -73,10 +75,29 @@ impl Access {
         Ok(browser::check(request)?)
     }
 
-    fn is_token_of(&self, request: &Request) -> bool {
-        let sent = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        self.token.is_some() && sent.map(|token| Sha256::digest(token.trim())) == self.token
+    /// Fails with a sentence if `request` has a token that is not the right one.
+    fn check_no_wrong_token(&self, request: &Request) -> Result<(), String> {
+        match token(request) {
+            Some(_) if self.has_token() => Err("The token in the header Authorization is not \
+                 that of --control-token. Send the value that this emulator was started with, as \
+                 Authorization: Bearer TOKEN."
+                .into()),
+            Some(_) => {
+                Err("This emulator has no token: start it with --control-token TOKEN.".into())
+            }
+            None => Ok(()),
+        }
     }
+
+    fn is_token_of(&self, request: &Request) -> bool {
+        self.token.is_some() && token(request).map(Sha256::digest) == self.token
+    }
+}
+
+/// The token that a request has.
+fn token(request: &Request) -> Option<&str> {
+    let (scheme, token) = request.header("authorization")?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
 }
 
 #[cfg(test)]

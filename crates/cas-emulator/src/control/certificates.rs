@@ -12,6 +12,9 @@ use crate::request::{ApiCall, Parameters};
 use crate::service::Service;
 use crate::store::{Browse, Store, StoredCertificate};
 
+/// The parameters of the query.
+pub(super) const QUERY: &[&str] = &["search", "order", "fields", "offset", "limit"];
+
 /// How many certificates are read at once.
 const BATCH: usize = 100;
 

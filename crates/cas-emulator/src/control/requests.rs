@@ -8,6 +8,9 @@ use crate::request::{ApiCall, Parameters};
 use crate::service::Service;
 use crate::testing::Filter;
 
+/// The parameters of the query.
+pub(super) const QUERY: &[&str] = &["action", "version", "name", "code", "since", "after"];
+
 /// Responds with the recorded requests that the query selects: an array, and in a header how many
 /// there are without `after`.
 pub(super) fn list(service: &Service, request: &Request) -> ControlResponse {

@@ -13,6 +13,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 pub(crate) use content::SeedContent;
 pub(crate) use store::SeedOwner;
 
@@ -29,10 +31,19 @@ pub(crate) fn read(path: &Path) -> Result<SeedContent, String> {
     if std::fs::metadata(path).map_err(failed)?.is_dir() {
         return folder::read(path);
     }
-    let mut beginning = Vec::new();
+    let mut beginning = Zeroizing::new(Vec::new());
     let mut file = File::open(path).map_err(failed)?.take(BEGINNING);
     file.read_to_end(&mut beginning).map_err(failed)?;
-    if String::from_utf8_lossy(&beginning).contains("\"cas_emulator_snapshot\"") {
+    let beginning = Zeroizing::new(String::from_utf8_lossy(&beginning).into_owned());
+    if !beginning.trim_start().starts_with(['{', '[']) && beginning.contains("-----BEGIN") {
+        return Err(format!(
+            "the seed {} cannot be used: it is PEM, and a certificate needs a name and a key. Name \
+             a folder of certbot, acme.sh or lego, or a JSON file with \
+             {{\"certificates\":[{{\"name\":\"www\",\"cert\":\"www.pem\",\"key\":\"www.key\"}}]}}",
+            path.display()
+        ));
+    }
+    if beginning.contains("\"cas_emulator_snapshot\"") {
         return Ok(SeedContent::snapshot(path));
     }
     json::read(path)

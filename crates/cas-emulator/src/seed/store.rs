@@ -26,7 +26,19 @@ impl SeedContent {
         if self.is_snapshot {
             return self.store_snapshot(store, owner);
         }
-        for certificate in &self.certificates {
+        for (index, certificate) in self.certificates.iter().enumerate() {
+            let id = |it: &SeedCertificate| (it.account.unwrap_or(owner.account), it.name.clone());
+            let same = |it: &&SeedCertificate| id(it) == id(certificate);
+            if let Some(earlier) = self.certificates[..index].iter().find(same)
+                && (&earlier.cert_pem, &earlier.key_pem)
+                    != (&certificate.cert_pem, &certificate.key_pem)
+            {
+                let name = &certificate.name;
+                return Err(self.about(&format!(
+                    "it has two different certificates with the name `{name}`. Give one of them \
+                     another name"
+                )));
+            }
             self.store_one(store, certificate, owner.account)?;
         }
         Ok(())

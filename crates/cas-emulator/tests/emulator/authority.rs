@@ -10,7 +10,7 @@ use cas_emulator::{Emulator, StartError};
 
 use crate::certificates::certificate;
 use crate::client::{Call, Connection};
-use crate::process::{command, rejected};
+use crate::process::{Process, command, rejected};
 use crate::tls_client::{connect, tcp};
 
 fn start(directory: &Path) -> Result<Emulator, StartError> {
@@ -54,6 +54,23 @@ fn it_is_made_once_and_used_again() {
         pem.parse_x509().unwrap().subject().to_string()
     };
     assert_ne!(name(other.ca_pem().unwrap()), name(ca_pem));
+}
+
+#[test]
+fn a_key_that_others_can_read_is_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().to_str().unwrap();
+    start(folder.path()).unwrap();
+    let said = || {
+        let process = Process::start(&["--tls-ca", directory]);
+        process.signal("-TERM");
+        process.end().2
+    };
+    assert_eq!(said(), "");
+    let key = folder.path().join("ca.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let warning = said();
+    assert!(warning.contains(&format!("warning: {} has mode 644", key.display())), "{warning}");
 }
 
 #[test]
@@ -154,7 +171,7 @@ fn the_option_and_its_variable_start_it() {
     assert!(stderr.contains("cannot be used with"), "{stderr}");
     let mut command = command();
     command.env("CAS_EMULATOR_TLS_CA", folder.path());
-    let process = crate::process::Process::start_by(command, &[]);
+    let process = Process::start_by(command, &[]);
     let ca_pem = fs::read_to_string(folder.path().join("ca.pem")).unwrap();
     let mut connection: Connection<_> = connect(tcp(process.port), "127.0.0.1", &ca_pem);
     assert_eq!(connection.exchange(b"GET /_emulator/health HTTP/1.1\r\n\r\n").status, 200);

@@ -186,6 +186,26 @@ fn unknown_paths_and_methods_list_the_available_ones() {
 }
 
 #[test]
+fn unknown_query_parameters_are_refused_by_name() {
+    let emulator = Emulator::start().unwrap();
+    let error = |method: &str, path: &str| {
+        let response = control(emulator.port(), method, path);
+        assert_eq!(response.status, 400, "{method} {path}: {}", response.body);
+        response.json()["error"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(
+        error("GET", "/_emulator/requests?acton=x&code="),
+        "Unknown query parameter \"acton\" of GET /_emulator/requests. Known: action, version, \
+         name, code, since."
+    );
+    let listed = error("GET", "/_emulator/certificates?limt=1");
+    assert!(listed.ends_with("Known: search, order, fields, offset, limit."), "{listed}");
+    assert!(error("DELETE", "/_emulator/requests?action=x").ends_with("There are none."));
+    assert!(error("POST", "/_emulator/reset?now").contains("\"now\""));
+    assert_eq!(control(emulator.port(), "GET", "/_emulator/?x=1").status, 200);
+}
+
+#[test]
 fn requests_are_filtered_and_cleared() {
     let emulator = Emulator::start().unwrap();
     let port = emulator.port();

@@ -205,7 +205,9 @@ fn invalid_options_exit_with_status_2_and_a_message() {
     let (cert, key) = certificate();
     let (cert, other) = (file("cert", &cert), certificate().1);
     let (key, other) = (file("key", &key), file("other", &other));
-    let cases: [(&[&str], &str); 19] = [
+    let cases: [(&[&str], &str); 21] = [
+        (&["--tls-cert", "/nope", "--tls-key", &key], "/nope of --tls-cert: No such file"),
+        (&["--tls-ca", &cert], "it is a file. Name a directory for ca.pem"),
         (&["--listen", "0.0.0.0:0"], "not a loopback address"),
         (&["--listen", "nowhere"], "--listen"),
         (&["--access-key", "nocolon-secret"], "--access-key: expected ID:SECRET"),
@@ -330,6 +332,37 @@ fn options_come_from_the_environment_as_well() {
 }
 
 #[test]
+fn mistakes_in_the_environment_are_named() {
+    let mut program = command();
+    program.env("CAS_EMULATOR_REGOIN", "secret").env("CAS_EMULATOR_QUIET", "True");
+    program.env("CAS_EMULATOR_PORT", "tcp://10.0.0.1:8480").env("CAS_EMULATOR_UNLIKE", "secret");
+    let process = Process::start_by(program, &[]);
+    Call::v2018("DescribeUserCertificateList").send(process.port);
+    process.signal("-TERM");
+    let warning = "cas-emulator: warning: unknown environment variable";
+    let expected = format!(
+        "{warning} CAS_EMULATOR_REGOIN. Did you mean CAS_EMULATOR_REGION?\n\
+         {warning} CAS_EMULATOR_UNLIKE\n"
+    );
+    assert_eq!(process.end().2, expected);
+    for (name, value) in [
+        ("CAS_EMULATOR_LISTEN", "nowhere"),
+        ("CAS_EMULATOR_QPS", "many"),
+        ("CAS_EMULATOR_QUIET", "perhaps"),
+        ("CAS_EMULATOR_ACCESS_KEY", "nocolon-secret"),
+        ("CAS_EMULATOR_CONTROL_ALLOW", "everyone"),
+    ] {
+        let output = command().env(name, value).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}: {stderr}");
+        let option = name.replace("CAS_EMULATOR_", "--").replace('_', "-").to_lowercase();
+        let first = stderr.lines().next().unwrap_or_default();
+        assert!(first.contains(name) && !first.contains(&option), "{stderr}");
+        assert!(!stderr.contains("nocolon-secret"), "{stderr}");
+    }
+}
+
+#[test]
 fn it_goes_on_if_nobody_reads_its_stderr() {
     let mut process = Process::start(&[]);
     let mut connection = Connection::open(process.port);
@@ -380,6 +413,14 @@ fn a_token_opens_the_control_interface() {
     assert_eq!(ask(host), 403);
     assert_eq!(ask(&format!("{host}\r\nAuthorization: Bearer the token")), 200);
     assert_eq!(ask(&format!("{host}\r\nAuthorization: Bearer the tokem")), 403);
+    assert_eq!(ask(&format!("{host}\r\nAuthorization: bearer the token")), 200);
+    let sentence = |head: &str| {
+        let request = format!("GET /_emulator/requests HTTP/1.1\r\n{head}\r\n\r\n");
+        Connection::open(process.port).exchange(request.as_bytes()).body
+    };
+    let wrong = sentence(&format!("{host}\r\nAuthorization: Bearer the tokem"));
+    assert!(wrong.contains("is not that of --control-token. Send the value"), "{wrong}");
+    assert!(!sentence(host).contains("is not that"));
     for (option, value) in [("--control-token", ""), ("--control-allow", "everyone")] {
         let output = command().args(["--listen", "127.0.0.1:0", option, value]).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{option}");

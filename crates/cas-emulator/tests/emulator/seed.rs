@@ -170,6 +170,17 @@ fn a_seed_that_cannot_be_used_is_named_and_explained() {
     let message = refused(&empty);
     assert!(message.contains("fullchain.pem: the private key belongs to another"), "{message}");
     assert!(!refused(Path::new(&key)).contains("BEGIN"));
+    let pem = folder.path().join("one.pem");
+    write(&pem, &format!("{cert}{key}"));
+    let message = refused(&pem);
+    assert!(message.contains("it is PEM, and a certificate needs a name"), "{message}");
+    let (other_cert, other_key) = certificate();
+    let twice = json!([{"name": "a", "cert": cert, "key": key},
+                       {"name": "a", "cert": other_cert, "key": other_key}]);
+    write(&file, &twice.to_string());
+    let message = refused(&file);
+    assert!(message.contains("it has two different certificates with the name `a`"), "{message}");
+    assert!(!message.contains("--data"), "{message}");
     // Two different certificates of one name, and more than the quota allows.
     let pair = json!([{"name": "a", "cert": cert, "key": key}, {"name": "b", "cert": cert,
                       "key": key}]);
