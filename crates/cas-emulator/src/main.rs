@@ -206,7 +206,9 @@ fn main() -> ExitCode {
     });
     if !options.check_health {
         let names = std::env::vars_os().map(|(name, _)| name);
-        environment::unknown(&command, names).iter().for_each(|warning| print_error(warning));
+        for warning in environment::unknown(&command, names) {
+            print_error(&warning);
+        }
     }
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
