@@ -106,10 +106,14 @@ fn common() -> Vec<Arg> {
     let heading = text("Common options", "通用选项");
     let described = |arg: Arg| {
         let variable = format!("CASCTL_{}", arg.get_id().as_str().replace('-', "_").to_uppercase());
+        // An empty variable is as good as none, but says of the proxy that there is none.
+        let is_set = arg.get_id() == "proxy"
+            || std::env::var_os(&variable).is_some_and(|value| !value.is_empty());
         let arg = arg.global(true).help_heading(heading).hide_env(true);
         match arg.get_action() {
             // Counted: the environment has no value for it that a person would expect.
             ArgAction::Count => arg,
+            _ if !is_set => arg,
             ArgAction::SetTrue => arg.env(variable).value_parser(FalseyValueParser::new()),
             _ => arg.env(variable),
         }

@@ -8,7 +8,6 @@ use std::thread;
 use std::time::Duration;
 
 use cas_core::{ApiVersion, Client, Config, Error, Level, Logger, Signature};
-use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -78,13 +77,9 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The value of an option. An empty variable is as good as none, except for `CASCTL_PROXY`.
+    /// The value of an option.
     fn value(&self, name: &str) -> Option<&'a str> {
-        let value = self.options.get_one::<String>(name).map(String::as_str)?;
-        let is_unset = value.is_empty()
-            && name != "proxy"
-            && self.options.value_source(name) == Some(ValueSource::EnvVariable);
-        (!is_unset).then_some(value)
+        self.options.get_one::<String>(name).map(String::as_str)
     }
 
     /// The client, which is made when it is first needed. SIGINT and SIGTERM cancel its calls, so
