@@ -49,6 +49,11 @@ pub(crate) fn not_found(message: String, hint: String) -> Failure {
     Failure::Library(Error::new(ErrorKind::NotFound, message).with_hint(hint))
 }
 
+/// What must not happen: a sentence, and what to do.
+pub(crate) fn internal(message: &str, hint: &str) -> Failure {
+    Failure::Library(Error::new(ErrorKind::Internal, message).with_hint(hint))
+}
+
 /// The name of a kind in JSON.
 fn kind_name(kind: ErrorKind) -> &'static str {
     match kind {

@@ -12,8 +12,8 @@ use clap::{ArgMatches, Command};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::failure::{Failure, wrong_option};
-use crate::language::say;
+use crate::failure::{Failure, internal, wrong_option};
+use crate::language::{say, text};
 use crate::output::{self, Format};
 use crate::wording::of_casctl;
 
@@ -137,10 +137,13 @@ impl<'a> Session<'a> {
     /// process.
     fn cancel_on_signals(&self, client: &Arc<Client>) -> Result<(), Failure> {
         let failed = |error: std::io::Error| {
-            Failure::Library(Error::new(
-                cas_core::ErrorKind::Internal,
-                format!("Failed to handle signals: {error}."),
-            ))
+            internal(
+                &say!("Failed to handle signals: {error}.", "处理信号失败：{error}。"),
+                text(
+                    "Check the limits on processes and open files (ulimit -a).",
+                    "请检查进程数和打开文件数的限制（ulimit -a）。",
+                ),
+            )
         };
         let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
         let (client, interrupted) = (Arc::clone(client), Arc::clone(&self.interrupted));
