@@ -55,6 +55,7 @@ mod upload;
 pub use base::error::{Error, ErrorKind};
 pub use base::file::MAX_ROOTS_BYTES;
 pub use base::logger::{Level, Logger};
+pub use base::quote::quoted_path;
 pub use base::secret::Secret;
 pub use base::time::UnixTime;
 pub use client::Client;

@@ -173,7 +173,7 @@ pub(crate) fn write((file, path): &mut (File, &Path), line: &Value) -> Result<()
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    let path = path.display();
+    let path = cas_core::quoted_path(path);
     unusable(
         say!("Failed to write the report {path}: {error}.", "写入报告 {path} 失败：{error}。"),
         say!("Check its directory and permissions.", "请检查目录和权限。"),

@@ -121,9 +121,10 @@ fn read_pfx(file: &Path, password_file: Option<&str>, upload: &mut Upload) -> Re
 fn first_line(file: &str) -> Result<Zeroizing<String>, Failure> {
     let text = std::fs::read_to_string(file).map(Zeroizing::new).map_err(|error| {
         unusable(
+            // Not its name: some pass the password itself.
             say!(
-                "Failed to read the password file {file}: {error}.",
-                "读取密码文件 {file} 失败：{error}。"
+                "Failed to read the file of --pfx-password-file: {error}.",
+                "读取 --pfx-password-file 指定的文件失败：{error}。"
             ),
             say!("Check its path and permissions.", "请检查路径和权限。"),
         )

@@ -72,8 +72,10 @@ pub(crate) fn quoted_public(text: &str) -> String {
     format!("\"{shown}\"")
 }
 
-/// [`quoted`] for a path. If it is not UTF-8, its bytes beyond ASCII are shown like `\xff`.
-pub(crate) fn quoted_path(path: &Path) -> String {
+/// Quotes a path on one line of limited length. Replaces a key that was passed by mistake with a
+/// description. If the path is not UTF-8, its bytes beyond ASCII are shown like `\xff`.
+#[must_use]
+pub fn quoted_path(path: &Path) -> String {
     if let Some(text) = path.to_str() {
         return quoted(text);
     }

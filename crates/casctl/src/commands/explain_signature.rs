@@ -2,8 +2,11 @@
 
 use std::fs::File;
 use std::io::{IsTerminal, Read};
+use std::path::Path;
 
-use cas_core::{Difference, MAX_EXPLAINED_BYTES, SignatureExplanation, Verdict, explain_signature};
+use cas_core::{
+    Difference, MAX_EXPLAINED_BYTES, SignatureExplanation, Verdict, explain_signature, quoted_path,
+};
 use clap::{ArgMatches, Command};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -136,6 +139,7 @@ fn read(path: &str) -> Result<Zeroizing<String>, Failure> {
         File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
     };
     result.map_err(|error| {
+        let path = quoted_path(Path::new(path));
         unusable(
             say!("Failed to read {path}: {error}.", "读取 {path} 失败：{error}。"),
             text("Check the path and its permissions.", "请检查路径和权限。").to_owned(),

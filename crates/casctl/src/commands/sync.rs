@@ -144,7 +144,7 @@ pub(crate) fn run(options: &ArgMatches, session: &Session<'_>) -> Result<(), Fai
 /// Locks what is synchronised: one run at a time, whichever user started it. The lock ends with the
 /// process, and leaves no file.
 fn lock(session: &Session<'_>, path: &Path) -> Result<File, Failure> {
-    let shown = path.display();
+    let shown = cas_core::quoted_path(path);
     let failed = |error: std::io::Error| {
         unusable(
             say!("Failed to read {shown}: {error}.", "读取 {shown} 失败：{error}。"),

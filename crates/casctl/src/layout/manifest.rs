@@ -59,7 +59,7 @@ enum Lang {
 
 /// Reads a manifest.
 pub(super) fn read(path: &Path) -> Result<Vec<Lineage>, Failure> {
-    let shown = path.display();
+    let shown = cas_core::quoted_path(path);
     let text = fs::read_to_string(path).map_err(|error| {
         unusable(
             say!(

@@ -17,7 +17,7 @@ pub(crate) use lineage::Lineage;
 /// Reads the certificates of a directory in one of the layouts, or those of a manifest, in the
 /// order of their labels.
 pub(crate) fn read(path: &Path) -> Result<Vec<Lineage>, Failure> {
-    let shown = path.display();
+    let shown = cas_core::quoted_path(path);
     let metadata = fs::metadata(path).map_err(|error| {
         unusable(
             say!("Failed to read {shown}: {error}.", "读取 {shown} 失败：{error}。"),
