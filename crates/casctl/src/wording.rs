@@ -34,7 +34,9 @@ const WORDS: [(&str, &str); 24] = [
 
 /// A message or hint of libcas, in the words of casctl.
 pub(crate) fn of_casctl(text: &str) -> String {
-    WORDS.iter().fold(text.to_owned(), |text, (library, casctl)| text.replace(library, casctl))
+    // Functions are called, options are used.
+    let text = text.replace("call cas_", "use cas_");
+    WORDS.iter().fold(text, |text, (library, casctl)| text.replace(library, casctl))
 }
 
 #[cfg(test)]
@@ -86,5 +88,7 @@ mod tests {
         let hint = "Pass it to cas_request_load_pkcs12_file or cas_request_set_pkcs12 with its \
                     password. Or allow it: cas_request_allow_finding.";
         assert_eq!(of_casctl(hint), "Pass it to --pfx. Or allow it: --allow-finding.");
+        let hint = "If the network is trusted, call cas_config_set_allow_plaintext.";
+        assert_eq!(of_casctl(hint), "If the network is trusted, use --allow-plaintext.");
     }
 }
