@@ -106,8 +106,7 @@ fn parse(text: &str, parent: &Path) -> Result<Vec<Lineage>, (usize, String)> {
         let message = error.message();
         let safe = message.lines().next().unwrap_or_default();
         let quotes_a_value = safe.contains("invalid type") || safe.contains("unknown variant");
-        let clause = if quotes_a_value { "invalid value" } else { safe };
-        (line, clause.to_owned())
+        (line, if quotes_a_value { "invalid value".to_owned() } else { with_short_names(safe) })
     })?;
     let on_conflict = |rule| match rule {
         OnConflict::Reuse => "reuse",
@@ -132,6 +131,17 @@ fn parse(text: &str, parent: &Path) -> Result<Vec<Lineage>, (usize, String)> {
             deploy: entry.deploy,
         })
         .collect())
+}
+
+/// A message whose quotations are no longer than the name of a field may be.
+fn with_short_names(message: &str) -> String {
+    const MAX_NAME: usize = 20;
+    let parts = message.split('`').enumerate();
+    let shown = parts.map(|(index, part)| match index % 2 {
+        1 if part.len() > MAX_NAME => "…",
+        _ => part,
+    });
+    shown.collect::<Vec<_>>().join("`")
 }
 
 #[cfg(test)]
@@ -165,6 +175,9 @@ mod tests {
             assert!(message.contains(clause) && !message.contains("canary"), "{message}");
         }
         let (line, message) = parse("[[certificate]]\nkeys = \"a\"\n", Path::new("")).unwrap_err();
-        assert!(line == 2 && message.contains("unknown field"), "{message}");
+        assert!(line == 2 && message.contains("unknown field `keys`"), "{message}");
+        let long = format!("[[certificate]]\n\"{}\" = 1\n", "canary/".repeat(4));
+        let (_, message) = parse(&long, Path::new("")).unwrap_err();
+        assert!(message.contains("unknown field") && !message.contains("canary"), "{message}");
     }
 }
