@@ -3,13 +3,16 @@
 mod acme;
 mod basics;
 mod bulk;
+mod canary;
 mod deploy;
 mod doctor;
 mod explain_signature;
 mod hooks;
 mod lineages;
+mod memory;
 mod options;
 mod prune;
+mod secrets;
 mod shells;
 mod sync;
 mod terminal;
