@@ -9,6 +9,7 @@ mod doctor;
 mod explain_signature;
 mod hooks;
 mod lineages;
+mod manual;
 mod memory;
 mod options;
 mod prune;
