@@ -176,7 +176,10 @@ fn a_profile_is_chosen_by_the_environment() {
     let emulator = Emulator::start(&["--access-key", "profileid:profilesecret"]);
     let home = lineages::directory("profile-home");
     fs::create_dir_all(home.join(".aliyun")).unwrap();
-    let profile = |name: &str, id: &str| json!({"name": name, "mode": "AK", "access_key_id": id, "access_key_secret": "profilesecret"});
+    let profile = |name: &str, id: &str| {
+        json!({"name": name, "mode": "AK", "access_key_id": id,
+            "access_key_secret": "profilesecret"})
+    };
     let profiles = [profile("default", "unknown"), profile("prod", "profileid")];
     let text = json!({"current": "default", "profiles": profiles}).to_string();
     fs::write(home.join(".aliyun/config.json"), text).unwrap();

@@ -161,7 +161,8 @@ fn no_failure_shows_a_secret() {
     assert!(outcome.stderr.contains("casctl failed at"), "{outcome:?}");
     // A request that is explained.
     let stub_answer = format!(
-        "{{\"Code\":\"SignatureDoesNotMatch\",\"Message\":\"server string to sign is:POST&%2F&{}\"}}",
+        "{{\"Code\":\"SignatureDoesNotMatch\",\
+         \"Message\":\"server string to sign is:POST&%2F&{}\"}}",
         percent_encoded(&body.replace("Name=site", "Name=other"))
     );
     let [answer, request] = [("answer", &stub_answer), ("request", &body)]
