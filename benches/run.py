@@ -1,4 +1,4 @@
-"""Speed and size of libcas, as ratios against peers that are measured in the same run.
+"""Speed and size of libcas and casctl, as ratios against peers that are measured in the same run.
 
     make bench                     or, after a build:  python3 benches/run.py [--quick] [--enforce]
 
@@ -30,6 +30,9 @@ SDK_PYTHON = ROOT / "target/venv/bin/python"
 TARGET_SIGNING = 3.0
 TARGET_WARM = 0.8
 TARGET_COLD = 1 / 3
+# casctl also parses its command line, and checks certificate and key.
+TARGET_CASCTL = {"libcurl": 1 / 2, "Python SDK": 1 / 50}
+TARGET_START = 1.0
 # The work of OpenSSL's functions is more than comparing keys: they also test primes.
 TARGET_INSPECTION = 1.0
 TARGET_CHECKED = {"RSA-2048": 2.5, "P-256": 3.0}
@@ -57,6 +60,7 @@ INSPECT = WORK / "cas_inspect"
 OPENSSL_INSPECT = WORK / "openssl_inspect"
 SDK = [SDK_PYTHON, PEERS / "sdk_upload.py"]
 CALLERS = {"libcas": LIBCAS, "libcurl": LIBCURL, "Python SDK": SDK}
+CASCTL = RELEASE / "casctl"
 
 # The versions of the API: the number in the C API, the actions.
 VERSIONS = {
@@ -82,7 +86,10 @@ def main():
         for title, emulator in [("HTTP", plain), ("HTTPS", tls)]:
             warm(table, title, emulator, calls, rounds)
         checks(table, plain, calls // 2, rounds)
-        cold(table, tls, 5 if options.quick else 21)
+        rounds = 5 if options.quick else 21
+        for title, emulator in [("HTTP", plain), ("HTTPS", tls)]:
+            cold(table, title, emulator, rounds)
+        start(table, rounds)
     inspections(table, 1_000, 3 if options.quick else 7)
     size = (RELEASE / "libcas.so").stat().st_size
     ratio = size / TARGET_SIZE
@@ -101,6 +108,7 @@ def prepare():
     for needed, how in [
         (RELEASE / "libcas.so.0", "make build"),
         (RELEASE / "cas-emulator", "make build"),
+        (CASCTL, "make build"),
         (SDK_PYTHON, "make bench"),
         (SYSTEM_ROOTS, "apt-get install ca-certificates"),
     ]:
@@ -179,14 +187,14 @@ def warm(table, title, emulator, calls, rounds):
     """CPU of one call on an open connection. libcas skips its checks; the peers have none."""
     times = {name: [] for name in CALLERS}
     for turn in range(rounds):
-        for name, caller in rotated(turn):
+        for name, caller in rotated(CALLERS, turn):
             # A call of the SDK takes thirty times longer, so fewer calls are enough.
             long = 300 if name == "Python SDK" else calls
             say(f"warm {title}, round {turn + 1} of {rounds}, {name}")
             times[name].append(cpu_of_a_call(emulator, caller, long, SKIP_CHECKS))
             if emulator.upload_connections() != 1:
                 stop(f"{name} did not reuse its connection")
-    add_rows(table, f"warm {title}, CPU µs a call", times, 1e6, TARGET_WARM)
+    add_rows(table, f"warm {title}, CPU µs a call", times, 1e6, {"libcurl": TARGET_WARM})
 
 
 def cpu_of_a_call(emulator, caller, calls, environment, pair=PAIR):
@@ -222,8 +230,8 @@ def inspections(table, calls, rounds):
 def cpu_of_an_inspection(program, kind, calls):
     """A long run minus a short one, so that the start does not count."""
     few = max(1, calls // 50)
-    long, short = (cpu_of([program, *chain_of(kind), str(count)]) for count in (calls + few, few))
-    return (long - short) / calls
+    long, short = (usage_of([program, *chain_of(kind), str(count)]) for count in (calls + few, few))
+    return (long.cpu - short.cpu) / calls
 
 
 def add_pairs(table, what, own, peer, target, name):
@@ -233,22 +241,50 @@ def add_pairs(table, what, own, peer, target, name):
     table.add(what, f"{own:,.1f}", f"{peer:,.1f}", ratio, target, name)
 
 
-def cold(table, emulator, rounds):
-    """A whole process with one upload. All three read the same bundle as the system's store."""
+def cold(table, title, emulator, rounds):
+    """A whole process with one upload. All read the same bundle as the system's store."""
     bundle = WORK / "trusted.pem"
-    cpu, wall = {name: [] for name in CALLERS}, {name: [] for name in CALLERS}
-    for turn in range(rounds):
-        say(f"cold HTTPS, round {turn + 1} of {rounds}")
-        for name, caller in rotated(turn):
-            # libcas finds the store through SSL_CERT_FILE, as it finds the system's store. The
-            # paths of libcurl and the SDK are built in, so they get the path as an option.
-            own = {"SSL_CERT_FILE": str(bundle), **SKIP_CHECKS}
-            environment = own if caller is LIBCAS else {}
-            usage = upload(emulator, caller, 1, None if caller is LIBCAS else bundle, environment)
-            cpu[name].append(usage.cpu)
-            wall[name].append(usage.wall)
-    add_rows(table, "cold HTTPS, CPU ms", cpu, 1e3, TARGET_COLD)
-    add_rows(table, "cold HTTPS, wall ms", wall, 1e3, TARGET_COLD)
+    # libcas finds the store through SSL_CERT_FILE, as it finds the system's store. The paths of
+    # libcurl and the SDK are built in, so they get the path as an option.
+    store = {"SSL_CERT_FILE": str(bundle)}
+    usages = taking_turns(f"cold {title}", rounds, {
+        "libcas": lambda: upload(emulator, LIBCAS, 1, None, {**store, **SKIP_CHECKS}),
+        "casctl": lambda: casctl_upload(emulator, store),
+        "libcurl": lambda: upload(emulator, LIBCURL, 1, bundle, {}),
+        "Python SDK": lambda: upload(emulator, SDK, 1, bundle, {}),
+    })
+    for caller, what, cpu, wall in [
+        ("libcas", f"cold {title}", {"libcurl": TARGET_COLD}, {"libcurl": TARGET_COLD}),
+        ("casctl", f"casctl upload {title}", TARGET_CASCTL, {}),
+    ]:
+        compared = {name: usages[name] for name in (caller, "libcurl", "Python SDK")}
+        add_usages(table, what, compared, cpu, wall)
+
+
+def casctl_upload(emulator, more_environment):
+    """The command that a renewal hook runs. It checks certificate and key before it sends them."""
+    emulator.reset()
+    certificate, key = PAIR
+    access_key = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "testid",
+                  "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "testsecret"}
+    command = [CASCTL, "upload", "bench", "--cert", certificate, "--key", key,
+               "--endpoint", emulator.url, "--quiet"]
+    return usage_of(command, {**access_key, **more_environment})
+
+
+def start(table, rounds):
+    """Commands that call nothing, beside those of the command line that is on most machines."""
+    certificate, key = PAIR
+    for what, own, peer in [
+        ("casctl --version", [CASCTL, "--version"], ["openssl", "version"]),
+        ("casctl check", [CASCTL, "check", "--cert", certificate, "--key", key],
+         ["openssl", "x509", "-noout", "-text", "-in", certificate]),
+    ]:
+        usages = taking_turns(what, rounds, {
+            "casctl": lambda own=own: usage_of(own),
+            "openssl": lambda peer=peer: usage_of(peer),
+        })
+        add_usages(table, what, usages, {"openssl": TARGET_START}, {"openssl": TARGET_START})
 
 
 def lookups(rounds):
@@ -302,20 +338,37 @@ def show_lookup(what, certificates, results):
     print(f"{what:<26}{certificates:>13,}{shown:>10}{wall:>10,.1f}", flush=True)
 
 
-def add_rows(table, what, times, scale, target):
-    """The target applies to libcurl; the SDK is shown for comparison."""
-    medians = {name: statistics.median(values) * scale for name, values in times.items()}
-    own = medians.pop("libcas")
-    for peer, value in medians.items():
-        limit = target if peer == "libcurl" else None
-        table.add(what, f"{own:,.1f}", f"{value:,.1f}", own / value, limit, peer)
+def add_rows(table, what, times, scale, targets):
+    """A row for each peer of the first, whose target may be missing: it is shown for comparison."""
+    (_, own), *peers = ((name, statistics.median(values) * scale)
+                        for name, values in times.items())
+    for peer, value in peers:
+        table.add(what, f"{own:,.1f}", f"{value:,.1f}", own / value, targets.get(peer), peer)
 
 
-def rotated(turn):
-    """All clients, each round beginning with another one, so that the order has no effect."""
-    callers = list(CALLERS.items())
-    turn %= len(callers)
-    return callers[turn:] + callers[:turn]
+def add_usages(table, what, usages, cpu_targets, wall_targets):
+    """Rows for the processor time and for the elapsed time."""
+    cpu = {name: [usage.cpu for usage in found] for name, found in usages.items()}
+    add_rows(table, f"{what}, CPU ms", cpu, 1e3, cpu_targets)
+    wall = {name: [usage.wall for usage in found] for name, found in usages.items()}
+    add_rows(table, f"{what}, wall ms", wall, 1e3, wall_targets)
+
+
+def taking_turns(what, rounds, runs):
+    """The usages of each run."""
+    usages = {name: [] for name in runs}
+    for turn in range(rounds):
+        say(f"{what}, round {turn + 1} of {rounds}")
+        for name, run_once in rotated(runs, turn):
+            usages[name].append(run_once())
+    return usages
+
+
+def rotated(runs, turn):
+    """All of them, each round beginning with another one, so that the order has no effect."""
+    runs = list(runs.items())
+    turn %= len(runs)
+    return runs[turn:] + runs[:turn]
 
 
 class Usage:
@@ -332,10 +385,15 @@ def upload(emulator, caller, calls, ca_file, more_environment, pair=PAIR, reset=
     command = [*caller, emulator.url, *pair, str(calls)]
     if ca_file:
         command.append(ca_file)
+    return usage_of(command, more_environment)
+
+
+def usage_of(command, more_environment=None):
+    """Runs a command, which must succeed."""
     # Not the user's environment: no proxy, no other root store, no access key.
-    environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **more_environment}
+    environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **(more_environment or {})}
     start = time.perf_counter()
-    child = subprocess.Popen(command, env=environment)
+    child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     _, status, rusage = os.wait4(child.pid, 0)
     wall = time.perf_counter() - start
     child.returncode = os.waitstatus_to_exitcode(status)
@@ -392,7 +450,7 @@ class Table:
         self.rows.append([what, own, peer_value, peer, f"{ratio:.3f}", shown_target, verdict])
 
     def show(self):
-        rows = [["what", "libcas", "peer", "", "ratio", "target", ""], *self.rows]
+        rows = [["what", "ours", "peer", "", "ratio", "target", ""], *self.rows]
         widths = [max(map(len, column)) for column in zip(*rows)]
         for row in rows:
             cells = [cell.rjust(width) if 0 < at < 6 and at != 3 else cell.ljust(width)
@@ -409,16 +467,6 @@ def openssl(*arguments):
     process = subprocess.run(["openssl", *arguments], stderr=subprocess.PIPE, text=True)
     if process.returncode != 0:
         stop(f"openssl {arguments[0]} failed: {process.stderr}")
-
-
-def cpu_of(command):
-    """Seconds of processor time of a command, which must succeed."""
-    child = subprocess.Popen(command, env={"PATH": os.environ["PATH"]})
-    _, status, rusage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
-        stop(f"{Path(command[0]).name} failed with {child.returncode}")
-    return rusage.ru_utime + rusage.ru_stime
 
 
 def say(what):
