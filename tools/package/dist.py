@@ -38,12 +38,18 @@ TARGETS = {
 LIMITS = {"x86_64-unknown-linux-gnu": 2_800_000}
 # casctl is to be quick to copy, on every platform.
 CASCTL_LIMIT = 4_000_000
-PROGRAMS = ["cas-emulator", "casctl"]
 # Those with packages for Debian and RPM systems.
 PACKAGED = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"]
+# The programs, and what cargo is told of them beyond Cargo.toml. casctl makes a few calls, or waits
+# for the service: all but the cryptography of TLS is built for size.
+PROGRAMS = {
+    "cas-emulator": [],
+    "casctl": ["--config=profile.release.opt-level='z'",
+               "--config=profile.release.package.ring.opt-level='s'"],
+}
 # The target that runs on the machine that makes the release: the first.
 HERE = next(iter(TARGETS))
-STD = ["-Zbuild-std=std,panic_unwind", "-Zbuild-std-features=panic-unwind"]
+STD = ["-Zbuild-std=std,panic_unwind", "-Zbuild-std-features=panic-unwind,optimize_for_size"]
 
 TOP = Path(__file__).resolve().parents[2]
 TOOLS = Path("tools/package")
@@ -104,9 +110,9 @@ def build(target, sources):
     floor = f".{FLOOR}" if target.endswith("gnu") else ""
     options = ["--release", "--locked", f"--target={target}{floor}", *STD]
     run(zigbuild, "rustc", *options, "--package=cas-ffi", "--crate-type=staticlib", **environment)
-    for program in PROGRAMS:
-        run(zigbuild, "rustc", *options, f"--package={program}", f"--bin={program}", "--", *static,
-            **environment)
+    for program, settings in PROGRAMS.items():
+        run(zigbuild, "rustc", *options, *settings, f"--package={program}", f"--bin={program}",
+            "--", *static, **environment)
     return TOP / os.environ.get("CARGO_TARGET_DIR", "target") / target / "release"
 
 
