@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use clap::ArgMatches;
 
-use crate::language::text;
+use crate::session::Session;
 
 /// Whether to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(crate) enum Answer {
 }
 
 /// Takes `--yes` for an answer, or asks on the terminal if there is one.
-pub(crate) fn ask(options: &ArgMatches, question: &str) -> Answer {
+pub(crate) fn ask(options: &ArgMatches, session: &Session<'_>, question: &str) -> Answer {
     if options.get_flag("yes") {
         return Answer::Yes;
     }
@@ -24,12 +24,15 @@ pub(crate) fn ask(options: &ArgMatches, question: &str) -> Answer {
     if !input.is_terminal() || !output.is_terminal() {
         return Answer::NotAsked;
     }
-    let choices = text("[y/N]", "[y/N]");
-    if write!(output, "{question} {choices} ").and_then(|()| output.flush()).is_err() {
+    if write!(output, "{question} [y/N] ").and_then(|()| output.flush()).is_err() {
         return Answer::NotAsked;
     }
     let mut line = String::new();
-    match input.lock().read_line(&mut line) {
+    match session.asking(|| input.lock().read_line(&mut line)) {
+        Ok(0) => {
+            let _ = writeln!(output); // the end of the input has ended no line
+            Answer::No
+        }
         Ok(_) if is_yes(&line) => Answer::Yes,
         _ => Answer::No,
     }

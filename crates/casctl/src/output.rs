@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
@@ -58,15 +58,15 @@ pub(crate) fn error_text(text: &str) {
 
 /// Prints an error, and what to do.
 pub(crate) fn error(message: &str, hint: Option<&str>) {
-    error_text(&format!("{} {message}", styled(RED, text("error:", "错误："))));
+    error_text(&format!("{}{message}", styled(RED, text("error: ", "错误："))));
     if let Some(hint) = hint.filter(|hint| !hint.is_empty()) {
-        error_text(&format!("  {} {hint}", text("what to do:", "处理方法：")));
+        error_text(&format!("  {}{hint}", text("what to do: ", "处理方法：")));
     }
 }
 
 /// Prints a warning.
 pub(crate) fn warning(message: &str) {
-    error_text(&format!("{} {message}", styled(YELLOW, text("warning:", "警告："))));
+    error_text(&format!("{}{message}", styled(YELLOW, text("warning: ", "警告："))));
 }
 
 /// Prints what is good to know.
@@ -83,16 +83,33 @@ fn width() -> Option<u16> {
     terminal_size::terminal_size_of(stdout).map(|(width, _)| width.0)
 }
 
-/// Prints a table. In a pipe its lines are as long as they need to be.
+/// Prints a table. In a pipe its lines are as long as they need to be; on a terminal the cells of
+/// other columns than numbers and dates are broken.
 pub(crate) fn table(headings: &[&str], rows: Vec<Vec<String>>) {
+    let constraints: Vec<_> = (0..headings.len()).map(|column| constraint(&rows, column)).collect();
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(headings.iter().copied()).add_rows(rows);
     if let Some(width) = width() {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        table.column_iter_mut().zip(constraints).for_each(|(column, constraint)| {
+            if let Some(constraint) = constraint {
+                column.set_constraint(constraint);
+            }
+        });
     }
     for text in table.lines() {
         line(text.trim_end());
     }
+}
+
+/// Keeps a column of numbers or dates as wide as its widest cell.
+fn constraint(rows: &[Vec<String>], column: usize) -> Option<ColumnConstraint> {
+    let cells = || rows.iter().filter_map(|row| row.get(column));
+    let is_number = |cell: &String| cell.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let widest = u16::try_from(cells().map(String::len).max()?).ok()?;
+    // A cell has a space on each side.
+    let width = Width::Fixed(widest.saturating_add(2));
+    cells().all(is_number).then_some(ColumnConstraint::LowerBoundary(width))
 }
 
 /// The progress bar that is shown now, if any.

@@ -23,16 +23,23 @@ pub(crate) struct Session<'a> {
     command_line: fn() -> Command,
     client: OnceLock<Arc<Client>>,
     interrupted: Arc<AtomicBool>,
+    is_asking: Arc<AtomicBool>,
 }
 
-/// The exit status after a second signal: that of a shell for SIGINT.
+/// The exit status after a signal at a question, or a second signal: that of a shell for SIGINT.
 const INTERRUPTED: i32 = 130;
 
 impl<'a> Session<'a> {
     /// `options` are those of the command, which contain the common ones; `command_line` makes the
     /// whole command line.
     pub(crate) fn new(options: &'a ArgMatches, command_line: fn() -> Command) -> Self {
-        Self { options, command_line, client: OnceLock::new(), interrupted: Arc::default() }
+        Self {
+            options,
+            command_line,
+            client: OnceLock::new(),
+            interrupted: Arc::default(),
+            is_asking: Arc::default(),
+        }
     }
 
     /// The whole command line, for its completions and its manual.
@@ -58,6 +65,14 @@ impl<'a> Session<'a> {
     /// Whether a signal has asked casctl to stop.
     pub(crate) fn is_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Asks the user: a signal ends casctl at once, since nothing is under way.
+    pub(crate) fn asking<T>(&self, ask: impl FnOnce() -> T) -> T {
+        self.is_asking.store(true, Ordering::Relaxed);
+        let answer = ask();
+        self.is_asking.store(false, Ordering::Relaxed);
+        answer
     }
 
     /// Prints what is good to know, unless the user wants results alone.
@@ -133,8 +148,8 @@ impl<'a> Session<'a> {
         Ok(config)
     }
 
-    /// Lets the first SIGINT or SIGTERM cancel the calls of a client, and the second end the
-    /// process.
+    /// Lets the first SIGINT or SIGTERM cancel the calls of a client, and the second, or one at a
+    /// question, end the process.
     fn cancel_on_signals(&self, client: &Arc<Client>) -> Result<(), Failure> {
         let failed = |error: std::io::Error| {
             internal(
@@ -147,8 +162,13 @@ impl<'a> Session<'a> {
         };
         let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
         let (client, interrupted) = (Arc::clone(client), Arc::clone(&self.interrupted));
+        let is_asking = Arc::clone(&self.is_asking);
         let watch = move || {
             for (count, _) in signals.forever().enumerate() {
+                if is_asking.load(Ordering::Relaxed) {
+                    output::error_text(""); // the shell's prompt begins a line
+                    std::process::exit(INTERRUPTED);
+                }
                 if count > 0 {
                     std::process::exit(INTERRUPTED);
                 }

@@ -184,7 +184,12 @@ fn print(inspection: &Inspection, verdict: Verdict, days: Option<i64>) {
             Verdict::ExpiresSoon => YELLOW,
             _ => GREEN,
         };
-        let left = say!("{days} days left", "剩余 {days} 天");
+        let ago = days.unsigned_abs();
+        let left = if days < 0 {
+            say!("expired {ago} days ago", "已过期 {ago} 天")
+        } else {
+            say!("{days} days left", "剩余 {days} 天")
+        };
         let key = if inspection.key_pem().is_empty() {
             text("no key was given", "未提供私钥")
         } else {

@@ -177,7 +177,7 @@ pub(crate) fn run(options: &ArgMatches, session: &Session<'_>) -> Result<(), Fai
 
 /// Fails unless the user agrees.
 fn agree(options: &ArgMatches, session: &Session<'_>, question: &str) -> Result<(), Failure> {
-    match confirm::ask(options, question) {
+    match confirm::ask(options, session, question) {
         Answer::Yes => Ok(()),
         Answer::No => {
             session.warn(text("Nothing was changed.", "未做任何更改。"));

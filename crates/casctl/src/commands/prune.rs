@@ -100,7 +100,7 @@ pub(crate) fn run(options: &ArgMatches, session: &Session<'_>) -> Result<(), Fai
     }
     let count = superseded.len();
     let question = say!("Delete {count} certificate(s)?", "删除 {count} 个证书吗？");
-    if confirm::ask(options, &question) != Answer::Yes {
+    if confirm::ask(options, session, &question) != Answer::Yes {
         session.note(text(
             "Nothing was deleted. Add --yes to delete.",
             "未删除任何证书。加上 --yes 才会删除。",
