@@ -34,11 +34,17 @@ impl Issuer {
 
     /// Issues a certificate that is valid from the beginning of a year.
     pub fn issue_in(&self, domain: &str, year: i32) -> Pair {
+        self.issue_between(domain, year, 4096)
+    }
+
+    /// Issues a certificate that is valid from the beginning of a year to that of another.
+    pub fn issue_between(&self, domain: &str, year: i32, end: i32) -> Pair {
         let mut params = CertificateParams::new(vec![domain.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, domain);
         params.use_authority_key_identifier_extension = true;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.not_before = rcgen::date_time_ymd(year, 1, 1);
+        params.not_after = rcgen::date_time_ymd(end, 1, 1);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         Pair { chain: certificate.pem() + &self.0.pem(), key: key.serialize_pem() }

@@ -15,6 +15,7 @@ mod options;
 mod prune;
 mod secrets;
 mod shells;
+mod snapshots;
 mod sync;
 mod terminal;
 mod usage;
