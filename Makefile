@@ -167,6 +167,22 @@ abi: $(UNSTRIPPED) ## for a release: describe its binary interface, in crates/ca
 findings: ## regenerate docs/findings.md from cas-core's table
 	UPDATE_FINDINGS=1 $(CARGO) test --package cas-core --lib --quiet document_is_up_to_date
 
+# A warning of mdbook fails, and so does a link to nothing. The Chinese manual is inside the other.
+.PHONY: docs
+docs: target/tools/bin/mdbook ## the manual in English and Chinese, in target/docs
+	@rm -rf target/docs
+	@for book in docs; do \
+		log=$$($< build $$book 2>&1) && ! echo "$$log" | grep -E 'WARN|ERROR' || \
+			{ echo "$$log" >&2; exit 1; }; \
+	done
+	@find target/docs -name book.toml -delete
+	$(PYTHON) -B tools/manual/links.py target/docs
+	@echo target/docs/index.html target/docs/zh-CN/index.html
+
+.PHONY: error-pages
+error-pages: ## regenerate docs/errors/codes, in both languages, from cas-core's table
+	$(PYTHON) -B tools/manual/errors.py
+
 .PHONY: help
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 19
@@ -232,6 +248,11 @@ FORCE:
 target/tools/bin/cargo-deny:
 	RUSTFLAGS= CFLAGS= $(CARGO) install cargo-deny --version 0.20.2 --locked --quiet \
 		--root target/tools --target-dir target/tools/build
+	@rm -rf target/tools/build
+
+target/tools/bin/mdbook:
+	RUSTFLAGS= CFLAGS= $(CARGO) install mdbook --version 0.5.4 --locked --quiet \
+		--no-default-features --features search --root target/tools --target-dir target/tools/build
 	@rm -rf target/tools/build
 
 # A library with a planted panic, to show that panics do not cross the C interface. It is built

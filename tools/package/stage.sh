@@ -55,8 +55,8 @@ print "$tree/share/fish/vendor_completions.d/casctl.fish" 'completions fish'
 for file in README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT; do
     put 644 "$top/$file" "$doc/$file"
 done
-for file in "$top"/docs/*.md; do
-    put 644 "$file" "$doc/docs/${file##*/}"
+for file in $(cd "$top/docs" && find . -name '*.md' ! -name SUMMARY.md | LC_ALL=C sort); do
+    put 644 "$top/docs/$file" "$doc/docs/${file#./}"
 done
 for file in "$top"/examples/c/*.c "$top"/examples/cpp/*.cpp; do
     put 644 "$file" "$doc${file#"$top"}"
