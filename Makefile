@@ -171,7 +171,7 @@ findings: ## regenerate docs/findings.md from cas-core's table
 .PHONY: docs
 docs: target/tools/bin/mdbook ## the manual in English and Chinese, in target/docs
 	@rm -rf target/docs
-	@for book in docs; do \
+	@for book in docs docs/zh-CN; do \
 		log=$$($< build $$book 2>&1) && ! echo "$$log" | grep -E 'WARN|ERROR' || \
 			{ echo "$$log" >&2; exit 1; }; \
 	done

@@ -52,7 +52,7 @@ print "$tree/share/bash-completion/completions/casctl" 'completions bash'
 print "$tree/share/zsh/site-functions/_casctl" 'completions zsh'
 print "$tree/share/fish/vendor_completions.d/casctl.fish" 'completions fish'
 
-for file in README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT; do
+for file in README.md README.zh-CN.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT; do
     put 644 "$top/$file" "$doc/$file"
 done
 for file in $(cd "$top/docs" && find . -name '*.md' ! -name SUMMARY.md | LC_ALL=C sort); do

@@ -118,7 +118,11 @@ fn no_line_exceeds_the_column_limit() {
     let endings =
         [".rs", ".c", ".h", ".hpp", ".cpp", ".py", ".md", ".toml", ".sh", ".in", "Makefile"];
     for path in text::files(&top(), &endings) {
-        let shown = path.strip_prefix(top()).unwrap().display();
+        let shown = path.strip_prefix(top()).unwrap().display().to_string();
+        // A line break between two Chinese characters is shown as a space.
+        if shown.contains("zh-CN") {
+            continue;
+        }
         for (line, length) in text::long_lines(&fs::read_to_string(&path).unwrap(), COLUMNS) {
             long.push(format!("{shown}:{line}: {length} columns"));
         }
