@@ -134,7 +134,8 @@ test-bare: ## `make run` and `make test` in an empty Debian system (as root; slo
 	@tools/test-bare.sh
 
 .PHONY: check
-check: setup-check fetch target/tools/bin/cargo-deny ## format, lints, docs, interface, licences
+check: setup-check fetch target/tools/bin/cargo-deny docs
+check: ## format, lints, docs, interface, licences
 	tools/test-setup.sh
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings

@@ -112,6 +112,7 @@ check_tools() {
         pkg-config pkgconf-pkg-config pkg-config --version
     need dpkg-deb 'makes packages for Debian' dpkg dpkg dpkg-deb --version
     need rpmbuild 'makes packages for RPM systems' rpm rpm-build rpmbuild --version
+    need curl 'calls the emulator, as the manual says' curl curl curl --version
     need kill 'stops the emulator' procps util-linux on_path kill
 }
 

@@ -7,7 +7,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 basics='awk bash cat cut dirname env grep head mktemp rm sed sort touch'
 tools='cargo cc gcc g++ openssl valgrind tinyproxy squid microsocks sockd danted localedef python3
-    chromium node npm pebble lego dpkg-deb rpmbuild pkg-config kill abidiff'
+    chromium node npm pebble lego dpkg-deb rpmbuild pkg-config curl kill abidiff'
 needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
 # A system with every tool; $1 is its package manager, $2 the ID and $3 the version in os-release.
