@@ -184,6 +184,11 @@ docs: target/tools/bin/mdbook ## the manual in English and Chinese, in target/do
 error-pages: ## regenerate docs/errors/codes, in both languages, from cas-core's table
 	$(PYTHON) -B tools/manual/errors.py
 
+.PHONY: man
+man: build ## regenerate packaging/man/cas-emulator.1 from its --help
+	$(PYTHON) -B tools/manual/man.py emulator $(RELEASE)/cas-emulator \
+		> packaging/man/cas-emulator.1
+
 .PHONY: help
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 19

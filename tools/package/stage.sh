@@ -40,7 +40,11 @@ for unit in casctl-sync.service casctl-sync.timer; do
     put 644 "$top/packaging/systemd/$unit" "$tree/share/libcas/systemd/$unit"
 done
 
-# The manual and the completions, in English whoever installs.
+put 644 "$top/packaging/man/cas-emulator.1" "$tree/share/man/man1/cas-emulator.1"
+"${PYTHON:-python3}" -B "$top/tools/manual/man.py" functions "$tree/share/man/man3"
+chmod 644 "$tree/share/man/man3"/*
+
+# The manual and the completions of casctl, in English whoever installs.
 runs=${RUNS:-$casctl}
 export LC_ALL=C
 print() { mkdir -p "${1%/*}" && "$runs" $2 >"$1" && chmod 644 "$1"; }

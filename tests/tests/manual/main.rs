@@ -3,6 +3,7 @@
 //! somewhere.
 
 mod code;
+mod man;
 mod markdown;
 mod options;
 

@@ -58,7 +58,7 @@ fn command_lines<'a>(text: &'a str, program: &str) -> Vec<Vec<&'a str>> {
         let mut words: Vec<_> = line.split(|c: char| c.is_whitespace() || c == '\'').collect();
         words.retain(|word| !word.is_empty() && *word != "\\");
         let is_program = |word: &&str| word.rsplit('/').next() == Some(program);
-        let Some(at) = words.iter().position(|word| is_program(word)) else { continue };
+        let Some(at) = words.iter().position(is_program) else { continue };
         found.push(words.split_off(at + 1));
     }
     found
