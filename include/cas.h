@@ -190,7 +190,7 @@
 #define CAS_POP_DIAGNOSTICS
 #endif
 
-/* On functions whose failure no later call reports. */
+/** On functions whose failure no later call reports. */
 #if defined(__GNUC__)
 #define CAS_WARN_UNUSED_RESULT __attribute__((__warn_unused_result__))
 #else

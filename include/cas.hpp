@@ -93,18 +93,21 @@
 #endif
 
 #if !defined(CAS_NO_EXCEPTIONS) && !defined(__cpp_exceptions) && !defined(__EXCEPTIONS)
+/** Methods return a status instead of throwing. */
 #define CAS_NO_EXCEPTIONS
 #endif
 
 #ifdef CAS_NO_EXCEPTIONS
+/** What a method returns that has no other result. */
 #define CAS_CPP_STATUS cas_status
+/** Methods that throw nothing. */
 #define CAS_CPP_NOEXCEPT noexcept
 #else
 #define CAS_CPP_STATUS void
 #define CAS_CPP_NOEXCEPT
 #endif
 
-// So that an exception can be caught in another shared library.
+/** So that an exception can be caught in another shared library. */
 #if defined(__GNUC__)
 #define CAS_CPP_VISIBLE __attribute__((__visibility__("default")))
 #else
@@ -1015,8 +1018,9 @@ private:
  */
 class client {
 public:
+    /** Leaves the other client empty. */
     client(client &&) noexcept = default;
-    // By value, so that the old handle is freed before the log function of its own.
+    /** By value, so that the old handle is freed before the log function of its own. */
     client &operator=(client other) noexcept
     {
         log_.swap(other.log_);

@@ -3,6 +3,7 @@
 //! somewhere.
 
 mod code;
+mod doxygen;
 mod man;
 mod markdown;
 mod options;
