@@ -92,9 +92,11 @@ pub(crate) fn refuse_expired(plan: &DeploymentPlan) -> Result<(), Failure> {
 
 /// What may be charged for a plan, as far as it is known.
 pub(crate) fn cost(resources: usize) -> String {
+    let noun =
+        if resources == 1 { "1 resource".to_owned() } else { format!("{resources} resources") };
     say!(
         "Alibaba Cloud charges for deployments, and the price is in its console; users report 10 \
-         free ones, and 30 CNY for each further one. This job deploys to {resources} resource(s).",
+         free ones, and 30 CNY for each further one. This job deploys to {noun}.",
         "阿里云对部署收费，价格以控制台为准；据用户反馈，前 10 次免费，之后每次 30 元。此任务将部署到 \
          {resources} 个资源。"
     )

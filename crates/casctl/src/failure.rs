@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use cas_core::{Error, ErrorKind};
 use serde_json::{Value, json};
 
-use crate::language::text;
+use crate::language::{say, text};
 use crate::output::{self, Format};
 use crate::wording::of_casctl;
 
@@ -42,6 +42,21 @@ pub(crate) fn wrong_option(error: &Error) -> Failure {
 /// A file that cannot be used: a sentence, and what to do.
 pub(crate) fn unusable(message: String, hint: String) -> Failure {
     Failure::Library(Error::new(ErrorKind::Io, message).with_hint(hint))
+}
+
+/// The command has done its work, and its results could not be printed.
+pub(crate) fn unwritten(cause: &std::io::Error) -> Failure {
+    unusable(
+        say!(
+            "Failed to write the results to standard output: {cause}.",
+            "无法将结果写入标准输出：{cause}。"
+        ),
+        text(
+            "casctl has done the rest. Run the same command again to see the results.",
+            "其余工作已完成。请再次运行同一命令以查看结果。",
+        )
+        .to_owned(),
+    )
 }
 
 /// What was asked for does not exist: a sentence, and what to do.
@@ -88,7 +103,7 @@ fn heading(kind: ErrorKind) -> &'static str {
         ErrorKind::NameTaken => text("name taken", "名称已被其他证书占用"),
         ErrorKind::Protocol => text("not the service's answer", "响应不是来自服务"),
         ErrorKind::OutcomeUnknown => text("outcome unknown", "结果未知，请重试同一命令"),
-        ErrorKind::Io => text("unreadable file", "无法读取文件"),
+        ErrorKind::Io => text("file error", "文件读写失败"),
         ErrorKind::NotFound => text("not found", "未找到"),
         ErrorKind::Permission => text("permission denied", "没有权限"),
         ErrorKind::Cancelled => text("cancelled", "已取消"),

@@ -78,7 +78,11 @@ fn run(arguments: Vec<OsString>, format: Format) -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let session = Session::new(options, arguments::command);
-    match (entry.run)(options, &session) {
+    let done = (entry.run)(options, &session).and_then(|()| match output::lost() {
+        Some(error) => Err(failure::unwritten(error)),
+        None => Ok(()),
+    });
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.print(session.format()),
     }

@@ -1,7 +1,7 @@
 //! Results on standard output; everything else on standard error, with colour on a terminal.
 
 use std::io::{IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
@@ -34,14 +34,22 @@ pub(crate) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Prints a line of a result. A reader that has gone away, such as `head`, ends the program.
+/// Why a line of a result could not be printed: the first one.
+static LOST: OnceLock<std::io::Error> = OnceLock::new();
+
+/// Prints a line of a result. If that fails, the command goes on: [`lost`] says so at its end.
 pub(crate) fn line(text: &str) {
     around_progress(|| {
         let mut output = AutoStream::auto(std::io::stdout().lock());
-        if writeln!(output, "{text}").and_then(|()| output.flush()).is_err() {
-            std::process::exit(0);
+        if let Err(error) = writeln!(output, "{text}").and_then(|()| output.flush()) {
+            let _ = LOST.set(error); // the first one counts
         }
     });
+}
+
+/// Why results could not be printed. A reader that has gone away, such as `head`, wanted no more.
+pub(crate) fn lost() -> Option<&'static std::io::Error> {
+    LOST.get().filter(|error| error.kind() != std::io::ErrorKind::BrokenPipe)
 }
 
 /// Prints a result as one line of JSON.

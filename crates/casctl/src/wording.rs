@@ -2,7 +2,7 @@
 
 /// What a message of libcas says, and what it means for users of casctl. Longer texts come before
 /// those that they begin with.
-const WORDS: [(&str, &str); 24] = [
+const WORDS: [(&str, &str); 26] = [
     (
         "cas_config_set_access_key",
         "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET",
@@ -30,6 +30,8 @@ const WORDS: [(&str, &str); 24] = [
     ("cas_request_load_pkcs12_file", "--pfx"),
     ("cas_request_set_pkcs12", "--pfx"),
     ("cas_inspect", "casctl check"),
+    ("(on_conflict)", "(--on-conflict)"),
+    ("set another on_conflict rule", "another --on-conflict rule"),
 ];
 
 /// A message or hint of libcas, in the words of casctl.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use acceptance::{Emulator, Outcome, Program, casctl};
+use acceptance::{Emulator, Outcome, Program, artefact, casctl};
 use serde_json::{Value, json};
 
 use super::lineages::{self, Issuer};
@@ -233,4 +233,32 @@ fn the_documented_rate_is_kept() {
     from(&emulator, &top, &["--jobs", "8"]).run().exits_with(0);
     // Ten a second: the twelfth begins 1.1 s after the first.
     assert!(started.elapsed() >= Duration::from_millis(1_100), "{:?}", started.elapsed());
+}
+
+#[test]
+fn results_that_cannot_be_written_stop_no_upload() {
+    let issuer = Issuer::new();
+    let top = lineages::directory("unwritten");
+    for domain in ["a.example", "b.example", "c.example"] {
+        lineages::lego(&top, domain, &issuer.issue(domain));
+    }
+    let script = |command: &str, emulator: &Emulator| {
+        let casctl = artefact("casctl");
+        let upload = format!(
+            "'{}' upload --jobs 1 --endpoint {} --from '{}'",
+            casctl.display(),
+            emulator.url(),
+            top.display()
+        );
+        Program::new("bash").args(["-o", "pipefail", "-c"]).arg(format!("{upload} {command}")).run()
+    };
+    let emulator = Emulator::start(&[]);
+    let full = script("> /dev/full", &emulator).exits_with(21);
+    assert!(full.stderr.contains("to standard output: No space left"), "{}", full.stderr);
+    assert_eq!(emulator.certificates().len(), 3);
+
+    // It reads nothing at all.
+    let emulator = Emulator::start(&[]);
+    script("| true", &emulator).exits_with(0);
+    assert_eq!(emulator.certificates().len(), 3);
 }

@@ -18,5 +18,6 @@ mod shells;
 mod snapshots;
 mod sync;
 mod terminal;
+mod units;
 mod usage;
 mod whoami;

@@ -163,6 +163,19 @@ fn certd_uploads_shows_and_deploys_in_two_regions() {
 }
 
 #[test]
+fn the_core_sdk_for_python_reads_a_variable_of_its_own() {
+    let cloud = Cloud::start("aliyun-python-sdk-core", &[]);
+    let list = || {
+        let program = cloud.program(sdk_python()).arg("-B");
+        program.arg(top().join("tests/fixtures/python/sdk_core.py"))
+    };
+    let outcome = list().run();
+    assert!(outcome.code == Some(1) && outcome.stderr.contains("certificate"), "{outcome:?}");
+    list().env("ALIBABA_CLOUD_CA_BUNDLE", &cloud.ca).succeed();
+    assert_eq!(cloud.actions(&["cas.aliyuncs.com"]), ["DescribeUserCertificateList"]);
+}
+
+#[test]
 fn libcas_needs_a_proxy_and_a_ca_file_but_no_endpoint() {
     let cloud = Cloud::start("libcas", &[]);
     for (api, signature) in [("1", "0"), ("2", "1")] {

@@ -231,8 +231,8 @@ fn print(
                 let (cost, used, bought) = (cost.cost, cost.used, cost.bought);
                 if cost > 0 {
                     session.note(&say!(
-                        "The service counts {cost} deployment(s) for this job; {used} of {bought} \
-                         bought ones are used.",
+                        "Deployments that the service counts for this job: {cost}. Used: {used} of \
+                         {bought} bought ones.",
                         "服务为此任务计 {cost} 次部署；已购 {bought} 次，已用 {used} 次。"
                     ));
                 }
