@@ -34,6 +34,11 @@ TARGETS = {
     "x86_64-unknown-linux-musl": "x86_64-linux-musl",
     "aarch64-unknown-linux-musl": "aarch64-linux-musl",
 }
+# The targets that have a wheel for Python, and the platform of its name: glibc 2.17 is that of 2014.
+WHEELS = {
+    "x86_64-unknown-linux-gnu": "manylinux2014_x86_64",
+    "aarch64-unknown-linux-gnu": "manylinux2014_aarch64",
+}
 # What `libcas.so` was when it was released last, in bytes: it may not grow unnoticed.
 LIMITS = {"x86_64-unknown-linux-gnu": 2_800_000}
 # casctl is to be quick to copy, on every platform.
@@ -161,6 +166,9 @@ def make(target, sources):
     archive(tree, DIST / f"{name}.tar.gz")
     if target in PACKAGED:
         run(sys.executable, "-B", TOOLS / "packages.py", tree, architecture, DIST,
+            SOURCE_DATE_EPOCH=str(TIME))
+    if target in WHEELS:
+        run(sys.executable, "-B", TOOLS / "wheel.py", WHEELS[target], tree, DIST,
             SOURCE_DATE_EPOCH=str(TIME))
     shutil.copy(tree / "share/doc/libcas/libcas.cdx.json", DIST / f"{name}.cdx.json")
     size = shared.stat().st_size
