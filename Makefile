@@ -16,6 +16,7 @@ export CFLAGS = $(foreach source,$(SOURCES),-ffile-prefix-map=$(source)=)
 
 RELEASE := target/release
 VENV := target/venv
+PYTHON_TOOLS := target/python-tools
 ALIYUN_CERT := target/aliyun-cert
 NODE := target/node
 MOTO := target/moto
@@ -54,7 +55,8 @@ run: setup-run build ## upload a certificate from C (your own: NAME= CERT= KEY= 
 # Tests wait more than they compute: run twice as many at once as there are cores.
 .PHONY: test
 test: setup-test build fetch-corpora
-test: $(VENV)/.ready $(ALIYUN_CERT)/.ready $(NODE)/.ready $(ZIG)/.ready $(PLANTED)/libcas.so
+test: $(VENV)/.ready $(PYTHON_TOOLS)/.ready $(ALIYUN_CERT)/.ready $(NODE)/.ready $(ZIG)/.ready
+test: $(PLANTED)/libcas.so
 test: ## every test (INSTALL=1: with sudo)
 	@rm -rf target/acceptance
 	RUST_TEST_THREADS=$$(($$(nproc) * 2)) $(CARGO) test --workspace --locked --no-fail-fast
@@ -103,6 +105,10 @@ install: stage ## into PREFIX (/usr/local), with LIBDIR and DESTDIR
 .PHONY: uninstall
 uninstall: ## removes what `make install` with the same variables installed
 	tools/package/install.sh uninstall
+
+.PHONY: wheel
+wheel: stage ## libcas for Python, for this system, in target/wheel
+	$(PYTHON) -B tools/package/wheel.py linux_$$(uname -m) $(STAGE) target/wheel
 
 # RUSTC= selects another compiler than that of tools/package/rust-web.sh.
 .PHONY: dist
@@ -200,6 +206,13 @@ $(VENV)/.ready: tests/fixtures/python/requirements.txt \
 	@rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# pytest and mypy for the tests of bindings/python, which install them without a network.
+$(PYTHON_TOOLS)/.ready: bindings/python/requirements.txt
+	@rm -rf $(PYTHON_TOOLS)
+	$(PYTHON) -m pip download --quiet --disable-pip-version-check --dest $(PYTHON_TOOLS) \
+		--requirement $<
 	@touch $@
 
 # A tool that needs other versions of the SDKs.

@@ -76,7 +76,7 @@ def test_options_of_a_client(cas_emulator, chain, key):
     assert result.cert_identifier.endswith("-ap-southeast-1")
     [request] = [one for one in cas_emulator.requests()
                  if one["action"] == "UploadUserCertificate"]
-    assert "ACS3" in str(request) or request["action"]
+    assert request["version"] == "2020-04-07"
     cas_emulator.client(ca_pem=chain.read_bytes(), security_token="token").close()
     refused = refusal(cas_emulator.client, profile="does-not-exist", access_key_id=None,
                       access_key_secret=None, region="not a region")
@@ -136,8 +136,8 @@ def test_files_that_cannot_be_read(client, chain, key, tmp_path):
         (libcas.inspect, (tmp_path,)),
     ]:
         error = refusal(function, *arguments)
-        assert error.status is Status.IO and str(arguments[-1].parent) in error.message or (
-            error.status is Status.IO)
+        unread = missing if missing in arguments else tmp_path
+        assert error.status is Status.IO and str(unread) in error.message and error.hint
     empty = tmp_path / "empty.pem"
     empty.touch()
     assert libcas.inspect(empty).findings[0].severity is Severity.REFUSED
@@ -213,7 +213,6 @@ def test_logging(cas_emulator, caplog):
     refusal(client.get, 1)
     levels = {record.levelname for record in caplog.records if record.name == "libcas"}
     assert {"DEBUG", "ERROR"} <= levels, levels
-    assert "threads" not in caplog.text
 
 
 def test_nothing_is_printed_without_logging(cas_emulator):
@@ -222,7 +221,7 @@ def test_nothing_is_printed_without_logging(cas_emulator):
         try:
             libcas.Client(endpoint=sys.argv[1], access_key_id="x", access_key_secret="y").list()
         except libcas.Error as error:
-            assert error.status is libcas.Status.CREDENTIALS, error
+            assert error.service_code, error
         """)
     command = [sys.executable, "-c", program, cas_emulator.url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env={
