@@ -34,7 +34,7 @@ TARGETS = {
     "x86_64-unknown-linux-musl": "x86_64-linux-musl",
     "aarch64-unknown-linux-musl": "aarch64-linux-musl",
 }
-# The targets that have a wheel for Python, and the platform of its name: glibc 2.17 is that of 2014.
+# The targets with a wheel for Python, and the platform in its name. That of 2014 has glibc 2.17.
 WHEELS = {
     "x86_64-unknown-linux-gnu": "manylinux2014_x86_64",
     "aarch64-unknown-linux-gnu": "manylinux2014_aarch64",
