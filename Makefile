@@ -208,10 +208,11 @@ $(VENV)/.ready: tests/fixtures/python/requirements.txt \
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-# pytest and mypy for the tests of bindings/python, which install them without a network.
-$(PYTHON_TOOLS)/.ready: bindings/python/requirements.txt
+# pytest and mypy for the tests of bindings/python, which install them without a network. Debian's
+# own Python may have no pip.
+$(PYTHON_TOOLS)/.ready: bindings/python/requirements.txt $(VENV)/.ready
 	@rm -rf $(PYTHON_TOOLS)
-	$(PYTHON) -m pip download --quiet --disable-pip-version-check --dest $(PYTHON_TOOLS) \
+	$(VENV)/bin/pip download --quiet --disable-pip-version-check --dest $(PYTHON_TOOLS) \
 		--requirement $<
 	@touch $@
 
