@@ -1,6 +1,7 @@
 //! The examples and the program in the README, compiled and run as documented.
 
 mod fixtures;
+mod languages;
 mod programs;
 
 use std::fs;
