@@ -56,6 +56,7 @@ chinese_locale() {
 }
 python_with_venv() { python3 -c 'import ssl' && "$python" -c 'import ensurepip, ssl, venv'; }
 
+meson_with_ninja() { meson --version && ninja --version; }
 node_with_npm() { node --version && npm --version; }
 
 check_tools() {
@@ -103,10 +104,18 @@ check_tools() {
         'nodejs npm' 'nodejs npm' node_with_npm
     need chromium 'a browser, for the page of the emulator' \
         chromium chromium chromium_browser
-    # Other distributions have no package of it; the tests say that they do without.
+    # Other distributions may not have a package of it; the tests say that they do without. So they
+    # do without Go everywhere: it takes 460 MB.
     if on_path apt-get >/dev/null; then
         need pebble 'an ACME server, for certbot and lego' pebble '' on_path pebble
         need lego 'a renewal client that calls casctl' lego '' lego --version
+        need luajit 'runs the example in Lua' luajit '' luajit -v
+        need FFI::Platypus 'runs the example in Perl' libffi-platypus-perl '' \
+            perl -MFFI::Platypus -e 1
+        need cobc 'compiles the example in COBOL: GnuCOBOL 3' gnucobol3 '' cobc --version
+        need CMake 'builds a project that uses libcas' cmake '' cmake --version
+        need Meson 'builds a project that uses libcas; with ninja' 'meson ninja-build' '' \
+            meson_with_ninja
     fi
     need pkg-config 'what an installed libcas says of itself' \
         pkg-config pkgconf-pkg-config pkg-config --version

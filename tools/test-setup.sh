@@ -7,7 +7,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 basics='awk bash cat cut dirname env grep head mktemp rm sed sort touch'
 tools='cargo cc gcc g++ openssl valgrind tinyproxy squid microsocks sockd danted localedef python3
-    chromium node npm pebble lego dpkg-deb rpmbuild pkg-config curl kill abidiff'
+    chromium node npm pebble lego dpkg-deb rpmbuild pkg-config curl kill abidiff
+    luajit perl cobc cmake meson ninja'
 needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
 # A system with every tool; $1 is its package manager, $2 the ID and $3 the version in os-release.
@@ -167,6 +168,17 @@ removed npm
 setup 1 test
 prints '--no-install-recommends nodejs npm'
 setup 0 run
+
+name='the tools of the examples'
+system apt-get debian 12
+broken perl cobc ninja
+setup 1 test
+prints '--no-install-recommends gnucobol3 libffi-platypus-perl meson ninja-build'
+prints_not luajit
+setup 0 run
+system dnf fedora 42
+broken luajit perl cobc cmake meson
+setup 0 test
 
 name='daemons are not started'
 system apt-get debian 12
