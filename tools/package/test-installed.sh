@@ -94,42 +94,28 @@ int main() { cas::client client; return cas::client::create(client) == CAS_OK ? 
     done
 }
 with_cmake() {
-    mkdir "$work/cmake"
-    cat >"$work/cmake/CMakeLists.txt" <<END
-cmake_minimum_required(VERSION 3.10)
-project(upload C)
-find_package(libcas \${VERSION} REQUIRED)
-add_executable(shared "$example")
-target_link_libraries(shared cas::cas)
-add_executable(static "$example")
-target_link_libraries(static cas::static)
-END
-    cmake -S "$work/cmake" -B "$work/cmake/build" -DVERSION=0.1 "-DCMAKE_PREFIX_PATH=$prefix" \
-        "-Dlibcas_DIR=$libdir/cmake/libcas" >"$work/log" && cmake --build "$work/cmake/build" \
-        >>"$work/log" || { cat "$work/log" >&2; exit 1; }
-    expect "the library of cas::cas" "$(needs "$work/cmake/build/shared")" yes
-    expect "the library of cas::static" "$(needs "$work/cmake/build/static")" ""
-    uploads cmake "$work/cmake/build/shared"
-    uploads cmake-static "$work/cmake/build/static"
-    if cmake -S "$work/cmake" -B "$work/cmake/newer" -DVERSION=0.99 "-DCMAKE_PREFIX_PATH=$prefix" \
-        "-Dlibcas_DIR=$libdir/cmake/libcas" >/dev/null 2>&1; then
+    set -- "-DCMAKE_PREFIX_PATH=$prefix" "-Dlibcas_DIR=$libdir/cmake/libcas"
+    cmake -S "$doc/examples/build/cmake" -B "$work/cmake" "$@" >"$work/log" &&
+        cmake --build "$work/cmake" >>"$work/log" || { cat "$work/log" >&2; exit 1; }
+    expect "the library of cas::cas" "$(needs "$work/cmake/upload")" yes
+    expect "the library of cas::static" "$(needs "$work/cmake/upload-static")" ""
+    uploads cmake "$work/cmake/upload"
+    uploads cmake-static "$work/cmake/upload-static"
+    mkdir "$work/newer"
+    sed 's/find_package(libcas 0.1 /find_package(libcas 0.99 /' \
+        "$doc/examples/build/cmake/CMakeLists.txt" >"$work/newer/CMakeLists.txt"
+    grep -q 'libcas 0.99 ' "$work/newer/CMakeLists.txt"
+    if cmake -S "$work/newer" -B "$work/newer/build" "$@" >/dev/null 2>"$work/log"; then
         echo "FAILED: CMake takes this library for a newer one" >&2
         exit 1
     fi
+    grep -q 'requested version "0.99"' "$work/log" || { cat "$work/log" >&2; exit 1; }
 }
 with_meson() {
-    mkdir "$work/meson"
-    cp "$example" "$work/meson"
-    cat >"$work/meson/meson.build" <<END
-project('upload', 'c')
-executable('shared', 'upload.c', dependencies: dependency('libcas', version: '>=0.1'))
-executable('static', 'upload.c', dependencies: dependency('libcas', static: true),
-           link_args: '-static')
-END
-    meson setup "$work/meson/build" "$work/meson" >"$work/log" 2>&1 &&
-        ninja -C "$work/meson/build" >>"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
-    uploads meson "$work/meson/build/shared"
-    uploads meson-static "$work/meson/build/static"
+    meson setup "$work/meson" "$doc/examples/build/meson" >"$work/log" 2>&1 &&
+        ninja -C "$work/meson" >>"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+    uploads meson "$work/meson/upload"
+    uploads meson-static "$work/meson/upload-static"
 }
 with_https() {
     [ -x "$work/shared" ] || with_pkg_config

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use acceptance::{artefact, run, scratch, top};
+use acceptance::{artefact, installed, run, scratch, top};
 
 fn tool(name: &str) -> Command {
     Command::new(top().join("tools/package").join(name))
@@ -60,6 +60,13 @@ fn programs_find_an_installed_library_and_nothing_is_left_of_a_removed_one() {
     };
     run(&mut installer("lib"));
     run(tool("test-installed.sh").arg(&prefix).args(["casctl", "pkg-config", "static"]));
+    for tools in [&["cmake"][..], &["meson", "ninja"]] {
+        if tools.iter().all(|tool| installed(tool)) {
+            run(tool("test-installed.sh").arg(&prefix).arg(tools[0]));
+        } else {
+            println!("{tools:?} are not installed: this test does without them");
+        }
+    }
 
     // A second one, elsewhere, moves the first.
     run(&mut installer("lib64"));
@@ -80,7 +87,10 @@ fn programs_find_an_installed_library_and_nothing_is_left_of_a_removed_one() {
 
     let manual = fs::read_to_string(prefix.join("share/man/man1/casctl-upload.1")).unwrap();
     assert!(manual.starts_with(".TH CASCTL"), "{manual}");
-    for file in ["bash-completion/completions/casctl", "man/man1/casctl-explain-signature.1"] {
+    let examples = ["c/plugin.c", "cobol/upload.cob", "go/go.mod", "lua/upload.lua"]
+        .map(|example| format!("doc/libcas/examples/{example}"));
+    let printed = ["bash-completion/completions/casctl", "man/man1/casctl-explain-signature.1"];
+    for file in examples.iter().map(String::as_str).chain(printed) {
         assert!(prefix.join("share").join(file).is_file(), "{file}");
     }
 
