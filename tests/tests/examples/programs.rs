@@ -121,7 +121,9 @@ fn syslog_c_logs_what_happens() {
     let taken = valgrind(&program).arg("100%s").arg(&other_chain().chain).arg(&other_chain().key);
     let outcome = taken.arg(emulator.url()).run();
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{}", outcome.stderr);
-    for part in ["]: CAS_ERR_NAME_TAKEN: ", "]: What to do: ", "]: RequestId: "] {
+    // The first is what libcas logs.
+    let logged = r#" already has a certificate named "100%s" (NameRepeat)"#;
+    for part in [logged, "]: CAS_ERR_NAME_TAKEN: ", "]: What to do: ", "]: RequestId: "] {
         assert!(outcome.stderr.contains(part), "{}", outcome.stderr);
     }
 }
