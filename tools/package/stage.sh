@@ -63,13 +63,10 @@ for file in $(cd "$top/docs" && find . -name '*.md' ! -name SUMMARY.md | LC_ALL=
     put 644 "$top/docs/$file" "$doc/docs/${file#./}"
 done
 for file in "$top"/examples/c/*.c "$top"/examples/cpp/*.cpp "$top"/examples/cobol/*.cob \
-    "$top"/examples/go/go.mod "$top"/examples/go/*.go \
-    "$top"/examples/build/make/Makefile "$top"/examples/build/cmake/CMakeLists.txt \
-    "$top"/examples/build/meson/meson.build; do
+    "$top"/examples/go/go.mod "$top"/examples/go/*.go "$top"/examples/lua/*.lua \
+    "$top"/examples/perl/*.pl "$top"/examples/shell/*.sh "$top"/examples/build/make/Makefile \
+    "$top"/examples/build/cmake/CMakeLists.txt "$top"/examples/build/meson/meson.build; do
     put 644 "$file" "$doc${file#"$top"}"
-done
-for file in "$top"/examples/lua/*.lua "$top"/examples/perl/*.pl "$top"/examples/shell/*.sh; do
-    put 755 "$file" "$doc${file#"$top"}"
 done
 put 755 "$top/examples/make-chain.sh" "$doc/examples/make-chain.sh"
 "${PYTHON:-python3}" "$top/tools/package/components.py" notices "$target" "$doc/THIRD-PARTY.txt"
