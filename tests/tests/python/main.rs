@@ -54,7 +54,7 @@ fn environment(name: &str) -> PathBuf {
     let wheel = wheel(&format!("wheel-{name}"));
     fs::copy(&wheel, environment.join(wheel.file_name().unwrap())).unwrap();
     let document = fs::read_to_string(top().join("docs/python.md")).unwrap();
-    let (_, rest) = document.split_once("```sh\n").unwrap();
+    let (_, rest) = document.split_once("```sh no-run\n").unwrap();
     let (install, rest) = rest.split_once("```").unwrap();
     assert!(!rest.contains("```sh"), "a second block: run it here");
     let install = install.replace("x86_64", std::env::consts::ARCH);
