@@ -99,7 +99,8 @@ pub(crate) fn run(options: &ArgMatches, session: &Session<'_>) -> Result<(), Fai
         return Ok(());
     }
     let count = superseded.len();
-    let question = say!("Certificates to delete: {count}. Go on?", "删除 {count} 个证书吗？");
+    let noun = if count == 1 { "certificate" } else { "certificates" };
+    let question = say!("Delete {count} {noun}?", "删除 {count} 个证书吗？");
     if confirm::ask(options, session, &question) != Answer::Yes {
         session.note(text(
             "Nothing was deleted. Add --yes to delete.",
