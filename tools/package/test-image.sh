@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the image of the Dockerfile with podman, runs it as compose.yaml does, and runs the recipes
-# of examples/testing/testcontainers with it. Needs root.
+# of examples/testing/testcontainers with it. Needs root, and for podman's network also netavark and
+# iptables.
 #
 #   tools/package/test-image.sh EMULATOR
 #
