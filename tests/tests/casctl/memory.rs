@@ -111,13 +111,13 @@ fn keeps_no_key(emulator: &Emulator, issuer: &Issuer, command: &[&str]) {
     for _ in sent {
         process.line().unwrap();
     }
-    // The control: what is being sent is found.
-    let held = loop {
-        let held = latin1(&memory::bytes_of(process.id()));
-        if waiting.iter().any(|mark| held.contains(mark)) {
-            break held;
-        }
-    };
+    // The control: what is being sent is found. While it was read for the first time, the memory
+    // may have changed.
+    let read = || latin1(&memory::bytes_of(process.id()));
+    let is_waiting = |held: &String| waiting.iter().any(|mark| held.contains(mark));
+    while !is_waiting(&read()) {}
+    let held = read();
+    assert!(is_waiting(&held), "what is being sent is no longer found");
     for mark in sent.iter().flatten() {
         assert!(!held.contains(mark), "{command:?} at {}: {mark:?}", emulator.url());
     }
