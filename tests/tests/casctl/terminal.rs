@@ -1,7 +1,6 @@
 //! casctl on a terminal, which `script` makes.
 
 use std::fs;
-use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
@@ -36,8 +35,8 @@ pub fn on_it(terminal: &Process) -> u32 {
 pub fn type_unseen(terminal: &mut Process, line: &str) {
     let device = format!("/proc/{}/fd/2", on_it(terminal));
     let shows_input = || {
-        let stty = Command::new("stty").args(["-a", "-F", &device]).output().unwrap();
-        !String::from_utf8_lossy(&stty.stdout).contains(" -echo ")
+        let settings = Program::bare("stty").args(["-a", "-F", &device]).run();
+        !settings.stdout.contains(" -echo ")
     };
     while shows_input() {
         thread::yield_now();
