@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use acceptance::{artefact, chain, run, scratch, top};
+use acceptance::{Process, artefact, chain, run, scratch, top};
 
 fn tool(name: &str) -> PathBuf {
     top().join("tools/package").join(name)
@@ -114,9 +114,8 @@ fn suite_passes_in_a_clean_environment_and_types_are_strict() {
     // Programs see the types.
     let program = environment.join("program.py");
     fs::write(&program, "import libcas\nlibcas.Client().upload('www', 1, None)\n").unwrap();
-    let seen = within(&environment, "mypy").arg(&program).output().unwrap();
-    let seen = String::from_utf8_lossy(&seen.stdout).into_owned();
-    assert!(seen.contains(r#"Argument 2 to "upload" of "Client""#), "{seen}");
+    let seen = Process::start(within(&environment, "mypy").arg(&program)).finish();
+    assert!(seen.stdout.contains(r#"Argument 2 to "upload" of "Client""#), "{}", seen.stdout);
 }
 
 #[test]
