@@ -196,7 +196,7 @@ fn unknown_query_parameters_are_refused_by_name() {
     assert_eq!(
         error("GET", "/_emulator/requests?acton=x&code="),
         "Unknown query parameter \"acton\" of GET /_emulator/requests. Known: action, version, \
-         name, code, since."
+         name, code, since, after."
     );
     let listed = error("GET", "/_emulator/certificates?limt=1");
     assert!(listed.ends_with("Known: search, order, fields, offset, limit."), "{listed}");
