@@ -87,7 +87,8 @@ fn beside_others(process: &Process, what: &str, load: impl FnOnce()) {
         let (half, most, longest) =
             (times[times.len() / 2], times[times.len() * 99 / 100], times[times.len() - 1]);
         println!("{what}, {client}: {} in {half:.1?}, {most:.1?}, {longest:.1?}", times.len());
-        assert!(times.len() >= 3, "{what}, {client}: served only after it");
+        // A short load may end before the third.
+        assert!(times.len() >= scale(1, 3), "{what}, {client}: served only after it");
         if longest >= LONGEST || most >= scale(LONGEST, PROMPT) {
             late.push(client);
         }
