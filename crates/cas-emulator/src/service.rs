@@ -243,16 +243,20 @@ impl Service {
                 now: self.expiry_clock.now(),
                 caller: &caller,
                 lag: fault.lag,
-                other_clients: peer.other_clients,
+                other_uploaders: peer.other_uploaders,
                 worker_faults: &self.faults,
             })?;
             if matches!(fault.kind, Some(FaultKind::NoCertId)) {
                 output.remove_cert_id();
             }
-            Ok(encode(format, &operation.xml_root(), &output))
+            let is_upload = output.is_upload();
+            Ok((encode(format, &operation.xml_root(), &output), is_upload))
         };
         match catch_panic(run) {
-            Ok(body) => success(call, body),
+            Ok((body, is_upload)) => {
+                let ApiResponse { http, code } = success(call, body);
+                ApiResponse { http: Response { is_upload, ..http }, code }
+            }
             Err(error) => self.reject(call, &error),
         }
     }
@@ -302,13 +306,10 @@ fn success(call: &ApiCall<'_>, body: String) -> ApiResponse {
 
 fn respond_with(call: &ApiCall<'_>, status: u16, body: String) -> Response {
     Response {
-        status,
         content_type: call.response_format().content_type(),
         request_id: call.request_id.clone(),
         headers: gateway_headers(&body),
-        body: Zeroizing::new(body),
-        stream: None,
-        delivery: Delivery::Complete,
+        ..Response::json(status, body)
     }
 }
 
@@ -351,7 +352,7 @@ fn corrupt_response(response: &mut Response, kind: &FaultKind) {
 }
 
 /// Turns a panic into `InternalError`, so that a bug affects one call only.
-fn catch_panic(run: impl FnOnce() -> Result<String, ApiError>) -> Result<String, ApiError> {
+fn catch_panic<T>(run: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err((&errors::INTERNAL).into()))
 }
 
@@ -361,7 +362,7 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_an_internal_error() {
-        let error = catch_panic(|| panic!("on purpose")).err().unwrap();
+        let error = catch_panic::<()>(|| panic!("on purpose")).err().unwrap();
         assert_eq!((error.status(), error.code().as_str()), (500, "InternalError"));
     }
 }

@@ -113,7 +113,7 @@ mod tests {
         let raw = format!("GET /_emulator/health HTTP/1.1\r\n{head}\r\n").into_bytes();
         let request =
             Reader::default().read(&mut std::io::Cursor::new(raw), || (), |_| false).unwrap();
-        let from = Peer { address: from.parse().ok(), connection: 1, other_clients: 0 };
+        let from = Peer { address: from.parse().ok(), connection: 1, other_uploaders: 0 };
         access.check(&request, from).is_ok()
     }
 

@@ -1,7 +1,7 @@
 //! The memory of long requests: those that do not fit wait for others to be answered, and those
 //! that hardly arrive make room.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +18,6 @@ pub(super) type Abort = Arc<dyn Fn() + Send + Sync>;
 /// A number of bytes that requests share.
 pub(super) struct Budget {
     state: Mutex<State>,
-    returned: Condvar,
 }
 
 struct State {
@@ -27,8 +26,8 @@ struct State {
     /// The requests that are arriving, by age.
     arriving: BTreeMap<u64, Arriving>,
     /// Those that wait, by bytes and age. The shortest is served first, so that a few that take
-    /// all memory do not keep many from being served.
-    waiting: BTreeSet<(usize, u64)>,
+    /// all memory do not keep many from being served. Only its thread is woken: hundreds may wait.
+    waiting: BTreeMap<(usize, u64), Arc<Condvar>>,
     next: u64,
 }
 
@@ -52,10 +51,10 @@ impl Budget {
         let state = State {
             left: Some(bytes),
             arriving: BTreeMap::new(),
-            waiting: BTreeSet::new(),
+            waiting: BTreeMap::new(),
             next: 0,
         };
-        Self { state: Mutex::new(state), returned: Condvar::new() }
+        Self { state: Mutex::new(state) }
     }
 
     /// Takes `bytes`, which must not be more than the whole budget, for a request that is arriving.
@@ -73,11 +72,13 @@ impl Budget {
         let mut state = self.lock();
         let number = state.next;
         state.next += 1;
-        state.waiting.insert((bytes, number));
+        let turn = Arc::new(Condvar::new());
+        state.waiting.insert((bytes, number), Arc::clone(&turn));
         let is_taken = loop {
             let now = Instant::now();
             let Some(left) = state.left else { break false };
-            if state.waiting.first() == Some(&(bytes, number)) {
+            let is_first = state.waiting.keys().next() == Some(&(bytes, number));
+            if is_first {
                 if let Some(rest) = left.checked_sub(bytes) {
                     state.left = Some(rest);
                     break true;
@@ -87,11 +88,12 @@ impl Budget {
             if now >= deadline {
                 break false;
             }
-            let waited = self.returned.wait_timeout(state, (PROMPT / 10).min(deadline - now));
+            let most = if is_first { PROMPT / 10 } else { timeout };
+            let waited = turn.wait_timeout(state, most.min(deadline - now));
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         };
         state.waiting.remove(&(bytes, number));
-        self.returned.notify_all(); // the next one's turn
+        state.wake_first();
         is_taken.then(|| {
             let received = Arc::default();
             let permit = Permit { budget: Arc::clone(self), number, bytes, received };
@@ -104,8 +106,9 @@ impl Budget {
 
     /// Ends all waits, and permits nothing more.
     pub(super) fn close(&self) {
-        self.lock().left = None;
-        self.returned.notify_all();
+        let mut state = self.lock();
+        state.left = None;
+        state.waiting.values().for_each(|turn| turn.notify_one());
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -114,6 +117,13 @@ impl Budget {
 }
 
 impl State {
+    /// Tells the first of those that wait that it is its turn, or that memory has returned.
+    fn wake_first(&self) {
+        if let Some(turn) = self.waiting.values().next() {
+            turn.notify_one();
+        }
+    }
+
     /// Aborts slow requests, the oldest first, until `bytes` will return.
     fn make_room(&mut self, bytes: usize, now: Instant) {
         let mut returning = 0;
@@ -160,8 +170,7 @@ impl Permit {
     fn give_back(&self, bytes: usize) {
         let mut state = self.budget.lock();
         state.left = state.left.map(|left| left + bytes);
-        drop(state);
-        self.budget.returned.notify_all();
+        state.wake_first();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ pub(super) struct Connections {
 pub(super) struct Connection {
     pub(super) socket: Arc<Socket>,
     phase: Mutex<Phase>,
+    /// Whether the last request was an upload.
+    uploads: AtomicBool,
 }
 
 /// What a connection is doing, and since when.
@@ -66,7 +69,8 @@ impl Connections {
             (open, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
         let phase = Mutex::new(Phase::Idle(Instant::now()));
-        let connection = Arc::new(Connection { socket: Arc::new(socket), phase });
+        let (socket, uploads) = (Arc::new(socket), AtomicBool::new(false));
+        let connection = Arc::new(Connection { socket, phase, uploads });
         open.insert(number, Arc::clone(&connection));
         Ok(connection)
     }
@@ -89,14 +93,18 @@ impl Connections {
         self.closed.notify_all();
     }
 
-    /// How many are in a request, or were a short time ago.
-    pub(super) fn count_in_use(&self) -> usize {
-        let is_in_use = |connection: &&Arc<Connection>| match *connection.phase() {
+    /// How many connections beside `number` upload: their last request did, and they are in the
+    /// next one or have been idle for a short time.
+    pub(super) fn count_other_uploaders(&self, number: u64) -> usize {
+        let is_in_use = |connection: &Connection| match *connection.phase() {
             Phase::Idle(since) => since.elapsed() < RECENT,
             Phase::Receiving(_) | Phase::Responding => true,
             Phase::Evicted => false,
         };
-        self.lock().values().filter(is_in_use).count()
+        let uploads = |(other, connection): &(&u64, &Arc<Connection>)| {
+            **other != number && connection.uploads.load(Ordering::Relaxed) && is_in_use(connection)
+        };
+        self.lock().iter().filter(uploads).count()
     }
 
     /// Ends the connections that are idle.
@@ -175,6 +183,11 @@ impl Connection {
         self.enter(Phase::Responding)
     }
 
+    /// The request that it was in was an upload, or not.
+    pub(super) fn responded(&self, to_upload: bool) {
+        self.uploads.store(to_upload, Ordering::Relaxed);
+    }
+
     /// Whether it waits for its client.
     fn waits(&self) -> bool {
         matches!(*self.phase(), Phase::Idle(_) | Phase::Receiving(_))
@@ -200,6 +213,8 @@ mod tests {
     use super::*;
     use std::io::Read;
     use std::net::{TcpListener, TcpStream};
+
+    use socket2::{Domain, Type};
 
     #[test]
     fn the_oldest_idle_connection_makes_room() {
@@ -234,5 +249,25 @@ mod tests {
         assert!(connections.lock().contains_key(&3));
         assert!(make_room(later, Choice::Slow));
         assert!(!make_room(later, Choice::Recent));
+    }
+
+    #[test]
+    fn only_connections_that_upload_count_as_uploaders() {
+        let connections = Connections::new(3);
+        let [first, second, third] = [1, 2, 3].map(|number| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            connections.add(number, socket).ok().unwrap()
+        });
+        third.receiving();
+        assert_eq!(connections.count_other_uploaders(1), 0, "none has responded");
+        for connection in [&first, &second, &third] {
+            connection.responded(true);
+        }
+        assert_eq!(connections.count_other_uploaders(1), 2);
+        second.responded(false);
+        assert_eq!(connections.count_other_uploaders(1), 1);
+        assert_eq!(connections.count_other_uploaders(2), 2);
+        *first.phase() = Phase::Idle(Instant::now() - RECENT);
+        assert_eq!(connections.count_other_uploaders(2), 1, "idle for too long");
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Response {
     /// Writes the whole body instead, if that is too long for memory.
     pub(crate) stream: Option<Stream>,
     pub(crate) delivery: Delivery,
+    /// The request was an upload: the next one of its connection may be another.
+    pub(crate) is_upload: bool,
 }
 
 /// Writes a body to a connection, piece by piece. After an error, the client receives an incomplete
@@ -76,6 +78,7 @@ impl Response {
             body: body.into(),
             stream: None,
             delivery: Delivery::Complete,
+            is_upload: false,
         }
     }
 

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::body::Body;
@@ -27,8 +28,8 @@ pub(crate) struct Peer {
     pub(crate) address: Option<SocketAddr>,
     /// The number of the connection, counted from 1.
     pub(crate) connection: u64,
-    /// How many other connections are in use: in a request, or just after one.
-    pub(crate) other_clients: usize,
+    /// How many other connections upload: their last request did, and they are in use.
+    pub(crate) other_uploaders: usize,
 }
 
 /// Responds to requests. After a panic, the response is 500.
@@ -182,13 +183,14 @@ impl Session<'_> {
             match read {
                 Ok(mut request) => {
                     request.tunnel = tunnel.cloned();
-                    let other_clients = shared.connections.count_in_use().saturating_sub(1);
-                    let peer = Peer { other_clients, ..*peer };
+                    let other_uploaders = shared.connections.count_other_uploaders(peer.connection);
+                    let peer = Peer { other_uploaders, ..*peer };
                     let mut body = Body::of_last(&mut reader, &mut stream);
                     if !body.is_complete() {
                         pace.start_stream();
                     }
                     let response = respond(shared, &request, peer, &mut body);
+                    connection.responded(response.is_upload);
                     let complete = body.is_complete();
                     let chunked = request.http_1_1;
                     let keep_alive = request.keep_alive
@@ -253,15 +255,25 @@ fn respond(shared: &Shared, request: &Request, peer: Peer, body: &mut dyn Read) 
     response.unwrap_or_else(|_| Response::error(500, "Internal error of the emulator."))
 }
 
+/// How much of a request that is not served is read at once, in bytes, and how long the next read
+/// waits after that. A client that sends much does not keep a processor from the others.
+const DRAINED: usize = 64 * 1024;
+const DRAIN_PAUSE: Duration = Duration::from_millis(10);
+
 /// Reads for up to a second. Closing a socket with unread data resets the connection, and the reset
 /// may reach the client before the response.
 fn drain(mut socket: &socket2::Socket) {
     let _ = socket.shutdown(Shutdown::Write); // fails if the client has closed it
     let deadline = Instant::now() + Duration::from_secs(1);
-    let mut rest = [0; 16 * 1024];
-    if socket.set_read_timeout(Some(Duration::from_millis(500))).is_ok() {
-        while Instant::now() < deadline && matches!(socket.read(&mut rest), Ok(count) if count > 0)
-        {
+    if socket.set_read_timeout(Some(Duration::from_millis(500))).is_err() {
+        return;
+    }
+    let mut rest = vec![0; DRAINED];
+    while Instant::now() < deadline {
+        match socket.read(&mut rest) {
+            Ok(DRAINED) => thread::sleep(DRAIN_PAUSE),
+            Ok(0) | Err(_) => break,
+            Ok(_) => {}
         }
     }
 }

@@ -122,7 +122,8 @@ fn accept(listener: &Socket, shared: &Shared) {
                 continue;
             };
             let number = shared.accepted.fetch_add(1, Ordering::Relaxed) + 1;
-            let peer = Peer { address: address.as_socket(), connection: number, other_clients: 0 };
+            let peer =
+                Peer { address: address.as_socket(), connection: number, other_uploaders: 0 };
             let connection = match shared.connections.add(number, socket) {
                 Ok(connection) => connection,
                 Err(socket) => {

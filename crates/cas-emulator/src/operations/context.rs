@@ -27,8 +27,8 @@ pub(crate) struct Context<'a> {
     pub(crate) lag: Option<Duration>,
     /// Responses and limits that differ between documents.
     pub(crate) dialect: Dialect,
-    /// How many clients beside this one are at work.
-    pub(crate) other_clients: usize,
+    /// How many clients beside this one upload.
+    pub(crate) other_uploaders: usize,
     pub(crate) worker_faults: &'a dyn WorkerFaults,
 }
 

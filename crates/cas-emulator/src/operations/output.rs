@@ -52,4 +52,9 @@ impl Output {
             _ => {}
         }
     }
+
+    /// Whether the operation has stored a certificate.
+    pub(crate) fn is_upload(&self) -> bool {
+        matches!(self, Self::Create(_) | Self::Upload(_))
+    }
 }

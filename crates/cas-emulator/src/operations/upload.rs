@@ -107,7 +107,7 @@ fn store(context: &Context<'_>, options: Options<'_>) -> Result<i64, ApiError> {
         tags: options.tags,
         client_token: options.client_token,
         lag: context.lag,
-        other_clients: context.other_clients,
+        other_uploaders: context.other_uploaders,
     };
     match context.store.insert(&new)? {
         InsertResult::Stored(cert_id) => Ok(cert_id),

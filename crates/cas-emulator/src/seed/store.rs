@@ -69,7 +69,7 @@ impl SeedContent {
             tags: certificate.tags.clone(),
             client_token: None,
             lag: None,
-            other_clients: 0,
+            other_uploaders: 0,
         };
         match store.insert(&new).map_err(failed)? {
             InsertResult::QuotaExceeded => Err(self.about("it has more certificates than --quota")),

@@ -122,7 +122,7 @@ impl Store {
     /// Stores a certificate if its name is free. On return, the row is on disk.
     pub(crate) fn insert(&self, new: &NewCertificate<'_>) -> Result<InsertResult, StoreError> {
         let upload = PendingUpload::new(new, &self.sealer, self.quota, &self.hidden)?;
-        self.writer.write(new.other_clients, |connection| upload.run(connection))
+        self.writer.write(new.other_uploaders, |connection| upload.run(connection))
     }
 
     /// Deletes a certificate. Its name becomes free, its ID does not. On return, the deletion is on

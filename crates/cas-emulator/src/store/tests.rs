@@ -47,7 +47,7 @@ fn new<'a>(name: &'a str, leaf: &'a Leaf) -> NewCertificate<'a> {
         tags: Vec::new(),
         client_token: None,
         lag: None,
-        other_clients: 0,
+        other_uploaders: 0,
     }
 }
 

@@ -42,8 +42,8 @@ pub(crate) struct NewCertificate<'a> {
     pub(crate) client_token: Option<&'a str>,
     /// How long lists omit the certificate.
     pub(crate) lag: Option<Duration>,
-    /// How many clients beside this one may be about to upload as well.
-    pub(crate) other_clients: usize,
+    /// How many clients beside this one upload.
+    pub(crate) other_uploaders: usize,
 }
 
 /// The result of storing a certificate.

@@ -1,8 +1,8 @@
 //! Writes to the database, with group commit: those that arrive during a commit share the next one.
 //!
 //! A commit waits for the disk. Without this, every write would wait for all writes before it. A
-//! commit also waits a little for half of the clients that are at work, because one that has its
-//! response sends its next upload at once.
+//! commit also waits a little for half of the clients that upload, because one that has its response
+//! sends its next upload at once.
 
 use std::mem;
 use std::sync::mpsc;
@@ -79,11 +79,11 @@ impl Writer {
         Self { connection: Mutex::new(connection), is_durable, changing, pending, arrived }
     }
 
-    /// Runs `job` in a transaction. `other_clients` may be about to write as well. On return, its
+    /// Runs `job` in a transaction. `other_uploaders` are likely to write as well. On return, its
     /// changes are on disk, or undone on an error.
     pub(super) fn write<T: Send + 'static>(
         &self,
-        other_clients: usize,
+        other_uploaders: usize,
         job: impl FnOnce(&Connection) -> Result<Change<T>, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (done, signals) = mpsc::channel();
@@ -104,7 +104,7 @@ impl Writer {
         if !pending.has_leader {
             pending.appoint_leader();
         }
-        pending.wanted = pending.wanted.max(other_clients.div_ceil(2));
+        pending.wanted = pending.wanted.max(other_uploaders.div_ceil(2));
         drop(pending);
         self.arrived.notify_one();
         loop {

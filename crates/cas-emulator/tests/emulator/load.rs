@@ -60,20 +60,16 @@ fn beside_others(process: &Process, what: &str, load: impl FnOnce()) {
     let times = thread::scope(|scope| {
         let ending = Ending(&done);
         let clients = [
-            scope.spawn(|| times(&done, |_| Connection::open(port).exchange(HEALTH).status)),
+            scope.spawn(|| times(&done, port, |_| HEALTH.to_vec())),
             scope.spawn(|| {
-                let mut connection = Connection::open(port);
-                times(&done, |number| {
-                    let call = Call::create(&format!("{what} {number}"), &cert, &key);
-                    exchange(&mut connection, port, &call.bytes())
+                times(&done, port, |number| {
+                    Call::create(&format!("{what} {number}"), &cert, &key).bytes()
                 })
             }),
             // Long enough to need the memory that long requests share.
             scope.spawn(|| {
-                let mut connection = Connection::open(port);
-                times(&done, |number| {
-                    let call = Call::upload(&format!("long {what} {number}"), &chain, &key);
-                    exchange(&mut connection, port, &call.bytes())
+                times(&done, port, |number| {
+                    Call::upload(&format!("long {what} {number}"), &chain, &key).bytes()
                 })
             }),
         ];
@@ -109,12 +105,15 @@ fn exchange(connection: &mut Connection, port: u16, request: &[u8]) -> u16 {
     response.expect("a new connection was closed as well").status
 }
 
-/// How long each of the requests took that are made until `done`.
-fn times(done: &AtomicBool, mut request: impl FnMut(usize) -> u16) -> Vec<Duration> {
+/// How long the responses took to the requests that are made until `done`. Signing a request is no
+/// part of it.
+fn times(done: &AtomicBool, port: u16, request: impl Fn(usize) -> Vec<u8>) -> Vec<Duration> {
+    let mut connection = Connection::open(port);
     let mut times = Vec::new();
     while !done.load(Ordering::Relaxed) || times.is_empty() {
+        let request = request(times.len());
         let start = Instant::now();
-        assert_eq!(request(times.len()), 200);
+        assert_eq!(exchange(&mut connection, port, &request), 200);
         times.push(start.elapsed());
         thread::sleep(Duration::from_millis(5));
     }
