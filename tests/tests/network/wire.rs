@@ -1,5 +1,6 @@
 //! What libcas sends, and how: seen by a stub server and by counting system calls.
 
+use std::collections::HashSet;
 use std::fs;
 
 use acceptance::program::compile_preload;
@@ -193,6 +194,12 @@ fn parent_and_forked_child_use_separate_connections() {
     assert_eq!(connection("parent-1"), connection("parent-2"));
     assert_eq!(connection("child-1"), connection("child-2"));
     assert_ne!(connection("parent-1"), connection("child-1"));
+    let requests = emulator.requests();
+    let nonces: HashSet<_> = requests
+        .iter()
+        .map(|request| request["parameters"]["SignatureNonce"]["value"].as_str().unwrap())
+        .collect();
+    assert_eq!(nonces.len(), requests.len(), "the child uses a nonce of its parent");
 }
 
 #[test]
