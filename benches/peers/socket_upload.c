@@ -3,7 +3,8 @@
  *
  * The least that the same request takes: signed by hand with OpenSSL, written to a socket in one
  * call, and a response that is searched for its length and its CertId. ENDPOINT is
- * http://HOST:PORT, or https://HOST:PORT and needs CAFILE then. Makes CALLS uploads on one connection.
+ * http://HOST:PORT, or https://HOST:PORT and needs CAFILE then. Makes CALLS uploads on one
+ * connection.
  *
  * It does nothing else that libcas does: no deadlines, no check that the connection is still good,
  * no checks of the certificate, no wiping of the key, no retries.

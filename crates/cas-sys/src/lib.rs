@@ -19,6 +19,7 @@ mod poll;
 mod process_group;
 mod secure_execution;
 mod signals;
+mod terminal;
 mod user;
 mod zeroizing_alloc;
 
@@ -33,5 +34,6 @@ pub use poll::{Readiness, wait_until_ready};
 pub use process_group::kill_process_group;
 pub use secure_execution::secure_execution;
 pub use signals::BlockedSignals;
+pub use terminal::TerminalSettings;
 pub use user::effective_user;
 pub use zeroizing_alloc::ZeroizingAlloc;

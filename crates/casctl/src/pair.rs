@@ -1,15 +1,21 @@
 //! The certificate and the key of a command, from the files that its options name.
 
-use std::io::{IsTerminal, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::Path;
+use std::thread;
 
 use cas_core::{MAX_PEM_BYTES, Upload};
+use cas_sys::TerminalSettings;
 use clap::{Arg, ArgMatches};
+use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::Signals;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::failure::{Failure, unusable};
 use crate::language::say;
 use crate::options::option;
+use crate::output;
+use crate::session::INTERRUPTED;
 
 /// The variable with the password of a PKCS#12 file.
 const PASSWORD: &str = "CASCTL_PFX_PASSWORD";
@@ -83,7 +89,7 @@ fn standard_input() -> Result<Zeroizing<Vec<u8>>, Failure> {
     // One more, so that a longer input is refused rather than cut off.
     let mut text = Zeroizing::new(Vec::with_capacity(MAX_PEM_BYTES + 1));
     let limit = u64::try_from(MAX_PEM_BYTES).unwrap_or(u64::MAX) + 1;
-    std::io::stdin().lock().take(limit).read_to_end(&mut text).map_err(|error| {
+    io::stdin().lock().take(limit).read_to_end(&mut text).map_err(|error| {
         unusable(
             say!("Failed to read standard input: {error}.", "读取标准输入失败：{error}。"),
             say!("Pass the PEM text through a pipe.", "请通过管道传入 PEM 文本。"),
@@ -102,11 +108,11 @@ fn read_pfx(file: &Path, password_file: Option<&str>, upload: &mut Upload) -> Re
         return Ok(upload.load_pkcs12(file, Some(&password))?);
     }
     let Err(error) = upload.load_pkcs12(file, None) else { return Ok(()) };
-    if error.kind() == cas_core::ErrorKind::Io || !std::io::stdin().is_terminal() {
+    if error.kind() == cas_core::ErrorKind::Io || !io::stdin().is_terminal() {
         return Err(error.into());
     }
     let prompt = say!("Password of the PKCS#12 file: ", "PKCS#12 文件的密码：");
-    let mut password = rpassword::prompt_password(prompt).map_err(|cause| {
+    let mut password = ask(&prompt).map_err(|cause| {
         unusable(
             say!("Failed to read the password: {cause}.", "读取密码失败：{cause}。"),
             say!("Set CASCTL_PFX_PASSWORD.", "请设置 CASCTL_PFX_PASSWORD。"),
@@ -115,6 +121,26 @@ fn read_pfx(file: &Path, password_file: Option<&str>, upload: &mut Upload) -> Re
     let read = upload.load_pkcs12(file, Some(&password));
     password.zeroize();
     Ok(read?)
+}
+
+/// Asks for a password on the terminal. A signal ends the process, and the terminal shows again what
+/// is typed.
+fn ask(prompt: &str) -> io::Result<String> {
+    let settings = TerminalSettings::current()?;
+    let mut signals = Signals::new([SIGINT, SIGQUIT, SIGTERM])?;
+    let handle = signals.handle();
+    let watch = move || {
+        if signals.forever().next().is_some() {
+            settings.restore();
+            output::error_text(""); // the shell's prompt begins a line
+            std::process::exit(INTERRUPTED);
+        }
+    };
+    let watching = thread::Builder::new().name("casctl signals".to_owned()).spawn(watch)?;
+    let password = rpassword::prompt_password(prompt);
+    handle.close();
+    let _ = watching.join(); // it does not panic
+    password
 }
 
 /// The first line of a file with a password.

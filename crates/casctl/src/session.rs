@@ -27,7 +27,7 @@ pub(crate) struct Session<'a> {
 }
 
 /// The exit status after a signal at a question, or a second signal: that of a shell for SIGINT.
-const INTERRUPTED: i32 = 130;
+pub(crate) const INTERRUPTED: i32 = 130;
 
 impl<'a> Session<'a> {
     /// `options` are those of the command, which contain the common ones; `command_line` makes the

@@ -29,6 +29,7 @@ pub const CRATES: [Declared; 6] = [
             "process_group",
             "secure_execution",
             "signals",
+            "terminal",
             "user",
             "zeroizing_alloc",
         ],

@@ -152,6 +152,6 @@ fn no_password_stays_in_memory() {
     let command = format!("'{}' upload site --pfx '{}'", casctl.display(), pfx.display());
     let program = canary.in_environment(script(&emulator), emulator.url());
     let mut terminal = on_terminal(program, &command);
-    type_unseen(&mut terminal, PASSWORD);
+    type_unseen(&mut terminal, &format!("{PASSWORD}\n"));
     check(on_it(&terminal), &password);
 }

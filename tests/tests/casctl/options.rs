@@ -125,12 +125,21 @@ fn the_password_of_pkcs12_comes_from_a_file_the_environment_or_the_terminal() {
         format!("'{}' upload site --pfx '{}'", artefact("casctl").display(), pfx.display());
     for (password, status) in [("test-only", 0), ("canary", 12)] {
         let mut terminal = on_terminal(script(&emulator), &command);
-        type_unseen(&mut terminal, password);
+        type_unseen(&mut terminal, &format!("{password}\n"));
         let outcome = terminal.finish().exits_with(status);
         assert!(outcome.stdout.contains("Password of the PKCS#12 file:"), "{outcome:?}");
         assert!(!outcome.stdout.contains(password), "{outcome:?}");
     }
     assert_eq!(emulator.certificates().len(), 1);
+    // Ctrl+C ends casctl, not the shell, and the terminal shows again what is typed.
+    let file = top.join("commands");
+    fs::write(&file, format!("trap : INT QUIT\n{command}\necho status=$?\nstty -a\n")).unwrap();
+    for key in ["\u{3}", "\u{1c}"] {
+        let mut terminal = on_terminal(script(&emulator), &format!("sh '{}'", file.display()));
+        type_unseen(&mut terminal, key);
+        let shown = terminal.finish().exits_with(0).stdout;
+        assert!(shown.contains("status=130") && shown.contains(" echo "), "{shown}");
+    }
 }
 
 #[test]

@@ -31,8 +31,8 @@ pub fn on_it(terminal: &Process) -> u32 {
     }
 }
 
-/// Types a line once the terminal no longer shows what is typed.
-pub fn type_unseen(terminal: &mut Process, line: &str) {
+/// Types once the terminal no longer shows what is typed.
+pub fn type_unseen(terminal: &mut Process, keys: &str) {
     let device = format!("/proc/{}/fd/2", on_it(terminal));
     let shows_input = || {
         let settings = Program::bare("stty").args(["-a", "-F", &device]).run();
@@ -41,7 +41,7 @@ pub fn type_unseen(terminal: &mut Process, line: &str) {
     while shows_input() {
         thread::yield_now();
     }
-    assert!(terminal.write(&format!("{line}\n")), "it has ended");
+    assert!(terminal.write(keys), "it has ended");
 }
 
 /// Types Ctrl+C until the command has ended.

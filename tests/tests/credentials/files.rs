@@ -160,6 +160,16 @@ fn a_credential_command_has_the_time_of_the_call() {
 }
 
 #[test]
+fn a_credential_command_does_not_see_the_password_of_a_private_key() {
+    let print = r#"{"access_key_id": "staticid", "access_key_secret": "canary-secret-static"}"#;
+    // The output is no JSON if the variable is set.
+    let command = format!("sh -c 'printf \"%s\" \"$1$CASCTL_PFX_PASSWORD\"' sh '{print}'");
+    let cloud = with_cli(&json!({"mode": "External", "process_command": command}));
+    let outcome = upload(&cloud, &cloud.emulator(), &[("CASCTL_PFX_PASSWORD", "canary-password")]);
+    outcome.assert_fields(&[("status", "CAS_OK")]);
+}
+
+#[test]
 fn expirations_are_understood_as_the_official_packages_write_them() {
     for expiration in [
         "\"2099-01-01T08:00:00+08:00\"",

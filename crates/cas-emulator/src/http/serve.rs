@@ -255,9 +255,9 @@ fn respond(shared: &Shared, request: &Request, peer: Peer, body: &mut dyn Read) 
     response.unwrap_or_else(|_| Response::error(500, "Internal error of the emulator."))
 }
 
-/// How much of a request that is not served is read at once, in bytes, and how long the next read
-/// waits after that. A client that sends much does not keep a processor from the others.
-const DRAINED: usize = 64 * 1024;
+/// How much of a request that is not served is read without a pause, in bytes, and how long each
+/// further piece waits. A client that sends very much does not keep a processor from the others.
+const PROMPTLY_DRAINED: usize = 16 * 1024 * 1024;
 const DRAIN_PAUSE: Duration = Duration::from_millis(10);
 
 /// Reads for up to a second. Closing a socket with unread data resets the connection, and the reset
@@ -268,12 +268,14 @@ fn drain(mut socket: &socket2::Socket) {
     if socket.set_read_timeout(Some(Duration::from_millis(500))).is_err() {
         return;
     }
-    let mut rest = vec![0; DRAINED];
+    let (mut piece, mut drained) = (vec![0; 64 * 1024], 0);
     while Instant::now() < deadline {
-        match socket.read(&mut rest) {
-            Ok(DRAINED) => thread::sleep(DRAIN_PAUSE),
+        match socket.read(&mut piece) {
             Ok(0) | Err(_) => break,
-            Ok(_) => {}
+            Ok(count) => drained += count,
+        }
+        if drained > PROMPTLY_DRAINED {
+            thread::sleep(DRAIN_PAUSE);
         }
     }
 }

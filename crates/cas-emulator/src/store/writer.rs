@@ -1,8 +1,8 @@
 //! Writes to the database, with group commit: those that arrive during a commit share the next one.
 //!
 //! A commit waits for the disk. Without this, every write would wait for all writes before it. A
-//! commit also waits a little for half of the clients that upload, because one that has its response
-//! sends its next upload at once.
+//! commit also waits a little for half of the clients that upload: one that has its response sends
+//! its next upload at once.
 
 use std::mem;
 use std::sync::mpsc;

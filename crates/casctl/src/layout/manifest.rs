@@ -13,7 +13,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 
@@ -30,15 +30,32 @@ struct Manifest {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    name: Option<String>,
-    cert: PathBuf,
-    key: PathBuf,
+    name: Option<Line>,
+    cert: Line,
+    key: Line,
     on_conflict: Option<OnConflict>,
     lang: Option<Lang>,
     #[serde(default)]
-    domains: Vec<String>,
+    domains: Vec<Line>,
     #[serde(default)]
     deploy: bool,
+}
+
+/// A name, a path or a host. These appear in messages and reports, so the text of a key must not
+/// get there.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Line(String);
+
+impl TryFrom<String> for Line {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.contains("-----") || text.contains('\n') {
+            true => Err("the contents of a file instead of a name or a path"),
+            false => Ok(Self(text)),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -121,13 +138,13 @@ fn parse(text: &str, parent: &Path) -> Result<Vec<Lineage>, (usize, String)> {
     let entries = manifest.certificate.into_iter();
     Ok(entries
         .map(|entry| Lineage {
-            label: entry.name.clone().unwrap_or_else(|| entry.cert.display().to_string()),
-            cert: parent.join(entry.cert),
-            key: parent.join(entry.key),
-            name: entry.name,
+            label: entry.name.as_ref().unwrap_or(&entry.cert).0.clone(),
+            cert: parent.join(entry.cert.0),
+            key: parent.join(entry.key.0),
+            name: entry.name.map(|name| name.0),
             on_conflict: entry.on_conflict.map(|rule| on_conflict(rule).to_owned()),
             lang: entry.lang.map(|one| lang(one).to_owned()),
-            domains: entry.domains,
+            domains: entry.domains.into_iter().map(|host| host.0).collect(),
             deploy: entry.deploy,
         })
         .collect())
@@ -173,6 +190,18 @@ mod tests {
             let (found, message) = parse(text, Path::new("")).unwrap_err();
             assert_eq!(found, line, "{text}: {message}");
             assert!(message.contains(clause) && !message.contains("canary"), "{message}");
+        }
+        let pem = "\"\"\"-----BEGIN PRIVATE KEY-----\ncanary\n\"\"\"\n";
+        for text in [
+            format!("[[certificate]]\ncert = {pem}key = \"b\"\n"),
+            format!("[[certificate]]\nkey = {pem}cert = \"b\"\n"),
+            format!("[[certificate]]\nname = {pem}cert = \"b\"\nkey = \"b\"\n"),
+            format!("[[certificate]]\ndomains = [{pem}]\ncert = \"b\"\nkey = \"b\"\n"),
+            "[[certificate]]\ncert = \"canary\\ncanary\"\nkey = \"b\"\n".to_owned(),
+        ] {
+            let (line, message) = parse(&text, Path::new("")).unwrap_err();
+            let expected = "the contents of a file instead of a name or a path";
+            assert_eq!((line, message.as_str()), (2, expected), "{text}");
         }
         let (line, message) = parse("[[certificate]]\nkeys = \"a\"\n", Path::new("")).unwrap_err();
         assert!(line == 2 && message.contains("unknown field `keys`"), "{message}");

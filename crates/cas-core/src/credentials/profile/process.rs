@@ -109,6 +109,7 @@ impl CredentialProcess {
         }
         command
             .args(&self.arguments[1..])
+            .env_remove("CASCTL_PFX_PASSWORD") // casctl's, for a private key
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
