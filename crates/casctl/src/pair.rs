@@ -7,7 +7,7 @@ use std::thread;
 use cas_core::{MAX_PEM_BYTES, Upload};
 use cas_sys::TerminalSettings;
 use clap::{Arg, ArgMatches};
-use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -123,11 +123,11 @@ fn read_pfx(file: &Path, password_file: Option<&str>, upload: &mut Upload) -> Re
     Ok(read?)
 }
 
-/// Asks for a password on the terminal. A signal ends the process, and the terminal shows again what
-/// is typed.
+/// Asks for a password on the terminal. A signal ends the process, and the terminal shows again
+/// what is typed.
 fn ask(prompt: &str) -> io::Result<String> {
     let settings = TerminalSettings::current()?;
-    let mut signals = Signals::new([SIGINT, SIGQUIT, SIGTERM])?;
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let handle = signals.handle();
     let watch = move || {
         if signals.forever().next().is_some() {
@@ -138,7 +138,10 @@ fn ask(prompt: &str) -> io::Result<String> {
     };
     let watching = thread::Builder::new().name("casctl signals".to_owned()).spawn(watch)?;
     let password = rpassword::prompt_password(prompt);
-    handle.close();
+    // For Ctrl+C, rpassword raises SIGINT and returns.
+    if !matches!(&password, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
+        handle.close();
+    }
     let _ = watching.join(); // it does not panic
     password
 }
