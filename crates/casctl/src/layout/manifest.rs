@@ -51,10 +51,10 @@ impl TryFrom<String> for Line {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        match text.contains("-----") || text.contains('\n') {
-            true => Err("the contents of a file instead of a name or a path"),
-            false => Ok(Self(text)),
+        if text.contains("-----") || text.contains('\n') {
+            return Err("the contents of a file instead of a name or a path");
         }
+        Ok(Self(text))
     }
 }
 
