@@ -267,7 +267,7 @@ mod tests {
         second.responded(false);
         assert_eq!(connections.count_other_uploaders(1), 1);
         assert_eq!(connections.count_other_uploaders(2), 2);
-        *first.phase() = Phase::Idle(Instant::now() - RECENT);
+        *first.phase() = Phase::Idle(Instant::now().checked_sub(RECENT).unwrap());
         assert_eq!(connections.count_other_uploaders(2), 1, "idle for too long");
     }
 }
